@@ -1,0 +1,1 @@
+"""A local testbed for the data protection of Amazon MQ."""

@@ -1,0 +1,46 @@
+"""Engines, their versions and deployment modes, and broker states. Sources: VER, API."""
+
+from dataclasses import dataclass
+
+ENGINE_TYPES = ("ACTIVEMQ", "RABBITMQ")
+
+# Supported versions, newest first (VER, 2026). CreateBroker takes major.minor.
+VERSIONS = {"ACTIVEMQ": ("5.19", "5.18"), "RABBITMQ": ("4.3", "4.2", "3.13")}
+DEFAULT_VERSION = {"ACTIVEMQ": "5.19", "RABBITMQ": "4.2"}
+
+DEPLOYMENT_MODES = {
+    "ACTIVEMQ": ("SINGLE_INSTANCE", "ACTIVE_STANDBY_MULTI_AZ"),
+    "RABBITMQ": ("SINGLE_INSTANCE", "CLUSTER_MULTI_AZ"),
+}
+
+BROKER_STATES = (
+    "CREATION_IN_PROGRESS",
+    "CREATION_FAILED",
+    "DELETION_IN_PROGRESS",
+    "RUNNING",
+    "REBOOT_IN_PROGRESS",
+    "CRITICAL_ACTION_REQUIRED",
+    "REPLICA",
+)
+
+
+@dataclass(frozen=True)
+class ActionRequired:
+    """An entry of DescribeBroker's ``ActionsRequired``."""
+
+    action_required_code: str
+    action_required_info: str
+
+
+# The index page spells RABBITMQ_INVALID_KMS_KEY, the page itself INVALID_KMS_KEY
+# (KMSERR); which of them the API returns is unconfirmed. The code is documented for
+# RabbitMQ only; for ActiveMQ the testbed uses the unprefixed spelling.
+INVALID_KMS_KEY = {"RABBITMQ": "RABBITMQ_INVALID_KMS_KEY", "ACTIVEMQ": "INVALID_KMS_KEY"}
+
+# EBS asks for a 64-byte data key (XTS) under this context key (EBS).
+VOLUME_CONTEXT_KEY = "aws:ebs:id"
+VOLUME_KEY_BYTES = 64
+
+REGION = "us-east-1"
+# The wildcard of the service's certificate and the host names under it (GUIDE22, WWR).
+DOMAIN = "mq.{region}.amazonaws.com"

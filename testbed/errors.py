@@ -1,0 +1,127 @@
+"""Every error the testbed raises, in one tree.
+
+::
+
+    TestbedError                      what happened, why, what to do next
+    ├── EngineUnavailable             no container engine answers and none can be started
+    ├── ImageBuildFailed              an image could not be built; the next run tries again
+    ├── ContainerFailed               a container of ours stopped or never became ready
+    ├── NotEnoughDisk                 less free space than a broker needs
+    ├── PortTaken                     a fixed port is in use by something else
+    ├── StateBroken                   the state folder cannot be read or is not ours
+    ├── VolumeRefused                 a volume would not attach: key missing, wrong, or mount failed
+    ├── ClientError                   a messaging client could not do what it was asked
+    │   ├── ConnectionRefused         no connection: closed port, TLS refused, certificate not accepted
+    │   ├── NotAuthorized             the broker refused the login
+    │   └── NotConfirmed              the broker did not confirm in time: the outcome is unknown
+    └── ApiError                      an AWS API's refusal: AWS's code and sentence
+        ├── KmsError                  from AWS KMS (DisabledException, NotFoundException, ...)
+        └── MqError                   from Amazon MQ
+            ├── BadRequestException   400
+            ├── ForbiddenException    403
+            ├── NotFoundException     404
+            └── ConflictException     409
+
+Foreign exceptions are translated at the door of the room that meets them
+(Docker's in ``runtime``, botocore's in ``kms``, the client libraries' in ``clients``).
+"""
+
+
+class TestbedError(Exception):
+    """Base of all. ``hint`` says what the reader can do next."""
+
+    __test__ = False  # the name starts with "Test": pytest must not collect it
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class EngineUnavailable(TestbedError):
+    """No container engine answers and none can be started here."""
+
+
+class ImageBuildFailed(TestbedError):
+    """An image could not be built."""
+
+
+class ContainerFailed(TestbedError):
+    """A container of ours stopped, or never became ready."""
+
+
+class NotEnoughDisk(TestbedError):
+    """Less free space than a broker needs."""
+
+
+class PortTaken(TestbedError):
+    """A port that was asked for is in use by something else."""
+
+
+class StateBroken(TestbedError):
+    """The state folder cannot be read or was not made by the testbed."""
+
+
+class VolumeRefused(TestbedError):
+    """A volume would not attach: its key is missing or wrong, or the mount failed."""
+
+
+class ClientError(TestbedError):
+    """A messaging client could not do what it was asked."""
+
+
+class ConnectionRefused(ClientError):
+    """No connection: closed port, TLS refused, or certificate not accepted."""
+
+
+class NotAuthorized(ClientError):
+    """The broker refused the login."""
+
+
+class NotConfirmed(ClientError):
+    """The broker did not confirm in time: whether it has the message is unknown."""
+
+
+class ApiError(TestbedError):
+    """An AWS API's refusal: ``code`` is AWS's error code, ``message`` its sentence."""
+
+    code = "InternalServerErrorException"
+    status = 500
+
+    def __init__(self, message: str, *, code: str = "", status: int = 0, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.code = code or type(self).code
+        self.status = status or type(self).status
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}" if self.message else self.code
+
+
+class KmsError(ApiError):
+    """A refusal of AWS KMS; ``code`` is one of KMS's own, e.g. ``DisabledException``."""
+
+    status = 400
+
+
+class MqError(ApiError):
+    """A refusal of Amazon MQ; ``error_attribute`` names the offending member."""
+
+    def __init__(self, message: str, *, error_attribute: str = "", **rest: object) -> None:
+        super().__init__(message, **rest)  # type: ignore[arg-type]
+        self.error_attribute = error_attribute
+
+
+class BadRequestException(MqError):
+    code, status = "BadRequestException", 400
+
+
+class ForbiddenException(MqError):
+    code, status = "ForbiddenException", 403
+
+
+class NotFoundException(MqError):
+    code, status = "NotFoundException", 404
+
+
+class ConflictException(MqError):
+    code, status = "ConflictException", 409
