@@ -1,0 +1,77 @@
+"""One face for every protocol: connect, publish with confirmation, receive with acknowledgement.
+
+Each file beside this one puts the real client library of one protocol behind
+``Client``. Every client verifies the certificate chain and the host name; the one
+exception is an ``Address`` without ``ca_file``, which is plaintext and exists for the
+control listeners of scenarios and benchmarks.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable, Protocol
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where and as whom a client connects. ``ca_file=None`` means plaintext (controls only)."""
+
+    protocol: str
+    host: str
+    port: int
+    username: str
+    password: str = field(repr=False)
+    ca_file: Path | None = None
+    # The OpenWire client runs beside the broker, in this container (see openwire.py).
+    beside: str = ""
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A queue or a topic. ``name`` uses dots; each client maps it to its protocol's form.
+
+    On RabbitMQ a topic is a routing key of ``amq.topic`` and a queue is a durable quorum
+    queue unless ``queue_type`` says ``classic``.
+    """
+
+    kind: str  # "queue" or "topic"
+    name: str
+    queue_type: str = "quorum"
+
+    @classmethod
+    def queue(cls, name: str, queue_type: str = "quorum") -> "Destination":
+        return cls("queue", name, queue_type)
+
+    @classmethod
+    def topic(cls, name: str) -> "Destination":
+        return cls("topic", name)
+
+
+@dataclass(frozen=True)
+class Message:
+    """A received message; the broker keeps it until ``acknowledge`` is called."""
+
+    body: bytes
+    acknowledge: Callable[[], None]
+
+
+class Client(Protocol):
+    """A connected client; also a context manager that closes it."""
+
+    def publish(self, destination: Destination, body: bytes, *, timeout: float = 10.0) -> None:
+        """Send one persistent message and wait (seconds) for the broker's confirmation.
+
+        Raises ``NotConfirmed`` when none came in time or the connection broke first.
+        """
+
+    def subscribe(self, destination: Destination) -> None:
+        """Start receiving; returns when the broker has the subscription."""
+
+    def receive(self, *, timeout: float = 10.0) -> Message | None:
+        """The next message of the subscription, or None after ``timeout`` seconds."""
+
+    def close(self) -> None:
+        """Close the connection; harmless when it is already gone."""
+
+    def __enter__(self) -> "Client": ...
+
+    def __exit__(self, *exc: object) -> None: ...
