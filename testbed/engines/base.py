@@ -1,0 +1,80 @@
+"""What an engine has to say for itself so that the broker room can run a node of it.
+
+An engine renders files and names ports. It starts nothing: ``runtime`` runs containers
+and ``broker`` decides when.
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from testbed.documented.listeners import Listener
+from testbed.documented.tls import TlsProfile
+from testbed.runtime.images import ImageSpec
+
+
+@dataclass(frozen=True)
+class User:
+    """A broker user as CreateBroker has it."""
+
+    username: str
+    password: str = field(repr=False)
+    console_access: bool = True
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Control:
+    """The defects of a control node: what a check must be able to find fault with.
+
+    Only scenarios and benchmarks make these; CreateBroker cannot.
+    """
+
+    plaintext_listener: bool = False
+    plain_volume: bool = False
+    tls: TlsProfile | None = None  # other versions and suites than the documented ones
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """Everything an engine needs to render one node."""
+
+    broker_id: str
+    broker_name: str
+    hostname: str
+    version: str  # major.minor, as asked for
+    users: tuple[User, ...]
+    tls: TlsProfile
+    chain_pem: bytes  # leaf and intermediate
+    private_key_pem: bytes = field(repr=False)
+    keystore_p12: bytes = field(repr=False)  # the same as PKCS12, for Java
+    keystore_password: str = field(repr=False)
+    ca_pem: bytes
+    truststore_p12: bytes
+    control: Control | None = None
+
+
+class Engine(Protocol):
+    """One engine. ``type`` is AWS's EngineType."""
+
+    type: str
+    user: str  # the account the broker runs as in the container
+
+    def image(self, version: str) -> ImageSpec:
+        """The image that runs this version (or the nearest that can be had)."""
+
+    def running_version(self, version: str) -> str:
+        """The exact version behind ``version``, e.g. ``5.19.9`` for ``5.19``."""
+
+    def listeners(self, version: str) -> tuple[Listener, ...]:
+        """The documented listeners of this version."""
+
+    def plaintext_listeners(self) -> tuple[Listener, ...]:
+        """The plaintext twins that a control node opens besides."""
+
+    def files(self, node: NodeSpec) -> dict[str, bytes]:
+        """The node's files, relative to ``/run/testbed``: ``start`` (the shell script that
+        becomes the broker), ``etc/...`` and ``tls/...``. The data directory is ``/data/broker``."""
+
+    def login(self, node: NodeSpec, addresses: dict[str, tuple[str, int]], ca_file: str) -> None:
+        """Return when every listener (name -> host, port) answers a TLS handshake and a login;
+        raise ``ClientError`` when one does not yet. Called again until it succeeds."""
