@@ -1,0 +1,1 @@
+"""AWS KMS behind one door, ``Kms.call``. See ``base``."""

@@ -1,0 +1,49 @@
+"""The one door to AWS KMS: ``call(caller, operation, parameters)``.
+
+Everything that the testbed asks of KMS goes through ``Kms.call``, so what is to hold for
+every request (who may, what is written down, when a change takes effect) is a wrapper
+around one method. ``localstack.py`` is the innermost implementation.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from testbed.errors import KmsError
+
+# The two accounts of the testbed. LocalStack takes an access key id of 12 digits for the account
+# id and puts any other (``test``, localstack-client's default) into 000000000000.
+USER_ACCOUNT = "000000000000"
+# Where AWS owned keys live: not the user's account, so not in the user's ListKeys.
+SERVICE_ACCOUNT = "999999999999"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls: ``principal`` is an ARN, or a service principal such as ``mq.amazonaws.com``.
+
+    ``account`` is the account on whose behalf the call is made, 12 digits; key ids and aliases
+    are looked up there. ``kind`` is CloudTrail's ``userIdentity.type``.
+    """
+
+    principal: str
+    account: str
+    kind: Literal["Root", "IAMUser", "AssumedRole", "AWSService"]
+
+
+USER = Caller(f"arn:aws:iam::{USER_ACCOUNT}:root", USER_ACCOUNT, "Root")
+MQ = Caller("mq.amazonaws.com", SERVICE_ACCOUNT, "AWSService")
+
+
+class Kms(Protocol):
+    def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Call a KMS API operation, e.g. ``"CreateKey"``; parameters and result in boto3's shape.
+
+        Raises ``KmsError`` with KMS's own code and sentence; ``is_outage`` tells whether KMS
+        refused or could not answer.
+        """
+
+
+def is_outage(error: KmsError) -> bool:
+    """Whether KMS failed to answer, as opposed to answering no (KMS API reference, common errors)."""
+    return error.code in ("KMSInternalException", "DependencyTimeoutException")

@@ -1,0 +1,131 @@
+"""Which key encrypts a broker: Amazon MQ's ``EncryptionOptions`` resolved to a usable KMS key.
+
+============================  ==========================================================
+request                       key (API; TF, ``encryption_options``)
+============================  ==========================================================
+omitted, or UseAwsOwnedKey    AWS owned key: in the service's account, not in the user's
+neither                       AWS managed key: ``alias/aws/mq`` in the user's account
+KmsKeyId                      the customer's own, symmetric only (DP)
+============================  ==========================================================
+
+What Amazon MQ says when a key does not fit is not documented: the sentences here are the
+testbed's own, and carry KMS's where KMS gives one.
+"""
+
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from testbed.errors import BadRequestException, KmsError
+from testbed.kms.base import MQ, Caller, Kms, is_outage
+
+AWS_MANAGED_ALIAS = "alias/aws/mq"
+AWS_OWNED_ALIAS = "alias/owned-by-aws/mq"  # the testbed's own name; AWS's is not known to anyone outside
+
+_KEY = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|mrk-[0-9a-fA-F]{32}"
+_ALIAS = r"alias/[a-zA-Z0-9/_-]{1,250}"
+_KEY_ID = re.compile(rf"{_KEY}|{_ALIAS}|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{{12}}:(key/({_KEY})|{_ALIAS})")
+_creating = threading.Lock()
+
+
+@dataclass(frozen=True)
+class EncryptionOptions:
+    """Amazon MQ's structure of that name; the default is what an omitted one means (API)."""
+
+    use_aws_owned_key: bool = True
+    kms_key_id: str = ""
+
+
+@dataclass(frozen=True)
+class BrokerKey:
+    """The key that a broker's volumes are created under."""
+
+    arn: str
+    ownership: Literal["AWS_OWNED", "AWS_MANAGED", "CUSTOMER_MANAGED"]
+
+
+def resolve(kms: Kms, caller: Caller, options: EncryptionOptions) -> BrokerKey:
+    """The key for a broker that ``caller`` creates with ``options``.
+
+    The AWS owned and the AWS managed key are created on first use. Raises ``BadRequestException``
+    when the key cannot encrypt a broker, and creates nothing then; ``KmsError`` when KMS is out.
+    """
+    if options.use_aws_owned_key and options.kms_key_id:
+        raise _refusal("KmsKeyId was given together with UseAwsOwnedKey.", "Set UseAwsOwnedKey to false to use your own key.")
+    if options.use_aws_owned_key:
+        key = _service_key(kms, MQ, AWS_OWNED_ALIAS, "AWS owned key of Amazon MQ")
+        return BrokerKey(_usable(kms, MQ, key), "AWS_OWNED")
+    if not options.kms_key_id:
+        service = replace(MQ, account=caller.account)  # Amazon MQ, at work in the user's account
+        key = _service_key(kms, service, AWS_MANAGED_ALIAS, "Default key that protects my Amazon MQ data when no other key is defined")
+        return BrokerKey(_usable(kms, service, key), "AWS_MANAGED")
+    if not _KEY_ID.fullmatch(options.kms_key_id):
+        raise _refusal(f"KmsKeyId '{options.kms_key_id}' is not a KMS key id, key ARN, alias name or alias ARN.")
+    try:
+        key = _describe(kms, caller, options.kms_key_id)
+    except KmsError as error:
+        if is_outage(error):
+            raise
+        raise _refusal(f"The KMS key {options.kms_key_id} cannot be used: {error}") from error
+    return BrokerKey(_usable(kms, caller, key), "CUSTOMER_MANAGED")
+
+
+def _usable(kms: Kms, caller: Caller, key: Mapping[str, Any]) -> str:
+    """The ARN of ``key``, KMS's description of one, if it can encrypt a broker."""
+    arn = key["Arn"]
+    if key["KeySpec"] != "SYMMETRIC_DEFAULT" or key["KeyUsage"] != "ENCRYPT_DECRYPT":
+        raise _refusal(
+            f"The KMS key {arn} cannot be used: Amazon MQ supports symmetric encryption keys only, "
+            f"and its KeySpec is {key['KeySpec']} with KeyUsage {key['KeyUsage']}.",
+            "Create a key with KeySpec SYMMETRIC_DEFAULT, which is the default.",
+        )
+    if key["KeyState"] != "Enabled":
+        hint = {
+            "Disabled": "EnableKey makes it usable.",
+            "PendingDeletion": "CancelKeyDeletion and then EnableKey make it usable.",
+            "PendingImport": "ImportKeyMaterial makes it usable.",
+        }
+        reason = _reason(kms, caller, arn)
+        raise _refusal(
+            f"The KMS key {arn} cannot be used: its state is {key['KeyState']}{reason}.", hint.get(key["KeyState"], "")
+        )
+    return arn
+
+
+def _reason(kms: Kms, caller: Caller, arn: str) -> str:
+    """KMS's own words for refusing to work with a key; DryRun, so nothing comes of it should KMS agree."""
+    try:
+        kms.call(caller, "GenerateDataKeyWithoutPlaintext", {"KeyId": arn, "KeySpec": "AES_256", "DryRun": True})
+    except KmsError as error:
+        return f" ({str(error).rstrip('.')})"
+    return ""
+
+
+def _service_key(kms: Kms, service: Caller, alias: str, description: str) -> dict[str, Any]:
+    """The key that Amazon MQ itself keeps under ``alias`` in ``service.account``, made on first use."""
+    with _creating:
+        try:
+            return _describe(kms, service, alias)
+        except KmsError as error:
+            if error.code != "NotFoundException":
+                raise
+        created = kms.call(service, "CreateKey", {"Description": description})["KeyMetadata"]
+        try:
+            kms.call(service, "CreateAlias", {"AliasName": alias, "TargetKeyId": created["KeyId"]})
+        except KmsError as error:
+            # Another process was faster, or KMS went away: the key without a name must not stay.
+            kms.call(service, "ScheduleKeyDeletion", {"KeyId": created["KeyId"], "PendingWindowInDays": 7})
+            if error.code != "AlreadyExistsException":
+                raise
+            return _describe(kms, service, alias)
+        return created
+
+
+def _describe(kms: Kms, caller: Caller, key_id: str) -> dict[str, Any]:
+    return kms.call(caller, "DescribeKey", {"KeyId": key_id})["KeyMetadata"]
+
+
+def _refusal(sentence: str, hint: str = "") -> BadRequestException:
+    return BadRequestException(sentence, error_attribute="encryptionOptions", hint=hint)

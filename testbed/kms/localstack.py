@@ -1,0 +1,115 @@
+"""KMS in a LocalStack container, over botocore. Foreign exceptions end here."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import botocore.session
+from botocore.client import BaseClient
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, ParamValidationError
+
+from testbed.documented.engines import REGION
+from testbed.errors import KmsError
+from testbed.kms.base import USER, Caller, is_outage
+
+
+class LocalStackKms:
+    """KMS at ``endpoint_url``; safe to share between threads.
+
+    A call that gets no answer ends after ``connect_timeout`` or ``read_timeout`` seconds with a
+    ``KmsError`` of code ``KMSInternalException``. It is tried once: trying again is ``RetryingKms``.
+    """
+
+    def __init__(
+        self,
+        endpoint_url: str,
+        *,
+        region: str = REGION,
+        connect_timeout: float = 2.0,
+        read_timeout: float = 15.0,
+        connections: int = 16,
+    ) -> None:
+        self.endpoint_url = endpoint_url
+        self._region = region
+        self._config = Config(
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            max_pool_connections=connections,
+            retries={"total_max_attempts": 1},
+            proxies={},  # the endpoint is on this machine, whatever HTTP_PROXY says
+            use_fips_endpoint=False,
+        )
+        # The user's own AWS settings (AWS_PROFILE, ~/.aws/config) are about AWS, not about the testbed.
+        self._session = botocore.session.Session(
+            {
+                "profile": (None, None, None, None),
+                "config_file": (None, None, os.devnull, None),
+                "credentials_file": (None, None, os.devnull, None),
+            }
+        )
+        self._clients: dict[str, BaseClient] = {}
+        self._lock = threading.Lock()
+
+    def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """See ``Kms.call``; ``caller.account`` selects the account, and LocalStack checks nothing else."""
+        client = self._client(caller.account)
+        try:
+            answer = getattr(client, botocore.xform_name(operation))(**parameters)
+        except ClientError as error:
+            detail, metadata = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
+            status = metadata.get("HTTPStatusCode", 0)
+            raise KmsError(detail.get("Message", ""), code=detail.get("Code", ""), status=status) from error
+        except ParamValidationError as error:
+            raise KmsError(str(error), code="ValidationException") from error
+        except (ConnectionError, HTTPClientError) as error:  # refused, reset, timed out
+            raise KmsError(
+                f"KMS does not answer at {self.endpoint_url} ({type(error).__name__}).",
+                code="KMSInternalException",
+                status=500,
+                hint="`testbed status` shows whether its container runs; `testbed up` starts it again with its keys.",
+            ) from error
+        except BotoCoreError as error:  # an answer that is not KMS's
+            raise KmsError(
+                f"What answers at {self.endpoint_url} is not KMS: {error}", code="KMSInternalException", status=500
+            ) from error
+        answer.pop("ResponseMetadata", None)
+        return answer
+
+    def wait_until_answering(
+        self,
+        timeout: float = 30.0,
+        *,
+        still_alive: Callable[[], None] = lambda: None,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Return once KMS has answered a request; raise its last ``KmsError`` after ``timeout`` seconds.
+
+        ``still_alive`` is called between attempts and may raise, e.g. when the container has stopped.
+        """
+        deadline = clock() + timeout
+        while True:
+            try:
+                self.call(USER, "ListKeys", {"Limit": 1})
+                return
+            except KmsError as error:
+                if not is_outage(error) or clock() >= deadline:
+                    raise
+            still_alive()
+            sleep(0.02)
+
+    def _client(self, account: str) -> BaseClient:
+        with self._lock:  # clients may be shared between threads; creating them in two at once may not
+            if account not in self._clients:
+                self._clients[account] = self._session.create_client(
+                    "kms",
+                    region_name=self._region,
+                    endpoint_url=self.endpoint_url,
+                    aws_access_key_id=account,
+                    aws_secret_access_key="test",  # LocalStack does not check signatures
+                    config=self._config,
+                )
+            return self._clients[account]
