@@ -1,0 +1,170 @@
+"""``EncryptionOptions`` to a usable key, on the real KMS: what is accepted, and what is refused with nothing made."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from kms_container import Container, running  # noqa: F401  (a fixture)
+
+from testbed.documented.engines import REGION
+from testbed.errors import BadRequestException, KmsError
+from testbed.kms.base import MQ, SERVICE_ACCOUNT, USER, USER_ACCOUNT, Caller
+from testbed.kms.keys import EncryptionOptions, resolve
+from testbed.kms.localstack import LocalStackKms
+
+pytestmark = pytest.mark.containers
+
+
+def own(key_id: str) -> EncryptionOptions:
+    return EncryptionOptions(use_aws_owned_key=False, kms_key_id=key_id)
+
+
+def new_key(kms: LocalStackKms, **parameters: object) -> str:
+    return kms.call(USER, "CreateKey", parameters)["KeyMetadata"]["KeyId"]
+
+
+def inventory(kms: LocalStackKms) -> tuple[object, ...]:
+    """Every key with its state, every alias and every grant of both accounts."""
+    found: list[object] = []
+    for account in (USER, MQ):
+        for key in kms.call(account, "ListKeys", {"Limit": 1000})["Keys"]:
+            metadata = kms.call(account, "DescribeKey", {"KeyId": key["KeyId"]})["KeyMetadata"]
+            grants = kms.call(account, "ListGrants", {"KeyId": key["KeyId"]})["Grants"]
+            found.append((key["KeyArn"], metadata["KeyState"], len(grants)))
+        found += [alias["AliasArn"] for alias in kms.call(account, "ListAliases", {})["Aliases"]]
+    return tuple(found)
+
+
+def listed(kms: LocalStackKms, caller: Caller = USER) -> set[str]:
+    return {key["KeyArn"] for key in kms.call(caller, "ListKeys", {"Limit": 1000})["Keys"]}
+
+
+# Accepted
+
+
+def test_no_options_mean_the_aws_owned_key_which_the_user_does_not_see(running: Container) -> None:
+    first, again = resolve(running.kms, USER, EncryptionOptions()), resolve(running.kms, USER, EncryptionOptions())
+
+    assert first == again and first.ownership == "AWS_OWNED"
+    assert first.arn.startswith(f"arn:aws:kms:{REGION}:{SERVICE_ACCOUNT}:key/")
+    assert first.arn not in listed(running.kms) and first.arn in listed(running.kms, MQ)
+
+
+def test_the_aws_managed_key_is_made_on_first_use_in_the_users_account_and_reused(running: Container) -> None:
+    with pytest.raises(KmsError, match="NotFoundException"):
+        running.kms.call(USER, "DescribeKey", {"KeyId": "alias/aws/mq"})
+
+    first, again = resolve(running.kms, USER, own("")), resolve(running.kms, USER, own(""))
+
+    assert first == again and first.ownership == "AWS_MANAGED"
+    assert first.arn.startswith(f"arn:aws:kms:{REGION}:{USER_ACCOUNT}:key/")
+    assert running.kms.call(USER, "DescribeKey", {"KeyId": "alias/aws/mq"})["KeyMetadata"]["Arn"] == first.arn
+
+
+def test_first_use_by_many_at_once_makes_one_key(running: Container) -> None:
+    caller = Caller("arn:aws:iam::111111111111:root", "111111111111", "Root")
+    with ThreadPoolExecutor(8) as pool:
+        keys = set(pool.map(lambda _: resolve(running.kms, caller, own("")), range(8)))
+    assert len(keys) == 1 and listed(running.kms, caller) == {key.arn for key in keys}
+
+
+def test_a_customers_key_is_found_by_id_arn_and_alias(running: Container) -> None:
+    key = new_key(running.kms)
+    running.kms.call(USER, "CreateAlias", {"AliasName": "alias/by-alias", "TargetKeyId": key})
+    arn = f"arn:aws:kms:{REGION}:{USER_ACCOUNT}:key/{key}"
+
+    for name in (key, arn, "alias/by-alias", f"arn:aws:kms:{REGION}:{USER_ACCOUNT}:alias/by-alias"):
+        found = resolve(running.kms, USER, own(name))
+        assert (found.arn, found.ownership) == (arn, "CUSTOMER_MANAGED")
+
+
+# Refused
+
+MISSING = "00000000-0000-4000-8000-000000000000"
+
+
+def pending_deletion(kms: LocalStackKms) -> str:
+    key = new_key(kms)
+    kms.call(USER, "ScheduleKeyDeletion", {"KeyId": key, "PendingWindowInDays": 7})
+    return key
+
+
+def disabled(kms: LocalStackKms) -> str:
+    key = new_key(kms)
+    kms.call(USER, "DisableKey", {"KeyId": key})
+    return key
+
+
+REFUSED = {
+    "RSA": (lambda kms: new_key(kms, KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT"), "symmetric encryption keys only.*RSA_2048"),
+    "RSA for signing": (lambda kms: new_key(kms, KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY"), "RSA_2048 with KeyUsage SIGN_VERIFY"),
+    "ECC": (lambda kms: new_key(kms, KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY"), "symmetric encryption keys only.*ECC_NIST_P256"),
+    "HMAC": (lambda kms: new_key(kms, KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC"), "HMAC_256 with KeyUsage GENERATE_VERIFY_MAC"),
+    "missing": (lambda kms: MISSING, f"NotFoundException: .*{MISSING}.* does not exist"),
+    "missing alias": (lambda kms: "alias/nobody", "NotFoundException: .*alias/nobody"),
+    "another region": (lambda kms: f"arn:aws:kms:eu-west-1:{USER_ACCOUNT}:key/{new_key(kms)}", "NotFoundException"),
+    "disabled": (disabled, "its state is Disabled .DisabledException: .* is disabled"),
+    "pending deletion": (pending_deletion, "its state is PendingDeletion .KMSInvalidStateException: .* is pending deletion"),
+    "pending import": (lambda kms: new_key(kms, Origin="EXTERNAL"), "its state is PendingImport"),
+    "not a key": (lambda kms: "arn:aws:sqs:us-east-1:000000000000:queue", "is not a KMS key id, key ARN, alias name or alias ARN"),
+    "a word": (lambda kms: "my-key", "'my-key' is not a KMS key id"),
+}
+
+
+@pytest.mark.parametrize("make, sentence", REFUSED.values(), ids=REFUSED.keys())
+def test_a_key_that_does_not_fit_is_refused_and_nothing_is_made(running: Container, make: Any, sentence: str) -> None:
+    key = make(running.kms)
+    before = inventory(running.kms)
+
+    with pytest.raises(BadRequestException, match=sentence) as refusal:
+        resolve(running.kms, USER, own(key))
+
+    assert refusal.value.status == 400 and refusal.value.error_attribute == "encryptionOptions"
+    assert inventory(running.kms) == before
+
+
+def test_control_the_same_keys_fit_once_what_was_wrong_is_put_right(running: Container) -> None:
+    before = inventory(running.kms)
+    off, doomed = disabled(running.kms), pending_deletion(running.kms)
+    running.kms.call(USER, "CancelKeyDeletion", {"KeyId": doomed})
+    for key in (off, doomed):
+        running.kms.call(USER, "EnableKey", {"KeyId": key})
+        assert resolve(running.kms, USER, own(key)).arn.endswith(key)
+    assert len(inventory(running.kms)) == len(before) + 2, "and the inventory sees a new key"
+
+
+def test_a_key_beside_the_aws_owned_one_is_a_contradiction(running: Container) -> None:
+    with pytest.raises(BadRequestException, match="together with UseAwsOwnedKey") as refusal:
+        resolve(running.kms, USER, EncryptionOptions(use_aws_owned_key=True, kms_key_id=new_key(running.kms)))
+    assert "UseAwsOwnedKey to false" in refusal.value.hint
+
+
+def test_an_outage_is_not_the_customers_fault() -> None:
+    for options in (EncryptionOptions(), own(""), own(MISSING)):
+        with pytest.raises(KmsError, match="does not answer"):
+            resolve(LocalStackKms("http://127.0.0.1:9"), USER, options)
+
+
+class AliasTaken:
+    """KMS where another process takes the alias between our look and our CreateAlias."""
+
+    def __init__(self, kms: LocalStackKms) -> None:
+        self.kms = kms
+        self.theirs = ""
+
+    def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        if operation == "CreateAlias" and not self.theirs:
+            self.theirs = self.kms.call(caller, "CreateKey", {})["KeyMetadata"]["Arn"]
+            self.kms.call(caller, operation, {**parameters, "TargetKeyId": self.theirs.rsplit("/")[-1]})
+        return self.kms.call(caller, operation, parameters)
+
+
+def test_the_process_that_comes_second_uses_the_firsts_key_and_drops_its_own(running: Container) -> None:
+    caller = Caller("arn:aws:iam::222222222222:root", "222222222222", "Root")
+    race = AliasTaken(running.kms)
+
+    assert resolve(race, caller, own("")).arn == race.theirs
+
+    (loser,) = listed(running.kms, caller) - {race.theirs}
+    assert running.kms.call(caller, "DescribeKey", {"KeyId": loser})["KeyMetadata"]["KeyState"] == "PendingDeletion"
