@@ -29,7 +29,7 @@ def build(client: docker.DockerClient) -> str:
         tar.addfile(info, io.BytesIO(bundle))
     context.seek(0)
     base = {"BASE": os.environ.get("TESTBED_BASE_IMAGE", "debian:trixie-slim")}
-    client.images.build(fileobj=context, custom_context=True, tag=IMAGE, buildargs=base, rm=True)
+    client.images.build(fileobj=context, custom_context=True, tag=IMAGE, buildargs=base, rm=True, forcerm=True)
     return IMAGE
 
 
