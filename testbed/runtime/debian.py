@@ -1,0 +1,35 @@
+"""Debian packages that the ground needs, installed only after saying so."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+
+from testbed.errors import TestbedError
+
+Say = Callable[[str], None]
+
+
+def can_install() -> bool:
+    """Whether this machine's packages can be installed from here: root, with apt."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def install(packages: Sequence[str], why: str, say: Say) -> None:
+    """Install ``packages`` with apt after saying so. Raises ``TestbedError`` with apt's last words."""
+    names = " ".join(packages)
+    say(f"installing Debian packages {names}: {why}")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    _run(["apt-get", "update", "-qq"], environment, names)
+    _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages], environment, names)
+
+
+def _run(command: list[str], environment: dict[str, str], names: str) -> None:
+    done = subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    if done.returncode:
+        last = " ".join(done.stdout.strip().splitlines()[-3:])
+        raise TestbedError(
+            f"`{' '.join(command)}` failed: {last}", hint=f"Install {names} by hand and run the command again."
+        )
