@@ -1,0 +1,1 @@
+"""What the testbed knows between two commands."""

@@ -1,0 +1,109 @@
+"""The state folder: one SQLite file of documents, readable by its owner only.
+
+Default is ``.testbed/`` in the current directory, mode 0700. Passwords and the key that signs broker certificates are
+in it; data keys never are. ``ca.pem``, what clients need, is copied out beside the database.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from testbed.errors import StateBroken
+
+DEFAULT_FOLDER = ".testbed"
+DATABASE = "state.sqlite"
+_SCHEMA = 1
+
+
+class State:
+    """Documents by kind and id. Raises ``StateBroken`` when the folder is not ours or cannot be used."""
+
+    def __init__(self, folder: Path | str = DEFAULT_FOLDER) -> None:
+        self.folder = Path(folder).absolute()
+        self._prepare()
+        with self._transaction() as database:
+            database.execute("CREATE TABLE IF NOT EXISTS documents (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id))")
+            [version] = database.execute("PRAGMA user_version").fetchone()
+            if version not in (0, _SCHEMA):
+                raise self._broken(f"it was written by another version of the testbed (schema {version}, this one is {_SCHEMA})")
+            database.execute(f"PRAGMA user_version = {_SCHEMA}")
+
+    @property
+    def instance(self) -> str:
+        """The name that containers of this folder carry as label."""
+        return instance_of(self.folder)
+
+    @property
+    def ca_file(self) -> Path:
+        """The one file a client has to trust."""
+        return self.folder / "ca.pem"
+
+    def put(self, kind: str, identity: str, document: Mapping[str, Any]) -> None:
+        with self._transaction() as database:
+            database.execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", (kind, identity, json.dumps(document)))
+
+    def get(self, kind: str, identity: str) -> dict[str, Any] | None:
+        with self._transaction() as database:
+            row = database.execute("SELECT body FROM documents WHERE kind = ? AND id = ?", (kind, identity)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def all(self, kind: str) -> list[dict[str, Any]]:
+        """In the order of their creation."""
+        with self._transaction() as database:
+            rows = database.execute("SELECT body FROM documents WHERE kind = ? ORDER BY rowid", (kind,)).fetchall()
+        return [json.loads(row[0]) for row in rows]
+
+    def delete(self, kind: str, identity: str) -> None:
+        with self._transaction() as database:
+            database.execute("DELETE FROM documents WHERE kind = ? AND id = ?", (kind, identity))
+
+    def remove(self) -> None:
+        """Remove the folder and everything in it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _prepare(self) -> None:
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not (self.folder / DATABASE).exists() and any(self.folder.iterdir()):
+                raise self._broken("it is not empty and was not made by the testbed")
+            self.folder.chmod(0o700)
+            # Created by us and not by SQLite, so that it is never readable by others.
+            os.close(os.open(self.folder / DATABASE, os.O_CREAT | os.O_RDWR, stat.S_IRUSR | stat.S_IWUSR))
+        except OSError as error:
+            raise self._broken(str(error)) from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """A connection each time: threads and other processes use the same file."""
+        try:
+            database = sqlite3.connect(self.folder / DATABASE, timeout=10)
+            try:
+                with database:
+                    yield database
+            finally:
+                database.close()
+        except sqlite3.Error as error:
+            raise self._broken(str(error)) from error
+
+    def _broken(self, why: str) -> StateBroken:
+        return StateBroken(
+            f"The state folder {self.folder} cannot be used: {why}.",
+            hint="`testbed down` removes what runs and the folder itself if it is the testbed's; or name another with --state.",
+        )
+
+
+def instance_of(folder: Path | str) -> str:
+    """The instance of a state folder: of its path, so that it is known even when the folder is broken or gone."""
+    return hashlib.sha256(str(Path(folder).absolute()).encode()).hexdigest()[:10]
+
+
+def is_ours(folder: Path | str) -> bool:
+    """Whether the folder holds the testbed's state, sound or broken."""
+    return (Path(folder) / DATABASE).exists()

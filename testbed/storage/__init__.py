@@ -1,0 +1,1 @@
+"""Volumes with EBS semantics, and the proof of what is on them."""

@@ -1,0 +1,55 @@
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from testbed.errors import StateBroken
+from testbed.state.store import DATABASE, State, instance_of
+
+
+def test_documents_survive_in_the_order_they_came(tmp_path: Path) -> None:
+    state = State(tmp_path / "s")
+    state.put("broker", "b", {"n": 1})
+    state.put("broker", "a", {"n": 2})
+    again = State(tmp_path / "s")
+    assert again.all("broker") == [{"n": 1}, {"n": 2}]
+    assert again.get("broker", "b") == {"n": 1} and again.get("broker", "x") is None
+    again.delete("broker", "b")
+    assert state.all("broker") == [{"n": 2}]
+    assert state.instance == again.instance == instance_of(tmp_path / "s")
+
+
+def test_nobody_else_can_read_it(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    State(folder).put("k", "i", {})
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o077 for path in folder.iterdir()} == {0}
+
+
+def test_a_folder_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(StateBroken, match="not made by the testbed"):
+        State(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+@pytest.mark.parametrize("content", [b"no database at all, but long enough to be looked at" * 99, b"SQLite format 3\0" + b"x" * 500])
+def test_a_broken_database_is_one_clear_error(tmp_path: Path, content: bytes) -> None:
+    State(tmp_path / "s")
+    (tmp_path / "s" / DATABASE).write_bytes(content)
+    with pytest.raises(StateBroken, match="cannot be used"):
+        State(tmp_path / "s")
+
+
+def test_a_state_of_another_version_is_not_guessed_at(tmp_path: Path) -> None:
+    State(tmp_path / "s")
+    with sqlite3.connect(tmp_path / "s" / DATABASE) as database:
+        database.execute("PRAGMA user_version = 99")
+    with pytest.raises(StateBroken, match="another version"):
+        State(tmp_path / "s")
+
+
+def test_a_file_in_its_place_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "s").write_text("")
+    with pytest.raises(StateBroken):
+        State(tmp_path / "s")
