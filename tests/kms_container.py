@@ -1,36 +1,20 @@
 """A LocalStack container for the tests of ``testbed/kms``, built from ``containers/localstack``."""
 
-import io
-import os
 import socket
-import tarfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import docker
 import pytest
 
 from testbed.kms.localstack import LocalStackKms
+from testbed.runtime import engine, images
 
-IMAGE = "testbed-test-localstack"
-FOLDER = Path(__file__).parents[1] / "containers" / "localstack"
-CA_BUNDLE = Path(os.environ.get("REQUESTS_CA_BUNDLE") or "/etc/ssl/certs/ca-certificates.crt")
 
 
 def build(client: docker.DockerClient) -> str:
-    context = io.BytesIO()
-    with tarfile.open(fileobj=context, mode="w") as tar:
-        tar.add(FOLDER, arcname=".")
-        bundle = CA_BUNDLE.read_bytes() if CA_BUNDLE.exists() else b""
-        info = tarfile.TarInfo("ca.crt")
-        info.size = len(bundle)
-        tar.addfile(info, io.BytesIO(bundle))
-    context.seek(0)
-    base = {"BASE": os.environ.get("TESTBED_BASE_IMAGE", "debian:trixie-slim")}
-    client.images.build(fileobj=context, custom_context=True, tag=IMAGE, buildargs=base, rm=True, forcerm=True)
-    return IMAGE
+    return images.ensure(client, [images.KMS])[images.KMS]
 
 
 class Container:
@@ -72,7 +56,7 @@ class Container:
 
 @contextmanager
 def localstack(**options: object) -> Iterator[Container]:
-    client = docker.from_env()
+    client = engine.connect()
     name = f"testbed-test-kms-{uuid.uuid4().hex[:8]}"
     container = None
     try:

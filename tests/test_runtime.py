@@ -34,6 +34,15 @@ def base(client: docker.DockerClient) -> str:
     return images.ensure(client, [images.BROKER_BASE], print)[images.BROKER_BASE]
 
 
+@pytest.fixture(scope="module")
+def idle(client: docker.DockerClient, base: str) -> Iterator[str]:
+    """An image that does nothing for a while."""
+    recipe = io.BytesIO(f'FROM {base}\nENTRYPOINT ["sleep", "300"]\n'.encode())
+    image, _ = client.images.build(fileobj=recipe, tag="testbed-test-idle", rm=True, forcerm=True)
+    yield "testbed-test-idle"
+    client.images.remove("testbed-test-idle", force=True)
+
+
 @pytest.fixture()
 def containers(client: docker.DockerClient) -> Iterator[Containers]:
     containers = Containers(client, f"test-{uuid.uuid4().hex[:8]}")
@@ -41,7 +50,7 @@ def containers(client: docker.DockerClient) -> Iterator[Containers]:
     containers.purge()
 
 
-def _debian(base: images.ImageSpec | str) -> str:
+def _debian() -> str:
     return "debian:trixie-slim" if _has("debian:trixie-slim") else "amazonmq-testbed/debian:trixie"
 
 
@@ -100,7 +109,7 @@ def test_an_image_of_the_users_own_that_cannot_be_had_is_one_clear_error(client:
 
 def test_an_image_of_the_users_own_gets_what_the_volume_needs(client: docker.DockerClient, base: str) -> None:
     """Debian stands for the user's image: it lacks gocryptfs as the official broker images do."""
-    spec = images.own("RABBITMQ", _debian(base))
+    spec = images.own("RABBITMQ", _debian())
     tag = images.ensure(client, [spec])[spec]
     assert client.containers.run(tag, ["-c", "command -v gocryptfs"], entrypoint="/bin/sh", remove=True).strip()
     client.images.remove(tag)
@@ -117,13 +126,13 @@ def test_secrets_reach_a_container_over_standard_input_alone(containers: Contain
     assert secret.decode() not in str(containers.inspect(identity)) + containers.last_words(identity, 100)
 
 
-def test_a_fixed_port_that_is_taken_is_said_and_nothing_stays(containers: Containers, base: str) -> None:
+def test_a_fixed_port_that_is_taken_is_said_and_nothing_stays(containers: Containers, idle: str) -> None:
     [port] = ports.free(1)
-    first = containers.run(ContainerSpec(f"testbed-{containers.instance}-a", base, "test", ports={80: port}), stdin=b"")
+    first = containers.run(ContainerSpec(f"testbed-{containers.instance}-a", idle, "test", ports={80: port}))
     with pytest.raises(PortTaken, match=str(port)):
         ports.require_free(port)
     with pytest.raises(PortTaken):
-        containers.run(ContainerSpec(f"testbed-{containers.instance}-b", base, "test", ports={80: port}), stdin=b"")
+        containers.run(ContainerSpec(f"testbed-{containers.instance}-b", idle, "test", ports={80: port}))
     assert [row["id"] for row in containers.find()] == [first]
     assert containers.inspect(first)["HostConfig"]["PortBindings"]["80/tcp"][0]["HostIp"] == "127.0.0.1"
 
@@ -136,8 +145,8 @@ def test_what_is_gone_is_gone_quietly_and_what_is_wrong_is_not(containers: Conta
         containers.start("no-such-thing")
 
 
-def test_a_command_in_a_container_talks_and_its_end_is_noticed(containers: Containers, base: str) -> None:
-    identity = containers.run(ContainerSpec(f"testbed-{containers.instance}-e", base, "test"), stdin=b"")
+def test_a_command_in_a_container_talks_and_its_end_is_noticed(containers: Containers, idle: str) -> None:
+    identity = containers.run(ContainerSpec(f"testbed-{containers.instance}-e", idle, "test"))
     command = open_exec(identity, ["cat"])
     command.write(b"hello")
     assert command.read(3, 5) + command.read(2, 5) == b"hello"
@@ -151,12 +160,12 @@ def test_a_command_in_a_container_talks_and_its_end_is_noticed(containers: Conta
     command.close()
 
 
-def test_purge_leaves_nothing_of_the_instance_and_touches_no_other(client: docker.DockerClient, containers: Containers, base: str) -> None:
+def test_purge_leaves_nothing_of_the_instance_and_touches_no_other(client: docker.DockerClient, containers: Containers, idle: str) -> None:
     other = Containers(client, f"test-{uuid.uuid4().hex[:8]}")
     try:
         for mine in (containers, other):
             mine.create_volume(f"vol-{mine.instance}")
-            mine.run(ContainerSpec(f"testbed-{mine.instance}-p", base, "test", volumes={f"vol-{mine.instance}": "/volume"}), stdin=b"")
+            mine.run(ContainerSpec(f"testbed-{mine.instance}-p", idle, "test", volumes={f"vol-{mine.instance}": "/volume"}))
         assert containers.purge() == {"containers": 1, "volumes": 1, "networks": 1}
         assert containers.purge() == {"containers": 0, "volumes": 0, "networks": 0}
         assert len(other.find()) == 1 and other.has_volume(f"vol-{other.instance}")
@@ -164,7 +173,7 @@ def test_purge_leaves_nothing_of_the_instance_and_touches_no_other(client: docke
         other.purge()
 
 
-def test_the_reaper_cleans_up_behind_a_killed_process(client: docker.DockerClient, base: str, tmp_path: Path) -> None:
+def test_the_reaper_cleans_up_behind_a_killed_process(client: docker.DockerClient, idle: str, tmp_path: Path) -> None:
     instance, folder = f"test-{uuid.uuid4().hex[:8]}", tmp_path / "state"
     folder.mkdir()
     script = f"""
@@ -173,7 +182,7 @@ from testbed.runtime import engine
 from testbed.runtime.containers import ContainerSpec, Containers
 from testbed.runtime.reaper import Reaper
 reaper = Reaper({instance!r}, pathlib.Path({str(folder)!r}))
-Containers(engine.connect(), {instance!r}).run(ContainerSpec("testbed-{instance}-r", {base!r}, "test"), stdin=b"")
+Containers(engine.connect(), {instance!r}).run(ContainerSpec("testbed-{instance}-r", {idle!r}, "test"))
 print("up", flush=True)
 time.sleep(60)
 """

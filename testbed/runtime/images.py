@@ -210,7 +210,7 @@ class _Builder:
         with tempfile.TemporaryDirectory(prefix="testbed-debian-") as folder:
             archive = Path(folder) / "base.tar"
             done = subprocess.run(
-                ["mmdebstrap", "--quiet", "--variant=apt", "--include=ca-certificates", DEBIAN_RELEASE, str(archive)],
+                ["mmdebstrap", "--quiet", "--variant=minbase", "--include=ca-certificates", DEBIAN_RELEASE, str(archive)],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             )  # fmt: skip
             if done.returncode:
