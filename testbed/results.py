@@ -1,6 +1,8 @@
 """What a check found: small frozen values that carry their evidence. Nothing here renders."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
 
@@ -36,3 +38,30 @@ class ScenarioResult:
     seconds: float
     error: str = ""
     notes: tuple[str, ...] = ()  # measurements and caveats that settle no claim
+
+
+@dataclass(frozen=True)
+class Run:
+    """What was run together. ``started`` is aware; ``environment`` names versions and the machine, no secrets."""
+
+    started: datetime
+    seconds: float
+    environment: dict[str, str]
+    scenarios: tuple[ScenarioResult, ...]
+
+
+_SUITES, _ON = "Suites accepted by ", " on "
+
+
+def suite_note(subject: str, version: str, suites: Sequence[str]) -> str:
+    """The suites a listener accepts as a note that ``read_suite_note`` reads back."""
+    return f"{_SUITES}{subject}{_ON}{version}: {', '.join(suites)}"
+
+
+def read_suite_note(note: str) -> tuple[str, str, tuple[str, ...]] | None:
+    """Subject, version and suites of a note written by ``suite_note``; None for any other."""
+    head, colon, suites = note.removeprefix(_SUITES).rpartition(": ")
+    subject, on, version = head.rpartition(_ON)
+    if not (note.startswith(_SUITES) and colon and on):
+        return None
+    return subject, version, tuple(suites.split(", "))

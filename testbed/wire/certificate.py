@@ -1,0 +1,141 @@
+"""A listener's certificate: what it says, and whether a client that checks it goes on."""
+
+import socket
+import ssl
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from testbed.documented.tls import Suite
+from testbed.errors import ClientError
+from testbed.wire.ask import Where
+from testbed.wire.scan import CertificateFacts, Verification
+
+WRONG_NAME = "another-host.invalid"
+_TLS_VERSIONS = {
+    "TLSv1": ssl.TLSVersion.TLSv1,
+    "TLSv1.1": ssl.TLSVersion.TLSv1_1,
+    "TLSv1.2": ssl.TLSVersion.TLSv1_2,
+    "TLSv1.3": ssl.TLSVersion.TLSv1_3,
+}
+
+
+def authority_pem(ca_file: Path) -> str:
+    """Read the authority's certificate. Raises ``ClientError`` if there is none in that file."""
+    try:
+        pem = ca_file.read_text("ascii")
+        ssl.create_default_context(cadata=pem)
+    except (OSError, ValueError, ssl.SSLError) as error:
+        raise ClientError(f"no authority certificate can be read from {ca_file}: {error}") from error
+    return pem
+
+
+@cache
+def unrelated_authority() -> str:
+    """The certificate of an authority nobody else has ever heard of."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Unrelated authority")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - timedelta(hours=1), now + timedelta(days=1))
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+def _complete(where: Where, context: ssl.SSLContext, server_name: str) -> tuple[Verification, str, bytes]:
+    """A whole handshake: its outcome, the suite and the leaf in DER (both empty where it failed)."""
+    try:
+        with (
+            socket.create_connection((where.host, where.port), where.timeout) as plain,
+            context.wrap_socket(plain, server_hostname=server_name) as secured,
+        ):
+            cipher = secured.cipher()
+            return Verification(True), cipher[0] if cipher else "", secured.getpeercert(binary_form=True) or b""
+    except ssl.SSLCertVerificationError as error:
+        return Verification(False, error.verify_message or str(error), rejected=True), "", b""
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError; ValueError is a name that is none
+        return Verification(False, getattr(error, "reason", None) or str(error) or type(error).__name__), "", b""
+
+
+def verify(where: Where, authority: str, server_name: str) -> Verification:
+    """How a client takes the certificate that trusts ``authority`` (PEM) and asks for ``server_name``.
+
+    It offers every suite with a certificate at OpenSSL's default security level.
+    """
+    context = ssl.create_default_context(cadata=authority)
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    context.set_ciphers("ALL:!aNULL:!eNULL")
+    return _complete(where, context, server_name)[0]
+
+
+def confirm(where: Where, authority: str, version: str, suite: Suite) -> str:
+    """Complete a verified handshake with exactly this version and suite; empty on success, or why not.
+
+    In TLS 1.3 the interpreter's OpenSSL offers its suites together, so there it is the listener's
+    first choice that can be confirmed.
+    """
+    if version not in _TLS_VERSIONS or not suite.openssl:
+        return "the local OpenSSL does not speak it"
+    context = ssl.create_default_context(cadata=authority)
+    context.minimum_version = context.maximum_version = _TLS_VERSIONS[version]
+    try:
+        # Level 0 lets the client offer what is outdated; whether the listener takes it is the question.
+        context.set_ciphers("ALL:@SECLEVEL=0" if version == "TLSv1.3" else f"{suite.openssl}:@SECLEVEL=0")
+    except ssl.SSLError:
+        return "the local OpenSSL does not speak it"
+    verification, chosen, _ = _complete(where, context, where.server_name)
+    if not verification.accepted:
+        return verification.reason
+    return "" if chosen == suite.openssl else f"the listener chose {chosen}"
+
+
+def leaf(where: Where) -> bytes:
+    """The leaf in DER without checking it; empty where no handshake succeeds. For TLS 1.3 alone."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return _complete(where, context, where.server_name)[2]
+
+
+def facts(chain: tuple[bytes, ...], sent: int, now: datetime) -> CertificateFacts | None:
+    """Read the leaf (DER); ``sent`` is the number of certificates seen on the wire. None if unreadable."""
+    try:
+        certificate = x509.load_der_x509_certificate(chain[0])
+        names = _names(certificate)
+        key = _key(certificate)
+    except (IndexError, ValueError):
+        return None
+    return CertificateFacts(
+        subject=certificate.subject.rfc4514_string(),
+        issuer=certificate.issuer.rfc4514_string(),
+        names=names,
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        days_left=(certificate.not_valid_after_utc - now).days,
+        key=key,
+        chain_length=sent,
+    )
+
+
+def _names(certificate: x509.Certificate) -> tuple[str, ...]:
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(str(name.value) for name in extension.value)
+
+
+def _key(certificate: x509.Certificate) -> str:
+    match certificate.public_key():
+        case rsa.RSAPublicKey() as key:
+            return f"RSA {key.key_size}"
+        case ec.EllipticCurvePublicKey() as key:
+            return f"EC {key.curve.name}"
+        case dsa.DSAPublicKey() as key:
+            return f"DSA {key.key_size}"
+        case other:
+            return type(other).__name__.removesuffix("PublicKey").lstrip("_")

@@ -1,0 +1,201 @@
+"""The first messages of a TLS handshake as bytes: write a ClientHello, read what comes back. No I/O.
+
+A TLS library offers only what it was built with; these bytes can offer any version and any suite.
+Layouts: RFC 6101 (SSL 3.0), RFC 5246 (TLS 1.2), RFC 8446 (TLS 1.3).
+"""
+
+import ipaddress
+import os
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from cryptography.hazmat.primitives.asymmetric import ec, x25519
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+CODES = {"SSLv3": 0x0300, "TLSv1": 0x0301, "TLSv1.1": 0x0302, "TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
+_NAMES = {code: name for name, code in CODES.items()}
+
+ALERT, HANDSHAKE = 21, 22
+SERVER_HELLO, CERTIFICATE, SERVER_HELLO_DONE = 2, 11, 14
+
+# RFC 8446 section 6 and the TLS Alerts registry.
+_ALERTS = {
+    0: "close_notify", 10: "unexpected_message", 20: "bad_record_mac", 21: "decryption_failed", 22: "record_overflow",
+    30: "decompression_failure", 40: "handshake_failure", 41: "no_certificate", 42: "bad_certificate",
+    43: "unsupported_certificate", 44: "certificate_revoked", 45: "certificate_expired", 46: "certificate_unknown",
+    47: "illegal_parameter", 48: "unknown_ca", 49: "access_denied", 50: "decode_error", 51: "decrypt_error",
+    60: "export_restriction", 70: "protocol_version", 71: "insufficient_security", 80: "internal_error",
+    86: "inappropriate_fallback", 90: "user_canceled", 100: "no_renegotiation", 109: "missing_extension",
+    110: "unsupported_extension", 112: "unrecognized_name", 113: "bad_certificate_status_response",
+    115: "unknown_psk_identity", 116: "certificate_required", 120: "no_application_protocol",
+}  # fmt: skip
+
+# Every group and signature scheme a server might insist on, so that none is missing for its favourite
+# suite: x25519, x448, secp256r1 to secp521r1, brainpool, the finite-field groups.
+_GROUPS = (0x001D, 0x0017, 0x001E, 0x0018, 0x0019, 0x001A, 0x001B, 0x001C, 0x0100, 0x0101, 0x0102, 0x0103, 0x0104)
+_SIGNATURES = (
+    0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0809, 0x080A, 0x080B, 0x0804, 0x0805, 0x0806,
+    0x0401, 0x0501, 0x0601, 0x0303, 0x0301, 0x0203, 0x0201, 0x0402, 0x0502, 0x0602, 0x0202,
+)  # fmt: skip
+
+_SERVER_NAME, _SUPPORTED_GROUPS, _POINT_FORMATS, _SIGNATURE_ALGORITHMS = 0, 10, 11, 13
+_EXTENDED_MASTER_SECRET, _SUPPORTED_VERSIONS, _KEY_SHARE, _RENEGOTIATION_INFO = 23, 43, 51, 0xFF01
+
+# What a client says before it leaves, as the protocol asks: warning, user_canceled.
+FAREWELL = b"\x15\x03\x01\x00\x02\x01\x5a"
+
+
+class NotTls(ValueError):
+    """The bytes are no TLS record or no well-formed handshake message."""
+
+
+@dataclass(frozen=True)
+class Alert:
+    level: str
+    description: str
+
+    def __str__(self) -> str:
+        return f"{self.level} {self.description}"
+
+
+@dataclass(frozen=True)
+class ServerHello:
+    """What the server chose; ``version`` is the negotiated one, also for TLS 1.3."""
+
+    version: str
+    suite: int
+    compression: int
+    extensions: dict[int, bytes]
+
+    @property
+    def secure_renegotiation(self) -> bool:
+        return _RENEGOTIATION_INFO in self.extensions
+
+
+def _vector(body: bytes, width: int) -> bytes:
+    return len(body).to_bytes(width, "big") + body
+
+
+def _shorts(values: Sequence[int]) -> bytes:
+    return struct.pack(f">{len(values)}H", *values)
+
+
+@cache
+def _key_shares() -> bytes:
+    """Two real public keys, made once: nobody ever derives a secret from them."""
+    first = x25519.X25519PrivateKey.generate().public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    second = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    return _shorts([0x001D]) + _vector(first, 2) + _shorts([0x0017]) + _vector(second, 2)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _extensions(version: str, server_name: str) -> bytes:
+    parts: list[tuple[int, bytes]] = []
+    if server_name and not _is_address(server_name):  # RFC 6066: no addresses
+        parts.append((_SERVER_NAME, _vector(b"\0" + _vector(server_name.encode("idna"), 2), 2)))
+    parts.append((_SUPPORTED_GROUPS, _vector(_shorts(_GROUPS), 2)))
+    parts.append((_POINT_FORMATS, _vector(b"\0", 1)))
+    if version in ("TLSv1.2", "TLSv1.3"):
+        parts.append((_SIGNATURE_ALGORITHMS, _vector(_shorts(_SIGNATURES), 2)))
+    parts.append((_EXTENDED_MASTER_SECRET, b""))
+    parts.append((_RENEGOTIATION_INFO, b"\0"))
+    if version == "TLSv1.3":
+        parts.append((_SUPPORTED_VERSIONS, _vector(_shorts([CODES[version]]), 1)))
+        parts.append((_KEY_SHARE, _vector(_key_shares(), 2)))
+    return b"".join(_shorts([kind]) + _vector(body, 2) for kind, body in parts)
+
+
+def client_hello(version: str, suites: Sequence[int], server_name: str, *, compression: bool = False) -> bytes:
+    """One record with a ClientHello that offers exactly this version and these suites, in this order.
+
+    ``compression`` offers DEFLATE beside none. SSL 3.0 knows no extensions and gets none.
+    """
+    legacy = CODES["TLSv1.2"] if version == "TLSv1.3" else CODES[version]
+    session = os.urandom(32) if version == "TLSv1.3" else b""  # RFC 8446 appendix D.4: look like a resumption
+    body = _shorts([legacy]) + os.urandom(32) + _vector(session, 1) + _vector(_shorts(suites), 2)
+    body += _vector(b"\1\0" if compression else b"\0", 1)
+    if version != "SSLv3":
+        body += _vector(_extensions(version, server_name), 2)
+    # The record's own version is the lowest that carries the message (RFC 8446 section 5.1).
+    return b"\x16" + _shorts([min(legacy, CODES["TLSv1"])]) + _vector(b"\1" + _vector(body, 3), 2)
+
+
+def record(data: bytes) -> tuple[int, bytes, bytes] | None:
+    """Take one record off the front of ``data``: its type, its content, the rest; None if incomplete.
+
+    Raises ``NotTls`` as soon as the first bytes rule a record out.
+    """
+    if data[:1] and not 20 <= data[0] <= 24 or data[1:2] not in (b"", b"\x03"):
+        raise NotTls("no TLS record")
+    if len(data) < 5:
+        return None
+    length = int.from_bytes(data[3:5], "big")
+    if data[2] > 4 or not 0 < length <= 2**14 + 2048:
+        raise NotTls("no TLS record")
+    return None if len(data) < 5 + length else (data[0], data[5 : 5 + length], data[5 + length :])
+
+
+def messages(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """The complete handshake messages in the joined content of handshake records: type and body."""
+    while len(content) >= 4 and len(content) >= 4 + (length := int.from_bytes(content[1:4], "big")):
+        yield content[0], content[4 : 4 + length]
+        content = content[4 + length :]
+
+
+def alert(content: bytes) -> Alert:
+    """Read the content of an alert record."""
+    if len(content) != 2:
+        raise NotTls("an alert of the wrong size")
+    level = {1: "warning", 2: "fatal"}.get(content[0], f"level {content[0]}")
+    return Alert(level, _ALERTS.get(content[1], f"alert {content[1]}"))
+
+
+class _Reader:
+    def __init__(self, data: bytes) -> None:
+        self.rest = data
+
+    def take(self, count: int) -> bytes:
+        if len(self.rest) < count:
+            raise NotTls("a message that ends too early")
+        taken, self.rest = self.rest[:count], self.rest[count:]
+        return taken
+
+    def number(self, width: int) -> int:
+        return int.from_bytes(self.take(width), "big")
+
+    def vector(self, width: int) -> bytes:
+        return self.take(self.number(width))
+
+
+def server_hello(body: bytes) -> ServerHello:
+    """Read a ServerHello or HelloRetryRequest (which names version and suite alike). Raises ``NotTls``."""
+    reader = _Reader(body)
+    version = reader.number(2)
+    reader.take(32)
+    reader.vector(1)
+    suite, compression = reader.number(2), reader.number(1)
+    extensions: dict[int, bytes] = {}
+    if reader.rest:
+        block = _Reader(reader.vector(2))
+        while block.rest:
+            kind = block.number(2)
+            extensions[kind] = block.vector(2)
+    chosen = int.from_bytes(extensions[_SUPPORTED_VERSIONS], "big") if _SUPPORTED_VERSIONS in extensions else version
+    return ServerHello(_NAMES.get(chosen, f"0x{chosen:04X}"), suite, compression, extensions)
+
+
+def certificates(body: bytes) -> tuple[bytes, ...]:
+    """The DER certificates of a Certificate message up to TLS 1.2, the leaf first. Raises ``NotTls``."""
+    reader, found = _Reader(_Reader(body).vector(3)), []
+    while reader.rest:
+        found.append(reader.vector(3))
+    return tuple(found)

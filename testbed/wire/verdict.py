@@ -1,0 +1,113 @@
+"""Compare what a listener does with what it should do. Pure: a scan in, differences out."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+from testbed.documented.tls import TlsProfile
+from testbed.results import suite_note
+from testbed.wire.scan import ListenerScan, VersionScan
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One way in which a listener is not as documented. ``subject`` names the suite, version or protocol."""
+
+    kind: Literal[
+        "missing suite", "extra suite", "missing version", "extra version", "not asked", "no answer",
+        "plaintext served", "compression", "certificate refused", "wrong name accepted", "wrong authority accepted",
+        "missing name",
+    ]  # fmt: skip
+    subject: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.subject}" + (f" ({self.detail})" if self.detail else "")
+
+
+def judge(scan: ListenerScan, profile: TlsProfile) -> tuple[Difference, ...]:
+    """Every difference from ``profile``, none if the listener accepts exactly that and no plaintext.
+
+    A documented suite counts as accepted only when a complete handshake confirmed it. A version
+    that should be refused has to be refused: silence is not a refusal. Suites are judged within the
+    profile's versions; a version outside it is one difference, whatever its suites.
+    """
+    found: list[Difference] = []
+    for version in profile.versions:
+        found += _wanted(version, scan.version(version), profile)
+    for each in scan.versions:
+        if each.version in profile.versions:
+            continue
+        if each.accepted:
+            found.append(Difference("extra version", each.version, ", ".join(suite.iana for suite in each.accepted)))
+        elif not each.refusal.conclusive:
+            found.append(Difference("no answer", each.version, str(each.refusal)))
+    for answer in scan.plaintext:
+        if answer.served:
+            found.append(Difference("plaintext served", answer.protocol, answer.answer.detail))
+        elif answer.answer.kind == "unreachable":
+            found.append(Difference("no answer", answer.protocol, str(answer.answer)))
+    return tuple(found)
+
+
+def _wanted(version: str, scan: VersionScan | None, profile: TlsProfile) -> list[Difference]:
+    if scan is None:
+        return [Difference("not asked", version)]
+    if not scan.accepted:
+        return [Difference("missing version", version, str(scan.refusal))]
+    found = []
+    # The documented suites are those of TLS 1.2; 1.3 has its own, which the profile lists where it wants them.
+    suites = [suite for suite in profile.suites if (suite.code >> 8 == 0x13) == (version == "TLSv1.3")]
+    confirmed = {suite.code for suite in scan.confirmed}
+    reasons = {suite.code: reason for suite, reason in scan.unconfirmed}
+    for suite in suites:
+        if suite.code not in confirmed:
+            found.append(Difference("missing suite", suite.iana, reasons.get(suite.code, str(scan.refusal))))
+    wanted = {suite.code for suite in suites}
+    found += [Difference("extra suite", suite.iana, version) for suite in scan.accepted if suite.code not in wanted]
+    if not scan.refusal.conclusive:
+        found.append(Difference("no answer", version, f"{scan.refusal} before the last suite was refused"))
+    if scan.compression:
+        found.append(Difference("compression", version))
+    return found
+
+
+def judge_certificate(scan: ListenerScan, names: Collection[str] = ()) -> tuple[Difference, ...]:
+    """Every way in which the certificate is not accepted by those who should, or by others.
+
+    ``names`` are those it has to carry, e.g. the service's wildcard.
+    """
+    found = []
+    if not scan.verified.accepted:
+        found.append(Difference("certificate refused", scan.server_name, scan.verified.reason))
+    for verification, accepted, subject in (
+        (scan.wrong_name, "wrong name accepted", "a host name it does not carry"),
+        (scan.wrong_authority, "wrong authority accepted", "an unrelated authority"),
+    ):
+        if verification.accepted:
+            found.append(Difference(accepted, subject))
+        elif not verification.rejected:
+            found.append(Difference("no answer", subject, verification.reason))
+    carried = scan.certificate.names if scan.certificate else ()
+    found += [Difference("missing name", name, "carries " + (", ".join(carried) or "none")) for name in names if name not in carried]
+    return tuple(found)
+
+
+def observed(scan: ListenerScan) -> tuple[str, ...]:
+    """What was seen, a sentence for each version and one for the plaintext clients: evidence for a finding."""
+    lines = []
+    for each in scan.versions:
+        if each.accepted:
+            order = f", the {each.preference}'s order decides" if each.preference else ""
+            lines.append(
+                f"{each.version}: {len(each.accepted)} suites accepted, {len(each.confirmed)} confirmed by a complete handshake{order}; then {each.refusal}"
+            )
+        else:
+            lines.append(f"{each.version}: refused ({each.refusal})")
+    lines.append("plaintext: " + ", ".join(f"{each.protocol} {'SERVED' if each.served else each.answer}" for each in scan.plaintext))
+    return tuple(lines)
+
+
+def suite_notes(scan: ListenerScan, subject: str) -> tuple[str, ...]:
+    """The accepted suites as notes of a scenario, which a report can show as a matrix."""
+    return tuple(suite_note(subject, each.version, [suite.iana for suite in each.accepted]) for each in scan.versions if each.accepted)
