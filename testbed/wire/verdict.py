@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-from testbed.documented.tls import TlsProfile
+from testbed.documented.tls import Suite, TlsProfile
 from testbed.results import suite_note
 from testbed.wire.scan import ListenerScan, VersionScan
 
@@ -50,20 +50,27 @@ def judge(scan: ListenerScan, profile: TlsProfile) -> tuple[Difference, ...]:
     return tuple(found)
 
 
+def _usable(suite: Suite, version: str) -> bool:
+    """TLS 1.3 has suites of its own, and those with GCM or SHA-2 came with TLS 1.2 (RFC 5246, RFC 8446)."""
+    if version == "TLSv1.3" or suite.code >> 8 == 0x13:
+        return version == "TLSv1.3" and suite.code >> 8 == 0x13
+    return version == "TLSv1.2" or suite.iana.endswith(("_SHA", "_MD5"))
+
+
 def _wanted(version: str, scan: VersionScan | None, profile: TlsProfile) -> list[Difference]:
     if scan is None:
         return [Difference("not asked", version)]
     if not scan.accepted:
         return [Difference("missing version", version, str(scan.refusal))]
-    found = []
-    # The documented suites are those of TLS 1.2; 1.3 has its own, which the profile lists where it wants them.
-    suites = [suite for suite in profile.suites if (suite.code >> 8 == 0x13) == (version == "TLSv1.3")]
-    confirmed = {suite.code for suite in scan.confirmed}
+    wanted = {suite.code: suite for suite in profile.suites if _usable(suite, version)}
+    agreed = {suite.code for suite in scan.confirmed}
+    if version == "TLSv1.3" and agreed:
+        # Here a client offers all its suites at once, so one complete handshake stands for the others.
+        agreed |= {suite.code for suite in scan.accepted}
     reasons = {suite.code: reason for suite, reason in scan.unconfirmed}
-    for suite in suites:
-        if suite.code not in confirmed:
-            found.append(Difference("missing suite", suite.iana, reasons.get(suite.code, str(scan.refusal))))
-    wanted = {suite.code for suite in suites}
+    found = [
+        Difference("missing suite", suite.iana, f"{version}: {reasons.get(code, scan.refusal)}") for code, suite in wanted.items() if code not in agreed
+    ]
     found += [Difference("extra suite", suite.iana, version) for suite in scan.accepted if suite.code not in wanted]
     if not scan.refusal.conclusive:
         found.append(Difference("no answer", version, f"{scan.refusal} before the last suite was refused"))
