@@ -1,0 +1,69 @@
+"""A run on the terminal, from 80 columns up. Verdicts are words; colour only repeats them."""
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from testbed.report.claims import NOT_CHECKED, Row, settle_run, tally
+from testbed.report.text import printable
+from testbed.results import Finding, Run, ScenarioResult, Verdict
+
+_STYLES = {
+    Verdict.HOLDS.value: "bold green",
+    Verdict.FAILS.value: "bold red",
+    Verdict.NOT_REPRODUCIBLE.value: "yellow",
+    NOT_CHECKED: "dim",
+}
+
+
+def _text(text: str, style: str = "") -> Text:
+    return Text(printable(text), style=style)
+
+
+def _finding(finding: Finding, label: str = "") -> list[Text]:
+    lines = [Text.assemble((f"{label}{finding.verdict.value.lower()} ", _STYLES[finding.verdict.value]), _text(finding.subject))]
+    lines += [_text(f"  {sentence}", "dim") for sentence in finding.evidence]
+    if finding.control:
+        lines += _finding(finding.control, "control ")
+    return lines
+
+
+def _claims(rows: tuple[Row, ...], evidence: bool) -> Table:
+    table = Table(title="Claims", title_justify="left", expand=True, show_lines=True)
+    table.add_column("id", no_wrap=True, width=3)
+    table.add_column("verdict", width=16)
+    table.add_column("statement and evidence" if evidence else "statement", ratio=1, overflow="fold")
+    for row in rows:
+        said: list[RenderableType] = [_text(row.claim.statement)] if row.claim.statement else []
+        if row.reason:
+            said.append(_text(row.reason, _STYLES[row.status]))
+        if evidence:
+            said += [line for finding in row.findings for line in _finding(finding)]
+        table.add_row(_text(row.claim.id), Text(row.status, _STYLES[row.status]), Group(*said))
+    return table
+
+
+def _scenario(scenario: ScenarioResult) -> Group:
+    ended = ("broke off", "bold red") if scenario.error else ("finished", "green")
+    said: list[RenderableType] = [
+        Text.assemble(ended, f" after {scenario.seconds:.1f} s  ", (printable(scenario.name), "bold"), "  ", printable(scenario.title))
+    ]
+    if scenario.error:
+        said.append(Padding(_text(scenario.error, "red"), (0, 0, 0, 2)))
+    said += [Padding(_text(note, "dim"), (0, 0, 0, 2)) for note in scenario.notes]
+    return Group(*said)
+
+
+def renderable(run: Run, *, evidence: bool = True) -> Group:
+    """The whole report; without ``evidence`` a line or two for each claim."""
+    rows = settle_run(run)
+    counted = Text("  ").join(Text(f"{count} {status}", _STYLES[status]) for status, count in tally(rows).items())
+    environment = ", ".join(f"{name} {value}" for name, value in run.environment.items())
+    heading = _text(f"Started {run.started.isoformat(timespec='seconds')}, took {run.seconds:.1f} s. {environment}")
+    return Group(heading, Text(), _claims(rows, evidence), Text("Scenarios", "italic"), *map(_scenario, run.scenarios), Text(), counted)
+
+
+def show(run: Run, console: Console | None = None, *, evidence: bool = True) -> None:
+    """Print the report on ``console``, or on standard output."""
+    (console or Console()).print(renderable(run, evidence=evidence))

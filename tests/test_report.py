@@ -1,0 +1,254 @@
+"""Settling claims, and rendering whatever a run holds without computing, breaking or trusting it."""
+
+import io
+import json
+import re
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from testbed.documented.claims import CLAIMS
+from testbed.report import as_json, html, junit, terminal
+from testbed.report.claims import NOT_CHECKED, Row, settle, settle_run, succeeded, tally
+from testbed.results import Finding, Run, ScenarioResult, Verdict, suite_note
+
+HOLDS, FAILS, NOT_REPRODUCIBLE = Verdict.HOLDS, Verdict.FAILS, Verdict.NOT_REPRODUCIBLE
+CONTROL = Finding("T3", "a listener with a third suite", FAILS, ("extra suite: TLS_RSA_WITH_AES_128_CBC_SHA",))
+GOOD = Finding("T3", "RABBITMQ amqps:5671", HOLDS, ("two suites accepted",), CONTROL)
+HOSTILE = "<script>alert(1)</script> & ]]> [bold]{{ 7*7 }}[/bold] \x1b[31m \x00 \ud800"
+
+
+def finding(verdict: Verdict, control: Finding | None = CONTROL, claim: str = "T3") -> Finding:
+    return Finding(claim, "a subject", verdict, ("seen",), control)
+
+
+def row(findings: list[Finding], claim: str = "T3") -> Row:
+    return next(each for each in settle(findings) if each.claim.id == claim)
+
+
+def run_of(*scenarios: ScenarioResult, **environment: str) -> Run:
+    return Run(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), 12.34, environment, scenarios)
+
+
+def scenario(*findings: Finding, error: str = "", notes: tuple[str, ...] = ()) -> ScenarioResult:
+    return ScenarioResult("tls", "What the listeners accept", findings, 1.5, error, notes)
+
+
+# The table
+
+
+def test_the_claims_are_all_there_and_distinct() -> None:
+    ids = [claim.id for claim in CLAIMS]
+    assert len(ids) == len(set(ids)) == 29
+    assert {each[0]: sum(other[0] == each[0] for other in ids) for each in ids} == {"P": 6, "R": 11, "G": 3, "T": 8, "E": 1}
+    assert all(claim.statement and claim.evidence for claim in CLAIMS)
+
+
+# Settling
+
+
+def test_a_claim_with_evidence_and_a_failing_control_holds() -> None:
+    assert row([GOOD]).verdict is HOLDS and row([GOOD]).reason == ""
+
+
+@pytest.mark.parametrize(
+    ("findings", "verdict", "reason"),
+    [
+        ([finding(FAILS)], FAILS, "seen"),
+        ([GOOD, finding(FAILS)], FAILS, "seen"),
+        ([GOOD, finding(HOLDS, None)], FAILS, "no control was run"),
+        ([GOOD, finding(HOLDS, finding(HOLDS))], FAILS, "control did not fail"),
+        ([GOOD, finding(HOLDS, finding(NOT_REPRODUCIBLE))], FAILS, "control did not fail"),
+        ([Finding("T3", "a subject", HOLDS, (), CONTROL)], FAILS, "no evidence"),
+        ([finding(NOT_REPRODUCIBLE, None)], NOT_REPRODUCIBLE, "seen"),
+        ([GOOD, finding(NOT_REPRODUCIBLE, None)], NOT_REPRODUCIBLE, "seen"),
+        ([finding(NOT_REPRODUCIBLE, None), finding(FAILS)], FAILS, "seen"),
+        ([], None, ""),
+    ],
+)
+def test_anything_less_does_not(findings: list[Finding], verdict: Verdict | None, reason: str) -> None:
+    settled = row(findings)
+    assert settled.verdict is verdict and reason in settled.reason and settled.findings == tuple(findings)
+
+
+def test_claims_without_a_finding_are_listed() -> None:
+    assert [each.status for each in settle([])] == [NOT_CHECKED] * len(CLAIMS)
+
+
+def test_an_unknown_claim_is_not_lost() -> None:
+    last = settle([finding(HOLDS, claim="T99")])[-1]
+    assert (last.claim.id, last.verdict, last.reason) == ("T99", FAILS, "no such claim")
+
+
+def test_what_a_scenario_found_before_it_broke_off_holds_nothing() -> None:
+    run = run_of(scenario(GOOD), scenario(GOOD, error="lost the broker"))
+    settled = next(each for each in settle_run(run) if each.claim.id == "T3")
+    assert settled.verdict is None and settled.reason == "scenario tls broke off"
+    assert not succeeded(run) and succeeded(run_of(scenario(GOOD))) and succeeded(run_of())
+
+
+def test_a_failure_stays_one_in_a_scenario_that_broke_off() -> None:
+    run = run_of(scenario(finding(FAILS), error="lost the broker"))
+    assert next(each for each in settle_run(run) if each.claim.id == "T3").verdict is FAILS
+    assert not succeeded(run_of(scenario(finding(FAILS))))
+
+
+def test_the_tally_has_every_status() -> None:
+    assert tally(settle([GOOD])) == {"HOLDS": 1, "FAILS": 0, "NOT REPRODUCIBLE LOCALLY": 0, NOT_CHECKED: 28}
+
+
+# Rendering
+
+
+def shown(run: Run, width: int = 80, **how: bool) -> str:
+    out = io.StringIO()
+    terminal.show(run, Console(file=out, width=width, force_terminal=False), **how)
+    return out.getvalue()
+
+
+FULL = run_of(
+    scenario(GOOD, finding(NOT_REPRODUCIBLE, None, "R8"), notes=("a handshake takes 11 ms", suite_note("amqps:5671", "TLSv1.2", ["TLS_A", "TLS_B"]))),
+    ScenarioResult("keys", "Keys that go away", (finding(FAILS, None, "R9"),), 3.0, "LocalStack stopped"),
+    docker="20.10",
+    python="3.11",
+)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_terminal_shows_everything_within_its_width(width: int) -> None:
+    text = shown(FULL, width)
+    assert max(map(len, text.splitlines())) <= width
+    flat = re.sub(r"[\s│]+", " ", text)
+    for expected in ("RABBITMQ amqps:5671", "two suites accepted", "control fails a listener with a third suite", "LocalStack stopped"):
+        assert expected in flat
+    for expected in ("a handshake takes 11 ms", "docker 20.10", "1 HOLDS", "1 FAILS", "26 NOT YET CHECKED", "What the listeners accept"):
+        assert expected in flat
+    for claim in CLAIMS:
+        assert re.search(rf"│ {claim.id} +│", text)
+
+
+def test_the_terminal_can_be_brief() -> None:
+    brief = shown(FULL, evidence=False)
+    assert "two suites accepted" not in brief and "HOLDS" in brief
+
+
+def test_json_carries_everything_and_its_schema() -> None:
+    read = json.loads(as_json.render(FULL))
+    assert read["schema"] == 1 and read["started"] == "2026-01-02T03:04:05+00:00"
+    claim = next(each for each in read["claims"] if each["id"] == "T3")
+    assert claim["verdict"] == "HOLDS" and claim["findings"][0]["control"]["verdict"] == "FAILS"
+    assert [each["error"] for each in read["scenarios"]] == ["", "LocalStack stopped"]
+    assert read["scenarios"][0]["notes"][0] == "a handshake takes 11 ms" and read["summary"]["FAILS"] == 1
+
+
+class Page(HTMLParser):
+    """Collects what a browser would see: tags with their attributes, and text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_stands_alone_and_shows_evidence_and_controls() -> None:
+    page = html.render(FULL)
+    seen = Page(page)
+    assert page.startswith("<!doctype html>")
+    assert not any({"src", "href"} & attributes.keys() or tag in ("script", "link", "img") for tag, attributes in seen.tags)
+    assert "url(" not in page and "@import" not in page and "prefers-color-scheme: dark" in page
+    for expected in ("two suites accepted", "Control: ", "extra suite: TLS_RSA_WITH_AES_128_CBC_SHA", "LocalStack stopped", "20.10"):
+        assert expected in seen.text
+    assert sum(tag == "details" for tag, _ in seen.tags) == len(CLAIMS)
+
+
+def test_the_page_makes_a_matrix_of_the_suites() -> None:
+    seen = Page(html.render(FULL))
+    assert "Cipher suites accepted" in seen.text and "TLS_A" in seen.text and "Suites accepted by" not in seen.text
+    assert sum(attributes.get("class") == "yes" for _, attributes in seen.tags) == 2
+    assert "Cipher suites accepted" not in html.render(run_of())
+
+
+def test_junit_counts_and_names() -> None:
+    root = ElementTree.fromstring(junit.render(FULL))
+    claims, scenarios = root.findall("testsuite")
+    assert (claims.get("tests"), claims.get("failures"), claims.get("skipped")) == ("29", "1", "27")
+    assert (scenarios.get("tests"), scenarios.get("errors")) == ("2", "1")
+    case = next(each for each in claims.findall("testcase") if str(each.get("name")).startswith("T3 "))
+    assert case.find("failure") is None and "control FAILS" in str(case.findtext("system-out"))
+
+
+HOSTILE_RUN = Run(
+    datetime(2026, 1, 1, tzinfo=UTC),
+    0.0,
+    {HOSTILE: HOSTILE},
+    (
+        ScenarioResult(
+            HOSTILE,
+            HOSTILE,
+            (Finding(HOSTILE, HOSTILE, FAILS, (HOSTILE,), Finding("T1", HOSTILE, HOLDS, (HOSTILE,))),),
+            0.0,
+            HOSTILE,
+            (HOSTILE, suite_note(HOSTILE, HOSTILE, [HOSTILE])),
+        ),
+    ),
+)
+
+
+def test_hostile_text_is_only_ever_text() -> None:
+    page = html.render(HOSTILE_RUN)
+    assert "<script" not in page and "&lt;script&gt;" in page and "{{ 7*7 }}" in page and "\x1b" not in page
+    ElementTree.fromstring(junit.render(HOSTILE_RUN).encode())
+    assert "<script" not in junit.render(HOSTILE_RUN)
+    assert "\x1b" not in shown(HOSTILE_RUN) and "[bold]" in shown(HOSTILE_RUN)
+    assert json.loads(as_json.render(HOSTILE_RUN))["scenarios"][0]["name"] == HOSTILE
+    for text in (page, junit.render(HOSTILE_RUN), as_json.render(HOSTILE_RUN), shown(HOSTILE_RUN)):
+        text.encode("utf-8")
+
+
+def test_an_empty_run_renders() -> None:
+    assert "None were run" in html.render(run_of()) and "29 NOT YET CHECKED" in shown(run_of())
+    assert json.loads(as_json.render(run_of()))["scenarios"] == []
+    assert ElementTree.fromstring(junit.render(run_of())).findall("testsuite/testcase/skipped")
+
+
+texts = st.text(max_size=20) | st.just(HOSTILE) | st.text(st.characters(exclude_categories=()), max_size=5)
+ids = st.sampled_from([claim.id for claim in CLAIMS]) | texts
+findings = st.recursive(
+    st.builds(Finding, ids, texts, st.sampled_from(Verdict), st.lists(texts, max_size=3).map(tuple)),
+    lambda inner: st.builds(Finding, ids, texts, st.sampled_from(Verdict), st.lists(texts, max_size=3).map(tuple), inner),
+    max_leaves=3,
+)
+seconds = st.floats(0, 1e6)
+notes = texts | st.builds(suite_note, texts, texts, st.lists(texts, max_size=3))
+scenarios = st.builds(ScenarioResult, texts, texts, st.lists(findings, max_size=3).map(tuple), seconds, texts, st.lists(notes, max_size=3).map(tuple))
+runs = st.builds(Run, st.datetimes(timezones=st.just(UTC)), seconds, st.dictionaries(texts, texts, max_size=3), st.lists(scenarios, max_size=3).map(tuple))
+
+
+@settings(max_examples=40, deadline=None)
+@given(runs)
+def test_rendering_never_raises(run: Run) -> None:
+    for width in (40, 80, 120):
+        shown(run, width).encode()
+    html.render(run).encode()
+    ElementTree.fromstring(junit.render(run).encode())
+    assert json.loads(as_json.render(run).encode())["schema"] == 1
+
+
+@given(st.lists(findings, max_size=6))
+def test_only_a_whole_proof_holds(given_findings: list[Finding]) -> None:
+    for settled in settle(given_findings):
+        if settled.verdict is HOLDS:
+            assert settled.findings
+            assert all(each.verdict is HOLDS and each.control and each.control.verdict is FAILS for each in settled.findings)
