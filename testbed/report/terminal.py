@@ -22,25 +22,26 @@ def _text(text: str, style: str = "") -> Text:
 
 
 def _finding(finding: Finding, label: str = "") -> list[Text]:
-    lines = [Text.assemble((f"{label}{finding.verdict.value.lower()} ", _STYLES[finding.verdict.value]), _text(finding.subject))]
+    lines = [Text.assemble(label, (finding.verdict.value, _STYLES[finding.verdict.value]), ": ", printable(finding.subject))]
     lines += [_text(f"  {sentence}", "dim") for sentence in finding.evidence]
     if finding.control:
-        lines += _finding(finding.control, "control ")
+        lines += _finding(finding.control, "Control ")
     return lines
 
 
 def _claims(rows: tuple[Row, ...], evidence: bool) -> Table:
-    table = Table(title="Claims", title_justify="left", expand=True, show_lines=True)
+    table = Table(title="Claims", title_justify="left", expand=True)
     table.add_column("id", no_wrap=True, width=3)
     table.add_column("verdict", width=16)
     table.add_column("statement and evidence" if evidence else "statement", ratio=1, overflow="fold")
-    for row in rows:
+    for row, following in zip(rows, (*rows[1:], None), strict=True):
         said: list[RenderableType] = [_text(row.claim.statement)] if row.claim.statement else []
         if row.reason:
             said.append(_text(row.reason, _STYLES[row.status]))
         if evidence:
             said += [line for finding in row.findings for line in _finding(finding)]
-        table.add_row(_text(row.claim.id), Text(row.status, _STYLES[row.status]), Group(*said))
+        apart = evidence and bool(row.findings or (following and following.findings))
+        table.add_row(_text(row.claim.id), Text(row.status, _STYLES[row.status]), Group(*said), end_section=apart)
     return table
 
 
