@@ -1,27 +1,21 @@
 """The prober against real listeners: right ones, and ones with every defect it has to see."""
 
 import socket
-import struct
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tls_servers import NAME, OPENSSL, WILDCARD, Pki, make_pki, openssl_server, python_tls, serving
 
 from testbed.documented.tls import PROFILES, Suite, TlsProfile
 from testbed.errors import ClientError
-from testbed.results import read_suite_note
-from testbed.wire import hello
-from testbed.wire.ask import GREETINGS, Agreed, Where, handshake, plaintext
+from testbed.wire.ask import GREETINGS, Where, handshake
 from testbed.wire.prober import probe, probe_all
-from testbed.wire.scan import VERSIONS, ListenerScan, Refusal, Verification, VersionScan
+from testbed.wire.scan import VERSIONS, ListenerScan, Refusal, Verification
 from testbed.wire.suites import offered, registry
 from testbed.wire.suites import suite as suite_of
-from testbed.wire.verdict import Difference, judge, judge_certificate, observed, suite_notes
+from testbed.wire.verdict import Difference, judge, judge_certificate, observed
 
 RABBITMQ, ACTIVEMQ = PROFILES["RABBITMQ"], PROFILES["ACTIVEMQ"]
 RABBITMQ_CIPHERS = ":".join(suite.openssl for suite in RABBITMQ.suites)
@@ -271,110 +265,6 @@ def test_several_side_by_side_and_one_broken_takes_no_other_down(pki: Pki) -> No
         scans = probe_all({"good": ("127.0.0.1", good), "bad": ("127.0.0.1", bad)}, server_name=NAME, ca_file=pki.ca)
     assert judge(scans["good"], RABBITMQ) == ()
     assert {each.refusal.kind for each in scans["bad"].versions} == {"closed"}
-
-
-# Answers no server here would give, byte by byte
-
-
-def server_hello(version: int, suite: int, extensions: bytes = b"") -> bytes:
-    body = struct.pack(">H", version) + bytes(32) + b"\0" + struct.pack(">HB", suite, 0) + extensions
-    message = b"\2" + len(body).to_bytes(3, "big") + body
-    return b"\x16\x03\x00" + struct.pack(">H", len(message)) + message
-
-
-def answering(reply: bytes) -> Callable[[socket.socket], None]:
-    def handle(connection: socket.socket) -> None:
-        connection.recv(4096)
-        for start in range(0, len(reply), 3):  # in pieces, as a network may deliver them
-            connection.sendall(reply[start : start + 3])
-
-    return handle
-
-
-@pytest.mark.parametrize(
-    ("version", "reply", "expected"),
-    [
-        ("SSLv3", server_hello(0x0300, 0x000A), "SSLv3"),
-        ("TLSv1.1", server_hello(0x0301, 0x000A), Refusal("version", "TLSv1")),
-        ("TLSv1.2", b"\x15\x03\x01\0\2\1\x70" + server_hello(0x0303, 0x000A), "TLSv1.2"),
-        ("TLSv1.2", b"\x15\x03\x01\0\2\1\x70", Refusal("alert", "warning unrecognized_name")),
-        ("TLSv1.2", b"\x15\x03\x01\0\2\2\x28", Refusal("alert", "fatal handshake_failure")),
-        ("TLSv1.2", b"\x15\x03\x01\0\2\2\xfe", Refusal("alert", "fatal alert 254")),
-        ("TLSv1.2", server_hello(0x0303, 0xC030), Refusal("bytes", "")),  # a suite that was not offered
-        ("TLSv1.2", b"HTTP/1.1 400 Bad Request\r\n\r\n", Refusal("bytes", "48 54 54")),
-        ("TLSv1.2", b"\x16\x03\x03\0\4\2\0\0\0", Refusal("bytes", "")),
-        ("TLSv1.2", b"", Refusal("closed")),
-    ],
-)
-def test_odd_answers(version: str, reply: bytes, expected: str | Refusal) -> None:
-    with serving(answering(reply)) as port:
-        answer = handshake(Where("127.0.0.1", port, NAME, 2.0), version, [0x000A])
-    if isinstance(expected, str):
-        assert isinstance(answer, Agreed) and answer.hello.version == expected
-    else:
-        assert isinstance(answer, Refusal) and answer.kind == expected.kind and answer.detail.startswith(expected.detail)
-
-
-@given(st.binary(max_size=200))
-def test_no_bytes_break_the_reader(data: bytes) -> None:
-    for read in (hello.record, hello.server_hello, hello.certificates, hello.alert, lambda content: list(hello.messages(content))):
-        try:
-            read(data)
-        except hello.NotTls:
-            pass
-
-
-def test_garbage_after_a_greeting_is_an_answer() -> None:
-    with serving(answering(bytes(range(256)))) as port:
-        assert plaintext(Where("127.0.0.1", port, NAME, 2.0), b"x").kind == "bytes"
-
-
-def test_the_whole_list_fits_one_record() -> None:
-    assert len(hello.client_hello("TLSv1.2", offered("TLSv1.2"), NAME)) < 2**14
-
-
-# The verdict, apart from any listener
-
-
-def scan_with(*versions: VersionScan) -> ListenerScan:
-    good = Verification(True)
-    return ListenerScan("h", 1, "n", versions, (), None, good, good, good, 0, 0.0)
-
-
-SUITES = RABBITMQ.suites
-REFUSED = Refusal("alert", "fatal handshake_failure")
-
-
-@pytest.mark.parametrize(
-    ("scan", "expected"),
-    [
-        (scan_with(), [("not asked", "TLSv1.2")]),
-        (scan_with(VersionScan("TLSv1.2", (), REFUSED)), [("missing version", "TLSv1.2")]),
-        (scan_with(VersionScan("TLSv1.2", SUITES, REFUSED, confirmed=SUITES)), []),
-        (scan_with(VersionScan("TLSv1.2", SUITES, REFUSED, confirmed=SUITES[:1])), [("missing suite", SUITES[1].iana)]),
-        (scan_with(VersionScan("TLSv1.2", SUITES, Refusal("timeout"), confirmed=SUITES)), [("no answer", "TLSv1.2")]),
-        (scan_with(VersionScan("TLSv1.2", SUITES, REFUSED, confirmed=SUITES, compression=True)), [("compression", "TLSv1.2")]),
-    ],
-)
-def test_the_verdict(scan: ListenerScan, expected: list[tuple[str, str]]) -> None:
-    assert kinds(judge(scan, RABBITMQ)) == expected
-
-
-def test_a_client_that_accepts_anything_fails_the_certificate_check() -> None:
-    assert {kind for kind, _ in kinds(judge_certificate(scan_with()))} == {"wrong name accepted", "wrong authority accepted"}
-
-
-def test_old_versions_want_only_the_suites_they_can_use() -> None:
-    suites = tuple(suite for suite in ACTIVEMQ.suites if suite.iana.endswith("_SHA"))
-    scan = scan_with(VersionScan("TLSv1.1", suites, REFUSED, confirmed=suites))
-    assert judge(scan, TlsProfile(("TLSv1.1",), ACTIVEMQ.suites)) == ()
-
-
-def test_notes_can_be_read_back() -> None:
-    scan = scan_with(VersionScan("TLSv1.2", SUITES, REFUSED), VersionScan("TLSv1.3", (), REFUSED))
-    notes = suite_notes(scan, "RABBITMQ: on amqps:5671")
-    assert [read_suite_note(note) for note in notes] == [("RABBITMQ: on amqps:5671", "TLSv1.2", tuple(suite.iana for suite in SUITES))]
-    assert read_suite_note("anything: else") is None
 
 
 def test_a_suite_is_named_by_its_number_where_it_has_no_name() -> None:
