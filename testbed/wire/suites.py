@@ -1,4 +1,4 @@
-"""Every cipher suite there is a code for, so that a listener can be asked about each of them."""
+"""Every cipher suite that was registered by 2024, or widely deployed without, so that a listener can be asked about each."""
 
 from functools import cache
 from importlib.resources import files
@@ -12,7 +12,7 @@ _TLS13 = frozenset({*range(0x1301, 0x1308), 0x00C6, 0x00C7, 0xC0B4, 0xC0B5, *ran
 
 @cache
 def registry() -> dict[int, Suite]:
-    """All suites by code, in the order of their codes. ``openssl`` is empty where OpenSSL has no name for one."""
+    """All suites in ``suites.tsv`` by code, in order. ``openssl`` is empty where OpenSSL has no name for one."""
     lines = files("testbed.wire").joinpath("suites.tsv").read_text("ascii").splitlines()
     rows = (line.split("\t") for line in lines if not line.startswith("#"))
     return {int(code, 16): Suite(name, "" if openssl == "-" else openssl, int(code, 16)) for code, name, openssl in rows}
