@@ -1,0 +1,77 @@
+"""A certificate with its private key, in the forms that brokers and clients read."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat, pkcs12
+
+from testbed.pki.files import write_private
+from testbed.pki.profiles import Profile
+
+
+class Written(NamedTuple):
+    """The files of ``Certificate.write``; the first two are what ``SSLContext.load_cert_chain`` takes."""
+
+    chain: Path
+    key: Path
+    ca: Path
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """An issued certificate. ``sent`` follows the leaf on the wire; ``ca`` is what a client has to trust."""
+
+    profile: Profile
+    leaf: x509.Certificate
+    sent: tuple[x509.Certificate, ...]
+    ca: x509.Certificate
+    key: RSAPrivateKey = field(repr=False)
+
+    @property
+    def chain_pem(self) -> bytes:
+        """The leaf, then what the profile says a server sends after it."""
+        return b"".join(pem(certificate) for certificate in (self.leaf, *self.sent))
+
+    @property
+    def private_key_pem(self) -> bytes:
+        """Unencrypted PKCS8: for a node's standard input or a file of ``write``, nowhere else."""
+        return key_pem(self.key)
+
+    @property
+    def ca_pem(self) -> bytes:
+        return pem(self.ca)
+
+    def keystore_p12(self, password: str) -> bytes:
+        """Key and chain for Java, which sends what it finds there. Raises ``ValueError`` for an empty password."""
+        name = self.profile.name.encode()
+        return pkcs12.serialize_key_and_certificates(name, self.key, self.leaf, self.sent, _encrypted(password))
+
+    def truststore_p12(self, password: str) -> bytes:
+        """The authority for Java. Raises ``ValueError`` for an empty password.
+
+        Java takes a certificate in a PKCS12 file for trusted only where Oracle's attribute says so; without it the
+        file is empty to Java.
+        """
+        return pkcs12.serialize_java_truststore([pkcs12.PKCS12Certificate(self.ca, b"authority")], _encrypted(password))
+
+    def write(self, folder: Path) -> Written:
+        """Write ``chain.pem``, ``key.pem`` and ``ca.pem``, readable by the owner only. Raises ``StateBroken``."""
+        written = Written(folder / "chain.pem", folder / "key.pem", folder / "ca.pem")
+        for path, content in zip(written, (self.chain_pem, self.private_key_pem, self.ca_pem), strict=True):
+            write_private(path, content)
+        return written
+
+
+def pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.PEM)
+
+
+def key_pem(key: RSAPrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _encrypted(password: str) -> BestAvailableEncryption:
+    return BestAvailableEncryption(password.encode())
