@@ -23,7 +23,8 @@ from testbed.pki.files import write_private
 
 HOST = "b-1234.mq.us-east-1.amazonaws.com"
 ADDRESSES = ("localhost", "127.0.0.1", "::1")
-MISMATCH, ADDRESS_MISMATCH, SELF_SIGNED_IN_CHAIN = 62, 64, 19  # X509_V_ERR_...
+# X509_V_ERR_..., of OpenSSL's x509_vfy.h
+NO_ISSUER, WRONG_PURPOSE, MISMATCH, ADDRESS_MISMATCH = 20, 26, 62, 64
 PASSWORD = "store-password-4711"
 
 
@@ -89,7 +90,7 @@ def test_a_client_that_asks_for_another_host_refuses(broker: Certificate, tmp_pa
 
 
 def test_a_client_that_trusts_another_authority_refuses(broker: Certificate, tmp_path: Path) -> None:
-    assert refused_with(broker, tmp_path, ca=Authority.create().ca_pem) != 0
+    assert refused_with(broker, tmp_path, ca=Authority.create().ca_pem) == NO_ISSUER
 
 
 @pytest.mark.parametrize("defect", BAD)
@@ -107,7 +108,7 @@ def test_every_defect_of_the_plan_is_there() -> None:
 def test_a_strict_verifier_agrees(authority: Authority, broker: Certificate) -> None:
     verifier = PolicyBuilder().store(Store([authority.root])).build_server_verifier(x509.DNSName(HOST))
     assert len(verifier.verify(broker.leaf, list(broker.sent))) == 3
-    for defect in BAD:
+    for defect in set(BAD) - {"weak-key"}:  # it has no opinion on the length of RSA keys
         bad = authority.issue_bad(defect)
         with pytest.raises(VerificationError):
             verifier.verify(bad.leaf, list(bad.sent))
@@ -149,7 +150,7 @@ def test_further_names_and_another_region(authority: Authority, tmp_path: Path) 
 def test_a_client_certificate_is_accepted_of_clients_only(authority: Authority, broker: Certificate, tmp_path: Path) -> None:
     client = authority.issue("client")
     assert refused_with(broker, tmp_path, client=client) == 0
-    assert refused_with(client, tmp_path) != 0
+    assert refused_with(client, tmp_path) == WRONG_PURPOSE
 
 
 def test_a_loaded_authority_goes_on_where_it_was(authority: Authority, broker: Certificate, tmp_path: Path) -> None:
