@@ -1,9 +1,16 @@
+import java.io.FileInputStream;
+import java.io.IOException;
+import java.io.InputStream;
 import java.lang.reflect.Field;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Properties;
 import org.eclipse.jetty.annotations.AnnotationConfiguration;
 import org.eclipse.jetty.security.ConstraintMapping;
 import org.eclipse.jetty.security.ConstraintSecurityHandler;
 import org.eclipse.jetty.security.HashLoginService;
+import org.eclipse.jetty.security.UserStore;
+import org.eclipse.jetty.security.authentication.BasicAuthenticator;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.SecureRequestCustomizer;
@@ -14,6 +21,7 @@ import org.eclipse.jetty.server.handler.MovedContextHandler;
 import org.eclipse.jetty.servlet.ServletContextHandler;
 import org.eclipse.jetty.servlet.ServletHolder;
 import org.eclipse.jetty.util.security.Constraint;
+import org.eclipse.jetty.util.security.Password;
 import org.eclipse.jetty.util.ssl.SslContextFactory;
 import org.eclipse.jetty.webapp.Configuration;
 import org.eclipse.jetty.webapp.MetaInfConfiguration;
@@ -41,11 +49,16 @@ public final class Console {
         Arrays.fill((String[]) field.get(null), "^(?!(" + suites.replace(',', '|') + ")$).*$");
     }
 
-    public Console(String keyStore, String keyStorePassword, String users, String pages) {
+    /** {@code users} is a properties file, user name to password; {@code pages} the web application's folder. */
+    public Console(String keyStore, String keyStorePassword, String users, String pages) throws IOException {
         ContextHandlerCollection contexts = new ContextHandlerCollection(jolokia(), pages(pages), new MovedContextHandler(null, "/", "/admin"));
         ConstraintSecurityHandler security = new ConstraintSecurityHandler();
-        security.setLoginService(new HashLoginService("ActiveMQ", users));
-        security.setAuthMethod(Constraint.__BASIC_AUTH);
+        HashLoginService login = new HashLoginService("ActiveMQ");
+        login.setUserStore(loaded(users));
+        security.setLoginService(login);
+        BasicAuthenticator basic = new BasicAuthenticator();
+        basic.setCharset(StandardCharsets.UTF_8);
+        security.setAuthenticator(basic);
         security.addConstraintMapping(loginEverywhere());
         security.setHandler(contexts);
         server.setHandler(security);
@@ -67,6 +80,18 @@ public final class Console {
 
     public void stop() throws Exception {
         server.stop();
+    }
+
+    private static UserStore loaded(String file) throws IOException {
+        Properties passwords = new Properties();
+        try (InputStream in = new FileInputStream(file)) {
+            passwords.load(in);
+        }
+        UserStore store = new UserStore();
+        for (String user : passwords.stringPropertyNames()) {
+            store.addUser(user, new Password(passwords.getProperty(user)), new String[] {ROLE});
+        }
+        return store;
     }
 
     private static ConstraintMapping loginEverywhere() {
