@@ -1,0 +1,166 @@
+"""What a request may be made of: names, passwords, tags and URLs, by the rules in ``documented.names``.
+
+Every check returns nothing or raises ``BadRequestException`` with the documented sentence. A refusal never repeats the
+value: what is refused for being private must not go on into a log by way of its refusal.
+
+What looks private is a judgement of the testbed's; the service documents the rule and not how, or whether, it looks.
+"""
+
+import ipaddress
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from urllib.parse import unquote
+
+from testbed.documented.names import (
+    BROKER_NAME,
+    PASSWORD_FORBIDDEN,
+    PASSWORD_MAX,
+    PASSWORD_MIN,
+    PASSWORD_SENTENCE,
+    PASSWORD_UNIQUE,
+    PII_SENTENCE,
+    RESERVED_USERNAMES,
+    USERNAME,
+    USERS_AT_CREATION,
+)
+from testbed.engines.base import User
+from testbed.errors import BadRequestException
+
+# API, CreateBroker and User.
+_USERS_SENTENCE = {
+    "ACTIVEMQ": "An ActiveMQ broker is created with {} to {} users.",
+    "RABBITMQ": "For Amazon MQ for RabbitMQ brokers, one and only one administrative user is accepted and created when a broker is first provisioned.",
+}
+_RESERVED_SENTENCE = "Amazon MQ prohibits using guest as a valid user name."
+_GROUPS_MAX = 20
+_GROUPS_SENTENCE = (
+    "A user belongs to 20 groups at most. A group's name must be 2-100 characters long and may contain only "
+    "alphanumeric characters, dashes, periods, underscores and tildes (- . _ ~)."
+)
+# DP.
+_URL_SENTENCE = (
+    "If you provide a URL to an external server, we strongly recommend that you do not include credentials information "
+    "in the URL to validate your request to that server."
+)
+
+_EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
+# Identifiers of access keys (IAM, "unique identifiers") and of KMS keys (KMS, "key identifiers").
+_ACCESS_KEY_ID = re.compile(r"(?<![a-z0-9])A[KS]IA[a-z0-9]{16}(?![a-z0-9])", re.IGNORECASE)
+_KMS_KEY_ID = re.compile(
+    r"arn:aws[a-z-]*:kms:|(?<![a-z0-9])(mrk[-_][0-9a-f]{32}|[0-9a-f]{8}([-_][0-9a-f]{4}){3}[-_][0-9a-f]{12})(?![a-z0-9])", re.IGNORECASE
+)
+# Digits that belong together: up to two separators between any two of them, no letter at either end.
+_NUMBER = re.compile(r"(?<![A-Za-z0-9])\+?[(]?\d(?:[-_.~ /()]{0,2}\d)+(?![A-Za-z0-9])")
+_DATE = re.compile(r"\A(19|20)\d\d([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])")
+_ACCOUNT_ID = re.compile(r"\d{12}|\d{4}-\d{4}-\d{4}")
+_SINCE_1970 = re.compile(r"1\d{9}|1\d{12}")  # seconds, milliseconds
+
+_USER_INFO = re.compile(r"(?:\A[/\\]*|:[/\\]{2,})[^/\\?#@]*@")
+# A password with a slash or the like, written as it is: what stands where the port should be is no port, and @ follows.
+_RAW_PASSWORD = re.compile(r":[/\\]{2,}[^/\\?#@:\[]*:(?!\d*(?:[/\\?#,)]|\Z))[^@]*@")
+_SECRET_PARAMETER = re.compile(r"[?&;][\w.-]*(?:password|passwd|secret|token)=[^&;)]", re.IGNORECASE)
+
+
+def check_broker_name(name: str) -> None:
+    """Raises ``BadRequestException`` for a name the API does not take, or one that looks private."""
+    problems = [] if BROKER_NAME.pattern.fullmatch(name) else [BROKER_NAME.sentence]
+    _refuse_if([*problems, *_private("broker name", name)], "brokerName")
+
+
+def check_username(engine_type: str, username: str) -> None:
+    """Raises ``BadRequestException`` for a user name the engine does not take, or one that looks private."""
+    rule = USERNAME[engine_type]
+    problems = [] if rule.pattern.fullmatch(username) else [rule.sentence]
+    if username in RESERVED_USERNAMES[engine_type]:
+        problems.append(_RESERVED_SENTENCE)
+    _refuse_if([*problems, *_private("user name", username)], "username")
+
+
+def check_password(password: str) -> None:
+    """Raises ``BadRequestException`` for a password that is too short, too long, too uniform or has a forbidden character."""
+    sound = (
+        PASSWORD_MIN <= len(password) <= PASSWORD_MAX
+        and len(set(password)) >= PASSWORD_UNIQUE
+        and not set(password) & set(PASSWORD_FORBIDDEN)
+    )
+    _refuse_if([] if sound else [PASSWORD_SENTENCE], "password")
+
+
+def check_users(engine_type: str, users: Sequence[User]) -> None:
+    """The users of a CreateBroker request: how many, and each. Raises ``BadRequestException`` for the first that is wrong."""
+    least, most = USERS_AT_CREATION[engine_type]
+    _refuse_if([] if least <= len(users) <= most else [_USERS_SENTENCE[engine_type].format(least, most)], "users")
+    for user in users:
+        check_username(engine_type, user.username)
+        check_password(user.password)
+        groups_sound = len(user.groups) <= _GROUPS_MAX and all(map(USERNAME["ACTIVEMQ"].pattern.fullmatch, user.groups))
+        _refuse_if([] if groups_sound else [_GROUPS_SENTENCE], "groups")
+    [(_, times)] = Counter(user.username for user in users).most_common(1)
+    _refuse_if(["Each user name may be given once."] if times > 1 else [], "users")
+
+
+def check_tag(key: str, value: str) -> None:
+    """Raises ``BadRequestException`` for a tag whose key or value looks private."""
+    _refuse_if([*_private("tag's key", key), *_private("tag's value", value)], "tags")
+
+
+def check_no_credentials_in_url(url: str, error_attribute: str = "url") -> None:
+    """Raises ``BadRequestException`` for a URL with user information or a secret parameter.
+
+    Takes whatever brokers take for one: ``failover:(...)``, ``static:(...)``, LDAP and AMQP URLs, a host without a
+    scheme, percent-encoded or not. A user name alone is refused too: it is half of the credentials, or a token.
+    """
+    if any(pattern.search(form) for form in _decoded(url) for pattern in (_USER_INFO, _RAW_PASSWORD, _SECRET_PARAMETER)):
+        _refuse_if([f"The URL contains credentials. {_URL_SENTENCE}"], error_attribute)
+
+
+def _private(what: str, value: str) -> list[str]:
+    """Why ``value`` looks private, with the rule; empty when it does not."""
+    text = unicodedata.normalize("NFKC", value)  # full-width digits and signs read like the plain ones
+    looks = {
+        "an e-mail address": _EMAIL.search(text),
+        "an access key id": _ACCESS_KEY_ID.search(text),
+        "a KMS key id": _KMS_KEY_ID.search(text),
+        "a phone number": any(map(_is_phone_number, _NUMBER.findall(text))),
+    }
+    like = [kind for kind, found in looks.items() if found]
+    return [f"The {what} looks like {' and '.join(like)}. {PII_SENTENCE}"] if like else []
+
+
+def _is_phone_number(number: str) -> bool:
+    """Ten to fifteen digits (E.164), or seven and more behind a plus, that are no date, time, account id or address."""
+    if number.startswith("+"):
+        return 7 <= _digits(number) <= 15
+    number = _DATE.sub("", number)
+    if _ACCOUNT_ID.fullmatch(number) or _SINCE_1970.fullmatch(number) or _is_address(number):
+        return False
+    return 10 <= _digits(number) <= 15
+
+
+def _digits(number: str) -> int:
+    return sum(map(str.isdigit, number))
+
+
+def _is_address(number: str) -> bool:
+    try:
+        ipaddress.ip_address(number.replace("-", "."))  # ip-10-0-0-1
+    except ValueError:
+        return False
+    return True
+
+
+def _decoded(url: str) -> Iterator[str]:
+    """The URL as it is, and with each layer of percent-encoding taken off."""
+    while True:
+        yield url
+        plain = unquote(url)
+        if plain == url:
+            return
+        url = plain
+
+
+def _refuse_if(problems: Sequence[str], error_attribute: str) -> None:
+    if problems:
+        raise BadRequestException(" ".join(problems), error_attribute=error_attribute)
