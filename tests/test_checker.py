@@ -1,0 +1,118 @@
+"""The checker on histories whose account is known: first the empty one, then a sane one, then every way to go wrong."""
+
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from testbed.checker import check
+from testbed.history import Event, History, Kind
+
+KINDS = {"a": Kind.ATTEMPTED, "c": Kind.CONFIRMED, "f": Kind.FAILED, "u": Kind.UNKNOWN, "r": Kind.RECEIVED}
+
+
+def history(events: str) -> History:
+    """``"a1 c1 r1"``: message 1 attempted, confirmed, received."""
+    return History(tuple(Event(KINDS[word[0]], word[1:], float(at)) for at, word in enumerate(events.split())))
+
+
+def test_an_empty_history_proves_nothing() -> None:
+    account = check(History())
+    assert (account.attempted, account.confirmed, account.received, account.lost, account.unexpected) == (0, 0, 0, (), ())
+    assert not account.ok
+
+
+def test_attempts_alone_prove_nothing() -> None:
+    account = check(history("a1 u1 a2"))
+    assert account.unknown == ("1", "2") and not account.ok
+
+
+def test_all_confirmed_and_received_once_is_sane() -> None:
+    account = check(history("a1 c1 a2 r1 c2 r2"))
+    assert account.ok
+    assert (account.attempted, account.confirmed, account.received) == (2, 2, 2)
+    assert not (account.lost or account.duplicated or account.unexpected or account.unknown or account.recovered)
+
+
+def test_received_before_its_confirmation_is_sane() -> None:
+    assert check(history("a1 r1 c1")).ok
+
+
+def test_confirmed_and_never_received_is_lost() -> None:
+    account = check(history("a1 c1 a2 c2 a3 c3 r2"))
+    assert account.lost == ("1", "3") and not account.ok
+
+
+def test_nothing_received_loses_all() -> None:
+    assert check(history("a1 c1 a2 c2")).lost == ("1", "2")
+
+
+def test_a_duplicate_is_counted_and_allowed() -> None:
+    account = check(history("a1 c1 r1 r1 r1 a2 c2 r2"))
+    assert account.duplicated == ("1",) and account.received == 2 and account.ok
+
+
+def test_a_duplicate_does_not_make_up_for_a_loss() -> None:
+    account = check(history("a1 c1 a2 c2 r1 r1"))
+    assert account.lost == ("2",) and not account.ok
+
+
+@pytest.mark.parametrize("events", ["a1 c1 r1 r2", "r2 a1 c1 r1", "a1 c1 r1 r2 a2 c2", "a1 c1 r1 a2 f2 r2"])
+def test_out_of_nowhere_before_its_attempt_or_after_a_refusal_is_unexpected(events: str) -> None:
+    account = check(history(events))
+    assert account.unexpected == ("2",) and not account.ok
+
+
+def test_an_unknown_outcome_may_go_either_way() -> None:
+    account = check(history("a1 u1 a2 u2 r2 a3 c3 r3"))
+    assert account.unknown == ("1", "2") and account.recovered == ("2",) and account.ok
+
+
+def test_a_late_confirmation_settles_an_unknown_outcome() -> None:
+    assert check(history("a1 u1 c1")).lost == ("1",)
+
+
+def test_a_refusal_is_no_loss() -> None:
+    account = check(history("a1 c1 r1 a2 f2"))
+    assert account.failed == 1 and account.lost == () and account.ok
+
+
+@pytest.mark.parametrize("events", ["c1", "u1 a1", "f1", "a1 c1 f1", "a1 f1 c1"])
+def test_an_impossible_history_is_refused(events: str) -> None:
+    with pytest.raises(ValueError, match="^1 is "):
+        check(history(events))
+
+
+def test_the_account_reads_as_one_sentence() -> None:
+    assert str(check(history("a1 c1 a2 u2 r2 r2 r9"))) == (
+        "2 attempted, 1 confirmed, 2 received, 1 lost, 1 duplicated, 1 unexpected, 1 of unknown outcome (1 of them received)"
+    )
+
+
+# Any run: each message gets one outcome and is received so many times, all interleaved.
+FATES = some.lists(some.tuples(some.sampled_from("cfu"), some.integers(0, 3)), min_size=1, max_size=40)
+
+
+@given(fates=FATES, shuffle=some.randoms(use_true_random=False))
+def test_every_message_is_accounted_for_whatever_the_order(fates: list[tuple[str, int]], shuffle: object) -> None:
+    events = []
+    for number, (outcome, times) in enumerate(fates):
+        own = [f"{outcome}{number}", *[f"r{number}"] * times]
+        shuffle.shuffle(own)
+        events.append([f"a{number}", *own])
+    merged = []
+    while events := [own for own in events if own]:
+        merged.append(shuffle.choice(events).pop(0))
+
+    account = check(history(" ".join(merged)))
+
+    def numbers(condition: object) -> set[str]:
+        return {str(number) for number, fate in zip(count(), fates) if condition(*fate)}
+
+    assert set(account.lost) == numbers(lambda outcome, times: outcome == "c" and not times)
+    assert set(account.duplicated) == numbers(lambda outcome, times: times > 1)
+    assert set(account.unexpected) == numbers(lambda outcome, times: outcome == "f" and times)
+    assert set(account.unknown) == numbers(lambda outcome, times: outcome == "u")
+    assert set(account.recovered) == numbers(lambda outcome, times: outcome == "u" and times)
+    assert account.attempted == len(fates) == account.confirmed + len(account.unknown) + len(numbers(lambda outcome, times: outcome == "f"))
