@@ -1,0 +1,76 @@
+"""One TLS policy for every client, and one wording for what goes wrong before a login."""
+
+import socket
+import ssl
+
+from testbed.clients.base import Address
+from testbed.errors import ClientError, ConnectionRefused
+
+_PROBE_SECONDS = 5.0
+
+# X.509 verification results (openssl/x509_vfy.h) that have a plainer name.
+_REASONS = {
+    9: "it is not valid yet",
+    10: "it has expired",
+    18: "it is signed by itself",
+    19: "it is signed by an authority that is not trusted",
+    20: "it is signed by an authority that is not trusted",
+    21: "it is signed by an authority that is not trusted",
+    62: "it is made out to another host name",
+    64: "it is made out to another address",
+}
+
+
+def context(address: Address) -> ssl.SSLContext | None:
+    """TLS 1.2 or later with chain and host name verified against ``ca_file``; None for plaintext.
+
+    Raises ``ClientError`` when the file cannot be read.
+    """
+    if address.ca_file is None:
+        return None
+    try:
+        made = ssl.create_default_context(cafile=str(address.ca_file))
+    except OSError as error:  # includes ssl.SSLError: not a certificate
+        raise ClientError(f"{address.ca_file} cannot be used as certificate authority: {error}") from error
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    return made
+
+
+def where(address: Address) -> str:
+    return f"{address.protocol} on {address.host}:{address.port}"
+
+
+def open_socket(address: Address, timeout: float) -> socket.socket:
+    """A connected socket, TLS already established and verified.
+
+    Raises ``ConnectionRefused`` with the reason.
+    """
+    trusted = context(address)
+    try:
+        plain = socket.create_connection((address.host, address.port), timeout)
+    except OSError as error:
+        raise ConnectionRefused(f"{where(address)}: no connection: {error.strerror or error}") from error
+    if trusted is None:
+        return plain
+    try:
+        return trusted.wrap_socket(plain, server_hostname=address.host)
+    except ssl.SSLCertVerificationError as error:
+        plain.close()
+        reason = _REASONS.get(error.verify_code, "it is not accepted")
+        raise ConnectionRefused(f"{where(address)}: the certificate is refused: {reason} ({error.verify_message})") from error
+    except OSError as error:  # includes ssl.SSLError
+        plain.close()
+        reason = getattr(error, "reason", None) or error.strerror or error
+        raise ConnectionRefused(f"{where(address)}: no TLS: {reason}") from error
+
+
+def refusal(address: Address, said: object) -> ClientError:
+    """Why a library could not connect: libraries differ in what they tell, so ask again with ``open_socket``.
+
+    ``said`` are the library's own words, used when TLS is in order.
+    """
+    try:
+        open_socket(address, _PROBE_SECONDS).close()
+    except ClientError as error:
+        return error
+    return ConnectionRefused(f"{where(address)}: no {address.protocol} connection: {str(said) or type(said).__name__}")
