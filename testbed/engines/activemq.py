@@ -71,6 +71,9 @@ class ActiveMQ:
             "tls.options": "&".join(f"{name}={value}" for name, value in options.items()),
             "tls.suites": suites,
         }
+        console = [user for user in node.users if user.console_access]
+        if console:  # as whom the console's pages browse and send
+            node_properties |= {"console.username": console[0].username, "console.password": console[0].password}
         groups = {group for user in node.users for group in user.groups}
         members = {group: ",".join(user.username for user in node.users if group in user.groups) for group in sorted(groups)}
         return {
@@ -78,7 +81,7 @@ class ActiveMQ:
             "etc/node.properties": _properties(node_properties),
             "etc/users.properties": _properties({user.username: user.password for user in node.users}),
             "etc/groups.properties": _properties(members),
-            "etc/console.properties": _properties({user.username: user.password for user in node.users if user.console_access}),
+            "etc/console.properties": _properties({user.username: user.password for user in console}),
             "etc/java.security": f"jdk.tls.disabledAlgorithms={', '.join(_disabled(node.tls))}\n".encode(),
             "tls/keystore.p12": node.keystore_p12,
         }

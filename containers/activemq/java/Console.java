@@ -5,6 +5,10 @@ import java.lang.reflect.Field;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Properties;
+import java.util.concurrent.CountDownLatch;
+import javax.servlet.ServletException;
+import javax.servlet.http.HttpServletRequest;
+import javax.servlet.http.HttpServletResponse;
 import org.eclipse.jetty.annotations.AnnotationConfiguration;
 import org.eclipse.jetty.security.ConstraintMapping;
 import org.eclipse.jetty.security.ConstraintSecurityHandler;
@@ -13,10 +17,13 @@ import org.eclipse.jetty.security.UserStore;
 import org.eclipse.jetty.security.authentication.BasicAuthenticator;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.SecureRequestCustomizer;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.server.handler.AbstractHandler;
 import org.eclipse.jetty.server.handler.ContextHandlerCollection;
+import org.eclipse.jetty.server.handler.HandlerList;
 import org.eclipse.jetty.server.handler.MovedContextHandler;
 import org.eclipse.jetty.servlet.ServletContextHandler;
 import org.eclipse.jetty.servlet.ServletHolder;
@@ -29,12 +36,14 @@ import org.eclipse.jetty.webapp.WebAppContext;
 import org.eclipse.jetty.webapp.WebInfConfiguration;
 import org.eclipse.jetty.webapp.WebXmlConfiguration;
 import org.jolokia.http.AgentServlet;
+import org.slf4j.LoggerFactory;
 
 /** ActiveMQ's web console over HTTPS: its pages under /admin, Jolokia under /api/jolokia, both behind a login. */
 public final class Console {
     private static final int PORT = 8162;
     private static final String ROLE = "console";
     private final Server server = new Server();
+    private final Pages pages;
 
     /**
      * Limits every Jetty listener made from now on, the broker's wss included, to these suites
@@ -51,7 +60,7 @@ public final class Console {
 
     /** {@code users} is a properties file, user name to password; {@code pages} the web application's folder. */
     public Console(String keyStore, String keyStorePassword, String users, String pages) throws IOException {
-        ContextHandlerCollection contexts = new ContextHandlerCollection(jolokia(), pages(pages), new MovedContextHandler(null, "/", "/admin"));
+        this.pages = new Pages(pages);
         ConstraintSecurityHandler security = new ConstraintSecurityHandler();
         HashLoginService login = new HashLoginService("ActiveMQ");
         login.setUserStore(loaded(users));
@@ -60,7 +69,7 @@ public final class Console {
         basic.setCharset(StandardCharsets.UTF_8);
         security.setAuthenticator(basic);
         security.addConstraintMapping(loginEverywhere());
-        security.setHandler(contexts);
+        security.setHandler(new HandlerList(this.pages, new ContextHandlerCollection(jolokia(), new MovedContextHandler(null, "/", "/admin"))));
         server.setHandler(security);
 
         SslContextFactory.Server tls = new SslContextFactory.Server();
@@ -76,6 +85,9 @@ public final class Console {
 
     public void start() throws Exception {
         server.start();
+        Thread starter = new Thread(pages::startContext, "console-pages");
+        starter.setDaemon(true);
+        starter.start();
     }
 
     public void stop() throws Exception {
@@ -114,14 +126,49 @@ public final class Console {
         return context;
     }
 
-    private static WebAppContext pages(String folder) {
-        WebAppContext context = new WebAppContext(folder, "/admin");
-        context.setParentLoaderPriority(true);
-        context.setThrowUnavailableOnStartupException(true);
-        context.setAttribute("org.eclipse.jetty.server.webapp.ContainerIncludeJarPattern", ".*/taglibs-[^/]*\\.jar$");
-        context.setConfigurations(new Configuration[] {
-            new WebInfConfiguration(), new WebXmlConfiguration(), new MetaInfConfiguration(), new AnnotationConfiguration(),
-        });
-        return context;
+    /** The pages take half a second to start: nobody waits for them but who asks for one. */
+    private static final class Pages extends AbstractHandler {
+        private final WebAppContext context;
+        private final CountDownLatch started = new CountDownLatch(1);
+
+        Pages(String folder) {
+            context = new WebAppContext(folder, "/admin");
+            context.setParentLoaderPriority(true);
+            context.setThrowUnavailableOnStartupException(true);
+            context.setAttribute("org.eclipse.jetty.server.webapp.ContainerIncludeJarPattern", ".*/taglibs-[^/]*\\.jar$");
+            context.setConfigurations(new Configuration[] {
+                new WebInfConfiguration(), new WebXmlConfiguration(), new MetaInfConfiguration(), new AnnotationConfiguration(),
+            });
+        }
+
+        void startContext() {
+            try {
+                context.setServer(getServer());
+                context.start();
+            } catch (Exception error) {
+                LoggerFactory.getLogger(Console.class).error("The console's pages did not start", error);
+            } finally {
+                started.countDown();
+            }
+        }
+
+        @Override
+        public void handle(String target, Request base, HttpServletRequest request, HttpServletResponse response)
+                throws IOException, ServletException {
+            if (target.equals("/admin") || target.startsWith("/admin/")) {
+                try {
+                    started.await();
+                } catch (InterruptedException stopping) {
+                    throw new ServletException(stopping);
+                }
+                context.handle(target, base, request, response);
+            }
+        }
+
+        @Override
+        protected void doStop() throws Exception {
+            context.stop();
+            super.doStop();
+        }
     }
 }

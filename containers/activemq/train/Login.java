@@ -17,13 +17,15 @@ final class Login {
         speak(61619, upgrade("v12.stomp"), frame(1, ascii(connect)));
         speak(61619, upgrade("mqtt"), frame(2, mqtt(user, password)));
         String basic = Base64.getEncoder().encodeToString(ascii(user + ":" + password));
-        speak(8162, ascii("GET /api/jolokia/version HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic " + basic + "\r\nConnection: close\r\n\r\n"));
+        String asked = " HTTP/1.1\r\nHost: localhost\r\nOrigin: https://localhost\r\nAuthorization: Basic " + basic + "\r\nConnection: close\r\n\r\n";
+        speak(8162, ascii("GET /api/jolokia/version" + asked));
+        speak(8162, ascii("GET /admin/index.jsp" + asked));
     }
 
     private static void speak(int port, byte[]... words) throws Exception {
         byte[] answer = new byte[4096];
         try (Socket socket = SSLSocketFactory.getDefault().createSocket("localhost", port)) {
-            socket.setSoTimeout(20_000);
+            socket.setSoTimeout(60_000);
             InputStream in = socket.getInputStream();
             for (byte[] word : words) {
                 socket.getOutputStream().write(word);

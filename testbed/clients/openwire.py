@@ -1,0 +1,114 @@
+"""OpenWire, by ActiveMQ's own Java client.
+
+Java and the client are in the broker's image, not on the user's machine: the client runs beside the broker, in its
+container, and is spoken to over its standard input and output (``containers/activemq/java/OpenWireBridge.java``). It
+connects to ``Address.host`` at the port the broker has inside, with TLS, chain and host name checked like any other.
+"""
+
+import struct
+import threading
+from pathlib import Path
+
+from testbed.clients.base import Address, Destination, Message
+from testbed.documented.listeners import ACTIVEMQ, ACTIVEMQ_CLOSED
+from testbed.errors import ClientError, ConnectionRefused, ContainerFailed, NotAuthorized, NotConfirmed
+from testbed.runtime.exec import Exec, open_exec
+
+_BRIDGE = ["/opt/activemq/bin/bridge"]
+_PORT = next(listener.container_port for listener in ACTIVEMQ if "openwire" in listener.protocols)
+CONNECT_TIMEOUT = 20.0  # seconds, for Java to start and to connect
+_MARGIN = 5.0  # seconds beyond its own time limit that the bridge gets to say so
+_REFUSALS = {b"A": NotAuthorized, b"T": NotConfirmed, b"E": ClientError}
+
+
+class OpenWireClient:
+    """A ``Client``. Raises ``ConnectionRefused`` and ``NotAuthorized`` when it cannot connect."""
+
+    def __init__(self, address: Address) -> None:
+        self._lock = threading.Lock()
+        self._closed = False
+        try:
+            self._exec: Exec = open_exec(address.beside, _BRIDGE)
+        except ContainerFailed as error:
+            raise ConnectionRefused(f"The OpenWire client could not be started beside the broker: {error.message}") from error
+        try:
+            self._ask(b"C" + _request(_url(address), address.username, address.password, _authorities(address.ca_file)), CONNECT_TIMEOUT, last=True)
+        except NotAuthorized:
+            self.close()
+            raise
+        except ClientError as error:
+            self.close()
+            raise ConnectionRefused(f"No OpenWire connection: {error.message}") from error
+
+    def publish(self, destination: Destination, body: bytes, *, timeout: float = 10.0) -> None:
+        """See ``Client.publish``."""
+        try:
+            self._ask(b"P" + _request(destination.kind, destination.name, body), timeout, last=True)
+        except NotAuthorized:
+            raise
+        except ClientError as error:
+            raise NotConfirmed(f"The broker did not confirm over OpenWire: {error.message}") from error
+
+    def subscribe(self, destination: Destination) -> None:
+        """See ``Client.subscribe``."""
+        self._ask(b"S" + _request(destination.kind, destination.name), 10.0)
+
+    def receive(self, *, timeout: float = 10.0) -> Message | None:
+        """See ``Client.receive``."""
+        kind, payload = self._ask(b"R", timeout, last=True)
+        if kind == b"-":
+            return None
+        (number,) = struct.unpack_from(">i", payload)
+        return Message(payload[4:], lambda: self._acknowledge(number))
+
+    def _acknowledge(self, number: int) -> None:
+        self._ask(b"A" + struct.pack(">i", number), 10.0)
+
+    def close(self) -> None:
+        """See ``Client.close``."""
+        self._closed = True
+        self._exec.close()
+
+    def __enter__(self) -> "OpenWireClient":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _ask(self, request: bytes, timeout: float, *, last: bool = False) -> tuple[bytes, bytes]:
+        """The kind and the payload of the bridge's answer; with ``last``, the request ends with the timeout.
+
+        Raises a ``ClientError`` for a refusal, and closes when the bridge stays silent: a late answer would be
+        taken for the next one.
+        """
+        if last:
+            request += struct.pack(">i", max(0, int(timeout * 1000)))
+        try:
+            with self._lock:
+                if self._closed:
+                    raise ClientError("the client is closed")
+                self._exec.write(request)
+                kind, size = struct.unpack(">ci", self._exec.read(5, timeout + _MARGIN))
+                payload = self._exec.read(size, _MARGIN)
+        except (ContainerFailed, TimeoutError) as error:
+            self.close()
+            raise NotConfirmed(f"the client beside the broker {'is gone' if isinstance(error, ContainerFailed) else 'is silent'}") from error
+        if kind in _REFUSALS:
+            raise _REFUSALS[kind](payload.decode(errors="replace"))
+        return kind, payload
+
+
+def _url(address: Address) -> str:
+    if address.ca_file is None:
+        return f"tcp://{address.host}:{ACTIVEMQ_CLOSED['openwire']}"
+    return f"ssl://{address.host}:{_PORT}"
+
+
+def _authorities(ca_file: Path | None) -> bytes:
+    return ca_file.read_bytes() if ca_file else b""
+
+
+def _request(*fields: str | bytes) -> bytes:
+    """Each field after its length."""
+    encoded = [field.encode() if isinstance(field, str) else field for field in fields]
+    return b"".join(struct.pack(">i", len(field)) + field for field in encoded)
