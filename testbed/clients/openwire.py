@@ -66,8 +66,9 @@ class OpenWireClient:
 
     def close(self) -> None:
         """See ``Client.close``."""
-        self._closed = True
-        self._exec.close()
+        if not self._closed:
+            self._closed = True
+            self._exec.close()
 
     def __enter__(self) -> "OpenWireClient":
         return self

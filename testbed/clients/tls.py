@@ -48,6 +48,7 @@ def open_socket(address: Address, timeout: float) -> socket.socket:
     trusted = context(address)
     try:
         plain = socket.create_connection((address.host, address.port), timeout)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as error:
         raise ConnectionRefused(f"{where(address)}: no connection: {error.strerror or error}") from error
     if trusted is None:

@@ -1,0 +1,188 @@
+"""STOMP 1.2 by stomp.py.
+
+stomp.py hides why it could not connect, and over TLS its thread spins on a connection that the
+broker has closed (it takes "nothing read" for "nothing yet"). Its transport is a class to be
+extended: this one opens the socket with the testbed's own TLS and ends when the broker does.
+"""
+
+import logging
+import re
+import selectors
+import ssl
+import uuid
+from typing import Any
+
+import stomp
+from stomp.connect import BaseConnection
+from stomp.protocol import Protocol12
+from stomp.transport import Transport
+from stomp.utils import Frame, PollableQueue
+
+from testbed.clients import tls
+from testbed.clients.base import Address, Destination, Message
+from testbed.clients.mailbox import Mailbox, quiet
+from testbed.errors import ClientError, ConnectionRefused, NotAuthorized, NotConfirmed
+
+quiet("stomp.py")
+logging.getLogger("stomp.py").setLevel(logging.INFO)  # at DEBUG it writes the password
+
+_PREFETCH = "50"
+_GOODBYE_SECONDS = 3.0
+_LOGIN = re.compile(r"password|not authori[sz]ed|denied|SecurityException", re.IGNORECASE)
+
+
+class _Transport(Transport):
+    def __init__(self, address: Address, timeout: float) -> None:
+        super().__init__([(address.host, address.port)], auto_decode=False)
+        self._address, self._timeout = address, timeout
+
+    def attempt_connection(self) -> None:
+        self.socket = tls.open_socket(self._address, self._timeout)
+        self.socket.settimeout(None)
+        self.current_host_and_port = (self._address.host, self._address.port)
+        if isinstance(self.socket, ssl.SSLSocket):
+            # As stomp.py does it: its thread alone touches a TLS socket, and others queue what they send.
+            self.send_queue = PollableQueue()
+            self.sel = selectors.DefaultSelector()
+            self.sel.register(self.send_queue, selectors.EVENT_READ)
+            self.sel.register(self.socket, selectors.EVENT_READ)
+            self.socket.setblocking(False)
+            self.blocking = False
+
+    def receive(self) -> bytes:
+        try:
+            data = self.socket.recv(1 << 16)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except (OSError, AttributeError):  # broken, or closed meanwhile by the client's thread
+            data = b""
+        if not data:
+            self.running = False
+        return data
+
+    def hang_up(self) -> None:
+        """End the thread without asking the broker."""
+        self.running = False
+        if self.socket is not None:
+            try:
+                self.socket.shutdown(2)
+            except OSError:
+                pass  # gone already
+
+
+class _Connection(Protocol12, BaseConnection):  # in this order: the base's disconnect does nothing
+    def __init__(self, transport: Any) -> None:
+        BaseConnection.__init__(self, transport)
+        Protocol12.__init__(self, transport)
+
+
+class _Listener(stomp.ConnectionListener):
+    """Everything that arrives, into the mailbox."""
+
+    def __init__(self, client: "StompClient", mail: Mailbox) -> None:
+        self._client, self._mail = client, mail
+
+    def on_connected(self, frame: Frame) -> None:
+        self._mail.answer("login")
+
+    def on_receipt(self, frame: Frame) -> None:
+        self._mail.answer(frame.headers["receipt-id"])
+
+    def on_message(self, frame: Frame) -> None:
+        self._mail.deliver(Message(frame.body or b"", lambda: self._client.acknowledge(frame.headers["ack"])))
+
+    def on_error(self, frame: Frame) -> None:
+        said = frame.headers.get("message") or (frame.body or b"no reason given").decode(errors="replace").splitlines()[0]
+        error = NotAuthorized(said) if _LOGIN.search(said) else ClientError(f"the broker refuses: {said}")
+        self._mail.answer(frame.headers.get("receipt-id", "login"), error)
+
+    def on_disconnected(self) -> None:
+        self._mail.end(ConnectionRefused("the broker closed the connection"))
+
+
+class StompClient:
+    """See ``Client``. ``timeout`` is for connecting, in seconds."""
+
+    def __init__(self, address: Address, *, timeout: float = 10.0) -> None:
+        self._mail = Mailbox()
+        self._transport = self._new_transport(address, timeout)
+        self._connection = _Connection(self._transport)
+        self._connection.set_listener("mailbox", _Listener(self, self._mail))
+        self._transport.start()  # raises ConnectionRefused
+        login = self._mail.expect("login")
+        try:
+            self._connection.connect(address.username, address.password)
+            self._mail.wait("login", login, timeout, "login")
+        except (NotConfirmed, stomp.exception.StompException, OSError) as error:
+            self.close()
+            raise tls.refusal(address, error) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _new_transport(self, address: Address, timeout: float) -> Any:
+        return _Transport(address, timeout)
+
+    def publish(self, destination: Destination, body: bytes, *, timeout: float = 10.0) -> None:
+        # With a length the body is bytes to ActiveMQ, without it is text.
+        headers = {"persistent": "true", "content-length": len(body)}
+        self._ask(
+            lambda receipt: self._connection.send(_path(destination), body, headers=headers, receipt=receipt),
+            timeout,
+            f"publish to {destination.name}",
+        )
+
+    def subscribe(self, destination: Destination) -> None:
+        limit = {"activemq.prefetchSize": _PREFETCH}
+        self._ask(
+            lambda receipt: self._connection.subscribe(
+                _path(destination), uuid.uuid4().hex, "client-individual", headers=limit, receipt=receipt
+            ),
+            10.0,
+            f"subscribe to {destination.name}",
+        )
+
+    def receive(self, *, timeout: float = 10.0) -> Message | None:
+        return self._mail.receive(timeout)
+
+    def acknowledge(self, ack: str) -> None:
+        """Acknowledge one message by its ``ack`` header; on a lost connection the broker delivers it again."""
+        try:
+            self._connection.ack(ack)
+        except (stomp.exception.StompException, OSError, AttributeError) as error:
+            self._mail.end(ConnectionRefused(f"the connection is lost: {error}"))
+
+    def close(self) -> None:
+        thread = self._transport.io_thread
+        if thread is None:
+            return
+        if self._mail.ended is None:
+            try:
+                self._connection.disconnect()  # its thread ends with the broker's receipt
+                thread.join(_GOODBYE_SECONDS)
+            except (stomp.exception.StompException, OSError, AttributeError):
+                pass  # it ended in between
+        self._transport.hang_up()
+        thread.join(_GOODBYE_SECONDS)
+        self._mail.end(ConnectionRefused("the client is closed"))
+
+    def __enter__(self) -> "StompClient":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _ask(self, send: Any, timeout: float, what: str) -> None:
+        """Send a frame and wait for the broker's receipt."""
+        receipt = uuid.uuid4().hex
+        future = self._mail.expect(receipt)
+        try:
+            if self._mail.ended is None:
+                send(receipt)
+        except (stomp.exception.StompException, OSError, AttributeError) as error:  # what a socket that just went raises
+            self._mail.end(ConnectionRefused(f"the connection is lost: {error}"))
+        self._mail.wait(receipt, future, timeout, what)
+
+
+def _path(destination: Destination) -> str:
+    return f"/{destination.kind}/{destination.name}"
