@@ -1,0 +1,77 @@
+"""STOMP 1.2 over WebSocket: stomp.py's WebSocket transport on websocket-client.
+
+ActiveMQ speaks it in text frames only: bytes that are not UTF-8 cannot be sent, and arrive
+replaced when another protocol sent them.
+"""
+
+import socket
+
+import websocket
+from stomp.adapter.ws import WSTransport
+
+from testbed.clients import tls
+from testbed.clients.base import Address, Destination
+from testbed.clients.mailbox import quiet
+from testbed.clients.stomp_client import StompClient
+from testbed.errors import ClientError, ConnectionRefused
+
+quiet("websocket")
+
+_SUBPROTOCOL = "v12.stomp"  # as STOMP's WebSocket clients register it
+
+
+class _WsTransport(WSTransport):
+    def __init__(self, address: Address, timeout: float) -> None:
+        super().__init__([(address.host, address.port)], auto_decode=False)
+        self._address, self._timeout = address, timeout
+
+    def attempt_connection(self) -> None:
+        address = self._address
+        stream = tls.open_socket(address, self._timeout)
+        scheme = "ws" if address.ca_file is None else "wss"
+        try:
+            self.socket = websocket.create_connection(
+                f"{scheme}://{_in_url(address.host)}:{address.port}/", socket=stream, timeout=self._timeout, subprotocols=[_SUBPROTOCOL]
+            )
+        except (websocket.WebSocketException, OSError) as error:
+            stream.close()
+            raise ConnectionRefused(f"{tls.where(address)}: no WebSocket: {error}") from error
+        stream.settimeout(None)  # silence is no failure once connected
+        self.current_host_and_port = (address.host, address.port)
+
+    def receive(self) -> bytes:
+        """One message's bytes; none when the broker has closed, as the base takes it."""
+        try:
+            kind, data = self.socket.recv_data()
+        except (websocket.WebSocketException, OSError, AttributeError):
+            return b""
+        return b"" if kind == websocket.ABNF.OPCODE_CLOSE else data
+
+    def hang_up(self) -> None:
+        """End the thread without asking the broker."""
+        self.running = False
+        stream = getattr(self.socket, "sock", None)
+        if stream is not None:
+            try:
+                stream.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # gone already
+
+
+class StompWsClient(StompClient):
+    """See ``Client``; carries UTF-8 only."""
+
+    def _new_transport(self, address: Address, timeout: float) -> _WsTransport:
+        return _WsTransport(address, timeout)
+
+    def publish(self, destination: Destination, body: bytes, *, timeout: float = 10.0) -> None:
+        """See ``Client``; raises ``ClientError`` for a body that is not UTF-8."""
+        try:
+            body.decode()
+        except UnicodeDecodeError as error:
+            raise ClientError(f"ActiveMQ takes STOMP over WebSocket as text only, and this body is not UTF-8: {error}") from error
+        super().publish(destination, body, timeout=timeout)
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
