@@ -94,10 +94,8 @@ class ActiveMQ:
             list(pool.map(lambda login: activemq_login.login(node, login, addresses), others))
 
     def _start(self, node: NodeSpec) -> bytes:
-        options = [f"-Xmx{self.heap}"]
-        if node.control and node.control.plaintext_listener:
-            options.append("-Dspring.profiles.active=plaintext")
-        return f"exec /opt/activemq/bin/broker {' '.join(options)}\n".encode()
+        config = "plaintext.xml" if node.control and node.control.plaintext_listener else "activemq.xml"
+        return f"exec /opt/activemq/bin/broker {config} -Xmx{self.heap}\n".encode()
 
 
 def _suites(profile: TlsProfile) -> str:

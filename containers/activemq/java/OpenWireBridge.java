@@ -211,7 +211,8 @@ public final class OpenWireBridge {
         while (root.getCause() != null) {
             root = root.getCause();
         }
-        return root.getMessage() == null ? root.getClass().getSimpleName() : root.getMessage();
+        String kind = root.getClass().getSimpleName();
+        return root.getMessage() == null ? kind : kind + ": " + root.getMessage();
     }
 
     private void send(char kind, byte[] payload) throws IOException {
