@@ -1,0 +1,196 @@
+"""AMQP 1.0 by Qpid Proton, to ActiveMQ and to RabbitMQ 4."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import quote
+
+import proton
+from proton.handlers import MessagingHandler
+from proton.utils import BlockingConnection, BlockingReceiver, BlockingSender, LinkDetached, SendException
+
+from testbed.clients import tls
+from testbed.clients.amqp091 import TOPICS, Amqp091Client
+from testbed.clients.base import Address, Destination, Message
+from testbed.errors import ClientError, ConnectionRefused, NotAuthorized, NotConfirmed
+
+_PREFETCH = 50
+_GOODBYE_SECONDS = 3.0
+_LOGIN = ("amqp:unauthorized-access", "Authentication failed")
+
+
+class _Inbox(MessagingHandler):
+    """Collects what arrives. The client asks for more as it acknowledges."""
+
+    def __init__(self) -> None:
+        super().__init__(prefetch=0, auto_accept=False)
+        self.arrived: deque[tuple[proton.Message, proton.Delivery]] = deque()
+
+    def on_message(self, event: Any) -> None:
+        self.arrived.append((event.message, event.delivery))
+        event.container.yield_()  # let the waiting caller look
+
+
+class Amqp10Client:
+    """See ``Client``; ``timeout`` is for connecting, in seconds.
+
+    Proton works only while it is called: a broker may hang up on a client that was left alone
+    for longer than its idle timeout (30 to 60 s).
+    """
+
+    def __init__(self, address: Address, *, timeout: float = 10.0) -> None:
+        self._address = address
+        self._inbox = _Inbox()
+        self._senders: dict[Destination, BlockingSender] = {}
+        self._receivers: list[BlockingReceiver] = []  # one that is let go stops receiving
+        self._closed = False
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        try:
+            self._connection = BlockingConnection(
+                f"{'amqp' if address.ca_file is None else 'amqps'}://{host}:{address.port}",
+                timeout=timeout,
+                ssl_domain=_domain(address),
+                user=address.username,
+                password=address.password,
+                allowed_mechs="PLAIN",
+                allow_insecure_mechs=address.ca_file is None,
+            )
+        except (proton.ProtonException, OSError) as error:
+            if any(sign in str(error) for sign in _LOGIN):
+                raise NotAuthorized(f"{tls.where(address)}: {error}") from error
+            raise tls.refusal(address, error) from error
+        properties = self._connection.conn.remote_properties or {}
+        self._rabbitmq = properties.get("product") == "RabbitMQ"
+
+    def publish(self, destination: Destination, body: bytes, *, timeout: float = 10.0) -> None:
+        try:
+            self._check_open()
+            sender = self._sender(destination)
+            # ``inferred`` makes it a data section, which every other protocol receives as bytes.
+            sender.send(proton.Message(body=body, inferred=True, durable=True), timeout=timeout)
+        except SendException as error:
+            raise ClientError(f"publish to {destination.name}: the broker answers {error.state}") from error
+        except LinkDetached as error:
+            self._senders.pop(destination, None)
+            raise _detached(error) from error
+        except (proton.ProtonException, OSError) as error:
+            raise NotConfirmed(f"publish to {destination.name}: {error}") from error
+
+    def subscribe(self, destination: Destination) -> None:
+        try:
+            self._check_open()
+            receiver = self._connection.create_receiver(self._source(destination), credit=_PREFETCH, handler=self._inbox)
+        except LinkDetached as error:
+            raise _detached(error) from error
+        except (proton.ProtonException, OSError) as error:
+            raise self._lost(error) from error
+        self._receivers.append(receiver)
+
+    def receive(self, *, timeout: float = 10.0) -> Message | None:
+        try:
+            self._check_open()
+            self._connection.wait(lambda: self._inbox.arrived, timeout=timeout)
+        except proton.Timeout:
+            return None
+        except (proton.ProtonException, OSError) as error:
+            raise self._lost(error) from error
+        if not self._inbox.arrived:  # the wait ended with the connection
+            raise self._lost("the connection is closed")
+        message, delivery = self._inbox.arrived.popleft()
+        return Message(_bytes(message.body), lambda: self._accept(delivery))
+
+    def close(self) -> None:
+        self._closed = True
+        self._connection.timeout = _GOODBYE_SECONDS
+        try:
+            self._connection.close()
+        except (proton.ProtonException, OSError):
+            pass  # gone already
+
+    def __enter__(self) -> "Amqp10Client":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _accept(self, delivery: proton.Delivery) -> None:
+        if self._closed:
+            return  # too late: the broker delivers it again
+        link = delivery.link
+        delivery.update(proton.Delivery.ACCEPTED)
+        delivery.settle()
+        link.flow(1)
+        try:
+            self._connection.wait(_once(), timeout=0)  # proton sends while it is waiting, and only then
+        except (proton.ProtonException, OSError):
+            pass  # the next call tells
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise proton.ConnectionException("the client is closed")
+
+    def _sender(self, destination: Destination) -> BlockingSender:
+        if destination not in self._senders:
+            self._senders[destination] = self._connection.create_sender(self._target(destination))
+        return self._senders[destination]
+
+    def _target(self, destination: Destination) -> str:
+        if not self._rabbitmq:
+            return f"{destination.kind}://{destination.name}"
+        if destination.kind == "topic":
+            return f"/exchanges/{TOPICS}/{quote(destination.name, safe='')}"
+        return self._declared(destination)
+
+    def _source(self, destination: Destination) -> str:
+        return self._declared(destination) if self._rabbitmq else self._target(destination)
+
+    def _declared(self, destination: Destination) -> str:
+        """The address of a queue on RabbitMQ 4 (https://www.rabbitmq.com/docs/amqp#addresses).
+
+        There, a link to a queue that does not exist is refused, and AMQP 1.0 itself has no way to
+        declare one. AMQP 0-9-1 on the same port has.
+        """
+        with Amqp091Client(replace(self._address, protocol="amqp")) as declaring:
+            return f"/queues/{quote(declaring.declare(destination), safe='')}"
+
+    def _lost(self, error: object) -> ConnectionRefused:
+        return ConnectionRefused(f"{tls.where(self._address)}: {error}")
+
+
+def _domain(address: Address) -> proton.SSLDomain | None:
+    if address.ca_file is None:
+        return None
+    tls.context(address)  # says what is wrong with the file; proton does not
+    if _is_ip(address.host):
+        raise ClientError(
+            f"Proton compares a certificate with host names only, not with {address.host}.", hint="Connect to localhost instead."
+        )
+    domain = proton.SSLDomain(proton.SSLDomain.MODE_CLIENT)
+    domain.set_trusted_ca_db(str(address.ca_file))
+    domain.set_peer_authentication(proton.SSLDomain.VERIFY_PEER_NAME)
+    return domain
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        return bool(ip_address(host))
+    except ValueError:
+        return False
+
+
+def _detached(error: LinkDetached) -> ClientError:
+    return NotAuthorized(str(error)) if error.condition == "amqp:unauthorized-access" else ClientError(str(error))
+
+
+def _once() -> Callable[[], bool]:
+    """False the first time it is asked, then True."""
+    answers = iter((False,))
+    return lambda: next(answers, True)
+
+
+def _bytes(body: Any) -> bytes:
+    if body is None:
+        return b""
+    return body.encode() if isinstance(body, str) else bytes(body)
