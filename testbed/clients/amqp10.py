@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import proton
+from cproton import pn_ssl_domain_set_protocols
 from proton.handlers import MessagingHandler
 from proton.utils import BlockingConnection, BlockingReceiver, BlockingSender, LinkDetached, SendException
 
@@ -168,6 +169,8 @@ def _domain(address: Address) -> proton.SSLDomain | None:
             f"Proton compares a certificate with host names only, not with {address.host}.", hint="Connect to localhost instead."
         )
     domain = proton.SSLDomain(proton.SSLDomain.MODE_CLIENT)
+    # Proton accepts TLS 1.0 and up; its Python class has no method for this function of its C library.
+    pn_ssl_domain_set_protocols(domain._domain, "TLSv1.2 TLSv1.3")
     domain.set_trusted_ca_db(str(address.ca_file))
     domain.set_peer_authentication(proton.SSLDomain.VERIFY_PEER_NAME)
     return domain
