@@ -21,8 +21,7 @@ from testbed.runtime import engine, images, ports
 from testbed.runtime.containers import ContainerSpec, Containers
 
 HOSTNAME = "b-1234.mq.us-east-1.amazonaws.com"
-# Allowed by the API, and hard to carry through five protocols, a properties file and HTTP. (A space at either end
-# would get lost over STOMP: ActiveMQ trims the headers of a CONNECT frame.)
+# Allowed by the API, and hard to carry through five protocols, a properties file and HTTP.
 HOSTILE = """pä$s &'"<w>\\{rd}\\n${x}#!;%20"""
 ALICE = User("alice", "alices-password-1")
 BOB = User("bob.~_-", HOSTILE, console_access=False, groups=("readers", "writers"))
@@ -88,7 +87,7 @@ class Node:
             except ClientError as error:
                 state = self.containers.state(self.container)
                 assert state.running, self.containers.last_words(self.container, 30)
-                assert time.monotonic() - started < 60, (error, self.containers.last_words(self.container, 30))
+                assert time.monotonic() - started < 120, (error, self.containers.last_words(self.container, 30))
             time.sleep(0.05)
 
     def kill(self) -> None:
