@@ -15,7 +15,10 @@ from proton.utils import BlockingConnection, BlockingReceiver, BlockingSender, L
 from testbed.clients import tls
 from testbed.clients.amqp091 import TOPICS, Amqp091Client
 from testbed.clients.base import Address, Destination, Message
+from testbed.clients.mailbox import quiet
 from testbed.errors import ClientError, ConnectionRefused, NotAuthorized, NotConfirmed
+
+quiet("proton")
 
 _PREFETCH = 50
 _GOODBYE_SECONDS = 3.0
@@ -34,6 +37,24 @@ class _Inbox(MessagingHandler):
         event.container.yield_()  # let the waiting caller look
 
 
+class _Connection(BlockingConnection):
+    def close(self) -> None:
+        """Say goodbye for a limited time, then hang up; the base's own waits for ever for a broker that has stopped."""
+        if self.closing:
+            return
+        self.timeout = _GOODBYE_SECONDS
+        try:
+            self.conn.close()
+            self.wait(lambda: not self.conn.state & proton.Endpoint.REMOTE_ACTIVE)
+        except (proton.ProtonException, OSError):
+            pass  # gone already, or mute
+        if self.conn.transport is not None:
+            self.conn.transport.close_head()
+            self.conn.transport.close_tail()
+        self.timeout = 0.1
+        super().close()
+
+
 class Amqp10Client:
     """See ``Client``; ``timeout`` is for connecting, in seconds.
 
@@ -49,7 +70,7 @@ class Amqp10Client:
         self._closed = False
         host = f"[{address.host}]" if ":" in address.host else address.host
         try:
-            self._connection = BlockingConnection(
+            self._connection = _Connection(
                 f"{'amqp' if address.ca_file is None else 'amqps'}://{host}:{address.port}",
                 timeout=timeout,
                 ssl_domain=_domain(address),
@@ -104,7 +125,6 @@ class Amqp10Client:
 
     def close(self) -> None:
         self._closed = True
-        self._connection.timeout = _GOODBYE_SECONDS
         try:
             self._connection.close()
         except (proton.ProtonException, OSError):
