@@ -5,7 +5,6 @@ import java.lang.reflect.Field;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Properties;
-import java.util.concurrent.CountDownLatch;
 import javax.servlet.ServletException;
 import javax.servlet.http.HttpServletRequest;
 import javax.servlet.http.HttpServletResponse;
@@ -36,14 +35,12 @@ import org.eclipse.jetty.webapp.WebAppContext;
 import org.eclipse.jetty.webapp.WebInfConfiguration;
 import org.eclipse.jetty.webapp.WebXmlConfiguration;
 import org.jolokia.http.AgentServlet;
-import org.slf4j.LoggerFactory;
 
 /** ActiveMQ's web console over HTTPS: its pages under /admin, Jolokia under /api/jolokia, both behind a login. */
 public final class Console {
     private static final int PORT = 8162;
     private static final String ROLE = "console";
     private final Server server = new Server();
-    private final Pages pages;
 
     /**
      * Limits every Jetty listener made from now on, the broker's wss included, to these suites
@@ -60,7 +57,6 @@ public final class Console {
 
     /** {@code users} is a properties file, user name to password; {@code pages} the web application's folder. */
     public Console(String keyStore, String keyStorePassword, String users, String pages) throws IOException {
-        this.pages = new Pages(pages);
         ConstraintSecurityHandler security = new ConstraintSecurityHandler();
         HashLoginService login = new HashLoginService("ActiveMQ");
         login.setUserStore(loaded(users));
@@ -69,7 +65,7 @@ public final class Console {
         basic.setCharset(StandardCharsets.UTF_8);
         security.setAuthenticator(basic);
         security.addConstraintMapping(loginEverywhere());
-        security.setHandler(new HandlerList(this.pages, new ContextHandlerCollection(jolokia(), new MovedContextHandler(null, "/", "/admin"))));
+        security.setHandler(new HandlerList(new Pages(pages), new ContextHandlerCollection(jolokia(), new MovedContextHandler(null, "/", "/admin"))));
         server.setHandler(security);
 
         SslContextFactory.Server tls = new SslContextFactory.Server();
@@ -85,9 +81,6 @@ public final class Console {
 
     public void start() throws Exception {
         server.start();
-        Thread starter = new Thread(pages::startContext, "console-pages");
-        starter.setDaemon(true);
-        starter.start();
     }
 
     public void stop() throws Exception {
@@ -126,10 +119,9 @@ public final class Console {
         return context;
     }
 
-    /** The pages take half a second to start: nobody waits for them but who asks for one. */
+    /** The pages start when somebody first asks for one: that takes most of a second, and most nodes are never asked. */
     private static final class Pages extends AbstractHandler {
         private final WebAppContext context;
-        private final CountDownLatch started = new CountDownLatch(1);
 
         Pages(String folder) {
             context = new WebAppContext(folder, "/admin");
@@ -141,27 +133,23 @@ public final class Console {
             });
         }
 
-        void startContext() {
-            try {
-                context.setServer(getServer());
-                context.start();
-            } catch (Exception error) {
-                LoggerFactory.getLogger(Console.class).error("The console's pages did not start", error);
-            } finally {
-                started.countDown();
-            }
-        }
-
         @Override
         public void handle(String target, Request base, HttpServletRequest request, HttpServletResponse response)
                 throws IOException, ServletException {
             if (target.equals("/admin") || target.startsWith("/admin/")) {
-                try {
-                    started.await();
-                } catch (InterruptedException stopping) {
-                    throw new ServletException(stopping);
-                }
+                startOnce();
                 context.handle(target, base, request, response);
+            }
+        }
+
+        private synchronized void startOnce() throws ServletException {
+            try {
+                if (!context.isStarted()) {
+                    context.setServer(getServer());
+                    context.start();
+                }
+            } catch (Exception error) {
+                throw new ServletException("the console's pages did not start", error);
             }
         }
 
