@@ -1,0 +1,196 @@
+"""Confirmed traffic against a broker, through its outages, with a history of every message.
+
+A message is sent once. Without the broker's confirmation its outcome is unknown and the next
+one is sent over a new connection: sending it again would hide what happened to it.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+from testbed import clients
+from testbed.clients.base import Address, Client, Destination
+from testbed.errors import ClientError, NotConfirmed
+from testbed.history import History, Kind, Recorder, body_of, identity_of
+
+Connect = Callable[[Address], Client]
+
+_POLL_SECONDS = 0.2  # how long a consumer listens before it looks whether it should stop
+_RETRY_SECONDS = 0.25  # between attempts to connect to a broker that is away
+
+
+class Traffic:
+    """A publisher, and with ``consume`` a consumer, in threads of their own, while the ``with`` block runs.
+
+    At most ``count`` messages of ``size`` bytes are sent, ``rate`` a second; each waits
+    ``timeout`` seconds for its confirmation. Give several runs one ``recorder`` to account for
+    them together.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        destination: Destination,
+        *,
+        count: int = 100_000,
+        rate: float = 50.0,
+        size: int = 64,
+        timeout: float = 5.0,
+        consume: bool = False,
+        recorder: Recorder | None = None,
+        connect: Connect = clients.connect,
+    ) -> None:
+        self.recorder = recorder or Recorder()
+        self._address, self._destination, self._connect = address, destination, connect
+        self._count, self._pause, self._size, self._timeout = count, 1 / rate, size, timeout
+        self._kinds = (self._consume, self._publish) if consume else (self._publish,)
+        self._threads: list[threading.Thread] = []  # the publisher's is the last
+        self._stopping = threading.Event()
+        self._progress = threading.Condition()
+        self._confirmed = 0
+        self._failure: BaseException | None = None
+
+    def __enter__(self) -> "Traffic":
+        """Raises ``ClientError`` when the broker cannot be reached in the first place."""
+        connected: list[Client] = []
+        try:
+            for work in self._kinds:  # all before the first message, so that a topic's subscriber misses none
+                connected.append(self._open(work))
+        except BaseException:
+            for client in connected:
+                client.close()
+            raise
+        for work, client in zip(self._kinds, connected, strict=True):
+            thread = threading.Thread(target=self._keep_going, args=(work, client), name=f"traffic {work.__name__}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    def stop(self) -> History:
+        """End the traffic, the message in flight included, and give the history so far. Raises what broke a thread, if anything did."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+        if self._failure is not None:
+            raise self._failure
+        return self.recorder.history()
+
+    def wait(self, timeout: float) -> None:
+        """Return when all ``count`` messages have been sent; raises ``ClientError`` after ``timeout`` seconds."""
+        self._threads[-1].join(timeout)
+        if self._threads[-1].is_alive():
+            raise ClientError(f"the traffic had not ended after {timeout:g} s")
+
+    def wait_confirmed(self, more: int, timeout: float) -> None:
+        """Return when ``more`` messages have been confirmed from now on; raises ``ClientError`` after ``timeout`` seconds."""
+        with self._progress:
+            before = self._confirmed
+            if not self._progress.wait_for(lambda: self._confirmed >= before + more, timeout):
+                raise ClientError(f"{self._confirmed - before} messages instead of {more} were confirmed within {timeout:g} s")
+
+    def _open(self, work: Callable[[Client], None]) -> Client:
+        client = self._connect(self._address)
+        if work == self._consume:
+            try:
+                client.subscribe(self._destination)
+            except BaseException:
+                client.close()
+                raise
+        return client
+
+    def _keep_going(self, work: Callable[[Client], None], client: Client | None) -> None:
+        """Do ``work`` with one client after another until it is done."""
+        try:
+            while True:
+                try:
+                    with client or self._open(work) as usable:
+                        work(usable)
+                    return
+                except ClientError:  # an outage
+                    client = None
+                    if self._stopping.wait(_RETRY_SECONDS):
+                        return
+        except BaseException as error:  # not a broker's doing: for the thread that asks
+            self._failure = error
+
+    def _publish(self, client: Client) -> None:
+        """Return when there is nothing left to send; raises ``ClientError`` when the client is of no more use."""
+        due = time.monotonic()
+        while self._count > 0 and not self._stopping.is_set():
+            self._count -= 1
+            message = self.recorder.new_message()
+            self.recorder.record(Kind.ATTEMPTED, message)
+            try:
+                client.publish(self._destination, body_of(message, self._size), timeout=self._timeout)
+            except NotConfirmed:
+                self.recorder.record(Kind.UNKNOWN, message)
+                raise
+            except ClientError:
+                self.recorder.record(Kind.FAILED, message)
+                raise
+            self.recorder.record(Kind.CONFIRMED, message)
+            with self._progress:
+                self._confirmed += 1
+                self._progress.notify_all()
+            due = max(due + self._pause, time.monotonic() - self._pause)
+            self._stopping.wait(max(0.0, due - time.monotonic()))
+
+    def _consume(self, client: Client) -> None:
+        while not self._stopping.is_set():
+            _take(client, self.recorder, _POLL_SECONDS)
+
+
+def _take(client: Client, recorder: Recorder, timeout: float) -> str:
+    """Receive, record and acknowledge one message; its identity, or nothing after ``timeout`` seconds."""
+    message = client.receive(timeout=timeout)
+    if message is None:
+        return ""
+    identity = identity_of(message.body)
+    recorder.record(Kind.RECEIVED, identity)
+    message.acknowledge()
+    return identity
+
+
+def drain(
+    address: Address,
+    destination: Destination,
+    recorder: Recorder,
+    *,
+    quiet: float = 1.0,
+    patience: float = 15.0,
+    limit: float = 300.0,
+    connect: Connect = clients.connect,
+) -> History:
+    """Receive what is left in ``destination`` into ``recorder`` until its real end; the history then.
+
+    The end is ``quiet`` seconds of silence once all that was confirmed has been received, or
+    ``patience`` seconds of silence while something is missing: a drain that gave up early would
+    look like a loss. Connections that break or cannot be had are tried again within ``patience``.
+    Raises the last ``ClientError`` when there was no connection for that long, and ``ClientError``
+    when messages still arrive after ``limit`` seconds.
+    """
+    end = time.monotonic() + limit
+    before = recorder.history()
+    missing = set(before.of(Kind.CONFIRMED)) - set(before.of(Kind.RECEIVED))
+    heard = time.monotonic()  # when something last arrived, or a subscription began
+    while True:
+        try:
+            with connect(address) as client:
+                client.subscribe(destination)
+                heard = time.monotonic()
+                while (now := time.monotonic()) < end:
+                    left = heard + (patience if missing else quiet) - now
+                    if left <= 0:
+                        return recorder.history()
+                    if identity := _take(client, recorder, min(left, _POLL_SECONDS)):
+                        missing.discard(identity)
+                        heard = time.monotonic()
+        except ClientError:
+            if time.monotonic() - heard > patience:
+                raise
+            time.sleep(_RETRY_SECONDS)
+        if time.monotonic() >= end:
+            raise ClientError(f"{destination.name} had no end within {limit:g} s")
