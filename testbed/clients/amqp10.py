@@ -78,6 +78,7 @@ class Amqp10Client:
                 password=address.password,
                 allowed_mechs="PLAIN",
                 allow_insecure_mechs=address.ca_file is None,
+                sni=_name(address, timeout),
             )
         except (proton.ProtonException, OSError) as error:
             if any(sign in str(error) for sign in _LOGIN):
@@ -184,16 +185,27 @@ def _domain(address: Address) -> proton.SSLDomain | None:
     if address.ca_file is None:
         return None
     tls.context(address)  # says what is wrong with the file; proton does not
-    if _is_ip(address.host):
-        raise ClientError(
-            f"Proton compares a certificate with host names only, not with {address.host}.", hint="Connect to localhost instead."
-        )
     domain = proton.SSLDomain(proton.SSLDomain.MODE_CLIENT)
     # Proton accepts TLS 1.0 and up; its Python class has no method for this function of its C library.
     pn_ssl_domain_set_protocols(domain._domain, "TLSv1.2 TLSv1.3")
     domain.set_trusted_ca_db(str(address.ca_file))
     domain.set_peer_authentication(proton.SSLDomain.VERIFY_PEER_NAME)
     return domain
+
+
+def _name(address: Address, timeout: float) -> str | None:
+    """The name that Proton has to find in the certificate; None for that of the address.
+
+    Proton compares names only, never IP addresses. For those, find a certificate that is good for
+    the address, and hold Proton to a name of the same certificate.
+    """
+    if address.ca_file is None or not _is_ip(address.host):
+        return None
+    with tls.open_socket(address, timeout) as verified:
+        names = [name for kind, name in verified.getpeercert()["subjectAltName"] if kind == "DNS" and "*" not in name]
+    if not names:
+        raise ClientError(f"{tls.where(address)}: the certificate has no host name, and Proton can compare nothing else")
+    return names[0]
 
 
 def _is_ip(host: str) -> bool:

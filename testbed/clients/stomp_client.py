@@ -111,7 +111,8 @@ class StompClient:
         self._transport.start()  # raises ConnectionRefused
         login = self._mail.expect("login")
         try:
-            self._connection.connect(address.username, address.password)
+            # ActiveMQ resolves escapes in this frame, which by the standard has none.
+            self._connection.connect(*(value.replace("\\", "\\\\") for value in (address.username, address.password)))
             self._mail.wait("login", login, timeout, "login")
         except (NotConfirmed, stomp.exception.StompException, OSError) as error:
             self.close()

@@ -59,6 +59,9 @@ def open_socket(address: Address, timeout: float) -> socket.socket:
         plain.close()
         reason = _REASONS.get(error.verify_code, "it is not accepted")
         raise ConnectionRefused(f"{where(address)}: the certificate is refused: {reason} ({error.verify_message})") from error
+    except TimeoutError as error:
+        plain.close()
+        raise ConnectionRefused(f"{where(address)}: no TLS: no answer within {timeout:g} s") from error
     except OSError as error:  # includes ssl.SSLError
         plain.close()
         reason = getattr(error, "reason", None) or error.strerror or error
