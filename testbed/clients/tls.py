@@ -10,6 +10,7 @@ _PROBE_SECONDS = 5.0
 
 # X.509 verification results (openssl/x509_vfy.h) that have a plainer name.
 _REASONS = {
+    7: "it is signed by an authority that is not trusted",  # one of the same name is
     9: "it is not valid yet",
     10: "it has expired",
     18: "it is signed by itself",
