@@ -23,12 +23,17 @@ class Caller:
     """Who calls: ``principal`` is an ARN, or a service principal such as ``mq.amazonaws.com``.
 
     ``account`` is the account on whose behalf the call is made, 12 digits; key ids and aliases
-    are looked up there. ``kind`` is CloudTrail's ``userIdentity.type``.
+    are looked up there. ``kind`` is CloudTrail's ``userIdentity.type``. ``invoked_by`` is the service that
+    calls with the caller's session, as Amazon MQ does when a user creates a broker (CloudTrail's field of that
+    name). ``source_ip`` and ``user_agent`` are what a record says of where the call came from.
     """
 
     principal: str
     account: str
     kind: Literal["Root", "IAMUser", "AssumedRole", "AWSService"]
+    invoked_by: str = ""
+    source_ip: str = "127.0.0.1"
+    user_agent: str = "amazonmq-testbed"
 
 
 USER = Caller(f"arn:aws:iam::{USER_ACCOUNT}:root", USER_ACCOUNT, "Root")

@@ -1,0 +1,1 @@
+"""Scenarios: one file each, runnable by itself, naming the claims it settles."""

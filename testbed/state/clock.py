@@ -1,0 +1,37 @@
+"""The testbed's one clock: the machine's, moved forward by whoever turns it.
+
+Delays of hours and deletion windows of weeks pass in an instant when the clock is turned, in every process that uses
+the same state folder; nothing sleeps for them.
+"""
+
+import time
+from datetime import UTC, datetime
+
+from testbed.state.store import State
+
+_KIND, _ID = "clock", "offset"
+
+
+class Clock:
+    """Seconds since 1970, as ``time.time`` gives them, plus all that the clock was turned."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def now(self) -> float:
+        return time.time() + self._offset()
+
+    def datetime(self) -> datetime:
+        """``now`` as an aware UTC time."""
+        return datetime.fromtimestamp(self.now(), UTC)
+
+    def turn(self, seconds: float) -> float:
+        """Move the clock forward and return the new time. Raises ``ValueError`` for a negative number: time does not run back."""
+        if seconds < 0:
+            raise ValueError("the clock can only be turned forward")
+        self._state.put(_KIND, _ID, {"seconds": self._offset() + seconds})
+        return self.now()
+
+    def _offset(self) -> float:
+        document = self._state.get(_KIND, _ID)
+        return document["seconds"] if document else 0.0
