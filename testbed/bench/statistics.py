@@ -1,0 +1,80 @@
+"""How two series of rounds compare. Pure: numbers in, a ratio with its interval out.
+
+Rounds come in pairs, one of each side, run one right after the other, so that what the machine does meanwhile touches
+both. The ratio of each pair is one observation; their median is the estimate. Its interval is the exact one of the
+sign test: the k-th smallest and the k-th largest ratio, with k the largest for which a binomial(n, 1/2) leaves at
+least the wanted confidence between them. It assumes nothing about how the noise is distributed, and it is stated with
+the confidence it really has: 5 pairs cannot give more than 93.75 %.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from math import comb, isfinite
+from statistics import median
+
+# With fewer pairs than give this, no difference is called one, however large it looks.
+LEAST_CONFIDENCE = 0.9
+
+
+class Verdict(str, Enum):
+    LOWER = "lower"
+    HIGHER = "higher"
+    NOISE = "noise"  # the interval has 1 in it: no difference was found
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Other over baseline. ``low`` and ``high`` enclose the true median with probability ``confidence``."""
+
+    median: float
+    low: float
+    high: float
+    confidence: float
+    pairs: tuple[float, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.confidence < LEAST_CONFIDENCE or self.low <= 1 <= self.high:
+            return Verdict.NOISE
+        return Verdict.LOWER if self.high < 1 else Verdict.HIGHER
+
+    def __str__(self) -> str:
+        said = f"{self.median:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return f"{said} (noise)" if self.verdict is Verdict.NOISE else said
+
+
+def ratio(baseline: Sequence[float], other: Sequence[float], confidence: float = 0.95) -> Ratio:
+    """How ``other`` compares with ``baseline``, round by round. Raises ``ValueError`` for series that are no pairs."""
+    if len(baseline) != len(other) or not baseline:
+        raise ValueError(f"rounds come in pairs: {len(baseline)} of one side, {len(other)} of the other")
+    if not all(isfinite(value) and value > 0 for value in (*baseline, *other)):
+        raise ValueError("a round without a result cannot be compared")
+    pairs = tuple(b / a for a, b in zip(baseline, other, strict=True))
+    low, high, reached = interval(pairs, confidence)
+    return Ratio(median(pairs), low, high, reached, pairs)
+
+
+def interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float, float]:
+    """The exact interval of the median of what ``values`` are drawn from, and the confidence that it reaches.
+
+    That is ``confidence`` or more, except where ``values`` are too few for it: then the interval is all of them.
+    """
+    ordered, count = sorted(values), len(values)
+    if not ordered:
+        raise ValueError("nothing has no median")
+    outside = 0.0  # the probability that the median is beyond one end of the interval
+    rank = 1
+    for more in range(1, (count + 1) // 2 + 1):
+        tail = sum(comb(count, successes) for successes in range(more)) / 2**count
+        if more > 1 and 1 - 2 * tail < confidence:
+            break
+        rank, outside = more, tail
+    return ordered[rank - 1], ordered[count - rank], max(0.0, 1 - 2 * outside)
+
+
+def spread(values: Sequence[float]) -> float:
+    """How far rounds of the same thing are apart: half the distance between the quartiles, relative to the median."""
+    ordered = sorted(values)
+    quarter = len(ordered) // 4
+    return (ordered[-1 - quarter] - ordered[quarter]) / 2 / median(ordered) if ordered and median(ordered) else 0.0
