@@ -17,6 +17,7 @@ class Clock:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._known: tuple[int, float] | None = None  # the state's ``changes`` and the offset as they were together
 
     def now(self) -> float:
         return time.time() + self._offset()
@@ -33,5 +34,8 @@ class Clock:
         return self.now()
 
     def _offset(self) -> float:
-        document = self._state.get(_KIND, _ID)
-        return document["seconds"] if document else 0.0
+        changes, known = self._state.changes(), self._known
+        if known is None or known[0] != changes:
+            document = self._state.get(_KIND, _ID)
+            known = self._known = (changes, document["seconds"] if document else 0.0)
+        return known[1]

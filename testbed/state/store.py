@@ -10,6 +10,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,8 @@ class State:
 
     def __init__(self, folder: Path | str = DEFAULT_FOLDER) -> None:
         self.folder = Path(folder).absolute()
+        self._watching = threading.Lock()
+        self._watcher: sqlite3.Connection | None = None
         self._prepare()
         with self._transaction() as database:
             database.execute("CREATE TABLE IF NOT EXISTS documents (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id))")
@@ -63,6 +66,20 @@ class State:
     def delete(self, kind: str, identity: str) -> None:
         with self._transaction() as database:
             database.execute("DELETE FROM documents WHERE kind = ? AND id = ?", (kind, identity))
+
+    def changes(self) -> int:
+        """A number that is another one after each change, by whatever process.
+
+        It costs some microseconds where a look into the documents opens the file anew, so what is asked for with every
+        call to KMS can be kept until it changes.
+        """
+        with self._watching:
+            try:
+                if self._watcher is None:
+                    self._watcher = sqlite3.connect(self.folder / DATABASE, timeout=10, check_same_thread=False)
+                return self._watcher.execute("PRAGMA data_version").fetchone()[0]
+            except sqlite3.Error as error:
+                raise self._broken(str(error)) from error
 
     def remove(self) -> None:
         """Remove the folder and everything in it."""

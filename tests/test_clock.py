@@ -1,0 +1,50 @@
+"""The one clock: turned by anyone, it is turned for everyone who uses the same state folder, at once."""
+
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from testbed.state.clock import Clock
+from testbed.state.store import State
+
+DAY = 86400.0
+
+
+def test_it_is_the_machines_clock_until_it_is_turned(tmp_path: Path) -> None:
+    clock = Clock(State(tmp_path / "s"))
+    assert clock.now() == pytest.approx(time.time(), abs=5)
+    assert clock.turn(7 * DAY) == pytest.approx(time.time() + 7 * DAY, abs=5)
+    assert clock.turn(DAY) == pytest.approx(time.time() + 8 * DAY, abs=5)
+    assert clock.datetime().timestamp() == pytest.approx(time.time() + 8 * DAY, abs=5)
+
+
+def test_a_turn_is_seen_at_once_by_every_other_clock_of_the_folder(tmp_path: Path) -> None:
+    one, other = Clock(State(tmp_path / "s")), Clock(State(tmp_path / "s"))
+    for turns in range(1, 50):  # each turn after a look, so that the other one has something to be stale with
+        assert other.now() - time.time() == pytest.approx((turns - 1) * DAY, abs=5)
+        one.turn(DAY)
+        assert other.now() - time.time() == pytest.approx(turns * DAY, abs=5)
+
+
+def test_a_turn_by_another_process_is_seen_too(tmp_path: Path) -> None:
+    clock = Clock(State(tmp_path / "s"))
+    clock.now()
+    script = f"from testbed.state.store import State; from testbed.state.clock import Clock; Clock(State({str(tmp_path / 's')!r})).turn({DAY})"
+    subprocess.run([sys.executable, "-c", script], check=True)
+    assert clock.now() - time.time() == pytest.approx(DAY, abs=5)
+
+
+def test_threads_may_share_one(tmp_path: Path) -> None:
+    clock = Clock(State(tmp_path / "s"))
+    with ThreadPoolExecutor(8) as pool:
+        times = list(pool.map(lambda _: clock.now(), range(400)))
+    assert max(times) - min(times) < 60
+
+
+def test_time_does_not_run_back(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="only be turned forward"):
+        Clock(State(tmp_path / "s")).turn(-1)
