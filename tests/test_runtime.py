@@ -128,11 +128,11 @@ def test_secrets_reach_a_container_over_standard_input_alone(containers: Contain
 
 def test_a_fixed_port_that_is_taken_is_said_and_nothing_stays(containers: Containers, idle: str) -> None:
     [port] = ports.free(1)
-    first = containers.run(ContainerSpec(f"testbed-{containers.instance}-a", idle, "test", ports={80: port}))
+    first = containers.run(ContainerSpec(f"testbed-{containers.instance}-a", idle, "test", ports=((port, 80),)))
     with pytest.raises(PortTaken, match=str(port)):
         ports.require_free(port)
     with pytest.raises(PortTaken):
-        containers.run(ContainerSpec(f"testbed-{containers.instance}-b", idle, "test", ports={80: port}))
+        containers.run(ContainerSpec(f"testbed-{containers.instance}-b", idle, "test", ports=((port, 80),)))
     assert [row["id"] for row in containers.find()] == [first]
     assert containers.inspect(first)["HostConfig"]["PortBindings"]["80/tcp"][0]["HostIp"] == "127.0.0.1"
 

@@ -15,6 +15,7 @@ VER        "Managing Amazon MQ engine versions", both engines, 2026
 SSLAUTH    "SSL certificate authentication for RabbitMQ", 2026
 KMSERR     "RabbitMQ on Amazon MQ: Invalid AWS Key Management Service Key", 2026
 EBS        "How Amazon EBS uses AWS KMS", AWS KMS Developer Guide, 2023
+STOR       "Storage types", Amazon MQ for ActiveMQ, 2026
 TF         terraform-provider-aws, resource ``aws_mq_broker``, 2026
 =========  =====================================================================
 """

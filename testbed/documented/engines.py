@@ -37,8 +37,11 @@ class ActionRequired:
 # RabbitMQ only; for ActiveMQ the testbed uses the unprefixed spelling.
 INVALID_KMS_KEY = {"RABBITMQ": "RABBITMQ_INVALID_KMS_KEY", "ACTIVEMQ": "INVALID_KMS_KEY"}
 
-# EBS asks for a 64-byte data key (XTS) under this context key (EBS).
-VOLUME_CONTEXT_KEY = "aws:ebs:id"
+# Which storage a broker may have, its default first (API, STOR).
+STORAGE_TYPES = {"ACTIVEMQ": ("EFS", "EBS"), "RABBITMQ": ("EBS",)}
+# EBS asks for a 64-byte data key (XTS) under this context key (EBS). EFS's is the one that its records of KMS calls
+# show ("Encrypting data at rest", EFS user guide).
+VOLUME_CONTEXT_KEY = {"EBS": "aws:ebs:id", "EFS": "aws:elasticfilesystem:filesystem:id"}
 VOLUME_KEY_BYTES = 64
 
 REGION = "us-east-1"

@@ -32,6 +32,36 @@ class Control:
     plaintext_listener: bool = False
     plain_volume: bool = False
     tls: TlsProfile | None = None  # other versions and suites than the documented ones
+    certificate: str = ""  # one of ``pki.BAD`` instead of a sound one
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The RabbitMQ cluster that a node is one of.
+
+    ``hostnames`` are those of all its nodes, the node's own included, the same for each. Whoever has ``cookie`` is
+    let in by Erlang and may do everything. With ``inter_node_tls``, which Amazon MQ does not have, what nodes tell
+    each other is encrypted; their certificates then need their host names.
+    """
+
+    hostnames: tuple[str, ...]
+    cookie: str = field(repr=False)
+    inter_node_tls: bool = False
+
+
+@dataclass(frozen=True)
+class NetworkConnector:
+    """ActiveMQ's element of that name, as Amazon MQ has it: without a password.
+
+    The service injects that of the broker's own user ``username``. ``uri`` is ``static:(ssl://...)`` or
+    ``masterslave:(ssl://...,ssl://...)``; ``attributes`` are further ones of the element.
+    """
+
+    name: str
+    uri: str
+    username: str
+    duplex: bool = True
+    attributes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,6 +81,8 @@ class NodeSpec:
     ca_pem: bytes
     truststore_p12: bytes
     control: Control | None = None
+    cluster: Cluster | None = None  # RabbitMQ
+    network_connectors: tuple[NetworkConnector, ...] = ()  # ActiveMQ
 
 
 class Engine(Protocol):

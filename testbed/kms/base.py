@@ -38,6 +38,8 @@ class Caller:
 
 USER = Caller(f"arn:aws:iam::{USER_ACCOUNT}:root", USER_ACCOUNT, "Root")
 MQ = Caller("mq.amazonaws.com", SERVICE_ACCOUNT, "AWSService")
+# What opens a file system's data key when it is mounted.
+EFS = Caller("elasticfilesystem.amazonaws.com", SERVICE_ACCOUNT, "AWSService")
 
 
 class Kms(Protocol):

@@ -30,12 +30,12 @@ testcontainers_config.ryuk_disabled = True
 
 @dataclass(frozen=True)
 class ContainerSpec:
-    """A container to run. ``ports`` maps container ports to ports of 127.0.0.1."""
+    """A container to run. ``ports`` are pairs of a port of 127.0.0.1 and the container's port that it leads to."""
 
     name: str
     image: str
     role: str
-    ports: Mapping[int, int] = field(default_factory=dict)
+    ports: tuple[tuple[int, int], ...] = ()
     volumes: Mapping[str, str] = field(default_factory=dict)  # volume name -> path
     tmpfs: Mapping[str, str] = field(default_factory=dict)  # path -> mount options
     aliases: tuple[str, ...] = ()  # names in the instance's network
@@ -86,7 +86,7 @@ class Containers:
             options |= {"cap_drop": ["ALL"], "security_opt": ["no-new-privileges"]}
         container = DockerContainer(spec.image, name=spec.name)
         container.with_kwargs(**options)
-        container.ports = {f"{inside}/tcp": (LOOPBACK, outside) for inside, outside in spec.ports.items()}  # type: ignore[misc]
+        container.ports = _published(spec.ports)
         container.tmpfs = dict(spec.tmpfs)
         for volume, path in spec.volumes.items():
             container.with_volume_mapping(volume, path, "rw")
@@ -242,6 +242,14 @@ class Containers:
         except ContainerFailed as error:
             if not isinstance(error.__cause__, NotFound):
                 raise
+
+
+def _published(ports: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    """As the SDK takes them: a container's port may have several of this machine's."""
+    published: dict[str, Any] = {}
+    for outside, inside in ports:
+        published.setdefault(f"{inside}/tcp", []).append((LOOPBACK, outside))
+    return published
 
 
 def purge(client: docker.DockerClient, instance: str = "") -> dict[str, int]:

@@ -76,6 +76,12 @@ def own(engine_type: str, image: str) -> ImageSpec:
     return ImageSpec(f"own-{engine_type.lower()}", "base", parent=image)
 
 
+def own_kms(image: str) -> ImageSpec:
+    """A LocalStack image of the user's own, made to remember its keys as ours does."""
+    memory = paths.data("containers") / KMS.folder / "persist.py"
+    return ImageSpec("own-localstack", "own-localstack", parent=image, files=((memory.name, memory),))
+
+
 def ensure(client: docker.DockerClient, specs: Sequence[ImageSpec], say: debian.Say = lambda line: None) -> dict[ImageSpec, str]:
     """Build what is missing of ``specs``, side by side, and return their tags. Raises ``ImageBuildFailed``."""
     builder = _Builder(client, say)

@@ -1,0 +1,1 @@
+"""The life of a broker, in Amazon MQ's own terms."""

@@ -1,0 +1,70 @@
+"""The grants of a broker on its key: made at creation, looked after, retired at deletion. Shapes: ``documented.grants``."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from testbed.broker.model import Grant
+from testbed.documented.grants import MQ_PRINCIPAL, GrantShape
+from testbed.errors import KmsError
+from testbed.kms.base import Caller, Kms, is_outage
+from testbed.storage import volumes
+
+
+def create_service_grants(kms: Kms, caller: Caller, key_arn: str, shapes: Iterable[GrantShape]) -> tuple[Grant, ...]:
+    """The grants to Amazon MQ itself, made with the session of the one who creates the broker. Raises ``KmsError``."""
+    session = replace(caller, invoked_by=MQ_PRINCIPAL)
+    return tuple(_create(kms, session, key_arn, shape) for shape in shapes if not shape.of_volume)
+
+
+def create_volume_grants(kms: Kms, key_arn: str, shapes: Iterable[GrantShape], volume_ids: Sequence[str]) -> tuple[Grant, ...]:
+    """A grant for each volume, made by Amazon MQ by the right of its own. Raises ``KmsError``."""
+    caller = volumes.service(key_arn)
+    return tuple(_create(kms, caller, key_arn, shape, volume) for shape in shapes if shape.of_volume for volume in volume_ids)
+
+
+def missing(kms: Kms, key_arn: str, grants: Sequence[Grant], shapes: Iterable[GrantShape], volume_id: str = "") -> tuple[Grant, ...]:
+    """Those of ``grants`` that are no longer on the key; with ``volume_id``, of the volume's own and the service's.
+
+    Every service asks for the grants that it may retire, which takes no permission of the key's owner. Raises
+    ``KmsError`` when KMS does not answer.
+    """
+    looked_for = [grant for grant in grants if not volume_id or grant.volume_id in ("", volume_id)]
+    principals = {shape.name: shape.retiring_principal for shape in shapes}
+    present = {grant_id for principal in {principals[grant.name] for grant in looked_for} for grant_id in _retirable(kms, key_arn, principal)}
+    return tuple(grant for grant in looked_for if grant.grant_id not in present)
+
+
+def retire(kms: Kms, key_arn: str, grants: Sequence[Grant], shapes: Iterable[GrantShape]) -> None:
+    """Retire what is left of ``grants``, each as its retiring principal. A grant or key that is gone is fine."""
+    by_name = {shape.name: shape for shape in shapes}
+    for grant in reversed(grants):
+        caller = replace(volumes.service(key_arn), principal=by_name[grant.name].retiring_principal)
+        try:
+            kms.call(caller, "RetireGrant", {"KeyId": key_arn, "GrantId": grant.grant_id})
+        except KmsError as error:
+            if is_outage(error):
+                raise
+
+
+def _create(kms: Kms, caller: Caller, key_arn: str, shape: GrantShape, volume_id: str = "") -> Grant:
+    parameters: dict[str, Any] = {
+        "KeyId": key_arn,
+        "GranteePrincipal": shape.grantee_principal,
+        "RetiringPrincipal": shape.retiring_principal,
+        "Operations": list(shape.operations),
+    }
+    if volume_id:
+        parameters["Constraints"] = {"EncryptionContextSubset": volumes.context(volume_id)}
+    return Grant(shape.name, kms.call(caller, "CreateGrant", parameters)["GrantId"], volume_id)
+
+
+def _retirable(kms: Kms, key_arn: str, principal: str) -> Iterable[str]:
+    caller = replace(volumes.service(key_arn), principal=principal)
+    parameters: dict[str, Any] = {"RetiringPrincipal": principal, "Limit": 100}
+    while True:
+        answer = kms.call(caller, "ListRetirableGrants", parameters)
+        yield from (grant["GrantId"] for grant in answer["Grants"])
+        if not answer.get("Truncated"):
+            return
+        parameters["Marker"] = answer["NextMarker"]

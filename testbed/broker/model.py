@@ -1,0 +1,169 @@
+"""A broker as Amazon MQ describes one, and what is local about it. Frozen values; JSON in and out."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from testbed.documented.engines import ActionRequired
+from testbed.documented.tls import Suite, TlsProfile
+from testbed.engines.base import Control, User
+from testbed.kms.keys import EncryptionOptions
+from testbed.storage.volumes import Volume
+
+
+@dataclass(frozen=True)
+class CreateBroker:
+    """The request of that name (API). The last three are the testbed's own.
+
+    ``engine_version`` is major.minor; empty means the default. ``fixed_ports`` publishes the documented ports
+    instead of free ones. ``image`` names an image of the user's own. ``control`` plants defects, for checks of checks.
+    """
+
+    broker_name: str
+    engine_type: str
+    users: tuple[User, ...]
+    engine_version: str = ""
+    deployment_mode: str = "SINGLE_INSTANCE"
+    storage_type: str = ""
+    encryption_options: EncryptionOptions = EncryptionOptions()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    fixed_ports: bool = False
+    image: str = ""
+    control: Control | None = None
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A listener as a client on this machine reaches it; ``documented_port`` is the service's."""
+
+    name: str
+    scheme: str
+    host: str
+    port: int
+    documented_port: int
+    protocols: tuple[str, ...]
+    tls: bool = True
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A grant that Amazon MQ has on a broker's key. ``volume_id`` is that of the volume it is bound to, if it is."""
+
+    name: str
+    grant_id: str
+    volume_id: str = ""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One container of a broker with the volume it stands on. ``container_id`` is empty while there is none."""
+
+    name: str
+    hostname: str
+    volume: Volume
+    endpoints: tuple[Endpoint, ...]
+    container_id: str = ""
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A broker of the account. ``running_version`` is what really runs behind ``engine_version``."""
+
+    broker_id: str
+    broker_name: str
+    engine_type: str
+    engine_version: str
+    running_version: str
+    deployment_mode: str
+    broker_state: str
+    encryption_options: EncryptionOptions
+    key_arn: str
+    key_ownership: str
+    users: tuple[User, ...]
+    nodes: tuple[Node, ...]
+    image: str
+    storage_type: str = "EBS"
+    grants: tuple[Grant, ...] = ()
+    actions_required: tuple[ActionRequired, ...] = ()
+    created: str = ""  # ISO 8601
+    checked: float = 0.0  # when the key was last verified, by the testbed's clock
+    tags: Mapping[str, str] = field(default_factory=dict)
+    control: Control | None = None
+    keystore_password: str = field(default="", repr=False)
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        return tuple(endpoint for node in self.nodes for endpoint in node.endpoints)
+
+    def to_document(self) -> dict[str, Any]:
+        """For the state folder: all of it, passwords included."""
+        return asdict(self)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "Broker":
+        known = {f.name for f in fields(cls)}
+        values = {name: value for name, value in document.items() if name in known}
+        values["encryption_options"] = EncryptionOptions(**values["encryption_options"])
+        values["users"] = tuple(User(**{**user, "groups": tuple(user["groups"])}) for user in values["users"])
+        values["nodes"] = tuple(map(_node, values["nodes"]))
+        values["grants"] = tuple(Grant(**grant) for grant in values["grants"])
+        values["actions_required"] = tuple(ActionRequired(**action) for action in values["actions_required"])
+        values["control"] = _control(values["control"])
+        return cls(**values)
+
+    def describe(self) -> dict[str, Any]:
+        """DescribeBroker's answer, in the API's names and without a secret. RabbitMQ's users are not in it (API)."""
+        listed = () if self.engine_type == "RABBITMQ" else self.users
+        return {
+            "BrokerId": self.broker_id,
+            "BrokerName": self.broker_name,
+            "BrokerState": self.broker_state,
+            "EngineType": self.engine_type,
+            "EngineVersion": self.engine_version,
+            "DeploymentMode": self.deployment_mode,
+            "StorageType": self.storage_type,
+            "ActionsRequired": [
+                {"ActionRequiredCode": action.action_required_code, "ActionRequiredInfo": action.action_required_info}
+                for action in self.actions_required
+            ],
+            "EncryptionOptions": {
+                "UseAwsOwnedKey": self.encryption_options.use_aws_owned_key,
+                **({"KmsKeyId": self.encryption_options.kms_key_id} if self.encryption_options.kms_key_id else {}),
+            },
+            "Created": self.created,
+            "PubliclyAccessible": False,
+            "BrokerInstances": [
+                {
+                    "ConsoleURL": next((e.url for e in node.endpoints if e.scheme == "https"), ""),
+                    "Endpoints": [endpoint.url for endpoint in node.endpoints if endpoint.scheme != "https"],
+                }
+                for node in self.nodes
+                if node.endpoints
+            ],
+            "Users": [{"Username": user.username} for user in listed],
+            "Tags": dict(self.tags),
+        }
+
+    def endpoint(self, protocol: str, *, tls: bool = True) -> Endpoint:
+        """The first endpoint that speaks ``protocol``. Raises ``KeyError`` when there is none."""
+        for endpoint in self.endpoints:
+            if protocol in endpoint.protocols and endpoint.tls == tls:
+                return endpoint
+        raise KeyError(f"{self.engine_type} broker {self.broker_name} has no {'' if tls else 'plaintext '}{protocol} endpoint")
+
+
+def _node(document: Mapping[str, Any]) -> Node:
+    endpoints = tuple(Endpoint(**{**each, "protocols": tuple(each["protocols"])}) for each in document["endpoints"])
+    return Node(**{**document, "volume": Volume(**document["volume"]), "endpoints": endpoints})
+
+
+def _control(document: Mapping[str, Any] | None) -> Control | None:
+    if document is None:
+        return None
+    tls = document["tls"]
+    profile = tls and TlsProfile(tuple(tls["versions"]), tuple(Suite(**suite) for suite in tls["suites"]))
+    return Control(**{**document, "tls": profile})

@@ -1,0 +1,118 @@
+"""A node: the container that a broker runs in, from its secrets to the first login."""
+
+import io
+import tarfile
+import time
+from collections.abc import Callable, Mapping
+
+from testbed.broker.model import Broker, Node
+from testbed.documented.tls import PROFILES
+from testbed.engines.base import Engine, NodeSpec
+from testbed.errors import ClientError, ContainerFailed, VolumeRefused
+from testbed.pki import Certificate
+from testbed.runtime.containers import ContainerSpec, Containers
+
+# What containers/base/enter says of the volume.
+_REFUSALS = {12, 65, 66, 70}
+READY_WITHIN = 120.0  # seconds
+SPEAK_EVERY = 2.0  # seconds between two signs of life
+
+
+def spec(broker: Broker, node: Node, certificate: Certificate) -> NodeSpec:
+    """All that the engine needs to render the node's files."""
+    password = broker.keystore_password
+    return NodeSpec(
+        broker_id=broker.broker_id,
+        broker_name=broker.broker_name,
+        hostname=node.hostname,
+        version=broker.engine_version,
+        users=broker.users,
+        tls=(broker.control and broker.control.tls) or PROFILES[broker.engine_type],
+        chain_pem=certificate.chain_pem,
+        private_key_pem=certificate.private_key_pem,
+        keystore_p12=certificate.keystore_p12(password),
+        keystore_password=password,
+        ca_pem=certificate.ca_pem,
+        truststore_p12=certificate.truststore_p12(password),
+        control=broker.control,
+    )
+
+
+def run(containers: Containers, engine: Engine, broker: Broker, node: Node, rendered: NodeSpec, data_key: bytes | None) -> str:
+    """Start the node's container on its volume and return its id; ready is ``wait``'s business."""
+    listeners = {listener.name: listener for listener in (*engine.listeners(broker.engine_version), *engine.plaintext_listeners())}
+    return containers.run(
+        ContainerSpec(
+            name=f"testbed-{containers.instance}-{broker.broker_id[:10]}-{node.name}",
+            image=broker.image,
+            role=f"broker {broker.broker_id}",
+            ports=tuple(dict.fromkeys((endpoint.port, listeners[endpoint.name].container_port) for endpoint in node.endpoints)),
+            volumes={node.volume.volume_id: "/volume"},
+            tmpfs={"/run/testbed": "mode=0700,size=32m", "/data": "mode=0755,size=1m"},
+            aliases=(node.hostname,),
+            mounts_fuse=True,
+        ),
+        stdin=_secrets(engine, rendered, data_key),
+    )
+
+
+def wait(
+    containers: Containers, engine: Engine, broker: Broker, node: Node, rendered: NodeSpec, ca_file: str, say: Callable[[str], None]
+) -> None:
+    """Return when every listener answers a TLS handshake and a login.
+
+    Raises ``VolumeRefused`` when the volume did not attach, ``ContainerFailed`` when the broker stopped or was not
+    ready after ``READY_WITHIN`` seconds.
+    """
+    addresses = {endpoint.name: (endpoint.host, endpoint.port) for endpoint in node.endpoints if endpoint.tls}
+    start = spoken = time.monotonic()
+    while True:
+        try:
+            engine.login(rendered, addresses, ca_file)
+            return
+        except ClientError as error:
+            reason = error
+        require_running(containers, broker, node)
+        now = time.monotonic()
+        if now - start > READY_WITHIN:
+            raise ContainerFailed(
+                f"The broker {broker.broker_name} was not ready after {READY_WITHIN:.0f} s: {reason}",
+                hint="`testbed logs` shows what it is doing; a slow machine may need fewer brokers at once.",
+            ) from reason
+        if now - spoken > SPEAK_EVERY:
+            spoken = now
+            say(f"{broker.broker_name}: starting, {now - start:.0f} s ({reason})")
+        time.sleep(0.05)
+
+
+def require_running(containers: Containers, broker: Broker, node: Node) -> None:
+    """Raise ``VolumeRefused`` or ``ContainerFailed`` with the node's last words when its container has stopped."""
+    state = containers.state(node.container_id)
+    if state.running:
+        return
+    words = containers.last_words(node.container_id, 8)
+    if state.exit_code in _REFUSALS:
+        raise VolumeRefused(f"The volume {node.volume.volume_id} does not attach: {words}", hint="Nothing on it was changed.")
+    raise ContainerFailed(
+        f"The broker {broker.broker_name} stopped while starting (exit {state.exit_code}): {words or 'it said nothing'}",
+        hint="`docker info` shows whether the engine is well; the next try starts from nothing.",
+    )
+
+
+def _secrets(engine: Engine, rendered: NodeSpec, data_key: bytes | None) -> bytes:
+    """What containers/base/enter reads: a byte count and a tar."""
+    files: dict[str, bytes] = {"node.env": f"BROKER_USER={engine.user}\n".encode(), **engine.files(rendered)}
+    if data_key is not None:
+        files["volume.key"] = data_key.hex().encode()
+    archive = _tar(files)
+    return f"{len(archive)}\n".encode() + archive
+
+
+def _tar(files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(content), 0o600
+            tar.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()

@@ -1,0 +1,323 @@
+"""Amazon MQ's control plane over real brokers: create, describe, reboot, delete, and the check of the key.
+
+Methods are the API's operations and raise its errors. A broker is in the state folder from the moment its creation
+begins, so whatever happens to the process that creates it, the next one knows.
+"""
+
+import secrets
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from testbed.broker import grants, maintenance, node
+from testbed.broker.model import Broker, CreateBroker, Endpoint, Grant, Node
+from testbed.broker.names import check_broker_name, check_tag, check_users
+from testbed.clients.base import Address
+from testbed.documented.engines import DEFAULT_VERSION, DEPLOYMENT_MODES, DOMAIN, ENGINE_TYPES, REGION, STORAGE_TYPES, VERSIONS
+from testbed.documented.grants import grants as shapes_of
+from testbed.documented.listeners import Listener
+from testbed.engines.activemq import ActiveMQ
+from testbed.engines.base import Engine, User
+from testbed.engines.rabbitmq import RabbitMQ
+from testbed.errors import BadRequestException, ConflictException, KmsError, NotFoundException, TestbedError, VolumeRefused
+from testbed.kms import keys
+from testbed.kms.base import USER, Caller, Kms
+from testbed.pki import Authority, Certificate
+from testbed.runtime import images, ports
+from testbed.runtime.containers import Containers, require_disk
+from testbed.state.clock import Clock
+from testbed.state.store import State
+from testbed.storage import volumes
+
+HOST = "localhost"
+ENGINES: dict[str, Engine] = {"ACTIVEMQ": ActiveMQ(), "RABBITMQ": RabbitMQ()}
+CHECK_PERIOD = 2.0  # seconds between two checks of a key; the service's period is not documented
+_KIND = "broker"
+_DISK = 512 * 2**20  # bytes of free disk that one broker needs
+Say = Callable[[str], None]
+
+
+class Brokers:
+    """The brokers of one state folder. Safe to use from several threads for different brokers."""
+
+    def __init__(
+        self, state: State, containers: Containers, kms: Kms, authority: Authority, clock: Clock, say: Say, *, check_period: float = CHECK_PERIOD
+    ) -> None:
+        self._state, self._containers, self._kms = state, containers, kms
+        self._authority, self._clock, self._say = authority, clock, say
+        self._check_period = check_period
+
+    # The API's operations
+
+    def create(self, request: CreateBroker, caller: Caller = USER) -> Broker:
+        """CreateBroker, and wait until every listener answers a login.
+
+        Raises ``BadRequestException`` or ``ConflictException`` for a request that cannot be met, and leaves nothing
+        behind when it raises, whatever it raises.
+        """
+        self._check(request)
+        image = self._image(request)
+        key = None if _plain(request) else keys.resolve(self._kms, caller, request.encryption_options)
+        broker = self._planned(request, image, key)
+        self._save(broker)
+        try:
+            self._say(f"{broker.broker_name}: creating its grants and its volume")
+            broker = self._keyed(broker, caller)
+            for volume_id in dict.fromkeys(each.volume.volume_id for each in broker.nodes):
+                self._containers.create_volume(volume_id)
+            self._say(f"{broker.broker_name}: starting {broker.engine_type} {broker.running_version}")
+            broker = self._started(broker)
+        except BaseException:
+            self._erase(self._stored(broker.broker_id))
+            raise
+        self._say(f"{broker.broker_name}: ready")
+        return self._save(replace(broker, broker_state="RUNNING", checked=self._clock.now()))
+
+    def describe(self, broker_id: str) -> Broker:
+        """DescribeBroker, by id or by name, after the check of its key if one is due. Raises ``NotFoundException``."""
+        broker = self._stored(broker_id)
+        if self._clock.now() - broker.checked >= self._check_period:
+            return self.check(broker.broker_id)
+        return broker
+
+    def list(self) -> list[Broker]:
+        """ListBrokers: all of them, in the order of their creation."""
+        return [self.describe(document["broker_id"]) for document in self._state.all(_KIND)]
+
+    def reboot(self, broker_id: str) -> Broker:
+        """RebootBroker, and wait until it is back.
+
+        Raises ``BadRequestException`` while the broker's key is invalid: "Amazon MQ does not restart a broker with a
+        disabled KMS key" (KMSERR). The broker then serves on as it is.
+        """
+        broker = self.check(broker_id)
+        if broker.broker_state != "RUNNING":
+            reasons = "; ".join(f"{action.action_required_code}: {action.action_required_info}" for action in broker.actions_required)
+            raise BadRequestException(
+                f"Broker {broker.broker_id} cannot be rebooted: its state is {broker.broker_state}" + (f" ({reasons})." if reasons else "."),
+                error_attribute="broker-id",
+                hint="EnableKey, or CancelKeyDeletion and then EnableKey; then wait for the next check.",
+            )
+        self._save(replace(broker, broker_state="REBOOT_IN_PROGRESS"))
+        self._say(f"{broker.broker_name}: rebooting")
+        try:
+            for each in broker.nodes:
+                self._containers.stop(each.container_id)
+            self.attach(broker.broker_id)
+        finally:
+            # Whether it came back or not, rebooting is over; what is wrong with the key, the check says.
+            self._save(replace(self._stored(broker.broker_id), broker_state="RUNNING"))
+            broker = self.check(broker.broker_id)
+        return broker
+
+    def delete(self, broker_id: str) -> None:
+        """DeleteBroker: its containers, volumes and grants. Raises ``NotFoundException``."""
+        broker = self._stored(broker_id)
+        self._save(replace(broker, broker_state="DELETION_IN_PROGRESS"))
+        self._say(f"{broker.broker_name}: deleting")
+        self._erase(broker)
+
+    # What happens to a broker without its owner's asking
+
+    def check(self, broker_id: str) -> Broker:
+        """The periodic check of the key and the grants, now. Raises ``NotFoundException``."""
+        return self._save(maintenance.checked(self._kms, self._stored(broker_id), self._clock.now()))
+
+    def detach(self, broker_id: str, node_name: str = "") -> None:
+        """Lose a node, or all: its container is killed, so its volume is detached and the data key gone from memory."""
+        for each in self._chosen(self._stored(broker_id), node_name):
+            self._containers.kill(each.container_id)
+
+    def attach(self, broker_id: str, node_name: str = "") -> Broker:
+        """Bring back a node that is lost or stopped, or all: attach its volume and start it.
+
+        Raises ``VolumeRefused`` when KMS does not open the data key or a grant is gone; nothing runs then.
+        """
+        broker = self._stored(broker_id)
+        return self._save(self._started(broker, self._chosen(broker, node_name)))
+
+    # How to reach one
+
+    def address(self, broker: Broker, protocol: str, *, tls: bool = True, user: User | None = None) -> Address:
+        """Where and as whom a client of ``protocol`` connects to ``broker``. Raises ``KeyError`` when it does not speak it."""
+        endpoint = broker.endpoint(protocol, tls=tls)
+        user = user or broker.users[0]
+        beside = next(each.container_id for each in broker.nodes if endpoint in each.endpoints)
+        return Address(protocol, endpoint.host, endpoint.port, user.username, user.password, self._state.ca_file if tls else None, beside)
+
+    # Creating
+
+    def _check(self, request: CreateBroker) -> None:
+        _one_of(request.engine_type, ENGINE_TYPES, "engine type", "engineType")
+        check_broker_name(request.broker_name)
+        for key, value in request.tags.items():
+            check_tag(key, value)
+        check_users(request.engine_type, request.users)
+        version = request.engine_version or DEFAULT_VERSION[request.engine_type]
+        _one_of(version, VERSIONS[request.engine_type], f"{request.engine_type} version", "engineVersion")
+        _one_of(request.deployment_mode, DEPLOYMENT_MODES[request.engine_type], f"{request.engine_type} deployment mode", "deploymentMode")
+        if request.storage_type:
+            _one_of(request.storage_type, STORAGE_TYPES[request.engine_type], f"{request.engine_type} storage type", "storageType")
+        if any(document["broker_name"] == request.broker_name for document in self._state.all(_KIND)):
+            raise ConflictException(f"A broker named {request.broker_name} already exists.", error_attribute="brokerName")
+        if request.fixed_ports:
+            for listener in self._listeners(request):
+                ports.require_free(listener.port)
+        require_disk(self._containers.client, _DISK, "A broker")
+
+    def _image(self, request: CreateBroker) -> str:
+        engine = ENGINES[request.engine_type]
+        version = request.engine_version or DEFAULT_VERSION[request.engine_type]
+        image = images.own(request.engine_type, request.image) if request.image else engine.image(version)
+        return images.ensure(self._containers.client, [image], self._say)[image]
+
+    def _planned(self, request: CreateBroker, image: str, key: keys.BrokerKey | None) -> Broker:
+        """The broker as it will be, before anything of it exists."""
+        engine = ENGINES[request.engine_type]
+        version = request.engine_version or DEFAULT_VERSION[request.engine_type]
+        broker_id = f"b-{uuid.uuid4()}"
+        storage = request.storage_type or STORAGE_TYPES[request.engine_type][0]
+        only = Node(
+            name="1",
+            hostname=f"{broker_id}{'-1' if request.engine_type == 'ACTIVEMQ' else ''}.{DOMAIN.format(region=REGION)}",
+            volume=volumes.unencrypted(volumes.new_id(storage)),
+            endpoints=_endpoints(engine, self._listeners(request), request.fixed_ports),
+        )
+        return Broker(
+            broker_id=broker_id,
+            broker_name=request.broker_name,
+            engine_type=request.engine_type,
+            engine_version=version,
+            running_version="" if request.image else engine.running_version(version),
+            deployment_mode=request.deployment_mode,
+            broker_state="CREATION_IN_PROGRESS",
+            encryption_options=request.encryption_options,
+            key_arn=key.arn if key else "",
+            key_ownership=key.ownership if key else "",
+            users=tuple(request.users),
+            nodes=(only,),
+            image=image,
+            storage_type=storage,
+            created=self._clock.datetime().isoformat(timespec="milliseconds"),
+            tags=dict(request.tags),
+            control=request.control,
+            keystore_password=secrets.token_hex(16),
+        )
+
+    def _listeners(self, request: CreateBroker) -> tuple[Listener, ...]:
+        engine = ENGINES[request.engine_type]
+        wanted = engine.listeners(request.engine_version or DEFAULT_VERSION[request.engine_type])
+        if request.control and request.control.plaintext_listener:
+            wanted += engine.plaintext_listeners()
+        return wanted
+
+    def _keyed(self, broker: Broker, caller: Caller) -> Broker:
+        """With its grants and its volumes' data keys, saved as they come into being: whoever cleans up has to know them."""
+        if not broker.key_arn:
+            return broker
+        shapes = shapes_of(broker.deployment_mode, broker.storage_type)
+        made: tuple[Grant, ...] = ()
+        if broker.key_ownership != "AWS_OWNED":  # that one is Amazon MQ's own: it needs no leave
+            made = grants.create_service_grants(self._kms, caller, broker.key_arn, shapes)
+            broker = self._save(replace(broker, grants=made))
+        nodes = {each.volume.volume_id: volumes.create(self._kms, broker.key_arn, each.volume.volume_id) for each in broker.nodes}
+        broker = replace(broker, nodes=tuple(replace(each, volume=nodes[each.volume.volume_id]) for each in broker.nodes))
+        if broker.key_ownership != "AWS_OWNED":
+            made += grants.create_volume_grants(self._kms, broker.key_arn, shapes, list(nodes))
+        return self._save(replace(broker, grants=made))
+
+    # Running
+
+    def _started(self, broker: Broker, chosen: Sequence[Node] = ()) -> Broker:
+        """With ``chosen`` nodes, or all, on their volumes and ready; containers that were there before are replaced."""
+        engine = ENGINES[broker.engine_type]
+        chosen = chosen or broker.nodes
+        data_keys = {each.name: self._data_key(broker, each) for each in chosen}
+        certificate = self._certificate(broker)
+        for each in chosen:
+            if each.container_id:
+                self._containers.remove(each.container_id)
+            rendered = node.spec(broker, each, certificate)
+            identity = node.run(self._containers, engine, broker, each, rendered, data_keys[each.name])
+            each = replace(each, container_id=identity)
+            broker = self._save(replace(broker, nodes=tuple(each if other.name == each.name else other for other in broker.nodes)))
+            node.wait(self._containers, engine, broker, each, rendered, str(self._state.ca_file), self._say)
+        return broker
+
+    def _data_key(self, broker: Broker, each: Node) -> bytes | None:
+        """Attaching is done by the grant of the volume: without it, it is not done."""
+        shapes = shapes_of(broker.deployment_mode, broker.storage_type)
+        gone = grants.missing(self._kms, broker.key_arn, broker.grants, shapes, each.volume.volume_id)
+        if gone:
+            raise VolumeRefused(
+                f"The volume {each.volume.volume_id} does not attach: the {gone[0].name} of {broker.broker_name} is no longer on its key.",
+                hint="Revoking a grant cannot be undone: delete the broker and create it anew.",
+            )
+        return volumes.open_data_key(self._kms, each.volume)
+
+    def _certificate(self, broker: Broker) -> Certificate:
+        if broker.control and broker.control.certificate:
+            return self._authority.issue_bad(broker.control.certificate)
+        return self._authority.issue(names=[each.hostname for each in broker.nodes])
+
+    # Keeping
+
+    def _stored(self, broker_id: str) -> Broker:
+        document = self._state.get(_KIND, broker_id) or next(
+            (each for each in self._state.all(_KIND) if each["broker_name"] == broker_id), None
+        )
+        if document is None:
+            raise NotFoundException(
+                f"Can't find requested broker [{broker_id}]. Make sure your broker exists.", error_attribute="broker-id", hint="`testbed status` lists them."
+            )
+        return Broker.from_document(document)
+
+    def _save(self, broker: Broker) -> Broker:
+        self._state.put(_KIND, broker.broker_id, broker.to_document())
+        return broker
+
+    def _erase(self, broker: Broker) -> None:
+        for row in self._containers.find(f"broker {broker.broker_id}"):
+            self._containers.remove(row["id"])
+        for volume_id in dict.fromkeys(each.volume.volume_id for each in broker.nodes):
+            self._containers.remove_volume(volume_id)
+        try:
+            grants.retire(self._kms, broker.key_arn, broker.grants, shapes_of(broker.deployment_mode, broker.storage_type))
+        except KmsError as error:  # KMS is out: grants to a broker that is no more open nothing
+            self._say(f"{broker.broker_name}: its grants could not be retired ({error})")
+        self._state.delete(_KIND, broker.broker_id)
+
+    def _chosen(self, broker: Broker, node_name: str) -> tuple[Node, ...]:
+        chosen = tuple(each for each in broker.nodes if node_name in ("", each.name))
+        if not chosen:
+            raise TestbedError(
+                f"The broker {broker.broker_name} has no node {node_name!r}.", hint=f"There are: {', '.join(each.name for each in broker.nodes)}."
+            )
+        return chosen
+
+
+def _plain(request: CreateBroker) -> bool:
+    return request.control is not None and request.control.plain_volume
+
+
+def _one_of(value: str, allowed: Sequence[str], what: str, attribute: str) -> None:
+    if value not in allowed:
+        raise BadRequestException(f"There is no {what} '{value}'. There is: {', '.join(allowed)}.", error_attribute=attribute)
+
+
+def _endpoints(engine: Engine, listeners: Sequence[Listener], fixed: bool) -> tuple[Endpoint, ...]:
+    """Each listener at a port of this machine; two that are one port inside are one port here, unless fixed."""
+    inside = list(dict.fromkeys(listener.container_port for listener in listeners))
+    free = dict(zip(inside, ports.free(len(inside)), strict=True))
+    return tuple(
+        Endpoint(
+            listener.name,
+            listener.scheme,
+            HOST,
+            listener.port if fixed else free[listener.container_port],
+            listener.port,
+            listener.protocols,
+            tls=listener not in engine.plaintext_listeners(),
+        )
+        for listener in listeners
+    )
