@@ -265,14 +265,13 @@ def test_it_stops_when_asked(node: Node) -> None:
 def test_control_other_versions_a_19th_suite_and_plaintext_are_found(tmp_path: Path) -> None:
     weak = TlsProfile(("TLSv1.1", "TLSv1.2", "TLSv1.3"), (*ACTIVEMQ_SUITES, CHACHA))
     with activemq(tmp_path, spec(control=Control(plaintext_listener=True, tls=weak))) as node:
-        secured = {name: address for name, address in node.addresses.items() if not name.endswith("plaintext")}
-        for name, scan in probe_all(secured, server_name=HOSTNAME, ca_file=node.ca_file).items():
+        for name, scan in probe_all(node.addresses, server_name=HOSTNAME, ca_file=node.ca_file).items():
             accepted = {each.version: {suite.code for suite in each.accepted} for each in scan.versions}
             assert accepted["TLSv1.2"] == {suite.code for suite in weak.suites}, name
             assert accepted["TLSv1.3"] == {0x1301, 0x1302}, name
             assert accepted["TLSv1.1"] and not accepted["TLSv1"], name
         with OpenWireClient(node.address("openwire-plaintext", tls=False)) as client:
             client.publish(QUEUE, b"in the clear")
-        with socket.create_connection(node.addresses["stomp-plaintext"], timeout=10) as plain:
+        with socket.create_connection(node.plaintext["stomp-plaintext"], timeout=10) as plain:
             plain.sendall(f"CONNECT\naccept-version:1.2\nhost:x\nlogin:{ALICE.username}\npasscode:{ALICE.password}\n\n\0".encode())
             assert plain.recv(4096).startswith(b"CONNECTED")

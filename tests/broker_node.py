@@ -1,0 +1,173 @@
+"""A real broker node for tests, with certificates and a volume of its own. Its data key is made here, not by KMS."""
+
+import os
+import secrets
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from testbed.documented.tls import PROFILES
+from testbed.engines import entry
+from testbed.engines.base import Cluster, Control, Engine, NetworkConnector, NodeSpec, User
+from testbed.errors import ClientError
+from testbed.pki import Authority, Certificate
+from testbed.runtime import engine, images, ports
+from testbed.runtime.containers import ContainerSpec, Containers
+
+HOSTNAME = "b-1234.mq.us-east-1.amazonaws.com"
+
+
+def node_spec(
+    of: Engine,
+    version: str,
+    users: tuple[User, ...],
+    control: Control | None = None,
+    *,
+    certificate: Certificate | None = None,
+    broker_name: str = "orders",
+    hostname: str = HOSTNAME,
+    cluster: Cluster | None = None,
+    network_connectors: tuple[NetworkConnector, ...] = (),
+) -> NodeSpec:
+    certificate = certificate or Authority.create().issue()
+    password = secrets.token_hex(16)
+    return NodeSpec(
+        broker_id="b-1234",
+        broker_name=broker_name,
+        hostname=hostname,
+        version=version,
+        users=users,
+        tls=(control and control.tls) or PROFILES[of.type],
+        chain_pem=certificate.chain_pem,
+        private_key_pem=certificate.private_key_pem,
+        keystore_p12=certificate.keystore_p12(password),
+        keystore_password=password,
+        ca_pem=certificate.ca_pem,
+        truststore_p12=certificate.truststore_p12(password),
+        control=control,
+        cluster=cluster,
+        network_connectors=network_connectors,
+    )
+
+
+@dataclass
+class BrokerNode:
+    """A node; ``addresses`` are its TLS listeners as clients reach them, ``plaintext`` a control's other ones."""
+
+    spec: NodeSpec
+    engine: Engine
+    containers: Containers
+    image: str
+    addresses: dict[str, tuple[str, int]]
+    ca_file: Path
+    volume: str
+    data_key: str
+    plaintext: dict[str, tuple[str, int]] = field(default_factory=dict)
+    shared: bool = False  # with other nodes: the volume
+    published: bool = True  # on its addresses; else something in front of it is
+    name: str = "node"
+    container: str = ""
+
+    def start(self) -> float:
+        """Start it, with its secrets, and return the seconds until the first login on every listener."""
+        started = time.monotonic()
+        self.launch()
+        self.wait()
+        return time.monotonic() - started
+
+    def launch(self) -> None:
+        listeners = {each.name: each for each in (*self.engine.listeners(self.spec.version), *self.engine.plaintext_listeners())}
+        published = self.addresses | self.plaintext if self.published else {}
+        self.container = self.containers.run(
+            ContainerSpec(
+                name=f"{self.containers.instance}-{self.name}",
+                image=self.image,
+                role="broker",
+                ports=tuple((port, listeners[name].container_port) for name, (_, port) in published.items()),
+                volumes={self.volume: "/volume"},
+                tmpfs={"/run/testbed": "mode=0700,size=32m", "/data": "mode=0755,size=1m"},
+                aliases=(self.spec.hostname,),
+                mounts_fuse=True,
+            ),
+            stdin=entry.secrets(self.engine, self.spec, bytes.fromhex(self.data_key), shared=self.shared),
+        )
+
+    def wait(self, timeout: float = 120.0) -> None:
+        end = time.monotonic() + timeout
+        while (reason := self.not_ready()) is not None:
+            assert self.containers.state(self.container).running, self.containers.last_words(self.container, 30)
+            assert time.monotonic() < end, (reason, self.containers.last_words(self.container, 30))
+            time.sleep(0.05)
+
+    def not_ready(self) -> ClientError | None:
+        """Why not every listener answers a login."""
+        try:
+            self.engine.login(self.spec, self.addresses, str(self.ca_file))
+        except ClientError as error:
+            return error
+        return None
+
+    def kill(self) -> None:
+        self.containers.kill(self.container)
+        self.containers.remove(self.container)
+
+    def log(self) -> str:
+        return b"".join(self.containers.logs(self.container)).decode(errors="replace")
+
+    def run(self, *argv: str, user: str = "") -> str:
+        code, output = self.containers.execute(self.container, argv, user=user)
+        assert code == 0, output.decode()
+        return output.decode()
+
+    def listening(self) -> dict[int, set[str]]:
+        """Ports that something in the container listens on, with the addresses as the kernel writes them."""
+        found: dict[int, set[str]] = {}
+        for line in self.run("cat", "/proc/net/tcp", "/proc/net/tcp6").splitlines():
+            fields = line.split()
+            if fields[3] == "0A":
+                address, _, port = fields[1].partition(":")
+                found.setdefault(int(port, 16), set()).add(address)
+        # Docker's own name server is in every container of a network of one's own, on 127.0.0.11.
+        return {port: addresses for port, addresses in found.items() if addresses != {"0B00007F"}}
+
+
+@contextmanager
+def testing() -> Iterator[Containers]:
+    """Containers under a label of their own, all gone afterwards, volumes included."""
+    client = engine.connect(print)
+    containers = Containers(client, f"test-{uuid.uuid4().hex[:8]}")
+    try:
+        yield containers
+    finally:
+        containers.purge()
+        client.close()
+
+
+def built(containers: Containers, image: images.ImageSpec, instead: str = "") -> str:
+    """The tag of ``image``; ``instead`` names an environment variable that names another one."""
+    return os.environ.get(instead) or images.ensure(containers.client, [image], print)[image]
+
+
+Addresses = dict[str, tuple[str, int]]
+
+
+def places(of: Engine, node: NodeSpec, host: str = "localhost") -> tuple[Addresses, Addresses]:
+    """Free ports for a node's TLS listeners, and for a control's plaintext ones; each container port is published once."""
+    tls = [each.name for each in of.listeners(node.version) if not each.inside]
+    plaintext = [each.name for each in of.plaintext_listeners()] if node.control and node.control.plaintext_listener else []
+    found = {name: (host, port) for name, port in zip(tls + plaintext, ports.free(len(tls + plaintext)), strict=True)}
+    return {name: found[name] for name in tls}, {name: found[name] for name in plaintext}
+
+
+def new_volume(containers: Containers, name: str = "volume") -> str:
+    volume = f"{containers.instance}-{name}"
+    containers.create_volume(volume)
+    return volume
+
+
+def written(ca_pem: bytes, folder: Path) -> Path:
+    (folder / "ca.pem").write_bytes(ca_pem)
+    return folder / "ca.pem"
