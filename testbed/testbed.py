@@ -8,21 +8,23 @@ whatever happens to the process.
 import shutil
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import docker
 
+from testbed.broker.model import Broker
 from testbed.broker.service import Brokers, Say
+from testbed.broker.standing import Wish, standing
 from testbed.errors import ContainerFailed, EngineUnavailable
+from testbed.kms.awaiting import AwaitingKms
 from testbed.kms.base import Kms
 from testbed.kms.localstack import LocalStackKms
 from testbed.kms.retrying import RetryingKms
 from testbed.pki import Authority
 from testbed.runtime import engine, images, ports
+from testbed.runtime.parallel import Task
 from testbed.runtime.containers import ContainerSpec, Containers, purge
-from testbed.runtime.images import ImageSpec
 from testbed.runtime.reaper import Reaper
 from testbed.state.clock import Clock
 from testbed.state.store import State, instance_of, is_ours
@@ -41,26 +43,24 @@ class Testbed:
 
     __test__ = False  # the name starts with "Test": pytest must not collect it
 
-    def __init__(self, state: State, client: docker.DockerClient, say: Say) -> None:
+    def __init__(self, state: State, client: docker.DockerClient, say: Say, kms_image: str = "") -> None:
         self.state, self.client, self.say = state, client, say
         self.containers = Containers(client, state.instance)
         self.clock = Clock(state)
-        self.authority = self._authority()
         self._kms_port = self._port()
-        self.kms: Kms = RetryingKms(LocalStackKms(self.kms_url))
+        starting = Task(lambda: self._start_kms(kms_image))
+        self.authority = self._authority()
+        self.kms: Kms = AwaitingKms(RetryingKms(LocalStackKms(self.kms_url)), starting.result)
         self.brokers = Brokers(state, self.containers, self.kms, self.authority, self.clock, say)
 
     @classmethod
-    def open(cls, folder: Path | str, say: Say = _silent, *, kms_image: str = "", prepare: tuple[ImageSpec, ...] = ()) -> "Testbed":
-        """The testbed of ``folder``, with its engine and its KMS running.
+    def open(cls, folder: Path | str, say: Say = _silent, *, kms_image: str = "") -> "Testbed":
+        """The testbed of ``folder``, with its engine running and its KMS at least on its way.
 
-        ``prepare`` are images that will be needed soon: they are built side by side with KMS's. Raises
-        ``EngineUnavailable``, ``ImageBuildFailed``, ``ContainerFailed`` or ``StateBroken``.
+        ``kms_image`` is a LocalStack image of the user's own. Raises ``EngineUnavailable`` or ``StateBroken``; what
+        keeps KMS from starting is raised by the first call of ``kms``.
         """
-        state = State(folder)
-        testbed = cls(state, engine.connect(say), say)
-        testbed._start_kms(kms_image, prepare)
-        return testbed
+        return cls(State(folder), engine.connect(say), say, kms_image)
 
     @property
     def ca_file(self) -> Path:
@@ -71,6 +71,10 @@ class Testbed:
     def kms_url(self) -> str:
         """Where boto3 finds KMS: its ``endpoint_url``."""
         return f"http://{ports.LOOPBACK}:{self._kms_port}"
+
+    def standing(self, engine_type: str, wish: Wish = Wish()) -> Broker:
+        """The testbed's own broker of ``engine_type``; see ``testbed.broker.standing``."""
+        return standing(self.brokers, self.kms, engine_type, wish)
 
     def close(self) -> None:
         """Let go of the engine; everything runs on."""
@@ -99,12 +103,10 @@ class Testbed:
             self.state.put(_SETTINGS, "kms", document)
         return document["port"]
 
-    def _start_kms(self, image: str, prepare: tuple[ImageSpec, ...]) -> None:
-        wanted = images.own_kms(image) if image else images.KMS
-        running = [row for row in self.containers.find("kms") if row["status"] == "running"]
-        tags = images.ensure(self.client, tuple(dict.fromkeys((wanted, *prepare))), self.say)
-        if not running:
-            self._run_kms(tags[wanted])
+    def _start_kms(self, image: str) -> None:
+        if not any(row["status"] == "running" for row in self.containers.find("kms")):
+            wanted = images.own_kms(image) if image else images.KMS
+            self._run_kms(images.ensure(self.client, [wanted], self.say)[wanted])
         LocalStackKms(self.kms_url).wait_until_answering(still_alive=self._require_kms)
 
     def _run_kms(self, tag: str) -> None:
@@ -133,13 +135,12 @@ class Testbed:
 
 
 @contextmanager
-def temporary(say: Say = _silent, *, prepare: tuple[ImageSpec, ...] = ()) -> Iterator[Testbed]:
+def temporary(say: Say = _silent) -> Iterator[Testbed]:
     """A testbed of its own in a temporary folder; all of it is gone afterwards, even after ``kill -9``."""
     folder = Path(tempfile.mkdtemp(prefix="testbed-"))
     reaper = Reaper(instance_of(folder), folder)
     try:
-        testbed = Testbed.open(folder, say, prepare=prepare)
-        yield testbed
+        yield Testbed.open(folder, say)
     finally:
         try:
             down(folder)
@@ -147,8 +148,8 @@ def temporary(say: Say = _silent, *, prepare: tuple[ImageSpec, ...] = ()) -> Ite
             reaper.dismiss()
 
 
-def down(folder: Path | str) -> dict[str, int]:
-    """Remove everything of ``folder``, sound or broken, and the folder itself if it is the testbed's.
+def down(folder: Path | str, everything: bool = False) -> dict[str, int]:
+    """Remove all that runs for ``folder``, sound or broken, or for any folder, and the folder itself if it is the testbed's.
 
     Starts no engine: where none runs, nothing of ours does. Counts what was removed.
     """
@@ -159,16 +160,9 @@ def down(folder: Path | str) -> dict[str, int]:
         client = None
     if client:
         try:
-            counts = purge(client, instance_of(folder))
+            counts = purge(client, "" if everything else instance_of(folder))
         finally:
             client.close()
     if is_ours(folder):
         shutil.rmtree(folder, ignore_errors=True)
     return counts
-
-
-def side_by_side(*work) -> list:  # type: ignore[no-untyped-def]
-    """Call each of ``work`` in a thread of its own and return their results; the first error is raised when all have ended."""
-    with ThreadPoolExecutor(max(1, len(work))) as pool:
-        futures: list[Future] = [pool.submit(each) for each in work]
-    return [future.result() for future in futures]

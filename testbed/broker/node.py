@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 
@@ -57,12 +58,13 @@ def run(containers: Containers, engine: Engine, broker: Broker, node: Node, rend
 
 
 def wait(
-    containers: Containers, engine: Engine, broker: Broker, node: Node, rendered: NodeSpec, ca_file: str, say: Callable[[str], None]
-) -> None:
+    containers: Containers, engine: Engine, broker: Broker, node: Node, rendered: NodeSpec, ca_file: str,
+    say: Callable[[str], None], cancelled: threading.Event,
+) -> None:  # fmt: skip
     """Return when every listener answers a TLS handshake and a login.
 
-    Raises ``VolumeRefused`` when the volume did not attach, ``ContainerFailed`` when the broker stopped or was not
-    ready after ``READY_WITHIN`` seconds.
+    Raises ``VolumeRefused`` when the volume did not attach, ``ContainerFailed`` when the broker stopped, was not ready
+    after ``READY_WITHIN`` seconds, or ``cancelled`` was set.
     """
     addresses = {endpoint.name: (endpoint.host, endpoint.port) for endpoint in node.endpoints if endpoint.tls}
     start = spoken = time.monotonic()
@@ -82,7 +84,8 @@ def wait(
         if now - spoken > SPEAK_EVERY:
             spoken = now
             say(f"{broker.broker_name}: starting, {now - start:.0f} s ({reason})")
-        time.sleep(0.05)
+        if cancelled.wait(0.05):
+            raise ContainerFailed(f"The start of {broker.broker_name} was interrupted.")
 
 
 def require_running(containers: Containers, broker: Broker, node: Node) -> None:

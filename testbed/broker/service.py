@@ -5,6 +5,7 @@ begins, so whatever happens to the process that creates it, the next one knows.
 """
 
 import secrets
+import threading
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -46,6 +47,7 @@ class Brokers:
         self._state, self._containers, self._kms = state, containers, kms
         self._authority, self._clock, self._say = authority, clock, say
         self._check_period = check_period
+        self._cancelled = threading.Event()
 
     # The API's operations
 
@@ -135,6 +137,25 @@ class Brokers:
         """
         broker = self._stored(broker_id)
         return self._save(self._started(broker, self._chosen(broker, node_name)))
+
+    def revive(self, broker_id: str) -> Broker:
+        """The broker, with those of its nodes attached again that have stopped, as after a restart of the engine.
+
+        A broker whose creation was cut off is removed. Raises ``NotFoundException``, and what ``attach`` raises.
+        """
+        broker = self._stored(broker_id)
+        if broker.broker_state in ("CREATION_IN_PROGRESS", "DELETION_IN_PROGRESS"):
+            self._erase(broker)
+            return self._stored(broker_id)
+        for each in broker.nodes:
+            if not self._containers.state(each.container_id).running:
+                self._say(f"{broker.broker_name}: node {each.name} has stopped, starting it again")
+                broker = self.attach(broker.broker_id, each.name)
+        return broker
+
+    def cancel(self) -> None:
+        """End whatever is waited for in other threads: a broker that is being created is not, and leaves nothing behind."""
+        self._cancelled.set()
 
     # How to reach one
 
@@ -241,7 +262,7 @@ class Brokers:
             identity = node.run(self._containers, engine, broker, each, rendered, data_keys[each.name])
             each = replace(each, container_id=identity)
             broker = self._save(replace(broker, nodes=tuple(each if other.name == each.name else other for other in broker.nodes)))
-            node.wait(self._containers, engine, broker, each, rendered, str(self._state.ca_file), self._say)
+            node.wait(self._containers, engine, broker, each, rendered, str(self._state.ca_file), self._say, self._cancelled)
         return broker
 
     def _data_key(self, broker: Broker, each: Node) -> bytes | None:

@@ -2,10 +2,10 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Sequence
 
 from testbed.errors import TestbedError
+from testbed.runtime import parallel
 
 Say = Callable[[str], None]
 
@@ -25,11 +25,9 @@ def install(packages: Sequence[str], why: str, say: Say) -> None:
 
 
 def _run(command: list[str], environment: dict[str, str], names: str) -> None:
-    done = subprocess.run(
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    if done.returncode:
-        last = " ".join(done.stdout.strip().splitlines()[-3:])
+    code, output = parallel.run(command, environment)
+    if code:
+        last = " ".join(output.strip().splitlines()[-3:])
         raise TestbedError(
             f"`{' '.join(command)}` failed: {last}", hint=f"Install {names} by hand and run the command again."
         )

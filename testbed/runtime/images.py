@@ -9,13 +9,12 @@ import io
 import json
 import os
 import shutil
-import subprocess
 import tarfile
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import docker
@@ -23,7 +22,7 @@ from docker.errors import APIError, BuildError, DockerException, ImageNotFound
 
 from testbed import paths
 from testbed.errors import ImageBuildFailed, TestbedError
-from testbed.runtime import debian
+from testbed.runtime import debian, parallel
 
 REPOSITORY = "amazonmq-testbed"
 LABEL = "amazonmq-testbed.image"
@@ -85,8 +84,7 @@ def own_kms(image: str) -> ImageSpec:
 def ensure(client: docker.DockerClient, specs: Sequence[ImageSpec], say: debian.Say = lambda line: None) -> dict[ImageSpec, str]:
     """Build what is missing of ``specs``, side by side, and return their tags. Raises ``ImageBuildFailed``."""
     builder = _Builder(client, say)
-    with ThreadPoolExecutor(max_workers=max(1, len(specs))) as pool:
-        return dict(zip(specs, pool.map(builder.ensure, specs), strict=True))
+    return dict(zip(specs, parallel.side_by_side([partial(builder.ensure, spec) for spec in specs], patience=0.0), strict=True))
 
 
 def missing(client: docker.DockerClient, specs: Sequence[ImageSpec]) -> list[ImageSpec]:
@@ -215,12 +213,11 @@ class _Builder:
         self._say(f"image debian: bootstrapping {DEBIAN_RELEASE} with mmdebstrap")
         with tempfile.TemporaryDirectory(prefix="testbed-debian-") as folder:
             archive = Path(folder) / "base.tar"
-            done = subprocess.run(
-                ["mmdebstrap", "--quiet", "--variant=minbase", "--include=ca-certificates", DEBIAN_RELEASE, str(archive)],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            )  # fmt: skip
-            if done.returncode:
-                raise TestbedError(f"mmdebstrap failed: {' '.join(done.stdout.strip().splitlines()[-3:])}")
+            code, output = parallel.run(
+                ["mmdebstrap", "--quiet", "--variant=minbase", "--include=ca-certificates", DEBIAN_RELEASE, str(archive)]
+            )
+            if code:
+                raise TestbedError(f"mmdebstrap failed: {' '.join(output.strip().splitlines()[-3:])}")
             repository, _, version = tag.partition(":")
             self._client.api.import_image_from_file(str(archive), repository=repository, tag=version, changes=[f"LABEL {LABEL}=debian"])
         return tag

@@ -1,1 +1,0 @@
-"""Scenarios: one file each, runnable by itself, naming the claims it settles."""

@@ -1,0 +1,192 @@
+"""`testbed up`, `down`, `reboot`, `status`, `endpoints`, `env` and `logs`."""
+
+import shlex
+import sys
+from functools import partial
+from typing import Annotated, Any
+
+import typer
+
+from testbed.broker.model import Broker
+from testbed.broker.standing import Wish
+from testbed.cli import app
+from testbed.cli.base import STATE, JsonOption, StateOption, existing, say, show, translated
+from testbed.documented.engines import DEFAULT_VERSION, REGION
+from testbed.errors import TestbedError
+from testbed.kms.base import USER_ACCOUNT
+from testbed.runtime.parallel import side_by_side
+from testbed.state.store import is_ours
+from testbed.testbed import Testbed, down as take_down
+
+_ENGINES = {"rabbitmq": "RABBITMQ", "activemq": "ACTIVEMQ"}
+BrokerArgument = Annotated[str, typer.Argument(help="A broker's name or id.")]
+
+
+@app.command()
+def up(
+    engine: Annotated[list[str], typer.Option(help="rabbitmq or activemq; both when left out.")] = [],  # noqa: B006 - typer's way
+    rabbitmq_version: Annotated[str, typer.Option(help=f"As CreateBroker takes it; {DEFAULT_VERSION['RABBITMQ']} when left out.")] = "",
+    activemq_version: Annotated[str, typer.Option(help=f"As CreateBroker takes it; {DEFAULT_VERSION['ACTIVEMQ']} when left out.")] = "",
+    rabbitmq_image: Annotated[str, typer.Option(help="An image of your own, such as rabbitmq:4.2-management.")] = "",
+    activemq_image: Annotated[str, typer.Option(help="An image of your own, such as apache/activemq-classic:5.19.1.")] = "",
+    kms_image: Annotated[str, typer.Option(help="A LocalStack image of your own, such as localstack/localstack:4.14.0.")] = "",
+    kms_key_id: Annotated[str, typer.Option(help="The key that encrypts the brokers; each gets one of its own when left out.")] = "",
+    fixed_ports: Annotated[bool, typer.Option("--fixed-ports", help="Publish the documented ports of one engine, instead of free ones.")] = False,
+    state: StateOption = STATE,
+    as_json: JsonOption = False,
+) -> None:
+    """Start KMS and the brokers, or what is missing of them, and print their endpoints."""
+    with translated(as_json):
+        wanted = [_engine(name) for name in engine or _ENGINES]
+        if fixed_ports and len(wanted) > 1:
+            raise TestbedError("Both engines have port 5671, so only one can have its documented ports.", hint="Add --engine rabbitmq or --engine activemq.")
+        wishes = {
+            "RABBITMQ": Wish(rabbitmq_version, rabbitmq_image, fixed_ports, kms_key_id),
+            "ACTIVEMQ": Wish(activemq_version, activemq_image, fixed_ports, kms_key_id),
+        }
+        new = not is_ours(state)
+        testbed = Testbed.open(state, say, kms_image=kms_image)
+        try:
+            side_by_side([partial(testbed.standing, each, wishes[each]) for each in dict.fromkeys(wanted)], testbed.brokers.cancel)
+        except BaseException:
+            testbed.brokers.cancel()
+            if new:  # nothing was here before: nothing stays
+                testbed.down()
+            raise
+        show(_endpoints(testbed), as_json, _endpoint_text)
+        testbed.close()
+
+
+@app.command()
+def down(
+    everything: Annotated[bool, typer.Option("--all", help="Remove what any testbed has left on this engine.")] = False,
+    state: StateOption = STATE,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove containers, volumes, network and state; harmless when there is nothing."""
+    with translated(as_json):
+        counts = take_down(state, everything)
+        show(counts, as_json, lambda counts: "Removed " + ", ".join(f"{count} {what}" for what, count in counts.items()) + ".")
+
+
+@app.command()
+def reboot(broker: BrokerArgument, state: StateOption = STATE, as_json: JsonOption = False) -> None:
+    """RebootBroker; refused while the broker's key is invalid."""
+    with translated(as_json), existing(state) as testbed:
+        show(testbed.brokers.reboot(broker).describe(), as_json, lambda answer: f"{answer['BrokerName']}: {answer['BrokerState']}")
+
+
+@app.command()
+def status(state: StateOption = STATE, as_json: JsonOption = False) -> None:
+    """DescribeBroker for each broker, and what runs."""
+    with translated(as_json), existing(state) as testbed:
+        document = {
+            "folder": str(testbed.state.folder),
+            "kms": {"url": testbed.kms_url, "status": _kms_status(testbed)},
+            "brokers": [{**broker.describe(), "nodes": _nodes(testbed, broker)} for broker in testbed.brokers.list()],
+        }
+        show(document, as_json, _status_text)
+
+
+@app.command()
+def endpoints(state: StateOption = STATE, as_json: JsonOption = False) -> None:
+    """Where clients connect, as whom, and the one file that they have to trust."""
+    with translated(as_json), existing(state) as testbed:
+        show(_endpoints(testbed), as_json, _endpoint_text)
+
+
+@app.command()
+def env(state: StateOption = STATE, as_json: JsonOption = False) -> None:
+    """Exports for the shell and for AWS tools: eval "$(testbed env)"."""
+    with translated(as_json), existing(state) as testbed:
+        variables = {
+            "AWS_ENDPOINT_URL_KMS": testbed.kms_url,
+            "AWS_ACCESS_KEY_ID": USER_ACCOUNT,
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": REGION,
+            "TESTBED_CA_FILE": str(testbed.ca_file),
+        }
+        for broker in testbed.brokers.list():
+            prefix = f"TESTBED_{broker.broker_name.upper().replace('-', '_')}"
+            variables |= {f"{prefix}_{endpoint.name.upper().replace('-', '_')}": endpoint.url for endpoint in broker.endpoints if endpoint.tls}
+            variables |= {f"{prefix}_USERNAME": broker.users[0].username, f"{prefix}_PASSWORD": broker.users[0].password}
+        show(variables, as_json, lambda each: "\n".join(f"export {name}={shlex.quote(value)}" for name, value in each.items()))
+
+
+@app.command()
+def logs(
+    broker: Annotated[str, typer.Argument(help="A broker's name or id, or `kms`.")],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it stops.")] = False,
+    tail: Annotated[int, typer.Option(help="So many lines from the end; all when 0.")] = 0,
+    state: StateOption = STATE,
+    as_json: JsonOption = False,
+) -> None:
+    """What a broker's nodes, or KMS, have written."""
+    with translated(as_json), existing(state) as testbed:
+        if broker == "kms":
+            containers = [row["id"] for row in testbed.containers.find("kms")]
+        else:
+            containers = [node.container_id for node in testbed.brokers.describe(broker).nodes]
+        if as_json:
+            show({identity: b"".join(testbed.containers.logs(identity, tail or None)).decode(errors="replace") for identity in containers}, True, str)
+            return
+        for identity in containers:
+            for piece in testbed.containers.logs(identity, tail or None, follow):
+                sys.stdout.buffer.write(piece)
+                sys.stdout.buffer.flush()
+
+
+def _engine(name: str) -> str:
+    if name not in _ENGINES:
+        raise TestbedError(f"There is no engine {name!r}.", hint=f"There are: {', '.join(_ENGINES)}.")
+    return _ENGINES[name]
+
+
+def _kms_status(testbed: Testbed) -> str:
+    return next((row["status"] for row in testbed.containers.find("kms")), "missing")
+
+
+def _nodes(testbed: Testbed, broker: Broker) -> list[dict[str, Any]]:
+    return [
+        {"name": node.name, "container": testbed.containers.state(node.container_id).status, "volume": node.volume.volume_id} for node in broker.nodes
+    ]
+
+
+def _status_text(document: dict[str, Any]) -> str:
+    lines = [f"KMS        {document['kms']['status']}  {document['kms']['url']}"]
+    for broker in document["brokers"]:
+        nodes = ", ".join(f"node {node['name']} {node['container']} on {node['volume']}" for node in broker["nodes"])
+        lines.append(f"{broker['BrokerName']:<10} {broker['BrokerState']}  {broker['EngineType']} {broker['EngineVersion']}  {nodes}")
+        lines.append(f"           key {broker['EncryptionOptions'].get('KmsKeyId', 'of AWS')}")
+        lines += [f"           {action['ActionRequiredCode']}: {action['ActionRequiredInfo']}" for action in broker["ActionsRequired"]]
+    return "\n".join(lines)
+
+
+def _endpoints(testbed: Testbed) -> dict[str, Any]:
+    return {
+        "ca_file": str(testbed.ca_file),
+        "kms": testbed.kms_url,
+        "brokers": [
+            {
+                "name": broker.broker_name,
+                "engine": f"{broker.engine_type} {broker.running_version or broker.image}",
+                "username": broker.users[0].username,
+                "endpoints": [
+                    {"url": endpoint.url, "protocols": list(endpoint.protocols), "documented_port": endpoint.documented_port}
+                    for endpoint in broker.endpoints
+                    if endpoint.tls
+                ],
+            }
+            for broker in testbed.brokers.list()
+        ],
+    }
+
+
+def _endpoint_text(document: dict[str, Any]) -> str:
+    lines = [f"KMS  {document['kms']}"]
+    for broker in document["brokers"]:
+        lines.append(f"{broker['name']}  {broker['engine']}, user {broker['username']} (its password: testbed env)")
+        for endpoint in broker["endpoints"]:
+            lines.append(f"  {endpoint['url']:<32} {' and '.join(endpoint['protocols'])} (documented port {endpoint['documented_port']})")
+    lines.append(f"Clients trust {document['ca_file']}")
+    return "\n".join(lines)

@@ -1,0 +1,81 @@
+"""`testbed scenario list|run` and `testbed demo`."""
+
+import json
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from testbed import scenario
+from testbed.cli import app
+from testbed.cli.base import STATE, JsonOption, StateOption, say, show, translated
+from testbed.report import as_json as json_report
+from testbed.report import claims, html, junit, terminal
+from testbed.results import Run
+from testbed.runtime.parallel import side_by_side
+from testbed.testbed import Testbed, temporary
+
+ReportOption = Annotated[Path | None, typer.Option("--report", help="Write report.json, report.html and report.xml (JUnit) into this folder.")]
+_group = typer.Typer(help="Scenarios, and the claims that they settle.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(_group, name="scenario")
+
+
+@_group.command("list")
+def list_scenarios(as_json: JsonOption = False) -> None:
+    """Name, claims and title of each."""
+    with translated(as_json):
+        rows = [{"name": each.name, "claims": list(each.claims), "title": each.title} for each in scenario.find()]
+        show(rows, as_json, lambda rows: "\n".join(f"{row['name']:<24} {row['title']} ({', '.join(row['claims'])})" for row in rows))
+
+
+@_group.command("run")
+def run_scenarios(
+    names: Annotated[list[str], typer.Argument(help="Names of scenarios; all when left out.")] = [],  # noqa: B006 - typer's way
+    fresh: Annotated[bool, typer.Option("--fresh", help="On a testbed of their own, gone afterwards.")] = False,
+    report: ReportOption = None,
+    state: StateOption = STATE,
+    as_json: JsonOption = False,
+) -> None:
+    """Run scenarios on the testbed, started where it is not up."""
+    with translated(as_json):
+        chosen = scenario.find(names)
+        with temporary(say) if fresh else nullcontext(Testbed.open(state, say)) as testbed:
+            run = scenario.run_all(chosen, testbed, say)
+        _conclude(run, report, as_json)
+
+
+@app.command()
+def demo(
+    report: Annotated[Path, typer.Option("--report", help="Where report.json, report.html and report.xml (JUnit) go.")] = Path("report"),
+    as_json: JsonOption = False,
+) -> None:
+    """Everything once, on a testbed of its own: start, endpoints, all scenarios, the table of claims, and all gone again."""
+    from testbed.cli.lifecycle import _endpoint_text, _endpoints
+
+    with translated(as_json):
+        with temporary(say) as testbed:
+            side_by_side([partial(testbed.standing, each) for each in ("RABBITMQ", "ACTIVEMQ")], testbed.brokers.cancel)
+            if not as_json:
+                print(_endpoint_text(_endpoints(testbed)), flush=True)
+            run = scenario.run_all(scenario.find(), testbed, say)
+            say("taking everything down")
+        _conclude(run, report, as_json)
+
+
+def _conclude(run: Run, report: Path | None, as_json: bool) -> None:
+    """Write and print the report; exit status 1 when a claim fails or a scenario broke off."""
+    if report:
+        report.mkdir(parents=True, exist_ok=True)
+        for name, text in (("report.json", json_report.render(run)), ("report.html", html.render(run)), ("report.xml", junit.render(run))):
+            (report / name).write_text(text)
+    if as_json:
+        print(json.dumps(json_report.as_dict(run), indent=2))
+    else:
+        terminal.show(run, Console())
+        if report:
+            print(f"Written to {report}: report.json, report.html, report.xml")
+    if not claims.succeeded(run):
+        raise typer.Exit(1)

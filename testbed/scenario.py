@@ -1,0 +1,109 @@
+"""Scenarios: what they are, how they are found, and how one is run so that it never takes the report down.
+
+A scenario is one file of ``scenarios/`` with
+
+- ``TITLE``, one line, and ``CLAIMS``, the ids of the claims that it settles;
+- ``run(testbed, say)``, a generator of ``Finding``s, each with its control, and of notes (text).
+
+It uses what a user could use: ``testbed.brokers``, ``testbed.kms``, the clients and the observers.
+"""
+
+import importlib.util
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version as version_of
+from pathlib import Path
+from types import ModuleType
+
+from testbed import paths
+from testbed.errors import TestbedError
+from testbed.results import Finding, Run, ScenarioResult
+from testbed.testbed import Testbed
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """``name`` is that of its file, without the ending."""
+
+    name: str
+    title: str
+    claims: tuple[str, ...]
+    run: Callable[[Testbed, Say], Iterator[Finding | str]]
+
+
+def find(names: Sequence[str] = ()) -> list[Scenario]:
+    """The scenarios of these names in the order given, or all. Raises ``TestbedError`` for a name that is none."""
+    files = {path.stem: path for path in sorted(paths.data("scenarios").glob("[!_]*.py"))}
+    for name in names:
+        if name not in files:
+            raise TestbedError(f"There is no scenario {name!r}.", hint=f"There are: {', '.join(files)}.")
+    return [_load(files[name]) for name in names or files]
+
+
+def run(scenario: Scenario, testbed: Testbed, say: Say) -> ScenarioResult:
+    """Run it to its end. What it raises is its result's ``error``; what it had found until then stays."""
+    started = time.monotonic()
+    findings: list[Finding] = []
+    notes: list[str] = []
+    error = ""
+    say(f"scenario {scenario.name}: {scenario.title}")
+    try:
+        for said in scenario.run(testbed, say):
+            if isinstance(said, Finding):
+                findings.append(said)
+                say(f"  {said.verdict.value} {said.claim}: {said.subject}")
+            else:
+                notes.append(said)
+    except TestbedError as caught:
+        error = f"{caught} {caught.hint}".strip()
+    except Exception as caught:  # noqa: BLE001 - a scenario's own fault must not take the others down
+        error = f"{type(caught).__name__}: {caught}"
+    if error:
+        say(f"  broke off: {error}")
+    return ScenarioResult(scenario.name, scenario.title, tuple(findings), time.monotonic() - started, error, tuple(notes))
+
+
+def run_all(scenarios: Sequence[Scenario], testbed: Testbed, say: Say) -> Run:
+    """Run them one after the other."""
+    begun, started = time.monotonic(), datetime.now(UTC)
+    results = tuple(run(scenario, testbed, say) for scenario in scenarios)
+    return Run(started, time.monotonic() - begun, environment(testbed), results)
+
+
+def environment(testbed: Testbed) -> dict[str, str]:
+    """What the results depend on: versions and the machine."""
+    version = testbed.client.version()
+    running = {f"{broker.engine_type} {broker.engine_version}": broker.running_version or broker.image for broker in testbed.brokers.list()}
+    return {
+        "testbed": version_of("amazonmq-testbed"),
+        "engine": f"{version['Version']} (API {version['ApiVersion']})",
+        "kernel": version.get("KernelVersion", ""),
+        "machine": f"{platform.machine()}, {testbed.client.info().get('NCPU', '?')} CPUs",
+        "python": platform.python_version(),
+        **running,
+    }
+
+
+def main(file: str) -> None:
+    """What ``python scenarios/NAME.py`` does: run that one on a testbed of its own, and show what it found."""
+    from testbed.cli import main as cli
+
+    cli(["scenario", "run", Path(file).stem, "--fresh"])
+
+
+def _load(path: Path) -> Scenario:
+    module = _import(path)
+    return Scenario(path.stem, module.TITLE, tuple(module.CLAIMS), module.run)
+
+
+def _import(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"testbed_scenario_{path.stem}", path)
+    assert spec and spec.loader, path
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
