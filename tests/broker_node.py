@@ -4,7 +4,7 @@ import os
 import secrets
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -171,3 +171,10 @@ def new_volume(containers: Containers, name: str = "volume") -> str:
 def written(ca_pem: bytes, folder: Path) -> Path:
     (folder / "ca.pem").write_bytes(ca_pem)
     return folder / "ca.pem"
+
+
+def wait_for(what: str, true: Callable[[], bool], timeout: float = 60.0) -> None:
+    end = time.monotonic() + timeout
+    while not true():
+        assert time.monotonic() < end, f"{what}: not within {timeout:g} s"
+        time.sleep(0.1)

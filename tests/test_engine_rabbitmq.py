@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from broker_node import wait_for
 from hypothesis import given
 from hypothesis import strategies as st
 from rabbitmq_node import ALICE, CAROL, HOSTNAME, Node, rabbitmq, spec
@@ -178,6 +179,12 @@ def test_the_services_defaults_are_in_force(node: Node) -> None:
     assert json.loads(ask(node, "overview", ALICE)[1])["rabbitmq_version"] == RabbitMQ().running_version("4.2")
     assert ask(node, "queues/%2F/by-default", ALICE, "PUT", {"durable": True})[0] == 201
     assert json.loads(ask(node, "queues/%2F/by-default", ALICE)[1])["type"] == "quorum"
+    assert [policy["name"] for policy in json.loads(ask(node, "policies", ALICE)[1])] == ["AWS-DEFAULT-POLICY-SINGLE-INSTANCE"]
+    operator = json.loads(ask(node, "operator-policies", ALICE)[1])
+    assert [(policy["name"], policy["definition"]) for policy in operator] == [("default_operator_policy_AWS_managed", {"queue-version": 2})]
+    assert ask(node, "queues/%2F/classic", ALICE, "PUT", {"durable": True, "arguments": {"x-queue-type": "classic"}})[0] == 201
+    in_force = {"queue-mode": "lazy", "queue-version": 2}
+    wait_for("policies", lambda: json.loads(ask(node, "queues/%2F/classic", ALICE)[1]).get("effective_policy_definition") == in_force)
     policy = {"pattern": ".*", "definition": {"max-length": 1}}
     assert ask(node, "operator-policies/%2F/mine", ALICE, "PUT", policy)[0] == 405
     for plugin in ("shovels", "federation-links"):

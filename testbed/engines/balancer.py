@@ -1,0 +1,45 @@
+"""The one address in front of a cluster, where Amazon MQ has a Network Load Balancer.
+
+Connections are passed on as they come (TCP, no PROXY protocol): TLS ends in the nodes, and a node sees the balancer's
+address. A new connection goes to the next node that answers; those of a node that no longer does are ended, as a
+Network Load Balancer does by default.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from testbed.runtime.images import ImageSpec
+
+IMAGE = ImageSpec("balancer", "balancer")
+TMPFS = {"/run/balancer": "mode=1777,size=1m"}  # what its container needs
+
+# Nodes are known by name alone: a container that takes another's place has another address.
+_COMMON = """\
+global
+    maxconn 8000
+defaults
+    mode tcp
+    balance roundrobin
+    retries 3
+    option redispatch 1
+    timeout connect 2s
+    timeout check 2s
+    timeout client 1h
+    timeout server 1h
+    default-server check inter 1s fastinter 250ms fall 1 rise 1 on-marked-down shutdown-sessions init-addr none resolvers network
+resolvers network
+    nameserver docker 127.0.0.11:53
+    resolve_retries 3
+    timeout resolve 1s
+    timeout retry 500ms
+    hold valid 1s
+    hold nx 1s
+"""
+
+
+def configuration(hostnames: Sequence[str], ports: Iterable[int]) -> bytes:
+    """What the balancer's entry point reads: each of ``ports`` leads to the same port of the nodes ``hostnames``."""
+    text = _COMMON
+    for port in ports:
+        text += f"listen port-{port}\n    bind :{port}\n"
+        text += "".join(f"    server node-{number} {hostname}:{port}\n" for number, hostname in enumerate(hostnames, 1))
+    return f"{len(text)}\n{text}".encode()

@@ -1,0 +1,48 @@
+"""What a RabbitMQ broker has in it from the start: its virtual host, its users, its policies."""
+
+import base64
+import hashlib
+import json
+
+from testbed.documented import policies
+from testbed.documented.policies import Policy
+from testbed.engines.base import NodeSpec, User
+
+_VHOST = "/"
+
+
+def definitions(node: NodeSpec) -> bytes:
+    """The definitions to import. The same broker gets the same bytes, which is how RabbitMQ knows them again."""
+    users = [
+        {
+            "name": user.username,
+            "password_hash": _password_hash(user, node.broker_id),
+            "hashing_algorithm": "rabbit_password_hashing_sha256",
+            "tags": ["administrator"],
+        }
+        for user in node.users
+    ]
+    everything = {"vhost": _VHOST, "configure": ".*", "write": ".*", "read": ".*"}
+    operator = policies.operator_policy(node.version)
+    return json.dumps(
+        {
+            "vhosts": [{"name": _VHOST, "default_queue_type": "quorum"}],
+            "users": users,
+            "permissions": [{"user": user.username, **everything} for user in node.users],
+            "policies": [
+                {"vhost": _VHOST, "name": policy.name, **_policy(policy)} for policy in policies.policies(node.version, node.cluster is not None)
+            ],
+            # Not among "policies": RabbitMQ keeps it as a parameter of this component.
+            "parameters": [{"vhost": _VHOST, "component": "operator_policy", "name": operator.name, "value": _policy(operator)}],
+        }
+    ).encode()
+
+
+def _policy(policy: Policy) -> dict[str, object]:
+    return {"pattern": policy.pattern, "apply-to": policy.apply_to, "priority": policy.priority, "definition": dict(policy.definition)}
+
+
+def _password_hash(user: User, broker_id: str) -> str:
+    """RabbitMQ's salted SHA-256 ("Credentials and Passwords": salt of four bytes, then the digest, in base64)."""
+    salt = hashlib.sha256(f"{broker_id}\0{user.username}".encode()).digest()[:4]
+    return base64.b64encode(salt + hashlib.sha256(salt + user.password.encode()).digest()).decode()

@@ -1,0 +1,77 @@
+"""How a RabbitMQ node starts: its name, its Erlang cookie, and whom its Erlang listens to."""
+
+from testbed.engines.base import NodeSpec
+
+_RUN = "/run/testbed"
+
+# The name is part of the data, so it may not change with the container's. Passing it to the Erlang VM itself spares
+# the start of a second one, which would only look for epmd. Schedulers that wait busily would take a laptop's cores
+# for nothing. A crash dump would be the broker's memory, outside the encrypted volume.
+_START = f"""\
+umask 077
+%(cookie)s
+export HOME="$PWD" LANG=C.UTF-8
+export RABBITMQ_NODENAME=%(name)s RABBITMQ_MNESIA_BASE="$PWD/node" RABBITMQ_LOGS=-
+export RABBITMQ_CONF_ENV_FILE={_RUN}/etc/none.conf RABBITMQ_CONFIG_FILES={_RUN}/etc/none
+export RABBITMQ_CONFIG_FILE={_RUN}/etc/rabbitmq.conf RABBITMQ_ADVANCED_CONFIG_FILE={_RUN}/etc/none.config
+export RABBITMQ_ENABLED_PLUGINS_FILE={_RUN}/etc/enabled_plugins
+export ERL_CRASH_DUMP_BYTES=0
+%(distribution)s
+export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="%(arguments)s \\
+-kernel inet_dist_listen_min 25672 inet_dist_listen_max 25672 +sbwt none +sbwtdcpu none +sbwtdio none"
+exec rabbitmq-server
+"""
+
+# A single node makes its cookie, and Erlang's ports stay inside the container's loopback.
+_OWN_COOKIE = """\
+if [ ! -s .erlang.cookie ]; then
+    head -c 32 /dev/urandom | od -An -vtx1 | tr -d ' \\n' > .erlang.cookie.new
+    chmod 400 .erlang.cookie.new
+    mv .erlang.cookie.new .erlang.cookie
+fi"""
+_SINGLE = {
+    "name": "rabbit@localhost",
+    "cookie": _OWN_COOKIE,
+    "distribution": "export ERL_EPMD_ADDRESS=127.0.0.1",
+    "arguments": "-sname rabbit@localhost -kernel inet_dist_use_interface {127,0,0,1}",
+}
+
+_COOKIE_FILE = "etc/erlang.cookie"
+_SHARED_COOKIE = f"install -m 400 {_RUN}/{_COOKIE_FILE} .erlang.cookie"
+_INTER_NODE_TLS_FILE = "etc/inter_node_tls.config"
+_INTER_NODE_TLS = f"-pa $(echo /usr/lib/erlang/lib/ssl-*/ebin) -proto_dist inet_tls -ssl_dist_optfile {_RUN}/{_INTER_NODE_TLS_FILE}"
+_INTER_NODE_TLS_OPTIONS = f"""\
+[{{server, [{{certfile, "{_RUN}/tls/chain.pem"}}, {{keyfile, "{_RUN}/tls/key.pem"}}]}},
+ {{client, [{{cacertfile, "{_RUN}/tls/ca.pem"}}, {{verify, verify_peer}}, {{depth, 2}}]}}].
+"""
+
+
+def node_name(hostname: str) -> str:
+    """A cluster node's name."""
+    return f"rabbit@{hostname}"
+
+
+def script(node: NodeSpec) -> bytes:
+    """What becomes the broker; the working directory is the mounted volume."""
+    return (_START % (_clustered(node) if node.cluster else _SINGLE)).encode()
+
+
+def cluster_files(node: NodeSpec) -> dict[str, bytes]:
+    """What a node of a cluster needs besides; nothing for a single one."""
+    if not node.cluster:
+        return {}
+    files = {_COOKIE_FILE: node.cluster.cookie.encode()}
+    if node.cluster.inter_node_tls:
+        files |= {_INTER_NODE_TLS_FILE: _INTER_NODE_TLS_OPTIONS.encode(), "tls/ca.pem": node.ca_pem}
+    return files
+
+
+def _clustered(node: NodeSpec) -> dict[str, str]:
+    """Nodes know each other by name, in the containers' network: Erlang's ports are open there, and published nowhere."""
+    assert node.cluster
+    return {
+        "name": node_name(node.hostname),
+        "cookie": _SHARED_COOKIE,
+        "distribution": "export RABBITMQ_USE_LONGNAME=true",
+        "arguments": f"-name {node_name(node.hostname)} {_INTER_NODE_TLS if node.cluster.inter_node_tls else ''}",
+    }
