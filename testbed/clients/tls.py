@@ -41,12 +41,16 @@ def where(address: Address) -> str:
     return f"{address.protocol} on {address.host}:{address.port}"
 
 
-def open_socket(address: Address, timeout: float) -> socket.socket:
+def open_socket(address: Address, timeout: float, *, server_name: str = "", suite: str = "") -> socket.socket:
     """A connected socket, TLS already established and verified.
 
-    Raises ``ConnectionRefused`` with the reason.
+    ``server_name`` is the name the certificate has to carry, the address's host if empty; ``suite`` is the one TLS 1.2
+    suite to offer, by its OpenSSL name. Raises ``ConnectionRefused`` with the reason.
     """
     trusted = context(address)
+    if trusted is not None and suite:
+        trusted.maximum_version = ssl.TLSVersion.TLSv1_2
+        trusted.set_ciphers(suite)
     try:
         plain = socket.create_connection((address.host, address.port), timeout)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -55,7 +59,7 @@ def open_socket(address: Address, timeout: float) -> socket.socket:
     if trusted is None:
         return plain
     try:
-        return trusted.wrap_socket(plain, server_hostname=address.host)
+        return trusted.wrap_socket(plain, server_hostname=server_name or address.host)
     except ssl.SSLCertVerificationError as error:
         plain.close()
         reason = _REASONS.get(error.verify_code, "it is not accepted")

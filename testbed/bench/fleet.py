@@ -1,0 +1,163 @@
+"""Worker processes, started once and given one job each for every round."""
+
+import multiprocessing
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from testbed.bench.worker import CONFIRMED, CONNECTED, RECEIVED, Job, Part, Times, main
+from testbed.errors import ClientError
+
+_START_IN = 0.05  # seconds from the word to the first message
+_READY_WITHIN = 60.0
+_GRACE = 0.05  # for what would arrive twice
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What all workers have done so far in this round. ``seconds`` is negative during the warm-up."""
+
+    seconds: float
+    confirmed: int
+    received: int
+    connected: int
+
+
+class Fleet:
+    """As many processes as a round needs; also a context manager that ends them."""
+
+    def __init__(self) -> None:
+        # Not forked: a process with threads and open connections is nothing to copy.
+        self._context = multiprocessing.get_context("spawn")
+        self._pipes: list[Connection] = []
+        self._processes: list[Any] = []
+        self._counters: list[Any] = []
+
+    def __enter__(self) -> "Fleet":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        for pipe in self._pipes:
+            pipe.close()
+        for process in self._processes:
+            process.join(2)
+            if process.is_alive():
+                process.kill()
+                process.join()
+        self._pipes, self._processes, self._counters = [], [], []
+
+    def grow(self, count: int) -> None:
+        """Have ``count`` processes at least."""
+        while len(self._processes) < count:
+            ours, theirs = self._context.Pipe()
+            counters = self._context.RawArray("Q", 4)
+            process = self._context.Process(target=main, args=(theirs, counters), name="bench worker", daemon=True)
+            process.start()
+            theirs.close()
+            self._pipes.append(ours)
+            self._processes.append(process)
+            self._counters.append(counters)
+
+    def run(
+        self,
+        jobs: Sequence[Job],
+        warm_up: float,
+        seconds: float,
+        *,
+        copies: int = 1,
+        mark: Callable[[], None] = lambda: None,
+        show: Callable[[Progress], None] = lambda progress: None,
+    ) -> list[Part]:
+        """One round: all jobs side by side. ``mark`` is called at the begin and at the end of the measuring.
+
+        Each message is expected ``copies`` times. Raises ``ClientError`` when a worker could not begin or broke off.
+        """
+        try:
+            return self._run(jobs, warm_up, seconds, copies, mark, show)
+        except BaseException:
+            self.close()  # whatever they were doing, the next round begins with new ones
+            raise
+
+    def _run(
+        self, jobs: Sequence[Job], warm_up: float, seconds: float, copies: int, mark: Callable[[], None], show: Callable[[Progress], None]
+    ) -> list[Part]:
+        self.grow(len(jobs))
+        pipes = self._pipes[: len(jobs)]
+        for counters in self._counters:
+            counters[:] = [0, 0, 0, 0]
+        for pipe, job in zip(pipes, jobs, strict=False):
+            pipe.send(job)
+        self._all(pipes, "ready", _READY_WITHIN)
+        start = time.monotonic_ns() + int(_START_IN * 1e9)
+        measure, end = start + int(warm_up * 1e9), start + int((warm_up + seconds) * 1e9)
+        for pipe in pipes:
+            pipe.send(Times(start, measure, end))
+        self._until(measure, measure, show)
+        mark()
+        self._until(end, measure, show)
+        mark()
+        moving = [(job, pipe) for job, pipe in zip(jobs, pipes, strict=False) if job.role != "visit"]
+        if moving:
+            patience = max(job.patience for job in jobs)
+            self._all([pipe for _, pipe in moving], "sent", seconds + patience + 10)
+            self._drain(jobs, copies, patience)
+            for _, pipe in moving:
+                pipe.send("stop")
+        return [self._part(pipe, 30.0) for pipe in pipes]
+
+    def _until(self, moment: int, measure: int, show: Callable[[Progress], None]) -> None:
+        while (left := (moment - time.monotonic_ns()) / 1e9) > 0:
+            time.sleep(min(left, 0.25))
+            show(self._progress((time.monotonic_ns() - measure) / 1e9))
+
+    def _progress(self, seconds: float) -> Progress:
+        totals = [sum(counters[place] for counters in self._counters) for place in (CONFIRMED, RECEIVED, CONNECTED)]
+        return Progress(seconds, *totals)
+
+    def _drain(self, jobs: Sequence[Job], copies: int, patience: float) -> None:
+        """Wait until all that was confirmed has arrived, or nothing has for ``patience`` seconds."""
+        of_role = list(zip(jobs, self._counters, strict=False))
+        expected = copies * sum(counters[CONFIRMED] for job, counters in of_role if job.role in ("produce", "request"))
+        heard, before = time.monotonic(), -1
+        while time.monotonic() - heard < patience:
+            arrived = sum(counters[RECEIVED] for job, counters in of_role if job.role in ("consume", "request"))
+            if arrived >= expected:
+                time.sleep(_GRACE)
+                return
+            if arrived > before:
+                heard, before = time.monotonic(), arrived
+            time.sleep(0.01)
+
+    def _all(self, pipes: Sequence[Connection], word: str, timeout: float) -> None:
+        """Return when every worker has said ``word``."""
+        waiting, deadline = list(pipes), time.monotonic() + timeout
+        while waiting:
+            ready = wait(waiting, max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise ClientError(f"a load generator was not {word} within {timeout:g} s")
+            for pipe in ready:
+                said = self._receive(pipe)
+                if isinstance(said, Part):
+                    raise ClientError(said.error or "a load generator stopped too early")
+                if said == word:
+                    waiting.remove(pipe)
+
+    def _part(self, pipe: Connection, timeout: float) -> Part:
+        if not pipe.poll(timeout):
+            raise ClientError(f"a load generator did not report within {timeout:g} s")
+        part = self._receive(pipe)
+        if part.error:
+            raise ClientError(part.error)
+        return part
+
+    @staticmethod
+    def _receive(pipe: Connection) -> Any:
+        try:
+            return pipe.recv()
+        except (EOFError, OSError) as error:
+            raise ClientError("a load generator died") from error

@@ -1,0 +1,66 @@
+"""What a broker's container used between two moments: processor time, bytes on the wire.
+
+The numbers are the container engine's own (cgroup and interface counters), so they are the broker's and its volume's
+together: the encrypted filesystem runs in the same container. Bytes are those of the container's network interface,
+frames and acknowledgements of TCP included; what stays inside the container (its loopback) is not in them.
+"""
+
+import time
+from dataclasses import dataclass
+
+import docker
+from docker.errors import DockerException
+
+from testbed.errors import ContainerFailed
+from testbed.runtime import engine
+
+
+@dataclass(frozen=True)
+class Reading:
+    """``at`` is in seconds of the monotonic clock, ``cpu`` in seconds of processor time; bytes count from the container's start."""
+
+    at: float
+    cpu: float
+    received: int
+    sent: int
+
+
+@dataclass(frozen=True)
+class Usage:
+    """``cores`` is processor time per second; bytes into and out of the container."""
+
+    seconds: float
+    cores: float
+    received: int
+    sent: int
+
+
+class Meter:
+    """Reads one container. Raises ``ContainerFailed`` when the engine does not know it."""
+
+    def __init__(self, container: str) -> None:
+        self._client: docker.DockerClient = engine.connect(start=False)
+        self._container = container
+
+    def read(self) -> Reading:
+        try:
+            before = time.monotonic()
+            stats = self._client.api.stats(self._container, stream=False, one_shot=True)
+            at = (before + time.monotonic()) / 2
+        except DockerException as error:
+            raise ContainerFailed(f"what the broker uses cannot be read: {error}", hint="Its container may have stopped.") from error
+        networks = (stats.get("networks") or {}).values()
+        return Reading(
+            at=at,
+            cpu=stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9,
+            received=sum(each["rx_bytes"] for each in networks),
+            sent=sum(each["tx_bytes"] for each in networks),
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def between(first: Reading, last: Reading) -> Usage:
+    seconds = max(last.at - first.at, 1e-9)
+    return Usage(seconds, (last.cpu - first.cpu) / seconds, last.received - first.received, last.sent - first.sent)

@@ -1,0 +1,120 @@
+"""Whether the cheap account says what the checker says of the full history."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from testbed.bench.accounting import Sent, Tally, account
+from testbed.bench.body import name_of
+from testbed.bench.latencies import Latencies, distribution
+from testbed.bench.outstanding import Outstanding
+from testbed.checker import Account, check
+from testbed.history import Event, History, Kind
+
+RUN = 7
+OUTCOMES = st.sampled_from([Kind.CONFIRMED, Kind.CONFIRMED, Kind.CONFIRMED, Kind.FAILED, Kind.UNKNOWN])
+
+
+def tally(*numbers: int, producer: int = 0) -> Tally:
+    made = Tally()
+    for number in numbers:
+        made.add(producer, number)
+    return made
+
+
+def sets(found: Account) -> dict[str, object]:
+    """An account without the order of its messages."""
+    return {name: set(value) if isinstance(value, tuple) else value for name, value in vars(found).items()}
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    producers=st.lists(st.lists(OUTCOMES, max_size=12), min_size=1, max_size=3),
+    received=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 14)), max_size=60),
+    consumers=st.integers(1, 3),
+)
+def test_the_account_is_the_checkers(producers: list[list[Kind]], received: list[tuple[int, int]], consumers: int) -> None:
+    events = []
+    sent = []
+    for producer, outcomes in enumerate(producers):
+        for number, outcome in enumerate(outcomes):
+            events += [Event(kind, name_of(RUN, producer, number), 0.0) for kind in (Kind.ATTEMPTED, outcome)]
+        numbers = {kind: tuple(n for n, outcome in enumerate(outcomes) if outcome is kind) for kind in Kind}
+        sent.append(Sent(producer, len(outcomes), numbers[Kind.FAILED], numbers[Kind.UNKNOWN]))
+    events += [Event(Kind.RECEIVED, name_of(RUN, producer, number), 0.0) for producer, number in received]
+    tallies = [Tally() for _ in range(consumers)]
+    for at, (producer, number) in enumerate(received):
+        tallies[at % consumers].add(producer, number)
+    assert sets(account(RUN, sent, [each.packed() for each in tallies])) == sets(check(History(tuple(events))))
+
+
+def test_a_lost_message_is_named() -> None:
+    found = account(RUN, [Sent(0, 5)], [tally(0, 1, 3, 4).packed()])
+    assert found.lost == ("00000007-0-2",)
+    assert not found.ok
+
+
+def test_a_message_of_another_run_is_unexpected() -> None:
+    found = account(RUN, [Sent(0, 1)], [tally(0).packed(), tally(3, producer=9).packed()])
+    assert found.unexpected == ("00000007-9-3",)
+    assert not found.ok
+
+
+def test_many_messages_are_accounted_for_quickly() -> None:
+    counts = Tally()
+    counts.of(0, 2_000_000)[:2_000_000] = b"\1" * 2_000_000
+    found = account(RUN, [Sent(0, 2_000_000)], [counts.packed()])
+    assert found.ok
+    assert found.received == 2_000_000
+
+
+def test_nothing_sent_is_not_ok() -> None:
+    assert not account(RUN, [], []).ok
+
+
+@pytest.mark.parametrize("order", [[(0, False), (1, False), (2, False)], [(2, True)], [(1, False), (2, True)], [(2, False), (1, True), (1, True)]])
+def test_settled_in_any_order(order: list[tuple[int, bool]]) -> None:
+    times = Latencies()
+    sent = Outstanding(times)
+    sent.add(2, 0)
+    assert sent.add(1, 1_000_000) == 2
+    for number, multiple in order:
+        sent.settle(number, 5_000_000, multiple=multiple)
+    assert (sent.confirmed, len(sent), sent.unknown()) == (3, 0, ())
+    assert distribution([times.encoded()]).count == 3
+    sent.add(1, 5_000_000)
+    sent.settle(3, 6_000_000, confirmed=False)
+    assert (sent.confirmed, sent.refused, len(sent)) == (3, [3], 0)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 30), st.booleans(), st.booleans()), max_size=40))
+def test_every_number_is_settled_once(answers: list[tuple[int, bool, bool]]) -> None:
+    sent = Outstanding(Latencies())
+    sent.add(31, 0)
+    outcome: dict[int, bool] = {}
+    for number, multiple, confirmed in answers:
+        for each in range(number + 1) if multiple else (number,):
+            outcome.setdefault(each, confirmed)
+        sent.settle(number, 1, multiple=multiple, confirmed=confirmed)
+    counted = Counter(outcome.values())
+    assert (sent.confirmed, len(sent.refused), len(sent)) == (counted[True], counted[False], 31 - len(outcome))
+
+
+def test_histograms_are_merged_not_averaged() -> None:
+    fast, slow = Latencies(), Latencies()
+    fast.add(1_000_000, 99)
+    slow.add(100_000_000, 101)
+    together = distribution([fast.encoded(), slow.encoded(), Latencies().encoded()])
+    assert together.count == 200
+    assert together.at(49) == pytest.approx(1, rel=0.01)
+    assert dict(together.percentiles)[50.0] == pytest.approx(100, rel=0.01)
+    assert together.mean == pytest.approx(51, rel=0.01)
+    assert together.curve()[-1][0] == 100.0
+
+
+def test_an_empty_histogram_is_no_error() -> None:
+    empty = distribution([])
+    assert (empty.count, empty.mean, empty.most, empty.curve()) == (0, 0.0, 0.0, ())
