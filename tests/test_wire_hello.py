@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tls_servers import NAME, serving
 
 from testbed.wire import hello
-from testbed.wire.ask import Agreed, Where, handshake, plaintext
+from testbed.wire.ask import Agreed, Where, handshake
+from testbed.wire.greetings import plaintext
 from testbed.wire.scan import Refusal
 from testbed.wire.suites import offered
 

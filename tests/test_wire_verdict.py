@@ -1,10 +1,12 @@
 """The verdict on a scan, apart from any listener."""
 
+from dataclasses import replace
+
 import pytest
 
-from testbed.documented.tls import PROFILES, TlsProfile
+from testbed.documented.tls import PROFILES, TLS13_SUITES, TlsProfile, profile
 from testbed.results import read_suite_note
-from testbed.wire.scan import ListenerScan, Refusal, Verification, VersionScan
+from testbed.wire.scan import ListenerScan, Manners, Refusal, Verification, VersionScan
 from testbed.wire.verdict import Difference, judge, judge_certificate, suite_notes
 
 RABBITMQ, ACTIVEMQ = PROFILES["RABBITMQ"], PROFILES["ACTIVEMQ"]
@@ -53,3 +55,33 @@ def test_notes_can_be_read_back() -> None:
     notes = suite_notes(scan, "RABBITMQ: on amqps:5671")
     assert [read_suite_note(note) for note in notes] == [("RABBITMQ: on amqps:5671", "TLSv1.2", tuple(suite.iana for suite in SUITES))]
     assert read_suite_note("anything: else") is None
+
+
+TWELVE = VersionScan("TLSv1.2", SUITES, REFUSED, confirmed=SUITES)
+THIRTEEN = VersionScan("TLSv1.3", TLS13_SUITES, REFUSED, confirmed=TLS13_SUITES[:1])
+
+
+def test_the_older_edition_of_the_page_says_nothing_of_tls_1_3_for_rabbitmq() -> None:
+    older = profile("RABBITMQ", edition="older")
+    assert profile("RABBITMQ") == RABBITMQ and older.suites == RABBITMQ.suites
+    for thirteen in (THIRTEEN, VersionScan("TLSv1.3", (), REFUSED), VersionScan("TLSv1.3", (), Refusal("timeout"))):
+        assert judge(scan_with(TWELVE, thirteen), older) == ()
+    assert kinds(judge(scan_with(TWELVE, THIRTEEN), profile("RABBITMQ"))) == [("extra version", "TLSv1.3")]
+
+
+def test_tls_1_3_on_activemq_is_a_parameter_and_off_by_default() -> None:
+    suites = ACTIVEMQ.suites
+    scan = scan_with(VersionScan("TLSv1.2", suites, REFUSED, confirmed=suites), THIRTEEN)
+    assert kinds(judge(scan, profile("ACTIVEMQ"))) == [("extra version", "TLSv1.3")]
+    on = profile("ACTIVEMQ", activemq_tls13=True)
+    assert judge(scan, on) == ()
+    assert kinds(judge(scan_with(scan.versions[0], VersionScan("TLSv1.3", (), REFUSED)), on)) == [("missing version", "TLSv1.3")]
+    assert profile("ACTIVEMQ", edition="older") == profile("ACTIVEMQ") == ACTIVEMQ
+
+
+def test_renegotiation_without_its_extension_is_a_difference() -> None:
+    def with_manners(secure: bool) -> ListenerScan:
+        return replace(scan_with(replace(TWELVE, secure_renegotiation=secure)), manners=Manners(renegotiation="accepted"))
+
+    assert kinds(judge(with_manners(False), RABBITMQ)) == [("insecure renegotiation", "accepted without RFC 5746")]
+    assert judge(with_manners(True), RABBITMQ) == ()

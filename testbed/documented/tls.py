@@ -1,10 +1,11 @@
 """TLS as documented: protocol versions and cipher suites of each engine's listeners.
 
 Sources: DP (ActiveMQ's 18), DP-NEW (RabbitMQ's two, and that TLS 1.3 is not
-available there). IANA names are the page's; OpenSSL names are the standard mapping.
+available there), RFC 8446. IANA names are the page's; OpenSSL names are the standard mapping.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -51,20 +52,43 @@ RABBITMQ_SUITES = _suites(
 )
 
 
+# Amazon MQ names no suites of TLS 1.3. Where a listener is given that version these two stand for it: what RFC 8446
+# (section 9.1) demands, and its stronger twin.
+TLS13_SUITES = _suites(
+    ("TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384", 0x1302),
+    ("TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256", 0x1301),
+)
+
+
 @dataclass(frozen=True)
 class TlsProfile:
     """What every listener of an engine accepts: these versions and suites, nothing else.
 
-    Versions are written ``"TLSv1.2"`` and so on, as both OpenSSL and the JDK do.
+    Versions are written ``"TLSv1.2"`` and so on, as both OpenSSL and the JDK do. On ``unstated``
+    versions the page is silent: whatever a listener does with one is as documented.
     """
 
     versions: tuple[str, ...]
     suites: tuple[Suite, ...]
+    unstated: tuple[str, ...] = ()
 
 
-# Whether ActiveMQ brokers accept TLS 1.3 is not documented: all 18 suites are
-# TLS 1.2 suites, so the default is 1.2 alone, and the profile is a parameter.
-PROFILES = {
-    "ACTIVEMQ": TlsProfile(("TLSv1.2",), ACTIVEMQ_SUITES),
-    "RABBITMQ": TlsProfile(("TLSv1.2",), RABBITMQ_SUITES),
-}
+# The editions of the page: the newer one adds that TLS 1.3 is not available for RabbitMQ brokers (DP-NEW), of which
+# the older one says nothing (DP).
+Edition = Literal["newer", "older"]
+
+
+def profile(engine: str, *, edition: Edition = "newer", activemq_tls13: bool = False) -> TlsProfile:
+    """The profile of ``ACTIVEMQ`` or ``RABBITMQ``.
+
+    Whether ActiveMQ brokers accept TLS 1.3 is in no edition: all 18 suites are TLS 1.2 suites, so
+    the testbed's do not, unless ``activemq_tls13``.
+    """
+    if engine == "RABBITMQ":
+        return TlsProfile(("TLSv1.2",), RABBITMQ_SUITES, unstated=("TLSv1.3",) if edition == "older" else ())
+    if activemq_tls13:
+        return TlsProfile(("TLSv1.2", "TLSv1.3"), ACTIVEMQ_SUITES + TLS13_SUITES)
+    return TlsProfile(("TLSv1.2",), ACTIVEMQ_SUITES)
+
+
+PROFILES = {engine: profile(engine) for engine in ("ACTIVEMQ", "RABBITMQ")}

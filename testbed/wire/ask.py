@@ -1,37 +1,55 @@
 """Put one question to a listener: one connection, one ClientHello or plaintext greeting, one answer."""
 
 import socket
-import struct
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from testbed.wire import hello
+from testbed.wire import hello, key_exchange
+from testbed.wire.key_exchange import Group, KeyExchange
 from testbed.wire.scan import Refusal
+from testbed.wire.suites import suite
 
-_SHOWN = 24  # bytes of a foreign answer that are kept as evidence
+SHOWN = 24  # bytes of a foreign answer that are kept as evidence
 _MOST = 256 * 1024  # bytes read before an answer is given up as endless
 
 
 @dataclass(frozen=True)
 class Where:
-    """A listener's address, the host name to ask for (SNI), and the seconds one answer may take."""
+    """A listener's address, the host name to ask for (SNI), and the seconds one answer may take.
+
+    ``identity`` is a client certificate (chain and private key as PEM files), for a listener that asks for one.
+    """
 
     host: str
     port: int
     server_name: str
     timeout: float = 5.0
+    identity: tuple[Path, Path] | None = None
 
 
 @dataclass(frozen=True)
 class Agreed:
-    """The listener went on with the handshake; ``chain`` is empty unless it was waited for."""
+    """The listener went on with the handshake: its first flight.
+
+    Up to TLS 1.2 ``complete`` says whether all of it was seen. TLS 1.3 encrypts what follows the ServerHello, so
+    there ``chain`` is empty, ``exchange`` None, and whether a client certificate is asked for unknown (None).
+    """
 
     hello: hello.ServerHello
     chain: tuple[bytes, ...] = ()
+    exchange: KeyExchange | None = None
+    asks_certificate: bool | None = None
+    complete: bool = False
+
+    @property
+    def group(self) -> Group | None:
+        return self.exchange.group if self.exchange else self.hello.group
 
 
-class _Stream:
+class Stream:
     """A connection with one deadline for everything read from it."""
 
     def __init__(self, where: Where) -> None:
@@ -47,16 +65,16 @@ class _Stream:
             raise EOFError
         self.received += chunk
 
-    def __enter__(self) -> "_Stream":
+    def __enter__(self) -> "Stream":
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.socket.close()
 
 
-def _refusal(error: Exception, received: bytes) -> Refusal:
+def refusal(error: Exception, received: bytes) -> Refusal:
     if received:
-        return Refusal("bytes", received[:_SHOWN].hex(" "))
+        return Refusal("bytes", received[:SHOWN].hex(" "))
     match error:
         case TimeoutError():
             return Refusal("timeout")
@@ -66,95 +84,79 @@ def _refusal(error: Exception, received: bytes) -> Refusal:
             return Refusal("closed", "reset")
 
 
-def handshake(where: Where, version: str, suites: Sequence[int], *, compression: bool = False, chain: bool = False) -> Agreed | Refusal:
+def handshake(where: Where, version: str, suites: Sequence[int], **offer: object) -> Agreed | Refusal:
     """Offer exactly ``version`` and ``suites`` and say what came of it. Never raises for what a listener does.
 
-    With ``chain`` the answer waits for the certificates, which TLS 1.3 does not show.
+    ``offer`` goes to ``hello.client_hello``: ``compression``, ``groups``, ``signatures``.
     """
     try:
-        stream = _Stream(where)
+        stream = Stream(where)
     except (OSError, UnicodeError) as error:
         return Refusal("unreachable", str(error))
     with stream:
         try:
-            stream.socket.sendall(hello.client_hello(version, suites, where.server_name, compression=compression))
-            answer = _answer(stream, version, set(suites), chain)
-            if isinstance(answer, Agreed):
-                stream.socket.sendall(hello.FAREWELL)
-            return answer
+            stream.socket.sendall(hello.client_hello(version, suites, where.server_name, **offer))  # type: ignore[arg-type]
+            answer = flight(stream, version, set(suites))
         except hello.NotTls:
-            return Refusal("bytes", stream.received[:_SHOWN].hex(" "))
+            return Refusal("bytes", stream.received[:SHOWN].hex(" "))
         except (OSError, EOFError) as error:
-            return _refusal(error, stream.received)
+            return refusal(error, stream.received)
+        if isinstance(answer, Agreed):
+            with suppress(OSError):  # it may be gone already
+                stream.socket.sendall(hello.FAREWELL)
+        return answer
 
 
-def _answer(stream: _Stream, version: str, suites: set[int], chain: bool) -> Agreed | Refusal:
-    content, warned, agreed = b"", None, None
+def flight(stream: Stream, version: str, suites: set[int]) -> Agreed | Refusal:
+    """The listener's answer to a ClientHello that offered these.
+
+    Raises ``NotTls``, ``EOFError`` or ``OSError`` where there is none. Once it has agreed, whatever
+    spoils the rest of its flight only leaves that incomplete.
+    """
+    content, read, warned, agreed = b"", 0, None, None
     while True:
         try:
             while (taken := hello.record(stream.received)) is None:
                 stream.more()
-        except (OSError, EOFError):
+            kind, body, stream.received = taken
+            if kind == hello.ALERT:
+                warned = hello.alert(body)
+                if warned.level == "fatal" or warned.description == "close_notify":
+                    return agreed or Refusal("alert", str(warned))
+                continue  # a warning such as unrecognized_name: the answer is still to come
+            if kind != hello.HANDSHAKE:
+                raise hello.NotTls("not a handshake")
+        except (OSError, EOFError, hello.NotTls):
             if agreed:
                 return agreed
             if warned and not stream.received:
                 return Refusal("alert", str(warned))
             raise
-        kind, body, stream.received = taken
-        if kind == hello.ALERT:
-            warned = hello.alert(body)
-            if warned.level == "fatal" or warned.description == "close_notify":
-                return agreed or Refusal("alert", str(warned))
-            continue  # a warning such as unrecognized_name: the answer is still to come
-        if kind != hello.HANDSHAKE:
-            raise hello.NotTls("not a handshake")
         content += body
-        for message, payload in hello.messages(content):
-            if message == hello.SERVER_HELLO and not agreed:
-                chosen = hello.server_hello(payload)
-                if chosen.version != version:
-                    return Refusal("version", chosen.version)
-                if chosen.suite not in suites:
-                    raise hello.NotTls("a suite that was not offered")
-                agreed = Agreed(chosen)
-                if not chain or version == "TLSv1.3":
-                    return agreed
-            elif message == hello.CERTIFICATE and agreed:
-                return Agreed(agreed.hello, hello.certificates(payload))
-            elif message == hello.SERVER_HELLO_DONE and agreed:
-                return agreed
+        for message, payload in hello.messages(content[read:]):
+            read += 4 + len(payload)
+            if not agreed:
+                if message == hello.SERVER_HELLO:
+                    agreed = Agreed(hello.server_hello(payload))
+                    if agreed.hello.version != version:
+                        return Refusal("version", agreed.hello.version)
+                    if agreed.hello.suite not in suites:
+                        raise hello.NotTls("a suite that was not offered")
+                    if version == "TLSv1.3":
+                        return agreed
+            elif message == hello.SERVER_HELLO_DONE:
+                return replace(agreed, asks_certificate=bool(agreed.asks_certificate), complete=True)
+            else:
+                agreed = _with(agreed, message, payload)
 
 
-def _mqtt_connect() -> bytes:
-    variable = b"\0\4MQTT\4\2\0\x3c" + b"\0\5probe"
-    return bytes([0x10, len(variable)]) + variable
-
-
-# What a client of each protocol says first. A plaintext listener answers these with bytes of its own.
-GREETINGS = {
-    "AMQP 0-9-1": b"AMQP\0\0\x09\x01",
-    "AMQP 1.0": b"AMQP\3\1\0\0",
-    "STOMP": b"CONNECT\naccept-version:1.2\nhost:/\n\n\0",
-    "MQTT": _mqtt_connect(),
-    "OpenWire": b"\0\0\0\x0e\1ActiveMQ" + struct.pack(">i", 1) + b"\0",
-    "HTTP": b"GET / HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n",
-}
-
-
-def plaintext(where: Where, greeting: bytes) -> Refusal:
-    """What a client that does not speak TLS gets; ``bytes`` means it is served. Never raises for it."""
-    try:
-        stream = _Stream(where)
-    except OSError as error:
-        return Refusal("unreachable", str(error))
-    with stream:
-        try:
-            stream.socket.sendall(greeting)
-            while (taken := hello.record(stream.received)) is None:
-                stream.more()
-            kind, body, _ = taken
-            return Refusal("alert", str(hello.alert(body))) if kind == hello.ALERT else Refusal("bytes", stream.received[:_SHOWN].hex(" "))
-        except hello.NotTls:
-            return Refusal("bytes", stream.received[:_SHOWN].hex(" "))
-        except (OSError, EOFError) as error:
-            return _refusal(error, stream.received)
+def _with(agreed: Agreed, message: int, payload: bytes) -> Agreed:
+    """One more message of the flight. One that cannot be read is left out: the listener has agreed all the same."""
+    with suppress(hello.NotTls):
+        if message == hello.CERTIFICATE:
+            return replace(agreed, chain=hello.certificates(payload))
+        if message == hello.SERVER_KEY_EXCHANGE:
+            return replace(agreed, exchange=key_exchange.read(payload, suite(agreed.hello.suite).iana, agreed.hello.version))
+        if message == hello.CERTIFICATE_REQUEST:
+            return replace(agreed, asks_certificate=True)
+    return agreed

@@ -1,7 +1,7 @@
 """A listener's certificate: what it says, and whether a client that checks it goes on."""
 
-import socket
 import ssl
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from testbed.documented.tls import Suite
 from testbed.errors import ClientError
 from testbed.wire.ask import Where
 from testbed.wire.scan import CertificateFacts, Verification
+from testbed.wire.secured import open_tls, permissive
 
 WRONG_NAME = "another-host.invalid"
 _TLS_VERSIONS = {
@@ -50,10 +51,7 @@ def unrelated_authority() -> str:
 def _complete(where: Where, context: ssl.SSLContext, server_name: str) -> tuple[Verification, str, bytes]:
     """A whole handshake: its outcome, the suite and the leaf in DER (both empty where it failed)."""
     try:
-        with (
-            socket.create_connection((where.host, where.port), where.timeout) as plain,
-            context.wrap_socket(plain, server_hostname=server_name) as secured,
-        ):
+        with open_tls(replace(where, server_name=server_name), context) as secured:
             cipher = secured.cipher()
             return Verification(True), cipher[0] if cipher else "", secured.getpeercert(binary_form=True) or b""
     except ssl.SSLCertVerificationError as error:
@@ -96,9 +94,7 @@ def confirm(where: Where, authority: str, version: str, suite: Suite) -> str:
 
 def leaf(where: Where) -> bytes:
     """The leaf in DER without checking it; empty where no handshake succeeds. For TLS 1.3 alone."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return _complete(where, context, where.server_name)[2]
+    return _complete(where, permissive(), where.server_name)[2]
 
 
 def facts(chain: tuple[bytes, ...], sent: int, now: datetime) -> CertificateFacts | None:

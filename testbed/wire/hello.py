@@ -14,11 +14,14 @@ from functools import cache
 from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from testbed.wire.key_exchange import GROUPS, SIGNATURES, Group, group_of
+from testbed.wire.reading import NotTls, Reader
+
 CODES = {"SSLv3": 0x0300, "TLSv1": 0x0301, "TLSv1.1": 0x0302, "TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
 _NAMES = {code: name for name, code in CODES.items()}
 
 ALERT, HANDSHAKE = 21, 22
-SERVER_HELLO, CERTIFICATE, SERVER_HELLO_DONE = 2, 11, 14
+SERVER_HELLO, CERTIFICATE, SERVER_KEY_EXCHANGE, CERTIFICATE_REQUEST, SERVER_HELLO_DONE = 2, 11, 12, 13, 14
 
 # RFC 8446 section 6 and the TLS Alerts registry.
 _ALERTS = {
@@ -32,23 +35,11 @@ _ALERTS = {
     115: "unknown_psk_identity", 116: "certificate_required", 120: "no_application_protocol",
 }  # fmt: skip
 
-# Every group and signature scheme a server might insist on, so that none is missing for its favourite
-# suite: x25519, x448, secp256r1 to secp521r1, brainpool, the finite-field groups.
-_GROUPS = (0x001D, 0x0017, 0x001E, 0x0018, 0x0019, 0x001A, 0x001B, 0x001C, 0x0100, 0x0101, 0x0102, 0x0103, 0x0104)
-_SIGNATURES = (
-    0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0809, 0x080A, 0x080B, 0x0804, 0x0805, 0x0806,
-    0x0401, 0x0501, 0x0601, 0x0303, 0x0301, 0x0203, 0x0201, 0x0402, 0x0502, 0x0602, 0x0202,
-)  # fmt: skip
-
 _SERVER_NAME, _SUPPORTED_GROUPS, _POINT_FORMATS, _SIGNATURE_ALGORITHMS = 0, 10, 11, 13
-_EXTENDED_MASTER_SECRET, _SUPPORTED_VERSIONS, _KEY_SHARE, _RENEGOTIATION_INFO = 23, 43, 51, 0xFF01
+_EXTENDED_MASTER_SECRET, _SESSION_TICKET, _SUPPORTED_VERSIONS, _KEY_SHARE, _RENEGOTIATION_INFO = 23, 35, 43, 51, 0xFF01
 
 # What a client says before it leaves, as the protocol asks: warning, user_canceled.
 FAREWELL = b"\x15\x03\x01\x00\x02\x01\x5a"
-
-
-class NotTls(ValueError):
-    """The bytes are no TLS record or no well-formed handshake message."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +62,19 @@ class ServerHello:
 
     @property
     def secure_renegotiation(self) -> bool:
+        """RFC 5746."""
         return _RENEGOTIATION_INFO in self.extensions
+
+    @property
+    def extended_master_secret(self) -> bool:
+        """RFC 7627."""
+        return _EXTENDED_MASTER_SECRET in self.extensions
+
+    @property
+    def group(self) -> Group | None:
+        """The group of TLS 1.3's key exchange; before, it is in a message of its own."""
+        share = self.extensions.get(_KEY_SHARE, b"")
+        return group_of(int.from_bytes(share[:2], "big")) if len(share) >= 2 else None
 
 
 def _vector(body: bytes, width: int) -> bytes:
@@ -83,11 +86,11 @@ def _shorts(values: Sequence[int]) -> bytes:
 
 
 @cache
-def _key_shares() -> bytes:
-    """Two real public keys, made once: nobody ever derives a secret from them."""
+def _key_shares() -> dict[int, bytes]:
+    """Two real public keys by group, made once: nobody ever derives a secret from them."""
     first = x25519.X25519PrivateKey.generate().public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     second = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    return _shorts([0x001D]) + _vector(first, 2) + _shorts([0x0017]) + _vector(second, 2)
+    return {group: _shorts([group]) + _vector(key, 2) for group, key in ((0x001D, first), (0x0017, second))}
 
 
 def _is_address(name: str) -> bool:
@@ -98,33 +101,45 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _extensions(version: str, server_name: str) -> bytes:
+def _extensions(version: str, server_name: str, groups: Sequence[int], signatures: Sequence[int]) -> bytes:
     parts: list[tuple[int, bytes]] = []
     if server_name and not _is_address(server_name):  # RFC 6066: no addresses
         parts.append((_SERVER_NAME, _vector(b"\0" + _vector(server_name.encode("idna"), 2), 2)))
-    parts.append((_SUPPORTED_GROUPS, _vector(_shorts(_GROUPS), 2)))
+    parts.append((_SUPPORTED_GROUPS, _vector(_shorts(groups), 2)))
     parts.append((_POINT_FORMATS, _vector(b"\0", 1)))
     if version in ("TLSv1.2", "TLSv1.3"):
-        parts.append((_SIGNATURE_ALGORITHMS, _vector(_shorts(_SIGNATURES), 2)))
+        parts.append((_SIGNATURE_ALGORITHMS, _vector(_shorts(signatures), 2)))
     parts.append((_EXTENDED_MASTER_SECRET, b""))
+    parts.append((_SESSION_TICKET, b""))
     parts.append((_RENEGOTIATION_INFO, b"\0"))
     if version == "TLSv1.3":
         parts.append((_SUPPORTED_VERSIONS, _vector(_shorts([CODES[version]]), 1)))
-        parts.append((_KEY_SHARE, _vector(_key_shares(), 2)))
+        # For a group without a share the server asks once more (HelloRetryRequest), which is an answer too.
+        parts.append((_KEY_SHARE, _vector(b"".join(share for group, share in _key_shares().items() if group in groups), 2)))
     return b"".join(_shorts([kind]) + _vector(body, 2) for kind, body in parts)
 
 
-def client_hello(version: str, suites: Sequence[int], server_name: str, *, compression: bool = False) -> bytes:
+def client_hello(
+    version: str,
+    suites: Sequence[int],
+    server_name: str,
+    *,
+    compression: bool = False,
+    groups: Sequence[int] = tuple(GROUPS),
+    signatures: Sequence[int] = tuple(SIGNATURES),
+) -> bytes:
     """One record with a ClientHello that offers exactly this version and these suites, in this order.
 
-    ``compression`` offers DEFLATE beside none. SSL 3.0 knows no extensions and gets none.
+    ``compression`` offers DEFLATE beside none. ``groups`` and ``signatures`` are codes, by default all a
+    server might insist on, so that none is missing for its favourite suite. SSL 3.0 knows no extensions
+    and gets none.
     """
     legacy = CODES["TLSv1.2"] if version == "TLSv1.3" else CODES[version]
     session = os.urandom(32) if version == "TLSv1.3" else b""  # RFC 8446 appendix D.4: look like a resumption
     body = _shorts([legacy]) + os.urandom(32) + _vector(session, 1) + _vector(_shorts(suites), 2)
     body += _vector(b"\1\0" if compression else b"\0", 1)
     if version != "SSLv3":
-        body += _vector(_extensions(version, server_name), 2)
+        body += _vector(_extensions(version, server_name, groups, signatures), 2)
     # The record's own version is the lowest that carries the message (RFC 8446 section 5.1).
     return b"\x16" + _shorts([min(legacy, CODES["TLSv1"])]) + _vector(b"\1" + _vector(body, 3), 2)
 
@@ -159,33 +174,16 @@ def alert(content: bytes) -> Alert:
     return Alert(level, _ALERTS.get(content[1], f"alert {content[1]}"))
 
 
-class _Reader:
-    def __init__(self, data: bytes) -> None:
-        self.rest = data
-
-    def take(self, count: int) -> bytes:
-        if len(self.rest) < count:
-            raise NotTls("a message that ends too early")
-        taken, self.rest = self.rest[:count], self.rest[count:]
-        return taken
-
-    def number(self, width: int) -> int:
-        return int.from_bytes(self.take(width), "big")
-
-    def vector(self, width: int) -> bytes:
-        return self.take(self.number(width))
-
-
 def server_hello(body: bytes) -> ServerHello:
     """Read a ServerHello or HelloRetryRequest (which names version and suite alike). Raises ``NotTls``."""
-    reader = _Reader(body)
+    reader = Reader(body)
     version = reader.number(2)
     reader.take(32)
     reader.vector(1)
     suite, compression = reader.number(2), reader.number(1)
     extensions: dict[int, bytes] = {}
     if reader.rest:
-        block = _Reader(reader.vector(2))
+        block = Reader(reader.vector(2))
         while block.rest:
             kind = block.number(2)
             extensions[kind] = block.vector(2)
@@ -195,7 +193,7 @@ def server_hello(body: bytes) -> ServerHello:
 
 def certificates(body: bytes) -> tuple[bytes, ...]:
     """The DER certificates of a Certificate message up to TLS 1.2, the leaf first. Raises ``NotTls``."""
-    reader, found = _Reader(_Reader(body).vector(3)), []
+    reader, found = Reader(Reader(body).vector(3)), []
     while reader.rest:
         found.append(reader.vector(3))
     return tuple(found)

@@ -6,15 +6,17 @@ about, and tells its order of preference on the way.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from testbed.wire import certificate
-from testbed.wire.ask import GREETINGS, Agreed, Where, handshake, plaintext
-from testbed.wire.scan import VERSIONS, CertificateFacts, ListenerScan, PlaintextAnswer, Refusal, VersionScan
+from testbed.wire import certificate, manners
+from testbed.wire.ask import Agreed, Where, handshake
+from testbed.wire.greetings import GREETINGS, plaintext
+from testbed.wire.key_exchange import CURVES, Group
+from testbed.wire.scan import VERSIONS, CertificateFacts, ListenerScan, Manners, PlaintextAnswer, Refusal, VersionScan
 from testbed.wire.suites import offered, suite
 
 # A listener that hangs up without a word on the full list may only dislike its length:
@@ -28,18 +30,19 @@ class _Probe:
     def __init__(self, where: Where, authority: str) -> None:
         self.where, self.authority = where, authority
         self.handshakes = 0
+        self.chain: tuple[bytes, ...] = ()
 
-    def ask(self, version: str, suites: Sequence[int], **how: bool) -> Agreed | Refusal:
+    def ask(self, version: str, suites: Sequence[int], **offer: object) -> Agreed | Refusal:
         self.handshakes += 1
-        return handshake(self.where, version, suites, **how)
+        return handshake(self.where, version, suites, **offer)
 
-    def accepted(self, version: str, codes: Sequence[int]) -> tuple[list[int], Refusal]:
+    def accepted(self, version: str, codes: Sequence[int]) -> tuple[list[Agreed], Refusal]:
         left, found = list(codes), []
         while left:
             answer = self.ask(version, left)
             if isinstance(answer, Refusal):
                 return found, answer
-            found.append(answer.hello.suite)
+            found.append(answer)
             left.remove(answer.hello.suite)
         return found, Refusal("closed", "nothing left to offer")
 
@@ -49,10 +52,20 @@ class _Probe:
         if not found and refusal.kind == "closed":
             for start in range(0, len(codes), _SHORT):
                 found += self.accepted(version, codes[start : start + _SHORT])[0]
-        scan = VersionScan(version, tuple(map(suite, found)), refusal)
-        return self.manners(scan, found) if found else scan
+        if not found:
+            return VersionScan(version, (), refusal)
+        self.chain = self.chain or found[0].chain
+        scan = VersionScan(
+            version,
+            tuple(suite(answer.hello.suite) for answer in found),
+            refusal,
+            extended_master_secret=version == "TLSv1.3" or found[0].hello.extended_master_secret,
+            exchanges=tuple(answer.exchange for answer in found),
+            groups=tuple(self.groups(version, [answer.hello.suite for answer in found])),
+        )
+        return self.order(scan, [answer.hello.suite for answer in found])
 
-    def manners(self, scan: VersionScan, found: list[int]) -> VersionScan:
+    def order(self, scan: VersionScan, found: list[int]) -> VersionScan:
         """Offer the accepted suites the other way round, and compression: who decides, and is it on?"""
         answer = self.ask(scan.version, found[::-1], compression=scan.version != "TLSv1.3")
         if isinstance(answer, Refusal):
@@ -62,6 +75,26 @@ class _Probe:
         if scan.version == "TLSv1.3":  # it has neither compression nor renegotiation
             return replace(scan, compression=False)
         return replace(scan, compression=answer.hello.compression != 0, secure_renegotiation=answer.hello.secure_renegotiation)
+
+    def groups(self, version: str, found: Sequence[int]) -> Iterator[Group]:
+        """Offer all curves, then all but the one that was chosen, and so on."""
+        suites = [code for code in found if version == "TLSv1.3" or "_ECDHE_" in suite(code).iana]
+        left = list(CURVES) if version != "SSLv3" and suites else []  # SSL 3.0 cannot name one
+        while left:
+            answer = self.ask(version, suites, groups=left)
+            group = None if isinstance(answer, Refusal) else answer.group
+            if group is None or group.code not in left:
+                return
+            yield group
+            left.remove(group.code)
+
+    def manners(self, scans: Sequence[VersionScan]) -> Manners:
+        """On the newest version that has them."""
+        for scan in reversed(scans):
+            if scan.accepted and scan.version != "TLSv1.3":
+                self.handshakes += manners.CONNECTIONS
+                return manners.ask(self.where, scan.version, [each.code for each in scan.accepted])
+        return Manners()
 
     def confirm(self, scan: VersionScan) -> VersionScan:
         reasons = [(each, certificate.confirm(self.where, self.authority, scan.version, each)) for each in scan.accepted]
@@ -74,11 +107,8 @@ class _Probe:
 
     def certificate(self, scans: Iterable[VersionScan]) -> CertificateFacts | None:
         now = datetime.now(UTC)
-        for scan in scans:
-            if scan.accepted and scan.version != "TLSv1.3":
-                answer = self.ask(scan.version, [each.code for each in scan.accepted], chain=True)
-                if isinstance(answer, Agreed) and answer.chain:
-                    return certificate.facts(answer.chain, len(answer.chain), now)
+        if self.chain:
+            return certificate.facts(self.chain, len(self.chain), now)
         if any(scan.accepted for scan in scans):
             self.handshakes += 1
             return certificate.facts((certificate.leaf(self.where),), 0, now)
@@ -93,20 +123,23 @@ def probe(
     ca_file: Path,
     timeout: float = 5.0,
     versions: Sequence[str] = VERSIONS,
+    identity: tuple[Path, Path] | None = None,
 ) -> ListenerScan:
     """Ask one listener everything; see ``ListenerScan``.
 
     ``server_name`` is the name a client asks for and its certificate has to carry, ``ca_file`` the
-    authority to trust. ``timeout`` is in seconds and for one answer: a listener that never answers
+    authority to trust, ``identity`` the client certificate for a listener that wants one (chain and
+    key as PEM files). ``timeout`` is in seconds and for one answer: a listener that never answers
     takes about ``len(versions) + 4`` times that. What the listener does is never an error here: no
     connection, silence and garbage are answers and stand in the scan.
 
     Raises ``ClientError`` when ``ca_file`` cannot be read.
     """
     authority = certificate.authority_pem(Path(ca_file))
-    where, started = Where(host, port, server_name, timeout), time.monotonic()
+    where, started = Where(host, port, server_name, timeout, identity), time.monotonic()
     scanning = _Probe(where, authority)
     scans = [scanning.version(version) for version in versions]
+    habits = scanning.manners(scans)
     # Last, so that it also shows that the listener was still there after the refusals.
     scans = [scanning.confirm(scan) for scan in scans]
     with ThreadPoolExecutor(len(GREETINGS)) as side_by_side:
@@ -123,14 +156,17 @@ def probe(
         wrong_authority=certificate.verify(where, certificate.unrelated_authority(), server_name),
         handshakes=scanning.handshakes + 3,
         seconds=time.monotonic() - started,
+        manners=habits,
     )
 
 
-def probe_all(addresses: dict[str, tuple[str, int]], *, server_name: str, ca_file: Path, timeout: float = 5.0) -> dict[str, ListenerScan]:
+def probe_all(
+    addresses: Mapping[str, tuple[str, int]], *, server_name: str, ca_file: Path, timeout: float = 5.0, identity: tuple[Path, Path] | None = None
+) -> dict[str, ListenerScan]:
     """Probe several listeners (name -> host, port) side by side, four at a time. Raises as ``probe`` does."""
 
     def one(address: tuple[str, int]) -> ListenerScan:
-        return probe(*address, server_name=server_name, ca_file=ca_file, timeout=timeout)
+        return probe(*address, server_name=server_name, ca_file=ca_file, timeout=timeout, identity=identity)
 
     with ThreadPoolExecutor(4) as side_by_side:
         return dict(zip(addresses, side_by_side.map(one, addresses.values()), strict=True))

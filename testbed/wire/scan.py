@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from testbed.documented.tls import Suite
+from testbed.wire.key_exchange import Group, KeyExchange
 
 VERSIONS = ("SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 
@@ -35,11 +36,14 @@ class VersionScan:
     """One protocol version.
 
     ``accepted`` are the suites the listener chose when offered, in the order it chose them, which is
-    its order of preference if it has one. ``refusal`` is its answer once none of those was offered
-    any more. ``preference`` says whose order decides; empty when fewer than two suites are accepted.
-    ``confirmed`` are those of ``accepted`` with which a complete, verified handshake succeeded, and
-    ``unconfirmed`` the others with the reason. ``compression`` and ``secure_renegotiation`` (RFC 5746)
-    are None where no handshake told.
+    its order of preference if it has one; ``exchanges`` says for each of them which group and signature
+    came with it, None where keys are exchanged without (RSA key transport) or the listener did not get
+    that far. ``refusal`` is its answer once none of those was offered any more. ``preference`` says whose
+    order decides; empty when fewer than two suites are accepted. ``groups`` are the curves it agrees on,
+    in the order it chose them. ``confirmed`` are those of ``accepted`` with which a complete, verified
+    handshake succeeded, and ``unconfirmed`` the others with the reason. ``compression``,
+    ``secure_renegotiation`` (RFC 5746) and ``extended_master_secret`` (RFC 7627) are None where no
+    handshake told.
     """
 
     version: str
@@ -50,6 +54,30 @@ class VersionScan:
     unconfirmed: tuple[tuple[Suite, str], ...] = ()
     compression: bool | None = None
     secure_renegotiation: bool | None = None
+    extended_master_secret: bool | None = None
+    exchanges: tuple[KeyExchange | None, ...] = ()
+    groups: tuple[Group, ...] = ()
+
+    def exchange(self, suite: Suite) -> KeyExchange | None:
+        """The group and signature that came with ``suite``."""
+        return dict(zip(self.accepted, self.exchanges)).get(suite)
+
+
+@dataclass(frozen=True)
+class Manners:
+    """What a listener does beyond suites, up to TLS 1.2. None where it could not be tried.
+
+    ``session_id`` and ``ticket`` say whether a session is resumed by its id and by a ticket (RFC 5077).
+    ``renegotiation`` is what a client gets that asks for a second handshake: ``accepted``, or how it is
+    refused. ``asks_certificate`` says whether clients are asked for a certificate, and
+    ``unsolicited_certificate`` is the answer to one that was not asked for.
+    """
+
+    session_id: bool | None = None
+    ticket: bool | None = None
+    renegotiation: Literal["accepted"] | Refusal | None = None
+    asks_certificate: bool | None = None
+    unsolicited_certificate: Refusal | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +90,39 @@ class PlaintextAnswer:
     @property
     def served(self) -> bool:
         return self.answer.kind == "bytes"
+
+
+@dataclass(frozen=True)
+class ProtocolAnswer:
+    """What a client that greets in ``protocol`` gets over TLS.
+
+    ``spoken`` is the protocol of the answer, empty when it is none that is known; ``words`` are its first
+    ones as Python writes bytes; ``ended`` says whether the listener hung up within ``seconds``.
+    """
+
+    protocol: str
+    spoken: str
+    words: str
+    ended: bool
+    seconds: float
+
+    @property
+    def served(self) -> bool:
+        return self.spoken == self.protocol
+
+
+@dataclass(frozen=True)
+class HalfOpen:
+    """A handshake that was begun and left alone.
+
+    ``stage`` is how far it was begun, and ``answered`` whether the listener answered that. ``ended`` is
+    how it hung up after ``seconds``; kind ``timeout`` says that it still waited then.
+    """
+
+    stage: str
+    answered: bool
+    ended: Refusal
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -109,6 +170,7 @@ class ListenerScan:
     wrong_authority: Verification  # an authority made up for the occasion
     handshakes: int
     seconds: float
+    manners: Manners = Manners()
 
     def version(self, version: str) -> VersionScan | None:
         return next((each for each in self.versions if each.version == version), None)

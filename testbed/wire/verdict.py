@@ -1,12 +1,14 @@
 """Compare what a listener does with what it should do. Pure: a scan in, differences out."""
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from testbed.documented.tls import Suite, TlsProfile
 from testbed.results import suite_note
-from testbed.wire.scan import ListenerScan, VersionScan
+from testbed.wire.greetings import SPOKEN_BY
+from testbed.wire.scan import ListenerScan, ProtocolAnswer, VersionScan
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,7 @@ class Difference:
     kind: Literal[
         "missing suite", "extra suite", "missing version", "extra version", "not asked", "no answer",
         "plaintext served", "compression", "certificate refused", "wrong name accepted", "wrong authority accepted",
-        "missing name",
+        "missing name", "insecure renegotiation", "client certificate", "wrong protocol", "missing protocol",
     ]  # fmt: skip
     subject: str
     detail: str = ""
@@ -25,23 +27,28 @@ class Difference:
         return f"{self.kind}: {self.subject}" + (f" ({self.detail})" if self.detail else "")
 
 
-def judge(scan: ListenerScan, profile: TlsProfile) -> tuple[Difference, ...]:
+def judge(scan: ListenerScan, profile: TlsProfile, *, mutual: bool = False) -> tuple[Difference, ...]:
     """Every difference from ``profile``, none if the listener accepts exactly that and no plaintext.
 
     A documented suite counts as accepted only when a complete handshake confirmed it. A version
     that should be refused has to be refused: silence is not a refusal. Suites are judged within the
-    profile's versions; a version outside it is one difference, whatever its suites.
+    profile's versions; a version outside it is one difference, whatever its suites, and one that is
+    unstated is none. Clients are asked for a certificate where that is ``mutual``, and nowhere else.
     """
     found: list[Difference] = []
     for version in profile.versions:
         found += _wanted(version, scan.version(version), profile)
     for each in scan.versions:
-        if each.version in profile.versions:
+        if each.version in profile.versions or each.version in profile.unstated:
             continue
         if each.accepted:
             found.append(Difference("extra version", each.version, ", ".join(suite.iana for suite in each.accepted)))
         elif not each.refusal.conclusive:
             found.append(Difference("no answer", each.version, str(each.refusal)))
+    if scan.manners.renegotiation == "accepted" and not any(each.secure_renegotiation for each in scan.versions):
+        found.append(Difference("insecure renegotiation", "accepted without RFC 5746"))
+    if scan.manners.asks_certificate is not None and scan.manners.asks_certificate != mutual:
+        found.append(Difference("client certificate", "not asked for" if mutual else "asked for"))
     for answer in scan.plaintext:
         if answer.served:
             found.append(Difference("plaintext served", answer.protocol, answer.answer.detail))
@@ -100,6 +107,15 @@ def judge_certificate(scan: ListenerScan, names: Collection[str] = ()) -> tuple[
     return tuple(found)
 
 
+def judge_protocols(answers: Sequence[ProtocolAnswer], protocols: Sequence[str]) -> tuple[Difference, ...]:
+    """Every protocol that is served and should not be, or the reverse; ``protocols`` are the ids of ``documented/listeners.py``."""
+    wanted = set().union(*(SPOKEN_BY[protocol] for protocol in protocols))
+    served = {answer.protocol for answer in answers if answer.served}
+    told = {answer.protocol: answer.words for answer in answers}
+    found = [Difference("wrong protocol", protocol, told[protocol]) for protocol in told if protocol in served - wanted]
+    return tuple(found + [Difference("missing protocol", protocol, told.get(protocol, "not asked")) for protocol in sorted(wanted - served)])
+
+
 def observed(scan: ListenerScan) -> tuple[str, ...]:
     """What was seen, a sentence for each version and one for the plaintext clients: evidence for a finding."""
     lines = []
@@ -112,6 +128,33 @@ def observed(scan: ListenerScan) -> tuple[str, ...]:
         else:
             lines.append(f"{each.version}: refused ({each.refusal})")
     lines.append("plaintext: " + ", ".join(f"{each.protocol} {'SERVED' if each.served else each.answer}" for each in scan.plaintext))
+    return tuple(lines)
+
+
+def observed_manners(scan: ListenerScan) -> tuple[str, ...]:
+    """What was seen beyond suites, a sentence each; nothing of what could not be tried."""
+    lines, manners = [], scan.manners
+    for each in scan.versions:
+        kinds = Counter(
+            f"{exchange.group.iana}{f' signed by {exchange.signature.iana}' if exchange.signature else ''}" if exchange else "RSA key transport"
+            for exchange in each.exchanges
+            if each.version != "TLSv1.3"
+        )
+        if kinds:
+            lines.append(f"{each.version}: " + ", ".join(f"{count} suites with {kind}" for kind, count in kinds.items()))
+        if each.groups:
+            lines.append(f"{each.version}: curves " + ", ".join(group.iana for group in each.groups))
+        if each.extended_master_secret is not None and each.version != "TLSv1.3":
+            lines.append(f"{each.version}: extended master secret {'yes' if each.extended_master_secret else 'no'}")
+    for what, resumed in (("session id", manners.session_id), ("ticket", manners.ticket)):
+        if resumed is not None:
+            lines.append(f"a session is {'' if resumed else 'not '}resumed by its {what}")
+    if manners.renegotiation is not None:
+        lines.append(f"renegotiation by the client: {'accepted' if manners.renegotiation == 'accepted' else f'refused ({manners.renegotiation})'}")
+    if manners.asks_certificate is not None:
+        lines.append(f"a client certificate is {'' if manners.asks_certificate else 'not '}asked for")
+    if manners.unsolicited_certificate is not None:
+        lines.append(f"an unasked client certificate is answered with {manners.unsolicited_certificate}")
     return tuple(lines)
 
 

@@ -1,0 +1,56 @@
+"""How long a listener waits for a client that begins a handshake and falls silent."""
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from testbed.wire import hello
+from testbed.wire.ask import Stream, Where, refusal
+from testbed.wire.scan import HalfOpen, Refusal
+
+STAGES = ("connected", "half a ClientHello", "a ClientHello")
+
+
+def wait(addresses: Mapping[str, tuple[str, int]], *, server_name: str, version: str, suites: Sequence[int], patience: float) -> dict[str, tuple[HalfOpen, ...]]:
+    """Leave a handshake with every listener (name -> host, port) alone at each of ``STAGES``, all side by side.
+
+    Takes ``patience`` seconds where a listener waits that long, and never much more. Never raises for what a listener does.
+    """
+    whole = hello.client_hello(version, suites, server_name)
+    sent = {STAGES[0]: b"", STAGES[1]: whole[: len(whole) // 2], STAGES[2]: whole}
+    questions = [(name, stage) for name in addresses for stage in STAGES]
+
+    def one(question: tuple[str, str]) -> HalfOpen:
+        return _wait(Where(*addresses[question[0]], server_name, patience), question[1], sent[question[1]])
+
+    with ThreadPoolExecutor(len(questions) or 1) as side_by_side:
+        answers = list(side_by_side.map(one, questions))
+    return {name: tuple(answer for (asked, _), answer in zip(questions, answers, strict=True) if asked == name) for name in addresses}
+
+
+def _wait(where: Where, stage: str, sent: bytes) -> HalfOpen:
+    started, received = time.monotonic(), b""
+    try:
+        with Stream(where) as stream:
+            try:
+                stream.socket.sendall(sent)
+                while True:
+                    stream.more()
+            except (OSError, EOFError) as error:
+                received, ended = stream.received, _ended(error, stream.received)
+    except OSError as error:
+        ended = Refusal("unreachable", str(error))
+    return HalfOpen(stage, received[:1] == bytes([hello.HANDSHAKE]), ended, time.monotonic() - started)
+
+
+def _ended(error: Exception, received: bytes) -> Refusal:
+    """The last thing it said where that is an alert, or how the connection ended without one."""
+    last = b""
+    try:
+        while taken := hello.record(received):
+            kind, last, received = taken
+        if last and kind == hello.ALERT and not isinstance(error, TimeoutError):
+            return Refusal("alert", str(hello.alert(last)))
+    except hello.NotTls:
+        pass
+    return refusal(error, b"")
