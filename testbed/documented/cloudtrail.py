@@ -1,0 +1,242 @@
+"""What AWS CloudTrail records of calls on KMS and on Amazon MQ, member by member.
+
+Sources, besides those of the package: CTG, AWS CloudTrail User Guide (record contents, userIdentity, log file names);
+KMSG, AWS KMS Developer Guide, "Examples of AWS KMS log entries", editions of 2023 and 2026; CTAPI, CloudTrail's API
+model 2013-11-01 as in botocore, August 2026.
+
+The tables below are lists of what is recorded. A member that is not in them is in no record, whatever it is called:
+plaintext, ciphertext, key material, grant tokens and messages are simply not mentioned here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+# CTG: the version of today's records; DP's samples are of 1.08. A newer minor version only adds members.
+EVENT_VERSION = "1.11"
+KMS_SOURCE, MQ_SOURCE = "kms.amazonaws.com", "amazonmq.amazonaws.com"
+AWS_INTERNAL = "AWS Internal"  # KMSG: who deletes a key at the end of its window, and rotates it
+
+# DP shows the CreateGrant calls that Amazon MQ makes with the session of the user who creates the broker under Amazon
+# MQ's own event source; every other sample of a KMS call (KMSG, and DP's own of EBS) has KMS's.
+FORWARDED_BY, FORWARDED_UNDER_MQ_SOURCE = "mq.amazonaws.com", frozenset({"CreateGrant"})
+
+KMS_KEY, MQ_BROKER, MQ_CONFIGURATION = "AWS::KMS::Key", "AWS::AmazonMQ::Broker", "AWS::AmazonMQ::Configuration"
+
+# CTAPI: LookupEvents.
+LOOKUP_ATTRIBUTES = ("EventId", "EventName", "ReadOnly", "Username", "ResourceType", "ResourceName", "EventSource", "AccessKeyId")
+LOOKUP_MAX_RESULTS = 50
+
+# CTG: a log file holds the events of about five minutes; its name ends in 16 characters without a meaning.
+DELIVERY_SECONDS, UNIQUE_CHARACTERS = 300, 16
+
+
+class Shown(Enum):
+    """How a member is recorded."""
+
+    VALUE = "as it is: a string, number or truth value; a time in CloudTrail's words"
+    LIST = "a list of those"
+    MAP = "names and values of the caller's own"
+    TAGS = "KMS's list of tags"
+    HIDDEN = "as three asterisks"
+
+
+# A member is one of the above, a structure, or (in a list) a list of structures.
+Members = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Event:
+    """What is recorded of an operation. No ``request`` or ``response`` members, or none that was sent, is recorded as null.
+
+    ``keys`` are the request's members that name a key. ``key_in_response``: the key's ARN is in ``responseElements.keyId``
+    though the operation does not return it (KMSG: since December 2022). ``defaults`` are recorded where the request
+    leaves a member out (KMSG, Decrypt).
+    """
+
+    request: Members
+    response: Members = field(default_factory=dict)
+    read_only: bool = True
+    keys: tuple[str, ...] = ("KeyId",)
+    key_in_response: bool = False
+    defaults: Mapping[str, str] = field(default_factory=dict)
+
+
+def _members(values: str, **others: Any) -> Members:
+    return {name: Shown.VALUE for name in values.split()} | others
+
+
+_KEY = _members("KeyId")
+_KEY_METADATA = _members(
+    "AWSAccountId KeyId Arn CreationDate Enabled Description KeyUsage KeyState DeletionDate ValidTo Origin CustomKeyStoreId "
+    "CloudHsmClusterId ExpirationModel KeyManager KeySpec CustomerMasterKeySpec MultiRegion PendingDeletionWindowInDays",
+    EncryptionAlgorithms=Shown.LIST,
+    SigningAlgorithms=Shown.LIST,
+    MacAlgorithms=Shown.LIST,
+    KeyAgreementAlgorithms=Shown.LIST,
+)
+_CONSTRAINTS = _members("SourceArn", EncryptionContextSubset=Shown.MAP, EncryptionContextEquals=Shown.MAP)
+_PAGE = "Limit Marker"
+_SYMMETRIC = "SYMMETRIC_DEFAULT"
+
+
+def _crypto(values: str, *, context: bool = True, defaults: Mapping[str, str] | None = None) -> Event:
+    """A cryptographic operation: read-only in CloudTrail's eyes, its response omitted (KMSG)."""
+    others = {"EncryptionContext": Shown.MAP} if context else {}
+    return Event(_members(f"KeyId {values} DryRun", **others), defaults=defaults or {})
+
+
+def _change(request: Members, response: Members | None = None, *, key_in_response: bool = False, keys: tuple[str, ...] = ("KeyId",)) -> Event:
+    return Event(request, response or {}, False, keys, key_in_response)
+
+
+# KMSG, one page for each operation. CreateGrant's Name is in none of the samples, DP's included, so it is not here.
+KMS_EVENTS: Mapping[str, Event] = {
+    "CancelKeyDeletion": _change(_KEY, _KEY),
+    "CreateAlias": _change(_members("AliasName TargetKeyId"), key_in_response=True, keys=("AliasName", "TargetKeyId")),
+    "CreateGrant": _change(
+        _members(
+            "KeyId GranteePrincipal GranteeServicePrincipal RetiringPrincipal RetiringServicePrincipal DryRun",
+            Constraints=_CONSTRAINTS,
+            Operations=Shown.LIST,
+        ),
+        _members("GrantId"),
+        key_in_response=True,
+    ),
+    "CreateKey": _change(
+        _members(
+            "Policy Description KeyUsage KeySpec CustomerMasterKeySpec Origin CustomKeyStoreId MultiRegion BypassPolicyLockoutSafetyCheck",
+            Tags=Shown.TAGS,
+        ),
+        {"KeyMetadata": _KEY_METADATA},
+        keys=(),
+    ),
+    "Decrypt": _crypto("EncryptionAlgorithm", defaults={"encryptionAlgorithm": _SYMMETRIC}),
+    "DeleteAlias": _change(_members("AliasName"), key_in_response=True, keys=("AliasName",)),
+    "DeleteImportedKeyMaterial": _change(_members("KeyId KeyMaterialId"), key_in_response=True),
+    "DeriveSharedSecret": _crypto("KeyAgreementAlgorithm", context=False),
+    "DescribeKey": Event(_KEY),
+    "DisableKey": _change(_KEY, key_in_response=True),
+    "DisableKeyRotation": _change(_KEY, key_in_response=True),
+    "EnableKey": _change(_KEY, key_in_response=True),
+    "EnableKeyRotation": _change(_members("KeyId RotationPeriodInDays"), key_in_response=True),
+    "Encrypt": _crypto("EncryptionAlgorithm", defaults={"encryptionAlgorithm": _SYMMETRIC}),
+    "GenerateDataKey": _crypto("KeySpec NumberOfBytes"),
+    "GenerateDataKeyPair": _crypto("KeyPairSpec"),
+    "GenerateDataKeyPairWithoutPlaintext": _crypto("KeyPairSpec"),
+    "GenerateDataKeyWithoutPlaintext": _crypto("KeySpec NumberOfBytes"),
+    "GenerateMac": _crypto("MacAlgorithm", context=False),
+    "GenerateRandom": Event(_members("NumberOfBytes CustomKeyStoreId"), keys=()),
+    "GetKeyPolicy": Event(_members("KeyId PolicyName")),
+    "GetKeyRotationStatus": Event(_KEY),
+    "GetParametersForImport": Event(_members("KeyId WrappingAlgorithm WrappingKeySpec")),
+    "GetPublicKey": Event(_KEY),
+    "ImportKeyMaterial": _change(_members("KeyId ValidTo ExpirationModel ImportType KeyMaterialId"), key_in_response=True),
+    "ListAliases": Event(_members(f"KeyId {_PAGE}")),
+    "ListGrants": Event(_members(f"KeyId GrantId GranteePrincipal {_PAGE}")),
+    "ListKeyPolicies": Event(_members(f"KeyId {_PAGE}")),
+    "ListKeyRotations": Event(_members(f"KeyId {_PAGE}")),
+    "ListKeys": Event(_members(_PAGE), keys=()),
+    "ListResourceTags": Event(_members(f"KeyId {_PAGE}")),
+    "ListRetirableGrants": Event(_members(f"RetiringPrincipal {_PAGE}"), keys=()),
+    "PutKeyPolicy": _change(_members("KeyId PolicyName Policy BypassPolicyLockoutSafetyCheck")),
+    "ReEncrypt": Event(
+        _members(
+            "SourceEncryptionAlgorithm SourceKeyId DestinationKeyId DestinationEncryptionAlgorithm DryRun",
+            SourceEncryptionContext=Shown.MAP,
+            DestinationEncryptionContext=Shown.MAP,
+        ),
+        keys=("SourceKeyId", "DestinationKeyId"),
+        defaults={"sourceEncryptionAlgorithm": _SYMMETRIC, "destinationEncryptionAlgorithm": _SYMMETRIC},
+    ),
+    "RetireGrant": _change({}),  # null, and the grant's id in additionalEventData
+    "RevokeGrant": _change(_members("KeyId GrantId DryRun")),
+    "RotateKeyOnDemand": _change(_KEY, _KEY),
+    "ScheduleKeyDeletion": _change(_members("KeyId PendingWindowInDays"), _members("KeyId KeyState DeletionDate PendingWindowInDays")),
+    "Sign": _crypto("MessageType SigningAlgorithm", context=False),
+    "TagResource": _change(_members("KeyId", Tags=Shown.TAGS)),
+    "UntagResource": _change(_members("KeyId", TagKeys=Shown.LIST)),
+    "UpdateAlias": _change(_members("AliasName TargetKeyId"), key_in_response=True, keys=("AliasName", "TargetKeyId")),
+    "UpdateKeyDescription": _change(_members("KeyId Description")),
+    "Verify": _crypto("MessageType SigningAlgorithm", context=False),
+    "VerifyMac": _crypto("MacAlgorithm", context=False),
+}
+
+_USER = _members("Username ConsoleAccess ReplicationUser", Password=Shown.HIDDEN, Groups=Shown.LIST)
+_LDAP = _members(
+    "RoleBase RoleName RoleSearchMatching RoleSearchSubtree ServiceAccountUsername UserBase UserRoleName UserSearchMatching UserSearchSubtree",
+    Hosts=Shown.LIST,
+    ServiceAccountPassword=Shown.HIDDEN,
+)
+_BROKER = _members(
+    "AuthenticationStrategy AutoMinorVersionUpgrade DataReplicationMode EngineVersion HostInstanceType StorageSize",
+    Configuration=_members("Id Revision"),
+    LdapServerMetadata=_LDAP,
+    Logs=_members("Audit General"),
+    MaintenanceWindowStartTime=_members("DayOfWeek TimeOfDay TimeZone"),
+    SecurityGroups=Shown.LIST,
+)
+_BROKER_ID = _members("BrokerId")
+_CONFIGURATION = _members("Arn Created Id Name", LatestRevision=_members("Created Description Revision"))
+
+# GUIDE22: requests and responses of what changes something are recorded, passwords and ``data`` as asterisks.
+MQ_EVENTS: Mapping[str, Event] = {
+    "CreateBroker": _change(
+        {
+            **_members("BrokerName CreatorRequestId DataReplicationPrimaryBrokerArn DeploymentMode EngineType PubliclyAccessible StorageType"),
+            **_BROKER,
+            "EncryptionOptions": _members("KmsKeyId UseAwsOwnedKey"),
+            "SubnetIds": Shown.LIST,
+            "Tags": Shown.MAP,
+            "Users": [_USER],
+        },
+        _members("BrokerArn BrokerId"),
+    ),
+    "CreateConfiguration": _change(
+        _members("AuthenticationStrategy EngineType EngineVersion Name", Tags=Shown.MAP),
+        {**_CONFIGURATION, **_members("AuthenticationStrategy")},
+    ),
+    "CreateTags": _change(_members("ResourceArn", Tags=Shown.MAP)),
+    "CreateUser": _change({**_BROKER_ID, **_USER}),
+    "DeleteBroker": _change(_BROKER_ID, _BROKER_ID),
+    "DeleteConfiguration": _change(_members("ConfigurationId"), _members("ConfigurationId")),
+    "DeleteTags": _change(_members("ResourceArn", TagKeys=Shown.LIST)),
+    "DeleteUser": _change(_members("BrokerId Username")),
+    "Promote": _change(_members("BrokerId Mode"), _BROKER_ID),
+    "RebootBroker": _change(_BROKER_ID),
+    "UpdateBroker": _change({**_BROKER_ID, **_BROKER}, {**_BROKER_ID, **_BROKER}),
+    "UpdateConfiguration": _change(_members("ConfigurationId Description", Data=Shown.HIDDEN), _CONFIGURATION),
+    "UpdateUser": _change({**_BROKER_ID, **_USER}),
+}
+
+# GUIDE22: for GET methods the request is recorded and the response is not.
+MQ_GET = Event(
+    _members(
+        "BrokerId Username ConfigurationId ConfigurationRevision ResourceArn EngineType HostInstanceType StorageType MaxResults",
+    )
+)
+
+# What parts of the path are called in a request (API). That CloudTrail uses these names is an inference.
+MQ_PATH_MEMBERS = {
+    "BrokerId": "broker-id",
+    "ConfigurationId": "configuration-id",
+    "ConfigurationRevision": "configuration-revision",
+    "ResourceArn": "resource-arn",
+}
+
+# An operation that is in neither table: nothing but what names a resource, which is a secret in no operation.
+UNKNOWN_KMS, UNKNOWN_MQ = _members("KeyId AliasName TargetKeyId GrantId PolicyName"), _members("BrokerId ConfigurationId")
+_READ_ONLY = ("Describe", "Get", "List")
+
+
+def kms_event(operation: str) -> Event:
+    """What is recorded of a KMS operation."""
+    return KMS_EVENTS.get(operation) or Event(UNKNOWN_KMS, read_only=operation.startswith(_READ_ONLY))
+
+
+def mq_event(operation: str) -> Event:
+    """What is recorded of an operation of Amazon MQ's API."""
+    if operation.startswith(_READ_ONLY):
+        return MQ_GET
+    return MQ_EVENTS.get(operation) or Event(UNKNOWN_MQ, read_only=False)

@@ -1,0 +1,59 @@
+"""By what a record can be looked up: LookupEvents' eight attributes (CTAPI), taken from the record itself."""
+
+import calendar
+import time
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from testbed.documented.cloudtrail import LOOKUP_ATTRIBUTES, MQ_BROKER, MQ_CONFIGURATION, MQ_SOURCE
+from testbed.trail.identity import username
+
+# What every record has: by it, all of an account's are found in the order of their time.
+ANY = (len(LOOKUP_ATTRIBUTES), "")
+NUMBERS = {attribute: number for number, attribute in enumerate(LOOKUP_ATTRIBUTES)}
+_EVENT_ID, _EVENT_NAME, _READ_ONLY, _USERNAME, _TYPE, _RESOURCE, _SOURCE, _ACCESS_KEY = range(len(LOOKUP_ATTRIBUTES))
+# Records of Amazon MQ have no ``resources``; what they are about is in these members.
+_MQ_RESOURCES = {
+    "broker-id": MQ_BROKER,
+    "brokerId": MQ_BROKER,
+    "brokerArn": MQ_BROKER,
+    "brokerName": MQ_BROKER,
+    "configuration-id": MQ_CONFIGURATION,
+    "configurationId": MQ_CONFIGURATION,
+}
+
+
+def attributes(record: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+    """The number of each attribute that the record has, with its value; an attribute may have several values."""
+    yield ANY
+    yield _EVENT_ID, record["eventID"]
+    yield _EVENT_NAME, record["eventName"]
+    yield _SOURCE, record["eventSource"]
+    yield _READ_ONLY, "true" if record["readOnly"] else "false"
+    who = username(record["userIdentity"])
+    if who:
+        yield _USERNAME, who
+    access_key = record["userIdentity"].get("accessKeyId")
+    if access_key:
+        yield _ACCESS_KEY, access_key
+    found = resources(record)
+    for kind in {kind for kind, _ in found}:
+        yield _TYPE, kind
+    for _, name in found:
+        yield _RESOURCE, name
+
+
+def resources(record: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Type and name of everything the record is about, each once."""
+    found = [(resource["type"], resource["ARN"]) for resource in record.get("resources", ())]
+    if record["eventSource"] == MQ_SOURCE:
+        for part in (record["requestParameters"], record["responseElements"]):
+            found += [(_MQ_RESOURCES[name], value) for name, value in (part or {}).items() if name in _MQ_RESOURCES]
+    return tuple(dict.fromkeys(found))
+
+
+@lru_cache(maxsize=4)  # many records in one second
+def seconds(event_time: str) -> int:
+    """``eventTime`` as seconds since 1970."""
+    return calendar.timegm(time.strptime(event_time, "%Y-%m-%dT%H:%M:%SZ"))

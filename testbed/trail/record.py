@@ -1,0 +1,177 @@
+"""The shape of a CloudTrail record (CTG, "record contents"). Pure: a call and what came of it in, the record out.
+
+Which members of a request and its answer are in it says ``documented.cloudtrail``. What differs from operation to
+operation besides them:
+
+- A KMS call that Amazon MQ makes with a user's session has ``invokedBy``, and CreateGrant then Amazon MQ's event source (DP).
+- A service has its DNS name for an address and a user agent, and ``sharedEventID``: the event is delivered to the
+  service's account and to the key's (CTG, DP).
+- A refused call has null ``responseElements`` and, in ``errorCode``, the API's own code.
+- RetireGrant has null ``requestParameters`` and the grant's id in ``additionalEventData`` (KMSG).
+- A key that is deleted or rotated by KMS itself is an AwsServiceEvent by "AWS Internal", without a request (KMSG).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from testbed.documented.cloudtrail import (
+    AWS_INTERNAL,
+    EVENT_VERSION,
+    FORWARDED_BY,
+    FORWARDED_UNDER_MQ_SOURCE,
+    KMS_KEY,
+    KMS_SOURCE,
+    MQ_PATH_MEMBERS,
+    MQ_SOURCE,
+    Event,
+    kms_event,
+    mq_event,
+)
+from testbed.documented.engines import REGION
+from testbed.errors import ApiError
+from testbed.kms.base import SERVICE_ACCOUNT, Caller, is_outage
+from testbed.trail.identity import service, timestamp, user_identity
+from testbed.trail.visible import lower_first, message, visible
+
+_ACCESS_DENIED = "AccessDeniedException"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request and what came of it: ``error``, or else ``answer``. ``at`` is when it was made, seconds since 1970."""
+
+    caller: Caller
+    operation: str
+    parameters: Mapping[str, Any]
+    at: float
+    request_id: str
+    answer: Mapping[str, Any] = field(default_factory=dict)
+    error: ApiError | None = None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all records of a run have in common. ``session_started``: see ``identity.user_identity``."""
+
+    region: str = REGION
+    event_version: str = EVENT_VERSION
+    session_started: float = 0.0
+
+
+def recipients(call: Call, resources: Sequence[str]) -> tuple[str, ...]:
+    """The accounts whose trails get the record of a KMS call on ``resources``, ARNs.
+
+    A user's: the caller's own, and the key's owner's too unless access was denied (KMSG). A service's: the owner's,
+    so what Amazon MQ does with a key of its own account is in no other trail.
+    """
+    owner = resources[-1].split(":")[4] if resources else call.caller.account
+    if call.caller.kind == "AWSService":
+        return (owner,)
+    if owner == call.caller.account or (call.error and (call.error.code == _ACCESS_DENIED or is_outage(call.error))):
+        return (call.caller.account,)
+    return (call.caller.account, owner)
+
+
+def is_shared(call: Call, accounts: Sequence[str]) -> bool:
+    """Whether the record is delivered to more than one account: a service's own is one that nobody here sees."""
+    return len(accounts) > 1 or (call.caller.kind == "AWSService" and accounts[0] != SERVICE_ACCOUNT)
+
+
+def kms_record(
+    call: Call, setting: Setting, *, event_id: str, recipient: str, resources: Sequence[str] = (), shared_event_id: str = "", grant_id: str = ""
+) -> dict[str, Any]:
+    """The record of a call on KMS, for the account ``recipient``.
+
+    ``resources`` are the ARNs it concerned, the key's last; ``shared_event_id`` is the same in the records that other
+    accounts get of the call; ``grant_id`` is that of a retired grant.
+    """
+    event = kms_event(call.operation)
+    forwarded = call.caller.kind != "AWSService" and call.caller.invoked_by == FORWARDED_BY
+    source = MQ_SOURCE if forwarded and call.operation in FORWARDED_UNDER_MQ_SOURCE else KMS_SOURCE
+    request = {**event.defaults, **visible(call.parameters, event.request)}
+    response = {} if call.error else visible(call.answer, event.response)
+    key = resources[-1] if resources else ""
+    if event.key_in_response and ":key/" in key and not call.error:
+        response["keyId"] = key
+    more = {}
+    if grant_id:
+        more["grantId"] = grant_id
+    if event.read_only and isinstance(call.answer.get("KeyMaterialId"), str):
+        more["keyMaterialId"] = call.answer["KeyMaterialId"]
+    record = _begin(call, setting, source, event)
+    record["requestParameters"] = request or None
+    record["responseElements"] = response or None
+    if more:
+        record["additionalEventData"] = more
+    record["requestID"] = call.request_id
+    record["eventID"] = event_id
+    record["readOnly"] = event.read_only
+    record["resources"] = [{"accountId": arn.split(":")[4], "type": KMS_KEY, "ARN": arn} for arn in resources]
+    return _end(record, recipient, shared_event_id=shared_event_id)
+
+
+def mq_record(call: Call, setting: Setting, *, event_id: str) -> dict[str, Any]:
+    """The record of a call on Amazon MQ's API. GUIDE22's sample names no resources, so neither does this."""
+    event = mq_event(call.operation)
+    record = _begin(call, setting, MQ_SOURCE, event)
+    record["requestParameters"] = visible(call.parameters, event.request, lambda name: MQ_PATH_MEMBERS.get(name) or lower_first(name)) or None
+    record["responseElements"] = None if call.error else visible(call.answer, event.response) or None
+    record["requestID"] = call.request_id
+    record["eventID"] = event_id
+    record["readOnly"] = event.read_only
+    return _end(record, call.caller.account)
+
+
+def service_event_record(name: str, key_arn: str, at: float, setting: Setting, *, event_id: str, details: Mapping[str, str]) -> dict[str, Any]:
+    """What KMS does to a key by itself: ``DeleteKey`` at the end of its window, ``RotateKey``, ``DeleteExpiredKeyMaterial``."""
+    account = key_arn.split(":")[4]
+    record: dict[str, Any] = {
+        "eventVersion": setting.event_version,
+        "userIdentity": {"accountId": account, "invokedBy": AWS_INTERNAL},
+        "eventTime": timestamp(at),
+        "eventSource": KMS_SOURCE,
+        "eventName": name,
+        "awsRegion": setting.region,
+        "sourceIPAddress": AWS_INTERNAL,
+        "userAgent": AWS_INTERNAL,
+        "requestParameters": None,
+        "responseElements": None,
+        "eventID": event_id,
+        "readOnly": False,
+        "resources": [{"accountId": account, "type": KMS_KEY, "ARN": key_arn}],
+    }
+    _end(record, account, event_type="AwsServiceEvent")
+    record["serviceEventDetails"] = {"keyId": key_arn.rpartition("/")[2], **details}
+    return record
+
+
+def _begin(call: Call, setting: Setting, source: str, event: Event) -> dict[str, Any]:
+    """The members up to the request's own, in CloudTrail's order."""
+    by_service = call.caller.kind == "AWSService"
+    record: dict[str, Any] = {
+        "eventVersion": setting.event_version,
+        "userIdentity": user_identity(call.caller, setting.session_started),
+        "eventTime": timestamp(call.at),
+        "eventSource": source,
+        "eventName": call.operation,
+        "awsRegion": setting.region,
+        "sourceIPAddress": service(call.caller) if by_service else call.caller.source_ip,
+        "userAgent": service(call.caller) if by_service else call.caller.user_agent,
+    }
+    if call.error:
+        record["errorCode"] = call.error.code
+        said = message(call.error, call.parameters, event.request)
+        if said:
+            record["errorMessage"] = said
+    return record
+
+
+def _end(record: dict[str, Any], recipient: str, *, event_type: str = "AwsApiCall", shared_event_id: str = "") -> dict[str, Any]:
+    record["eventType"] = event_type
+    record["managementEvent"] = True
+    record["recipientAccountId"] = recipient
+    if shared_event_id:
+        record["sharedEventID"] = shared_event_id
+    record["eventCategory"] = "Management"
+    return record

@@ -1,0 +1,113 @@
+"""Where records come from: a wrapper around ``Kms.call``, a context for Amazon MQ's API, and what KMS does by itself.
+
+Every call leaves one record, or, where CloudTrail delivers it to two accounts, one in each. A refusal is recorded, and
+so is an outage, with the code that the caller saw: CloudTrail cannot know of a request that never arrived, but here the
+caller has to be able to tell what became of each of its calls.
+"""
+
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from testbed.documented.cloudtrail import EVENT_VERSION
+from testbed.documented.engines import REGION
+from testbed.errors import ApiError, KmsError, MqError
+from testbed.kms.base import Caller, Kms
+from testbed.state.clock import Clock
+from testbed.trail.arns import KeyArns
+from testbed.trail.lookup import Attribute, lookup_events
+from testbed.trail.record import Call, Setting, is_shared, kms_record, mq_record, recipients, service_event_record
+from testbed.trail.store import Trail
+
+
+@dataclass
+class Answer:
+    """What an operation of Amazon MQ's API returned, for its record; set by whoever performs it."""
+
+    elements: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Recorder:
+    """Writes records of one region into ``trail``, with ``clock``'s time. Safe to share between threads."""
+
+    def __init__(self, trail: Trail, clock: Clock, *, region: str = REGION, event_version: str = EVENT_VERSION) -> None:
+        self.trail, self._clock = trail, clock
+        self._setting = Setting(region, event_version, session_started=clock.now())
+        self._arns = KeyArns(region, self._behind)
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def kms_call(
+        self, caller: Caller, operation: str, parameters: Mapping[str, Any], at: float, answer: Mapping[str, Any], error: KmsError | None
+    ) -> None:
+        """Record a call on KMS, made at ``at``."""
+        resources = self._arns.of(caller, operation, parameters, answer, error)
+        call = Call(caller, operation, parameters, at, _id(), answer, error)
+        accounts = recipients(call, resources)
+        shared = _id() if is_shared(call, accounts) else ""
+        grant = self._arns.grant_id(parameters) if operation == "RetireGrant" else ""
+        self.trail.append(
+            *(
+                kms_record(call, self._setting, event_id=_id(), recipient=account, resources=resources, shared_event_id=shared, grant_id=grant)
+                for account in accounts
+            )
+        )
+
+    @contextmanager
+    def mq_call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> Iterator[Answer]:
+        """Record what happens in the ``with`` block as one call on Amazon MQ's API. Parameters and answer in boto3's shape.
+
+        An ``ApiError`` that leaves the block is recorded with its code and sentence. Any other exception is, to the
+        caller of an API, an ``InternalServerErrorException``; its text is about the testbed and not recorded.
+        """
+        at, answer = self._clock.now(), Answer()
+        try:
+            yield answer
+        except ApiError as error:
+            self._mq(Call(caller, operation, parameters, at, _id(), error=error))
+            raise
+        except BaseException:
+            self._mq(Call(caller, operation, parameters, at, _id(), error=MqError("")))
+            raise
+        self._mq(Call(caller, operation, parameters, at, _id(), answer.elements))
+
+    def service_event(self, name: str, key_arn: str, **details: str) -> None:
+        """Record what KMS did to a key by itself, now: ``DeleteKey``, or ``RotateKey`` with ``rotationType``."""
+        self.trail.append(service_event_record(name, key_arn, self._clock.now(), self._setting, event_id=_id(), details=details))
+
+    def _mq(self, call: Call) -> None:
+        self.trail.append(mq_record(call, self._setting, event_id=_id()))
+
+    def _behind(self, alias: str) -> str:
+        """The key that ``alias``, an ARN, was last given to, by whatever process."""
+        page = lookup_events(self.trail, alias.split(":")[4], attribute=Attribute("ResourceName", alias))
+        arns = (record["resources"][-1]["ARN"] for record in page.records if len(record["resources"]) > 1)
+        return next(arns, "")
+
+
+class RecordingKms:
+    """The outermost wrapper of KMS: one call, one record, however often it was tried further in."""
+
+    def __init__(self, kms: Kms, recorder: Recorder) -> None:
+        self._kms, self._recorder = kms, recorder
+
+    def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """See ``Kms.call``. Raises ``StateBroken`` when the call was made but cannot be recorded."""
+        at = self._recorder.now()
+        try:
+            answer = self._kms.call(caller, operation, parameters)
+        except KmsError as error:
+            self._recorder.kms_call(caller, operation, parameters, at, {}, error)
+            raise
+        except BaseException:
+            self._recorder.kms_call(caller, operation, parameters, at, {}, KmsError("", code="KMSInternalException", status=500))
+            raise
+        self._recorder.kms_call(caller, operation, parameters, at, answer, None)
+        return answer
+
+
+def _id() -> str:
+    return str(uuid.uuid4())
