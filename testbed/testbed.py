@@ -5,17 +5,19 @@ command and every test begins with it. ``temporary`` is a testbed for the length
 whatever happens to the process.
 """
 
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import docker
 
-from testbed.broker.model import Broker
+from testbed.broker.model import Broker, CreateBroker
 from testbed.broker.service import Brokers, Say
-from testbed.broker.standing import Wish, standing
+from testbed.broker.standing import NAMES, USERNAME, Wish, new_password, standing
+from testbed.engines.base import Control, User
 from testbed.errors import ContainerFailed, EngineUnavailable
 from testbed.kms.awaiting import AwaitingKms
 from testbed.kms.base import Kms
@@ -75,6 +77,21 @@ class Testbed:
     def standing(self, engine_type: str, wish: Wish = Wish()) -> Broker:
         """The testbed's own broker of ``engine_type``; see ``testbed.broker.standing``."""
         return standing(self.brokers, self.kms, engine_type, wish)
+
+    @contextmanager
+    def brief(self, request: CreateBroker) -> Iterator[Broker]:
+        """A broker for the length of a ``with`` block: a scenario's own, or a control. Raises as ``Brokers.create`` does."""
+        broker = self.brokers.create(request)
+        try:
+            yield broker
+        finally:
+            self.brokers.delete(broker.broker_id)
+
+    def control(self, engine_type: str, control: Control) -> AbstractContextManager[Broker]:
+        """A broker with planted defects, for the control run of a check; gone after the ``with`` block."""
+        name = f"control-{NAMES[engine_type]}-{secrets.token_hex(3)}"
+        users = (User(USERNAME, new_password()),)
+        return self.brief(CreateBroker(name, engine_type, users, storage_type="EBS", control=control))
 
     def close(self) -> None:
         """Let go of the engine; everything runs on."""

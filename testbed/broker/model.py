@@ -99,6 +99,10 @@ class Broker:
     def endpoints(self) -> tuple[Endpoint, ...]:
         return tuple(endpoint for node in self.nodes for endpoint in node.endpoints)
 
+    def addresses(self, *, tls: bool = True) -> dict[str, tuple[str, int]]:
+        """Host and port of each listener by its name, those with TLS or those without."""
+        return {endpoint.name: (endpoint.host, endpoint.port) for endpoint in self.endpoints if endpoint.tls == tls}
+
     def to_document(self) -> dict[str, Any]:
         """For the state folder: all of it, passwords included."""
         return asdict(self)

@@ -1,13 +1,12 @@
 """A node: the container that a broker runs in, from its secrets to the first login."""
 
-import io
-import tarfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from testbed.broker.model import Broker, Node
 from testbed.documented.tls import PROFILES
+from testbed.engines import entry
 from testbed.engines.base import Engine, NodeSpec
 from testbed.errors import ClientError, ContainerFailed, VolumeRefused
 from testbed.pki import Certificate
@@ -53,7 +52,7 @@ def run(containers: Containers, engine: Engine, broker: Broker, node: Node, rend
             aliases=(node.hostname,),
             mounts_fuse=True,
         ),
-        stdin=_secrets(engine, rendered, data_key),
+        stdin=entry.secrets(engine, rendered, data_key),
     )
 
 
@@ -100,22 +99,3 @@ def require_running(containers: Containers, broker: Broker, node: Node) -> None:
         f"The broker {broker.broker_name} stopped while starting (exit {state.exit_code}): {words or 'it said nothing'}",
         hint="`docker info` shows whether the engine is well; the next try starts from nothing.",
     )
-
-
-def _secrets(engine: Engine, rendered: NodeSpec, data_key: bytes | None) -> bytes:
-    """What containers/base/enter reads: a byte count and a tar."""
-    files: dict[str, bytes] = {"node.env": f"BROKER_USER={engine.user}\n".encode(), **engine.files(rendered)}
-    if data_key is not None:
-        files["volume.key"] = data_key.hex().encode()
-    archive = _tar(files)
-    return f"{len(archive)}\n".encode() + archive
-
-
-def _tar(files: Mapping[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name, content in files.items():
-            info = tarfile.TarInfo(name)
-            info.size, info.mode = len(content), 0o600
-            tar.addfile(info, io.BytesIO(content))
-    return buffer.getvalue()

@@ -1,7 +1,12 @@
-"""The proof by raw bytes: is a text anywhere on a volume, as the disk has it?"""
+"""The proof by raw bytes: is a text anywhere on a volume, as the disk has it, and is it there through the mount?"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from testbed.runtime.containers import Containers
+
+MOUNT = "/data/broker"  # what the broker sees (containers/base/enter)
+VOLUME = "/volume"  # what the disk has
 
 
 @dataclass(frozen=True)
@@ -10,6 +15,18 @@ class RawSearch:
 
     hits: int
     scanned: int
+
+
+def on_disk(containers: Containers, container_id: str, needle: bytes) -> RawSearch:
+    """Count ``needle`` in the raw bytes of a node's volume, names of files included. Raises ``ContainerFailed``."""
+    return search(containers.archive(container_id, VOLUME), needle)
+
+
+def in_mount(containers: Containers, container_id: str, account: str, needle: bytes) -> tuple[str, ...]:
+    """The files in which the broker, running as ``account``, sees ``needle``, a text without a line break. Raises ``ContainerFailed``."""
+    look = ["sh", "-c", 'cd "$1" && grep -rlaF -e "$2" .', "-", MOUNT, needle.decode()]
+    _, output = containers.execute(container_id, look, user=account)
+    return tuple(sorted(line.removeprefix("./") for line in output.decode(errors="replace").splitlines() if line.startswith("./")))
 
 
 def search(chunks: Iterable[bytes], needle: bytes) -> RawSearch:

@@ -1,0 +1,101 @@
+"""What each listener accepts, found out by offering it every version and every suite there is."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from testbed.broker.model import Broker
+from testbed.documented.engines import DOMAIN, REGION
+from testbed.documented.tls import PROFILES, Suite, TlsProfile
+from testbed.engines.base import Control
+from testbed.results import Finding, Verdict
+from testbed.scenario import Say, main
+from testbed.testbed import Testbed
+from testbed.wire.prober import probe_all
+from testbed.wire.scan import ListenerScan
+from testbed.wire.verdict import judge, judge_certificate, observed, suite_notes
+
+TITLE = "Exactly the documented versions and suites, on every listener"
+CLAIMS = ("T1", "T3", "T6", "T8")
+
+# What a control's listeners accept too much, and what they lack.
+_EXTRA = Suite("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305", 0xCCA8)
+_WILDCARD = f"*.{DOMAIN.format(region=REGION)}"
+
+
+def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+    """RabbitMQ, then ActiveMQ: all listeners side by side, then a control broker that every check has to find fault with."""
+    for engine_type, suites in (("RABBITMQ", "T3"), ("ACTIVEMQ", "T6")):
+        yield from _engine(testbed, engine_type, suites, say)
+
+
+def _engine(testbed: Testbed, engine_type: str, suites: str, say: Say) -> Iterator[Finding | str]:
+    broker = testbed.standing(engine_type)
+    documented = PROFILES[engine_type]
+    weak = TlsProfile(("TLSv1.1", *documented.versions), (*documented.suites[1:], _EXTRA))
+    with testbed.control(engine_type, Control(plaintext_listener=True, tls=weak, certificate="wrong-authority")) as control:
+        say(f"  asking the listeners of {broker.broker_name} and of a control")
+        scans, controls = _scans(testbed, broker), _scans(testbed, control)
+        in_clear = _plaintext(testbed, control)
+        for name, scan in scans.items():
+            yield _suites(suites, engine_type, name, scan, controls[name])
+            yield _certificate(engine_type, name, scan, controls[name])
+            yield from suite_notes(scan, f"{engine_type} {name}")
+        if engine_type == "RABBITMQ":
+            yield _no_plaintext(broker, scans, control, in_clear)
+        seconds = sum(scan.seconds for scan in scans.values())
+        yield f"{broker.broker_name}: {sum(scan.handshakes for scan in scans.values())} handshakes in {seconds:.1f} s of listeners' time"
+
+
+def _scans(testbed: Testbed, broker: Broker) -> dict[str, ListenerScan]:
+    return probe_all(broker.addresses(), server_name=broker.nodes[0].hostname, ca_file=testbed.ca_file)
+
+
+def _plaintext(testbed: Testbed, broker: Broker) -> dict[str, ListenerScan]:
+    return probe_all(broker.addresses(tls=False), server_name=broker.nodes[0].hostname, ca_file=testbed.ca_file)
+
+
+def _suites(claim: str, engine_type: str, name: str, scan: ListenerScan, control: ListenerScan) -> Finding:
+    return Finding(
+        claim,
+        f"{engine_type} {name}",
+        *_verdict(judge(scan, PROFILES[engine_type]), observed(scan)),
+        Finding(claim, f"{name} of a broker with TLS 1.1, a suite too many and one too few", *_verdict(judge(control, PROFILES[engine_type]), observed(control))),
+    )
+
+
+def _certificate(engine_type: str, name: str, scan: ListenerScan, control: ListenerScan) -> Finding:
+    return Finding(
+        "T8",
+        f"{engine_type} {name}",
+        *_verdict(judge_certificate(scan, (_WILDCARD,)), _seen(scan)),
+        Finding("T8", f"{name} with a certificate of another authority", *_verdict(judge_certificate(control, (_WILDCARD,)), _seen(control))),
+    )
+
+
+def _no_plaintext(broker: Broker, scans: Mapping[str, ListenerScan], control: Broker, in_clear: Mapping[str, ListenerScan]) -> Finding:
+    """T1: what is open answers only over TLS, and what the service does not offer is closed."""
+    return Finding("T1", broker.broker_name, *_only_tls(broker, scans), Finding("T1", "a broker with a plaintext listener", *_only_tls(control, in_clear)))
+
+
+def _only_tls(broker: Broker, scans: Mapping[str, ListenerScan]) -> tuple[Verdict, tuple[str, ...]]:
+    served = [f"{name} serves {answer.protocol} in plaintext" for name, scan in scans.items() for answer in scan.plaintext if answer.served]
+    refused = [f"{name}: {answer.protocol} without TLS gets {answer.answer}" for name, scan in scans.items() for answer in scan.plaintext]
+    return (Verdict.FAILS, tuple(served)) if served else (Verdict.HOLDS, tuple(refused))
+
+
+def _verdict(differences: Sequence[object], seen: tuple[str, ...]) -> tuple[Verdict, tuple[str, ...]]:
+    return (Verdict.FAILS, (*map(str, differences), *seen)) if differences else (Verdict.HOLDS, seen)
+
+
+def _seen(scan: ListenerScan) -> tuple[str, ...]:
+    facts = scan.certificate
+    carried = f"{facts.subject}, for {', '.join(facts.names)}, {facts.key}, {facts.days_left} days left" if facts else "no certificate seen"
+    return (
+        carried,
+        f"trusting the testbed's authority: {'accepted' if scan.verified.accepted else scan.verified.reason}",
+        f"asking for another host name: {'accepted' if scan.wrong_name.accepted else scan.wrong_name.reason}",
+        f"trusting another authority: {'accepted' if scan.wrong_authority.accepted else scan.wrong_authority.reason}",
+    )
+
+
+if __name__ == "__main__":
+    main(__file__)
