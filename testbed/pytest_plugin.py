@@ -1,0 +1,143 @@
+"""Fixtures for tests of other projects: brokers and keys of a testbed that lives as long as the test session.
+
+Installing the package is enough: pytest finds this plugin. ``rabbitmq_broker`` and ``activemq_broker`` start with the
+first test that asks for them; everything is gone with the session, even when pytest is killed. With ``TESTBED_STATE`` set
+to the folder of a testbed that is up, that one is used and stays.
+"""
+
+import os
+import ssl
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:  # imported when a fixture is used: other test runs are not to pay for it
+    from testbed.clients.base import Address
+    from testbed.testbed import Testbed
+
+
+@dataclass(frozen=True)
+class BrokerFixture:
+    """A running broker, as a client needs to know it. ``protocol`` is one of ``testbed.clients.PROTOCOLS``, or ``console`` or ``management``."""
+
+    testbed: "Testbed"
+    broker_id: str
+
+    @property
+    def host(self) -> str:
+        return self._broker.endpoints[0].host
+
+    @property
+    def username(self) -> str:
+        return self._broker.users[0].username
+
+    @property
+    def password(self) -> str:
+        return self._broker.users[0].password
+
+    @property
+    def ca_file(self) -> Path:
+        """The one file to trust."""
+        return self.testbed.ca_file
+
+    @property
+    def key_arn(self) -> str:
+        """The KMS key that encrypts it."""
+        return self._broker.key_arn
+
+    def port(self, protocol: str) -> int:
+        return self._broker.endpoint(protocol).port
+
+    def url(self, protocol: str) -> str:
+        """With Amazon MQ's scheme, e.g. ``amqps://localhost:40123``, and without credentials."""
+        return self._broker.endpoint(protocol).url
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """Verifies chain and host name."""
+        return ssl.create_default_context(cafile=str(self.ca_file))
+
+    def address(self, protocol: str) -> "Address":
+        """For ``testbed.clients.connect``."""
+        return self.testbed.brokers.address(self._broker, protocol)
+
+    def describe(self) -> dict[str, Any]:
+        """DescribeBroker."""
+        return self._broker.describe()
+
+    def reboot(self) -> None:
+        """RebootBroker. Raises ``BadRequestException`` while the key is invalid."""
+        self.testbed.brokers.reboot(self.broker_id)
+
+    @property
+    def _broker(self):  # type: ignore[no-untyped-def]
+        return self.testbed.brokers.describe(self.broker_id)
+
+
+@dataclass(frozen=True)
+class KeyFixture:
+    """A customer managed key."""
+
+    testbed: "Testbed"
+    arn: str
+
+    def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        """A KMS operation on it as its owner, e.g. ``call("DisableKey")``. Raises ``KmsError``."""
+        from testbed.kms.base import USER
+
+        return self.testbed.kms.call(USER, operation, {"KeyId": self.arn, **parameters})
+
+    def disable(self) -> None:
+        self.call("DisableKey")
+
+    def enable(self) -> None:
+        self.call("EnableKey")
+
+
+@pytest.fixture(scope="session")
+def testbed() -> "Iterator[Testbed]":
+    """The testbed of this session: its ``kms``, its ``brokers``, its ``ca_file``."""
+    from testbed.testbed import Testbed, temporary
+
+    folder = os.environ.get("TESTBED_STATE")
+    if folder:
+        standing = Testbed.open(folder, _say)
+        yield standing
+        standing.close()
+        return
+    with temporary(_say) as own:
+        yield own
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_broker(testbed: "Testbed") -> BrokerFixture:
+    """A RabbitMQ broker of one instance under a customer managed key."""
+    return BrokerFixture(testbed, testbed.standing("RABBITMQ").broker_id)
+
+
+@pytest.fixture(scope="session")
+def activemq_broker(testbed: "Testbed") -> BrokerFixture:
+    """An ActiveMQ broker of one instance under a customer managed key."""
+    return BrokerFixture(testbed, testbed.standing("ACTIVEMQ").broker_id)
+
+
+@pytest.fixture()
+def kms_key(testbed: "Testbed") -> Iterator[KeyFixture]:
+    """A new customer managed key, scheduled for deletion after the test."""
+    from testbed.errors import KmsError
+    from testbed.kms.base import USER
+
+    arn = testbed.kms.call(USER, "CreateKey", {"Description": "of a test"})["KeyMetadata"]["Arn"]
+    yield KeyFixture(testbed, arn)
+    try:
+        testbed.kms.call(USER, "ScheduleKeyDeletion", {"KeyId": arn, "PendingWindowInDays": 7})
+    except KmsError:  # the test did it, or its key is gone
+        pass
+
+
+def _say(line: str) -> None:
+    """Past pytest's capture, so that a first run that builds images is not silent for a minute."""
+    print(f"testbed: {line}", file=sys.__stderr__, flush=True)
