@@ -6,12 +6,13 @@ from testbed.broker.model import Broker
 from testbed.documented.engines import DOMAIN, REGION
 from testbed.documented.tls import PROFILES, Suite, TlsProfile
 from testbed.engines.base import Control
-from testbed.results import Finding, Verdict
+from testbed.results import Finding, Matrix, Verdict
 from testbed.scenario import Say, main
 from testbed.testbed import Testbed
+from testbed.wire.matrix import matrix
 from testbed.wire.prober import probe_all
 from testbed.wire.scan import ListenerScan
-from testbed.wire.verdict import judge, judge_certificate, observed, suite_notes
+from testbed.wire.verdict import judge, judge_certificate, observed
 
 TITLE = "Exactly the documented versions and suites, on every listener"
 CLAIMS = ("T1", "T3", "T6", "T8")
@@ -21,13 +22,13 @@ _EXTRA = Suite("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA2
 _WILDCARD = f"*.{DOMAIN.format(region=REGION)}"
 
 
-def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+def run(testbed: Testbed, say: Say) -> Iterator[Finding | Matrix | str]:
     """RabbitMQ, then ActiveMQ: all listeners side by side, then a control broker that every check has to find fault with."""
     for engine_type, suites in (("RABBITMQ", "T3"), ("ACTIVEMQ", "T6")):
         yield from _engine(testbed, engine_type, suites, say)
 
 
-def _engine(testbed: Testbed, engine_type: str, suites: str, say: Say) -> Iterator[Finding | str]:
+def _engine(testbed: Testbed, engine_type: str, suites: str, say: Say) -> Iterator[Finding | Matrix | str]:
     broker = testbed.standing(engine_type)
     documented = PROFILES[engine_type]
     weak = TlsProfile(("TLSv1.1", *documented.versions), (*documented.suites[1:], _EXTRA))
@@ -38,7 +39,7 @@ def _engine(testbed: Testbed, engine_type: str, suites: str, say: Say) -> Iterat
         for name, scan in scans.items():
             yield _suites(suites, engine_type, name, scan, controls[name])
             yield _certificate(engine_type, name, scan, controls[name])
-            yield from suite_notes(scan, f"{engine_type} {name}")
+        yield matrix(f"{engine_type} {broker.broker_name}", scans, documented)
         if engine_type == "RABBITMQ":
             yield _no_plaintext(broker, scans, control, in_clear)
         seconds = sum(scan.seconds for scan in scans.values())

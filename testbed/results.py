@@ -1,9 +1,11 @@
 """What a check found: small frozen values that carry their evidence. Nothing here renders."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Literal
+
+from testbed.documented.tls import Suite
 
 
 class Verdict(str, Enum):
@@ -29,6 +31,58 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """What one listener does with one suite of one version.
+
+    ``documented`` is None where the page says nothing of it, ``accepted`` None where the listener did
+    not answer. ``detail`` is how it refused, or why a suite that it chose does not count.
+    """
+
+    documented: bool | None
+    accepted: bool | None
+    detail: str = ""
+
+    @property
+    def state(self) -> Literal["accepted", "refused", "missing", "extra", "unstated", "unknown"]:
+        """``accepted`` and ``refused`` are as documented, ``missing`` and ``extra`` are not."""
+        if self.accepted is None:
+            return "unknown"
+        if self.documented is None:
+            return "unstated"
+        if self.documented:
+            return "accepted" if self.accepted else "missing"
+        return "extra" if self.accepted else "refused"
+
+    @property
+    def differs(self) -> bool:
+        return self.state in ("missing", "extra", "unknown")
+
+
+@dataclass(frozen=True)
+class MatrixRow:
+    """One suite of one version on every listener; without ``suite`` all ``others`` that can be offered and have no row."""
+
+    version: str
+    suite: Suite | None
+    cells: tuple[Cell, ...]
+    others: int = 0
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """What the listeners of ``subject`` accept, a column for each."""
+
+    subject: str
+    listeners: tuple[str, ...]
+    rows: tuple[MatrixRow, ...]
+
+    @property
+    def differences(self) -> tuple[tuple[str, MatrixRow, Cell], ...]:
+        """Listener, row and cell of everything that is not as documented."""
+        return tuple((name, row, cell) for row in self.rows for name, cell in zip(self.listeners, row.cells, strict=True) if cell.differs)
+
+
+@dataclass(frozen=True)
 class ScenarioResult:
     """One scenario's run. ``error`` is empty unless the scenario itself could not finish."""
 
@@ -38,6 +92,7 @@ class ScenarioResult:
     seconds: float
     error: str = ""
     notes: tuple[str, ...] = ()  # measurements and caveats that settle no claim
+    matrices: tuple[Matrix, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,20 +103,3 @@ class Run:
     seconds: float
     environment: dict[str, str]
     scenarios: tuple[ScenarioResult, ...]
-
-
-_SUITES, _ON = "Suites accepted by ", " on "
-
-
-def suite_note(subject: str, version: str, suites: Sequence[str]) -> str:
-    """The suites a listener accepts as a note that ``read_suite_note`` reads back."""
-    return f"{_SUITES}{subject}{_ON}{version}: {', '.join(suites)}"
-
-
-def read_suite_note(note: str) -> tuple[str, str, tuple[str, ...]] | None:
-    """Subject, version and suites of a note written by ``suite_note``; None for any other."""
-    head, colon, suites = note.removeprefix(_SUITES).rpartition(": ")
-    subject, on, version = head.rpartition(_ON)
-    if not (note.startswith(_SUITES) and colon and on):
-        return None
-    return subject, version, tuple(suites.split(", "))

@@ -3,7 +3,7 @@
 A scenario is one file of ``scenarios/`` with
 
 - ``TITLE``, one line, and ``CLAIMS``, the ids of the claims that it settles;
-- ``run(testbed, say)``, a generator of ``Finding``s, each with its control, and of notes (text).
+- ``run(testbed, say)``, a generator of ``Finding``s, each with its control, of notes (text) and of matrices.
 
 It uses what a user could use: ``testbed.brokers``, ``testbed.kms``, the clients and the observers.
 """
@@ -20,7 +20,7 @@ from types import ModuleType
 
 from testbed import paths
 from testbed.errors import TestbedError
-from testbed.results import Finding, Run, ScenarioResult
+from testbed.results import Finding, Matrix, Run, ScenarioResult
 from testbed.testbed import Testbed
 
 Say = Callable[[str], None]
@@ -33,7 +33,7 @@ class Scenario:
     name: str
     title: str
     claims: tuple[str, ...]
-    run: Callable[[Testbed, Say], Iterator[Finding | str]]
+    run: Callable[[Testbed, Say], Iterator[Finding | Matrix | str]]
 
 
 def find(names: Sequence[str] = ()) -> list[Scenario]:
@@ -50,6 +50,7 @@ def run(scenario: Scenario, testbed: Testbed, say: Say) -> ScenarioResult:
     started = time.monotonic()
     findings: list[Finding] = []
     notes: list[str] = []
+    matrices: list[Matrix] = []
     error = ""
     say(f"scenario {scenario.name}: {scenario.title}")
     try:
@@ -57,6 +58,8 @@ def run(scenario: Scenario, testbed: Testbed, say: Say) -> ScenarioResult:
             if isinstance(said, Finding):
                 findings.append(said)
                 say(f"  {said.verdict.value} {said.claim}: {said.subject}")
+            elif isinstance(said, Matrix):
+                matrices.append(said)
             else:
                 notes.append(said)
     except TestbedError as caught:
@@ -65,7 +68,7 @@ def run(scenario: Scenario, testbed: Testbed, say: Say) -> ScenarioResult:
         error = f"{type(caught).__name__}: {caught}"
     if error:
         say(f"  broke off: {error}")
-    return ScenarioResult(scenario.name, scenario.title, tuple(findings), time.monotonic() - started, error, tuple(notes))
+    return ScenarioResult(scenario.name, scenario.title, tuple(findings), time.monotonic() - started, error, tuple(notes), tuple(matrices))
 
 
 def run_all(scenarios: Sequence[Scenario], testbed: Testbed, say: Say) -> Run:

@@ -5,9 +5,8 @@ from dataclasses import replace
 import pytest
 
 from testbed.documented.tls import PROFILES, TLS13_SUITES, TlsProfile, profile
-from testbed.results import read_suite_note
 from testbed.wire.scan import ListenerScan, Manners, Refusal, Verification, VersionScan
-from testbed.wire.verdict import Difference, judge, judge_certificate, suite_notes
+from testbed.wire.verdict import Difference, judge, judge_certificate
 
 RABBITMQ, ACTIVEMQ = PROFILES["RABBITMQ"], PROFILES["ACTIVEMQ"]
 
@@ -48,13 +47,6 @@ def test_old_versions_want_only_the_suites_they_can_use() -> None:
     suites = tuple(suite for suite in ACTIVEMQ.suites if suite.iana.endswith("_SHA"))
     scan = scan_with(VersionScan("TLSv1.1", suites, REFUSED, confirmed=suites))
     assert judge(scan, TlsProfile(("TLSv1.1",), ACTIVEMQ.suites)) == ()
-
-
-def test_notes_can_be_read_back() -> None:
-    scan = scan_with(VersionScan("TLSv1.2", SUITES, REFUSED), VersionScan("TLSv1.3", (), REFUSED))
-    notes = suite_notes(scan, "RABBITMQ: on amqps:5671")
-    assert [read_suite_note(note) for note in notes] == [("RABBITMQ: on amqps:5671", "TLSv1.2", tuple(suite.iana for suite in SUITES))]
-    assert read_suite_note("anything: else") is None
 
 
 TWELVE = VersionScan("TLSv1.2", SUITES, REFUSED, confirmed=SUITES)

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from testbed.report.claims import settle_run, tally
-from testbed.results import Finding, Run
+from testbed.results import Finding, Matrix, Run
 
 SCHEMA = 1
 
@@ -20,6 +20,22 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "verdict": finding.verdict.value,
         "evidence": list(finding.evidence),
         "control": _finding(finding.control) if finding.control else None,
+    }
+
+
+def _matrix(matrix: Matrix) -> dict[str, Any]:
+    return {
+        "subject": matrix.subject,
+        "listeners": list(matrix.listeners),
+        "rows": [
+            {
+                "version": row.version,
+                "suite": {"iana": row.suite.iana, "openssl": row.suite.openssl, "code": row.suite.code} if row.suite else None,
+                "others": row.others,
+                "cells": [{"state": cell.state, "documented": cell.documented, "accepted": cell.accepted, "detail": cell.detail} for cell in row.cells],
+            }
+            for row in matrix.rows
+        ],
     }
 
 
@@ -50,6 +66,7 @@ def as_dict(run: Run) -> dict[str, Any]:
                 "error": scenario.error,
                 "findings": [_finding(finding) for finding in scenario.findings],
                 "notes": list(scenario.notes),
+                "matrices": [_matrix(matrix) for matrix in scenario.matrices],
             }
             for scenario in run.scenarios
         ],

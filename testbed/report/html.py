@@ -1,30 +1,14 @@
 """A run as one HTML page that needs nothing else: no script, no font, no image, no network."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from testbed.report import matrix
 from testbed.report.claims import settle_run, tally
 from testbed.report.text import printable
-from testbed.results import Run, read_suite_note
-
-
-@dataclass(frozen=True)
-class _Matrix:
-    """The suites accepted, a column for each listener and version."""
-
-    columns: tuple[tuple[str, str], ...]
-    rows: tuple[tuple[str, tuple[bool, ...]], ...]
-
-
-def _matrix(notes: Sequence[str]) -> _Matrix | None:
-    accepted = {(subject, version): suites for subject, version, suites in filter(None, map(read_suite_note, notes))}
-    names = dict.fromkeys(name for suites in accepted.values() for name in suites)
-    rows = tuple((name, tuple(name in suites for suites in accepted.values())) for name in names)
-    return _Matrix(tuple(accepted), rows) if accepted else None
+from testbed.results import Run
 
 
 @cache
@@ -38,7 +22,7 @@ def _environment() -> Environment:
         # Text of a finding may hold what HTML cannot; the template's own is clean.
         finalize=lambda value: printable(value) if type(value) is str else value,
     )
-    environment.tests["suites"] = lambda note: read_suite_note(note) is not None
+    environment.globals |= {"lines": matrix.lines, "mark": matrix.mark, "summary": matrix.summary, "legend": matrix.LEGEND}
     return environment
 
 
@@ -49,6 +33,6 @@ def render(run: Run) -> str:
         "run": run,
         "rows": rows,
         "tally": tally(rows),
-        "matrix": _matrix([note for scenario in run.scenarios for note in scenario.notes]),
+        "matrices": [each for scenario in run.scenarios for each in scenario.matrices],
     }
     return _environment().get_template("page.html").render(values)

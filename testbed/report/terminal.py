@@ -5,6 +5,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from testbed.report import matrix
 from testbed.report.claims import NOT_CHECKED, Row, settle_run, tally
 from testbed.report.text import printable
 from testbed.results import Finding, Run, ScenarioResult, Verdict
@@ -53,6 +54,7 @@ def _scenario(scenario: ScenarioResult) -> Group:
     if scenario.error:
         said.append(Padding(_text(scenario.error, "red"), (0, 0, 0, 2)))
     said += [Padding(_text(note, "dim"), (0, 0, 0, 2)) for note in scenario.notes]
+    said += [matrix.MatrixTable(each) for each in scenario.matrices]
     return Group(*said)
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from testbed.documented.tls import Suite, TlsProfile
-from testbed.results import suite_note
 from testbed.wire.greetings import SPOKEN_BY
 from testbed.wire.scan import ListenerScan, ProtocolAnswer, VersionScan
 
@@ -57,11 +56,20 @@ def judge(scan: ListenerScan, profile: TlsProfile, *, mutual: bool = False) -> t
     return tuple(found)
 
 
-def _usable(suite: Suite, version: str) -> bool:
+def usable(suite: Suite, version: str) -> bool:
     """TLS 1.3 has suites of its own, and those with GCM or SHA-2 came with TLS 1.2 (RFC 5246, RFC 8446)."""
     if version == "TLSv1.3" or suite.code >> 8 == 0x13:
         return version == "TLSv1.3" and suite.code >> 8 == 0x13
     return version == "TLSv1.2" or suite.iana.endswith(("_SHA", "_MD5"))
+
+
+def settled(scan: VersionScan) -> set[int]:
+    """The codes of the suites that count as accepted: those of a complete handshake.
+
+    In TLS 1.3 a client offers all its suites at once, so there one complete handshake stands for the others.
+    """
+    agreed = {suite.code for suite in scan.confirmed}
+    return agreed | {suite.code for suite in scan.accepted} if scan.version == "TLSv1.3" and agreed else agreed
 
 
 def _wanted(version: str, scan: VersionScan | None, profile: TlsProfile) -> list[Difference]:
@@ -69,11 +77,8 @@ def _wanted(version: str, scan: VersionScan | None, profile: TlsProfile) -> list
         return [Difference("not asked", version)]
     if not scan.accepted:
         return [Difference("missing version", version, str(scan.refusal))]
-    wanted = {suite.code: suite for suite in profile.suites if _usable(suite, version)}
-    agreed = {suite.code for suite in scan.confirmed}
-    if version == "TLSv1.3" and agreed:
-        # Here a client offers all its suites at once, so one complete handshake stands for the others.
-        agreed |= {suite.code for suite in scan.accepted}
+    wanted = {suite.code: suite for suite in profile.suites if usable(suite, version)}
+    agreed = settled(scan)
     reasons = {suite.code: reason for suite, reason in scan.unconfirmed}
     found = [
         Difference("missing suite", suite.iana, f"{version}: {reasons.get(code, scan.refusal)}") for code, suite in wanted.items() if code not in agreed
@@ -156,8 +161,3 @@ def observed_manners(scan: ListenerScan) -> tuple[str, ...]:
     if manners.unsolicited_certificate is not None:
         lines.append(f"an unasked client certificate is answered with {manners.unsolicited_certificate}")
     return tuple(lines)
-
-
-def suite_notes(scan: ListenerScan, subject: str) -> tuple[str, ...]:
-    """The accepted suites as notes of a scenario, which a report can show as a matrix."""
-    return tuple(suite_note(subject, each.version, [suite.iana for suite in each.accepted]) for each in scan.versions if each.accepted)
