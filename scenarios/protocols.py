@@ -1,0 +1,86 @@
+"""Every protocol of a broker, over TLS: what one client sends, the clients of all the others receive."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+
+from testbed import clients
+from testbed.broker.model import Broker
+from testbed.clients import Destination
+from testbed.documented.listeners import CLOSED, LISTENERS
+from testbed.engines.base import Control
+from testbed.errors import ClientError
+from testbed.results import Finding, Verdict
+from testbed.scenario import Say, main
+from testbed.testbed import Testbed
+from testbed.wire.listening import listening
+
+TITLE = "A message sent over one protocol is received over each of the others"
+CLAIMS = ("T2", "T5")
+_CLAIM = {"RABBITMQ": "T2", "ACTIVEMQ": "T5"}
+
+
+def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+    """Through a topic, which every protocol can carry."""
+    for engine_type, claim in _CLAIM.items():
+        broker = testbed.standing(engine_type)
+        protocols = [each for listener in LISTENERS[engine_type] for each in listener.protocols if each in clients.PROTOCOLS]
+        say(f"  {broker.broker_name}: {', '.join(protocols)}")
+        name = f"protocols.{secrets.token_hex(4)}"
+        yield Finding(
+            claim,
+            f"{broker.broker_name}, each of {len(protocols)} protocols to each",
+            *_each_to_each(testbed, broker, protocols, name, name, wait=15),
+            Finding(claim, "subscribers of another topic", *_each_to_each(testbed, broker, protocols, name, f"{name}.other", wait=1)),
+        )
+        with testbed.control(engine_type, Control(plaintext_listener=True)) as control:
+            yield Finding(
+                claim,
+                f"{broker.broker_name}, what the service does not offer",
+                *_closed(testbed, broker),
+                Finding(claim, "a broker with a plaintext listener", *_closed(testbed, control)),
+            )
+
+
+def _each_to_each(
+    testbed: Testbed, broker: Broker, protocols: list[str], sent_to: str, subscribed_to: str, wait: float
+) -> tuple[Verdict, tuple[str, ...]]:
+    """Whether every subscriber gets the one message of every sender; ``wait`` seconds for each message."""
+    sent = {protocol: f"sent over {protocol} {secrets.token_hex(8)}".encode() for protocol in protocols}
+    got: dict[str, set[bytes]] = {}
+    with ExitStack() as stack:
+        subscribers = {each: stack.enter_context(clients.connect(testbed.brokers.address(broker, each))) for each in protocols}
+        for subscriber in subscribers.values():
+            subscriber.subscribe(Destination.topic(subscribed_to))
+        for protocol, body in sent.items():
+            with clients.connect(testbed.brokers.address(broker, protocol)) as sender, suppress(ClientError):
+                # RabbitMQ releases over AMQP 1.0 what has no subscriber; the receivers say whether that is so.
+                sender.publish(Destination.topic(sent_to), body)
+        for protocol, subscriber in subscribers.items():
+            got[protocol] = set()
+            while len(got[protocol]) < len(sent) and (message := subscriber.receive(timeout=wait)):
+                got[protocol].add(message.body)
+                message.acknowledge()
+    evidence = [f"over {protocol}: received what was sent over {_names(got[protocol], sent)}" for protocol in protocols]
+    whole = all(bodies == set(sent.values()) for bodies in got.values())
+    return (Verdict.HOLDS if whole else Verdict.FAILS), tuple(evidence)
+
+
+def _names(bodies: set[bytes], sent: dict[str, bytes]) -> str:
+    return ", ".join(protocol for protocol, body in sent.items() if body in bodies) or "nothing"
+
+
+def _closed(testbed: Testbed, broker: Broker) -> tuple[Verdict, tuple[str, ...]]:
+    """What listens in the broker's container on an address that others reach, and is in no list of the service's."""
+    offered = {listener.container_port for listener in LISTENERS[broker.engine_type]}
+    seen = listening(testbed.containers, broker.nodes[0].container_id)
+    # 0100007F is 127.0.0.1, for the node's own use.
+    reachable = {port for port, addresses in seen.items() if addresses != {"0100007F"}}
+    open_ones = [f"{name} ({port}) is open" for name, port in CLOSED[broker.engine_type].items() if port in reachable - offered]
+    evidence = (f"listening in the container: {', '.join(map(str, sorted(reachable)))}; documented: {', '.join(map(str, sorted(offered)))}",)
+    more = reachable - offered
+    return (Verdict.FAILS if more else Verdict.HOLDS), (*open_ones, *evidence)
+
+
+if __name__ == "__main__":
+    main(__file__)
