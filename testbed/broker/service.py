@@ -125,6 +125,23 @@ class Brokers:
         """The periodic check of the key and the grants, now. Raises ``NotFoundException``."""
         return self._save(maintenance.checked(self._kms, self._stored(broker_id), self._clock.now()))
 
+    def maintain(self, broker_id: str) -> Broker:
+        """One round of what Amazon MQ does by itself: the check, and then what follows from it.
+
+        A broker whose key is valid gets its lost nodes back. One that stands on EFS stops when its key is not: the file
+        system does without the key for the delay that KMS has anyway, and no longer (DP). On EBS it serves on until a
+        node is lost, which then stays lost. Raises ``NotFoundException``.
+        """
+        broker = self.check(broker_id)
+        if broker.broker_state == "RUNNING":
+            return self.revive(broker.broker_id)
+        if broker.broker_state == "CRITICAL_ACTION_REQUIRED" and broker.storage_type == "EFS":
+            for each in broker.nodes:
+                if self._containers.state(each.container_id).running:
+                    self._say(f"{broker.broker_name}: its file system no longer works without the key, node {each.name} stops")
+                    self._containers.kill(each.container_id)
+        return broker
+
     def detach(self, broker_id: str, node_name: str = "") -> None:
         """Lose a node, or all: its container is killed, so its volume is detached and the data key gone from memory."""
         for each in self._chosen(self._stored(broker_id), node_name):
