@@ -19,6 +19,7 @@ from testbed.runtime.parallel import side_by_side
 from testbed.testbed import Testbed, temporary
 
 ReportOption = Annotated[Path | None, typer.Option("--report", help="Write report.json, report.html and report.xml (JUnit) into this folder.")]
+EvidenceOption = Annotated[bool, typer.Option("--evidence", help="Print all evidence, and not only the first sentence of it.")]
 _group = typer.Typer(help="Scenarios, and the claims that they settle.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(_group, name="scenario")
 
@@ -36,6 +37,7 @@ def run_scenarios(
     names: Annotated[list[str], typer.Argument(help="Names of scenarios; all when left out.")] = [],  # noqa: B006 - typer's way
     fresh: Annotated[bool, typer.Option("--fresh", help="On a testbed of their own, gone afterwards.")] = False,
     report: ReportOption = None,
+    evidence: EvidenceOption = False,
     state: StateOption = STATE,
     as_json: JsonOption = False,
 ) -> None:
@@ -44,12 +46,13 @@ def run_scenarios(
         chosen = scenario.find(names)
         with temporary(say) if fresh else nullcontext(Testbed.open(state, say)) as testbed:
             run = scenario.run_all(chosen, testbed, say)
-        _conclude(run, report, as_json)
+        _conclude(run, report, evidence, as_json)
 
 
 @app.command()
 def demo(
     report: Annotated[Path, typer.Option("--report", help="Where report.json, report.html and report.xml (JUnit) go.")] = Path("report"),
+    evidence: EvidenceOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Everything once, on a testbed of its own: start, endpoints, all scenarios, the table of claims, and all gone again."""
@@ -62,10 +65,10 @@ def demo(
                 print(_endpoint_text(_endpoints(testbed)), flush=True)
             run = scenario.run_all(scenario.find(), testbed, say)
             say("taking everything down")
-        _conclude(run, report, as_json)
+        _conclude(run, report, evidence, as_json)
 
 
-def _conclude(run: Run, report: Path | None, as_json: bool) -> None:
+def _conclude(run: Run, report: Path | None, evidence: bool, as_json: bool) -> None:
     """Write and print the report; exit status 1 when a claim fails or a scenario broke off."""
     if report:
         report.mkdir(parents=True, exist_ok=True)
@@ -74,7 +77,7 @@ def _conclude(run: Run, report: Path | None, as_json: bool) -> None:
     if as_json:
         print(json.dumps(json_report.as_dict(run), indent=2))
     else:
-        terminal.show(run, Console())
+        terminal.show(run, Console(), evidence=evidence)
         if report:
             print(f"Written to {report}: report.json, report.html, report.xml")
     if not claims.succeeded(run):

@@ -30,18 +30,27 @@ def _finding(finding: Finding, label: str = "") -> list[Text]:
     return lines
 
 
+def _brief(finding: Finding) -> Text:
+    """One line: what was looked at, the first thing that was seen, and how the control ended."""
+    seen = printable(finding.evidence[0]) if finding.evidence else "no evidence"
+    controlled = f"; control {finding.control.verdict.value}" if finding.control else "; no control"
+    line = Text.assemble((finding.verdict.value, _STYLES[finding.verdict.value]), f" {printable(finding.subject)}{controlled}: ", (seen, "dim"))
+    line.no_wrap, line.overflow = True, "ellipsis"
+    return line
+
+
 def _claims(rows: tuple[Row, ...], evidence: bool) -> Table:
     table = Table(title="Claims", title_justify="left", expand=True)
     table.add_column("id", no_wrap=True, width=3)
     table.add_column("verdict", width=16)
-    table.add_column("statement and evidence" if evidence else "statement", ratio=1, overflow="fold")
+    table.add_column("statement and evidence", ratio=1, overflow="fold")
     for row, following in zip(rows, (*rows[1:], None), strict=True):
         said: list[RenderableType] = [_text(row.claim.statement)] if row.claim.statement else []
         if row.reason:
             said.append(_text(row.reason, _STYLES[row.status]))
-        if evidence:
-            said += [line for finding in row.findings for line in _finding(finding)]
-        apart = evidence and bool(row.findings or (following and following.findings))
+        for finding in row.findings:
+            said += _finding(finding) if evidence else [_brief(finding)]
+        apart = bool(row.findings or (following and following.findings))
         table.add_row(_text(row.claim.id), Text(row.status, _STYLES[row.status]), Group(*said), end_section=apart)
     return table
 
@@ -59,7 +68,7 @@ def _scenario(scenario: ScenarioResult) -> Group:
 
 
 def renderable(run: Run, *, evidence: bool = True) -> Group:
-    """The whole report; without ``evidence`` a line or two for each claim."""
+    """The whole report; without ``evidence`` the first sentence of each finding's."""
     rows = settle_run(run)
     counted = Text("  ").join(Text(f"{count} {status}", _STYLES[status]) for status, count in tally(rows).items())
     environment = ", ".join(f"{name} {value}" for name, value in run.environment.items())
