@@ -5,7 +5,7 @@ Several of them share the machine's cores with the broker; between rounds they w
 
 import select
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
@@ -78,7 +78,7 @@ class Part:
     cpu: float = 0.0
     sent: tuple[Sent, ...] = ()
     tallies: tuple[Mapping[int, bytes], ...] = ()
-    sample: tuple[Event, ...] = field(default=(), repr=False)
+    samples: tuple[tuple[Event, ...], ...] = field(default=(), repr=False)  # of each lane
     error: str = ""
 
 
@@ -163,7 +163,7 @@ class _Round:
         return Part(
             **{**part, "sent": tuple(sent for lane in self._lanes for sent in lane.sent())},
             tallies=tuple(lane.tally.packed() for lane in self._lanes if isinstance(lane, Consumer)),
-            sample=tuple(event for lane in self._lanes for event in lane.sample(self._job.run)),
+            samples=tuple(tuple(lane.sample(self._job.run)) for lane in self._lanes),
         )
 
     def _part(self) -> dict[str, Any]:
@@ -178,8 +178,8 @@ class _Round:
         """Drive the lanes until ``end``."""
         sockets = {socket: lane for lane in self._lanes for socket in lane.sockets}
         while (now := time.monotonic_ns()) < end:
-            wake = min((at for lane in self._lanes if (at := lane.step(now))), default=0)
-            limit = min(end, wake) if wake else end
+            wake = min((at for lane in self._lanes if (at := lane.step(now))), default=end)
+            limit = min(end, wake)
             self._wait(sockets, (limit - time.monotonic_ns()) / 1e9)
             self._waste(now)
 
@@ -218,6 +218,3 @@ class _Round:
 def _sleep_until(moment: int) -> None:
     while (left := moment - time.monotonic_ns()) > 0:
         time.sleep(left / 1e9)
-
-
-Make = Callable[[str, Target], Any]

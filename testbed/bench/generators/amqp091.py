@@ -100,6 +100,14 @@ class _Connection:
             return ClientError(f"the broker closed the {'connection' if method == _CLOSE else 'channel'}: {reason}")
         return ClientError(f"the broker sent a frame that does not belong here (type {kind}, method {method})")
 
+    def leave(self) -> None:
+        """Close in good order."""
+        try:
+            self.wire.write(_method(_CLOSE, struct.pack(">H", 200) + _short("") + bytes(4), 0))
+            self.expect((10, 51))
+        finally:
+            self.wire.close()
+
     def declare(self, destination: Destination) -> None:
         """A durable queue of the wanted type."""
         arguments = struct.pack(">H", 0) + _short(destination.name) + b"\x02" + _table(x_queue_type=destination.queue_type)
@@ -115,15 +123,13 @@ class _Connection:
 
 
 class Amqp091Sender:
-    """See ``base.Sender``. Every message is confirmed; RabbitMQ's transactions are not used."""
+    """See ``base.Sender``. Every message is confirmed; RabbitMQ's transactions are not used. Its queue has to exist."""
 
     def __init__(self, target: Target, destination: Destination, shape: Shape, run: int, producer: int, outstanding: Outstanding) -> None:
         self.outstanding = outstanding
         self._connection = _Connection(target)
         self._wire = self._connection.wire
         topic = destination.kind == "topic"
-        if not topic:
-            self._connection.declare(destination)
         self._connection.call((85, 10), b"\0", (85, 11))  # Confirm.Select
         publish = struct.pack(">H", 0) + _short("amq.topic" if topic else "") + _short(destination.name) + b"\0"
         properties = struct.pack(">HB", 0x1000, 2 if shape.persistent else 1)
@@ -281,3 +287,6 @@ class Amqp091:
 
     def receiver(self, destination: Destination, shape: Shape) -> Amqp091Receiver:
         return Amqp091Receiver(self._target, destination, shape)
+
+    def visit(self) -> None:
+        _Connection(self._target).leave()

@@ -71,3 +71,6 @@ class Generator(Protocol):
     def sender(self, destination: Destination, shape: Shape, run: int, producer: int, outstanding: Outstanding) -> Sender: ...
 
     def receiver(self, destination: Destination, shape: Shape) -> Receiver: ...
+
+    def visit(self) -> None:
+        """Connect, log in and leave in good order."""

@@ -21,7 +21,7 @@ from testbed.errors import ClientError, ConnectionRefused, NotAuthorized
 
 _WIRE_FORMAT, _CONNECTION, _SESSION, _CONSUMER, _PRODUCER, _TRANSACTION, _DESTINATION = 1, 3, 4, 5, 6, 7, 8
 _DISPATCH, _ACK, _BYTES_MESSAGE, _RESPONSE, _EXCEPTION = 21, 22, 24, 30, 31
-_CONNECTION_ERROR, _CONTROL_COMMAND = 16, 14
+_SHUTDOWN, _REMOVE, _CONNECTION_ERROR = 11, 12, 16
 _QUEUE_ID, _TOPIC_ID, _MESSAGE_ID, _LOCAL_TRANSACTION, _CONNECTION_ID, _SESSION_ID, _CONSUMER_ID, _PRODUCER_ID = 100, 101, 110, 111, 120, 121, 122, 123
 _BEGIN, _COMMIT = 0, 2
 _NULL, _TRUE, _FALSE = b"\0", b"\1", b"\0"
@@ -296,7 +296,7 @@ class OpenWireReceiver:
     def close(self, *, delete: bool = False) -> None:
         try:
             if delete:
-                remove = struct.pack(">Bi", 12, self._connection.numbers(1)) + _TRUE + self._consumer  # RemoveInfo
+                remove = struct.pack(">Bi", _REMOVE, self._connection.numbers(1)) + _TRUE + self._consumer
                 self._wire.write(_framed(remove))
                 connection = _object(_CONNECTION_ID, self._connection.name)
                 self._connection.ask(_DESTINATION, connection + self._where + b"\1" + struct.pack(">q", 0) + _NULL)
@@ -330,3 +330,8 @@ class OpenWire:
 
     def receiver(self, destination: Destination, shape: Shape) -> OpenWireReceiver:
         return OpenWireReceiver(self._target, destination, shape)
+
+    def visit(self) -> None:
+        connection = _Connection(self._target)
+        connection.command(_SHUTDOWN, b"", answer=False)
+        connection.wire.close()

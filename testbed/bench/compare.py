@@ -1,0 +1,83 @@
+"""Several targets under one workload, in turns, and how each compares with the first.
+
+Every round visits all of them; the order is turned round from one round to the next (A B, B A), so that what gets slower
+in the course of the run, or is slow at its beginning, is not taken for a difference.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import median
+
+from testbed.bench.driver import Driver
+from testbed.bench.fleet import Fleet, Progress
+from testbed.bench.rounds import Round, limit, plan, play, throughput
+from testbed.bench.statistics import Ratio, ratio
+from testbed.bench.target import Target
+from testbed.bench.workload import Workload
+from testbed.errors import ClientError
+
+Say = Callable[[str, int, Progress | None, Round | None], None]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One target with its rounds, in the order in which they were made."""
+
+    label: str
+    target: Target
+    rounds: tuple[Round, ...]
+
+
+@dataclass(frozen=True)
+class Series:
+    """What came of a workload by a driver on one or more sides. The first side is the baseline."""
+
+    workload: Workload
+    driver: Driver
+    sides: tuple[Side, ...]
+
+    def rates(self, side: Side) -> tuple[float, ...]:
+        """The throughput of each round."""
+        return tuple(throughput(self.workload, each) for each in side.rounds)
+
+    def median(self, side: Side) -> float:
+        return median(self.rates(side))
+
+    def ratio(self, side: Side, baseline: Side | None = None) -> Ratio:
+        """How the side's throughput compares with the baseline's, round by round."""
+        return ratio(self.rates(baseline or self.sides[0]), self.rates(side))
+
+    def limits(self, side: Side) -> tuple[str, ...]:
+        """What was the limit, in any of its rounds."""
+        return tuple(dict.fromkeys(limit(self.workload, each) for each in side.rounds))
+
+
+def alternate(
+    workload: Workload,
+    driver: Driver,
+    targets: Mapping[str, Target],
+    fleet: Fleet,
+    say: Say = lambda label, number, progress, made: None,
+    *,
+    handicaps: Mapping[str, float] | None = None,
+) -> Series:
+    """Make ``workload.rounds`` rounds on each target (label -> target).
+
+    ``handicaps`` are the planted defects of a control, by label. Raises ``ClientError`` when a message was lost: such a
+    run is no result.
+    """
+    made: dict[str, list[Round]] = {label: [] for label in targets}
+    order = list(targets)
+    for number in range(workload.rounds):
+        for label in order:
+            planned = plan(workload, driver, targets[label], handicap=(handicaps or {}).get(label, 0.0))
+            one = play(fleet, planned, workload.warm_up, workload.duration, lambda progress: say(label, number, progress, None))
+            if not one.ok:
+                raise ClientError(
+                    f"{label}: not all messages came out, which is no result: {one.account if one.account and not one.account.ok else one.sample}"
+                )
+            made[label].append(one)
+            say(label, number, None, one)
+        order.reverse()
+    sides = tuple(Side(label, targets[label], tuple(rounds)) for label, rounds in made.items())
+    return Series(workload, driver, sides)
