@@ -7,9 +7,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from testbed.broker.names import check_broker_name, check_no_credentials_in_url, check_password, check_tag, check_username, check_users
+from testbed.broker.names import check_broker_name, check_password, check_tag, check_username, check_users
 from testbed.documented.names import BROKER_NAME, PASSWORD_SENTENCE, PII_SENTENCE, USERNAME
 from testbed.engines.base import User
+from testbed.engines.urls import check_no_credentials_in_url
 from testbed.errors import BadRequestException
 
 GOOD_PASSWORD = "correct-horse-battery"

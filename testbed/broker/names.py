@@ -1,4 +1,4 @@
-"""What a request may be made of: names, passwords, tags and URLs, by the rules in ``documented.names``.
+"""What a request may be made of: names, passwords and tags, by the rules in ``documented.names``; URLs: ``engines.urls``.
 
 Every check returns nothing or raises ``BadRequestException`` with the documented sentence. A refusal never repeats the
 value: what is refused for being private must not go on into a log by way of its refusal.
@@ -10,8 +10,7 @@ import ipaddress
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from urllib.parse import unquote
+from collections.abc import Sequence
 
 from testbed.documented.names import (
     BROKER_NAME,
@@ -39,11 +38,6 @@ _GROUPS_SENTENCE = (
     "A user belongs to 20 groups at most. A group's name must be 2-100 characters long and may contain only "
     "alphanumeric characters, dashes, periods, underscores and tildes (- . _ ~)."
 )
-# DP.
-_URL_SENTENCE = (
-    "If you provide a URL to an external server, we strongly recommend that you do not include credentials information "
-    "in the URL to validate your request to that server."
-)
 
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 # Identifiers of access keys (IAM, "unique identifiers") and of KMS keys (KMS, "key identifiers").
@@ -56,11 +50,6 @@ _NUMBER = re.compile(r"(?<![A-Za-z0-9])\+?[(]?\d(?:[-_.~ /()]{0,2}\d)+(?![A-Za-z
 _DATE = re.compile(r"\A(19|20)\d\d([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])")
 _ACCOUNT_ID = re.compile(r"\d{12}|\d{4}-\d{4}-\d{4}")
 _SINCE_1970 = re.compile(r"1\d{9}|1\d{12}")  # seconds, milliseconds
-
-_USER_INFO = re.compile(r"(?:\A[/\\]*|:[/\\]{2,})[^/\\?#@]*@")
-# A password with a slash or the like, written as it is: what stands where the port should be is no port, and @ follows.
-_RAW_PASSWORD = re.compile(r":[/\\]{2,}[^/\\?#@:\[]*:(?!\d*(?:[/\\?#,)]|\Z))[^@]*@")
-_SECRET_PARAMETER = re.compile(r"[?&;][\w.-]*(?:password|passwd|secret|token)=[^&;)]", re.IGNORECASE)
 
 
 def check_broker_name(name: str) -> None:
@@ -106,16 +95,6 @@ def check_tag(key: str, value: str) -> None:
     _refuse_if([*_private("tag's key", key), *_private("tag's value", value)], "tags")
 
 
-def check_no_credentials_in_url(url: str, error_attribute: str = "url") -> None:
-    """Raises ``BadRequestException`` for a URL with user information or a secret parameter.
-
-    Takes whatever brokers take for one: ``failover:(...)``, ``static:(...)``, LDAP and AMQP URLs, a host without a
-    scheme, percent-encoded or not. A user name alone is refused too: it is half of the credentials, or a token.
-    """
-    if any(pattern.search(form) for form in _decoded(url) for pattern in (_USER_INFO, _RAW_PASSWORD, _SECRET_PARAMETER)):
-        _refuse_if([f"The URL contains credentials. {_URL_SENTENCE}"], error_attribute)
-
-
 def _private(what: str, value: str) -> list[str]:
     """Why ``value`` looks private, with the rule; empty when it does not."""
     text = unicodedata.normalize("NFKC", value)  # full-width digits and signs read like the plain ones
@@ -149,16 +128,6 @@ def _is_address(number: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _decoded(url: str) -> Iterator[str]:
-    """The URL as it is, and with each layer of percent-encoding taken off."""
-    while True:
-        yield url
-        plain = unquote(url)
-        if plain == url:
-            return
-        url = plain
 
 
 def _refuse_if(problems: Sequence[str], error_attribute: str) -> None:
