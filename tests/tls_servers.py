@@ -87,8 +87,8 @@ def serving(handle: Callable[[socket.socket], None]) -> Iterator[int]:
 def python_tls(pki: Pki, ciphers: str, low: str = "TLSv1_2", high: str = "TLSv1_2", *, client_order: bool = False) -> Iterator[int]:
     """Python's ``ssl`` as the server, with these suites and versions."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers(ciphers)  # first, since it may lower the level that the key has to meet
     context.load_cert_chain(pki.chain, pki.key)
-    context.set_ciphers(ciphers)
     context.minimum_version, context.maximum_version = ssl.TLSVersion[low], ssl.TLSVersion[high]
     if client_order:
         context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE

@@ -21,11 +21,12 @@ class Suite:
         return "_DHE_" in self.iana or "ECDHE_" in self.iana
 
 
-def _suites(*rows: tuple[str, str, int]) -> tuple[Suite, ...]:
+def suites(*rows: tuple[str, str, int]) -> tuple[Suite, ...]:
+    """A row each: IANA name, OpenSSL name, code."""
     return tuple(Suite(*row) for row in rows)
 
 
-ACTIVEMQ_SUITES = _suites(
+ACTIVEMQ_SUITES = suites(
     ("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "ECDHE-RSA-AES256-GCM-SHA384", 0xC030),
     ("TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384", "ECDHE-RSA-AES256-SHA384", 0xC028),
     ("TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA", "ECDHE-RSA-AES256-SHA", 0xC014),
@@ -46,7 +47,7 @@ ACTIVEMQ_SUITES = _suites(
     ("TLS_RSA_WITH_AES_128_CBC_SHA", "AES128-SHA", 0x002F),
 )
 
-RABBITMQ_SUITES = _suites(
+RABBITMQ_SUITES = suites(
     ("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "ECDHE-RSA-AES256-GCM-SHA384", 0xC030),
     ("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256", 0xC02F),
 )
@@ -54,7 +55,7 @@ RABBITMQ_SUITES = _suites(
 
 # Amazon MQ names no suites of TLS 1.3. Where a listener is given that version these two stand for it: what RFC 8446
 # (section 9.1) demands, and its stronger twin.
-TLS13_SUITES = _suites(
+TLS13_SUITES = suites(
     ("TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384", 0x1302),
     ("TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256", 0x1301),
 )

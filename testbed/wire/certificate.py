@@ -60,6 +60,11 @@ def _complete(where: Where, context: ssl.SSLContext, server_name: str) -> tuple[
         return Verification(False, getattr(error, "reason", None) or str(error) or type(error).__name__), "", b""
 
 
+def complete(where: Where, context: ssl.SSLContext) -> Verification:
+    """How a whole handshake with ``context`` goes."""
+    return _complete(where, context, where.server_name)[0]
+
+
 def verify(where: Where, authority: str, server_name: str) -> Verification:
     """How a client takes the certificate that trusts ``authority`` (PEM) and asks for ``server_name``.
 

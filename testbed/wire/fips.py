@@ -1,0 +1,107 @@
+"""Whether a listener takes a client that offers FIPS-approved algorithms alone; see ``documented/fips.py`` for which those are."""
+
+import ssl
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from testbed.documented import fips
+from testbed.documented.tls import Suite
+from testbed.wire import certificate
+from testbed.wire.ask import Agreed, Where, handshake
+from testbed.wire.key_exchange import Group, Signature
+from testbed.wire.scan import Refusal, Verification
+from testbed.wire.suites import offered, suite
+
+
+@dataclass(frozen=True)
+class FipsAnswer:
+    """What a listener chose from approved suites, groups and signatures of ``version``, or how it refused them.
+
+    ``completed`` is how a whole handshake with those suites and the curve P-256 went, the certificate checked.
+    ``extended_master_secret`` says whether a module submitted for validation since May 2023 would go on. ``unapproved`` names whatever was
+    chosen all the same, the certificate's key included.
+    """
+
+    version: str
+    suite: Suite | None
+    group: Group | None
+    signature: Signature | None
+    refusal: Refusal | None
+    completed: Verification
+    extended_master_secret: bool
+    key: str
+    unapproved: tuple[str, ...] = ()
+
+    @property
+    def accepted(self) -> bool:
+        return self.suite is not None and self.completed.accepted and not self.unapproved
+
+
+def ask(where: Where, ca_file: Path, version: str = "TLSv1.2") -> FipsAnswer:
+    """Offer ``version`` with all that is approved. Never raises for what a listener does; ``ClientError`` for the file."""
+    codes = [each.code for each in fips.SUITES if each.code in offered(version)]
+    answer = handshake(where, version, codes, groups=list(fips.GROUPS), signatures=list(fips.SIGNATURES))
+    completed = _complete(where, certificate.authority_pem(ca_file), version)
+    if isinstance(answer, Refusal):
+        return FipsAnswer(version, None, None, None, answer, completed, False, "")
+    facts = certificate.facts(answer.chain or (certificate.leaf(where),), len(answer.chain), datetime.now(UTC))
+    key = facts.key if facts else ""
+    return FipsAnswer(
+        version=version,
+        suite=suite(answer.hello.suite),
+        group=answer.group,
+        signature=answer.exchange.signature if answer.exchange else None,
+        refusal=None,
+        completed=completed,
+        extended_master_secret=version == "TLSv1.3" or answer.hello.extended_master_secret,
+        key=key,
+        unapproved=tuple(_unapproved(answer, key)),
+    )
+
+
+def ask_all(addresses: Mapping[str, tuple[str, int]], *, server_name: str, ca_file: Path, version: str = "TLSv1.2", timeout: float = 5.0) -> dict[str, FipsAnswer]:
+    """Ask several listeners (name -> host, port) side by side."""
+
+    def one(address: tuple[str, int]) -> FipsAnswer:
+        return ask(Where(*address, server_name, timeout), ca_file, version)
+
+    with ThreadPoolExecutor(4) as side_by_side:
+        return dict(zip(addresses, side_by_side.map(one, addresses.values()), strict=True))
+
+
+def _complete(where: Where, authority: str, version: str) -> Verification:
+    context = ssl.create_default_context(cadata=authority)
+    context.minimum_version = context.maximum_version = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}[version]
+    # TLS 1.3's suites cannot be chosen here; all that OpenSSL offers besides ChaCha20 are approved.
+    context.set_ciphers(":".join(each.openssl for each in fips.SUITES if "_WITH_" in each.iana))
+    context.set_ecdh_curve("prime256v1")
+    return certificate.complete(where, context)
+
+
+def _unapproved(answer: Agreed, key: str) -> list[str]:
+    found = []
+    group = answer.group
+    if group and group.code not in fips.GROUPS and (group.openssl, group.bits) not in [(f"modp_{bits}", bits) for bits in fips.MODP_BITS]:
+        found.append(f"group {group.iana}")
+    if answer.exchange and answer.exchange.signature and answer.exchange.signature.code not in fips.SIGNATURES:
+        found.append(f"signature {answer.exchange.signature.iana}")
+    kind, _, bits = key.partition(" ")
+    if (kind == "RSA" and int(bits) < fips.RSA_BITS) or (kind == "EC" and bits not in ("secp256r1", "secp384r1", "secp521r1")) or kind not in ("RSA", "EC"):
+        found.append(f"certificate key {key or 'unknown'}")
+    return found
+
+
+def observed(answer: FipsAnswer) -> tuple[str, ...]:
+    """What was seen, a sentence each: evidence for a finding."""
+    if answer.refusal:
+        return (f"{answer.version}: approved algorithms alone are refused ({answer.refusal})",)
+    chosen = [answer.suite and answer.suite.iana, answer.group and answer.group.iana, answer.signature and answer.signature.iana]
+    lines = [f"{answer.version}: of approved algorithms alone it chose {', '.join(filter(None, chosen))}; certificate key {answer.key or 'unknown'}"]
+    lines += [f"not approved: {each}" for each in answer.unapproved]
+    lines.append(f"a whole handshake with them {'succeeded' if answer.completed.accepted else f'failed: {answer.completed.reason}'}")
+    if not answer.extended_master_secret:
+        lines.append("no extended master secret: a module that FIPS 140-3 IG D.Q applies to (submitted since May 2023) does not go on")
+    return tuple(lines)
