@@ -1,0 +1,55 @@
+"""A record in one line: when, what, who, about what, and what came of it."""
+
+import json
+
+import pytest
+
+from testbed.errors import KmsError, MqError
+from testbed.kms.base import MQ, USER, USER_ACCOUNT, Caller
+from testbed.report.trail import json_line, line
+from testbed.trail.record import Call, Setting, kms_record, mq_record, service_event_record
+
+KEY = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+SESSION = Caller(f"arn:aws:sts::{USER_ACCOUNT}:assumed-role/Admin/alice", USER_ACCOUNT, "AssumedRole", invoked_by="mq.amazonaws.com")
+REFUSED = KmsError(f"{KEY} is disabled.", code="DisabledException")
+
+
+def kms(operation: str, caller: Caller = USER, error: KmsError | None = None) -> dict[str, object]:
+    call = Call(caller, operation, {"KeyId": KEY}, 1_700_000_000, "r", error=error)
+    return kms_record(call, Setting(), event_id="e", recipient=USER_ACCOUNT, resources=(KEY,))
+
+
+@pytest.mark.parametrize(
+    "record, words",
+    [
+        (kms("EnableKey"), ["2023-11-14T22:13:20Z", "EnableKey", "root", "key/1234abcd-12ab-34cd-56ef-1234567890ab", "ok"]),
+        (kms("Decrypt", MQ, REFUSED), ["Decrypt", "mq.amazonaws.com", f"DisabledException: {KEY} is disabled."]),
+        (kms("CreateGrant", SESSION), ["CreateGrant", "assumed-role/Admin/alice by mq.amazonaws.com", "ok"]),
+        (kms("Decrypt", error=KmsError("", code="InvalidCiphertextException")), ["InvalidCiphertextException"]),
+        (service_event_record("DeleteKey", KEY, 0, Setting(), event_id="e", details={}), ["1970-01-01", "DeleteKey", "AWS Internal", "key/1234abcd", "ok"]),
+        (
+            mq_record(Call(USER, "CreateBroker", {"BrokerName": "orders"}, 0, "r", {"BrokerId": "b-1"}), Setting(), event_id="e"),
+            ["CreateBroker", "root", "orders b-1", "ok"],
+        ),
+        (
+            mq_record(Call(USER, "RebootBroker", {"BrokerId": "b-1"}, 0, "r", error=MqError("no", code="BadRequestException")), Setting(), event_id="e"),
+            ["RebootBroker", "b-1", "BadRequestException: no"],
+        ),
+    ],
+)
+def test_a_line_tells_the_whole_story(record: dict[str, object], words: list[str]) -> None:
+    shown = line(record)
+    after = 0
+    for word in words:
+        after = shown.index(word, after) + len(word)
+    assert after == len(shown) and "\n" not in shown
+
+
+def test_a_line_carries_nothing_that_a_terminal_would_obey() -> None:
+    shown = line(kms("Decrypt", error=KmsError("\x1b[2Jgone\nDecrypt root ok", code="ValidationException")))
+    assert "\x1b" not in shown and "\n" not in shown
+
+
+def test_json_is_the_record_in_one_line_of_ascii() -> None:
+    record = kms("Decrypt", error=KmsError("né\n", code="ValidationException"))
+    assert json.loads(json_line(record)) == record and json_line(record).isascii() and "\n" not in json_line(record)
