@@ -81,7 +81,7 @@ _MAY_DIFFER: Mapping[str, Callable[[Any, Any], bool]] = {
     "requestParameters.retiringPrincipal": _regional,
     "requestParameters.constraints.encryptionContextSubset.aws:ebs:id": _form(r"vol-[0-9a-f]+"),
     "responseElements.keyId": _KEY,
-    "responseElements.grantId": _form(r"[0-9a-f]{64}"),
+    "responseElements.grantId": _form(r"[0-9a-zA-Z-]{1,128}"),  # the API's own bounds: AWS's are 64 hexadecimal digits, LocalStack's UUIDs
     "resources[0].accountId": _ACCOUNT,
     "resources[0].ARN": _KEY,
 }
