@@ -69,7 +69,13 @@ def resolve(kms: Kms, caller: Caller, options: EncryptionOptions) -> BrokerKey:
         if is_outage(error):
             raise
         raise _refusal(f"The KMS key {options.kms_key_id} cannot be used: {error}") from error
-    return BrokerKey(_usable(kms, caller, key), "CUSTOMER_MANAGED")
+    if key["Arn"].split(":")[4] != caller.account:
+        raise _refusal(
+            f"The KMS key {key['Arn']} cannot be used: it is not in the account of the broker, {caller.account}.",
+            "Use a key of the account in which the broker is created.",
+        )
+    arn = _usable(kms, caller, key)
+    return BrokerKey(arn, "AWS_MANAGED" if key["KeyManager"] == "AWS" else "CUSTOMER_MANAGED")
 
 
 def _usable(kms: Kms, caller: Caller, key: Mapping[str, Any]) -> str:
@@ -99,7 +105,8 @@ def _reason(kms: Kms, caller: Caller, arn: str) -> str:
     try:
         kms.call(caller, "GenerateDataKeyWithoutPlaintext", {"KeyId": arn, "KeySpec": "AES_256", "DryRun": True})
     except KmsError as error:
-        return f" ({str(error).rstrip('.')})"
+        if error.code != "DryRunOperationException":  # the state is asked for, and not yet in effect
+            return f" ({str(error).rstrip('.')})"
     return ""
 
 

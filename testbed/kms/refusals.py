@@ -1,0 +1,125 @@
+"""What KMS says when it refuses: one function a sentence, in AWS's words where they are known.
+
+Sources: the key-state page of the KMS developer guide (its footnotes are the sentences of the key states); answers
+recorded from AWS in LocalStack's ``tests/aws/services/kms/test_kms.snapshot.json`` (Apache-2.0); AccessDeniedException
+as users quote it. Where AWS's words are not known the sentence is the testbed's own, and its comment says so.
+"""
+
+from testbed.errors import KmsError
+
+
+def refusal(code: str, sentence: str = "", hint: str = "") -> KmsError:
+    return KmsError(sentence, code=code, hint=hint)
+
+
+# Keys and aliases
+
+
+def no_such_key(arn: str) -> KmsError:
+    return refusal("NotFoundException", f"Key '{arn}' does not exist")
+
+
+def invalid_key_id(key_id: str) -> KmsError:
+    return refusal("NotFoundException", f"Invalid keyId '{key_id}'")
+
+
+def other_region(region: str) -> KmsError:
+    return refusal("NotFoundException", f"Invalid arn {region}")
+
+
+def no_such_alias(arn: str) -> KmsError:
+    return refusal("NotFoundException", f"Alias {arn} is not found.")
+
+
+def invalid_arn(text: str) -> KmsError:
+    return refusal("InvalidArnException", f"Invalid arn {text}")
+
+
+# Key states
+
+
+def disabled(arn: str) -> KmsError:
+    return refusal("DisabledException", f"{arn} is disabled.")
+
+
+def pending_deletion(arn: str) -> KmsError:
+    return refusal("KMSInvalidStateException", f"{arn} is pending deletion.")
+
+
+def not_pending_deletion(arn: str) -> KmsError:
+    return refusal("KMSInvalidStateException", f"{arn} is not pending deletion.")
+
+
+def pending_import(arn: str) -> KmsError:
+    return refusal("KMSInvalidStateException", f"{arn} is pending import.")
+
+
+# Permissions
+
+
+def access_denied(principal: str, action: str, arn: str, *, other_account: bool, why: str = "") -> KmsError:
+    """``why`` ends the sentence; without it no policy or grant allows the action.
+
+    Across accounts AWS does not say whether the key is there.
+    """
+    if other_account:
+        on, why = "this resource", UNSEEN
+    else:
+        on, why = f"resource: {arn}", why or f"because no resource-based policy allows the {action} action"
+    return refusal("AccessDeniedException", f"User: {principal} is not authorized to perform: {action} on {on} {why}")
+
+
+def denied_for_ciphertext(error: KmsError, arn: str) -> KmsError:
+    """The same refusal for a caller who named no key: that of the ciphertext is not told."""
+    ciphertext = "the resource associated with this ciphertext"
+    return refusal(error.code, error.message.replace(f"resource: {arn}", ciphertext).replace("this resource because", f"{ciphertext} because"))
+
+
+UNSEEN = (
+    "because the resource does not exist in this Region, no resource-based policies allow access, "
+    "or a resource-based policy explicitly denies access"
+)
+DENIED = "with an explicit deny in a resource-based policy"
+
+
+def not_identity_based(action: str) -> str:
+    return f"because no identity-based policy allows the {action} action"
+
+
+# Grants
+
+
+def no_such_grant(grant_id: str) -> KmsError:
+    """The code is AWS's (getmoto/moto#5411), the sentence moto's."""
+    return refusal("NotFoundException", f"Grant ID {grant_id} not found")
+
+
+def invalid_grant_token() -> KmsError:
+    return refusal("InvalidGrantTokenException", "The grant token is not valid.")  # sentence: the testbed's own
+
+
+# Requests
+
+
+def invalid_ciphertext() -> KmsError:
+    return refusal("InvalidCiphertextException")  # recorded with an empty message
+
+
+def incorrect_key() -> KmsError:
+    return refusal("IncorrectKeyException", "The key ID in the request does not identify a CMK that can perform this operation.")
+
+
+def invalid_usage(arn: str, usage: str, operation: str) -> KmsError:
+    return refusal("InvalidKeyUsageException", f"{arn} key usage is {usage} which is not valid for {operation}.")
+
+
+def incompatible(algorithm: str, spec: str) -> KmsError:
+    return refusal("InvalidKeyUsageException", f"Algorithm {algorithm} is incompatible with key spec {spec}.")
+
+
+def invalid(sentence: str) -> KmsError:
+    return refusal("ValidationException", sentence)
+
+
+def dry_run() -> KmsError:
+    return refusal("DryRunOperationException", "The request would have succeeded, but the DryRun option is set.")
