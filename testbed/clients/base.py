@@ -23,6 +23,8 @@ class Address:
     ca_file: Path | None = None
     # The OpenWire client runs beside the broker, in this container (see openwire.py).
     beside: str = ""
+    # Further hosts of the same broker: OpenWire's failover: takes them by itself, others by ``failover``.
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

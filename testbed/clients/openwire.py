@@ -100,9 +100,11 @@ class OpenWireClient:
 
 
 def _url(address: Address) -> str:
-    if address.ca_file is None:
-        return f"tcp://{address.host}:{ACTIVEMQ_CLOSED['openwire']}"
-    return f"ssl://{address.host}:{_PORT}"
+    scheme, port = ("ssl", _PORT) if address.ca_file else ("tcp", ACTIVEMQ_CLOSED["openwire"])
+    urls = [f"{scheme}://{host}:{port}" for host in (address.host, *address.others)]
+    if len(urls) == 1:
+        return urls[0]
+    return f"failover:({','.join(urls)})?startupMaxReconnectAttempts=20&initialReconnectDelay=100&maxReconnectDelay=1000"
 
 
 def _authorities(ca_file: Path | None) -> bytes:
