@@ -1,7 +1,7 @@
 """ActiveMQ: the image of each version, and the files that make a node of it.
 
 The broker's configuration is static and in the image (``containers/activemq/etc``); a node differs in a few
-properties files, which it gets with its other secrets and keeps in memory.
+properties files, and in its network connectors if it has any, which it gets with its other secrets and keeps in memory.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from testbed.documented import listeners
 from testbed.documented.listeners import Listener
 from testbed.documented.tls import TlsProfile
-from testbed.engines import activemq_login
+from testbed.engines import activemq_login, activemq_network
 from testbed.engines.base import NodeSpec
 from testbed.runtime.images import BROKER_BASE, ImageSpec
 
@@ -84,6 +84,8 @@ class ActiveMQ:
             "etc/console.properties": _properties({user.username: user.password for user in console}),
             "etc/java.security": f"jdk.tls.disabledAlgorithms={', '.join(_disabled(node.tls))}\n".encode(),
             "tls/keystore.p12": node.keystore_p12,
+            "tls/truststore.p12": node.truststore_p12,
+            **activemq_network.files(node),
         }
 
     def login(self, node: NodeSpec, addresses: dict[str, tuple[str, int]], ca_file: str) -> None:
