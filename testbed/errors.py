@@ -9,6 +9,7 @@
     ├── NotEnoughDisk                 less free space than a broker needs
     ├── PortTaken                     a fixed port is in use by something else
     ├── StateBroken                   the state folder cannot be read or is not ours
+    ├── Interrupted                   given up because the program is to end
     ├── VolumeRefused                 a volume would not attach: key missing, wrong, or mount failed
     ├── ClientError                   a messaging client could not do what it was asked
     │   ├── ConnectionRefused         no connection: closed port, TLS refused, certificate not accepted
@@ -60,6 +61,10 @@ class PortTaken(TestbedError):
 
 class StateBroken(TestbedError):
     """The state folder cannot be read or was not made by the testbed."""
+
+
+class Interrupted(TestbedError):
+    """Given up because the program is to end."""
 
 
 class VolumeRefused(TestbedError):

@@ -6,8 +6,11 @@ Threads are daemons: one that waits for an answer of the engine does not keep an
 import atexit
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
+
+from testbed.errors import Interrupted
 
 T = TypeVar("T")
 _children: set[subprocess.Popen[Any]] = set()
@@ -33,10 +36,14 @@ class Task:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def result(self) -> Any:
-        """What ``work`` returned, once it has; raises what it raised, the first time and every other."""
-        while not self.wait(0.2):  # in slices: a join without an end would not hear Ctrl-C on every platform
-            pass
+    def result(self, cancelled: threading.Event | None = None) -> Any:
+        """What ``work`` returned, once it has; raises what it raised, the first time and every other.
+
+        Raises ``Interrupted`` as soon as ``cancelled`` is set. ``work`` then goes on by itself, and ends with the program.
+        """
+        while not self.wait(0.1):  # in slices: a join without an end would not hear Ctrl-C on every platform
+            if cancelled is not None and cancelled.is_set():
+                raise Interrupted("Interrupted.")
         if self._error is not None:
             raise self._error
         return self._result
@@ -46,17 +53,18 @@ def side_by_side(work: Sequence[Callable[[], T]], on_interrupt: Callable[[], Non
     """Call each of ``work`` in a thread of its own and return the results in order.
 
     When one raises, the others are awaited and the first error is raised. When the program is interrupted,
-    ``on_interrupt`` is called, and the others get ``patience`` seconds to notice.
+    ``on_interrupt`` is called, and the others get ``patience`` seconds together to notice.
     """
     tasks = [Task(each) for each in work]
     try:
         for task in tasks:
-            while not task.wait(0.2):
+            while not task.wait(0.1):
                 pass
     except BaseException:
         on_interrupt()
+        deadline = time.monotonic() + patience
         for task in tasks:
-            task.wait(patience / len(tasks))
+            task.wait(max(0.0, deadline - time.monotonic()))
         raise
     return [task.result() for task in tasks]
 
