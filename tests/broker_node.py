@@ -69,6 +69,7 @@ class BrokerNode:
     shared: bool = False  # with other nodes: the volume
     published: bool = True  # on its addresses; else something in front of it is
     name: str = "node"
+    aliases: tuple[str, ...] = ()  # further names in the containers' network
     container: str = ""
 
     def start(self) -> float:
@@ -89,7 +90,7 @@ class BrokerNode:
                 ports=tuple((port, listeners[name].container_port) for name, (_, port) in published.items()),
                 volumes={self.volume: "/volume"},
                 tmpfs={"/run/testbed": "mode=0700,size=32m", "/data": "mode=0755,size=1m"},
-                aliases=(self.spec.hostname,),
+                aliases=(self.spec.hostname, *self.aliases),
                 mounts_fuse=True,
             ),
             stdin=entry.secrets(self.engine, self.spec, bytes.fromhex(self.data_key), shared=self.shared),
