@@ -8,18 +8,20 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import docker
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import APIError, NotFound
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
-from testbed.errors import ContainerFailed, NotEnoughDisk, PortTaken
+from testbed.errors import ContainerFailed, NotEnoughDisk
+from testbed.runtime import parallel
 from testbed.runtime.ports import LOOPBACK
+from testbed.runtime.translated import gone_is_fine, translated
 
 LABEL = "amazonmq-testbed"  # its value is the instance
 ROLE = "amazonmq-testbed.role"
@@ -40,6 +42,8 @@ class ContainerSpec:
     tmpfs: Mapping[str, str] = field(default_factory=dict)  # path -> mount options
     aliases: tuple[str, ...] = ()  # names in the instance's network
     mounts_fuse: bool = False  # may mount a FUSE filesystem: /dev/fuse and CAP_SYS_ADMIN
+    network_of: str = ""  # the container whose network it shares, instead of one of its own
+    capabilities: tuple[str, ...] = ()  # of the kernel's, e.g. NET_RAW; otherwise none
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class Containers:
         self._labels = {LABEL: instance}
         self._filter = {"label": f"{LABEL}={instance}"}
         self._network_lock = threading.Lock()
+        self._connected = False  # whether the network is known to be there
 
     def run(self, spec: ContainerSpec, stdin: bytes | None = None) -> str:
         """Create and start a container, hand it ``stdin``, and return its id.
@@ -71,11 +76,13 @@ class Containers:
         """
         options: dict[str, Any] = {
             "labels": {**self._labels, ROLE: spec.role},
-            "hostname": spec.name[:63],
             "stdin_open": stdin is not None,
-            "network": self._network(),
             "log_config": {"Type": "json-file", "Config": {"max-size": "16m", "max-file": "2"}},
         }
+        if spec.network_of:
+            options |= {"network_mode": f"container:{spec.network_of}"}
+        else:
+            options |= {"hostname": spec.name[:63], "network": self._network()}
         if spec.aliases:
             options["networking_config"] = {
                 self._network(): self.client.api.create_endpoint_config(aliases=list(spec.aliases))
@@ -83,7 +90,7 @@ class Containers:
         if spec.mounts_fuse:
             options |= {"devices": ["/dev/fuse"], "cap_add": ["SYS_ADMIN"], "security_opt": ["apparmor=unconfined"]}
         else:
-            options |= {"cap_drop": ["ALL"], "security_opt": ["no-new-privileges"]}
+            options |= {"cap_drop": ["ALL"], "cap_add": list(spec.capabilities), "security_opt": ["no-new-privileges"]}
         container = DockerContainer(spec.image, name=spec.name)
         container.with_kwargs(**options)
         container.ports = _published(spec.ports)
@@ -91,7 +98,7 @@ class Containers:
         for volume, path in spec.volumes.items():
             container.with_volume_mapping(volume, path, "rw")
         try:
-            with self._translated(f"The container {spec.name} could not be started"):
+            with translated(f"The container {spec.name} could not be started"):
                 container.start()
                 identity = container.get_container_id()
                 if stdin is not None:
@@ -112,18 +119,18 @@ class Containers:
 
     def start(self, identity: str) -> None:
         """Start a stopped container again."""
-        with self._translated("A container could not be started again"):
+        with translated("A container could not be started again"):
             self.client.api.start(identity)
 
     def stop(self, identity: str, seconds: int = 20) -> None:
         """Ask it to stop, and kill it after ``seconds``; harmless when it is gone."""
-        with self._gone_is_fine(), self._translated("A container could not be stopped"):
+        with gone_is_fine(), translated("A container could not be stopped"):
             # The answer comes when it has stopped, so the client has to wait longer than that.
             self.client.containers.get(identity).stop(timeout=seconds)
 
     def kill(self, identity: str) -> None:
         """``kill -9``, and wait until it is dead; harmless when it already is."""
-        with self._gone_is_fine(), self._translated("A container could not be killed"):
+        with gone_is_fine(), translated("A container could not be killed"):
             try:
                 self.client.api.kill(identity, "SIGKILL")
             except APIError as error:
@@ -133,7 +140,7 @@ class Containers:
 
     def remove(self, identity: str) -> None:
         """Kill and remove it, with the anonymous volumes it has; harmless when it is gone."""
-        with self._gone_is_fine(), self._translated("A container could not be removed"):
+        with gone_is_fine(), translated("A container could not be removed"):
             try:
                 self.client.api.remove_container(identity, force=True, v=True)
             except APIError as error:
@@ -141,15 +148,16 @@ class Containers:
                     raise
 
     def state(self, identity: str) -> ContainerState:
-        try:
-            state = self.client.api.inspect_container(identity)["State"]
-        except NotFound:
-            return ContainerState("missing")
+        with translated("A container could not be inspected"):
+            try:
+                state = self.client.api.inspect_container(identity)["State"]
+            except NotFound:
+                return ContainerState("missing")
         return ContainerState(state["Status"], state["ExitCode"])
 
     def logs(self, identity: str, tail: int | None = None, follow: bool = False) -> Iterator[bytes]:
         """Its output, in chunks; with ``follow`` until it stops."""
-        with self._translated("The logs could not be read"):
+        with translated("The logs could not be read"):
             answer = self.client.api.logs(identity, stream=True, follow=follow, tail="all" if tail is None else tail)
             yield from answer
 
@@ -163,24 +171,25 @@ class Containers:
 
     def execute(self, identity: str, argv: Sequence[str], user: str = "") -> tuple[int, bytes]:
         """Run a command in it and return exit code and output."""
-        with self._translated(f"`{argv[0]}` could not be run in a container"):
+        with translated(f"`{argv[0]}` could not be run in a container"):
             code, output = self.client.containers.get(identity).exec_run(list(argv), user=user)
             return code, output
 
     def archive(self, identity: str, path: str) -> Iterator[bytes]:
         """Everything under ``path`` as a tar stream, seen from outside: a volume's raw content, not what is mounted over it."""
-        with self._translated(f"{path} could not be read"):
+        with translated(f"{path} could not be read"):
             stream, _ = self.client.api.get_archive(identity, path)
             yield from stream
 
     def inspect(self, identity: str) -> dict[str, Any]:
         """All that the engine tells about it."""
-        with self._translated("A container could not be inspected"):
+        with translated("A container could not be inspected"):
             return self.client.api.inspect_container(identity)
 
     def find(self, role: str = "") -> list[dict[str, str]]:
         """The instance's containers: id, name, role, status."""
-        rows = self.client.api.containers(all=True, filters=self._filter)
+        with translated("The containers could not be listed"):
+            rows = self.client.api.containers(all=True, filters=self._filter)
         return [
             {"id": row["Id"], "name": row["Names"][0].lstrip("/"), "role": row["Labels"].get(ROLE, ""), "status": row["State"]}
             for row in rows
@@ -188,60 +197,39 @@ class Containers:
         ]
 
     def create_volume(self, name: str) -> None:
-        with self._translated(f"The volume {name} could not be created"):
+        with translated(f"The volume {name} could not be created"):
             self.client.volumes.create(name, labels=self._labels)
 
     def remove_volume(self, name: str) -> None:
         """Harmless when it is gone."""
-        with self._gone_is_fine(), self._translated(f"The volume {name} could not be removed"):
+        with gone_is_fine(), translated(f"The volume {name} could not be removed"):
             self.client.api.remove_volume(name, force=True)
 
     def has_volume(self, name: str) -> bool:
-        try:
-            self.client.api.inspect_volume(name)
-            return True
-        except NotFound:
-            return False
+        with translated(f"The volume {name} could not be inspected"):
+            try:
+                self.client.api.inspect_volume(name)
+                return True
+            except NotFound:
+                return False
 
     def purge(self) -> dict[str, int]:
         """Remove everything under the instance's label; counts what was there."""
+        self._connected = False
         return purge(self.client, self.instance)
 
     def _network(self) -> str:
         """The instance's network, made on first use."""
         name = f"testbed-{self.instance}"
-        with self._network_lock, self._translated("The network could not be created"):
-            if not self.client.networks.list(filters=self._filter):
+        with self._network_lock, translated("The network could not be created"):
+            if not self._connected and not self.client.networks.list(filters=self._filter):
                 try:
-                    self.client.networks.create(name, labels=self._labels)
+                    self.client.networks.create(name, labels=self._labels, check_duplicate=True)
                 except APIError as error:
                     if error.status_code != 409:  # another process was faster
                         raise
+            self._connected = True
         return name
-
-    @contextmanager
-    def _translated(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except NotFound as error:
-            raise ContainerFailed(f"{what}: it is gone.", hint="`testbed status` shows what is left.") from error
-        except (DockerException, OSError) as error:
-            reason = str(getattr(error, "explanation", None) or error)
-            if "port is already allocated" in reason or "address already in use" in reason:
-                raise PortTaken(
-                    f"{what}: {reason}", hint="Stop what uses the port, or leave fixed ports out: free ones are the default."
-                ) from error
-            if "no space left" in reason.lower():
-                raise NotEnoughDisk(f"{what}: {reason}", hint="`docker system df` shows what takes the space.") from error
-            raise ContainerFailed(f"{what}: {reason}", hint="`docker info` shows whether the engine is well.") from error
-
-    @contextmanager
-    def _gone_is_fine(self) -> Iterator[None]:
-        try:
-            yield
-        except ContainerFailed as error:
-            if not isinstance(error.__cause__, NotFound):
-                raise
 
 
 def _published(ports: Sequence[tuple[int, int]]) -> dict[str, Any]:
@@ -252,43 +240,59 @@ def _published(ports: Sequence[tuple[int, int]]) -> dict[str, Any]:
     return published
 
 
-def purge(client: docker.DockerClient, instance: str = "") -> dict[str, int]:
-    """Remove every container, volume and network of ``instance``, or of all instances."""
+def purge(client: docker.DockerClient, instance: str = "", *, settle: float = 0.0) -> dict[str, int]:
+    """Remove every container, volume and network of ``instance``, or of all instances, and count what was there.
+
+    Looks again until nothing has appeared for ``settle`` seconds: what a process asked for right before it was killed
+    the engine may still be making. Raises ``ContainerFailed`` when something stays.
+    """
     chosen = {"label": f"{LABEL}={instance}" if instance else LABEL}
     counts = {"containers": 0, "volumes": 0, "networks": 0}
-    # Something may still be starting, or on its way out, while this runs.
-    for attempt in range(20):
-        containers = client.api.containers(all=True, filters=chosen)
-        for row in containers:
-            _try(lambda row=row: client.api.remove_container(row["Id"], force=True, v=True))
-        volumes = client.api.volumes(filters=chosen)["Volumes"] or []
-        for volume in volumes:
-            _try(lambda volume=volume: client.api.remove_volume(volume["Name"], force=True))
-        networks = client.api.networks(filters=chosen)
-        for network in networks:
-            _try(lambda network=network: client.api.remove_network(network["Id"]))
-        if attempt == 0:
-            counts = {"containers": len(containers), "volumes": len(volumes), "networks": len(networks)}
-        if not (containers or volumes or networks):
-            return counts
-        if attempt:
-            time.sleep(0.2)
+    empty_since = 0.0
+    with translated("The engine's containers, volumes and networks could not be listed"):
+        # Something may still be starting, or on its way out, while this runs.
+        for attempt in range(20 + int(settle / 0.2)):
+            found = _remove_all(client, chosen)
+            if attempt == 0:
+                counts = found
+            if not any(found.values()):
+                empty_since = empty_since or time.monotonic()
+                if time.monotonic() - empty_since >= settle:
+                    return counts
+            else:
+                empty_since = 0.0
+            if attempt:
+                time.sleep(0.2)
     raise ContainerFailed(
         "Some containers, volumes or networks of the testbed could not be removed.",
         hint=f"`docker ps -a --filter label={LABEL}` shows them.",
     )
 
 
-def _try(action: Any) -> None:
+def _remove_all(client: docker.DockerClient, chosen: Mapping[str, str]) -> dict[str, int]:
+    """One round; counts what was there."""
+    containers = client.api.containers(all=True, filters=chosen)
+    parallel.side_by_side([partial(_try, partial(client.api.remove_container, row["Id"], force=True, v=True)) for row in containers])
+    volumes = client.api.volumes(filters=chosen)["Volumes"] or []
+    for volume in volumes:
+        _try(partial(client.api.remove_volume, volume["Name"], force=True))
+    networks = client.api.networks(filters=chosen)
+    for network in networks:
+        _try(partial(client.api.remove_network, network["Id"]))
+    return {"containers": len(containers), "volumes": len(volumes), "networks": len(networks)}
+
+
+def _try(action: Callable[[], Any]) -> None:
     try:
         action()
-    except (APIError, NotFound):
+    except APIError:
         pass  # the next round looks again
 
 
 def require_disk(client: docker.DockerClient, needed: int, what: str) -> None:
     """Raise ``NotEnoughDisk`` when the engine's own disk has less than ``needed`` bytes free, where that can be seen."""
-    root = client.info().get("DockerRootDir", "")
+    with translated("The engine's disk could not be looked at"):
+        root = client.info().get("DockerRootDir", "")
     if not root or not os.path.isdir(root):
         return  # another machine, or a virtual one
     stat = os.statvfs(root)

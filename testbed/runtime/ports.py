@@ -1,23 +1,41 @@
 """Ports on 127.0.0.1, the only address the testbed publishes on."""
 
 import errno
+import random
 import socket
+import threading
 
 from testbed.errors import PortTaken
 
 LOOPBACK = "127.0.0.1"
 
 
+# Below what Linux, macOS and Windows take for outgoing connections: while a broker reboots, none of those may get its port.
+_RANGE = range(20000, 32768)
+_handed_out: set[int] = set()
+_choosing = threading.Lock()
+
+
 def free(count: int) -> list[int]:
     """``count`` ports that nothing listens on now. They stay a broker's for its life, reboots included."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind((LOOPBACK, 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+    chosen: list[int] = []
+    with _choosing:
+        candidates = random.SystemRandom().sample(_RANGE, len(_RANGE))  # seeding is for tests, not for ports
+        while len(chosen) < count:
+            port = candidates.pop()
+            if port not in _handed_out and _is_free(port):
+                chosen.append(port)
+                _handed_out.add(port)  # what asks for it may need seconds until it listens
+    return chosen
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
 
 
 def require_free(port: int) -> None:

@@ -42,7 +42,7 @@ def main(instance: str, folder: str) -> None:
     from testbed.runtime.containers import purge
 
     try:
-        purge(engine.connect(start=False), instance)
+        purge(engine.connect(start=False), instance, settle=5.0)
     finally:
         if folder:
             shutil.rmtree(folder, ignore_errors=True)
