@@ -54,6 +54,13 @@ class Recorder:
         self._events: list[Event] = []
         self._made = 0
 
+    @classmethod
+    def of(cls, history: History) -> "Recorder":
+        """One that goes on where ``history`` ends."""
+        recorder = cls()
+        recorder._events = list(history.events)
+        return recorder
+
     def new_message(self) -> str:
         """The next identity of this run."""
         with self._lock:

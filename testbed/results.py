@@ -13,6 +13,10 @@ class Verdict(str, Enum):
     FAILS = "FAILS"
     NOT_REPRODUCIBLE = "NOT REPRODUCIBLE LOCALLY"
 
+    @classmethod
+    def of(cls, holds: bool) -> "Verdict":
+        return cls.HOLDS if holds else cls.FAILS
+
 
 @dataclass(frozen=True)
 class Finding:

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import docker
 
@@ -19,8 +20,10 @@ from testbed.broker.service import Brokers, Say
 from testbed.broker.standing import NAMES, USERNAME, Wish, new_password, standing
 from testbed.engines.base import Control, User
 from testbed.errors import ContainerFailed, EngineUnavailable
+from testbed.kms.authority import DELAY, assemble
 from testbed.kms.awaiting import AwaitingKms
-from testbed.kms.base import Kms
+from testbed.kms.base import USER, Kms
+from testbed.kms.keys import EncryptionOptions
 from testbed.kms.localstack import LocalStackKms
 from testbed.kms.retrying import RetryingKms
 from testbed.pki import Authority
@@ -30,6 +33,8 @@ from testbed.runtime.containers import ContainerSpec, Containers, purge
 from testbed.runtime.reaper import Reaper
 from testbed.state.clock import Clock
 from testbed.state.store import State, instance_of, is_ours
+from testbed.trail.recording import Recorder, RecordingKms
+from testbed.trail.store import Trail
 
 KMS_PORT = 4566  # LocalStack's own
 _KMS_FOLDER = "/var/lib/testbed-kms"
@@ -45,24 +50,28 @@ class Testbed:
 
     __test__ = False  # the name starts with "Test": pytest must not collect it
 
-    def __init__(self, state: State, client: docker.DockerClient, say: Say, kms_image: str = "") -> None:
+    def __init__(self, state: State, client: docker.DockerClient, say: Say, kms_image: str = "", delay: float | None = None) -> None:
         self.state, self.client, self.say = state, client, say
         self.containers = Containers(client, state.instance)
         self.clock = Clock(state)
-        self._kms_port = self._port()
+        self._settings = self._settled(delay)
         starting = Task(lambda: self._start_kms(kms_image))
         self.authority = self._authority()
-        self.kms: Kms = AwaitingKms(RetryingKms(LocalStackKms(self.kms_url)), starting.result)
-        self.brokers = Brokers(state, self.containers, self.kms, self.authority, self.clock, say)
+        self.trail = Trail(state.folder)
+        self.recorder = Recorder(self.trail, self.clock)
+        localstack = AwaitingKms(RetryingKms(LocalStackKms(self.localstack_url)), starting.result)
+        self.kms: Kms = RecordingKms(assemble(localstack, state, self.clock, delay=self.delay, happened=self._happened), self.recorder)
+        self.brokers = Brokers(state, self.containers, self.kms, self.recorder, self.authority, self.clock, say)
 
     @classmethod
-    def open(cls, folder: Path | str, say: Say = _silent, *, kms_image: str = "") -> "Testbed":
+    def open(cls, folder: Path | str, say: Say = _silent, *, kms_image: str = "", delay: float | None = None) -> "Testbed":
         """The testbed of ``folder``, with its engine running and its KMS at least on its way.
 
-        ``kms_image`` is a LocalStack image of the user's own. Raises ``EngineUnavailable`` or ``StateBroken``; what
-        keeps KMS from starting is raised by the first call of ``kms``.
+        ``kms_image`` is a LocalStack image of the user's own. ``delay`` is how many seconds it takes until a disabled
+        key or a revoked grant is felt; it is kept for the folder's life, and the default is ``DELAY``. Raises
+        ``EngineUnavailable`` or ``StateBroken``; what keeps KMS from starting is raised by the first call of ``kms``.
         """
-        return cls(State(folder), engine.connect(say), say, kms_image)
+        return cls(State(folder), engine.connect(say), say, kms_image, delay)
 
     @property
     def ca_file(self) -> Path:
@@ -70,9 +79,18 @@ class Testbed:
         return self.state.ca_file
 
     @property
-    def kms_url(self) -> str:
-        """Where boto3 finds KMS: its ``endpoint_url``."""
-        return f"http://{ports.LOOPBACK}:{self._kms_port}"
+    def localstack_url(self) -> str:
+        """Where LocalStack is. It keeps the keys and does the cryptography; who asks it directly passes by all the rest."""
+        return f"http://{ports.LOOPBACK}:{self._settings['port']}"
+
+    @property
+    def delay(self) -> float:
+        """Seconds by ``clock`` until a disabled key or a revoked grant is felt."""
+        return self._settings["delay"]
+
+    def wait_out_delay(self) -> None:
+        """Turn the clock past the delay: what was asked of KMS before is in effect now."""
+        self.clock.turn(self.delay + 1)
 
     def standing(self, engine_type: str, wish: Wish = Wish()) -> Broker:
         """The testbed's own broker of ``engine_type``; see ``testbed.broker.standing``."""
@@ -87,11 +105,23 @@ class Testbed:
         finally:
             self.brokers.delete(broker.broker_id)
 
+    def request(self, engine_type: str, purpose: str, key_arn: str = "", **options: Any) -> CreateBroker:
+        """A CreateBroker request for a broker of a scenario's own, under ``key_arn`` or Amazon MQ's own key."""
+        return CreateBroker(
+            broker_name=f"{purpose}-{NAMES[engine_type]}-{secrets.token_hex(3)}",
+            engine_type=engine_type,
+            users=(User(USERNAME, new_password()),),
+            encryption_options=EncryptionOptions(False, key_arn) if key_arn else EncryptionOptions(),
+            **{"storage_type": "EBS", **options},
+        )
+
     def control(self, engine_type: str, control: Control) -> AbstractContextManager[Broker]:
         """A broker with planted defects, for the control run of a check; gone after the ``with`` block."""
-        name = f"control-{NAMES[engine_type]}-{secrets.token_hex(3)}"
-        users = (User(USERNAME, new_password()),)
-        return self.brief(CreateBroker(name, engine_type, users, storage_type="EBS", control=control))
+        return self.brief(self.request(engine_type, "control", control=control))
+
+    def new_key(self, description: str, **parameters: Any) -> str:
+        """The ARN of a new customer managed key of the user's."""
+        return self.kms.call(USER, "CreateKey", {"Description": description, **parameters})["KeyMetadata"]["Arn"]
 
     def close(self) -> None:
         """Let go of the engine; everything runs on."""
@@ -112,19 +142,24 @@ class Testbed:
         authority.write_ca(self.state.ca_file)
         return authority
 
-    def _port(self) -> int:
-        """KMS keeps its port for the folder's life, so that a client outlives its restart."""
+    def _settled(self, delay: float | None) -> dict[str, Any]:
+        """What every process that uses the folder has to agree on. KMS keeps its port, so that a client outlives its restart."""
         document = self.state.get(_SETTINGS, "kms")
-        if document is None:
-            document = {"port": ports.free(1)[0]}
+        if document is None or delay not in (None, document["delay"]):
+            port = document["port"] if document else ports.free(1)[0]
+            document = {"port": port, "delay": DELAY if delay is None else delay}
             self.state.put(_SETTINGS, "kms", document)
-        return document["port"]
+        return document
+
+    def _happened(self, event: str, key_arn: str, at: float) -> None:
+        """What KMS did to a key by itself, for the trail."""
+        self.recorder.service_event(event, key_arn)
 
     def _start_kms(self, image: str) -> None:
         if not any(row["status"] == "running" for row in self.containers.find("kms")):
             wanted = images.own_kms(image) if image else images.KMS
             self._run_kms(images.ensure(self.client, [wanted], self.say)[wanted])
-        LocalStackKms(self.kms_url).wait_until_answering(still_alive=self._require_kms)
+        LocalStackKms(self.localstack_url).wait_until_answering(still_alive=self._require_kms)
 
     def _run_kms(self, tag: str) -> None:
         self.say("KMS: starting")
@@ -137,7 +172,7 @@ class Testbed:
                 name=volume,
                 image=tag,
                 role="kms",
-                ports=((self._kms_port, KMS_PORT),),
+                ports=((self._settings["port"], KMS_PORT),),
                 volumes={volume: _KMS_FOLDER},
             )
         )
@@ -152,12 +187,12 @@ class Testbed:
 
 
 @contextmanager
-def temporary(say: Say = _silent) -> Iterator[Testbed]:
-    """A testbed of its own in a temporary folder; all of it is gone afterwards, even after ``kill -9``."""
+def temporary(say: Say = _silent, *, delay: float | None = None) -> Iterator[Testbed]:
+    """A testbed of its own in a temporary folder; all of it is gone afterwards, even after ``kill -9``. ``delay``: see ``open``."""
     folder = Path(tempfile.mkdtemp(prefix="testbed-"))
     reaper = Reaper(instance_of(folder), folder)
     try:
-        yield Testbed.open(folder, say)
+        yield Testbed.open(folder, say, delay=delay)
     finally:
         try:
             down(folder)

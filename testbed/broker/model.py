@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from testbed.documented.engines import ActionRequired
+from testbed.documented.engines import REGION, ActionRequired
 from testbed.documented.tls import Suite, TlsProfile
 from testbed.engines.base import Control, User
+from testbed.kms.base import USER_ACCOUNT
 from testbed.kms.keys import EncryptionOptions
 from testbed.storage.volumes import Volume
 
@@ -30,6 +31,23 @@ class CreateBroker:
     fixed_ports: bool = False
     image: str = ""
     control: Control | None = None
+
+    def parameters(self) -> dict[str, Any]:
+        """The request in the API's names, as CloudTrail is given it. It holds the passwords."""
+        options = self.encryption_options
+        return {
+            "BrokerName": self.broker_name,
+            "EngineType": self.engine_type,
+            "EngineVersion": self.engine_version,
+            "DeploymentMode": self.deployment_mode,
+            "StorageType": self.storage_type,
+            "EncryptionOptions": {"UseAwsOwnedKey": options.use_aws_owned_key, "KmsKeyId": options.kms_key_id},
+            "Tags": dict(self.tags),
+            "Users": [
+                {"Username": user.username, "Password": user.password, "ConsoleAccess": user.console_access, "Groups": list(user.groups)}
+                for user in self.users
+            ],
+        }
 
 
 @dataclass(frozen=True)
@@ -96,6 +114,11 @@ class Broker:
     keystore_password: str = field(default="", repr=False)
 
     @property
+    def arn(self) -> str:
+        """In the form that GUIDE22 shows; brokers are in the user's account."""
+        return f"arn:aws:mq:{REGION}:{USER_ACCOUNT}:broker:{self.broker_name}:{self.broker_id}"
+
+    @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         return tuple(endpoint for node in self.nodes for endpoint in node.endpoints)
 
@@ -123,6 +146,7 @@ class Broker:
         """DescribeBroker's answer, in the API's names and without a secret. RabbitMQ's users are not in it (API)."""
         listed = () if self.engine_type == "RABBITMQ" else self.users
         return {
+            "BrokerArn": self.arn,
             "BrokerId": self.broker_id,
             "BrokerName": self.broker_name,
             "BrokerState": self.broker_state,

@@ -29,6 +29,7 @@ from testbed.runtime.containers import Containers, require_disk
 from testbed.state.clock import Clock
 from testbed.state.store import State
 from testbed.storage import volumes
+from testbed.trail.recording import Recorder
 
 HOST = "localhost"
 ENGINES: dict[str, Engine] = {"ACTIVEMQ": ActiveMQ(), "RABBITMQ": RabbitMQ()}
@@ -42,9 +43,18 @@ class Brokers:
     """The brokers of one state folder. Safe to use from several threads for different brokers."""
 
     def __init__(
-        self, state: State, containers: Containers, kms: Kms, authority: Authority, clock: Clock, say: Say, *, check_period: float = CHECK_PERIOD
+        self,
+        state: State,
+        containers: Containers,
+        kms: Kms,
+        recorder: Recorder,
+        authority: Authority,
+        clock: Clock,
+        say: Say,
+        *,
+        check_period: float = CHECK_PERIOD,
     ) -> None:
-        self._state, self._containers, self._kms = state, containers, kms
+        self._state, self._containers, self._kms, self._recorder = state, containers, kms, recorder
         self._authority, self._clock, self._say = authority, clock, say
         self._check_period = check_period
         self._cancelled = threading.Event()
@@ -57,6 +67,12 @@ class Brokers:
         Raises ``BadRequestException`` or ``ConflictException`` for a request that cannot be met, and leaves nothing
         behind when it raises, whatever it raises.
         """
+        with self._recorder.mq_call(caller, "CreateBroker", request.parameters()) as answer:
+            broker = self._created(request, caller)
+            answer.elements = {"BrokerArn": broker.arn, "BrokerId": broker.broker_id}
+        return broker
+
+    def _created(self, request: CreateBroker, caller: Caller) -> Broker:
         self._check(request)
         image = self._image(request)
         key = None if _plain(request) else keys.resolve(self._kms, caller, request.encryption_options)
@@ -75,24 +91,39 @@ class Brokers:
         self._say(f"{broker.broker_name}: ready")
         return self._save(replace(broker, broker_state="RUNNING", checked=self._clock.now()))
 
-    def describe(self, broker_id: str) -> Broker:
+    def describe(self, broker_id: str, caller: Caller = USER) -> Broker:
         """DescribeBroker, by id or by name, after the check of its key if one is due. Raises ``NotFoundException``."""
-        broker = self._stored(broker_id)
-        if self._clock.now() - broker.checked >= self._check_period:
-            return self.check(broker.broker_id)
-        return broker
+        with self._recorder.mq_call(caller, "DescribeBroker", {"BrokerId": broker_id}):
+            return self._current(broker_id)
 
-    def list(self) -> list[Broker]:
+    def list(self, caller: Caller = USER) -> list[Broker]:
         """ListBrokers: all of them, in the order of their creation."""
-        return [self.describe(document["broker_id"]) for document in self._state.all(_KIND)]
+        with self._recorder.mq_call(caller, "ListBrokers", {}):
+            return [self._current(document["broker_id"]) for document in self._state.all(_KIND)]
 
-    def reboot(self, broker_id: str) -> Broker:
+    def reboot(self, broker_id: str, caller: Caller = USER) -> Broker:
         """RebootBroker, and wait until it is back.
 
         Raises ``BadRequestException`` while the broker's key is invalid: "Amazon MQ does not restart a broker with a
         disabled KMS key" (KMSERR). The broker then serves on as it is.
         """
-        broker = self.check(broker_id)
+        with self._recorder.mq_call(caller, "RebootBroker", {"BrokerId": broker_id}):
+            return self._rebooted(self.check(broker_id))
+
+    def delete(self, broker_id: str, caller: Caller = USER) -> None:
+        """DeleteBroker: its containers, volumes and grants. Raises ``NotFoundException``."""
+        with self._recorder.mq_call(caller, "DeleteBroker", {"BrokerId": broker_id}) as answer:
+            broker = self._stored(broker_id)
+            self._save(replace(broker, broker_state="DELETION_IN_PROGRESS"))
+            self._say(f"{broker.broker_name}: deleting")
+            self._erase(broker)
+            answer.elements = {"BrokerId": broker.broker_id}
+
+    def _current(self, broker_id: str) -> Broker:
+        broker = self._stored(broker_id)
+        return self.check(broker.broker_id) if self._clock.now() - broker.checked >= self._check_period else broker
+
+    def _rebooted(self, broker: Broker) -> Broker:
         if broker.broker_state != "RUNNING":
             reasons = "; ".join(f"{action.action_required_code}: {action.action_required_info}" for action in broker.actions_required)
             raise BadRequestException(
@@ -111,13 +142,6 @@ class Brokers:
             self._save(replace(self._stored(broker.broker_id), broker_state="RUNNING"))
             broker = self.check(broker.broker_id)
         return broker
-
-    def delete(self, broker_id: str) -> None:
-        """DeleteBroker: its containers, volumes and grants. Raises ``NotFoundException``."""
-        broker = self._stored(broker_id)
-        self._save(replace(broker, broker_state="DELETION_IN_PROGRESS"))
-        self._say(f"{broker.broker_name}: deleting")
-        self._erase(broker)
 
     # What happens to a broker without its owner's asking
 

@@ -82,7 +82,7 @@ def status(state: StateOption = STATE, as_json: JsonOption = False) -> None:
     with translated(as_json), existing(state) as testbed:
         document = {
             "folder": str(testbed.state.folder),
-            "kms": {"url": testbed.kms_url, "status": _kms_status(testbed)},
+            "kms": {"url": testbed.localstack_url, "status": _kms_status(testbed)},
             "brokers": [{**broker.describe(), "nodes": _nodes(testbed, broker)} for broker in testbed.brokers.list()],
         }
         show(document, as_json, _status_text)
@@ -100,7 +100,7 @@ def env(state: StateOption = STATE, as_json: JsonOption = False) -> None:
     """Exports for the shell and for AWS tools: eval "$(testbed env)"."""
     with translated(as_json), existing(state) as testbed:
         variables = {
-            "AWS_ENDPOINT_URL_KMS": testbed.kms_url,
+            "AWS_ENDPOINT_URL_KMS": testbed.localstack_url,
             "AWS_ACCESS_KEY_ID": USER_ACCOUNT,
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": REGION,
@@ -165,7 +165,7 @@ def _status_text(document: dict[str, Any]) -> str:
 def _endpoints(testbed: Testbed) -> dict[str, Any]:
     return {
         "ca_file": str(testbed.ca_file),
-        "kms": testbed.kms_url,
+        "kms": testbed.localstack_url,
         "brokers": [
             {
                 "name": broker.broker_name,

@@ -12,6 +12,7 @@ from rich.console import Console
 from testbed import scenario
 from testbed.cli import app
 from testbed.cli.base import STATE, JsonOption, StateOption, say, show, translated
+from testbed.documented.engines import SEVERAL_HOURS
 from testbed.report import as_json as json_report
 from testbed.report import claims, html, junit, terminal
 from testbed.results import Run
@@ -44,7 +45,7 @@ def run_scenarios(
     """Run scenarios on the testbed, started where it is not up."""
     with translated(as_json):
         chosen = scenario.find(names)
-        with temporary(say) if fresh else nullcontext(Testbed.open(state, say)) as testbed:
+        with temporary(say, delay=SEVERAL_HOURS) if fresh else nullcontext(Testbed.open(state, say)) as testbed:
             run = scenario.run_all(chosen, testbed, say)
         _conclude(run, report, evidence, as_json)
 
@@ -59,7 +60,7 @@ def demo(
     from testbed.cli.lifecycle import _endpoint_text, _endpoints
 
     with translated(as_json):
-        with temporary(say) as testbed:
+        with temporary(say, delay=SEVERAL_HOURS) as testbed:
             side_by_side([partial(testbed.standing, each) for each in ("RABBITMQ", "ACTIVEMQ")], testbed.brokers.cancel)
             if not as_json:
                 print(_endpoint_text(_endpoints(testbed)), flush=True)

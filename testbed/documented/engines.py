@@ -44,6 +44,9 @@ STORAGE_TYPES = {"ACTIVEMQ": ("EFS", "EBS"), "RABBITMQ": ("EBS",)}
 VOLUME_CONTEXT_KEY = {"EBS": "aws:ebs:id", "EFS": "aws:elasticfilesystem:filesystem:id"}
 VOLUME_KEY_BYTES = 64
 
+# "It may take several hours to deactivate a key or revoke a grant" (DP-NEW): how many is not said. Seconds.
+SEVERAL_HOURS = 3 * 3600.0
+
 REGION = "us-east-1"
 # The wildcard of the service's certificate and the host names under it (GUIDE22, WWR).
 DOMAIN = "mq.{region}.amazonaws.com"

@@ -30,13 +30,12 @@ def _finding(finding: Finding, label: str = "") -> list[Text]:
     return lines
 
 
-def _brief(finding: Finding) -> Text:
-    """One line: what was looked at, the first thing that was seen, and how the control ended."""
-    seen = printable(finding.evidence[0]) if finding.evidence else "no evidence"
-    controlled = f"; control {finding.control.verdict.value}" if finding.control else "; no control"
-    line = Text.assemble((finding.verdict.value, _STYLES[finding.verdict.value]), f" {printable(finding.subject)}{controlled}: ", (seen, "dim"))
-    line.no_wrap, line.overflow = True, "ellipsis"
-    return line
+def _brief(finding: Finding) -> Group:
+    """What was looked at and how the control ended, and under it the first thing that was seen, cut to one line."""
+    seen = _text(f"  {finding.evidence[0] if finding.evidence else 'no evidence'}", "dim")
+    seen.no_wrap, seen.overflow = True, "ellipsis"
+    controlled = f"control {finding.control.verdict.value}" if finding.control else "no control"
+    return Group(Text.assemble((finding.verdict.value, _STYLES[finding.verdict.value]), f" {printable(finding.subject)} ({controlled})"), seen)
 
 
 def _claims(rows: tuple[Row, ...], evidence: bool) -> Table:
