@@ -32,7 +32,8 @@ def trail(tmp_path: Path) -> Trail:
     trail = Trail(tmp_path)
     trail.append(kms(0, "CreateKey"))
     trail.append(kms(1, "DescribeKey", ALICE, at=START + 10))
-    broker = Call(ALICE, "CreateBroker", {"BrokerName": "orders"}, START + 20, "request-2", {"BrokerId": "b-1", "BrokerArn": "arn:aws:mq:::broker:orders:b-1"})
+    made = {"BrokerId": "b-1", "BrokerArn": "arn:aws:mq:::broker:orders:b-1"}
+    broker = Call(ALICE, "CreateBroker", {"BrokerName": "orders"}, START + 20, "request-2", made)
     trail.append(mq_record(broker, Setting(), event_id="event-2"))
     for number, (operation, caller, key) in enumerate(
         [
@@ -165,7 +166,8 @@ def test_what_cloudtrail_refuses_is_refused_with_its_code(trail: Trail, request_
 def test_a_token_is_good_for_the_request_that_it_came_from_only(trail: Trail) -> None:
     token = lookup_events(trail, USER_ACCOUNT, max_results=2, attribute=Attribute("EventName", "Decrypt")).next_token
     assert len(lookup_events(trail, USER_ACCOUNT, attribute=Attribute("EventName", "Decrypt"), next_token=token).records) == 1
-    for account, attribute in ((USER_ACCOUNT, None), (USER_ACCOUNT, Attribute("EventName", "DisableKey")), ("111122223333", Attribute("EventName", "Decrypt"))):
+    decrypt, disable = Attribute("EventName", "Decrypt"), Attribute("EventName", "DisableKey")
+    for account, attribute in ((USER_ACCOUNT, None), (USER_ACCOUNT, disable), ("111122223333", decrypt)):
         with pytest.raises(ApiError, match="InvalidNextTokenException"):
             lookup_events(trail, account, attribute=attribute, next_token=token)
 

@@ -34,8 +34,10 @@ def record(operation: str, at: float, number: int = 1) -> dict[str, Any]:
 FILL = f"""
 CREATE TEMP TABLE calls AS
   WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {RECORDS})
-  SELECT n + 1 AS seq, printf('event-%07d', n) AS id, replace(:key, '00000007', printf('%08x', n % {KEYS})) AS key, {START} + n / {A_SECOND} AS time FROM numbers;
-INSERT INTO events SELECT seq, '{USER_ACCOUNT}', replace(replace(replace(:record, 'event-0000001', id), :key, key), :time, strftime('%Y-%m-%dT%H:%M:%SZ', time, 'unixepoch')) FROM calls;
+  SELECT n + 1 AS seq, printf('event-%07d', n) AS id, replace(:key, '00000007', printf('%08x', n % {KEYS})) AS key,
+    {START} + n / {A_SECOND} AS time FROM numbers;
+INSERT INTO events SELECT seq, '{USER_ACCOUNT}',
+  replace(replace(replace(:record, 'event-0000001', id), :key, key), :time, strftime('%Y-%m-%dT%H:%M:%SZ', time, 'unixepoch')) FROM calls;
 INSERT INTO attributes SELECT '{USER_ACCOUNT}', 0, id, time, seq FROM calls;
 INSERT INTO attributes SELECT '{USER_ACCOUNT}', :resource, key, time, seq FROM calls ORDER BY key, seq;
 UPDATE indexed SET seq = {RECORDS} + 1;
@@ -98,7 +100,10 @@ QUESTIONS: dict[str, tuple[Callable[[Trail], Any], Any]] = {
         lambda trail: ask(trail, attribute=Attribute("EventSource", "kms.amazonaws.com"), end=START + 5000)[0],
         "event-0500099",
     ),
-    "by the type of all, the oldest": (lambda trail: ask(trail, attribute=Attribute("ResourceType", "AWS::KMS::Key"), end=START - 1), ["event-0000000"]),
+    "by the type of all, the oldest": (
+        lambda trail: ask(trail, attribute=Attribute("ResourceType", "AWS::KMS::Key"), end=START - 1),
+        ["event-0000000"],
+    ),
     "by one key": (lambda trail: ask(trail, attribute=Attribute("ResourceName", KEY))[0], "event-0999007"),
     "by one key, in one second": (
         lambda trail: ask(trail, attribute=Attribute("ResourceName", KEY), start=START + 5000, end=START + 5000),

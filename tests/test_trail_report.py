@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from testbed.errors import KmsError, MqError
+from testbed.errors import BadRequestException, KmsError
 from testbed.kms.base import MQ, USER, USER_ACCOUNT, Caller
 from testbed.report.trail import json_line, line
 from testbed.trail.record import Call, Setting, kms_record, mq_record, service_event_record
@@ -26,13 +26,16 @@ def kms(operation: str, caller: Caller = USER, error: KmsError | None = None) ->
         (kms("Decrypt", MQ, REFUSED), ["Decrypt", "mq.amazonaws.com", f"DisabledException: {KEY} is disabled."]),
         (kms("CreateGrant", SESSION), ["CreateGrant", "assumed-role/Admin/alice by mq.amazonaws.com", "ok"]),
         (kms("Decrypt", error=KmsError("", code="InvalidCiphertextException")), ["InvalidCiphertextException"]),
-        (service_event_record("DeleteKey", KEY, 0, Setting(), event_id="e", details={}), ["1970-01-01", "DeleteKey", "AWS Internal", "key/1234abcd", "ok"]),
+        (
+            service_event_record("DeleteKey", KEY, 0, Setting(), event_id="e", details={}),
+            ["1970-01-01", "DeleteKey", "AWS Internal", "key/1234abcd", "ok"],
+        ),
         (
             mq_record(Call(USER, "CreateBroker", {"BrokerName": "orders"}, 0, "r", {"BrokerId": "b-1"}), Setting(), event_id="e"),
             ["CreateBroker", "root", "orders b-1", "ok"],
         ),
         (
-            mq_record(Call(USER, "RebootBroker", {"BrokerId": "b-1"}, 0, "r", error=MqError("no", code="BadRequestException")), Setting(), event_id="e"),
+            mq_record(Call(USER, "RebootBroker", {"BrokerId": "b-1"}, 0, "r", error=BadRequestException("no")), Setting(), event_id="e"),
             ["RebootBroker", "b-1", "BadRequestException: no"],
         ),
     ],

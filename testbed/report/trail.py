@@ -23,7 +23,7 @@ def json_line(record: Mapping[str, Any]) -> str:
 def who(record: Mapping[str, Any]) -> str:
     """The caller; of one in whose session a service called, both."""
     identity = record["userIdentity"]
-    by = identity.get("invokedBy", "")
+    by = str(identity.get("invokedBy", ""))
     if "arn" not in identity:
         return by
     _, _, name = identity["arn"].rpartition(":")

@@ -77,7 +77,8 @@ class State:
             try:
                 if self._watcher is None:
                     self._watcher = sqlite3.connect(self.folder / DATABASE, timeout=10, check_same_thread=False)
-                return self._watcher.execute("PRAGMA data_version").fetchone()[0]
+                [version] = self._watcher.execute("PRAGMA data_version").fetchone()
+                return int(version)
             except sqlite3.Error as error:
                 raise self._broken(str(error)) from error
 

@@ -51,10 +51,10 @@ def access_key_id(caller: Caller) -> str:
 def username(identity: dict[str, Any]) -> str:
     """What LookupEvents calls the ``Username`` of an event: empty for a service, the session's name for a role."""
     if "userName" in identity:
-        return identity["userName"]
+        return str(identity["userName"])
     if identity.get("type") == "Root":
         return "root"
-    return identity.get("arn", "").rpartition("/")[2]
+    return str(identity.get("arn", "")).rpartition("/")[2]
 
 
 def timestamp(at: float) -> str:

@@ -29,7 +29,7 @@ from testbed.documented.cloudtrail import (
     mq_event,
 )
 from testbed.documented.engines import REGION
-from testbed.errors import ApiError
+from testbed.errors import ApiError, KmsError
 from testbed.kms.base import SERVICE_ACCOUNT, Caller, is_outage
 from testbed.trail.identity import service, timestamp, user_identity
 from testbed.trail.visible import lower_first, message, visible
@@ -68,7 +68,8 @@ def recipients(call: Call, resources: Sequence[str]) -> tuple[str, ...]:
     owner = resources[-1].split(":")[4] if resources else call.caller.account
     if call.caller.kind == "AWSService":
         return (owner,)
-    if owner == call.caller.account or (call.error and (call.error.code == _ACCESS_DENIED or is_outage(call.error))):
+    kept_out = isinstance(call.error, KmsError) and (call.error.code == _ACCESS_DENIED or is_outage(call.error))
+    if owner == call.caller.account or kept_out:
         return (call.caller.account,)
     return (call.caller.account, owner)
 
