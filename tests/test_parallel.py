@@ -1,0 +1,129 @@
+"""Work side by side: results in order, the first error, Ctrl-C heard at once, and no child process left."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from testbed.errors import Interrupted
+from testbed.runtime.parallel import Task, run, side_by_side
+
+
+def test_results_come_in_the_order_asked_for() -> None:
+    second_done = threading.Event()
+
+    def first() -> str:
+        assert second_done.wait(20), "both run at the same time"
+        return "first"
+
+    def second() -> str:
+        second_done.set()
+        return "second"
+
+    assert side_by_side([first, second]) == ["first", "second"]
+    assert side_by_side([]) == []
+
+
+def test_the_first_error_is_raised_after_the_others_have_ended() -> None:
+    ended = threading.Event()
+
+    def fails() -> None:
+        raise ValueError("one")
+
+    def goes_on() -> None:
+        time.sleep(0.3)
+        ended.set()
+        raise ValueError("two")
+
+    with pytest.raises(ValueError, match="one"):
+        side_by_side([fails, goes_on])
+    assert ended.is_set()
+
+
+def test_a_task_has_its_result_as_often_as_asked() -> None:
+    assert [task.result() for task in [Task(lambda: 7)] * 2] == [7, 7]
+    broken = Task(lambda: 1 / 0)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            broken.result()
+
+
+def test_a_wait_can_be_given_up_and_the_work_goes_on() -> None:
+    cancelled, go_on = threading.Event(), threading.Event()
+    task = Task(lambda: go_on.wait(20) and "done")
+    threading.Timer(0.2, cancelled.set).start()
+    with pytest.raises(Interrupted):
+        task.result(cancelled)
+    assert not task.wait(0)
+    go_on.set()
+    assert task.result() == "done"
+
+
+def test_what_has_ended_is_not_given_up() -> None:
+    cancelled, task = threading.Event(), Task(lambda: "done")
+    assert task.wait(20)
+    cancelled.set()
+    assert task.result(cancelled) == "done"
+
+
+def test_a_command_says_how_it_ended_and_both_its_streams() -> None:
+    assert run(["sh", "-c", "echo out; echo err >&2; exit 3"]) == (3, "out\nerr\n")
+    assert run(["sh", "-c", "echo $WHO"], {"WHO": "me"}) == (0, "me\n")
+
+
+# Interrupted
+
+_SCRIPT = """
+import pathlib, sys, threading
+from testbed.runtime.parallel import run, side_by_side
+told = pathlib.Path(sys.argv[1])
+def child():
+    run(["sh", "-c", "echo $$ > %s/pid; exec sleep 600" % told])
+def deaf():
+    threading.Event().wait()
+def listening(heard=threading.Event()):
+    heard.wait()
+    (told / "heard").touch()
+print("up", flush=True)
+heard = threading.Event()
+side_by_side([child, deaf, lambda: listening(heard)], heard.set, patience=2.0)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_program_tells_its_threads_and_leaves_no_child(tmp_path: Path, how: signal.Signals) -> None:
+    handler = "import signal; signal.signal(signal.SIGTERM, signal.default_int_handler)\n"
+    process = subprocess.Popen([sys.executable, "-c", handler + _SCRIPT, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    pid = tmp_path / "pid"
+    _until(lambda: pid.exists() and pid.read_text().strip() != "")
+    process.send_signal(how)
+    assert process.wait(30) != 0
+    assert (tmp_path / "heard").exists()
+    _until(lambda: not _runs(int(pid.read_text())))
+
+
+def test_control_a_child_started_otherwise_outlives_the_program(tmp_path: Path) -> None:
+    script = "import subprocess; print(subprocess.Popen(['sleep', '600'], stdout=subprocess.DEVNULL).pid)"
+    pid = int(subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True).stdout)
+    assert _runs(pid)
+    os.kill(pid, signal.SIGKILL)
+
+
+def _until(true, timeout: float = 30.0) -> None:  # type: ignore[no-untyped-def]
+    end = time.monotonic() + timeout
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def _runs(pid: int) -> bool:
+    """Whether the process runs; one that has ended and that nobody asked about yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
