@@ -135,7 +135,8 @@ def test_the_terminal_shows_everything_within_its_width(width: int) -> None:
 
 def test_the_terminal_can_be_brief() -> None:
     brief = shown(FULL, evidence=False)
-    assert "two suites accepted" not in brief and "HOLDS" in brief
+    assert "two suites accepted" in brief and "(control FAILS)" in brief
+    assert "a listener with a third suite" not in brief, "the control's own evidence"
 
 
 def test_json_carries_everything_and_its_schema() -> None:
