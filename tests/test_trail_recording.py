@@ -13,6 +13,7 @@ import pytest
 from trail_bench import Bench, Container, bench, offline, running  # noqa: F401  (fixtures)
 
 from testbed.errors import BadRequestException, ContainerFailed, KmsError
+from testbed.kms.authority import assemble
 from testbed.kms.base import SERVICE_ACCOUNT, USER, USER_ACCOUNT, Caller
 from testbed.kms.keys import EncryptionOptions, resolve
 from testbed.kms.localstack import LocalStackKms
@@ -147,13 +148,22 @@ def test_re_encrypt_names_both_keys_the_source_first(bench: Bench) -> None:
 
 
 @pytest.mark.containers
-def test_a_grant_that_is_retired_by_its_token_is_named_and_the_token_is_not(bench: Bench) -> None:
-    arn = bench.key()
-    made = bench.kms.call(USER, "CreateGrant", {"KeyId": arn, "GranteePrincipal": USER.principal, "Operations": ["Decrypt"]})
-    bench.kms.call(USER, "RetireGrant", {"GrantToken": made["GrantToken"]})
+@pytest.mark.parametrize("by", ["the process that made it", "another process"])
+def test_a_grant_that_is_retired_by_its_token_is_named_and_the_token_is_not(bench: Bench, running: Container, by: str) -> None:
+    authority = assemble(running.kms, bench.state, bench.clock)
+    kms = RecordingKms(authority, bench.recorder)
+    arn = kms.call(USER, "CreateKey", {})["KeyMetadata"]["Arn"]
+    made = kms.call(USER, "CreateGrant", {"KeyId": arn, "GranteePrincipal": USER.principal, "Operations": ["Decrypt"]})
+    if by == "another process":
+        kms = RecordingKms(authority, Recorder(bench.trail, bench.clock))
+    kms.call(USER, "RetireGrant", {"GrantToken": made["GrantToken"]})
     record = bench.last()
     assert record["additionalEventData"] == {"grantId": made["GrantId"]} and record["requestParameters"] is None
-    assert [each["ARN"] for each in record["resources"]] == [arn]
+    assert [each["ARN"] for each in record["resources"]] == [arn] and made["GrantToken"] not in json.dumps(bench.records())
+
+    with pytest.raises(KmsError):
+        kms.call(USER, "RetireGrant", {"GrantToken": "no token"})
+    assert bench.last()["resources"] == [] and "additionalEventData" not in bench.last()
 
 
 # Whose trail it is in
@@ -231,6 +241,7 @@ def test_a_call_on_amazon_mq_that_fails_is_recorded_and_fails(offline: Bench, er
 
 def test_the_deletion_of_a_key_is_an_event_of_kms(offline: Bench) -> None:
     arn = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/{MISSING}"
-    offline.recorder.service_event("DeleteKey", arn)
+    offline.recorder.service_event("DeleteKey", arn, 1_700_000_000)
     (record,) = offline.records(ResourceName=arn)
+    assert record["eventTime"] == "2023-11-14T22:13:20Z"
     assert record["eventType"] == "AwsServiceEvent" and record["serviceEventDetails"] == {"keyId": MISSING}

@@ -1,7 +1,8 @@
 """The ARNs of the keys that a call concerned, found without asking KMS again.
 
 An answer mostly names the key by its ARN, and so does KMS when it refuses one. A key id alone makes an ARN with the
-caller's account and the region. Behind an alias is what an earlier call has shown to be behind it.
+caller's account and the region. Behind an alias is what an earlier call has shown to be behind it, and a grant is on
+the key that it was created on.
 """
 
 import re
@@ -11,20 +12,24 @@ from typing import Any
 from testbed.documented.cloudtrail import kms_event
 from testbed.errors import ApiError
 from testbed.kms.base import Caller
+from testbed.kms.grant import grant_of
 
 _KEY_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|mrk-[0-9a-fA-F]{32}")
 _ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key/[a-zA-Z0-9-]+|alias/[a-zA-Z0-9/_-]+)")
 _KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-zA-Z0-9-]+")
-_MOST = 10_000  # aliases and grant tokens kept in memory
+_MOST = 10_000  # aliases and grants kept in memory
 
 
 class KeyArns:
-    """``recall`` finds the key ARN behind an alias ARN that this process has not seen a call about, or gives ``""``."""
+    """``recall_alias`` and ``recall_grant`` find the key ARN for what this process has not seen a call about, or give ``""``.
 
-    def __init__(self, region: str, recall: Callable[[str], str]) -> None:
-        self._region, self._recall = region, recall
+    The one takes an alias ARN, the other an account and the id of a grant.
+    """
+
+    def __init__(self, region: str, recall_alias: Callable[[str], str], recall_grant: Callable[[str, str], str]) -> None:
+        self._region, self._recall_alias, self._recall_grant = region, recall_alias, recall_grant
         self._behind: dict[str, str] = {}
-        self._grants: dict[str, tuple[str, str]] = {}  # grant token: grant id and key ARN; never written down
+        self._grants: dict[str, str] = {}
 
     def of(
         self, caller: Caller, operation: str, parameters: Mapping[str, Any], answer: Mapping[str, Any], error: ApiError | None
@@ -33,8 +38,9 @@ class KeyArns:
         if error and error.code == "NotFoundException":
             return ()
         if operation == "RetireGrant" and "KeyId" not in parameters:
-            known = self._grants.get(str(parameters.get("GrantToken")))
-            return (known[1],) if known else ()
+            grant = grant_id(parameters)
+            key = grant and (self._grants.get(grant) or self._recall_grant(caller.account, grant))
+            return (key,) if key else ()
         named = [self._full(caller.account, parameters.get(member)) for member in kms_event(operation).keys]
         shown = _shown(answer) or (_KEY_ARN.findall(error.message)[:1] if error else [])
         if "AliasName" in parameters:
@@ -43,15 +49,9 @@ class KeyArns:
             if ":alias/" in alias:
                 _keep(self._behind, alias, key)
         keys = shown if len(shown) >= len(named) else [*map(self._key, named)]
-        if operation == "CreateGrant" and "GrantToken" in answer and keys:
-            _keep(self._grants, answer["GrantToken"], (answer.get("GrantId", ""), keys[0]))
+        if operation == "CreateGrant" and "GrantId" in answer and keys:
+            _keep(self._grants, answer["GrantId"], keys[0])
         return tuple(filter(None, keys))
-
-    def grant_id(self, parameters: Mapping[str, Any]) -> str:
-        """The id of the grant that RetireGrant was asked to retire; ``""`` for the token of a grant that another process made."""
-        if "GrantId" in parameters:
-            return str(parameters["GrantId"])
-        return self._grants.get(str(parameters.get("GrantToken")), ("", ""))[0]
 
     def _of_alias(self, operation: str, named: list[str], error: ApiError | None) -> tuple[str, ...]:
         alias = named[0]
@@ -74,7 +74,12 @@ class KeyArns:
         return f"arn:aws:kms:{self._region}:{account}:key/{name}" if _KEY_ID.fullmatch(name) else ""
 
     def _key(self, arn: str) -> str:
-        return (self._behind.get(arn) or self._recall(arn)) if ":alias/" in arn else arn
+        return (self._behind.get(arn) or self._recall_alias(arn)) if ":alias/" in arn else arn
+
+
+def grant_id(parameters: Mapping[str, Any]) -> str:
+    """The id of the grant that RetireGrant is to retire; ``""`` when what it was given is the token of none."""
+    return str(parameters["GrantId"]) if "GrantId" in parameters else grant_of(str(parameters.get("GrantToken", "")))
 
 
 def _shown(answer: Mapping[str, Any]) -> list[str]:
@@ -84,7 +89,7 @@ def _shown(answer: Mapping[str, Any]) -> list[str]:
     return [each for each in candidates if isinstance(each, str) and _KEY_ARN.fullmatch(each)]
 
 
-def _keep(known: dict[str, Any], name: str, value: Any) -> None:
+def _keep(known: dict[str, str], name: str, value: str) -> None:
     if len(known) >= _MOST:
         known.clear()
     known[name] = value

@@ -16,8 +16,8 @@ from testbed.documented.engines import REGION
 from testbed.errors import ApiError, KmsError, MqError
 from testbed.kms.base import Caller, Kms
 from testbed.state.clock import Clock
-from testbed.trail.arns import KeyArns
-from testbed.trail.lookup import Attribute, lookup_events
+from testbed.trail.arns import KeyArns, grant_id
+from testbed.trail.lookup import Attribute, events, lookup_events
 from testbed.trail.record import Call, Setting, is_shared, kms_record, mq_record, recipients, service_event_record
 from testbed.trail.store import Trail
 
@@ -35,7 +35,7 @@ class Recorder:
     def __init__(self, trail: Trail, clock: Clock, *, region: str = REGION, event_version: str = EVENT_VERSION) -> None:
         self.trail, self._clock = trail, clock
         self._setting = Setting(region, event_version, session_started=clock.now())
-        self._arns = KeyArns(region, self._behind)
+        self._arns = KeyArns(region, self._behind_alias, self._of_grant)
 
     def now(self) -> float:
         return self._clock.now()
@@ -48,7 +48,7 @@ class Recorder:
         call = Call(caller, operation, parameters, at, _id(), answer, error)
         accounts = recipients(call, resources)
         shared = _id() if is_shared(call, accounts) else ""
-        grant = self._arns.grant_id(parameters) if operation == "RetireGrant" else ""
+        grant = grant_id(parameters) if operation == "RetireGrant" and resources else ""
         self.trail.append(
             *(
                 kms_record(call, self._setting, event_id=_id(), recipient=account, resources=resources, shared_event_id=shared, grant_id=grant)
@@ -74,17 +74,24 @@ class Recorder:
             raise
         self._mq(Call(caller, operation, parameters, at, _id(), answer.elements))
 
-    def service_event(self, name: str, key_arn: str, **details: str) -> None:
-        """Record what KMS did to a key by itself, now: ``DeleteKey``, or ``RotateKey`` with ``rotationType``."""
-        self.trail.append(service_event_record(name, key_arn, self._clock.now(), self._setting, event_id=_id(), details=details))
+    def service_event(self, name: str, key_arn: str, at: float | None = None, **details: str) -> None:
+        """Record what KMS did to a key by itself, now or at ``at``: ``DeleteKey``, or ``RotateKey`` with ``rotationType``."""
+        at = self._clock.now() if at is None else at
+        self.trail.append(service_event_record(name, key_arn, at, self._setting, event_id=_id(), details=details))
 
     def _mq(self, call: Call) -> None:
         self.trail.append(mq_record(call, self._setting, event_id=_id()))
 
-    def _behind(self, alias: str) -> str:
+    def _behind_alias(self, alias: str) -> str:
         """The key that ``alias``, an ARN, was last given to, by whatever process."""
         page = lookup_events(self.trail, alias.split(":")[4], attribute=Attribute("ResourceName", alias))
         arns = (record["resources"][-1]["ARN"] for record in page.records if len(record["resources"]) > 1)
+        return next(arns, "")
+
+    def _of_grant(self, account: str, grant: str) -> str:
+        """The key that ``grant`` was created on, by whatever process."""
+        created = events(self.trail, account, attribute=Attribute("EventName", "CreateGrant"))
+        arns = (record["resources"][-1]["ARN"] for record in created if (record["responseElements"] or {}).get("grantId") == grant)
         return next(arns, "")
 
 
