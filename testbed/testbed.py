@@ -6,8 +6,8 @@ whatever happens to the process.
 """
 
 import secrets
-import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -19,7 +19,7 @@ from testbed.broker.model import Broker, CreateBroker
 from testbed.broker.service import Brokers, Say
 from testbed.broker.standing import NAMES, USERNAME, Wish, new_password, standing
 from testbed.engines.base import Control, User
-from testbed.errors import ContainerFailed, EngineUnavailable
+from testbed.errors import ContainerFailed, EngineUnavailable, Interrupted, KmsError
 from testbed.kms.authority import DELAY, assemble
 from testbed.kms.awaiting import AwaitingKms
 from testbed.kms.base import USER, Kms
@@ -32,7 +32,8 @@ from testbed.runtime.parallel import Task
 from testbed.runtime.containers import ContainerSpec, Containers, purge
 from testbed.runtime.reaper import Reaper
 from testbed.state.clock import Clock
-from testbed.state.store import State, instance_of, is_ours
+from testbed.state.store import State, instance_of, remove_folder
+from testbed.state.turns import one_at_a_time
 from testbed.trail.recording import Recorder, RecordingKms
 from testbed.trail.store import Trail
 
@@ -50,16 +51,20 @@ class Testbed:
 
     __test__ = False  # the name starts with "Test": pytest must not collect it
 
-    def __init__(self, state: State, client: docker.DockerClient, say: Say, kms_image: str = "", delay: float | None = None) -> None:
+    def __init__(
+        self, state: State, client: docker.DockerClient, say: Say, kms_image: str = "", delay: float | None = None, *, start: bool = True
+    ) -> None:
+        """``start=False``: KMS is not started when it does not run, and its calls say so."""
         self.state, self.client, self.say = state, client, say
+        self._stopping = threading.Event()
         self.containers = Containers(client, state.instance)
         self.clock = Clock(state)
         self._settings = self._settled(delay)
-        starting = Task(lambda: self._start_kms(kms_image))
+        self._starting = Task((lambda: self._start_kms(kms_image)) if start else self._join_kms)
         self.authority = self._authority()
         self.trail = Trail(state.folder)
         self.recorder = Recorder(self.trail, self.clock)
-        localstack = AwaitingKms(RetryingKms(LocalStackKms(self.localstack_url)), starting.result)
+        localstack = AwaitingKms(RetryingKms(LocalStackKms(self.localstack_url)), self._starting.result)
         self.kms: Kms = RecordingKms(assemble(localstack, state, self.clock, delay=self.delay, happened=self._happened), self.recorder)
         self.brokers = Brokers(state, self.containers, self.kms, self.recorder, self.authority, self.clock, say)
 
@@ -94,7 +99,8 @@ class Testbed:
 
     def standing(self, engine_type: str, wish: Wish = Wish()) -> Broker:
         """The testbed's own broker of ``engine_type``; see ``testbed.broker.standing``."""
-        return standing(self.brokers, self.kms, engine_type, wish)
+        with self._alone(f"broker-{NAMES[engine_type]}"):
+            return standing(self.brokers, self.kms, engine_type, wish)
 
     @contextmanager
     def brief(self, request: CreateBroker) -> Iterator[Broker]:
@@ -127,8 +133,15 @@ class Testbed:
         """Let go of the engine; everything runs on."""
         self.client.close()
 
+    def stop(self) -> None:
+        """Give up whatever is being started in other threads. Nothing can be started with this object afterwards."""
+        self._stopping.set()
+        self.brokers.cancel()
+
     def down(self) -> dict[str, int]:
         """Remove everything: containers, volumes, network, and the state folder. Counts what was there."""
+        self.stop()
+        self._starting.wait(20)  # what it has asked the engine for would come after the removal
         counts = self.containers.purge()
         self.state.remove()
         self.client.close()
@@ -156,10 +169,26 @@ class Testbed:
         self.recorder.service_event(event, key_arn)
 
     def _start_kms(self, image: str) -> None:
-        if not any(row["status"] == "running" for row in self.containers.find("kms")):
-            wanted = images.own_kms(image) if image else images.KMS
-            self._run_kms(images.ensure(self.client, [wanted], self.say)[wanted])
+        with self._alone("kms"):
+            if not self._kms_runs():
+                wanted = images.own_kms(image) if image else images.KMS
+                tag = Task(lambda: images.ensure(self.client, [wanted], self.say)).result(self._stopping)[wanted]
+                self._run_kms(tag)
         LocalStackKms(self.localstack_url).wait_until_answering(still_alive=self._require_kms)
+
+    def _join_kms(self) -> None:
+        if not self._kms_runs():
+            raise KmsError(
+                "KMS does not run.", code="KMSInternalException", status=500, hint="`testbed up` starts it again with its keys."
+            )
+
+    def _kms_runs(self) -> bool:
+        return any(row["status"] == "running" for row in self.containers.find("kms"))
+
+    def _alone(self, name: str) -> AbstractContextManager[None]:
+        return one_at_a_time(
+            self.state.folder, name, self._stopping, lambda: self.say(f"waiting: another command is at work on {name} in {self.state.folder}")
+        )
 
     def _run_kms(self, tag: str) -> None:
         self.say("KMS: starting")
@@ -178,6 +207,8 @@ class Testbed:
         )
 
     def _require_kms(self) -> None:
+        if self._stopping.is_set():
+            raise Interrupted("The start of KMS was interrupted.")
         for row in self.containers.find("kms"):
             if row["status"] not in ("running", "created"):
                 raise ContainerFailed(
@@ -191,13 +222,15 @@ def temporary(say: Say = _silent, *, delay: float | None = None) -> Iterator[Tes
     """A testbed of its own in a temporary folder; all of it is gone afterwards, even after ``kill -9``. ``delay``: see ``open``."""
     folder = Path(tempfile.mkdtemp(prefix="testbed-"))
     reaper = Reaper(instance_of(folder), folder)
+    testbed = None
     try:
-        yield Testbed.open(folder, say, delay=delay)
+        testbed = Testbed.open(folder, say, delay=delay)
+        yield testbed
     finally:
-        try:
-            down(folder)
-        finally:
-            reaper.dismiss()
+        if testbed:
+            testbed.down()
+        down(folder)
+        reaper.dismiss()  # not when the removal itself was interrupted: then it is the reaper's
 
 
 def down(folder: Path | str, everything: bool = False) -> dict[str, int]:
@@ -215,6 +248,5 @@ def down(folder: Path | str, everything: bool = False) -> dict[str, int]:
             counts = purge(client, "" if everything else instance_of(folder))
         finally:
             client.close()
-    if is_ours(folder):
-        shutil.rmtree(folder, ignore_errors=True)
+    remove_folder(folder)
     return counts

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import StateBroken
-from testbed.state.store import DATABASE, State, instance_of
+from testbed.state.store import DATABASE, State, instance_of, is_ours, remove_folder
 
 
 def test_documents_survive_in_the_order_they_came(tmp_path: Path) -> None:
@@ -14,6 +14,8 @@ def test_documents_survive_in_the_order_they_came(tmp_path: Path) -> None:
     again = State(tmp_path / "s")
     assert again.all("broker") == [{"n": 1}, {"n": 2}]
     assert again.get("broker", "b") == {"n": 1} and again.get("broker", "x") is None
+    again.put("broker", "b", {"n": 3})
+    assert again.all("broker") == [{"n": 3}, {"n": 2}]
     again.delete("broker", "b")
     assert state.all("broker") == [{"n": 2}]
     assert state.instance == again.instance == instance_of(tmp_path / "s")
@@ -30,7 +32,28 @@ def test_a_folder_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(StateBroken, match="not made by the testbed"):
         State(tmp_path)
+    remove_folder(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_a_database_of_the_same_name_does_not_make_a_folder_ours(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / DATABASE) as database:
+        database.execute("CREATE TABLE letters (text)")
+    content = (tmp_path / DATABASE).read_bytes()
+    with pytest.raises(StateBroken, match="not made by the testbed"):
+        State(tmp_path)
+    remove_folder(tmp_path)
+    assert (tmp_path / DATABASE).read_bytes() == content and not is_ours(tmp_path)
+
+
+def test_a_folder_of_ours_is_removed_sound_or_broken(tmp_path: Path) -> None:
+    for name, content in (("sound", None), ("broken", b"x" * 999)):
+        state = State(tmp_path / name)
+        if content:
+            (tmp_path / name / DATABASE).write_bytes(content)
+        state.remove()
+    remove_folder(tmp_path / "never")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("content", [b"no database at all, but long enough to be looked at" * 99, b"SQLite format 3\0" + b"x" * 500])

@@ -20,6 +20,8 @@ from testbed.errors import StateBroken
 
 DEFAULT_FOLDER = ".testbed"
 DATABASE = "state.sqlite"
+# Put into a folder when it is new or empty: only what has it is ever removed.
+MARK = "made-by-amazonmq-testbed"
 _SCHEMA = 1
 
 
@@ -50,7 +52,10 @@ class State:
 
     def put(self, kind: str, identity: str, document: Mapping[str, Any]) -> None:
         with self._transaction() as database:
-            database.execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", (kind, identity, json.dumps(document)))
+            database.execute(
+                "INSERT INTO documents VALUES (?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body",
+                (kind, identity, json.dumps(document)),
+            )
 
     def get(self, kind: str, identity: str) -> dict[str, Any] | None:
         with self._transaction() as database:
@@ -84,13 +89,15 @@ class State:
 
     def remove(self) -> None:
         """Remove the folder and everything in it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_folder(self.folder)
 
     def _prepare(self) -> None:
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not (self.folder / DATABASE).exists() and any(self.folder.iterdir()):
-                raise self._broken("it is not empty and was not made by the testbed")
+            if not is_ours(self.folder):
+                if any(self.folder.iterdir()):
+                    raise self._broken("it is not empty and was not made by the testbed")
+                (self.folder / MARK).touch(0o600)
             self.folder.chmod(0o700)
             # Created by us and not by SQLite, so that it is never readable by others.
             os.close(os.open(self.folder / DATABASE, os.O_CREAT | os.O_RDWR, stat.S_IRUSR | stat.S_IWUSR))
@@ -123,5 +130,11 @@ def instance_of(folder: Path | str) -> str:
 
 
 def is_ours(folder: Path | str) -> bool:
-    """Whether the folder holds the testbed's state, sound or broken."""
-    return (Path(folder) / DATABASE).exists()
+    """Whether the folder was made by the testbed, sound or broken."""
+    return (Path(folder) / MARK).exists()
+
+
+def remove_folder(folder: Path | str) -> None:
+    """Remove a state folder and everything in it, sound or broken; any other folder is left alone."""
+    if is_ours(folder):
+        shutil.rmtree(folder, ignore_errors=True)
