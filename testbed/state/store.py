@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,20 @@ class State:
         with self._transaction() as database:
             row = database.execute("SELECT body FROM documents WHERE kind = ? AND id = ?", (kind, identity)).fetchone()
         return json.loads(row[0]) if row else None
+
+    def update(self, kind: str, identity: str, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> dict[str, Any] | None:
+        """Change a document in one step, whatever others do meanwhile, and return it; None when there is none.
+
+        What ``change`` raises is raised, and nothing is changed.
+        """
+        with self._transaction() as database:
+            database.execute("BEGIN IMMEDIATE")
+            row = database.execute("SELECT body FROM documents WHERE kind = ? AND id = ?", (kind, identity)).fetchone()
+            if row is None:
+                return None
+            body = json.dumps(change(json.loads(row[0])))
+            database.execute("UPDATE documents SET body = ? WHERE kind = ? AND id = ?", (body, kind, identity))
+        return json.loads(body)
 
     def all(self, kind: str) -> list[dict[str, Any]]:
         """In the order of their creation."""
