@@ -233,10 +233,10 @@ def temporary(say: Say = _silent, *, delay: float | None = None) -> Iterator[Tes
         reaper.dismiss()  # not when the removal itself was interrupted: then it is the reaper's
 
 
-def down(folder: Path | str, everything: bool = False) -> dict[str, int]:
+def down(folder: Path | str, everything: bool = False, *, settle: float = 0.0) -> dict[str, int]:
     """Remove all that runs for ``folder``, sound or broken, or for any folder, and the folder itself if it is the testbed's.
 
-    Starts no engine: where none runs, nothing of ours does. Counts what was removed.
+    Starts no engine: where none runs, nothing of ours does. Counts what was removed. ``settle``: see ``purge``.
     """
     counts = {"containers": 0, "volumes": 0, "networks": 0}
     try:
@@ -245,7 +245,7 @@ def down(folder: Path | str, everything: bool = False) -> dict[str, int]:
         client = None
     if client:
         try:
-            counts = purge(client, "" if everything else instance_of(folder))
+            counts = purge(client, "" if everything else instance_of(folder), settle=settle)
         finally:
             client.close()
     remove_folder(folder)

@@ -52,11 +52,21 @@ def translated(as_json: bool = False) -> Iterator[None]:
 
 @contextmanager
 def existing(folder: Path) -> Iterator[Testbed]:
-    """The testbed of ``folder``, which has to be up. Raises ``TestbedError`` when it is not."""
+    """The testbed of ``folder``, which has to be up; nothing is started. Raises ``TestbedError`` when there is none."""
     if not is_ours(folder):
         raise TestbedError(f"There is no testbed in {folder}.", hint="`testbed up` starts one; --state names another folder.")
-    testbed = Testbed(State(folder), engine.connect(say, start=False), say)
+    testbed = Testbed(State(folder), engine.connect(say, start=False), say, start=False)
     try:
         yield testbed
     finally:
         testbed.close()
+
+
+@contextmanager
+def interruption_said() -> Iterator[None]:
+    """Cleaning up takes seconds: whoever pressed Ctrl-C is told."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("interrupted: removing what was started")
+        raise

@@ -2,7 +2,10 @@
 
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +13,7 @@ import typer
 from testbed.broker.model import Broker
 from testbed.broker.standing import Wish
 from testbed.cli import app
-from testbed.cli.base import STATE, JsonOption, StateOption, existing, say, show, translated
+from testbed.cli.base import STATE, JsonOption, StateOption, existing, interruption_said, say, show, translated
 from testbed.documented.engines import DEFAULT_VERSION, REGION
 from testbed.errors import TestbedError
 from testbed.kms.base import USER_ACCOUNT
@@ -44,17 +47,28 @@ def up(
             "RABBITMQ": Wish(rabbitmq_version, rabbitmq_image, fixed_ports, kms_key_id),
             "ACTIVEMQ": Wish(activemq_version, activemq_image, fixed_ports, kms_key_id),
         }
-        new = not is_ours(state)
-        testbed = Testbed.open(state, say, kms_image=kms_image)
-        try:
-            side_by_side([partial(testbed.standing, each, wishes[each]) for each in dict.fromkeys(wanted)], testbed.brokers.cancel)
-        except BaseException:
-            testbed.brokers.cancel()
-            if new:  # nothing was here before: nothing stays
-                testbed.down()
-            raise
-        show(_endpoints(testbed), as_json, _endpoint_text)
+        with _all_or_nothing(state), interruption_said():
+            testbed = Testbed.open(state, say, kms_image=kms_image)
+            try:
+                side_by_side([partial(testbed.standing, each, wishes[each]) for each in dict.fromkeys(wanted)], testbed.stop)
+                document = _endpoints(testbed)
+            except BaseException:
+                testbed.stop()
+                raise
+        show(document, as_json, _endpoint_text)
         testbed.close()
+
+
+@contextmanager
+def _all_or_nothing(folder: Path) -> Iterator[None]:
+    """Where there was no testbed before, none is left when it does not come up."""
+    new = not is_ours(folder)
+    try:
+        yield
+    except BaseException:
+        if new:
+            take_down(folder, settle=1.0)  # what was on its way to the engine may still come
+        raise
 
 
 @app.command()
@@ -117,7 +131,7 @@ def env(state: StateOption = STATE, as_json: JsonOption = False) -> None:
 def logs(
     broker: Annotated[str, typer.Argument(help="A broker's name or id, or `kms`.")],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it stops.")] = False,
-    tail: Annotated[int, typer.Option(help="So many lines from the end; all when 0.")] = 0,
+    tail: Annotated[int, typer.Option(min=0, help="So many lines from the end; all when 0.")] = 0,
     state: StateOption = STATE,
     as_json: JsonOption = False,
 ) -> None:

@@ -4,6 +4,7 @@ import json
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated
 
 import typer
@@ -11,8 +12,9 @@ from rich.console import Console
 
 from testbed import scenario
 from testbed.cli import app
-from testbed.cli.base import STATE, JsonOption, StateOption, say, show, translated
+from testbed.cli.base import STATE, JsonOption, StateOption, interruption_said, say, show, translated
 from testbed.documented.engines import SEVERAL_HOURS
+from testbed.errors import TestbedError
 from testbed.report import as_json as json_report
 from testbed.report import claims, html, junit, terminal
 from testbed.results import Run
@@ -45,7 +47,8 @@ def run_scenarios(
     """Run scenarios on the testbed, started where it is not up."""
     with translated(as_json):
         chosen = scenario.find(names)
-        with temporary(say, delay=SEVERAL_HOURS) if fresh else nullcontext(Testbed.open(state, say)) as testbed:
+        _require_writable(report)
+        with temporary(say, delay=SEVERAL_HOURS) if fresh else nullcontext(Testbed.open(state, say)) as testbed, interruption_said():
             run = scenario.run_all(chosen, testbed, say)
         _conclude(run, report, evidence, as_json)
 
@@ -60,8 +63,9 @@ def demo(
     from testbed.cli.lifecycle import _endpoint_text, _endpoints
 
     with translated(as_json):
-        with temporary(say, delay=SEVERAL_HOURS) as testbed:
-            side_by_side([partial(testbed.standing, each) for each in ("RABBITMQ", "ACTIVEMQ")], testbed.brokers.cancel)
+        _require_writable(report)
+        with temporary(say, delay=SEVERAL_HOURS) as testbed, interruption_said():
+            side_by_side([partial(testbed.standing, each) for each in ("RABBITMQ", "ACTIVEMQ")], testbed.stop)
             if not as_json:
                 print(_endpoint_text(_endpoints(testbed)), flush=True)
             run = scenario.run_all(scenario.find(), testbed, say)
@@ -72,7 +76,6 @@ def demo(
 def _conclude(run: Run, report: Path | None, evidence: bool, as_json: bool) -> None:
     """Write and print the report; exit status 1 when a claim fails or a scenario broke off."""
     if report:
-        report.mkdir(parents=True, exist_ok=True)
         for name, text in (("report.json", json_report.render(run)), ("report.html", html.render(run)), ("report.xml", junit.render(run))):
             (report / name).write_text(text)
     if as_json:
@@ -83,3 +86,14 @@ def _conclude(run: Run, report: Path | None, evidence: bool, as_json: bool) -> N
             print(f"Written to {report}: report.json, report.html, report.xml")
     if not claims.succeeded(run):
         raise typer.Exit(1)
+
+
+def _require_writable(report: Path | None) -> None:
+    """Find out before minutes of work whether its report can be written. Raises ``TestbedError``."""
+    if report:
+        try:
+            report.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=report):
+                pass
+        except OSError as error:
+            raise TestbedError(f"No report can be written into {report}: {error}.", hint="Name another folder with --report.") from error
