@@ -6,7 +6,7 @@ from typing import Any
 
 from testbed.documented.engines import REGION, ActionRequired
 from testbed.documented.tls import Suite, TlsProfile
-from testbed.engines.base import Control, User
+from testbed.engines.base import Control, NetworkConnector, User
 from testbed.kms.base import USER_ACCOUNT
 from testbed.kms.keys import EncryptionOptions
 from testbed.storage.volumes import Volume
@@ -14,10 +14,12 @@ from testbed.storage.volumes import Volume
 
 @dataclass(frozen=True)
 class CreateBroker:
-    """The request of that name (API). The last three are the testbed's own.
+    """The request of that name (API). What follows ``tags`` is the testbed's own.
 
-    ``engine_version`` is major.minor; empty means the default. ``fixed_ports`` publishes the documented ports
-    instead of free ones. ``image`` names an image of the user's own. ``control`` plants defects, for checks of checks.
+    ``engine_version`` is major.minor; empty means the default. ``network_connectors`` join an ActiveMQ broker to others.
+    ``inter_node_tls`` encrypts what the nodes of a RabbitMQ cluster tell each other, which Amazon MQ does not do.
+    ``fixed_ports`` publishes the documented ports instead of free ones. ``image`` names an image of the user's own.
+    ``control`` plants defects, for checks of checks.
     """
 
     broker_name: str
@@ -28,6 +30,8 @@ class CreateBroker:
     storage_type: str = ""
     encryption_options: EncryptionOptions = EncryptionOptions()
     tags: Mapping[str, str] = field(default_factory=dict)
+    network_connectors: tuple[NetworkConnector, ...] = ()
+    inter_node_tls: bool = False
     fixed_ports: bool = False
     image: str = ""
     control: Control | None = None
@@ -86,6 +90,24 @@ class Node:
     endpoints: tuple[Endpoint, ...]
     container_id: str = ""
 
+    def addresses(self, *, tls: bool = True) -> dict[str, tuple[str, int]]:
+        """Host and port of each listener by its name, those with TLS or those without."""
+        return _addresses(self.endpoints, tls)
+
+
+@dataclass(frozen=True)
+class Front:
+    """The one address in front of a cluster's nodes, and the container that has it."""
+
+    hostname: str
+    endpoints: tuple[Endpoint, ...]
+    image: str = ""
+    container_id: str = ""
+
+    def addresses(self, *, tls: bool = True) -> dict[str, tuple[str, int]]:
+        """See ``Node.addresses``."""
+        return _addresses(self.endpoints, tls)
+
 
 @dataclass(frozen=True)
 class Broker:
@@ -104,14 +126,18 @@ class Broker:
     users: tuple[User, ...]
     nodes: tuple[Node, ...]
     image: str
+    front: Front | None = None
     storage_type: str = "EBS"
     grants: tuple[Grant, ...] = ()
     actions_required: tuple[ActionRequired, ...] = ()
     created: str = ""  # ISO 8601
     checked: float = 0.0  # when the key was last verified, by the testbed's clock
     tags: Mapping[str, str] = field(default_factory=dict)
+    network_connectors: tuple[NetworkConnector, ...] = ()
+    inter_node_tls: bool = False
     control: Control | None = None
     keystore_password: str = field(default="", repr=False)
+    cookie: str = field(default="", repr=False)  # what the nodes of a cluster know each other by
 
     @property
     def arn(self) -> str:
@@ -120,11 +146,21 @@ class Broker:
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
-        return tuple(endpoint for node in self.nodes for endpoint in node.endpoints)
+        return tuple(endpoint for instance in self.instances for endpoint in instance.endpoints)
+
+    @property
+    def instances(self) -> "tuple[Node | Front, ...]":
+        """What clients connect to: the address in front of the nodes, or else each of them."""
+        return (self.front,) if self.front else self.nodes
+
+    @property
+    def standby(self) -> bool:
+        """Whether its nodes share a volume, which one of them has at a time."""
+        return self.deployment_mode == "ACTIVE_STANDBY_MULTI_AZ"
 
     def addresses(self, *, tls: bool = True) -> dict[str, tuple[str, int]]:
-        """Host and port of each listener by its name, those with TLS or those without."""
-        return {endpoint.name: (endpoint.host, endpoint.port) for endpoint in self.endpoints if endpoint.tls == tls}
+        """Host and port of the first instance's listeners by name, those with TLS or those without."""
+        return self.instances[0].addresses(tls=tls)
 
     def to_document(self) -> dict[str, Any]:
         """For the state folder: all of it, passwords included."""
@@ -137,6 +173,10 @@ class Broker:
         values["encryption_options"] = EncryptionOptions(**values["encryption_options"])
         values["users"] = tuple(User(**{**user, "groups": tuple(user["groups"])}) for user in values["users"])
         values["nodes"] = tuple(map(_node, values["nodes"]))
+        values["front"] = values.get("front") and Front(**{**values["front"], "endpoints": _endpoints(values["front"])})
+        values["network_connectors"] = tuple(
+            NetworkConnector(**{**each, "attributes": tuple(map(tuple, each["attributes"]))}) for each in values.get("network_connectors", ())
+        )
         values["grants"] = tuple(Grant(**grant) for grant in values["grants"])
         values["actions_required"] = tuple(ActionRequired(**action) for action in values["actions_required"])
         values["control"] = _control(values["control"])
@@ -166,11 +206,10 @@ class Broker:
             "PubliclyAccessible": False,
             "BrokerInstances": [
                 {
-                    "ConsoleURL": next((e.url for e in node.endpoints if e.scheme == "https"), ""),
-                    "Endpoints": [endpoint.url for endpoint in node.endpoints if endpoint.scheme != "https"],
+                    "ConsoleURL": next((e.url for e in instance.endpoints if e.scheme == "https"), ""),
+                    "Endpoints": [endpoint.url for endpoint in instance.endpoints if endpoint.scheme != "https"],
                 }
-                for node in self.nodes
-                if node.endpoints
+                for instance in self.instances
             ],
             "Users": [{"Username": user.username} for user in listed],
             "Tags": dict(self.tags),
@@ -185,8 +224,15 @@ class Broker:
 
 
 def _node(document: Mapping[str, Any]) -> Node:
-    endpoints = tuple(Endpoint(**{**each, "protocols": tuple(each["protocols"])}) for each in document["endpoints"])
-    return Node(**{**document, "volume": Volume(**document["volume"]), "endpoints": endpoints})
+    return Node(**{**document, "volume": Volume(**document["volume"]), "endpoints": _endpoints(document)})
+
+
+def _endpoints(document: Mapping[str, Any]) -> tuple[Endpoint, ...]:
+    return tuple(Endpoint(**{**each, "protocols": tuple(each["protocols"])}) for each in document["endpoints"])
+
+
+def _addresses(endpoints: tuple[Endpoint, ...], tls: bool) -> dict[str, tuple[str, int]]:
+    return {endpoint.name: (endpoint.host, endpoint.port) for endpoint in endpoints if endpoint.tls == tls}
 
 
 def _control(document: Mapping[str, Any] | None) -> Control | None:

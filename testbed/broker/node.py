@@ -4,11 +4,12 @@ import threading
 import time
 from collections.abc import Callable
 
-from testbed.broker.model import Broker, Node
+from testbed.broker import topology
+from testbed.broker.model import Broker, Front, Node
 from testbed.documented.tls import PROFILES
-from testbed.engines import entry
-from testbed.engines.base import Engine, NodeSpec
-from testbed.errors import ClientError, ContainerFailed, VolumeRefused
+from testbed.engines import balancer, entry
+from testbed.engines.base import Cluster, Engine, NodeSpec
+from testbed.errors import ClientError, ContainerFailed, Interrupted, VolumeRefused
 from testbed.pki import Certificate
 from testbed.runtime.containers import ContainerSpec, Containers
 
@@ -35,24 +36,42 @@ def spec(broker: Broker, node: Node, certificate: Certificate) -> NodeSpec:
         ca_pem=certificate.ca_pem,
         truststore_p12=certificate.truststore_p12(password),
         control=broker.control,
+        cluster=Cluster(tuple(each.hostname for each in broker.nodes), broker.cookie, broker.inter_node_tls) if broker.front else None,
+        network_connectors=broker.network_connectors,
     )
 
 
 def run(containers: Containers, engine: Engine, broker: Broker, node: Node, rendered: NodeSpec, data_key: bytes | None) -> str:
     """Start the node's container on its volume and return its id; ready is ``wait``'s business."""
-    listeners = {listener.name: listener for listener in (*engine.listeners(broker.engine_version), *engine.plaintext_listeners())}
     return containers.run(
         ContainerSpec(
             name=f"testbed-{containers.instance}-{broker.broker_id[:10]}-{node.name}",
             image=broker.image,
             role=f"broker {broker.broker_id}",
-            ports=tuple(dict.fromkeys((endpoint.port, listeners[endpoint.name].container_port) for endpoint in node.endpoints)),
+            ports=topology.published(engine, broker.engine_version, node.endpoints),
             volumes={node.volume.volume_id: "/volume"},
             tmpfs={"/run/testbed": "mode=0700,size=32m", "/data": "mode=0755,size=1m"},
             aliases=(node.hostname,),
             mounts_fuse=True,
         ),
-        stdin=entry.secrets(engine, rendered, data_key),
+        stdin=entry.secrets(engine, rendered, data_key, shared=broker.standby),
+    )
+
+
+def run_front(containers: Containers, engine: Engine, broker: Broker, front: Front) -> str:
+    """Start the container that passes connections on to the broker's nodes, and return its id."""
+    ports = topology.published(engine, broker.engine_version, front.endpoints)
+    hostnames = [node.hostname for node in broker.nodes]
+    return containers.run(
+        ContainerSpec(
+            name=f"testbed-{containers.instance}-{broker.broker_id[:10]}",
+            image=front.image,
+            role=f"broker {broker.broker_id}",
+            ports=ports,
+            tmpfs=balancer.TMPFS,
+            aliases=(front.hostname,),
+        ),
+        stdin=balancer.configuration(hostnames, sorted({inside for _, inside in ports})),
     )
 
 
@@ -60,19 +79,20 @@ def wait(
     containers: Containers, engine: Engine, broker: Broker, node: Node, rendered: NodeSpec, ca_file: str,
     say: Callable[[str], None], cancelled: threading.Event,
 ) -> None:  # fmt: skip
-    """Return when every listener answers a TLS handshake and a login.
+    """Return when every listener answers a TLS handshake and a login; of a node on a shared volume, or of another that has it.
 
-    Raises ``VolumeRefused`` when the volume did not attach, ``ContainerFailed`` when the broker stopped, was not ready
-    after ``READY_WITHIN`` seconds, or ``cancelled`` was set.
+    Raises ``VolumeRefused`` when the volume did not attach, ``ContainerFailed`` when the broker stopped or was not ready
+    after ``READY_WITHIN`` seconds, ``Interrupted`` when ``cancelled`` was set.
     """
-    addresses = {endpoint.name: (endpoint.host, endpoint.port) for endpoint in node.endpoints if endpoint.tls}
+    places = [each.addresses() for each in broker.instances if broker.standby or each is broker.front or each.container_id == node.container_id]
     start = spoken = time.monotonic()
     while True:
-        try:
-            engine.login(rendered, addresses, ca_file)
-            return
-        except ClientError as error:
-            reason = error
+        for addresses in places:
+            try:
+                engine.login(rendered, addresses, ca_file)
+                return
+            except ClientError as error:
+                reason = error
         require_running(containers, broker, node)
         now = time.monotonic()
         if now - start > READY_WITHIN:
@@ -84,7 +104,7 @@ def wait(
             spoken = now
             say(f"{broker.broker_name}: starting, {now - start:.0f} s ({reason})")
         if cancelled.wait(0.05):
-            raise ContainerFailed(f"The start of {broker.broker_name} was interrupted.")
+            raise Interrupted(f"The start of {broker.broker_name} was interrupted.")
 
 
 def require_running(containers: Containers, broker: Broker, node: Node) -> None:

@@ -9,32 +9,37 @@ import threading
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
-from testbed.broker import grants, maintenance, node
-from testbed.broker.model import Broker, CreateBroker, Endpoint, Grant, Node
+from testbed.broker import grants, maintenance, node, topology
+from testbed.broker.model import Broker, CreateBroker, Front, Grant, Node
 from testbed.broker.names import check_broker_name, check_tag, check_users
 from testbed.clients.base import Address
-from testbed.documented.engines import DEFAULT_VERSION, DEPLOYMENT_MODES, DOMAIN, ENGINE_TYPES, REGION, STORAGE_TYPES, VERSIONS
+from testbed.documented.engines import DEFAULT_VERSION, DEPLOYMENT_MODES, ENGINE_TYPES, STORAGE_TYPES, VERSIONS
 from testbed.documented.grants import grants as shapes_of
-from testbed.documented.listeners import Listener
+from testbed.engines import balancer
 from testbed.engines.activemq import ActiveMQ
-from testbed.engines.base import Engine, User
+from testbed.engines.base import Engine, NodeSpec, User
 from testbed.engines.rabbitmq import RabbitMQ
-from testbed.errors import BadRequestException, ConflictException, KmsError, NotFoundException, TestbedError, VolumeRefused
+from testbed.engines.urls import check_no_credentials_in_url
+from testbed.errors import (
+    BadRequestException, ClientError, ConflictException, ContainerFailed, Interrupted, KmsError, NotFoundException, TestbedError, VolumeRefused,
+)  # fmt: skip
 from testbed.kms import keys
 from testbed.kms.base import USER, Caller, Kms
 from testbed.pki import Authority, Certificate
 from testbed.runtime import images, ports
 from testbed.runtime.containers import Containers, require_disk
+from testbed.runtime.parallel import Task
 from testbed.state.clock import Clock
 from testbed.state.store import State
 from testbed.storage import volumes
 from testbed.trail.recording import Recorder
 
-HOST = "localhost"
 ENGINES: dict[str, Engine] = {"ACTIVEMQ": ActiveMQ(), "RABBITMQ": RabbitMQ()}
 CHECK_PERIOD = 2.0  # seconds between two checks of a key; the service's period is not documented
 _KIND = "broker"
+_CERTIFICATE = "certificate"
 _DISK = 512 * 2**20  # bytes of free disk that one broker needs
 Say = Callable[[str], None]
 
@@ -84,7 +89,7 @@ class Brokers:
             for volume_id in dict.fromkeys(each.volume.volume_id for each in broker.nodes):
                 self._containers.create_volume(volume_id)
             self._say(f"{broker.broker_name}: starting {broker.engine_type} {broker.running_version}")
-            broker = self._started(broker)
+            broker = self._started(broker, broker.nodes)
         except BaseException:
             self._erase(self._stored(broker.broker_id))
             raise
@@ -134,9 +139,8 @@ class Brokers:
         self._save(replace(broker, broker_state="REBOOT_IN_PROGRESS"))
         self._say(f"{broker.broker_name}: rebooting")
         try:
-            for each in broker.nodes:
-                self._containers.stop(each.container_id)
-            self.attach(broker.broker_id)
+            for each in broker.nodes:  # one after the other: the others serve meanwhile
+                self.attach(broker.broker_id, each.name)
         finally:
             # Whether it came back or not, rebooting is over; what is wrong with the key, the check says.
             self._save(replace(self._stored(broker.broker_id), broker_state="RUNNING"))
@@ -161,7 +165,7 @@ class Brokers:
             return self.revive(broker.broker_id)
         if broker.broker_state == "CRITICAL_ACTION_REQUIRED" and broker.storage_type == "EFS":
             for each in broker.nodes:
-                if self._containers.state(each.container_id).running:
+                if self._runs(each):
                     self._say(f"{broker.broker_name}: its file system no longer works without the key, node {each.name} stops")
                     self._containers.kill(each.container_id)
         return broker
@@ -182,16 +186,19 @@ class Brokers:
     def revive(self, broker_id: str) -> Broker:
         """The broker, with those of its nodes attached again that have stopped, as after a restart of the engine.
 
-        A broker whose creation was cut off is removed. Raises ``NotFoundException``, and what ``attach`` raises.
+        A broker whose creation was cut off is removed; one whose reboot was is brought back. Raises ``NotFoundException``, and what ``attach`` raises.
         """
         broker = self._stored(broker_id)
         if broker.broker_state in ("CREATION_IN_PROGRESS", "DELETION_IN_PROGRESS"):
             self._erase(broker)
             return self._stored(broker_id)
-        for each in broker.nodes:
-            if not self._containers.state(each.container_id).running:
-                self._say(f"{broker.broker_name}: node {each.name} has stopped, starting it again")
-                broker = self.attach(broker.broker_id, each.name)
+        if broker.broker_state == "REBOOT_IN_PROGRESS":  # whoever rebooted it did not come to the end
+            broker = self._save(replace(broker, broker_state="RUNNING"))
+        lost = [each for each in broker.nodes if not self._runs(each)]
+        if lost:
+            self._say(f"{broker.broker_name}: node {' and '.join(each.name for each in lost)} stopped, starting again")
+        if lost or (broker.front and not self._runs(broker.front)):
+            broker = self._save(self._started(broker, lost))  # together: a cluster needs most of its nodes to start
         return broker
 
     def cancel(self) -> None:
@@ -202,10 +209,32 @@ class Brokers:
 
     def address(self, broker: Broker, protocol: str, *, tls: bool = True, user: User | None = None) -> Address:
         """Where and as whom a client of ``protocol`` connects to ``broker``. Raises ``KeyError`` when it does not speak it."""
-        endpoint = broker.endpoint(protocol, tls=tls)
+        return self.addresses(broker, protocol, tls=tls, user=user)[0]
+
+    def addresses(self, broker: Broker, protocol: str, *, tls: bool = True, user: User | None = None) -> tuple[Address, ...]:
+        """The same for each instance, for ``clients.failover``: of an active/standby broker one answers at a time."""
         user = user or broker.users[0]
-        beside = next(each.container_id for each in broker.nodes if endpoint in each.endpoints)
-        return Address(protocol, endpoint.host, endpoint.port, user.username, user.password, self._state.ca_file if tls else None, beside)
+        found = tuple(
+            Address(protocol, each.host, each.port, user.username, user.password, self._state.ca_file if tls else None, instance.container_id)
+            for instance in broker.instances
+            for each in instance.endpoints
+            if protocol in each.protocols and each.tls == tls
+        )
+        if not found:
+            raise KeyError(f"{broker.engine_type} broker {broker.broker_name} has no {'' if tls else 'plaintext '}{protocol} endpoint")
+        return found
+
+    def active(self, broker_id: str) -> Node:
+        """The node of an active/standby broker that serves. Raises ``ContainerFailed`` when none does, as while one takes over."""
+        broker = self._stored(broker_id)
+        for each in broker.nodes:
+            rendered = node.spec(broker, each, self._certificate(broker))
+            try:
+                ENGINES[broker.engine_type].login(rendered, each.addresses(), str(self._state.ca_file))
+                return each
+            except ClientError:
+                continue
+        raise ContainerFailed(f"No node of {broker.broker_name} serves.", hint="A standby takes some seconds to take over.")
 
     # Creating
 
@@ -222,8 +251,20 @@ class Brokers:
             _one_of(request.storage_type, STORAGE_TYPES[request.engine_type], f"{request.engine_type} storage type", "storageType")
         if any(document["broker_name"] == request.broker_name for document in self._state.all(_KIND)):
             raise ConflictException(f"A broker named {request.broker_name} already exists.", error_attribute="brokerName")
+        if request.deployment_mode == "ACTIVE_STANDBY_MULTI_AZ":
+            _one_of(request.storage_type or "EFS", ("EFS",), "storage type of an active/standby broker", "storageType")
+            if request.fixed_ports:
+                raise BadRequestException(
+                    "The two instances of an active/standby broker have the same documented ports, which exist once here.",
+                    error_attribute="deploymentMode",
+                    hint="Leave fixed ports out: free ones are the default.",
+                )
+        if request.network_connectors and request.engine_type != "ACTIVEMQ":
+            raise BadRequestException("Only ActiveMQ brokers have network connectors.", error_attribute="engineType")
+        for connector in request.network_connectors:
+            check_no_credentials_in_url(connector.uri)
         if request.fixed_ports:
-            for listener in self._listeners(request):
+            for listener in topology.listeners(request, ENGINES[request.engine_type]):
                 ports.require_free(listener.port)
         require_disk(self._containers.client, _DISK, "A broker")
 
@@ -231,7 +272,7 @@ class Brokers:
         engine = ENGINES[request.engine_type]
         version = request.engine_version or DEFAULT_VERSION[request.engine_type]
         image = images.own(request.engine_type, request.image) if request.image else engine.image(version)
-        return images.ensure(self._containers.client, [image], self._say)[image]
+        return Task(lambda: images.ensure(self._containers.client, [image], self._say)).result(self._cancelled)[image]
 
     def _planned(self, request: CreateBroker, image: str, key: keys.BrokerKey | None) -> Broker:
         """The broker as it will be, before anything of it exists."""
@@ -239,12 +280,7 @@ class Brokers:
         version = request.engine_version or DEFAULT_VERSION[request.engine_type]
         broker_id = f"b-{uuid.uuid4()}"
         storage = request.storage_type or STORAGE_TYPES[request.engine_type][0]
-        only = Node(
-            name="1",
-            hostname=f"{broker_id}{'-1' if request.engine_type == 'ACTIVEMQ' else ''}.{DOMAIN.format(region=REGION)}",
-            volume=volumes.unencrypted(volumes.new_id(storage)),
-            endpoints=_endpoints(engine, self._listeners(request), request.fixed_ports),
-        )
+        nodes, front = topology.plan(request, engine, broker_id, storage)
         return Broker(
             broker_id=broker_id,
             broker_name=request.broker_name,
@@ -257,21 +293,18 @@ class Brokers:
             key_arn=key.arn if key else "",
             key_ownership=key.ownership if key else "",
             users=tuple(request.users),
-            nodes=(only,),
+            nodes=nodes,
             image=image,
+            front=front and replace(front, image=images.ensure(self._containers.client, [balancer.IMAGE], self._say)[balancer.IMAGE]),
             storage_type=storage,
             created=self._clock.datetime().isoformat(timespec="milliseconds"),
             tags=dict(request.tags),
+            network_connectors=request.network_connectors,
+            inter_node_tls=request.inter_node_tls,
             control=request.control,
             keystore_password=secrets.token_hex(16),
+            cookie=secrets.token_hex(32) if front else "",
         )
-
-    def _listeners(self, request: CreateBroker) -> tuple[Listener, ...]:
-        engine = ENGINES[request.engine_type]
-        wanted = engine.listeners(request.engine_version or DEFAULT_VERSION[request.engine_type])
-        if request.control and request.control.plaintext_listener:
-            wanted += engine.plaintext_listeners()
-        return wanted
 
     def _keyed(self, broker: Broker, caller: Caller) -> Broker:
         """With its grants and its volumes' data keys, saved as they come into being: whoever cleans up has to know them."""
@@ -290,24 +323,50 @@ class Brokers:
 
     # Running
 
-    def _started(self, broker: Broker, chosen: Sequence[Node] = ()) -> Broker:
-        """With ``chosen`` nodes, or all, on their volumes and ready; containers that were there before are replaced."""
+    def _started(self, broker: Broker, chosen: Sequence[Node]) -> Broker:
+        """With the ``chosen`` nodes on their volumes and ready, started side by side; containers that were there before are replaced."""
         engine = ENGINES[broker.engine_type]
-        chosen = chosen or broker.nodes
-        data_keys = {each.name: self._data_key(broker, each) for each in chosen}
         certificate = self._certificate(broker)
-        for each in chosen:
-            if each.container_id:
-                self._containers.remove(each.container_id)
-            rendered = node.spec(broker, each, certificate)
-            identity = node.run(self._containers, engine, broker, each, rendered, data_keys[each.name])
-            each = replace(each, container_id=identity)
-            broker = self._save(replace(broker, nodes=tuple(each if other.name == each.name else other for other in broker.nodes)))
-            node.wait(self._containers, engine, broker, each, rendered, str(self._state.ca_file), self._say, self._cancelled)
+        rendered = {each.name: node.spec(broker, each, certificate) for each in chosen}
+        data_keys = {each.name: self._data_key(broker, each) for each in chosen}
+        tasks = {each.name: Task(partial(self._launched, broker, each, rendered[each.name], data_keys[each.name])) for each in chosen}
+        for task in tasks.values():  # all, before any failure is heard: whoever cleans up is not to come too early
+            task.wait()
+        for name, task in tasks.items():
+            launched: Node = task.result()
+            broker = self._save(replace(broker, nodes=tuple(launched if each.name == name else each for each in broker.nodes)))
+        if broker.front and not self._runs(broker.front):
+            if broker.front.container_id:
+                self._containers.remove(broker.front.container_id)
+            front = replace(broker.front, container_id=node.run_front(self._containers, engine, broker, broker.front))
+            broker = self._save(replace(broker, front=front))
+        for each in broker.nodes:
+            if each.name in rendered:
+                try:
+                    node.wait(self._containers, engine, broker, each, rendered[each.name], str(self._state.ca_file), self._say, self._cancelled)
+                except BaseException:
+                    self._containers.remove(each.container_id)  # a node that runs is one that was ready
+                    raise
         return broker
+
+    def _launched(self, broker: Broker, each: Node, rendered: NodeSpec, data_key: bytes | None) -> Node:
+        if self._cancelled.is_set():
+            raise Interrupted(f"The start of {broker.broker_name} was interrupted.")
+        if each.container_id:
+            self._containers.stop(each.container_id)
+            self._containers.remove(each.container_id)
+        return replace(each, container_id=node.run(self._containers, ENGINES[broker.engine_type], broker, each, rendered, data_key))
+
+    def _runs(self, instance: Node | Front) -> bool:
+        return bool(instance.container_id) and self._containers.state(instance.container_id).running
 
     def _data_key(self, broker: Broker, each: Node) -> bytes | None:
         """Attaching is done by the grant of the volume: without it, it is not done."""
+        if not self._containers.has_volume(each.volume.volume_id):
+            raise VolumeRefused(
+                f"The volume {each.volume.volume_id} of {broker.broker_name} is gone, and with it all that was on it.",
+                hint="`testbed down` and then `testbed up` start with a new one.",
+            )
         shapes = shapes_of(broker.deployment_mode, broker.storage_type)
         gone = grants.missing(self._kms, broker.key_arn, broker.grants, shapes, each.volume.volume_id)
         if gone:
@@ -318,9 +377,15 @@ class Brokers:
         return volumes.open_data_key(self._kms, each.volume)
 
     def _certificate(self, broker: Broker) -> Certificate:
+        """One for the broker's life: its nodes are known by it, whichever of them answers."""
+        if document := self._state.get(_CERTIFICATE, broker.broker_id):
+            return Certificate.from_document(document)
         if broker.control and broker.control.certificate:
-            return self._authority.issue_bad(broker.control.certificate)
-        return self._authority.issue(names=[each.hostname for each in broker.nodes])
+            certificate = self._authority.issue_bad(broker.control.certificate)
+        else:
+            certificate = self._authority.issue(names=[each.hostname for each in dict.fromkeys((*broker.nodes, *broker.instances))])
+        self._state.put(_CERTIFICATE, broker.broker_id, certificate.to_document())
+        return certificate
 
     # Keeping
 
@@ -347,6 +412,7 @@ class Brokers:
             grants.retire(self._kms, broker.key_arn, broker.grants, shapes_of(broker.deployment_mode, broker.storage_type))
         except KmsError as error:  # KMS is out: grants to a broker that is no more open nothing
             self._say(f"{broker.broker_name}: its grants could not be retired ({error})")
+        self._state.delete(_CERTIFICATE, broker.broker_id)
         self._state.delete(_KIND, broker.broker_id)
 
     def _chosen(self, broker: Broker, node_name: str) -> tuple[Node, ...]:
@@ -365,21 +431,3 @@ def _plain(request: CreateBroker) -> bool:
 def _one_of(value: str, allowed: Sequence[str], what: str, attribute: str) -> None:
     if value not in allowed:
         raise BadRequestException(f"There is no {what} '{value}'. There is: {', '.join(allowed)}.", error_attribute=attribute)
-
-
-def _endpoints(engine: Engine, listeners: Sequence[Listener], fixed: bool) -> tuple[Endpoint, ...]:
-    """Each listener at a port of this machine; two that are one port inside are one port here, unless fixed."""
-    inside = list(dict.fromkeys(listener.container_port for listener in listeners))
-    free = dict(zip(inside, ports.free(len(inside)), strict=True))
-    return tuple(
-        Endpoint(
-            listener.name,
-            listener.scheme,
-            HOST,
-            listener.port if fixed else free[listener.container_port],
-            listener.port,
-            listener.protocols,
-            tls=listener not in engine.plaintext_listeners(),
-        )
-        for listener in listeners
-    )

@@ -1,13 +1,16 @@
 """A certificate with its private key, in the forms that brokers and clients read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat, pkcs12
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat, load_pem_private_key, pkcs12
 
+from testbed.documented.engines import REGION
+from testbed.pki import profiles
 from testbed.pki.files import write_private
 from testbed.pki.profiles import Profile
 
@@ -56,6 +59,24 @@ class Certificate:
         file is empty to Java.
         """
         return pkcs12.serialize_java_truststore([pkcs12.PKCS12Certificate(self.ca, b"authority")], _encrypted(password))
+
+    def to_document(self) -> dict[str, Any]:
+        """For the state folder: all of it, the key included."""
+        return {
+            "profile": self.profile.name,
+            "chain": [pem(certificate).decode() for certificate in (self.leaf, *self.sent)],
+            "ca": self.ca_pem.decode(),
+            "key": self.private_key_pem.decode(),
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], region: str = REGION) -> "Certificate":
+        """The certificate of ``to_document``."""
+        name = document["profile"]
+        leaf, *sent = (x509.load_pem_x509_certificate(each.encode()) for each in document["chain"])
+        key = load_pem_private_key(document["key"].encode(), None)
+        profile = profiles.bad(name, region) if name in profiles.BAD else profiles.good(name, region)
+        return cls(profile, leaf, tuple(sent), x509.load_pem_x509_certificate(document["ca"].encode()), key)  # type: ignore[arg-type]
 
     def write(self, folder: Path) -> Written:
         """Write ``chain.pem``, ``key.pem`` and ``ca.pem``, readable by the owner only. Raises ``StateBroken``."""

@@ -1,0 +1,84 @@
+"""What a broker is made of, by its deployment mode: its nodes, their volumes, and the addresses that clients use.
+
+SINGLE_INSTANCE is one node on one volume. CLUSTER_MULTI_AZ is three, each on a volume of its own, behind one address.
+ACTIVE_STANDBY_MULTI_AZ is two on one file system, each with addresses of its own, of which one's answer at a time.
+"""
+
+from collections.abc import Sequence
+
+from testbed.broker.model import Broker, CreateBroker, Endpoint, Front, Node
+from testbed.documented.engines import DEFAULT_VERSION, DOMAIN, REGION
+from testbed.documented.listeners import Listener
+from testbed.engines.base import Engine
+from testbed.runtime import ports
+from testbed.storage import volumes
+
+HOST = "localhost"
+_NODES = {"SINGLE_INSTANCE": 1, "ACTIVE_STANDBY_MULTI_AZ": 2, "CLUSTER_MULTI_AZ": 3}
+
+
+def plan(request: CreateBroker, engine: Engine, broker_id: str, storage_type: str) -> tuple[tuple[Node, ...], Front | None]:
+    """The nodes of a broker that is to be created, on volumes that have no key yet, and what is in front of them."""
+    count = _NODES[request.deployment_mode]
+    clustered = request.deployment_mode == "CLUSTER_MULTI_AZ"
+    shared = volumes.new_id(storage_type) if request.deployment_mode == "ACTIVE_STANDBY_MULTI_AZ" else ""
+    # Only ActiveMQ's instances have host names of their own to the outside (GUIDE22, WWR).
+    numbered = clustered or request.engine_type == "ACTIVEMQ"
+    wanted = listeners(request, engine)
+    addresses = _endpoints(engine, wanted, 1 if clustered else count, request.fixed_ports)
+    nodes = tuple(
+        Node(
+            name=str(number),
+            hostname=_hostname(f"{broker_id}-{number}" if numbered else broker_id),
+            volume=volumes.unencrypted(shared or volumes.new_id(storage_type)),
+            endpoints=() if clustered else addresses[number - 1],
+        )
+        for number in range(1, count + 1)
+    )
+    return nodes, Front(_hostname(broker_id), addresses[0]) if clustered else None
+
+
+def listeners(request: CreateBroker, engine: Engine) -> tuple[Listener, ...]:
+    """What such a broker listens on."""
+    wanted = engine.listeners(request.engine_version or DEFAULT_VERSION[request.engine_type])
+    if request.control and request.control.plaintext_listener:
+        wanted += engine.plaintext_listeners()
+    return wanted
+
+
+def published(engine: Engine, version: str, endpoints: Sequence[Endpoint]) -> tuple[tuple[int, int], ...]:
+    """Pairs of a port of this machine and the container's port behind it; those that two listeners share, once."""
+    known = {listener.name: listener for listener in (*engine.listeners(version), *engine.plaintext_listeners())}
+    return tuple(dict.fromkeys((endpoint.port, known[endpoint.name].container_port) for endpoint in endpoints))
+
+
+def network_uri(broker: Broker) -> str:
+    """The ``uri`` of another broker's network connector to this one, as Amazon MQ writes it (GUIDE22, "network-of-brokers")."""
+    port = next(endpoint.documented_port for endpoint in broker.endpoints if endpoint.name == "openwire")
+    urls = ",".join(f"ssl://{node.hostname}:{port}" for node in broker.nodes)
+    return f"{'masterslave' if len(broker.nodes) > 1 else 'static'}:({urls})"
+
+
+def _hostname(label: str) -> str:
+    return f"{label}.{DOMAIN.format(region=REGION)}"
+
+
+def _endpoints(engine: Engine, wanted: Sequence[Listener], times: int, fixed: bool) -> tuple[tuple[Endpoint, ...], ...]:
+    """Each listener at a port of this machine; two that are one port inside are one port here, unless fixed."""
+    inside = list(dict.fromkeys(listener.container_port for listener in wanted))
+    free = iter(ports.free(len(inside) * times))
+    return tuple(
+        tuple(
+            Endpoint(
+                listener.name,
+                listener.scheme,
+                HOST,
+                listener.port if fixed else here[listener.container_port],
+                listener.port,
+                listener.protocols,
+                tls=listener not in engine.plaintext_listeners(),
+            )
+            for listener in wanted
+        )
+        for here in [dict(zip(inside, free, strict=False)) for _ in range(times)]
+    )
