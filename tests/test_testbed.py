@@ -1,0 +1,158 @@
+"""A testbed as a whole: rejoined by its folder, alone among others, and gone after whatever happened to its process."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from testbed.errors import KmsError, VolumeRefused
+from testbed.kms.base import USER
+from testbed.pytest_plugin import BrokerFixture, KeyFixture
+from testbed.runtime.containers import Containers, purge
+from testbed.runtime.parallel import side_by_side
+from testbed.state.store import instance_of
+from testbed.testbed import Testbed, down, temporary
+
+pytestmark = pytest.mark.containers
+
+
+def test_keys_survive_a_killed_kms_and_what_was_encrypted_opens(testbed: Testbed, kms_key: KeyFixture) -> None:
+    """The volumes of all brokers depend on it."""
+    blob = kms_key.call("Encrypt", Plaintext=b"before")["CiphertextBlob"]
+    [row] = testbed.containers.find("kms")
+    testbed.containers.kill(row["id"])
+    again = Testbed.open(testbed.state.folder)
+    try:
+        assert again.localstack_url == testbed.localstack_url, "clients find it where it was"
+        for each in (again, testbed):
+            assert each.kms.call(USER, "Decrypt", {"CiphertextBlob": blob, "KeyId": kms_key.arn})["Plaintext"] == b"before"
+    finally:
+        again.close()
+
+
+def test_the_folder_is_all_it_takes_to_rejoin(testbed: Testbed, rabbitmq_broker: BrokerFixture) -> None:
+    again = Testbed.open(testbed.state.folder)
+    try:
+        assert again.standing("RABBITMQ").nodes == testbed.brokers.describe(rabbitmq_broker.broker_id).nodes
+        assert again.ca_file.read_bytes() == testbed.ca_file.read_bytes()
+        assert again.delay == testbed.delay
+    finally:
+        again.close()
+
+
+def test_whoever_only_looks_starts_nothing(tmp_path: Path) -> None:
+    """As `testbed status` does where KMS has died."""
+    first = Testbed.open(tmp_path / "state")
+    try:
+        first.new_key("there")
+        [row] = first.containers.find("kms")
+        first.containers.kill(row["id"])
+        looking = Testbed(first.state, first.client, print, start=False)
+        began = time.monotonic()
+        with pytest.raises(KmsError, match="KMS does not run") as error:
+            looking.kms.call(USER, "CreateKey", {})
+        assert "testbed up" in error.value.hint and time.monotonic() - began < 8, "and nothing is waited for"
+        assert [row["status"] for row in first.containers.find("kms")] == ["exited"]
+    finally:
+        first.down()
+
+
+def test_two_commands_at_once_start_one_kms(tmp_path: Path) -> None:
+    said: list[str] = []
+    opened = [Testbed.open(tmp_path / "state", said.append) for _ in range(2)]
+    try:
+        side_by_side([lambda each=each: each.kms.call(USER, "ListKeys", {}) for each in opened])  # type: ignore[misc]
+        assert said.count("KMS: starting") == 1
+        assert len(opened[0].containers.find("kms")) == 1
+    finally:
+        opened[1].close()
+        opened[0].down()
+
+
+def test_two_testbeds_side_by_side_do_not_touch_each_other(testbed: Testbed, kms_key: KeyFixture) -> None:
+    before = {row["id"] for row in testbed.containers.find()}
+    with temporary() as other:
+        key = other.new_key("of the other")
+        for kms, stranger in ((testbed.kms, key), (other.kms, kms_key.arn)):
+            with pytest.raises(KmsError) as error:
+                kms.call(USER, "DescribeKey", {"KeyId": stranger})
+            assert error.value.code == "NotFoundException"
+        assert other.state.folder != testbed.state.folder and other.localstack_url != testbed.localstack_url
+        assert other.ca_file.read_bytes() != testbed.ca_file.read_bytes()
+        folder, mine = other.state.folder, other.containers
+        assert len(mine.find()) == 1
+    assert mine.find() == [] and not folder.exists()
+    assert {row["id"] for row in testbed.containers.find()} == before
+    assert kms_key.call("DescribeKey")["KeyMetadata"]["Arn"] == kms_key.arn
+
+
+def test_a_broker_whose_volume_is_gone_does_not_come_back_empty(tmp_path: Path) -> None:
+    """The engine itself would make a new volume of that name."""
+    own = Testbed.open(tmp_path / "state")
+    try:
+        broker = own.standing("RABBITMQ")
+        volume = broker.nodes[0].volume.volume_id
+        own.brokers.detach(broker.broker_id)
+        own.containers.remove(broker.nodes[0].container_id)
+        own.containers.remove_volume(volume)
+        with pytest.raises(VolumeRefused, match=f"{volume} of rabbitmq is gone") as error:
+            own.standing("RABBITMQ")
+        assert "testbed down" in error.value.hint
+        assert not own.containers.has_volume(volume)
+    finally:
+        own.down()
+
+
+def test_down_takes_what_is_still_starting(tmp_path: Path) -> None:
+    own = Testbed.open(tmp_path / "state")
+    containers = own.containers
+    own.down()
+    time.sleep(2)
+    assert containers.find() == [] and not (tmp_path / "state").exists()
+    assert containers.purge() == {"containers": 0, "volumes": 0, "networks": 0}
+
+
+def test_down_leaves_a_folder_alone_that_is_not_the_testbeds(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("dear")
+    assert down(tmp_path) == {"containers": 0, "volumes": 0, "networks": 0}
+    assert (tmp_path / "letter.txt").read_text() == "dear"
+
+
+_OWNER = """
+import os, sys, time
+from testbed.testbed import temporary
+with temporary(lambda line: print(line, flush=True)) as testbed:
+    print("folder", testbed.state.folder, flush=True)
+    %s
+    print("up", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize(
+    "until, work",
+    [("KMS: starting", "testbed.kms"), ("up", "testbed.new_key('of a test')"), ("rabbitmq: starting", "testbed.standing('RABBITMQ')")],
+    ids=["kms starting", "kms up", "broker starting"],
+)
+def test_a_temporary_testbed_is_gone_after_its_process_was_killed(testbed: Testbed, tmp_path: Path, until: str, work: str) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen([sys.executable, "-c", _OWNER % work], stdout=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout is not None
+    lines = []
+    while not lines or not lines[-1].startswith(until):
+        lines.append(process.stdout.readline().strip())
+        assert lines[-1], f"ended before it said {until!r}: {lines}"
+    [folder] = tmp_path.iterdir()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    mine = Containers(testbed.client, instance_of(folder))
+    deadline = time.monotonic() + 60
+    while (mine.find() or folder.exists()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert mine.find() == [] and list(tmp_path.iterdir()) == []
+    assert purge(testbed.client, mine.instance) == {"containers": 0, "volumes": 0, "networks": 0}
