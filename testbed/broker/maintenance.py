@@ -53,4 +53,11 @@ def checked(kms: Kms, broker: Broker, now: float) -> Broker:
     )
 
 
+def noted(broker: Broker, seen: Broker) -> Broker:
+    """``broker`` as it is by now, with what a check found on the broker as it was ``seen``."""
+    if broker.broker_state not in _IN_SERVICE or seen.broker_state not in _IN_SERVICE:
+        return broker
+    return replace(broker, broker_state=seen.broker_state, actions_required=seen.actions_required, checked=seen.checked)
+
+
 _STATES = {"Disabled": "disabled", "PendingDeletion": "pending deletion"}

@@ -1,9 +1,10 @@
 """A broker as Amazon MQ describes one, and what is local about it. Frozen values; JSON in and out."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from testbed.broker.pending import Configuration, Pending
 from testbed.documented.engines import REGION, ActionRequired
 from testbed.documented.tls import Suite, TlsProfile
 from testbed.engines.base import Control, NetworkConnector, User
@@ -14,9 +15,10 @@ from testbed.storage.volumes import Volume
 
 @dataclass(frozen=True)
 class CreateBroker:
-    """The request of that name (API). What follows ``tags`` is the testbed's own.
+    """The request of that name (API). What follows ``configuration`` is the testbed's own.
 
-    ``engine_version`` is major.minor; empty means the default. ``network_connectors`` join an ActiveMQ broker to others.
+    ``engine_version`` is major.minor; empty means the default. ``settings`` are members of the API, by its names, that are
+    given back when asked for and that nothing here acts on. ``network_connectors`` join an ActiveMQ broker to others.
     ``inter_node_tls`` encrypts what the nodes of a RabbitMQ cluster tell each other, which Amazon MQ does not do.
     ``fixed_ports`` publishes the documented ports instead of free ones. ``image`` names an image of the user's own.
     ``control`` plants defects, for checks of checks.
@@ -30,6 +32,8 @@ class CreateBroker:
     storage_type: str = ""
     encryption_options: EncryptionOptions = EncryptionOptions()
     tags: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    configuration: Configuration | None = None
     network_connectors: tuple[NetworkConnector, ...] = ()
     inter_node_tls: bool = False
     fixed_ports: bool = False
@@ -47,6 +51,7 @@ class CreateBroker:
             "StorageType": self.storage_type,
             "EncryptionOptions": {"UseAwsOwnedKey": options.use_aws_owned_key, "KmsKeyId": options.kms_key_id},
             "Tags": dict(self.tags),
+            **self.settings,
             "Users": [
                 {"Username": user.username, "Password": user.password, "ConsoleAccess": user.console_access, "Groups": list(user.groups)}
                 for user in self.users
@@ -133,6 +138,10 @@ class Broker:
     created: str = ""  # ISO 8601
     checked: float = 0.0  # when the key was last verified, by the testbed's clock
     tags: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)  # see ``CreateBroker``
+    configuration: Configuration | None = None
+    configuration_history: tuple[Configuration, ...] = ()
+    pending: Pending = Pending()
     network_connectors: tuple[NetworkConnector, ...] = ()
     inter_node_tls: bool = False
     control: Control | None = None
@@ -158,6 +167,30 @@ class Broker:
         """Whether its nodes share a volume, which one of them has at a time."""
         return self.deployment_mode == "ACTIVE_STANDBY_MULTI_AZ"
 
+    def with_node(self, node: Node) -> "Broker":
+        """With ``node`` in the place of that of its name."""
+        return replace(self, nodes=tuple(node if each.name == node.name else each for each in self.nodes))
+
+    def with_front(self, **changes: str) -> "Broker":
+        """With what is in front of its nodes changed."""
+        return replace(self, front=self.front and replace(self.front, **changes))
+
+    def applied(self) -> "Broker":
+        """With what was pending, as after a reboot."""
+        pending = self.pending
+        current, history = self.configuration, self.configuration_history
+        if pending.configuration:
+            current, history = pending.configuration, (*((current,) if current else ()), *history)
+        return replace(
+            self,
+            users=self.users if pending.users is None else pending.users,
+            engine_version=pending.engine_version or self.engine_version,
+            configuration=current,
+            configuration_history=history,
+            settings={**self.settings, **pending.settings},
+            pending=Pending(),
+        )
+
     def addresses(self, *, tls: bool = True) -> dict[str, tuple[str, int]]:
         """Host and port of the first instance's listeners by name, those with TLS or those without."""
         return self.instances[0].addresses(tls=tls)
@@ -171,7 +204,10 @@ class Broker:
         known = {f.name for f in fields(cls)}
         values = {name: value for name, value in document.items() if name in known}
         values["encryption_options"] = EncryptionOptions(**values["encryption_options"])
-        values["users"] = tuple(User(**{**user, "groups": tuple(user["groups"])}) for user in values["users"])
+        values["users"] = tuple(map(User.from_document, values["users"]))
+        values["configuration"] = Configuration.from_document(values.get("configuration"))
+        values["configuration_history"] = tuple(Configuration(**each) for each in values.get("configuration_history", ()))
+        values["pending"] = Pending.from_document(values.get("pending", {}))
         values["nodes"] = tuple(map(_node, values["nodes"]))
         values["front"] = values.get("front") and Front(**{**values["front"], "endpoints": _endpoints(values["front"])})
         values["network_connectors"] = tuple(

@@ -1,13 +1,15 @@
 """Amazon MQ's control plane over real brokers: create, describe, reboot, delete, and the check of the key.
 
 Methods are the API's operations and raise its errors. A broker is in the state folder from the moment its creation
-begins, so whatever happens to the process that creates it, the next one knows.
+begins, so whatever happens to the process that creates it, the next one knows. Those that take their time come as a
+whole and in two halves: ``begin_...`` answers as the service does, at once, and ``finish`` does the work.
 """
 
 import secrets
 import threading
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 
@@ -33,6 +35,7 @@ from testbed.runtime.containers import Containers, require_disk
 from testbed.runtime.parallel import Task
 from testbed.state.clock import Clock
 from testbed.state.store import State
+from testbed.state.turns import Busy, one_at_a_time
 from testbed.storage import volumes
 from testbed.trail.recording import Recorder
 
@@ -45,7 +48,7 @@ Say = Callable[[str], None]
 
 
 class Brokers:
-    """The brokers of one state folder. Safe to use from several threads for different brokers."""
+    """The brokers of one state folder. Safe to use from several threads and processes: whoever starts or stops a broker is alone with it."""
 
     def __init__(
         self,
@@ -72,29 +75,27 @@ class Brokers:
         Raises ``BadRequestException`` or ``ConflictException`` for a request that cannot be met, and leaves nothing
         behind when it raises, whatever it raises.
         """
-        with self._recorder.mq_call(caller, "CreateBroker", request.parameters()) as answer:
-            broker = self._created(request, caller)
-            answer.elements = {"BrokerArn": broker.arn, "BrokerId": broker.broker_id}
-        return broker
+        return self._create(request, caller, self._brought_up)
 
-    def _created(self, request: CreateBroker, caller: Caller) -> Broker:
-        self._check(request)
-        image = self._image(request)
-        key = None if _plain(request) else keys.resolve(self._kms, caller, request.encryption_options)
-        broker = self._planned(request, image, key)
-        self._save(broker)
-        try:
-            self._say(f"{broker.broker_name}: creating its grants and its volume")
-            broker = self._keyed(broker, caller)
-            for volume_id in dict.fromkeys(each.volume.volume_id for each in broker.nodes):
-                self._containers.create_volume(volume_id)
-            self._say(f"{broker.broker_name}: starting {broker.engine_type} {broker.running_version}")
-            broker = self._started(broker, broker.nodes)
-        except BaseException:
-            self._erase(self._stored(broker.broker_id))
-            raise
-        self._say(f"{broker.broker_name}: ready")
-        return self._save(replace(broker, broker_state="RUNNING", checked=self._clock.now()))
+    def begin_create(self, request: CreateBroker, caller: Caller = USER) -> Broker:
+        """The first half of ``create``: the broker in CREATION_IN_PROGRESS, with its grants and its volumes' data keys. Raises as it does."""
+        return self._create(request, caller, lambda broker: broker)
+
+    def _create(self, request: CreateBroker, caller: Caller, go_on: Callable[[Broker], Broker]) -> Broker:
+        with self._recorder.mq_call(caller, "CreateBroker", request.parameters()) as answer:
+            self._check(request)
+            image = self._image(request)
+            key = None if _plain(request) else keys.resolve(self._kms, caller, request.encryption_options)
+            broker = self._planned(request, image, key)
+            answer.elements = {"BrokerArn": broker.arn, "BrokerId": broker.broker_id}
+            with self._alone(broker):
+                self._save(broker)
+                try:
+                    self._say(f"{broker.broker_name}: creating its grants and its volume")
+                    return go_on(self._keyed(broker, caller))
+                except BaseException:
+                    self._erase(self._stored(broker.broker_id))
+                    raise
 
     def describe(self, broker_id: str, caller: Caller = USER) -> Broker:
         """DescribeBroker, by id or by name, after the check of its key if one is due. Raises ``NotFoundException``."""
@@ -112,57 +113,119 @@ class Brokers:
         Raises ``BadRequestException`` while the broker's key is invalid: "Amazon MQ does not restart a broker with a
         disabled KMS key" (KMSERR). The broker then serves on as it is.
         """
+        broker = self.begin_reboot(broker_id, caller)
+        self.finish(broker.broker_id)
+        return self._stored(broker.broker_id)
+
+    def begin_reboot(self, broker_id: str, caller: Caller = USER) -> Broker:
+        """The first half of ``reboot``: the broker in REBOOT_IN_PROGRESS. Raises as it does."""
         with self._recorder.mq_call(caller, "RebootBroker", {"BrokerId": broker_id}):
-            return self._rebooted(self.check(broker_id))
+            return self._change(self.check(broker_id), _rebooting)
 
     def delete(self, broker_id: str, caller: Caller = USER) -> None:
         """DeleteBroker: its containers, volumes and grants. Raises ``NotFoundException``."""
+        self.finish(self.begin_delete(broker_id, caller).broker_id)
+
+    def begin_delete(self, broker_id: str, caller: Caller = USER) -> Broker:
+        """The first half of ``delete``: the broker in DELETION_IN_PROGRESS."""
         with self._recorder.mq_call(caller, "DeleteBroker", {"BrokerId": broker_id}) as answer:
-            broker = self._stored(broker_id)
-            self._save(replace(broker, broker_state="DELETION_IN_PROGRESS"))
-            self._say(f"{broker.broker_name}: deleting")
-            self._erase(broker)
+            broker = self._change(self._stored(broker_id), lambda each: replace(each, broker_state="DELETION_IN_PROGRESS"))
             answer.elements = {"BrokerId": broker.broker_id}
+        return broker
+
+    def finish(self, broker_id: str) -> None:
+        """The second half of what a broker is in the middle of, whoever began it; nothing, when it is in the middle of nothing.
+
+        A creation that fails ends in CREATION_FAILED, with nothing left but the entry. Raises what keeps a broker from
+        coming back from a reboot.
+        """
+        with self._alone(self._stored(broker_id)):
+            if document := self._state.get(_KIND, broker_id):  # else someone was faster, and it is deleted
+                self._finished(Broker.from_document(document))
+
+    def amend(self, broker_id: str, change: Callable[[Broker], Broker]) -> Broker:
+        """Note what needs no restart (tags, settings), or waits for one (``pending``). Raises ``NotFoundException``, and what ``change`` raises."""
+        return self._change(self._stored(broker_id), change)
 
     def _current(self, broker_id: str) -> Broker:
         broker = self._stored(broker_id)
         return self.check(broker.broker_id) if self._clock.now() - broker.checked >= self._check_period else broker
 
-    def _rebooted(self, broker: Broker) -> Broker:
-        if broker.broker_state != "RUNNING":
-            reasons = "; ".join(f"{action.action_required_code}: {action.action_required_info}" for action in broker.actions_required)
-            raise BadRequestException(
-                f"Broker {broker.broker_id} cannot be rebooted: its state is {broker.broker_state}" + (f" ({reasons})." if reasons else "."),
-                error_attribute="broker-id",
-                hint="EnableKey, or CancelKeyDeletion and then EnableKey; then wait for the next check.",
-            )
-        self._save(replace(broker, broker_state="REBOOT_IN_PROGRESS"))
+    def _finished(self, broker: Broker) -> None:
+        match broker.broker_state:
+            case "CREATION_IN_PROGRESS" if broker.key_arn and not all(each.volume.encrypted_data_key for each in broker.nodes):
+                self._erase(broker)  # who began it did not get as far as to answer
+            case "CREATION_IN_PROGRESS":
+                try:
+                    self._brought_up(broker)
+                except Interrupted:
+                    raise
+                except TestbedError as error:
+                    self._say(f"{broker.broker_name}: creation failed: {error}")
+                    self._release(self._stored(broker.broker_id))
+                    self._change(broker, lambda each: replace(each, broker_state="CREATION_FAILED"))
+            case "REBOOT_IN_PROGRESS":
+                self._rebooted(broker.broker_id)
+            case "DELETION_IN_PROGRESS":
+                self._deleted(broker.broker_id)
+
+    def _brought_up(self, broker: Broker) -> Broker:
+        broker = self._imaged(broker)
+        for volume_id in dict.fromkeys(each.volume.volume_id for each in broker.nodes):
+            self._containers.create_volume(volume_id)
+        self._say(f"{broker.broker_name}: starting {broker.engine_type} {broker.running_version}")
+        self._started(broker, broker.nodes)
+        self._say(f"{broker.broker_name}: ready")
+        return self._change(broker, lambda each: replace(each, broker_state="RUNNING", checked=self._clock.now()))
+
+    def _rebooted(self, broker_id: str) -> Broker:
+        broker = self._stored(broker_id)
         self._say(f"{broker.broker_name}: rebooting")
         try:
+            if version := broker.pending.engine_version:  # before anything changes: it may not be to be had
+                self._built(ENGINES[broker.engine_type].image(version))
+            broker = self._change(broker, Broker.applied)
+            broker = self._imaged(broker) if version else broker
             for each in broker.nodes:  # one after the other: the others serve meanwhile
-                self.attach(broker.broker_id, each.name)
+                broker = self._started(broker, [each])
         finally:
             # Whether it came back or not, rebooting is over; what is wrong with the key, the check says.
-            self._save(replace(self._stored(broker.broker_id), broker_state="RUNNING"))
-            broker = self.check(broker.broker_id)
+            self._change(broker, lambda each: replace(each, broker_state="RUNNING"))
+            broker = self.check(broker_id)
         return broker
+
+    def _deleted(self, broker_id: str) -> None:
+        broker = self._stored(broker_id)
+        self._say(f"{broker.broker_name}: deleting")
+        self._erase(broker)
 
     # What happens to a broker without its owner's asking
 
     def check(self, broker_id: str) -> Broker:
         """The periodic check of the key and the grants, now. Raises ``NotFoundException``."""
-        return self._save(maintenance.checked(self._kms, self._stored(broker_id), self._clock.now()))
+        broker = maintenance.checked(self._kms, self._stored(broker_id), self._clock.now())
+        return self._change(broker, partial(maintenance.noted, seen=broker))
 
     def maintain(self, broker_id: str) -> Broker:
         """One round of what Amazon MQ does by itself: the check, and then what follows from it.
 
         A broker whose key is valid gets its lost nodes back. One that stands on EFS stops when its key is not: the file
         system does without the key for the delay that KMS has anyway, and no longer (DP). On EBS it serves on until a
-        node is lost, which then stays lost. Raises ``NotFoundException``.
+        node is lost, which then stays lost. What another process began and did not finish is finished. While someone is
+        at work with the broker, nothing is done. Raises ``NotFoundException``, and what ``attach`` raises.
         """
         broker = self.check(broker_id)
+        try:
+            with self._alone(broker, wait=False):
+                return self._maintained(self._stored(broker.broker_id))
+        except Busy:
+            return broker
+
+    def _maintained(self, broker: Broker) -> Broker:
+        if broker.broker_state.endswith("_IN_PROGRESS"):
+            self._finished(broker)
         if broker.broker_state == "RUNNING":
-            return self.revive(broker.broker_id)
+            return self._revived(broker)
         if broker.broker_state == "CRITICAL_ACTION_REQUIRED" and broker.storage_type == "EFS":
             for each in broker.nodes:
                 if self._runs(each):
@@ -172,33 +235,39 @@ class Brokers:
 
     def detach(self, broker_id: str, node_name: str = "") -> None:
         """Lose a node, or all: its container is killed, so its volume is detached and the data key gone from memory."""
-        for each in self._chosen(self._stored(broker_id), node_name):
-            self._containers.kill(each.container_id)
+        with self._alone(self._stored(broker_id)):
+            for each in self._chosen(self._stored(broker_id), node_name):
+                self._containers.kill(each.container_id)
 
     def attach(self, broker_id: str, node_name: str = "") -> Broker:
         """Bring back a node that is lost or stopped, or all: attach its volume and start it.
 
         Raises ``VolumeRefused`` when KMS does not open the data key or a grant is gone; nothing runs then.
         """
-        broker = self._stored(broker_id)
-        return self._save(self._started(broker, self._chosen(broker, node_name)))
+        with self._alone(self._stored(broker_id)):
+            broker = self._stored(broker_id)
+            return self._started(broker, self._chosen(broker, node_name))
 
     def revive(self, broker_id: str) -> Broker:
         """The broker, with those of its nodes attached again that have stopped, as after a restart of the engine.
 
         A broker whose creation was cut off is removed; one whose reboot was is brought back. Raises ``NotFoundException``, and what ``attach`` raises.
         """
-        broker = self._stored(broker_id)
-        if broker.broker_state in ("CREATION_IN_PROGRESS", "DELETION_IN_PROGRESS"):
-            self._erase(broker)
-            return self._stored(broker_id)
+        with self._alone(self._stored(broker_id)):
+            broker = self._stored(broker_id)
+            if broker.broker_state in ("CREATION_IN_PROGRESS", "CREATION_FAILED", "DELETION_IN_PROGRESS"):
+                self._erase(broker)
+                return self._stored(broker_id)
+            return self._revived(broker)
+
+    def _revived(self, broker: Broker) -> Broker:
         if broker.broker_state == "REBOOT_IN_PROGRESS":  # whoever rebooted it did not come to the end
-            broker = self._save(replace(broker, broker_state="RUNNING"))
+            broker = self._change(broker, lambda each: replace(each, broker_state="RUNNING"))
         lost = [each for each in broker.nodes if not self._runs(each)]
         if lost:
             self._say(f"{broker.broker_name}: node {' and '.join(each.name for each in lost)} stopped, starting again")
         if lost or (broker.front and not self._runs(broker.front)):
-            broker = self._save(self._started(broker, lost))  # together: a cluster needs most of its nodes to start
+            broker = self._started(broker, lost)  # together: a cluster needs most of its nodes to start
         return broker
 
     def cancel(self) -> None:
@@ -269,9 +338,22 @@ class Brokers:
         require_disk(self._containers.client, _DISK, "A broker")
 
     def _image(self, request: CreateBroker) -> str:
-        engine = ENGINES[request.engine_type]
-        version = request.engine_version or DEFAULT_VERSION[request.engine_type]
-        image = images.own(request.engine_type, request.image) if request.image else engine.image(version)
+        """The image, by its tag: one of the user's own is there then, one of ours when ``_imaged`` has seen to it."""
+        if request.image:
+            return self._built(images.own(request.engine_type, request.image))
+        return ENGINES[request.engine_type].image(request.engine_version or DEFAULT_VERSION[request.engine_type]).tag
+
+    def _imaged(self, broker: Broker) -> Broker:
+        """With the images of the version that it is to have; where it runs an image of the user's own, with that."""
+        if broker.front and not broker.front.image:
+            broker = self._change(broker, partial(Broker.with_front, image=self._built(balancer.IMAGE)))
+        if not broker.running_version:
+            return broker
+        engine = ENGINES[broker.engine_type]
+        image, release = self._built(engine.image(broker.engine_version)), engine.running_version(broker.engine_version)
+        return self._change(broker, lambda each: replace(each, image=image, running_version=release))
+
+    def _built(self, image: images.ImageSpec) -> str:
         return Task(lambda: images.ensure(self._containers.client, [image], self._say)).result(self._cancelled)[image]
 
     def _planned(self, request: CreateBroker, image: str, key: keys.BrokerKey | None) -> Broker:
@@ -295,10 +377,12 @@ class Brokers:
             users=tuple(request.users),
             nodes=nodes,
             image=image,
-            front=front and replace(front, image=images.ensure(self._containers.client, [balancer.IMAGE], self._say)[balancer.IMAGE]),
+            front=front,
             storage_type=storage,
             created=self._clock.datetime().isoformat(timespec="milliseconds"),
             tags=dict(request.tags),
+            settings=dict(request.settings),
+            configuration=request.configuration,
             network_connectors=request.network_connectors,
             inter_node_tls=request.inter_node_tls,
             control=request.control,
@@ -334,12 +418,12 @@ class Brokers:
             task.wait()
         for name, task in tasks.items():
             launched: Node = task.result()
-            broker = self._save(replace(broker, nodes=tuple(launched if each.name == name else each for each in broker.nodes)))
+            broker = self._change(broker, partial(Broker.with_node, node=launched))
         if broker.front and not self._runs(broker.front):
             if broker.front.container_id:
                 self._containers.remove(broker.front.container_id)
-            front = replace(broker.front, container_id=node.run_front(self._containers, engine, broker, broker.front))
-            broker = self._save(replace(broker, front=front))
+            container_id = node.run_front(self._containers, engine, broker, broker.front)
+            broker = self._change(broker, partial(Broker.with_front, container_id=container_id))
         for each in broker.nodes:
             if each.name in rendered:
                 try:
@@ -403,7 +487,20 @@ class Brokers:
         self._state.put(_KIND, broker.broker_id, broker.to_document())
         return broker
 
+    def _change(self, broker: Broker, change: Callable[[Broker], Broker]) -> Broker:
+        """Change what is stored of ``broker`` in one step, so that what others change meanwhile is not lost."""
+        document = self._state.update(_KIND, broker.broker_id, lambda stored: change(Broker.from_document(stored)).to_document())
+        return Broker.from_document(document) if document else self._stored(broker.broker_id)  # which raises
+
+    def _alone(self, broker: Broker, *, wait: bool = True) -> AbstractContextManager[None]:
+        """For the length of a ``with`` block, the only one to start or stop it. Raises ``Busy`` when not waiting and another does."""
+        return one_at_a_time(self._state.folder, broker.broker_id, self._cancelled, wait=wait)
+
     def _erase(self, broker: Broker) -> None:
+        self._release(broker)
+        self._state.delete(_KIND, broker.broker_id)
+
+    def _release(self, broker: Broker) -> None:
         for row in self._containers.find(f"broker {broker.broker_id}"):
             self._containers.remove(row["id"])
         for volume_id in dict.fromkeys(each.volume.volume_id for each in broker.nodes):
@@ -413,7 +510,6 @@ class Brokers:
         except KmsError as error:  # KMS is out: grants to a broker that is no more open nothing
             self._say(f"{broker.broker_name}: its grants could not be retired ({error})")
         self._state.delete(_CERTIFICATE, broker.broker_id)
-        self._state.delete(_KIND, broker.broker_id)
 
     def _chosen(self, broker: Broker, node_name: str) -> tuple[Node, ...]:
         chosen = tuple(each for each in broker.nodes if node_name in ("", each.name))
@@ -426,6 +522,17 @@ class Brokers:
 
 def _plain(request: CreateBroker) -> bool:
     return request.control is not None and request.control.plain_volume
+
+
+def _rebooting(broker: Broker) -> Broker:
+    if broker.broker_state != "RUNNING":
+        reasons = "; ".join(f"{action.action_required_code}: {action.action_required_info}" for action in broker.actions_required)
+        raise BadRequestException(
+            f"Broker {broker.broker_id} cannot be rebooted: its state is {broker.broker_state}" + (f" ({reasons})." if reasons else "."),
+            error_attribute="broker-id",
+            hint="EnableKey, or CancelKeyDeletion and then EnableKey; then wait for the next check.",
+        )
+    return replace(broker, broker_state="REBOOT_IN_PROGRESS")
 
 
 def _one_of(value: str, allowed: Sequence[str], what: str, attribute: str) -> None:

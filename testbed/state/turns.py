@@ -15,12 +15,18 @@ from testbed.errors import Interrupted, StateBroken
 SUFFIX = ".lock"
 
 
+class Busy(Exception):
+    """Another has the turn, and it is not to be waited for."""
+
+
 @contextmanager
-def one_at_a_time(folder: Path, name: str, cancelled: threading.Event, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+def one_at_a_time(
+    folder: Path, name: str, cancelled: threading.Event, waiting: Callable[[], None] = lambda: None, *, wait: bool = True
+) -> Iterator[None]:
     """Hold the lock ``name`` of the state folder.
 
     ``waiting`` is called once when another has it for a second. Raises ``Interrupted`` when ``cancelled`` is set before
-    it is free, ``StateBroken`` when the folder is gone.
+    it is free, ``Busy`` when it is not free and not to be waited for, ``StateBroken`` when the folder is gone.
     """
     try:
         held = os.open(folder / f"{name}{SUFFIX}", os.O_CREAT | os.O_RDWR, 0o600)
@@ -29,6 +35,8 @@ def one_at_a_time(folder: Path, name: str, cancelled: threading.Event, waiting: 
     try:
         attempts = 0
         while not _taken(held):
+            if not wait:
+                raise Busy
             attempts += 1
             if attempts == 10:
                 waiting()
