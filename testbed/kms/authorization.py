@@ -63,10 +63,16 @@ class AuthorizingKms:
         if operation in ("UpdateAlias", "DeleteAlias"):
             # The key that the alias leaves has to allow it too.
             self._check(caller, operation, self._names.target(caller.account, parameters["AliasName"]), parameters, tokens)
-        elif not needed and operation != "RetireGrant" and not self._identity(caller, f"kms:{operation}", "*"):
-            why = refusals.not_identity_based(f"kms:{operation}")
-            raise refusals.access_denied(caller.principal, f"kms:{operation}", "*", other_account=False, why=why)
+        elif not needed and operation != "RetireGrant":
+            self._check_identity(caller, f"kms:{operation}", parameters.get("KeyId", ""))
         return self._kms.call(caller, operation, parameters)
+
+    def _check_identity(self, caller: Caller, action: str, arn: str) -> None:
+        """What is about no key, or about the keys of the caller's account alone."""
+        other_account = bool(arn) and arn.split(":")[4] != caller.account
+        if other_account or not self._identity(caller, action, arn or "*"):
+            why = refusals.not_identity_based(action)
+            raise refusals.access_denied(caller.principal, action, arn or "*", other_account=other_account, why=why)
 
     def _check(self, caller: Caller, action: str, arn: str, parameters: Mapping[str, Any], tokens: tuple[str, ...]) -> None:
         other_account = arn.split(":")[4] != caller.account

@@ -23,7 +23,7 @@ Happened = Callable[[str, str, float], None]
 
 
 class SettlingKms:
-    """The outermost wrapper. ``happened`` is told of what the service did by itself."""
+    """The outermost wrapper. ``happened`` is told of what the service did by itself, before it is settled: once, or again after a crash."""
 
     def __init__(
         self, kms: Kms, backend: Kms, rotation: RotatingKms, ledger: Ledger, now: Callable[[], float], happened: Happened = lambda *_: None
@@ -49,11 +49,10 @@ class SettlingKms:
                     continue
                 if key.state == "PendingDeletion":
                     self._destroy(key)
-                    done = ("DeleteKey", key.arn, key.due)
+                    self._happened("DeleteKey", key.arn, key.due)
                 else:
                     self._rotate(key)
-                    done = ("RotateKey", key.arn, key.due)
-            self._happened(*done)
+                    self._happened("RotateKey", key.arn, key.due)
 
     def _destroy(self, key: Key) -> None:
         """The material first: a key that is still in the ledger is tried again."""

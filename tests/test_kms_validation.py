@@ -1,0 +1,111 @@
+"""Malformed requests are answered in AWS's sentences, and go no further."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from testbed.errors import KmsError
+from testbed.kms.base import USER, Caller
+from testbed.kms.validation import ValidatingKms, check
+
+# Recorded from AWS in LocalStack's tests/aws/services/kms/test_kms.snapshot.json, test ids in comments.
+RECORDED = [
+    # TestKMS::test_generate_random_invalid_number_of_bytes[0], [1025]
+    (
+        "GenerateRandom",
+        {"NumberOfBytes": 0},
+        "1 validation error detected: Value '0' at 'numberOfBytes' failed to satisfy constraint: Member must have value greater than or equal to 1",
+    ),
+    (
+        "GenerateRandom",
+        {"NumberOfBytes": 1025},
+        "1 validation error detected: Value '1025' at 'numberOfBytes' failed to satisfy constraint: Member must have value less than or equal to 1024",
+    ),
+    # TestKMS::test_plaintext_size_for_encrypt
+    (
+        "Encrypt",
+        {"KeyId": "k", "Plaintext": b"p" * 4097},
+        "1 validation error detected: Value at 'plaintext' failed to satisfy constraint: Member must have length less than or equal to 4096",
+    ),
+]
+# TestKMS::test_hmac_create_key_invalid_operations, TestKMS::test_invalid_generate_mac: the set has grown since.
+RECORDED_BEGINNINGS = [
+    ("CreateKey", {"KeySpec": "HMAC_random"}, "1 validation error detected: Value 'HMAC_random' at 'keySpec' failed to satisfy constraint: Member must satisfy enum value set: ["),
+    ("CreateKey", {"KeyUsage": "RANDOM"}, "1 validation error detected: Value 'RANDOM' at 'keyUsage' failed to satisfy constraint: Member must satisfy enum value set: ["),
+    (
+        "GenerateMac",
+        {"KeyId": "k", "Message": b"m", "MacAlgorithm": "INVALID"},
+        "1 validation error detected: Value 'INVALID' at 'macAlgorithm' failed to satisfy constraint: Member must satisfy enum value set: [",
+    ),
+]
+OURS = [
+    ("GenerateDataKey", {"NumberOfBytes": 0, "KeyId": "k"}, "Value '0' at 'numberOfBytes'"),
+    ("GenerateDataKey", {"KeySpec": "AES_512", "KeyId": "k"}, "Value 'AES_512' at 'keySpec'.* enum value set: .*AES_256"),
+    ("GenerateDataKey", {"KeySpec": "AES_512"}, "2 validation errors detected: .*null at 'keyId'.*; Value 'AES_512'"),
+    ("Decrypt", {"KeyId": "k"}, "Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null"),
+    ("Decrypt", {"CiphertextBlob": b""}, "Value at 'ciphertextBlob' .* length greater than or equal to 1"),
+    ("CreateGrant", {"KeyId": "k", "GranteePrincipal": "p", "Operations": ["Eat"]}, "Value 'Eat' at 'operations.1.member'"),
+    ("CreateGrant", {"KeyId": "k", "GranteePrincipal": "a b", "Operations": []}, "Value 'a b' at 'granteePrincipal' .* regular expression pattern"),
+    ("CreateGrant", {"KeyId": "k", "GranteePrincipal": "p", "Operations": [], "Name": "with blanks"}, "Value 'with blanks' at 'name'"),
+    ("ListGrants", {"KeyId": "k", "Limit": 1001}, "Value '1001' at 'limit'"),
+    # Not of the model's types: the words of AWS's own client, which would not send it.
+    ("CreateKey", {"Bogus": 1}, 'Unknown parameter in input: "Bogus"'),
+    ("DescribeKey", {"KeyId": 7}, "Invalid type for parameter KeyId"),
+    ("CreateGrant", {"KeyId": "k", "GranteePrincipal": "p", "Operations": "Decrypt"}, "Invalid type for parameter Operations"),
+    ("Encrypt", {"KeyId": "k", "Plaintext": b"p", "EncryptionContext": ["a"]}, "Invalid type for parameter EncryptionContext"),
+    ("Encrypt", {"KeyId": "k", "Plaintext": b"p", "EncryptionContext": {"a": 1}}, "Invalid type for parameter EncryptionContext.a"),
+    ("CreateKey", {"MultiRegion": "yes"}, "Invalid type for parameter MultiRegion"),
+]
+
+
+@pytest.mark.parametrize("operation, parameters, sentence", RECORDED)
+def test_the_recorded_sentences(operation: str, parameters: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(KmsError) as refusal:
+        check(operation, parameters)
+    assert (refusal.value.code, refusal.value.status, refusal.value.message) == ("ValidationException", 400, sentence)
+
+
+@pytest.mark.parametrize("operation, parameters, beginning", RECORDED_BEGINNINGS)
+def test_the_recorded_beginnings(operation: str, parameters: dict[str, Any], beginning: str) -> None:
+    with pytest.raises(KmsError) as refusal:
+        check(operation, parameters)
+    assert refusal.value.code == "ValidationException" and refusal.value.message.startswith(beginning)
+
+
+@pytest.mark.parametrize("operation, parameters, sentence", OURS)
+def test_the_models_other_constraints(operation: str, parameters: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(KmsError, match=f"(?s)^ValidationException: .*{sentence}"):
+        check(operation, parameters)
+
+
+def test_what_is_no_operation_of_kms() -> None:
+    with pytest.raises(KmsError, match="UnknownOperationException"):
+        check("EatKey", {})
+
+
+def test_a_secret_is_not_repeated() -> None:
+    with pytest.raises(KmsError) as refusal:
+        check("Encrypt", {"KeyId": "k", "Plaintext": b"secret" * 1000, "EncryptionAlgorithm": "x"})
+    assert "secret" not in str(refusal.value)
+
+
+class Recording:
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        self.calls.append(operation)
+        return {}
+
+
+def test_what_is_well_formed_goes_on_and_nothing_else_does() -> None:
+    behind = Recording()
+    kms = ValidatingKms(behind)
+    kms.call(USER, "ListKeys", {})
+    kms.call(USER, "CreateKey", {"Tags": [{"TagKey": "team", "TagValue": ""}], "MultiRegion": False})
+    kms.call(USER, "Encrypt", {"KeyId": "k", "Plaintext": bytearray(b"p"), "EncryptionContext": {"aws:ebs:id": "vol-1"}})
+    kms.call(USER, "Decrypt", {"KeyId": "k", "DryRun": True, "DryRunModifiers": ["IGNORE_CIPHERTEXT"]})
+    with pytest.raises(KmsError):
+        kms.call(USER, "Encrypt", {"KeyId": "k"})
+    assert behind.calls == ["ListKeys", "CreateKey", "Encrypt", "Decrypt"]
