@@ -239,6 +239,18 @@ def test_a_call_on_amazon_mq_that_fails_is_recorded_and_fails(offline: Bench, er
     assert (record["errorCode"], record.get("errorMessage"), record["requestParameters"]) == (code, message, {"broker-id": "b-1"})
 
 
+def test_a_call_within_a_call_on_amazon_mq_is_part_of_it(offline: Bench) -> None:
+    with offline.recorder.mq_call(USER, "CreateBroker", {"BrokerName": "orders"}) as answer:
+        with offline.recorder.mq_call(USER, "CreateBroker", {"BrokerName": "other"}) as inner:
+            inner.elements = {"BrokerId": "b-2"}
+        answer.elements = {"BrokerId": "b-1"}
+    with offline.recorder.mq_call(USER, "DescribeBroker", {"BrokerId": "b-1"}):
+        pass
+    described, created = offline.records()
+    assert (created["requestParameters"], created["responseElements"]) == ({"brokerName": "orders"}, {"brokerId": "b-1"})
+    assert described["eventName"] == "DescribeBroker"
+
+
 def test_the_deletion_of_a_key_is_an_event_of_kms(offline: Bench) -> None:
     arn = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/{MISSING}"
     offline.recorder.service_event("DeleteKey", arn, 1_700_000_000)

@@ -5,6 +5,7 @@ so is an outage, with the code that the caller saw: CloudTrail cannot know of a 
 caller has to be able to tell what became of each of its calls.
 """
 
+import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ class Recorder:
         self.trail, self._clock = trail, clock
         self._setting = Setting(region, event_version, session_started=clock.now())
         self._arns = KeyArns(region, self._behind_alias, self._of_grant)
+        self._thread = threading.local()
 
     def now(self) -> float:
         return self._clock.now()
@@ -61,8 +63,21 @@ class Recorder:
         """Record what happens in the ``with`` block as one call on Amazon MQ's API. Parameters and answer in boto3's shape.
 
         An ``ApiError`` that leaves the block is recorded with its code and sentence. Any other exception is, to the
-        caller of an API, an ``InternalServerErrorException``; its text is about the testbed and not recorded.
+        caller of an API, an ``InternalServerErrorException``; its text is about the testbed and not recorded. A block
+        within a block is part of the same call.
         """
+        if getattr(self._thread, "calling", False):
+            yield Answer()
+            return
+        self._thread.calling = True
+        try:
+            with self._recorded(caller, operation, parameters) as answer:
+                yield answer
+        finally:
+            self._thread.calling = False
+
+    @contextmanager
+    def _recorded(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> Iterator[Answer]:
         at, answer = self._clock.now(), Answer()
         try:
             yield answer
