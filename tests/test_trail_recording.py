@@ -246,7 +246,7 @@ def test_a_call_within_a_call_on_amazon_mq_is_part_of_it(offline: Bench) -> None
         answer.elements = {"BrokerId": "b-1"}
     with offline.recorder.mq_call(USER, "DescribeBroker", {"BrokerId": "b-1"}):
         pass
-    described, created = offline.records()
+    created, described = offline.records()
     assert (created["requestParameters"], created["responseElements"]) == ({"brokerName": "orders"}, {"brokerId": "b-1"})
     assert described["eventName"] == "DescribeBroker"
 
