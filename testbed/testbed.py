@@ -117,8 +117,7 @@ class Testbed:
             broker_name=f"{purpose}-{NAMES[engine_type]}-{secrets.token_hex(3)}",
             engine_type=engine_type,
             users=(User(USERNAME, new_password()),),
-            encryption_options=EncryptionOptions(False, key_arn) if key_arn else EncryptionOptions(),
-            **{"storage_type": "EBS", **options},
+            **{"storage_type": "EBS", "encryption_options": EncryptionOptions(False, key_arn) if key_arn else EncryptionOptions(), **options},
         )
 
     def control(self, engine_type: str, control: Control) -> AbstractContextManager[Broker]:
@@ -166,7 +165,8 @@ class Testbed:
 
     def _happened(self, event: str, key_arn: str, at: float) -> None:
         """What KMS did to a key by itself, for the trail."""
-        self.recorder.service_event(event, key_arn)
+        details = {"rotationType": "AUTOMATIC"} if event == "RotateKey" else {}
+        self.recorder.service_event(event, key_arn, at, **details)
 
     def _start_kms(self, image: str) -> None:
         with self._alone("kms"):

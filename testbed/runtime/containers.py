@@ -213,6 +213,11 @@ class Containers:
             except NotFound:
                 return False
 
+    def volumes(self) -> list[str]:
+        """The names of the instance's volumes."""
+        with translated("The volumes could not be listed"):
+            return [row["Name"] for row in self.client.api.volumes(filters=self._filter)["Volumes"] or []]
+
     def purge(self) -> dict[str, int]:
         """Remove everything under the instance's label; counts what was there."""
         self._connected = False

@@ -1,0 +1,65 @@
+"""The AWS managed key: there from the first broker that wants it, the same for the next, and nobody's to disable."""
+
+from collections.abc import Iterator
+
+from testbed.errors import KmsError
+from testbed.kms.base import USER
+from testbed.kms.keys import AWS_MANAGED_ALIAS, EncryptionOptions
+from testbed.results import Finding, Verdict
+from testbed.scenario import Say, main
+from testbed.testbed import Testbed
+
+TITLE = "aws/mq cannot be disabled, scheduled for deletion or given another policy by its owner"
+CLAIMS = ("R5",)
+_NOT_THE_OWNERS = {
+    "DisableKey": {},
+    "ScheduleKeyDeletion": {"PendingWindowInDays": 7},
+    "PutKeyPolicy": {"PolicyName": "default", "Policy": '{"Version": "2012-10-17", "Statement": []}'},
+}
+
+
+def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+    """Two brokers, the second while the first is there."""
+    before = _described(testbed)
+    options = EncryptionOptions(use_aws_owned_key=False)
+    say("  two brokers with UseAwsOwnedKey false and no KmsKeyId")
+    with testbed.brief(testbed.request("RABBITMQ", "managed-1", encryption_options=options)) as first:
+        key = _described(testbed)
+        with testbed.brief(testbed.request("RABBITMQ", "managed-2", encryption_options=options)) as second:
+            same = first.key_arn == second.key_arn == key.get("Arn")
+    refusals, control = _refusals(testbed, key["Arn"]), _refusals(testbed, testbed.new_key("a customer managed one"))
+    listed = key["Arn"] in {each["KeyArn"] for each in testbed.kms.call(USER, "ListKeys", {"Limit": 1000})["Keys"]}
+    evidence = (
+        f"before the first broker {AWS_MANAGED_ALIAS} is {'there' if before else 'not there'}, after it it is {key['Arn']}, KeyManager {key['KeyManager']}",
+        f"it {'is' if listed else 'is not'} in the account's ListKeys, and the second broker {'has the same' if same else 'has another'}",
+        *refusals,
+    )
+    yield Finding(
+        "R5",
+        AWS_MANAGED_ALIAS,
+        Verdict.of(same and listed and key["KeyManager"] == "AWS" and len(refusals) == len(_NOT_THE_OWNERS)),
+        evidence,
+        Finding("R5", "a customer managed key", Verdict.of(bool(control)), control or ("every one of these calls is carried out",)),
+    )
+
+
+def _described(testbed: Testbed) -> dict[str, str]:
+    try:
+        return testbed.kms.call(USER, "DescribeKey", {"KeyId": AWS_MANAGED_ALIAS})["KeyMetadata"]
+    except KmsError:
+        return {}
+
+
+def _refusals(testbed: Testbed, key: str) -> tuple[str, ...]:
+    """KMS's words for each of the calls that it does not carry out."""
+    found = []
+    for operation, parameters in _NOT_THE_OWNERS.items():
+        try:
+            testbed.kms.call(USER, operation, {"KeyId": key, **parameters})
+        except KmsError as error:
+            found.append(f"{operation}: {error}")
+    return tuple(found)
+
+
+if __name__ == "__main__":
+    main(__file__)

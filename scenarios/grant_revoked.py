@@ -1,0 +1,101 @@
+"""A grant of a broker is revoked: nothing brings the broker back to being maintained, but deleting it and creating it anew."""
+
+from collections.abc import Callable, Iterator
+
+from testbed import checker, traffic
+from testbed.broker import watched
+from testbed.broker.model import Broker
+from testbed.broker.watched import Seen
+from testbed.clients import Destination
+from testbed.errors import KmsError
+from testbed.kms.base import USER
+from testbed.results import Finding, Verdict
+from testbed.scenario import Say, main
+from testbed.testbed import Testbed
+from testbed.traffic import Traffic
+
+TITLE = "RevokeGrant cannot be undone"
+CLAIMS = ("R7", "R9", "R11")
+_QUEUE = Destination.queue("grant-revoked")
+
+
+def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+    """A RabbitMQ broker of the scenario's own, under confirmed traffic; the grant of its EBS volume is revoked."""
+    brokers, kms = testbed.brokers, testbed.kms
+    key = testbed.new_key("of a broker that loses a grant")
+    with testbed.brief(testbed.request("RABBITMQ", "revoked", key)) as broker:
+        identity = broker.broker_id
+        grant = next(each for each in broker.grants if each.volume_id)
+        with Traffic(brokers.address(broker, "amqp"), _QUEUE, rate=100) as flow:
+            flow.wait_confirmed(150, 30)
+            before = watched.reports_invalid_key(brokers, identity)
+            say("  RevokeGrant")
+            kms.call(USER, "RevokeGrant", {"KeyId": key, "GrantId": grant.grant_id})
+            inside = watched.reports_invalid_key(brokers, identity)
+            testbed.wait_out_delay()
+            after = watched.reports_invalid_key(brokers, identity)
+            reboot, attached = watched.refuses_reboot(brokers, identity), watched.serves(flow, 50)
+            say("  everything an owner might try")
+            tried = [_tried(testbed, broker, name, attempt) for name, attempt in _attempts(testbed, broker).items()]
+        account = checker.check(traffic.drain(brokers.address(broker, "amqp"), _QUEUE, flow.recorder))
+        say("  losing its node")
+        brokers.detach(identity)
+        lost = watched.stays_down(brokers, identity)
+    with testbed.brief(testbed.request("RABBITMQ", "anew", key)) as anew:
+        recreated = watched.reports_invalid_key(brokers, anew.broker_id)
+        rebooted = watched.refuses_reboot(brokers, anew.broker_id)
+
+    control = Finding("R9", "the same broker before", Verdict.of(before.yes), (before.evidence,))
+    degraded = (attached, after, reboot, lost)
+    yield Finding("R9", "a broker whose EBS grant is revoked", Verdict.of(all(each.yes for each in degraded)), tuple(each.evidence for each in degraded), control)
+    yield Finding(
+        "R11",
+        "a revoked grant",
+        Verdict.of(not inside.yes and after.yes),
+        (f"at once after RevokeGrant {inside.evidence}", f"after {testbed.delay:.0f} s {after.evidence}"),
+        Finding("R11", "once the delay is over", Verdict.of(not after.yes), (after.evidence,)),
+    )
+    yield Finding(
+        "R7",
+        "a broker whose EBS grant is revoked",
+        Verdict.of(all(each.yes for each in tried) and not recreated.yes and not rebooted.yes),
+        (f"deleted and created anew: {recreated.evidence}, and {rebooted.evidence}", *(each.evidence for each in tried)),
+        # What would bring a broker back after DisableKey does not count as undoing a revocation unless it helps.
+        Finding("R7", "the broker created anew", Verdict.of(recreated.yes), (recreated.evidence,)),
+    )
+    yield f"Traffic through all of it: {account}"
+
+
+def _attempts(testbed: Testbed, broker: Broker) -> dict[str, Callable[[], object]]:
+    """What might undo it, and does not."""
+    kms, key = testbed.kms, {"KeyId": broker.key_arn}
+    volume = broker.nodes[0].volume.volume_id
+    again = {
+        **key,
+        "GranteePrincipal": "mq.amazonaws.com",
+        "RetiringPrincipal": "mq.amazonaws.com",
+        "Operations": ["Decrypt"],
+        "Constraints": {"EncryptionContextSubset": {"aws:ebs:id": volume}},
+        "Name": "ebs_grant",
+    }
+    return {
+        "DisableKey and EnableKey": lambda: (kms.call(USER, "DisableKey", key), kms.call(USER, "EnableKey", key)),
+        "RotateKeyOnDemand": lambda: kms.call(USER, "RotateKeyOnDemand", key),
+        "CreateGrant with the same operations, grantee and constraint": lambda: kms.call(USER, "CreateGrant", again),
+        "waiting for a day": lambda: testbed.clock.turn(86400),
+    }
+
+
+def _tried(testbed: Testbed, broker: Broker, name: str, attempt: Callable[[], object]) -> Seen:
+    try:
+        attempt()
+        done = "is carried out"
+    except KmsError as error:
+        done = f"is refused ({error})"
+    testbed.wait_out_delay()
+    now = watched.reports_invalid_key(testbed.brokers, broker.broker_id)
+    return Seen(now.yes, f"{name} {done}: still {now.evidence}" if now.yes else f"{name} {done}: {now.evidence}")
+
+
+if __name__ == "__main__":
+    main(__file__)

@@ -1,0 +1,116 @@
+"""Which key encrypts a broker: the one that is given, Amazon MQ's own when none is, and none that does not fit."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from testbed.broker.model import Broker, CreateBroker
+from testbed.errors import ApiError
+from testbed.kms.base import SERVICE_ACCOUNT, USER, USER_ACCOUNT
+from testbed.results import Finding, Verdict
+from testbed.scenario import Say, main
+from testbed.testbed import Testbed
+from testbed.trail.lookup import events
+
+TITLE = "EncryptionOptions: a key of one's own, none, and seven that are refused"
+CLAIMS = ("R2", "R3", "R4")
+
+
+def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+    """The standing brokers for R2, a broker without a key for R3, and requests that are refused for R4."""
+    for engine_type in ("RABBITMQ", "ACTIVEMQ"):
+        yield _given(testbed, testbed.standing(engine_type))
+    say("  a broker for which no key is given")
+    with testbed.brief(testbed.request("RABBITMQ", "owned")) as broker:
+        yield _owned(testbed, broker)
+    say("  keys that do not fit")
+    yield from _refused(testbed)
+
+
+def _given(testbed: Testbed, broker: Broker) -> Finding:
+    """R2: the key is used, echoed, and cannot be changed: the API has no member for it in UpdateBroker."""
+    described = testbed.brokers.describe(broker.broker_id).describe()["EncryptionOptions"]
+    other = testbed.new_key("another one")
+    used = broker.nodes[0].volume.key_arn
+    return Finding(
+        "R2",
+        broker.broker_name,
+        Verdict.of(described == {"UseAwsOwnedKey": False, "KmsKeyId": broker.key_arn} and used == broker.key_arn),
+        (f"DescribeBroker: {described}", f"the data key of its volume is wrapped by {used}", "Brokers has no operation that changes a broker's key"),
+        Finding("R2", "the same broker, asked for another key", Verdict.of(described.get("KmsKeyId") == other), (f"DescribeBroker: {described}",)),
+    )
+
+
+def _owned(testbed: Testbed, broker: Broker) -> Finding:
+    """R3: the key does the work, and is in neither the account's listing nor its trail."""
+    key = broker.nodes[0].volume.key_arn
+
+    def hidden(arn: str) -> tuple[bool, tuple[str, ...]]:
+        listed = any(each["KeyArn"] == arn for each in _keys(testbed))
+        recorded = sum(arn in str(record) for record in events(testbed.trail, USER_ACCOUNT))
+        return not listed and not recorded, (
+            f"{arn} {'is' if listed else 'is not'} in the account's ListKeys",
+            f"{recorded} records of the account's trail name it",
+        )
+
+    works = sum(key in str(record) for record in events(testbed.trail, SERVICE_ACCOUNT))
+    absent, evidence = hidden(key)
+    # A customer's key is in both.
+    visible, control = hidden(testbed.standing("RABBITMQ").key_arn)
+    return Finding(
+        "R3",
+        "a broker for which no key was given",
+        Verdict.of(absent and works > 0 and broker.key_ownership == "AWS_OWNED"),
+        (*evidence, f"{works} records of Amazon MQ's own account name it: it wraps and opens the volume's data key"),
+        Finding("R3", "a customer managed key", Verdict.of(visible), control),
+    )
+
+
+def _keys(testbed: Testbed) -> list[dict[str, str]]:
+    return testbed.kms.call(USER, "ListKeys", {"Limit": 1000})["Keys"]
+
+
+def _refused(testbed: Testbed) -> Iterator[Finding]:
+    """R4: each is refused before anything is there."""
+    kms = testbed.kms
+    disabled, pending = testbed.new_key("disabled"), testbed.new_key("pending deletion")
+    kms.call(USER, "DisableKey", {"KeyId": disabled})
+    kms.call(USER, "ScheduleKeyDeletion", {"KeyId": pending, "PendingWindowInDays": 7})
+    testbed.wait_out_delay()
+    stranger = replace(USER, principal="arn:aws:iam::222222222222:root", account="222222222222")
+    good = testbed.new_key("a symmetric one")
+    bad = {
+        "an RSA key": testbed.new_key("RSA", KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT"),
+        "an ECC key": testbed.new_key("ECC", KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY"),
+        "an HMAC key": testbed.new_key("HMAC", KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC"),
+        "a key that does not exist": good[:-12] + "000000000000",
+        "a disabled key": disabled,
+        "a key pending deletion": pending,
+        "a key of another account": kms.call(stranger, "CreateKey", {})["KeyMetadata"]["Arn"],
+        "a key of another region": good.replace("us-east-1", "eu-west-1"),
+    }
+    control = _creation(testbed, testbed.request("RABBITMQ", "fits", good))
+    for what, key in bad.items():
+        refused, evidence = _creation(testbed, testbed.request("RABBITMQ", "unfit", key))
+        yield Finding("R4", what, Verdict.of(refused), evidence, Finding("R4", "a symmetric key that is enabled", Verdict.of(control[0]), control[1]))
+
+
+def _creation(testbed: Testbed, request: CreateBroker) -> tuple[bool, Sequence[str]]:
+    """Whether CreateBroker is refused and leaves nothing; a broker that is created is deleted again."""
+    before = _left(testbed)
+    try:
+        broker = testbed.brokers.create(request)
+    except ApiError as error:
+        after = _left(testbed)
+        return after == before, (f"CreateBroker: {error}", "nothing is left behind" if after == before else f"left behind: {after}")
+    testbed.brokers.delete(broker.broker_id)
+    return False, ("CreateBroker is carried out",)
+
+
+def _left(testbed: Testbed) -> tuple[int, int, int]:
+    """How many brokers, containers and volumes there are."""
+    volumes = testbed.containers.volumes()
+    return len(testbed.brokers.list()), len(testbed.containers.find()), len(volumes)
+
+
+if __name__ == "__main__":
+    main(__file__)

@@ -1,0 +1,73 @@
+"""A key's deletion runs to its end: the key is gone, its volume never opens again, and only a new broker helps."""
+
+from collections.abc import Iterator
+
+from testbed import checker, traffic
+from testbed.broker import watched
+from testbed.clients import Destination
+from testbed.errors import KmsError
+from testbed.kms.base import USER
+from testbed.results import Finding, Verdict
+from testbed.scenario import Say, main
+from testbed.testbed import Testbed
+from testbed.traffic import Traffic
+
+TITLE = "ScheduleKeyDeletion to the end of the window: the data is beyond recovery"
+CLAIMS = ("R6", "R9")
+_QUEUE = Destination.queue("key-deleted")
+_DAY = 86400.0
+
+
+def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+    """A RabbitMQ broker of the scenario's own, since it does not survive; the clock is turned by the window's seven days."""
+    brokers, kms = testbed.brokers, testbed.kms
+    key = testbed.new_key("of a broker that loses it")
+    with testbed.brief(testbed.request("RABBITMQ", "deleted", key)) as broker:
+        identity = broker.broker_id
+        with Traffic(brokers.address(broker, "amqp"), _QUEUE, rate=100) as flow:
+            flow.wait_confirmed(150, 30)
+            say("  ScheduleKeyDeletion, and seven days pass")
+            kms.call(USER, "ScheduleKeyDeletion", {"KeyId": key, "PendingWindowInDays": 7})
+            before = _gone(testbed, key)
+            testbed.clock.turn(8 * _DAY)
+            gone = _gone(testbed, key)
+            reported = watched.reports_invalid_key(brokers, identity)
+            attached = watched.serves(flow, 50)
+            say("  losing its node")
+            brokers.detach(identity)
+            lost = watched.stays_down(brokers, identity)
+            too_late = _refused(testbed, "CancelKeyDeletion", key)
+        evidence = (gone[1], f"CancelKeyDeletion is refused: {too_late}", reported.evidence, attached.evidence, lost.evidence)
+        holds = gone[0] and bool(too_late) and reported.yes and attached.yes and lost.yes
+        yield Finding("R9", "a broker whose key is deleted", Verdict.of(holds), evidence, Finding("R9", "inside the window", Verdict.of(before[0]), (before[1],)))
+    with testbed.brief(testbed.request("RABBITMQ", "anew", testbed.new_key("of the broker that replaces it"))) as anew:
+        say("  deleting it and creating it anew")
+        account = checker.check(traffic.drain(brokers.address(anew, "amqp"), _QUEUE, flow.recorder, patience=2.0))
+        yield f"The broker created anew has none of what the old one held: {account}"
+        yield Finding(
+            "R6",
+            "a key scheduled by its owner while a broker depends on it",
+            Verdict.of(gone[0] and len(account.lost) == account.confirmed),
+            (gone[1], f"what was confirmed under it is lost: {account}"),
+            Finding("R6", "inside the window", Verdict.of(before[0]), (before[1],)),
+        )
+
+
+def _gone(testbed: Testbed, key: str) -> tuple[bool, str]:
+    try:
+        state = testbed.kms.call(USER, "DescribeKey", {"KeyId": key})["KeyMetadata"]["KeyState"]
+    except KmsError as error:
+        return error.code == "NotFoundException", f"DescribeKey: {error}"
+    return False, f"DescribeKey: the key is {state}"
+
+
+def _refused(testbed: Testbed, operation: str, key: str) -> str:
+    try:
+        testbed.kms.call(USER, operation, {"KeyId": key})
+    except KmsError as error:
+        return str(error)
+    return ""
+
+
+if __name__ == "__main__":
+    main(__file__)

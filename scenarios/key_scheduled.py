@@ -1,0 +1,85 @@
+"""A key is scheduled for deletion under a working broker, and the deletion is cancelled: the key is then disabled, not enabled."""
+
+from collections.abc import Iterator
+
+from testbed import checker, traffic
+from testbed.broker import watched
+from testbed.clients import Destination
+from testbed.errors import KmsError
+from testbed.kms.base import USER
+from testbed.results import Finding, Verdict
+from testbed.scenario import Say, main
+from testbed.testbed import Testbed
+from testbed.traffic import Traffic
+
+TITLE = "ScheduleKeyDeletion and CancelKeyDeletion: maintained again only after EnableKey"
+CLAIMS = ("R6", "R9", "R10")
+_QUEUE = Destination.queue("key-scheduled")
+
+
+def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+    """RabbitMQ's standing broker, under confirmed traffic."""
+    brokers, kms, broker = testbed.brokers, testbed.kms, testbed.standing("RABBITMQ")
+    identity, key = broker.broker_id, {"KeyId": broker.key_arn}
+    with Traffic(brokers.address(broker, "amqp"), _QUEUE, rate=100) as flow:
+        flow.wait_confirmed(50, 30)
+        before = watched.reports_invalid_key(brokers, identity)
+        say("  ScheduleKeyDeletion")
+        scheduled = kms.call(USER, "ScheduleKeyDeletion", {**key, "PendingWindowInDays": 7})
+        testbed.wait_out_delay()
+        try:
+            pending = (watched.reports_invalid_key(brokers, identity), watched.refuses_reboot(brokers, identity), watched.serves(flow, 50))
+            enabled_early = _refused(testbed, "EnableKey", broker.key_arn)
+        finally:
+            say("  CancelKeyDeletion")
+            kms.call(USER, "CancelKeyDeletion", key)
+            cancelled = kms.call(USER, "DescribeKey", key)["KeyMetadata"]["KeyState"]
+            still = watched.reports_invalid_key(brokers, identity)
+            say("  EnableKey")
+            kms.call(USER, "EnableKey", key)
+            after = watched.reports_invalid_key(brokers, identity)
+        rebooted = watched.refuses_reboot(brokers, identity)
+        flow.wait_confirmed(20, 60)
+    account = checker.check(traffic.drain(brokers.address(brokers.describe(identity), "amqp"), _QUEUE, flow.recorder))
+
+    yield Finding(
+        "R9",
+        f"{broker.broker_name}, key scheduled for deletion",
+        Verdict.of(all(each.yes for each in pending)),
+        tuple(each.evidence for each in pending),
+        Finding("R9", f"{broker.broker_name} before", Verdict.of(before.yes), (before.evidence,)),
+    )
+    yield Finding(
+        "R10",
+        f"{broker.broker_name}, deletion cancelled",
+        Verdict.of(cancelled == "Disabled" and not after.yes and not rebooted.yes and account.ok),
+        (f"after EnableKey {after.evidence}, and {rebooted.evidence}", f"CancelKeyDeletion leaves the key {cancelled}: {still.evidence}", str(account)),
+        # Cancelling alone is not enough.
+        Finding("R10", f"{broker.broker_name} with the deletion cancelled and the key not enabled", Verdict.of(not still.yes), (still.evidence,)),
+    )
+    yield Finding(
+        "R6",
+        "the owner's calls while a broker depends on the key",
+        Verdict.of(scheduled["KeyState"] == "PendingDeletion" and cancelled == "Disabled" and enabled_early != ""),
+        (f"scheduled for {scheduled['DeletionDate']:%Y-%m-%d}, cancelled, enabled; EnableKey before that is refused: {enabled_early}",),
+        _without_key(testbed),
+    )
+
+
+def _refused(testbed: Testbed, operation: str, key: str) -> str:
+    """KMS's words when it refuses; empty when it does not."""
+    try:
+        testbed.kms.call(USER, operation, {"KeyId": key})
+    except KmsError as error:
+        return str(error)
+    return ""
+
+
+def _without_key(testbed: Testbed) -> Finding:
+    """The same calls on a key that is not there."""
+    missing = _refused(testbed, "CancelKeyDeletion", "00000000-0000-0000-0000-000000000000")
+    return Finding("R6", "the same on a key that does not exist", Verdict.of(not missing), (missing or "it was carried out",))
+
+
+if __name__ == "__main__":
+    main(__file__)
