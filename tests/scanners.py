@@ -1,0 +1,77 @@
+"""sslscan and testssl.sh in a container that shares a broker's network: what they find, in the prober's terms."""
+
+import json
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from xml.etree import ElementTree
+
+from testbed.runtime import images
+from testbed.runtime.containers import Containers, ContainerSpec
+from testbed.runtime.images import ImageSpec
+
+IMAGE = ImageSpec("scanners", "scanners")
+_SSLSCAN = {"TLSv1.0": "TLSv1"}
+_TESTSSL = {"ssl3": "SSLv3", "tls1": "TLSv1", "tls1_1": "TLSv1.1", "tls1_2": "TLSv1.2", "tls1_3": "TLSv1.3"}
+# What the prober is not compared in is left out, which makes them faster.
+SSLSCAN = ("sslscan", "--xml=-", "--no-colour", "--no-heartbleed", "--no-fallback", "--no-renegotiation", "--no-compression", "--no-check-certificate")
+TESTSSL = ("testssl", "--quiet", "--color", "0", "--warnings", "off", "--nodns", "none", "--ip", "127.0.0.1", "-E")
+
+
+@dataclass(frozen=True)
+class Found:
+    """Accepted suites by version, in the order told; where that is told, the bits of the group that came with each, and all groups."""
+
+    suites: dict[str, tuple[int, ...]]
+    bits: dict[int, int] = field(default_factory=dict)
+    groups: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Scanners:
+    containers: Containers
+    container: str
+
+    def run(self, *argv: str) -> str:
+        code, output = self.containers.execute(self.container, argv)
+        text = output.decode(errors="replace")
+        assert code in (0, 1), text[-1000:]  # testssl.sh says 1 when something is not as it likes it
+        return text
+
+    def sslscan(self, port: int) -> Found:
+        root = ElementTree.fromstring(self.run(*SSLSCAN, f"127.0.0.1:{port}"))
+        suites: dict[str, list[int]] = {}
+        bits: dict[int, int] = {}
+        for each in root.iter("cipher"):
+            code = int(str(each.get("id")), 16)
+            version = str(each.get("sslversion"))
+            suites.setdefault(_SSLSCAN.get(version, version), []).append(code)
+            size = each.get("ecdhebits") or each.get("dhebits")
+            if size:
+                bits[code] = int(size)
+        groups = frozenset(int(str(each.get("id")), 16) for each in root.iter("group"))
+        return Found({version: tuple(codes) for version, codes in suites.items()}, bits, groups)
+
+    def testssl(self, port: int) -> Found:
+        result = f"/tmp/{secrets.token_hex(8)}.json"
+        self.run(*TESTSSL, "--jsonfile", result, f"localhost:{port}")
+        suites: dict[str, list[int]] = {}
+        for each in json.loads(self.run("cat", result)):
+            kind, _, rest = each["id"].partition("-")
+            version, _, code = rest.rpartition("_x")
+            if kind == "cipher" and version in _TESTSSL:
+                suites.setdefault(_TESTSSL[version], []).append(int(code, 16))
+        return Found({version: tuple(codes) for version, codes in suites.items()})
+
+
+@contextmanager
+def beside(containers: Containers, container: str) -> Iterator[Scanners]:
+    """The scanners in the network of ``container``: its listeners are on 127.0.0.1 there."""
+    tag = images.ensure(containers.client, [IMAGE], print)[IMAGE]
+    spec = ContainerSpec(name=f"{containers.instance}-scanners-{secrets.token_hex(3)}", image=tag, role="scanners", network_of=container)
+    identity = containers.run(spec)
+    try:
+        yield Scanners(containers, identity)
+    finally:
+        containers.remove(identity)
