@@ -1,5 +1,6 @@
 """The AWS managed key: there from the first broker that wants it, the same for the next, and nobody's to disable."""
 
+import json
 from collections.abc import Iterator
 
 from testbed.errors import KmsError
@@ -11,10 +12,15 @@ from testbed.testbed import Testbed
 
 TITLE = "aws/mq cannot be disabled, scheduled for deletion or given another policy by its owner"
 CLAIMS = ("R5",)
+_POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"AWS": USER.principal}, "Action": "kms:*", "Resource": "*"}],
+}
+# In this order all of them can be carried out on a key of the owner's own.
 _NOT_THE_OWNERS = {
+    "PutKeyPolicy": {"PolicyName": "default", "Policy": json.dumps(_POLICY)},
     "DisableKey": {},
     "ScheduleKeyDeletion": {"PendingWindowInDays": 7},
-    "PutKeyPolicy": {"PolicyName": "default", "Policy": '{"Version": "2012-10-17", "Statement": []}'},
 }
 
 

@@ -1,0 +1,70 @@
+"""The grants of a broker are retired by the service that may retire them: what follows is as final as a revocation."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from testbed import checker, traffic
+from testbed.broker import watched
+from testbed.clients import Destination
+from testbed.documented.grants import EBS_PRINCIPAL
+from testbed.errors import KmsError
+from testbed.kms.base import USER, Caller
+from testbed.results import Finding, Verdict
+from testbed.scenario import Say, main
+from testbed.storage import volumes
+from testbed.testbed import Testbed
+from testbed.traffic import Traffic
+
+TITLE = "RetireGrant, by the one who may and by those who may not"
+CLAIMS = ("G3", "R7")
+_QUEUE = Destination.queue("grant-retired")
+
+
+def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+    """An ActiveMQ broker of the scenario's own, under confirmed traffic."""
+    kms, brokers = testbed.kms, testbed.brokers
+    key = testbed.new_key("of a broker whose grant is retired")
+    with testbed.brief(testbed.request("ACTIVEMQ", "retired", key)) as broker:
+        identity = broker.broker_id
+        grant = {"KeyId": key, "GrantId": next(each.grant_id for each in broker.grants if each.volume_id)}
+        mq = volumes.service(key)
+        stranger = replace(USER, principal="arn:aws:iam::222222222222:root", account="222222222222")
+        with Traffic(brokers.address(broker, "stomp"), _QUEUE, rate=100) as flow:
+            flow.wait_confirmed(50, 30)
+            say("  RetireGrant by a stranger, by the grantee, and by EC2, which is its retiring principal")
+            refused = [_answer(testbed, caller, grant) for caller in (stranger, mq)]
+            before = watched.reports_invalid_key(brokers, identity)
+            done = _answer(testbed, replace(mq, principal=EBS_PRINCIPAL), grant)
+            testbed.wait_out_delay()
+            after = watched.reports_invalid_key(brokers, identity)
+            reboot, attached = watched.refuses_reboot(brokers, identity), watched.serves(flow, 50)
+            kms.call(USER, "DisableKey", {"KeyId": key})
+            kms.call(USER, "EnableKey", {"KeyId": key})
+            again = watched.reports_invalid_key(brokers, identity)
+        account = checker.check(traffic.drain(brokers.address(broker, "stomp"), _QUEUE, flow.recorder))
+    yield Finding(
+        "G3",
+        "who may retire a grant",
+        Verdict.of(all(code == "AccessDeniedException" for code, _ in refused)),
+        tuple(said for _, said in refused),
+        Finding("G3", "its retiring principal", Verdict.of(done[0] == "AccessDeniedException"), (done[1],)),
+    )
+    yield Finding(
+        "R7",
+        "a broker whose EBS grant is retired",
+        Verdict.of(after.yes and reboot.yes and attached.yes and again.yes and account.ok),
+        (after.evidence, reboot.evidence, attached.evidence, f"after DisableKey and EnableKey {again.evidence}", str(account)),
+        Finding("R7", "the same broker before", Verdict.of(before.yes), (before.evidence,)),
+    )
+
+
+def _answer(testbed: Testbed, caller: Caller, grant: dict[str, str]) -> tuple[str, str]:
+    try:
+        testbed.kms.call(caller, "RetireGrant", grant)
+    except KmsError as error:
+        return error.code, f"RetireGrant by {caller.principal}: {error}"
+    return "", f"RetireGrant by {caller.principal} is carried out"
+
+
+if __name__ == "__main__":
+    main(__file__)

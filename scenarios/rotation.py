@@ -1,0 +1,64 @@
+"""The key is rotated under a working broker, by its owner and by the clock: volumes from before open as ever."""
+
+from collections.abc import Iterator
+
+from testbed import checker, traffic
+from testbed.broker import watched
+from testbed.clients import Destination
+from testbed.errors import TestbedError
+from testbed.kms.base import USER
+from testbed.results import Finding, Verdict
+from testbed.scenario import Say, main
+from testbed.storage import volumes
+from testbed.testbed import Testbed
+from testbed.traffic import Traffic
+
+TITLE = "RotateKeyOnDemand and automatic rotation: old volumes still open"
+CLAIMS = ("R6",)
+_QUEUE = Destination.queue("rotation")
+_YEAR = 366 * 86400.0
+
+
+def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+    """RabbitMQ's standing broker, under confirmed traffic, rebooted after each rotation."""
+    kms, brokers, broker = testbed.kms, testbed.brokers, testbed.standing("RABBITMQ")
+    identity, key = broker.broker_id, {"KeyId": broker.key_arn}
+    volume = broker.nodes[0].volume
+    before = volumes.open_data_key(kms, volume)
+    with Traffic(brokers.address(broker, "amqp"), _QUEUE, rate=100) as flow:
+        flow.wait_confirmed(50, 30)
+        say("  RotateKeyOnDemand, and a reboot")
+        kms.call(USER, "RotateKeyOnDemand", key)
+        on_demand = watched.refuses_reboot(brokers, identity)
+        flow.wait_confirmed(20, 60)
+        say("  EnableKeyRotation, a year passes, and a reboot")
+        kms.call(USER, "EnableKeyRotation", key)
+        testbed.clock.turn(_YEAR)
+        by_clock = watched.refuses_reboot(brokers, identity)
+        flow.wait_confirmed(20, 60)
+        rotations = [each["RotationType"] for each in kms.call(USER, "ListKeyRotations", key)["Rotations"]]
+    account = checker.check(traffic.drain(brokers.address(brokers.describe(identity), "amqp"), _QUEUE, flow.recorder))
+    after = volumes.open_data_key(kms, volume)
+    evidence = (
+        f"rotations: {', '.join(rotations)}",
+        f"after RotateKeyOnDemand {on_demand.evidence}, after a year {by_clock.evidence}",
+        f"the data key of {volume.volume_id} is {'the same as before' if after == before else 'another'}",
+        str(account),
+    )
+    holds = {"ON_DEMAND", "AUTOMATIC"} <= set(rotations) and not on_demand.yes and not by_clock.yes and after == before and account.ok
+    yield Finding("R6", f"{broker.broker_name}, key rotated twice", Verdict.of(holds), evidence, _another_key(testbed, volume))
+
+
+def _another_key(testbed: Testbed, volume: volumes.Volume) -> Finding:
+    """A new key in place of the old one is no rotation: the volume does not open."""
+    other = testbed.new_key("in place of the old one")
+    try:
+        volumes.open_data_key(testbed.kms, volumes.Volume(volume.volume_id, other, volume.encrypted_data_key))
+        opened, said = True, "the volume opens"
+    except TestbedError as error:
+        opened, said = False, str(error)
+    return Finding("R6", "the volume with a new key in place of the old one", Verdict.of(opened), (said,))
+
+
+if __name__ == "__main__":
+    main(__file__)
