@@ -227,6 +227,7 @@ def temporary(say: Say = _silent, *, delay: float | None = None) -> Iterator[Tes
         testbed = Testbed.open(folder, say, delay=delay)
         yield testbed
     finally:
+        say("taking everything down")
         if testbed:
             testbed.down()
         down(folder)

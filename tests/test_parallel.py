@@ -79,7 +79,7 @@ def test_a_command_says_how_it_ended_and_both_its_streams() -> None:
 # Interrupted
 
 _SCRIPT = """
-import pathlib, sys, threading
+import pathlib, sys, threading, time
 from testbed.runtime.parallel import run, side_by_side
 told = pathlib.Path(sys.argv[1])
 def child():
@@ -88,10 +88,11 @@ def deaf():
     threading.Event().wait()
 def listening(heard=threading.Event()):
     heard.wait()
+    time.sleep(0.7)
     (told / "heard").touch()
 print("up", flush=True)
 heard = threading.Event()
-side_by_side([child, deaf, lambda: listening(heard)], heard.set, patience=2.0)
+side_by_side([lambda: listening(heard), deaf, child], heard.set, patience=2.0)
 """
 
 

@@ -60,13 +60,3 @@ def existing(folder: Path) -> Iterator[Testbed]:
         yield testbed
     finally:
         testbed.close()
-
-
-@contextmanager
-def interruption_said() -> Iterator[None]:
-    """Cleaning up takes seconds: whoever pressed Ctrl-C is told."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        say("interrupted: removing what was started")
-        raise

@@ -13,7 +13,7 @@ import typer
 from testbed.broker.model import Broker
 from testbed.broker.standing import Wish
 from testbed.cli import app
-from testbed.cli.base import STATE, JsonOption, StateOption, existing, interruption_said, say, show, translated
+from testbed.cli.base import STATE, JsonOption, StateOption, existing, say, show, translated
 from testbed.documented.engines import DEFAULT_VERSION, REGION
 from testbed.errors import TestbedError
 from testbed.kms.base import USER_ACCOUNT
@@ -47,7 +47,7 @@ def up(
             "RABBITMQ": Wish(rabbitmq_version, rabbitmq_image, fixed_ports, kms_key_id),
             "ACTIVEMQ": Wish(activemq_version, activemq_image, fixed_ports, kms_key_id),
         }
-        with _all_or_nothing(state), interruption_said():
+        with _all_or_nothing(state):
             testbed = Testbed.open(state, say, kms_image=kms_image)
             try:
                 side_by_side([partial(testbed.standing, each, wishes[each]) for each in dict.fromkeys(wanted)], testbed.stop)
@@ -67,6 +67,7 @@ def _all_or_nothing(folder: Path) -> Iterator[None]:
         yield
     except BaseException:
         if new:
+            say("removing what was started")
             take_down(folder, settle=1.0)  # what was on its way to the engine may still come
         raise
 

@@ -148,6 +148,8 @@ class Containers:
                     raise
 
     def state(self, identity: str) -> ContainerState:
+        if not identity:  # it was never made
+            return ContainerState("missing")
         with translated("A container could not be inspected"):
             try:
                 state = self.client.api.inspect_container(identity)["State"]

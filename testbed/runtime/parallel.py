@@ -22,19 +22,22 @@ class Task:
     def __init__(self, work: Callable[[], Any]) -> None:
         self._result: Any = None
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
-        self._thread.start()
+        # Not the thread's own end: a join that Ctrl-C interrupts takes a running thread for ended from then on
+        # (https://github.com/python/cpython/issues/90882).
+        self._ended = threading.Event()
+        threading.Thread(target=self._run, args=(work,), daemon=True).start()
 
     def _run(self, work: Callable[[], Any]) -> None:
         try:
             self._result = work()
         except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
             self._error = error
+        finally:
+            self._ended.set()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Whether it has ended, after ``timeout`` seconds at most."""
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
+        return self._ended.wait(timeout)
 
     def result(self, cancelled: threading.Event | None = None) -> Any:
         """What ``work`` returned, once it has; raises what it raised, the first time and every other.
