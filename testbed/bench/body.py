@@ -1,9 +1,11 @@
 """What a message of a run says of itself: which run and producer, which number, and when it was meant to be sent.
 
-The rest is noise that cannot be compressed, the same for all messages of a producer, so that a damaged body shows.
+The rest, noise that cannot be compressed or a file's content, is the same for all messages of a producer, so that a damaged
+body shows.
 """
 
 import hashlib
+from functools import lru_cache
 from struct import Struct
 
 # Run, producer, number (from 0), intended time of sending (ns of the monotonic clock).
@@ -11,14 +13,13 @@ HEADER = Struct(">IIQQ")
 LEAST_SIZE = HEADER.size
 
 
-def filler(run: int, producer: int, size: int) -> bytes:
-    """What follows the header in a body of ``size`` bytes."""
-    return hashlib.shake_128(f"{run}-{producer}".encode()).digest(max(0, size - HEADER.size))
-
-
-def body_of(run: int, producer: int, number: int, intended: int, size: int) -> bytes:
-    """A whole body of ``size`` bytes, ``LEAST_SIZE`` at least."""
-    return HEADER.pack(run, producer, number, intended) + filler(run, producer, size)
+@lru_cache(maxsize=64)
+def filler(run: int, producer: int, size: int, content: bytes = b"") -> bytes:
+    """What follows the header in a body of ``size`` bytes, ``LEAST_SIZE`` at least: ``content`` over and over, or noise."""
+    wanted = max(0, size - HEADER.size)
+    if content:
+        return (content * (wanted // len(content) + 1))[:wanted]
+    return hashlib.shake_128(f"{run}-{producer}".encode()).digest(wanted)
 
 
 def name_of(run: int, producer: int, number: int) -> str:

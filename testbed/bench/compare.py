@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from statistics import median
 
 from testbed.bench.driver import Driver
+from testbed.bench.encryption import Encryption
 from testbed.bench.fleet import Fleet, Progress
+from testbed.bench.reach import route
 from testbed.bench.rounds import Round, limit, plan, play, throughput
 from testbed.bench.statistics import Ratio, ratio
 from testbed.bench.target import Target
@@ -21,10 +23,15 @@ Say = Callable[[str, int, Progress | None, Round | None], None]
 
 @dataclass(frozen=True)
 class Side:
-    """One target with its rounds, in the order in which they were made."""
+    """One target with its rounds, in the order in which they were made.
+
+    ``route``: ``container`` (its own address), ``published`` (a port of this machine) or ``remote``.
+    """
 
     label: str
-    target: Target
+    encryption: Encryption
+    running: str
+    route: str
     rounds: tuple[Round, ...]
 
 
@@ -79,5 +86,7 @@ def alternate(
             made[label].append(one)
             say(label, number, None, one)
         order.reverse()
-    sides = tuple(Side(label, targets[label], tuple(rounds)) for label, rounds in made.items())
+    sides = tuple(
+        Side(label, targets[label].encryption, targets[label].running, route(targets[label]), tuple(rounds)) for label, rounds in made.items()
+    )
     return Series(workload, driver, sides)

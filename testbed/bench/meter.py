@@ -1,4 +1,4 @@
-"""What a broker's container used between two moments: processor time, bytes on the wire.
+"""What a broker's container used between two moments: processor time, bytes on the wire, syncs.
 
 The numbers are the container engine's own (cgroup and interface counters), so they are the broker's and its volume's
 together: the encrypted filesystem runs in the same container. Bytes are those of the container's network interface,
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import docker
 from docker.errors import DockerException
 
+from testbed.bench.syncs import open_syncs
 from testbed.errors import ContainerFailed
 from testbed.runtime import engine
 
@@ -23,30 +24,42 @@ class Reading:
     cpu: float
     received: int
     sent: int
+    syncs: int | None = None
 
 
 @dataclass(frozen=True)
 class Usage:
-    """``cores`` is processor time per second; bytes into and out of the container."""
+    """``cores`` is processor time per second; bytes into and out of the container; ``syncs`` None where they cannot be counted."""
 
     seconds: float
     cores: float
     received: int
     sent: int
+    syncs: int | None = None
 
 
 class Meter:
-    """Reads one container. Raises ``ContainerFailed`` when the engine does not know it."""
+    """Reads one container; also a context manager. Raises ``ContainerFailed`` when the engine does not know it."""
 
     def __init__(self, container: str) -> None:
         self._client: docker.DockerClient = engine.connect(start=False)
         self._container = container
+        self._syncs = open_syncs(self._processes())
+
+    def __enter__(self) -> "Meter":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._syncs:
+            self._syncs.close()
+        self._client.close()
 
     def read(self) -> Reading:
         try:
             before = time.monotonic()
             stats = self._client.api.stats(self._container, stream=False, one_shot=True)
             at = (before + time.monotonic()) / 2
+            syncs = self._syncs.read() if self._syncs else None
         except DockerException as error:
             raise ContainerFailed(f"what the broker uses cannot be read: {error}", hint="Its container may have stopped.") from error
         networks = (stats.get("networks") or {}).values()
@@ -55,12 +68,20 @@ class Meter:
             cpu=stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9,
             received=sum(each["rx_bytes"] for each in networks),
             sent=sum(each["tx_bytes"] for each in networks),
+            syncs=syncs,
         )
 
-    def close(self) -> None:
-        self._client.close()
+    def _processes(self) -> list[int]:
+        """The container's processes, by their ids on the engine's machine."""
+        try:
+            table = self._client.api.top(self._container)
+        except DockerException:
+            return []
+        column = table["Titles"].index("PID")
+        return [int(row[column]) for row in table["Processes"] or []]
 
 
 def between(first: Reading, last: Reading) -> Usage:
     seconds = max(last.at - first.at, 1e-9)
-    return Usage(seconds, (last.cpu - first.cpu) / seconds, last.received - first.received, last.sent - first.sent)
+    syncs = last.syncs - first.syncs if first.syncs is not None and last.syncs is not None else None
+    return Usage(seconds, (last.cpu - first.cpu) / seconds, last.received - first.received, last.sent - first.sent, syncs)

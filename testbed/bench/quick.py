@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from testbed.bench import driver as drivers
 from testbed.bench import workload as workloads
 from testbed.bench.compare import Series, alternate
+from testbed.bench.encryption import Encryption
 from testbed.bench.fleet import Fleet, Progress
 from testbed.bench.reach import direct
 from testbed.bench.rounds import Round
@@ -20,7 +21,7 @@ from testbed.clients.base import Address
 WORKLOAD = "durable-1k"
 DRIVERS = {"RABBITMQ": "rabbitmq", "ACTIVEMQ": "activemq"}
 PROTOCOLS = {"RABBITMQ": "amqp", "ACTIVEMQ": "openwire"}  # for which the addresses have to be
-_PLAINTEXT, _TLS, _ENCRYPTED = "plaintext, plain volume", "TLS, plain volume", "TLS, encrypted volume"
+_PLAINTEXT, _TLS, _ENCRYPTED = Encryption("plaintext", "plain"), Encryption("tls", "plain"), Encryption()
 
 
 @dataclass(frozen=True)
@@ -79,13 +80,10 @@ def quick(
 
 
 def _targets(addresses: Addresses) -> dict[str, Target]:
-    def target(address: Address, volume: str) -> Target:
-        return direct(Target(addresses.engine_type, replace(address, beside=""), container=address.beside, volume=volume))
-
+    wanted = {_PLAINTEXT: addresses.plaintext, _TLS: addresses.control, _ENCRYPTED: addresses.broker}
     return {
-        _PLAINTEXT: target(addresses.plaintext, "plain"),
-        _TLS: target(addresses.control, "plain"),
-        _ENCRYPTED: target(addresses.broker, "encrypted"),
+        encryption.label: direct(Target(addresses.engine_type, address, encryption, container=address.beside))
+        for encryption, address in wanted.items()
     }
 
 

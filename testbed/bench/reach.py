@@ -41,3 +41,10 @@ def direct(target: Target) -> Target:
         return target
     address = replace(target.address, host=addresses[0], port=inside[0])
     return replace(target, address=address, server_name=target.server_name or target.address.host)
+
+
+def route(target: Target) -> str:
+    """How the target is reached: at the ``container``'s own address, at a ``published`` port, or at a ``remote`` endpoint."""
+    if not target.container:
+        return "remote"
+    return "published" if target.address.host in ("localhost", "127.0.0.1", "::1") else "container"

@@ -3,6 +3,7 @@
 import os
 import random
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from testbed.bench.accounting import account
@@ -28,7 +29,7 @@ _BUSY = 0.85
 class Round:
     """Rates are per second of the measuring. ``broker`` is None for a broker whose container is elsewhere.
 
-    ``sample`` is the checker's account of the full history of every 61st message, ``account`` that of all messages.
+    ``kms_calls`` are those of the generators in the whole measuring. ``sample`` is the checker's account of the full history of every 61st message, ``account`` that of all messages.
     ``busiest`` is the processor time of the busiest generator process, in cores.
     """
 
@@ -41,6 +42,7 @@ class Round:
     end_to_end: Distribution
     generator_cores: float
     busiest: float
+    kms_calls: int
     broker: Usage | None
     account: Account | None
     sample: Account | None
@@ -93,6 +95,8 @@ def plan(workload: Workload, driver: Driver, target: Target, *, handicap: float 
     )
     producers = workload.producers * (1 if workload.pattern == "connect" else driver.connections)
     window = max(1, workload.under_way // producers)
+    if driver.generator == "client":
+        window = 1
     if driver.pipeline and workload.confirmation != "transaction":
         window = min(window, driver.pipeline)
     common = Job("produce", driver.generator, target, (), run, shape, window, workload.rate / producers, handicap=handicap)
@@ -126,16 +130,12 @@ def _spread(job: Job, lanes: Sequence[Lane], driver: Driver) -> list[Job]:
 def play(fleet: Fleet, planned: Plan, warm_up: float, seconds: float, show: Show = lambda progress: None) -> Round:
     """Make the round. Raises ``ClientError`` when a generator broke off, ``ContainerFailed`` when the broker did."""
     container = planned.jobs[0].target.container
-    meter = Meter(container) if container else None
     readings: list[Reading] = []
-    try:
-        parts = fleet.run(
-            planned.jobs, warm_up, seconds, copies=planned.copies, show=show, mark=lambda: readings.append(meter.read()) if meter else None
-        )
-    finally:
-        if meter:
-            meter.close()
-    return _round(planned, parts, seconds, between(*readings) if meter else None)
+    with ExitStack() as stack:
+        meter = stack.enter_context(Meter(container)) if container else None
+        mark = (lambda: readings.append(meter.read())) if meter else (lambda: None)
+        parts = fleet.run(planned.jobs, warm_up, seconds, copies=planned.copies, show=show, mark=mark)
+    return _round(planned, parts, seconds, between(*readings) if readings else None)
 
 
 def _round(planned: Plan, parts: Sequence[Part], seconds: float, usage: Usage | None) -> Round:
@@ -157,6 +157,7 @@ def _round(planned: Plan, parts: Sequence[Part], seconds: float, usage: Usage | 
         end_to_end=together(taking, "end_to_end"),
         generator_cores=sum(part.cpu for part in parts) / seconds,
         busiest=max(part.cpu for part in parts) / seconds,
+        kms_calls=sum(part.kms_calls for part in parts),
         broker=usage,
         account=None if visiting else _account(planned, parts),
         sample=None if visiting else _worst([check(History(events)) for events in _histories(planned, parts)]),

@@ -76,6 +76,7 @@ class Part:
     confirmation: str = ""
     end_to_end: str = ""
     cpu: float = 0.0
+    kms_calls: int = 0
     sent: tuple[Sent, ...] = ()
     tallies: tuple[Mapping[int, bytes], ...] = ()
     samples: tuple[tuple[Event, ...], ...] = field(default=(), repr=False)  # of each lane
@@ -136,7 +137,6 @@ class _Round:
 
     def __init__(self, job: Job, lanes: list[Any], measured: Measured, times: Times, pipe: Connection, counters: Any) -> None:
         self._job, self._lanes, self._measured, self._times, self._pipe, self._counters = job, lanes, measured, times, pipe, counters
-        self._cpu = 0.0
         self._offset = [0, 0, 0]
 
     def drive(self) -> Part:
@@ -147,13 +147,13 @@ class _Round:
         before = (self._measured.confirmed, self._measured.received, self._measured.connected)
         self._measured.clear()
         self._offset = list(before)
-        cpu = time.process_time()
+        cpu, calls = time.process_time(), self._kms_calls()
         self._until(self._times.end)
-        self._cpu = time.process_time() - cpu
-        part = self._part()
+        part = self._part(time.process_time() - cpu, self._kms_calls() - calls)
         if self._job.role in ("produce", "request"):
             for lane in self._lanes:
-                lane.finish(self._job.patience) if isinstance(lane, Producer) else None
+                if isinstance(lane, Producer):
+                    lane.finish(self._job.patience)
             self._publish()
         if self._job.role != "visit":
             self._pipe.send("sent")
@@ -166,12 +166,15 @@ class _Round:
             samples=tuple(tuple(lane.sample(self._job.run)) for lane in self._lanes),
         )
 
-    def _part(self) -> dict[str, Any]:
+    def _kms_calls(self) -> int:
+        return sum(socket.kms_calls for lane in self._lanes for socket in lane.sockets)
+
+    def _part(self, cpu: float, kms_calls: int) -> dict[str, Any]:
         measured = self._measured
         return {
             "role": self._job.role, "confirmed": measured.confirmed, "received": measured.received, "connected": measured.connected,
             "delay": measured.delay.encoded(), "confirmation": measured.confirmation.encoded(),
-            "end_to_end": measured.end_to_end.encoded(), "cpu": self._cpu,
+            "end_to_end": measured.end_to_end.encoded(), "cpu": cpu, "kms_calls": kms_calls,
         }  # fmt: skip
 
     def _until(self, end: int) -> None:

@@ -41,16 +41,21 @@ def where(address: Address) -> str:
     return f"{address.protocol} on {address.host}:{address.port}"
 
 
-def open_socket(address: Address, timeout: float, *, server_name: str = "", suite: str = "") -> socket.socket:
+def open_socket(address: Address, timeout: float, *, server_name: str = "", suite: str = "", version: str = "") -> socket.socket:
     """A connected socket, TLS already established and verified.
 
     ``server_name`` is the name the certificate has to carry, the address's host if empty; ``suite`` is the one TLS 1.2
-    suite to offer, by its OpenSSL name. Raises ``ConnectionRefused`` with the reason.
+    suite to offer, by its OpenSSL name; ``version`` the one version. Raises ``ConnectionRefused`` with the reason.
     """
     trusted = context(address)
     if trusted is not None and suite:
-        trusted.maximum_version = ssl.TLSVersion.TLSv1_2
-        trusted.set_ciphers(suite)
+        version = "TLSv1.2"
+        try:
+            trusted.set_ciphers(suite)
+        except ssl.SSLError as error:
+            raise ClientError(f"OpenSSL knows no suite {suite}") from error
+    if trusted is not None and version:
+        trusted.minimum_version = trusted.maximum_version = ssl.TLSVersion[version.replace(".", "_")]
     try:
         plain = socket.create_connection((address.host, address.port), timeout)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

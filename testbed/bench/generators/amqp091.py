@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from struct import Struct
 
+from testbed.bench.accounting import SAMPLE
 from testbed.bench.body import HEADER, filler
 from testbed.bench.generators.base import Arrival, Shape
 from testbed.bench.generators.wire import Wire
@@ -53,6 +54,11 @@ def _content(body: bytes, properties: bytes, frame_max: int) -> bytes:
     most = frame_max - _FRAME.size - 1
     pieces = (body[at : at + most] for at in range(0, len(body), most))
     return _frame(_HEADER, struct.pack(">HHQ", 60, 0, len(body)) + properties) + b"".join(_frame(_BODY, piece) for piece in pieces)
+
+
+def _before_body(properties: bytes) -> int:
+    """Bytes of a content before its body: the content header's frame and the beginning of the first body frame."""
+    return _FRAME.size + 12 + len(properties) + 1 + _FRAME.size
 
 
 class _Connection:
@@ -125,6 +131,8 @@ class _Connection:
 class Amqp091Sender:
     """See ``base.Sender``. Every message is confirmed; RabbitMQ's transactions are not used. Its queue has to exist."""
 
+    kms_calls = 0
+
     def __init__(self, target: Target, destination: Destination, shape: Shape, run: int, producer: int, outstanding: Outstanding) -> None:
         self.outstanding = outstanding
         self._connection = _Connection(target)
@@ -133,11 +141,10 @@ class Amqp091Sender:
         self._connection.call((85, 10), b"\0", (85, 11))  # Confirm.Select
         publish = struct.pack(">H", 0) + _short("amq.topic" if topic else "") + _short(destination.name) + b"\0"
         properties = struct.pack(">HB", 0x1000, 2 if shape.persistent else 1)
-        body = bytes(HEADER.size) + filler(run, producer, shape.size)
+        body = bytes(HEADER.size) + filler(run, producer, shape.size, shape.content)
         content = _content(body, properties, self._connection.frame_max)
         self._template = _method((60, 40), publish) + content
-        # The body's first frame follows the method's, the content header's and its own beginning.
-        self._offset = len(self._template) - len(content) + _FRAME.size + 12 + len(properties) + 1 + _FRAME.size
+        self._offset = len(self._template) - len(content) + _before_body(properties)
         self._run, self._producer = run, producer
 
     def fileno(self) -> int:
@@ -187,6 +194,8 @@ def _repeated(template: bytes, count: int) -> bytes:
 class Amqp091Receiver:
     """See ``base.Receiver``. Its queue has messages of one size only."""
 
+    kms_calls = 0
+
     def __init__(self, target: Target, destination: Destination, shape: Shape) -> None:
         self._connection = _Connection(target)
         self._wire = self._connection.wire
@@ -219,6 +228,9 @@ class Amqp091Receiver:
         except ValueError:
             kind, _, size = _FRAME.unpack_from(buffer)
             raise self._connection.refusal(kind, bytes(buffer[_FRAME.size : _FRAME.size + size])) from None
+        for at, (run, producer, number, _) in enumerate(arrived):
+            if not number % SAMPLE and not self._deliveries.whole(buffer, at, run, producer):
+                raise ClientError("a message arrived damaged, or is not one of this run")
         del buffer[:taken]
         self._unacknowledged += len(arrived)
         if self._unacknowledged >= self._acknowledge:
@@ -252,8 +264,9 @@ class _Deliveries:
         method = struct.pack(">HH", *_DELIVER) + _short(_TAG) + bytes(9) + _short(exchange) + _short(key)
         properties = struct.pack(">HB", 0x1000, 2 if shape.persistent else 1)
         content = _content(bytes(shape.size), properties, frame_max)
+        self._shape, self._frame_max = shape, frame_max
         before = _FRAME.size + 4 + 1 + len(_TAG)  # of the delivery tag
-        between = 1 + 1 + len(exchange) + 1 + len(key) + 1 + _FRAME.size + 12 + len(properties) + 1 + _FRAME.size
+        between = 1 + 1 + len(exchange) + 1 + len(key) + 1 + _before_body(properties)
         self._length = _FRAME.size + len(method) + 1 + len(content)
         head = Struct(f">BH{before - 3}xQ{between}xIIQQ")
         self._one = Struct(f"{head.format}{self._length - head.size - 1}xB")
@@ -274,6 +287,19 @@ class _Deliveries:
                 last = tag
                 arrived.append((run, producer, number, intended))
         return end, last, arrived
+
+    def whole(self, buffer: bytearray, at: int, run: int, producer: int) -> bool:
+        """Is the ``at``-th message in ``buffer`` byte by byte what that producer sends, but for its number and time?"""
+        end = (at + 1) * self._length
+        rest = self._rest(run, producer)
+        return buffer[end - len(rest) : end] == rest
+
+    @lru_cache(maxsize=64)  # noqa: B019 - lives as long as its receiver
+    def _rest(self, run: int, producer: int) -> bytes:
+        """All that follows the header of a body, frames included."""
+        body = bytes(HEADER.size) + filler(run, producer, self._shape.size, self._shape.content)
+        properties = struct.pack(">HB", 0x1000, 2 if self._shape.persistent else 1)
+        return _content(body, properties, self._frame_max)[_before_body(properties) + HEADER.size :]
 
 
 class Amqp091:

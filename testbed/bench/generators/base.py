@@ -5,13 +5,13 @@ Two kinds stand behind it: the fastest that Python allows, which write frames th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from testbed.bench.outstanding import Outstanding
 from testbed.clients.base import Destination
 
-# Run, producer, number, intended time of sending (ns), and whether the body was whole where that was looked at.
+# Run, producer, number, intended time of sending (ns). The rest of a body is looked at where it belongs to the sample.
 Arrival = tuple[int, int, int, int]
 
 
@@ -19,21 +19,34 @@ Arrival = tuple[int, int, int, int]
 class Shape:
     """What a sender's messages are like, and how a receiver takes them.
 
-    ``transaction`` messages are committed together; 0 means that each is confirmed by itself. ``prefetch`` messages
+    ``content`` is what bodies are made of after their header, noise if it is empty. ``transaction`` messages are committed together; 0 means that each is confirmed by itself. ``prefetch`` messages
     may be under way to a receiver, which acknowledges ``acknowledge`` of them at once.
     """
 
     size: int = 1024
+    content: bytes = field(default=b"", repr=False)
     persistent: bool = True
     transaction: int = 0
     prefetch: int = 2000
     acknowledge: int = 200
 
 
+class Payload(Protocol):
+    """What becomes of a body between producer and consumer; see ``testbed.bench.payload``. ``kms_calls`` counts up."""
+
+    kms_calls: int
+
+    def seal(self, body: bytes) -> bytes: ...
+
+    def open(self, body: bytes) -> bytes:
+        """Raises ``ClientError`` for what ``seal`` did not make."""
+
+
 class Sender(Protocol):
-    """Sends to one destination; ``outstanding`` has the messages without an answer."""
+    """Sends to one destination; ``outstanding`` has the messages without an answer, ``kms_calls`` counts up."""
 
     outstanding: Outstanding
+    kms_calls: int
 
     def fileno(self) -> int:
         """For ``select``: readable when there may be confirmations."""
@@ -51,7 +64,9 @@ class Sender(Protocol):
 
 
 class Receiver(Protocol):
-    """Receives from one destination and acknowledges what it hands out."""
+    """Receives from one destination and acknowledges what it hands out; ``kms_calls`` counts up."""
+
+    kms_calls: int
 
     def fileno(self) -> int: ...
 

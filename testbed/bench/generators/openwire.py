@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Sequence
 from functools import lru_cache
 
+from testbed.bench.accounting import SAMPLE
 from testbed.bench.body import HEADER, filler
 from testbed.bench.generators.base import Arrival, Shape
 from testbed.bench.generators.wire import Wire
@@ -132,6 +133,8 @@ def refusal(frame: bytes) -> ClientError | None:
 class OpenWireSender:
     """See ``base.Sender``. With a transaction, its messages are settled by its commit."""
 
+    kms_calls = 0
+
     def __init__(self, target: Target, destination: Destination, shape: Shape, run: int, producer: int, outstanding: Outstanding) -> None:
         self.outstanding = outstanding
         self._connection = _Connection(target)
@@ -141,7 +144,7 @@ class OpenWireSender:
         producer_id = _object(_PRODUCER_ID, self._connection.session[:-8] + struct.pack(">qq", 1, 1))
         self._connection.ask(_PRODUCER, producer_id + _NULL * 2)
         where = _destination(destination)
-        content = bytes(HEADER.size) + filler(run, producer, shape.size)
+        content = bytes(HEADER.size) + filler(run, producer, shape.size, shape.content)
         transaction = _object(_LOCAL_TRANSACTION, bytes(8) + _object(_CONNECTION_ID, self._connection.name)) if self._transaction else _NULL
         before_id = producer_id + where + transaction + where
         identity = _object(_MESSAGE_ID, producer_id + bytes(16))
@@ -230,10 +233,12 @@ def _repeated(template: bytes, count: int) -> bytes:
 class OpenWireReceiver:
     """See ``base.Receiver``. Its destination has messages of one size only."""
 
+    kms_calls = 0
+
     def __init__(self, target: Target, destination: Destination, shape: Shape) -> None:
         self._connection = _Connection(target)
         self._wire = self._connection.wire
-        self._size, self._acknowledge = max(shape.size, HEADER.size), shape.acknowledge
+        self._size, self._content, self._acknowledge = max(shape.size, HEADER.size), shape.content, shape.acknowledge
         self._unacknowledged, self._last = 0, b""
         self._where = _destination(destination)
         self._consumer = _object(_CONSUMER_ID, self._connection.session[:-8] + struct.pack(">qq", 1, 1))
@@ -264,7 +269,10 @@ class OpenWireReceiver:
                 content = end - from_end
                 if int.from_bytes(buffer[content - 4 : content], "big") != self._size:
                     raise ClientError("a message arrived that is not one of this run")
-                arrived.append(HEADER.unpack_from(buffer, content))
+                run, producer, number, intended = HEADER.unpack_from(buffer, content)
+                if not number % SAMPLE and buffer[content + HEADER.size : content + self._size] != filler(run, producer, self._size, self._content):
+                    raise ClientError("a message arrived damaged, or is not one of this run")
+                arrived.append((run, producer, number, intended))
                 last = at
             elif refused := refusal(bytes(buffer[at + 4 : end])):
                 raise refused

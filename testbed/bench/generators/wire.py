@@ -19,7 +19,8 @@ class Wire:
     """
 
     def __init__(self, target: Target) -> None:
-        self._socket = tls.open_socket(target.address, TIMEOUT, server_name=target.server_name, suite=target.suite)
+        chosen = target.encryption
+        self._socket = tls.open_socket(target.address, TIMEOUT, server_name=target.server_name, suite=chosen.suite, version=chosen.version)
         self._secured = self._socket if isinstance(self._socket, ssl.SSLSocket) else None
         self._chunk = memoryview(bytearray(_READ))
         self.buffer = bytearray()
