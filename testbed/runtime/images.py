@@ -23,10 +23,12 @@ from docker.errors import APIError, BuildError, DockerException, ImageNotFound
 from testbed import paths
 from testbed.errors import ImageBuildFailed, TestbedError
 from testbed.runtime import debian, parallel
+from testbed.runtime.containers import require_disk
 
 REPOSITORY = "amazonmq-testbed"
 LABEL = "amazonmq-testbed.image"
 DEBIAN_RELEASE = "trixie"
+_DISK = 2 * 2**30  # bytes of free disk: all images of the testbed with what their builds leave behind
 _PROXY = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
@@ -82,7 +84,7 @@ def own_kms(image: str) -> ImageSpec:
 
 
 def ensure(client: docker.DockerClient, specs: Sequence[ImageSpec], say: debian.Say = lambda line: None) -> dict[ImageSpec, str]:
-    """Build what is missing of ``specs``, side by side, and return their tags. Raises ``ImageBuildFailed``."""
+    """Build what is missing of ``specs``, side by side, and return their tags. Raises ``ImageBuildFailed`` or ``NotEnoughDisk``."""
     builder = _Builder(client, say)
     return dict(zip(specs, parallel.side_by_side([partial(builder.ensure, spec) for spec in specs], patience=0.0), strict=True))
 
@@ -127,6 +129,7 @@ class _Builder:
         with self._lock(tag):
             if _present(self._client, tag):
                 return tag
+            require_disk(self._client, _DISK, f"Building the image {spec.name}")
             if isinstance(spec.parent, ImageSpec):
                 base = self.ensure(spec.parent)
             elif spec.parent is not None:
