@@ -9,7 +9,7 @@ import secrets
 import threading
 import uuid
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from functools import partial
 
@@ -105,7 +105,15 @@ class Brokers:
     def list(self, caller: Caller = USER) -> list[Broker]:
         """ListBrokers: all of them, in the order of their creation."""
         with self._recorder.mq_call(caller, "ListBrokers", {}):
-            return [self._current(document["broker_id"]) for document in self._state.all(_KIND)]
+            found = []
+            for identity in self.ids():
+                with suppress(NotFoundException):  # deleted meanwhile
+                    found.append(self._current(identity))
+            return found
+
+    def ids(self) -> tuple[str, ...]:
+        """Those of all brokers, in the order of their creation; no operation of the API, so nothing is recorded."""
+        return tuple(document["broker_id"] for document in self._state.all(_KIND))
 
     def reboot(self, broker_id: str, caller: Caller = USER) -> Broker:
         """RebootBroker, and wait until it is back.
