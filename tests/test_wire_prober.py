@@ -12,7 +12,7 @@ from testbed.documented.tls import PROFILES, Suite, TlsProfile
 from testbed.errors import ClientError
 from testbed.wire.ask import Where, handshake
 from testbed.wire.greetings import GREETINGS
-from testbed.wire.prober import probe, probe_all
+from testbed.wire.prober import accepted_all, probe, probe_all
 from testbed.wire.scan import VERSIONS, ListenerScan, Refusal, Verification
 from testbed.wire.suites import offered, registry
 from testbed.wire.suites import suite as suite_of
@@ -266,6 +266,14 @@ def test_several_side_by_side_and_one_broken_takes_no_other_down(pki: Pki) -> No
         scans = probe_all({"good": ("127.0.0.1", good), "bad": ("127.0.0.1", bad)}, server_name=NAME, ca_file=pki.ca)
     assert judge(scans["good"], RABBITMQ) == ()
     assert {each.refusal.kind for each in scans["bad"].versions} == {"closed"}
+
+
+def test_what_is_accepted_can_be_asked_alone_and_is_the_same(pki: Pki) -> None:
+    with python_tls(pki, RABBITMQ_CIPHERS, high="TLSv1_3") as good, serving(lambda connection: None) as bad:
+        found = accepted_all({"good": ("127.0.0.1", good), "bad": ("127.0.0.1", bad)}, server_name=NAME)
+        whole = scan_of(good, pki)
+    assert [(each.version, each.accepted, each.groups) for each in found["good"]] == [(each.version, each.accepted, each.groups) for each in whole.versions]
+    assert all(each.confirmed == () for each in found["good"]) and [each.accepted for each in found["bad"]] == [()] * 5
 
 
 def test_a_suite_is_named_by_its_number_where_it_has_no_name() -> None:

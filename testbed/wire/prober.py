@@ -22,6 +22,7 @@ from testbed.wire.suites import offered, suite
 # A listener that hangs up without a word on the full list may only dislike its length:
 # ask again in lists a browser might send.
 _SHORT = 60
+_AT_ONCE = 4  # listeners of one broker: more would only wait for its processor
 
 
 class _Probe:
@@ -160,13 +161,30 @@ def probe(
     )
 
 
+def accepted_all(
+    addresses: Mapping[str, tuple[str, int]], *, server_name: str, timeout: float = 5.0, versions: Sequence[str] = VERSIONS
+) -> dict[str, tuple[VersionScan, ...]]:
+    """What several listeners (name -> host, port) accept, side by side: versions, suites in order, groups, compression.
+
+    That is as much as a scanner tells. Nothing is confirmed by a whole handshake, no certificate is checked, and nothing
+    else is asked; see ``probe``. Never raises for what a listener does.
+    """
+
+    def one(address: tuple[str, int]) -> tuple[VersionScan, ...]:
+        scanning = _Probe(Where(*address, server_name, timeout), "")
+        return tuple(scanning.version(version) for version in versions)
+
+    with ThreadPoolExecutor(_AT_ONCE) as side_by_side:
+        return dict(zip(addresses, side_by_side.map(one, addresses.values()), strict=True))
+
+
 def probe_all(
     addresses: Mapping[str, tuple[str, int]], *, server_name: str, ca_file: Path, timeout: float = 5.0, identity: tuple[Path, Path] | None = None
 ) -> dict[str, ListenerScan]:
-    """Probe several listeners (name -> host, port) side by side, four at a time. Raises as ``probe`` does."""
+    """Probe several listeners (name -> host, port) side by side. Raises as ``probe`` does."""
 
     def one(address: tuple[str, int]) -> ListenerScan:
         return probe(*address, server_name=server_name, ca_file=ca_file, timeout=timeout, identity=identity)
 
-    with ThreadPoolExecutor(4) as side_by_side:
+    with ThreadPoolExecutor(_AT_ONCE) as side_by_side:
         return dict(zip(addresses, side_by_side.map(one, addresses.values()), strict=True))
