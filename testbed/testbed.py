@@ -22,7 +22,7 @@ from testbed.engines.base import Control, User
 from testbed.errors import ContainerFailed, EngineUnavailable, Interrupted, KmsError
 from testbed.kms.authority import DELAY, assemble
 from testbed.kms.awaiting import AwaitingKms
-from testbed.kms.base import USER, Kms
+from testbed.kms.base import USER, Caller, Kms
 from testbed.kms.keys import EncryptionOptions
 from testbed.kms.localstack import LocalStackKms
 from testbed.kms.retrying import RetryingKms
@@ -103,9 +103,9 @@ class Testbed:
             return standing(self.brokers, self.kms, engine_type, wish)
 
     @contextmanager
-    def brief(self, request: CreateBroker) -> Iterator[Broker]:
+    def brief(self, request: CreateBroker, caller: Caller = USER) -> Iterator[Broker]:
         """A broker for the length of a ``with`` block: a scenario's own, or a control. Raises as ``Brokers.create`` does."""
-        broker = self.brokers.create(request)
+        broker = self.brokers.create(request, caller)
         try:
             yield broker
         finally:
@@ -116,8 +116,7 @@ class Testbed:
         return CreateBroker(
             broker_name=f"{purpose}-{NAMES[engine_type]}-{secrets.token_hex(3)}",
             engine_type=engine_type,
-            users=(User(USERNAME, new_password()),),
-            **{"storage_type": "EBS", "encryption_options": EncryptionOptions(False, key_arn) if key_arn else EncryptionOptions(), **options},
+            **{"users": (User(USERNAME, new_password()),), "storage_type": "EBS", "encryption_options": EncryptionOptions(False, key_arn) if key_arn else EncryptionOptions(), **options},
         )
 
     def control(self, engine_type: str, control: Control) -> AbstractContextManager[Broker]:

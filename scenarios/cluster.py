@@ -1,0 +1,142 @@
+"""A RabbitMQ cluster under one key: its five grants, what its nodes tell each other, and the loss of one while the key is disabled."""
+
+import json
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from testbed import checker, clients, traffic
+from testbed.broker import watched
+from testbed.broker.model import Broker
+from testbed.clients import Destination
+from testbed.documented.listeners import RABBITMQ
+from testbed.kms.base import USER, USER_ACCOUNT, Caller
+from testbed.results import Finding, Verdict
+from testbed.runtime import images
+from testbed.scenario import Say, main
+from testbed.testbed import Testbed
+from testbed.traffic import Traffic
+from testbed.trail.compare import trail_differences
+from testbed.trail.lookup import events
+from testbed.trail.samples import samples
+from testbed.wire.capture import IMAGE, Capture, capturing
+
+TITLE = "A cluster of three: five grants, replication in the clear, and quorum without a key"
+CLAIMS = ("G2", "R9", "R10", "T4")
+# The page's samples are of a user who has assumed a role.
+_ALICE = Caller(f"arn:aws:sts::{USER_ACCOUNT}:assumed-role/AmazonMqConsole/alice", USER_ACCOUNT, "AssumedRole")
+_QUEUE = Destination.queue("cluster")
+_CLIENT_PORT = next(listener.container_port for listener in RABBITMQ if "amqp" in listener.protocols)
+
+
+def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+    """A cluster as the service has it, and one with TLS between its nodes for contrast."""
+    key = testbed.kms.call(_ALICE, "CreateKey", {"Description": "of a cluster"})["KeyMetadata"]["Arn"]
+    with testbed.brief(testbed.request("RABBITMQ", "cluster", key, deployment_mode="CLUSTER_MULTI_AZ"), _ALICE) as cluster:
+        yield _grants(testbed, key)
+        say("  a canary, and a capture in the network of one node")
+        replicated = _captured(testbed, cluster)
+        yield from _without_key(testbed, cluster, say)
+    with testbed.brief(testbed.request("RABBITMQ", "encrypted", deployment_mode="CLUSTER_MULTI_AZ", inter_node_tls=True)) as contrast:
+        say("  the same with TLS between the nodes")
+        encrypted = _captured(testbed, contrast)
+    yield Finding("T4", cluster.broker_name, *_in_the_clear(replicated), Finding("T4", "a cluster with TLS between its nodes", *_in_the_clear(encrypted)))
+
+
+def _grants(testbed: Testbed, key: str) -> Finding:
+    made = [record for record in events(testbed.trail, USER_ACCOUNT) if record["eventName"] == "CreateGrant" and key in json.dumps(record)][::-1]
+    expected = samples("cluster")
+    found, without = trail_differences(made, expected), trail_differences(made[:-1], expected)
+    return Finding(
+        "G2",
+        f"{len(made)} CreateGrant events beside the page's {len(expected)}",
+        Verdict.of(not found),
+        (*map(str, found), *map(_said, made)),
+        Finding("G2", "the same events without the last", Verdict.of(not without), tuple(map(str, without))),
+    )
+
+
+def _said(record: dict[str, Any]) -> str:
+    asked = record["requestParameters"]
+    bound = asked.get("constraints", {}).get("encryptionContextSubset", {})
+    return f"{', '.join(asked['operations'])} by {record['userIdentity']['type']}" + (f", bound to {', '.join(bound.values())}" if bound else "")
+
+
+@dataclass(frozen=True)
+class _Crossed:
+    """A canary that was sent and confirmed, and what crossed two networks meanwhile: that of one node, and that of the cluster's address."""
+
+    canary: bytes
+    node: Capture
+    front: Capture
+
+
+def _captured(testbed: Testbed, cluster: Broker) -> _Crossed:
+    assert cluster.front
+    canary = f"canary-{secrets.token_hex(16)}".encode()
+    image = images.ensure(testbed.client, [IMAGE], testbed.say)[IMAGE]
+    with clients.connect(testbed.brokers.address(cluster, "amqp")) as client:
+        client.publish(Destination.queue("replicated"), b"before")  # the queue is there, on all three nodes
+        with (
+            capturing(testbed.containers, cluster.nodes[0].container_id, image) as at_node,
+            capturing(testbed.containers, cluster.front.container_id, image) as at_front,
+        ):
+            for _ in range(5):
+                client.publish(Destination.queue("replicated"), canary)
+            return _Crossed(canary, at_node.stop(), at_front.stop())
+
+
+def _in_the_clear(crossed: _Crossed) -> tuple[Verdict, tuple[str, ...]]:
+    """T4 as it is stated: the canary is on the link between nodes, and not on the one to clients."""
+    needle = {"the canary": crossed.canary}
+    to_clients, client = crossed.front.on(_CLIENT_PORT), crossed.front.find(needle)
+    between = [each for each in crossed.node.find(needle) if _CLIENT_PORT not in (each.source.port, each.destination.port)]
+    evidence = (
+        f"between the nodes: {between[0] if between else 'the canary is in no packet'}",
+        f"to clients: {client[0] if client else 'the canary is in no packet'}, of {to_clients.said:,} bytes on port {_CLIENT_PORT}",
+        f"{crossed.node.packets} packets at a node, {crossed.front.packets} at the cluster's address, "
+        f"{'none' if crossed.node.whole and crossed.front.whole else 'some'} missed in between",
+    )
+    return Verdict.of(bool(between) and not client and to_clients.said > 0), evidence
+
+
+def _without_key(testbed: Testbed, cluster: Broker, say: Say) -> Iterator[Finding]:
+    """The key is disabled and a node is lost: the others serve on, it stays down, and comes back with the key."""
+    brokers, identity, lost = testbed.brokers, cluster.broker_id, cluster.nodes[2].name
+    with Traffic(brokers.address(cluster, "amqp"), _QUEUE, rate=50) as flow:
+        flow.wait_confirmed(75, 60)
+        with_key = watched.reports_invalid_key(brokers, identity)
+        say("  DisableKey, and a node is lost")
+        testbed.kms.call(USER, "DisableKey", {"KeyId": cluster.key_arn})
+        testbed.wait_out_delay()
+        without_key = watched.reports_invalid_key(brokers, identity)
+        brokers.detach(identity, lost)
+        down, quorum = watched.stays_down(brokers, identity, lost), watched.serves(flow, 50, timeout=60)
+        say("  EnableKey")
+        testbed.kms.call(USER, "EnableKey", {"KeyId": cluster.key_arn})
+        after = brokers.maintain(identity)
+        flow.wait_confirmed(20, 60)
+    account = checker.check(traffic.drain(brokers.address(after, "amqp"), _QUEUE, flow.recorder))
+    yield Finding(
+        "R9",
+        "a cluster that loses a node while its key is disabled",
+        Verdict.of(without_key.yes and down.yes and quorum.yes),
+        _evidence((without_key, down, quorum)),
+        Finding("R9", "the cluster while its key is enabled", Verdict.of(with_key.yes), (with_key.evidence,)),
+    )
+    yield Finding(
+        "R10",
+        "the cluster with its key enabled again",
+        Verdict.of(after.broker_state == "RUNNING" and account.ok),
+        (f"DescribeBroker says {after.broker_state}, all nodes run", str(account)),
+        Finding("R10", "the cluster before EnableKey", Verdict.of(not without_key.yes), (without_key.evidence,)),
+    )
+
+
+def _evidence(seen: Sequence[watched.Seen]) -> tuple[str, ...]:
+    return tuple(each.evidence for each in seen)
+
+
+if __name__ == "__main__":
+    main(__file__)
