@@ -37,14 +37,14 @@ class RabbitMQCluster:
 
 
 @contextmanager
-def rabbitmq_cluster(folder: Path, *, inter_node_tls: bool = False) -> Iterator[RabbitMQCluster]:
+def rabbitmq_cluster(folder: Path, version: str = "4.2", *, inter_node_tls: bool = False) -> Iterator[RabbitMQCluster]:
     of = RabbitMQ()
     with testing() as containers:
         hostnames = tuple(HOSTNAME.replace(".", f"-{number}.", 1) for number in (1, 2, 3))
         cluster = Cluster(hostnames, secrets.token_hex(32), inter_node_tls)
         certificate = Authority.create().issue(names=hostnames)
-        image, front = built(containers, of.image("4.2")), built(containers, balancer.IMAGE)
-        specs = [node_spec(of, "4.2", (ALICE,), certificate=certificate, hostname=each, cluster=cluster) for each in hostnames]
+        image, front = built(containers, of.image(version)), built(containers, balancer.IMAGE)
+        specs = [node_spec(of, version, (ALICE,), certificate=certificate, hostname=each, cluster=cluster) for each in hostnames]
         addresses, _ = places(of, specs[0])
         nodes = [
             Node(
@@ -61,7 +61,7 @@ def rabbitmq_cluster(folder: Path, *, inter_node_tls: bool = False) -> Iterator[
             )
             for number, spec in enumerate(specs, 1)
         ]
-        inside = {each.name: each.container_port for each in of.listeners("4.2")}
+        inside = {each.name: each.container_port for each in of.listeners(version)}
         started = time.monotonic()
         with ThreadPoolExecutor(len(nodes)) as pool:
             list(pool.map(Node.launch, nodes))

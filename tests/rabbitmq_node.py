@@ -21,8 +21,8 @@ CAROL = User("carol.-_", """ pä$s&'"<w>\\{rd}${x}#!;%20 """)
 SETTINGS = PROFILES["RABBITMQ"]
 
 
-def spec(users: tuple[User, ...] = (ALICE, CAROL), control: Control | None = None) -> NodeSpec:
-    return node_spec(RabbitMQ(), "4.2", users, control)
+def spec(users: tuple[User, ...] = (ALICE, CAROL), control: Control | None = None, version: str = "4.2") -> NodeSpec:
+    return node_spec(RabbitMQ(), version, users, control)
 
 
 @dataclass

@@ -18,6 +18,7 @@ from rabbitmq_node import ALICE, Node
 from testbed.checker import check
 from testbed.clients import Destination, connect
 from testbed.engines import balancer
+from testbed.engines.rabbitmq import RELEASES
 from testbed.errors import ClientError
 from testbed.history import Kind
 from testbed.traffic import Traffic, drain
@@ -212,10 +213,15 @@ def test_between_nodes_there_is_no_tls_as_documented(cluster: RabbitMQCluster) -
 
 
 @pytest.mark.containers
-def test_control_between_nodes_there_is_tls_when_asked_for(tmp_path: Path) -> None:
-    with rabbitmq_cluster(tmp_path, inter_node_tls=True) as cluster:
+@pytest.mark.parametrize("version", list(RELEASES))
+def test_control_between_nodes_there_is_tls_when_asked_for(tmp_path: Path, version: str) -> None:
+    with rabbitmq_cluster(tmp_path, version, inter_node_tls=True) as cluster:
         assert speaks_tls(cluster.nodes[0], cluster.nodes[1])
         assert len(ask(cluster, "nodes")) == 3
         orders = queue(cluster, "orders")
-        with connect(cluster.address("amqp")) as client:
-            client.publish(orders, b"an order")
+        with Traffic(cluster.address("amqp"), orders, rate=50, timeout=10) as traffic:
+            traffic.wait_confirmed(20, timeout=60)
+            cluster.nodes[0].kill()
+            traffic.wait_confirmed(20, timeout=60)
+        account = check(drain(cluster.address("amqp"), orders, traffic.recorder))
+        assert account.ok, str(account)

@@ -3,8 +3,8 @@
 What a node differs in comes with its secrets and stays in memory: the configuration, the certificate, and its user
 with a hashed password. The broker's data and its Erlang cookie are on the encrypted volume.
 
-Debian's RabbitMQ 4.0 stands for Amazon MQ's 4.2: the nearest that Debian's stable release has. For 4.3 and 3.13 there
-is no package to build from, so they need an image of the user's own, which runs with these same files.
+Debian's RabbitMQ 4.0 stands for Amazon MQ's 4.2: the nearest that Debian's stable release has. Its testing release has
+4.3. For 3.13 there is no package to build from, so it needs an image of the user's own, which runs with these same files.
 """
 
 from collections.abc import Iterator
@@ -18,8 +18,9 @@ from testbed.engines.base import NodeSpec
 from testbed.errors import BadRequestException
 from testbed.runtime.images import BROKER_BASE, ImageSpec
 
-# The release behind each version that CreateBroker takes.
-RELEASES = {"4.2": "4.0.5"}
+# The release behind each version that CreateBroker takes. Debian's testing release moves on within 4.3.
+RELEASES = {"4.2": "4.0.5", "4.3": "4.3"}
+_SUITES = {"4.3": "testing"}
 
 PLAINTEXT = (Listener("amqp-plaintext", "amqp", 5672, ("amqp", "amqp10")),)
 
@@ -55,7 +56,8 @@ class RabbitMQ:
 
     def image(self, version: str) -> ImageSpec:
         """See ``Engine.image``. Raises ``BadRequestException`` for a version that there is no image of."""
-        return ImageSpec("rabbitmq", "rabbitmq", BROKER_BASE, args=(("VERSION", self.running_version(version)),))
+        args = (("VERSION", self.running_version(version)), ("SUITE", _SUITES.get(version, "")))
+        return ImageSpec(f"rabbitmq-{version}", "rabbitmq", BROKER_BASE, args)
 
     def running_version(self, version: str) -> str:
         """See ``Engine.running_version``. Raises as ``image`` does."""
