@@ -1,0 +1,231 @@
+"""Clients that begin handshakes and leave them, and clients that are refused, by the hundred; and whether the broker still serves.
+
+For brokers on this machine alone, and bounded: in number, in rate and in time.
+"""
+
+import ipaddress
+import selectors
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+
+from testbed.checker import Account, check
+from testbed.clients.base import Address, Destination
+from testbed.errors import ClientError
+from testbed.history import History, Kind
+from testbed.traffic import Traffic, drain
+from testbed.wire import hello
+from testbed.wire.ask import Agreed, Where, handshake
+
+MOST_HELD, MOST_A_SECOND, MOST_SECONDS = 2_000, 500.0, 120.0
+_TICK = 0.02  # seconds
+_IN_FLIGHT = 64
+_TRIES = 20  # connections for each that is to be held: a listener that hangs up at once is not run over
+
+
+@dataclass(frozen=True)
+class Held:
+    """Half-open handshakes: a ClientHello was sent, and nothing more.
+
+    Of ``begun`` the listener gave up ``hung_up``, each of which was replaced. ``least`` and ``most`` were held at one
+    time, from the moment when ``wanted`` had been begun. ``unconnected`` could not even connect.
+    """
+
+    wanted: int
+    begun: int
+    hung_up: int
+    unconnected: int
+    least: int
+    most: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Handshakes that no listener may accept. ``answers`` counts what came back; ``accepted`` should be 0."""
+
+    wanted_a_second: float
+    tried: int
+    accepted: int
+    answers: tuple[tuple[str, int], ...]
+    seconds: float
+
+    @property
+    def a_second(self) -> float:
+        return self.tried / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True)
+class UnderLoad:
+    """How confirmed traffic fared. ``confirmed`` is during the load; the pauses are the longest without a confirmation, in seconds."""
+
+    loads: tuple[Held | Refused, ...]
+    account: Account
+    confirmed: int
+    pause: float
+    pause_before: float
+
+    @property
+    def served(self) -> bool:
+        """Messages were confirmed throughout, none of them was lost, and of each the outcome is known."""
+        return self.account.ok and not self.account.unknown and not self.account.failed and self.confirmed > 0
+
+
+Load = Callable[[], Held | Refused]
+
+
+def half_open(where: Where, suites: Sequence[int], *, count: int, seconds: float) -> Held:
+    """Hold ``count`` handshakes of TLS 1.2 at once, for ``seconds`` from when all have been begun.
+
+    Raises ``ClientError`` for a listener that is not on this machine, ``ValueError`` beyond the bounds.
+    """
+    _require_bounds(where, count <= MOST_HELD, seconds)
+    message = hello.client_hello("TLSv1.2", suites, where.server_name)
+    holding = _Holding((where.host, where.port), message)
+    started = time.monotonic()
+    with holding:
+        while len(holding) < count and holding.tried < _TRIES * count and time.monotonic() - started < where.timeout + seconds:
+            holding.begin(min(50, count - len(holding)))
+            holding.listen(_TICK)
+        least = most = len(holding)
+        full = time.monotonic()
+        while time.monotonic() - full < seconds:
+            holding.listen(_TICK)
+            least, most = min(least, len(holding)), max(most, len(holding))
+            if holding.tried < _TRIES * count:
+                holding.begin(min(50, count - len(holding)))
+    return Held(count, holding.begun, holding.hung_up, holding.unconnected, least, most, time.monotonic() - started)
+
+
+class _Holding:
+    """The sockets that are held."""
+
+    def __init__(self, address: tuple[str, int], message: bytes) -> None:
+        self._address, self._message = address, message
+        self._selector = selectors.DefaultSelector()
+        self.begun = self.hung_up = self.unconnected = 0
+
+    def __len__(self) -> int:
+        return len(self._selector.get_map())
+
+    @property
+    def tried(self) -> int:
+        return self.begun + self.unconnected
+
+    def begin(self, count: int) -> None:
+        for _ in range(count):
+            try:
+                opened = socket.create_connection(self._address, 5.0)
+            except OSError:
+                self.unconnected += 1
+                return
+            try:
+                opened.sendall(self._message)
+                opened.setblocking(False)
+            except OSError:
+                opened.close()
+                self.begun, self.hung_up = self.begun + 1, self.hung_up + 1
+                continue
+            self.begun += 1
+            self._selector.register(opened, selectors.EVENT_READ)
+
+    def listen(self, seconds: float) -> None:
+        """Read what listeners say, and let go of those who hang up."""
+        for key, _ in self._selector.select(seconds):
+            held: socket.socket = key.fileobj  # type: ignore[assignment]
+            try:
+                gone = not held.recv(65536)
+            except BlockingIOError:
+                continue
+            except OSError:
+                gone = True
+            if gone:
+                self.hung_up += 1
+                self._selector.unregister(held)
+                held.close()
+
+    def __enter__(self) -> "_Holding":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for key in list(self._selector.get_map().values()):
+            key.fileobj.close()  # type: ignore[union-attr]
+        self._selector.close()
+
+
+def refused(where: Where, *, a_second: float, seconds: float) -> Refused:
+    """Try ``a_second`` handshakes a second, of TLS 1.1 with its suites, which no documented listener accepts.
+
+    Raises as ``half_open`` does.
+    """
+    _require_bounds(where, a_second <= MOST_A_SECOND, seconds)
+    suites = (0xC014, 0xC013, 0x0035, 0x002F)
+    answers: Counter[str] = Counter()
+    accepted, tried, room = 0, 0, threading.Semaphore(_IN_FLIGHT)
+    lock = threading.Lock()
+
+    def one() -> None:
+        nonlocal accepted
+        try:
+            answer = handshake(where, "TLSv1.1", suites)
+            with lock:
+                accepted += isinstance(answer, Agreed)
+                answers["accepted" if isinstance(answer, Agreed) else str(answer)] += 1
+        finally:
+            room.release()
+
+    started = time.monotonic()
+    with ThreadPoolExecutor(_IN_FLIGHT) as pool:
+        while (now := time.monotonic()) - started < seconds:
+            due = started + tried / a_second
+            if due > now:
+                time.sleep(min(due - now, _TICK))
+                continue
+            room.acquire()  # a listener that is slow to refuse is asked less often, not more at once
+            tried += 1
+            pool.submit(one)
+    return Refused(a_second, tried, accepted, tuple(answers.most_common()), time.monotonic() - started)
+
+
+def _require_bounds(where: Where, few: bool, seconds: float) -> None:
+    if not few or seconds > MOST_SECONDS:
+        raise ValueError(f"at most {MOST_HELD} at once, {MOST_A_SECOND:g} a second and {MOST_SECONDS:g} s")
+    try:
+        found = {str(entry[4][0]) for entry in socket.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)}
+    except OSError as error:
+        raise ClientError(f"{where.host} has no address: {error}") from error
+    if not all(ipaddress.ip_address(address).is_loopback for address in found):
+        raise ClientError(f"{where.host} is not this machine.", hint="Load is only ever put on a broker of the testbed's own.")
+
+
+def under_load(address: Address, destination: Destination, loads: Sequence[Load], *, rate: float = 50.0, before: float = 2.0) -> UnderLoad:
+    """Send confirmed messages to ``destination`` (a queue), ``rate`` a second; put all ``loads`` on the broker after ``before`` seconds.
+
+    They run side by side, while the messages flow on. Raises ``ClientError`` when there is no traffic to begin with, and
+    what a load raises.
+    """
+    with Traffic(address, destination, rate=rate) as traffic:
+        traffic.wait_confirmed(1, 30.0)
+        begun = time.monotonic()
+        time.sleep(before)
+        loaded = time.monotonic()
+        with ThreadPoolExecutor(len(loads)) as side_by_side:
+            results = tuple(side_by_side.map(lambda load: load(), loads))
+        ended = time.monotonic()
+    history = drain(address, destination, traffic.recorder)
+    during = _confirmations(history, loaded, ended)
+    return UnderLoad(results, check(history), len(during), _pause(during, loaded, ended), _pause(_confirmations(history, begun, loaded), begun, loaded))
+
+
+def _confirmations(history: History, begin: float, end: float) -> list[float]:
+    return [event.at for event in history.events if event.kind is Kind.CONFIRMED and begin <= event.at <= end]
+
+
+def _pause(times: Sequence[float], begin: float, end: float) -> float:
+    """The longest time without one, up to the first and after the last included."""
+    return max(later - earlier for earlier, later in pairwise([begin, *times, end]))
