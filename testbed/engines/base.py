@@ -88,6 +88,7 @@ class NodeSpec:
     control: Control | None = None
     cluster: Cluster | None = None  # RabbitMQ
     network_connectors: tuple[NetworkConnector, ...] = ()  # ActiveMQ
+    configuration: str = ""  # the customer's, as UpdateConfiguration takes it; empty: the service's default
 
 
 class Engine(Protocol):
