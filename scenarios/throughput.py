@@ -1,0 +1,36 @@
+"""A first answer to what encryption costs: plaintext beside TLS, and a plain volume beside an encrypted one."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+from testbed.bench.quick import PROTOCOLS, Addresses, quick
+from testbed.engines.base import Control
+from testbed.results import Finding
+from testbed.scenario import Say, main
+from testbed.testbed import Testbed
+
+TITLE = "Short throughput with and without each layer of encryption, in rounds that take turns"
+CLAIMS = ()  # the page states no cost
+
+
+def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+    """The standing brokers beside controls with a plaintext listener and a plain volume."""
+    brokers = testbed.brokers
+    with ExitStack() as stack:
+        measured = []
+        for engine_type, protocol in PROTOCOLS.items():
+            control = stack.enter_context(testbed.control(engine_type, Control(plaintext_listener=True, plain_volume=True)))
+            measured.append(
+                Addresses(
+                    engine_type,
+                    plaintext=brokers.address(control, protocol, tls=False),
+                    control=brokers.address(control, protocol),
+                    broker=brokers.address(testbed.standing(engine_type), protocol),
+                )
+            )
+        yield from map(str, quick(measured, say).costs)
+    yield "A demonstration on a shared machine: `testbed bench` measures, and docs/measuring.md says how to read it."
+
+
+if __name__ == "__main__":
+    main(__file__)
