@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from math import comb, isfinite
+from random import Random
 from statistics import median
 
+_RESAMPLES, _LEAST_UNPAIRED = 10_000, 5
 # With fewer pairs than give this, no difference is called one, however large it looks.
 LEAST_CONFIDENCE = 0.9
 
@@ -78,3 +80,19 @@ def spread(values: Sequence[float]) -> float:
     ordered = sorted(values)
     quarter = len(ordered) // 4
     return (ordered[-1 - quarter] - ordered[quarter]) / 2 / median(ordered) if ordered and median(ordered) else 0.0
+
+
+def unpaired(first: Sequence[float], second: Sequence[float], confidence: float = 0.95) -> Ratio:
+    """How the median of ``second`` compares with that of ``first``, where the rounds did not take turns.
+
+    The interval is a percentile bootstrap of both medians (10,000 resamples, always the same ones). It knows the noise
+    within each run and not what changed between them. ``pairs`` is empty.
+    """
+    if not first or not second or not all(isfinite(value) and value > 0 for value in (*first, *second)):
+        raise ValueError("a round without a result cannot be compared")
+    rng = Random(0)
+    ratios = sorted(median(rng.choices(second, k=len(second))) / median(rng.choices(first, k=len(first))) for _ in range(_RESAMPLES))
+    outside = int((1 - confidence) / 2 * _RESAMPLES)
+    # Fewer rounds than this bootstrap to intervals that are too narrow to mean anything.
+    reached = confidence if min(len(first), len(second)) >= _LEAST_UNPAIRED else 0.0
+    return Ratio(median(second) / median(first), ratios[outside], ratios[-1 - outside], reached, ())

@@ -1,0 +1,138 @@
+"""`testbed bench ...`: what encryption costs."""
+
+import shlex
+import sys
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from testbed.bench import as_json, driver, html, remote, terminal, workload
+from testbed.bench.contrast import contrasts
+from testbed.bench.encryption import Encryption
+from testbed.bench.result import Result
+from testbed.bench.session import Case, measure
+from testbed.cli import app
+from testbed.cli.base import STATE, JsonOption, StateOption, say, show, translated
+from testbed.errors import TestbedError
+from testbed.testbed import Testbed, temporary
+
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the result as JSON into this file.")]
+HtmlFile = Annotated[Path | None, typer.Option("--html", help="Write the result as one HTML page into this file.")]
+Workloads = Annotated[list[str], typer.Option("--workload", "-w", help="A workload's name or file; may be given more than once.")]
+Drivers = Annotated[list[str], typer.Option("--driver", "-d", help="A driver's name or file; may be given more than once.")]
+Encryptions = Annotated[
+    list[str], typer.Option("--encryption", "-e", help="plaintext, tls, tls:SUITE or tls:TLSv1.3, then +plain, +envelope, +envelope-cached.")
+]
+Fresh = Annotated[bool, typer.Option("--fresh", help="On a testbed of its own, gone afterwards.")]
+_LAYERS = ["plaintext+plain", "tls+plain", "tls"]
+_group = typer.Typer(help="What encryption costs: throughput and latency on real brokers.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(_group, name="bench")
+
+
+@_group.command("list")
+def list_files(as_json_: JsonOption = False) -> None:
+    """The workloads and drivers that come with the testbed."""
+    with translated(as_json_):
+        rows = [{"kind": "workload", "name": each.name, "title": each.title} for each in map(workload.load, _names(workload.FOLDER))]
+        rows += [{"kind": "driver", "name": each.name, "title": each.title} for each in map(driver.load, _names(driver.FOLDER))]
+        show(rows, as_json_, lambda rows: "\n".join(f"{row['kind']:<9} {row['name']:<18} {row['title']}" for row in rows))
+
+
+@_group.command("run")
+def run(
+    workloads: Workloads = ["durable-1k"],  # noqa: B006 - typer's way
+    drivers: Drivers = ["rabbitmq", "activemq"],  # noqa: B006
+    encryptions: Encryptions = _LAYERS,  # noqa: B006
+    rounds: Annotated[int | None, typer.Option(help="Rounds on each side, instead of the workload's own.")] = None,
+    warm_up: Annotated[float | None, typer.Option(help="Seconds of warm-up in each round, instead of the workload's own.")] = None,
+    duration: Annotated[float | None, typer.Option(help="Seconds of measuring in each round, instead of the workload's own.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Messages a second of all producers, instead of the workload's own.")] = None,
+    search: Annotated[bool, typer.Option("--search", help="Find the highest rate that is sustained, from --rate on.")] = False,
+    sweep: Annotated[bool, typer.Option("--sweep", help="Besides, look at rising rates: throughput and latency against rate.")] = False,
+    endpoint: Annotated[str, typer.Option(help="A broker elsewhere, by the URL of its endpoint, instead of brokers of its own.")] = "",
+    username: Annotated[str, typer.Option(help="For --endpoint.")] = "",
+    password_file: Annotated[Path | None, typer.Option(help="For --endpoint: a file with the password, or - for standard input.")] = None,
+    ca_file: Annotated[Path | None, typer.Option(help="For --endpoint: the authorities to trust, this machine's by default.")] = None,
+    json_file: JsonFile = None,
+    html_file: HtmlFile = None,
+    fresh: Fresh = False,
+    state: StateOption = STATE,
+) -> None:
+    """Run workloads by drivers, with several kinds of encryption in turns."""
+    with translated():
+        asked = {"rounds": rounds, "warm_up": warm_up, "duration": duration, "rate": rate, "search": search or None}
+        changes: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+        axis = tuple(map(Encryption.parse, encryptions))
+        chosen = [driver.load(name) for name in drivers]
+        try:
+            cases = [Case(replace(workload.load(name), **changes), by, axis, sweep) for by in chosen for name in workloads]
+        except ValueError as error:
+            raise TestbedError(f"{error}.") from error
+        elsewhere = None
+        if endpoint:
+            if len(chosen) > 1:
+                raise TestbedError("An endpoint speaks one protocol: give one --driver.")
+            elsewhere = remote.target(endpoint, username, _password(password_file), chosen[0].protocol, ca_file)
+        opened = nullcontext(None) if elsewhere else temporary(say) if fresh else nullcontext(Testbed.open(state, say))
+        with opened as testbed:
+            result = measure(testbed, cases, _command(), say, _live, elsewhere)
+        conclude(result, json_file, html_file)
+
+
+@_group.command("compare")
+def compare(
+    files: Annotated[list[Path], typer.Argument(help="Results as JSON; the first is what the others are compared with.")],
+    html_file: HtmlFile = None,
+) -> None:
+    """Compare results of different runs."""
+    with translated():
+        if len(files) < 2:
+            raise TestbedError("One result compares with nothing: give two or more.")
+        found = contrasts([(str(file), as_json.read(file)) for file in files])
+        terminal.show_contrasts(found)
+        if html_file:
+            html_file.write_text(html.render(as_json.read(files[0]), found))
+
+
+@_group.command("show")
+def show_file(file: Annotated[Path, typer.Argument(help="A result as JSON.")], html_file: HtmlFile = None) -> None:
+    """Show a result again."""
+    with translated():
+        conclude(as_json.read(file), None, html_file)
+
+
+def conclude(result: Result, json_file: Path | None, html_file: Path | None) -> None:
+    """Print a result and write it where that was asked for."""
+    terminal.show(result, Console())
+    for path, text in ((json_file, as_json.render(result)), (html_file, html.render(result))):
+        if path:
+            path.write_text(text)
+            print(f"Written to {path}")
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.stem for path in folder.glob("*.toml"))
+
+
+def _command() -> str:
+    """What was typed. It has no secret: passwords come by a file."""
+    return shlex.join(["testbed", *sys.argv[1:]])
+
+
+def _password(file: Path | None) -> str:
+    if file is None:
+        raise TestbedError("A broker elsewhere needs --username and --password-file.")
+    try:
+        return (sys.stdin.readline() if str(file) == "-" else file.read_text()).rstrip("\n")
+    except OSError as error:
+        raise TestbedError(f"{file} cannot be read: {error.strerror}.") from error
+
+
+def _live(line: str) -> None:
+    """Progress that the next line replaces, on a terminal only."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[2K{line}", end="\r", file=sys.stderr, flush=True)
