@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from testbed.errors import KmsError
 from testbed.kms.base import USER
 from testbed.kms.keys import AWS_MANAGED_ALIAS, EncryptionOptions
+from testbed.kms.watched import ask
 from testbed.results import Finding, Verdict
 from testbed.scenario import Say, main
 from testbed.testbed import Testbed
@@ -58,13 +59,8 @@ def _described(testbed: Testbed) -> dict[str, str]:
 
 def _refusals(testbed: Testbed, key: str) -> tuple[str, ...]:
     """KMS's words for each of the calls that it does not carry out."""
-    found = []
-    for operation, parameters in _NOT_THE_OWNERS.items():
-        try:
-            testbed.kms.call(USER, operation, {"KeyId": key, **parameters})
-        except KmsError as error:
-            found.append(f"{operation}: {error}")
-    return tuple(found)
+    answers = [ask(testbed.kms, operation, {"KeyId": key, **parameters}) for operation, parameters in _NOT_THE_OWNERS.items()]
+    return tuple(answer.evidence for answer in answers if answer.refused)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from testbed.broker import watched
 from testbed.clients import Destination
 from testbed.errors import KmsError
 from testbed.kms.base import USER
+from testbed.kms.watched import ask
 from testbed.results import Finding, Verdict
 from testbed.scenario import Say, main
 from testbed.testbed import Testbed
@@ -36,9 +37,9 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
             say("  losing its node")
             brokers.detach(identity)
             lost = watched.stays_down(brokers, identity)
-            too_late = _refused(testbed, "CancelKeyDeletion", key)
-        evidence = (gone[1], f"CancelKeyDeletion is refused: {too_late}", reported.evidence, attached.evidence, lost.evidence)
-        holds = gone[0] and bool(too_late) and reported.yes and attached.yes and lost.yes
+            too_late = ask(kms, "CancelKeyDeletion", {"KeyId": key})
+        evidence = (gone[1], too_late.evidence, reported.evidence, attached.evidence, lost.evidence)
+        holds = gone[0] and too_late.refused and reported.yes and attached.yes and lost.yes
         yield Finding("R9", "a broker whose key is deleted", Verdict.of(holds), evidence, Finding("R9", "inside the window", Verdict.of(before[0]), (before[1],)))
     with testbed.brief(testbed.request("RABBITMQ", "anew", testbed.new_key("of the broker that replaces it"))) as anew:
         say("  deleting it and creating it anew")
@@ -59,14 +60,6 @@ def _gone(testbed: Testbed, key: str) -> tuple[bool, str]:
     except KmsError as error:
         return error.code == "NotFoundException", f"DescribeKey: {error}"
     return False, f"DescribeKey: the key is {state}"
-
-
-def _refused(testbed: Testbed, operation: str, key: str) -> str:
-    try:
-        testbed.kms.call(USER, operation, {"KeyId": key})
-    except KmsError as error:
-        return str(error)
-    return ""
 
 
 if __name__ == "__main__":

@@ -28,8 +28,8 @@ from testbed.kms.localstack import LocalStackKms
 from testbed.kms.retrying import RetryingKms
 from testbed.pki import Authority
 from testbed.runtime import engine, images, ports
+from testbed.runtime.containers import Containers, ContainerSpec, purge
 from testbed.runtime.parallel import Task
-from testbed.runtime.containers import ContainerSpec, Containers, purge
 from testbed.runtime.reaper import Reaper
 from testbed.state.clock import Clock
 from testbed.state.store import State, instance_of, remove_folder
