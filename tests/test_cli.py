@@ -298,8 +298,11 @@ def small_engine(tmp_path: Path) -> Iterator[str]:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", disk], check=True)
     options = ["--data-root", disk / "root", "--exec-root", tmp_path / "exec", "--pidfile", tmp_path / "pid"]
     with (tmp_path / "log").open("w") as log:
+        # In a network of its own: a second engine would take the bridge of the one that runs away from it.
         daemon = subprocess.Popen(
-            ["dockerd", "--host", address, *options, "--bridge", "none", "--iptables=false", "--ip-forward=false"], stdout=log, stderr=log
+            ["unshare", "--net", "dockerd", "--host", address, *options, "--bridge", "none", "--iptables=false", "--ip-forward=false"],
+            stdout=log,
+            stderr=log,
         )
     try:
         end = time.monotonic() + 60
