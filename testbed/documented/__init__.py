@@ -16,6 +16,8 @@ SSLAUTH    "SSL certificate authentication for RabbitMQ", 2026
 KMSERR     "RabbitMQ on Amazon MQ: Invalid AWS Key Management Service Key", 2026
 EBS        "How Amazon EBS uses AWS KMS", AWS KMS Developer Guide, 2023
 STOR       "Storage types", Amazon MQ for ActiveMQ, 2026
+XSD        amazon-mq-active-mq-5.19.1.xsd, linked from "Amazon MQ for ActiveMQ broker configurations", 2026
+PERM       "Permitted elements", "Permitted attributes", "Permitted collections", "Child element details", 2026
 TF         terraform-provider-aws, resource ``aws_mq_broker``, 2026
 =========  =====================================================================
 """
