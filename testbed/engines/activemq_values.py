@@ -1,0 +1,124 @@
+"""What an attribute of a customer's ActiveMQ configuration may be set to: a static value of its type that the broker can use.
+
+The published schema calls some values strings that the broker reads as something else, or could be made to listen with;
+what is known of them is here. An attribute that can only refer to another part of the configuration takes no value at
+all, since references are not static values (GUIDE22, "amazon-mq-broker-configuration-parameters").
+"""
+
+import re
+from collections.abc import Callable
+
+from testbed.documented.activemq_elements import ATTRIBUTES, Value
+
+# As long as the Java types behind the schema's.
+_BITS = {"short": 15, "integer": 31, "long": 63}
+_BOOLEAN = re.compile(r"true|false|0|1")
+_NUMBER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
+_DOUBLE = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+_SIZE = re.compile(r"(\d{1,18}) ?(?:b|([kmg])b?)?", re.ASCII | re.IGNORECASE)
+
+# A connector's uri: one broker, or several in the forms that ActiveMQ has for that. Only TLS, only brokers elsewhere: a
+# vm: address would start a second broker here, with any listener one likes, and options could turn off the check of the
+# other one's name.
+_BROKER = r"ssl://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}"
+_HARMLESS = (
+    "keepAlive|soTimeout|connectionTimeout|tcpNoDelay|timeout|randomize|backup|backupPoolSize|priorityBackup|trackMessages|"
+    "maxReconnectAttempts|startupMaxReconnectAttempts|initialReconnectDelay|maxReconnectDelay|reconnectDelay|useExponentialBackOff|"
+    "backOffMultiplier|reconnectDelayExponent|minConnectTime|wireFormat\\.(?:maxInactivityDuration|maxInactivityDurationInitalDelay|"
+    "maxFrameSize|tightEncodingEnabled|cacheEnabled|cacheSize|tcpNoDelayEnabled|sizePrefixDisabled|stackTraceEnabled)"
+)
+_OPTION = rf"(?:{_HARMLESS})=[A-Za-z0-9.]+"
+_ADDRESS = rf"{_BROKER}(?:\?{_OPTION}(?:&{_OPTION})*)?"
+_SOME = rf"(?:\({_ADDRESS}(?:,{_ADDRESS})*\)(?:\?{_OPTION}(?:&{_OPTION})*)?|{_ADDRESS}(?:,{_ADDRESS})*)"
+_NETWORK_URI = re.compile(rf"(?:static|masterslave):(?://)?(?:{_SOME}|\(?failover:(?://)?{_SOME}\)?)")
+
+
+def clean(element: str, attribute: str, text: str) -> str | None:
+    """The value as the broker gets it; None when it is not one that the attribute may have."""
+    if "${" in text or "#{" in text or text.lstrip().startswith("#"):
+        return None  # Spring would put something in its place: an expression, a placeholder, a reference
+    allowed = ATTRIBUTES[element][attribute]
+    read = _READ_AS.get((element, attribute)) or _READ_AS.get(("", attribute))
+    if allowed.kind != "string" or allowed.choices or read:
+        text = " ".join(text.split())
+    return text if _fits(allowed, text) and (read is None or read(text)) else None
+
+
+def _fits(allowed: Value, text: str) -> bool:
+    if allowed.choices:
+        return text in allowed.choices
+    if allowed.kind == "boolean":
+        return bool(_BOOLEAN.fullmatch(text))
+    if allowed.kind == "double":
+        return bool(_DOUBLE.fullmatch(text))
+    if allowed.kind in _BITS:
+        end = 2 ** _BITS[allowed.kind]
+        return bool(_NUMBER.fullmatch(text)) and max(-end, allowed.least or -end) <= int(text) <= min(end - 1, allowed.most or end - 1)
+    return True
+
+
+def _is_flag(text: str) -> bool:
+    """``org.apache.activemq.util.BooleanEditor``."""
+    return text.lower() in ("true", "false")
+
+
+def _is_size(bits: int) -> Callable[[str], bool]:
+    """``org.apache.activemq.util.MemoryPropertyEditor`` and ``MemoryIntPropertyEditor``."""
+
+    def check(text: str) -> bool:
+        size = _SIZE.fullmatch(text)
+        return bool(size) and int(size[1]) * 1024 ** " kmg".index((size[2] or " ").lower()) < 2**bits
+
+    return check
+
+
+def _between(least: int, most: int) -> Callable[[str], bool]:
+    return lambda text: least <= int(text) <= most
+
+
+def _is_name(text: str) -> bool:
+    """A destination has to have one."""
+    return bool(text)
+
+
+def _is_network_uri(text: str) -> bool:
+    return bool(_NETWORK_URI.fullmatch(text))
+
+
+def _never(text: str) -> bool:
+    return False
+
+
+_READ_AS: dict[tuple[str, str], Callable[[str], bool]] = {
+    ("broker", "advisorySupport"): _is_flag,
+    ("broker", "deleteAllMessagesOnStartup"): _is_flag,
+    ("broker", "persistent"): _is_flag,
+    ("broker", "schedulerSupport"): _is_flag,
+    ("broker", "taskRunnerPriority"): _between(1, 10),
+    ("broker", "persistenceThreadPriority"): _between(1, 10),
+    # Times in ms, and sizes, that a broker does not start with, as tried.
+    ("abortSlowAckConsumerStrategy", "checkPeriod"): _between(1, 2**31),
+    ("fixedCountSubscriptionRecoveryPolicy", "maximumSize"): _between(1, 2**20),
+    ("fixedSizedSubscriptionRecoveryPolicy", "maximumSize"): _between(0, 2**31),
+    ("policyEntry", "expireMessagesPeriod"): _between(-(2**31), 2**53),
+    ("redeliveryPolicy", "initialRedeliveryDelay"): _between(1000, 2**53),
+    ("redeliveryPolicy", "redeliveryDelay"): _between(1000, 2**53),
+    ("policyEntry", "memoryLimit"): _is_size(63),
+    ("networkConnector", "prefetchSize"): _is_size(31),
+    ("networkConnector", "uri"): _is_network_uri,
+    ("compositeQueue", "name"): _is_name,
+    ("compositeTopic", "name"): _is_name,
+    ("virtualTopic", "name"): _is_name,
+    ("", "physicalName"): _is_name,
+    ("", "queue"): _is_name,
+    ("", "topic"): _is_name,
+    # References, or addresses of this broker itself, which it knows.
+    ("broker", "systemUsage"): _never,
+    ("discarding", "deadLetterQueue"): _never,
+    ("networkConnector", "bridgeFactory"): _never,
+    ("networkConnector", "brokerURL"): _never,
+    ("networkConnector", "connectionFilter"): _never,
+    ("networkConnector", "localUri"): _never,
+    ("networkConnector", "objectName"): _never,
+    ("queryBasedSubscriptionRecoveryPolicy", "query"): _never,
+}
