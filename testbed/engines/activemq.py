@@ -1,7 +1,7 @@
 """ActiveMQ: the image of each version, and the files that make a node of it.
 
-The broker's configuration is static and in the image (``containers/activemq/etc``); a node differs in a few
-properties files, and in its network connectors if it has any, which it gets with its other secrets and keeps in memory.
+The broker's configuration is ``containers/activemq/etc/activemq.xml`` with the customer's put in. A node gets it, and a
+few properties files that it refers to, with its other secrets and keeps them in memory.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from testbed.documented import listeners
 from testbed.documented.listeners import Listener
 from testbed.documented.tls import TlsProfile
-from testbed.engines import activemq_login, activemq_network
+from testbed.engines import activemq_login, activemq_merge, activemq_network
 from testbed.engines.base import NodeSpec
 from testbed.runtime.images import BROKER_BASE, ImageSpec
 
@@ -85,7 +85,7 @@ class ActiveMQ:
             "etc/java.security": f"jdk.tls.disabledAlgorithms={', '.join(_disabled(node.tls))}\n".encode(),
             "tls/keystore.p12": node.keystore_p12,
             "tls/truststore.p12": node.truststore_p12,
-            **activemq_network.files(node),
+            **activemq_merge.files(node, activemq_network.files(node)),
         }
 
     def login(self, node: NodeSpec, addresses: dict[str, tuple[str, int]], ca_file: str) -> None:
