@@ -35,9 +35,8 @@ class Node(BrokerNode):
 
 
 @contextmanager
-def activemq(folder: Path, node: NodeSpec) -> Iterator[Node]:
+def activemq(folder: Path, node: NodeSpec, broker: ActiveMQ = ActiveMQ()) -> Iterator[Node]:
     """A node on a new volume, started; gone afterwards, volume and all."""
-    broker = ActiveMQ()
     with testing() as containers:
         addresses, plaintext = places(broker, node, "127.0.0.1")
         running = Node(
