@@ -93,3 +93,10 @@ def profile(engine: str, *, edition: Edition = "newer", activemq_tls13: bool = F
 
 
 PROFILES = {engine: profile(engine) for engine in ("ACTIVEMQ", "RABBITMQ")}
+
+# Clients of AWS's own APIs: "We require TLS 1.2 and recommend TLS 1.3" and "must also support cipher suites with perfect
+# forward secrecy" (DP, "infrastructure security"). No page lists the suites; these are the sound ones of each version.
+API = TlsProfile(
+    ("TLSv1.2", "TLSv1.3"),
+    (*RABBITMQ_SUITES, *TLS13_SUITES, Suite("TLS_CHACHA20_POLY1305_SHA256", "TLS_CHACHA20_POLY1305_SHA256", 0x1303)),
+)
