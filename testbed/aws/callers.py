@@ -1,0 +1,59 @@
+"""Who calls, by the credential scope of the request's signature (SigV4). The signature itself is not checked.
+
+An access key id of 12 digits is the root of that account, as LocalStack has it; any other is the user's own. So a test
+can speak for another account, and whatever ``AWS_ACCESS_KEY_ID`` a program comes with will do.
+"""
+
+import re
+from dataclasses import dataclass, replace
+
+from testbed.aws.message import Request
+from testbed.documented.engines import REGION
+from testbed.errors import ApiError
+from testbed.kms.base import USER, Caller
+
+_CREDENTIAL = re.compile(
+    r"AWS4-HMAC-SHA256 +Credential=(?P<key>[^/,\s]{1,128})/\d{8}/(?P<region>[a-z0-9-]{1,64})/(?P<service>[a-z0-9-]{1,64})/aws4_request(,|\s|\Z)"
+)
+_ACCOUNT = re.compile(r"\d{12}")
+_USER_AGENT = 256  # characters of it that a record keeps
+
+
+@dataclass(frozen=True)
+class Credential:
+    """The scope of a signature."""
+
+    access_key_id: str
+    region: str
+    service: str
+
+
+def credential(request: Request) -> Credential | None:
+    """Whatever is signed for; None for a request without, or with none that can be read."""
+    found = _CREDENTIAL.match(request.header("authorization"))
+    return Credential(found["key"], found["region"], found["service"]) if found else None
+
+
+def caller(request: Request, scope: Credential | None) -> Caller:
+    """The caller of a signed request. Raises ``ApiError`` in AWS's words when it is not signed, or for another region."""
+    if scope is None and request.header("authorization"):
+        raise ApiError(
+            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header, and a 'Credential' parameter of the form "
+            "'AKID/YYYYMMDD/REGION/SERVICE/aws4_request'.",
+            code="IncompleteSignatureException", status=400,
+        )  # fmt: skip
+    if scope is None:
+        raise ApiError("Missing Authentication Token", code="MissingAuthenticationTokenException", status=403)
+    if scope.region != REGION:
+        raise ApiError(
+            f"Credential should be scoped to a valid region, not '{scope.region}'. ", code="InvalidSignatureException", status=403,
+            hint=f"The testbed is in {REGION}: set AWS_DEFAULT_REGION.",
+        )  # fmt: skip
+    account = scope.access_key_id if _ACCOUNT.fullmatch(scope.access_key_id) else USER.account
+    return replace(
+        USER,
+        principal=f"arn:aws:iam::{account}:root",
+        account=account,
+        source_ip=request.source_ip,
+        user_agent=request.header("user-agent")[:_USER_AGENT] or USER.user_agent,
+    )

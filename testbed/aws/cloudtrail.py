@@ -1,0 +1,49 @@
+"""CloudTrail (API version 2013-11-01): LookupEvents over the testbed's own records."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from testbed.aws.json_protocol import JsonService
+from testbed.documented.cloudtrail import LOOKUP_MAX_RESULTS
+from testbed.errors import ApiError
+from testbed.kms.base import Caller
+from testbed.trail.lookup import Attribute, as_event, lookup_events
+from testbed.trail.store import Trail
+
+
+def service(trail: Trail) -> JsonService:
+    return JsonService("cloudtrail", "CloudTrail_20131101", lambda caller, operation, parameters: _call(trail, caller, operation, parameters))
+
+
+def _call(trail: Trail, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    if operation != "LookupEvents":
+        raise ApiError(
+            f"The testbed has LookupEvents of CloudTrail and not {operation}: its records are always on.", code="UnsupportedOperationException", status=400
+        )
+    if "EventCategory" in parameters:
+        raise ApiError("The testbed records management events; there are no insight events.", code="InvalidEventCategoryException", status=400)
+    page = lookup_events(
+        trail,
+        caller.account,
+        attribute=_attribute(parameters.get("LookupAttributes", [])),
+        start=_seconds(parameters.get("StartTime")),
+        end=_seconds(parameters.get("EndTime")),
+        max_results=parameters.get("MaxResults", LOOKUP_MAX_RESULTS),
+        next_token=parameters.get("NextToken", ""),
+    )
+    return {"Events": [as_event(record) for record in page.records], "NextToken": page.next_token or None}
+
+
+def _attribute(given: list[dict[str, str]]) -> Attribute | None:
+    if not given:
+        return None
+    if len(given) > 1 or set(given[0]) != {"AttributeKey", "AttributeValue"}:
+        raise ApiError(
+            "You can specify only one lookup attribute, with AttributeKey and AttributeValue.", code="InvalidLookupAttributesException", status=400
+        )
+    return Attribute(given[0]["AttributeKey"], given[0]["AttributeValue"])
+
+
+def _seconds(time: datetime | None) -> float | None:
+    return time.timestamp() if time else None

@@ -1,0 +1,67 @@
+"""One request in, one answer out, whatever it is: which service it is for, who calls, and what becomes of errors."""
+
+import traceback
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from testbed.aws import callers, json_protocol, sts
+from testbed.aws.message import Request, Response
+from testbed.errors import ApiError, TestbedError
+from testbed.kms.base import Caller
+
+_INTERNAL = "InternalServerErrorException"
+
+
+class Service(Protocol):
+    """One of AWS's services."""
+
+    def answer(self, request: Request, caller: Caller) -> Response:
+        """Raises ``ApiError`` for what it refuses."""
+
+    def refusal(self, error: ApiError) -> Response:
+        """``error`` as this service's clients read it."""
+
+
+class Dispatch:
+    """``services`` by the names that requests are signed for. ``log`` gets what went wrong on this side, a line or more."""
+
+    def __init__(self, services: Mapping[str, Service], log: Callable[[str], None]) -> None:
+        self._services, self._log = services, log
+
+    def answer(self, request: Request) -> Response:
+        """Never raises."""
+        scope = callers.credential(request)
+        service = self._services.get(scope.service) if scope else self._unsigned(request)
+        refusal = service.refusal if service else _refusal_for(request)
+        try:
+            if scope and service is None:
+                names = ", ".join(self._services)
+                raise ApiError(f"The testbed serves {names}, and not {scope.service}.", code="UnknownOperationException", status=404)
+            caller = callers.caller(request, scope)
+            assert service is not None, "without a scope there is no caller"
+            response = service.answer(request, caller)
+        except ApiError as error:
+            if error.status >= 500:
+                self._log(f"{request.method} {request.path[:200]}: {error}")
+            response = refusal(error)
+        except TestbedError as error:  # the machine's fault and not the request's: said as it is
+            self._log(f"{request.method} {request.path[:200]}: {error}")
+            response = refusal(ApiError(f"{error} {error.hint}".strip(), code=_INTERNAL, status=500))
+        except Exception as error:  # noqa: BLE001 - the endpoint's own fault must not end it
+            # Without its words, which may quote the request.
+            self._log(f"{request.method} {request.path[:200]}: {type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}")
+            response = refusal(ApiError("The testbed's endpoint failed; its log says where.", code=_INTERNAL, status=500))
+        return replace(response, headers={**response.headers, "X-Amzn-RequestId": str(uuid.uuid4())})
+
+    def _unsigned(self, request: Request) -> Service | None:
+        """Whom a request looks as if it were for."""
+        target = request.header("x-amz-target")
+        name = "kms" if target.startswith("TrentService.") else "cloudtrail" if "CloudTrail" in target else "mq" if request.path.startswith("/v1/") else ""
+        return self._services.get(name)
+
+
+def _refusal_for(request: Request) -> Callable[[ApiError], Response]:
+    """For a service that is not served: in XML to those who speak Query, in JSON to all others."""
+    return sts.xml_refusal if "x-www-form-urlencoded" in request.header("content-type") else json_protocol.refusal

@@ -1,0 +1,169 @@
+"""The HTTPS server: TLS 1.2 and 1.3 on 127.0.0.1, a thread a connection, and nothing without a bound.
+
+A connection that is opened and not used, a handshake that is begun and not finished, a request that does not end: each
+is over after some seconds, and only so many of them are there at a time. The handshake is done in the connection's own
+thread, so that one that hangs keeps nobody else waiting.
+"""
+
+import ssl
+import tempfile
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socket import IPPROTO_TCP, SHUT_RDWR, TCP_NODELAY, socket
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from testbed.aws.message import Request, Response
+from testbed.documented.tls import API
+from testbed.pki import Certificate
+from testbed.runtime.ports import LOOPBACK
+
+HANDSHAKE = 5.0  # seconds that a client has for it
+IDLE = 60.0  # seconds between two requests, or two pieces of one
+CONNECTIONS = 200  # at a time; another one is closed
+BODY = 4 * 2**20  # bytes; the largest that these services take is below (KMS: 4 KiB of plaintext; a configuration: 1 MB)
+_QUERY_FIELDS = 200
+_MINIMUM = {"TLSv1.2": ssl.TLSVersion.TLSv1_2}
+
+Answer = Callable[[Request], Response]
+
+
+def context(certificate: Certificate) -> ssl.SSLContext:
+    """The documented versions, and suites with forward secrecy (API: PFS)."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.minimum_version = _MINIMUM[API.versions[0]]
+    tls.set_ciphers(":".join(suite.openssl for suite in API.suites if "_WITH_" in suite.iana))
+    tls.options |= ssl.OP_CIPHER_SERVER_PREFERENCE | ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    with tempfile.TemporaryDirectory() as folder:  # mode 0700; OpenSSL reads from files only
+        written = certificate.write(Path(folder))
+        tls.load_cert_chain(written.chain, written.key)
+    return tls
+
+
+class HttpsServer(ThreadingHTTPServer):
+    """Serves ``answer`` at ``port`` of 127.0.0.1, a free one when 0. Raises ``OSError`` when it is taken."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, port: int, tls: ssl.SSLContext, answer: Answer) -> None:
+        self._tls, self.answer = tls, answer
+        self._places = threading.BoundedSemaphore(CONNECTIONS)
+        self._open: set[socket] = set()
+        self._guard = threading.Lock()
+        super().__init__((LOOPBACK, port), _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if not self._places.acquire(blocking=False):
+            request.close()
+            return
+        self._comes(request)
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread to be had
+            self._left(request)
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            request.settimeout(HANDSHAKE)
+            request.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+            with self._tls.wrap_socket(request, server_side=True) as secured:
+                self._comes(secured)  # it has taken the connection over
+                try:
+                    secured.settimeout(IDLE)
+                    self.finish_request(secured, client_address)
+                finally:
+                    self._goes(secured)
+        except (OSError, ValueError):  # the other side is allowed to leave, and to speak something else, at any point
+            pass
+        finally:
+            self._left(request)
+
+    def server_close(self) -> None:
+        """And end the connections that are open."""
+        super().server_close()
+        with self._guard:
+            for each in self._open:
+                try:
+                    each.shutdown(SHUT_RDWR)
+                except OSError:
+                    pass
+
+    def _comes(self, connection: socket) -> None:
+        with self._guard:
+            self._open.add(connection)
+
+    def _goes(self, connection: socket) -> None:
+        with self._guard:
+            self._open.discard(connection)
+
+    def _left(self, connection: socket) -> None:
+        self._goes(connection)
+        connection.close()
+        self._places.release()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # keep-alive
+    wbufsize = 2**16  # an answer in one piece: each write is a record of TLS
+    server: HttpsServer
+
+    def _serve(self) -> None:
+        request = self._request()
+        if request is not None:
+            self._send(self.server.answer(request))
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = do_OPTIONS = _serve  # noqa: N815 - http.server's names
+
+    def _request(self) -> Request | None:
+        """None when it was answered already, as one that is not even read."""
+        length = self.headers.get("Content-Length", "0")
+        if "Transfer-Encoding" in self.headers or not (length.isascii() and length.isdigit()):
+            self.send_error(411)
+            return None
+        if len(length) > 12 or int(length) > BODY:
+            self.send_error(413)
+            return None
+        body = self.rfile.read(int(length))
+        if len(body) < int(length):
+            self.close_connection = True
+            return None
+        try:
+            url = urlsplit(self.path)
+            query = parse_qs(url.query, keep_blank_values=True, max_num_fields=_QUERY_FIELDS)
+        except ValueError:
+            self.send_error(400)
+            return None
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        return Request(self.command, url.path, query, headers, body, self.client_address[0])
+
+    def _send(self, response: Response) -> None:
+        self.send_response(response.status)
+        for name, value in response.headers.items():
+            self.send_header(name, value)
+        if response.status != 204:
+            self.send_header("Content-Length", str(len(response.body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(response.body)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What HTTP itself refuses: without a page, and the connection is over."""
+        self.close_connection = True
+        try:
+            self.send_response(code, message)
+            self.send_header("Connection", "close")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        except OSError:
+            pass
+
+    def version_string(self) -> str:
+        return "amazonmq-testbed"
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
+        """Nothing: what goes wrong is logged where it is known, and a request line may hold a name that is nobody's business."""
