@@ -10,13 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
+from testbed.aws import process
+from testbed.aws.endpoint import Endpoint
 from testbed.broker.model import Broker
 from testbed.broker.standing import Wish
 from testbed.cli import app
 from testbed.cli.base import STATE, JsonOption, StateOption, existing, say, show, translated
-from testbed.documented.engines import DEFAULT_VERSION, REGION
+from testbed.documented.engines import DEFAULT_VERSION
 from testbed.errors import TestbedError
-from testbed.kms.base import USER_ACCOUNT
 from testbed.runtime.parallel import side_by_side
 from testbed.state.store import is_ours
 from testbed.testbed import Testbed, down as take_down
@@ -50,7 +51,9 @@ def up(
         with _all_or_nothing(state):
             testbed = Testbed.open(state, say, kms_image=kms_image)
             try:
-                side_by_side([partial(testbed.standing, each, wishes[each]) for each in dict.fromkeys(wanted)], testbed.stop)
+                with process.launched(testbed) as launch:  # gets ready while the brokers do
+                    side_by_side([partial(testbed.standing, each, wishes[each]) for each in dict.fromkeys(wanted)], testbed.stop)
+                    launch.go()
                 document = _endpoints(testbed)
             except BaseException:
                 testbed.stop()
@@ -68,6 +71,7 @@ def _all_or_nothing(folder: Path) -> Iterator[None]:
     except BaseException:
         if new:
             say("removing what was started")
+            process.stop(folder)
             take_down(folder, settle=1.0)  # what was on its way to the engine may still come
         raise
 
@@ -80,6 +84,7 @@ def down(
 ) -> None:
     """Remove containers, volumes, network and state; harmless when there is nothing."""
     with translated(as_json):
+        process.stop(state)
         counts = take_down(state, everything)
         show(counts, as_json, lambda counts: "Removed " + ", ".join(f"{count} {what}" for what, count in counts.items()) + ".")
 
@@ -97,6 +102,7 @@ def status(state: StateOption = STATE, as_json: JsonOption = False) -> None:
     with translated(as_json), existing(state) as testbed:
         document = {
             "folder": str(testbed.state.folder),
+            "aws": _url(testbed),
             "kms": {"url": testbed.localstack_url, "status": _kms_status(testbed)},
             "brokers": [{**broker.describe(), "nodes": _nodes(testbed, broker)} for broker in testbed.brokers.list()],
         }
@@ -114,13 +120,10 @@ def endpoints(state: StateOption = STATE, as_json: JsonOption = False) -> None:
 def env(state: StateOption = STATE, as_json: JsonOption = False) -> None:
     """Exports for the shell and for AWS tools: eval "$(testbed env)"."""
     with translated(as_json), existing(state) as testbed:
-        variables = {
-            "AWS_ENDPOINT_URL_KMS": testbed.localstack_url,
-            "AWS_ACCESS_KEY_ID": USER_ACCOUNT,
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": REGION,
-            "TESTBED_CA_FILE": str(testbed.ca_file),
-        }
+        endpoint = _served(testbed)
+        if endpoint is None:
+            say("the endpoint for AWS tools does not run: `testbed up` starts it")
+        variables = {**(endpoint.environment() if endpoint else {}), "TESTBED_CA_FILE": str(testbed.ca_file)}
         for broker in testbed.brokers.list():
             prefix = f"TESTBED_{broker.broker_name.upper().replace('-', '_')}"
             variables |= {f"{prefix}_{endpoint.name.upper().replace('-', '_')}": endpoint.url for endpoint in broker.endpoints if endpoint.tls}
@@ -151,6 +154,16 @@ def logs(
                 sys.stdout.buffer.flush()
 
 
+def _served(testbed: Testbed) -> Endpoint | None:
+    found = process.running(testbed.state.folder)
+    return Endpoint(found.port, testbed.ca_file) if found and found.port else None
+
+
+def _url(testbed: Testbed) -> str:
+    endpoint = _served(testbed)
+    return endpoint.url if endpoint else ""
+
+
 def _engine(name: str) -> str:
     if name not in _ENGINES:
         raise TestbedError(f"There is no engine {name!r}.", hint=f"There are: {', '.join(_ENGINES)}.")
@@ -168,7 +181,7 @@ def _nodes(testbed: Testbed, broker: Broker) -> list[dict[str, Any]]:
 
 
 def _status_text(document: dict[str, Any]) -> str:
-    lines = [f"KMS        {document['kms']['status']}  {document['kms']['url']}"]
+    lines = [f"endpoint   {document['aws'] or 'does not run'}", f"KMS        {document['kms']['status']}  {document['kms']['url']}"]
     for broker in document["brokers"]:
         nodes = ", ".join(f"node {node['name']} {node['container']} on {node['volume']}" for node in broker["nodes"])
         lines.append(f"{broker['BrokerName']:<10} {broker['BrokerState']}  {broker['EngineType']} {broker['EngineVersion']}  {nodes}")
@@ -180,7 +193,7 @@ def _status_text(document: dict[str, Any]) -> str:
 def _endpoints(testbed: Testbed) -> dict[str, Any]:
     return {
         "ca_file": str(testbed.ca_file),
-        "kms": testbed.localstack_url,
+        "aws": _url(testbed),
         "brokers": [
             {
                 "name": broker.broker_name,
@@ -198,7 +211,7 @@ def _endpoints(testbed: Testbed) -> dict[str, Any]:
 
 
 def _endpoint_text(document: dict[str, Any]) -> str:
-    lines = [f"KMS  {document['kms']}"]
+    lines = [f"AWS tools  {document['aws']}  KMS, Amazon MQ, CloudTrail and STS (settings: testbed env)"] if document["aws"] else []
     for broker in document["brokers"]:
         lines.append(f"{broker['name']}  {broker['engine']}, user {broker['username']} (its password: testbed env)")
         for endpoint in broker["endpoints"]:
