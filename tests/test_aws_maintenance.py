@@ -1,0 +1,99 @@
+"""The rounds of maintenance: what they do to a broker, and that no error ends them."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from testbed.aws.maintenance import Maintenance
+from testbed.broker.service import Brokers
+from testbed.errors import ContainerFailed, StateBroken
+from testbed.pytest_plugin import BrokerFixture
+from testbed.testbed import Testbed
+
+
+def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.containers
+def test_a_lost_node_comes_back_by_itself(testbed: Testbed, rabbitmq_broker: BrokerFixture) -> None:
+    identity = rabbitmq_broker.broker_id
+    [before] = testbed.brokers.describe(identity).nodes
+    testbed.brokers.detach(identity)
+    assert not testbed.containers.state(before.container_id).running
+    log: list[str] = []
+    maintenance = Maintenance(testbed.brokers, log.append, period=0.2)
+    maintenance.start()
+    try:
+        until(lambda: testbed.containers.state(testbed.brokers.describe(identity).nodes[0].container_id).running)
+    finally:
+        maintenance.stop(120)
+    [after] = testbed.brokers.describe(identity).nodes
+    assert after.container_id != before.container_id and after.volume == before.volume
+    assert log == []
+
+
+@pytest.mark.containers
+def test_what_a_process_began_and_did_not_finish_is_finished(testbed: Testbed) -> None:
+    brokers = testbed.brokers
+    identity = brokers.begin_create(testbed.request("RABBITMQ", "begun")).broker_id
+    maintenance = Maintenance(brokers, lambda line: None, period=0.2)
+    maintenance.start()
+    try:
+        until(lambda: brokers.describe(identity).broker_state == "RUNNING")
+        brokers.begin_reboot(identity)
+        until(lambda: brokers.describe(identity).broker_state == "RUNNING")
+        brokers.begin_delete(identity)
+        until(lambda: identity not in brokers.ids())
+    finally:
+        maintenance.stop(120)
+
+
+class Failing(Brokers):
+    """Brokers of which one is well, one fails, and one is busy for as long as ``busy`` is not set."""
+
+    def __init__(self) -> None:
+        self.rounds: list[str] = []
+        self.busy = threading.Event()
+        self.trouble: Exception | None = ContainerFailed("no room")
+
+    def ids(self) -> tuple[str, ...]:
+        if len(self.rounds) > 5 and "broken" not in self.rounds:
+            self.rounds.append("broken")
+            raise StateBroken("for a moment")
+        return ("b-well", "b-failing", "b-busy")
+
+    def maintain(self, broker_id: str) -> Any:
+        self.rounds.append(broker_id)
+        if broker_id == "b-busy":
+            self.busy.wait(30)
+        if broker_id == "b-failing" and self.trouble:
+            raise self.trouble
+
+
+def test_errors_end_nothing_and_are_said_once() -> None:
+    brokers, log = Failing(), []
+    maintenance = Maintenance(brokers, log.append, period=0.01)
+    maintenance.start()
+    until(lambda: brokers.rounds.count("b-failing") > 10)
+    assert log.count("b-failing: ContainerFailed: no room") == 1
+    assert brokers.rounds.count("b-busy") == 1, "one round at a time, and it keeps nobody waiting"
+    brokers.trouble = ValueError("another")
+    until(lambda: "b-failing: ValueError: another" in log)
+    brokers.trouble = None
+    rounds = brokers.rounds.count("b-failing")
+    until(lambda: brokers.rounds.count("b-failing") > rounds + 1)
+    brokers.trouble = ValueError("another")
+    until(lambda: log.count("b-failing: ValueError: another") == 2)
+    brokers.busy.set()
+    maintenance.stop()
+    count = len(brokers.rounds)
+    time.sleep(0.1)
+    assert len(brokers.rounds) == count, "stopped is stopped"
+    assert [line for line in log if "for a moment" in line] == ["maintenance: StateBroken: for a moment"]

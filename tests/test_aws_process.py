@@ -1,0 +1,205 @@
+"""The process behind a testbed that is up: found again, ended, and never left over."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+
+from testbed.aws import process
+from testbed.aws.endpoint import Endpoint
+from testbed.aws.process import FILE, LOG, Launch, Place, Running, running, started, stop
+from testbed.errors import TestbedError
+from testbed.testbed import Testbed, down, temporary
+
+_LAUNCHER = """
+import sys, time
+from testbed.aws.process import launched
+from testbed.testbed import Testbed
+testbed = Testbed.open(sys.argv[1])
+with launched(testbed) as launch:
+    if sys.argv[2] == "go":
+        launch.go()
+    print(launch._process.pid, flush=True)
+    time.sleep(600)
+"""
+
+
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def lives(pid: int) -> bool:
+    return started(pid) != ""
+
+
+@pytest.fixture(scope="module")
+def up() -> Iterator[Testbed]:
+    """A testbed without brokers."""
+    with temporary() as testbed:
+        testbed.new_key("so that KMS is up")
+        yield testbed
+        stop(testbed.state.folder)
+
+
+@pytest.fixture()
+def served(up: Testbed) -> Iterator[Running]:
+    folder = up.state.folder
+    with process.launched(up) as launch:
+        launch.go()
+    found = running(folder)
+    assert found
+    yield found
+    stop(folder)
+
+
+@pytest.mark.containers
+def test_it_serves_apart_from_its_starter_and_is_found_again(up: Testbed, served: Running) -> None:
+    folder = up.state.folder
+    assert served.started == started(served.pid) != "" and lives(served.pid)
+    assert os.getsid(served.pid) != os.getsid(0), "not of this terminal"
+    client = boto3.client("kms", **Endpoint(served.port, up.ca_file).client())
+    assert client.list_keys()["Keys"]
+    assert (folder / FILE).stat().st_mode & 0o077 == 0 == (folder / LOG).stat().st_mode & 0o077
+    with process.launched(up) as again:
+        again.go()
+    assert running(folder) == served, "it is there already"
+    with pytest.raises(TestbedError, match="runs already"):
+        Place(folder)
+
+
+@pytest.mark.containers
+def test_it_ends_when_told_to_and_its_port_is_kept(up: Testbed, served: Running) -> None:
+    folder = up.state.folder
+    assert stop(folder) and running(folder) is None and not lives(served.pid)
+    assert not stop(folder), "there is nothing to end"
+    with process.launched(up) as launch:
+        launch.go()
+    again = running(folder)
+    assert again and again.port == served.port and again.pid != served.pid
+
+
+@pytest.mark.containers
+def test_one_that_was_killed_is_known_to_be_gone(up: Testbed, served: Running) -> None:
+    os.kill(served.pid, signal.SIGKILL)
+    until(lambda: running(up.state.folder) is None)
+    with process.launched(up) as launch:
+        launch.go()
+    again = running(up.state.folder)
+    assert again and again.port == served.port
+
+
+@pytest.mark.containers
+def test_one_that_does_not_listen_is_ended_by_force(up: Testbed, served: Running) -> None:
+    os.kill(served.pid, signal.SIGSTOP)
+    assert stop(up.state.folder, patience=1) and not lives(served.pid)
+
+
+@pytest.mark.containers
+@pytest.mark.parametrize("phase", ["ready", "go"])
+def test_an_up_that_is_killed_leaves_one_only_if_it_serves(up: Testbed, phase: str) -> None:
+    stop(up.state.folder)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    starter = subprocess.Popen([sys.executable, "-c", _LAUNCHER, str(up.state.folder), phase], stdout=subprocess.PIPE, env=environment)
+    assert starter.stdout
+    pid = int(starter.stdout.readline())
+    assert lives(pid)
+    starter.kill()
+    starter.wait()
+    starter.stdout.close()
+    if phase == "ready":
+        until(lambda: not lives(pid))
+        assert running(up.state.folder) is None
+    else:
+        found = running(up.state.folder)
+        assert found and found.pid == pid and lives(pid)
+        assert stop(up.state.folder) and not lives(pid)
+
+
+@pytest.mark.containers
+def test_it_ends_by_itself_when_its_folder_is_gone() -> None:
+    with temporary() as testbed:
+        with process.launched(testbed) as launch:
+            launch.go()
+        found = running(testbed.state.folder)
+        assert found and lives(found.pid)
+        shutil.rmtree(testbed.state.folder)
+        until(lambda: not lives(found.pid))
+
+
+@pytest.mark.containers
+def test_it_ends_by_itself_when_everything_is_taken_away() -> None:
+    with temporary() as testbed:
+        with process.launched(testbed) as launch:
+            launch.go()
+        found = running(testbed.state.folder)
+        assert found
+        testbed.containers.purge()
+        until(lambda: not lives(found.pid))
+        assert testbed.state.folder.exists()
+
+
+@pytest.mark.containers
+def test_what_keeps_it_from_serving_is_said(up: Testbed) -> None:
+    stop(up.state.folder)
+    launch = Launch(up)
+    place = Place(up.state.folder)
+    try:
+        with pytest.raises(TestbedError, match="did not start: .*runs already"):
+            launch.go()
+    finally:
+        place.leave()
+
+
+# Without a testbed
+
+
+def test_there_is_none_where_there_is_no_folder_or_no_server(tmp_path: Path) -> None:
+    assert running(tmp_path / "nowhere") is None and not stop(tmp_path / "nowhere")
+    (tmp_path / FILE).write_text("not JSON")
+    assert running(tmp_path) is None and not stop(tmp_path)
+    with pytest.raises(TestbedError, match="There is no testbed"):
+        Place(tmp_path / "nowhere")
+    down(tmp_path / "nowhere")
+
+
+def test_nothing_but_the_process_that_is_meant_is_ended(tmp_path: Path) -> None:
+    """The id in the file was given to another process since."""
+    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        place = Place(tmp_path)
+        (tmp_path / FILE).write_text(f'{{"pid": {bystander.pid}, "started": "another time", "port": 1}}')
+        stop(tmp_path, patience=0.2)
+        assert bystander.poll() is None
+        place.leave()
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def test_a_place_knows_when_its_folder_is_not_there_any_more(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    place = Place(folder)
+    assert place.ours
+    place.note(7)
+    shutil.rmtree(folder)
+    assert not place.ours
+    folder.mkdir()
+    again = Place(folder)
+    assert again.ours and not place.ours and again.last_port == 0
+    place.leave()
+    again.note(9)
+    again.leave()
+    third = Place(folder)
+    assert third.last_port == 9
+    third.leave()
