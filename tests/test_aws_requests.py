@@ -6,7 +6,7 @@ import ssl
 from urllib.parse import quote
 
 import pytest
-from aws_endpoint import Served, aws, scope  # noqa: F401  (fixture)
+from aws_endpoint import Served, aws, refusal, scope  # noqa: F401  (fixture)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -121,6 +121,12 @@ def test_a_request_that_is_not_signed_for_a_service_here_is_refused(aws: Served,
     answer = aws.send("GET", "/v1/brokers", headers=headers)
     assert (answer.status, answer.headers["X-Amzn-ErrorType"]) == (status, code)
     assert answer.headers["X-Amzn-RequestId"] and answer.document["message"]
+
+
+def test_boto3_understands_that_a_service_is_not_here(aws: Served) -> None:
+    for service, operation in (("ec2", "describe_instances"), ("s3", "list_buckets"), ("lambda", "list_functions"), ("dynamodb", "list_tables")):
+        refused = refusal(getattr(aws.client(service), operation))
+        assert refused["Code"] == "UnknownOperationException" and f"and not {service}." in refused["Message"], refused
 
 
 def test_those_who_speak_query_are_refused_in_xml(aws: Served) -> None:

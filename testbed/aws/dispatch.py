@@ -63,5 +63,6 @@ class Dispatch:
 
 
 def _refusal_for(request: Request) -> Callable[[ApiError], Response]:
-    """For a service that is not served: in XML to those who speak Query, in JSON to all others."""
-    return sts.xml_refusal if "x-www-form-urlencoded" in request.header("content-type") else json_protocol.refusal
+    """For a service that is not served: in JSON to those who speak it, in XML to all others."""
+    speaks_json = request.header("x-amz-target") or "json" in request.header("content-type") or request.path.startswith("/v1/")
+    return json_protocol.refusal if speaks_json else sts.xml_refusal

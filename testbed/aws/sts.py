@@ -1,5 +1,6 @@
 """STS (API version 2011-06-15): GetCallerIdentity, with which Terraform and the CLI ask who they are. Query in, XML out."""
 
+from collections.abc import Mapping
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
@@ -39,11 +40,12 @@ def xml_refusal(error: ApiError, namespace: str = "") -> Response:
         error.status,
         f"<ErrorResponse{attribute}><Error><Type>{fault}</Type><Code>{escape(error.code)}</Code>"
         f"<Message>{_text(error.message)}</Message></Error></ErrorResponse>",
+        {"X-Amzn-ErrorType": error.code},  # for clients of REST-JSON, should they be sent this
     )
 
 
-def xml(status: int, document: str) -> Response:
-    return Response(status, f'<?xml version="1.0" encoding="UTF-8"?>\n{document}\n'.encode(), {"Content-Type": "text/xml"})
+def xml(status: int, document: str, headers: Mapping[str, str] = {}) -> Response:  # noqa: B006 - never changed
+    return Response(status, f'<?xml version="1.0" encoding="UTF-8"?>\n{document}\n'.encode(), {"Content-Type": "text/xml", **headers})
 
 
 def _action(request: Request) -> str:
