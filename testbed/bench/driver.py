@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from testbed.bench.reach import ROUTES
 from testbed.bench.reading import one_of, read, within
 from testbed.bench.workload import find
 from testbed.documented.engines import DEPLOYMENT_MODES, ENGINE_TYPES
 
 FOLDER = Path(__file__).parent / "drivers"
 GENERATORS = ("fast", "client")
-ROUTES = ("direct", "published")
 _PROTOCOLS = {"RABBITMQ": ("amqp", "amqp10"), "ACTIVEMQ": ("openwire", "amqp10", "stomp", "stomp-ws", "mqtt", "mqtt-ws")}
 _FAST = ("amqp", "openwire")
 
@@ -21,7 +21,8 @@ class Driver:
     ``generator``: ``fast`` writes prepared frames (AMQP 0-9-1 and OpenWire), ``client`` is the library that users have,
     one message at a time. ``connections`` is how many connections stand for one producer of the workload (and share its
     window, of which at most ``pipeline`` on each, 0 for no limit), ``processes`` how many processes they are spread over. ``route``: ``direct`` goes to the container's own
-    address where this machine can reach it, ``published`` to the port on 127.0.0.1, through the engine's proxy.
+    address where this machine can reach it, ``published`` to the port on 127.0.0.1, through the engine's proxy, ``inside``
+    to its loopback.
     ``prefetch`` messages may be under way to a consumer, which acknowledges ``acknowledge`` of them at once.
     """
 

@@ -8,12 +8,8 @@ frames and acknowledgements of TCP included; what stays inside the container (it
 import time
 from dataclasses import dataclass
 
-import docker
-from docker.errors import DockerException
-
 from testbed.bench.syncs import open_syncs
-from testbed.errors import ContainerFailed
-from testbed.runtime import engine
+from testbed.runtime.usage import Container
 
 
 @dataclass(frozen=True)
@@ -42,9 +38,8 @@ class Meter:
     """Reads one container; also a context manager. Raises ``ContainerFailed`` when the engine does not know it."""
 
     def __init__(self, container: str) -> None:
-        self._client: docker.DockerClient = engine.connect(start=False)
-        self._container = container
-        self._syncs = open_syncs(self._processes())
+        self._container = Container(container)
+        self._syncs = open_syncs(self._container.processes())
 
     def __enter__(self) -> "Meter":
         return self
@@ -52,33 +47,13 @@ class Meter:
     def __exit__(self, *exc: object) -> None:
         if self._syncs:
             self._syncs.close()
-        self._client.close()
+        self._container.__exit__(*exc)
 
     def read(self) -> Reading:
-        try:
-            before = time.monotonic()
-            stats = self._client.api.stats(self._container, stream=False, one_shot=True)
-            at = (before + time.monotonic()) / 2
-            syncs = self._syncs.read() if self._syncs else None
-        except DockerException as error:
-            raise ContainerFailed(f"what the broker uses cannot be read: {error}", hint="Its container may have stopped.") from error
-        networks = (stats.get("networks") or {}).values()
-        return Reading(
-            at=at,
-            cpu=stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9,
-            received=sum(each["rx_bytes"] for each in networks),
-            sent=sum(each["tx_bytes"] for each in networks),
-            syncs=syncs,
-        )
-
-    def _processes(self) -> list[int]:
-        """The container's processes, by their ids on the engine's machine."""
-        try:
-            table = self._client.api.top(self._container)
-        except DockerException:
-            return []
-        column = table["Titles"].index("PID")
-        return [int(row[column]) for row in table["Processes"] or []]
+        before = time.monotonic()
+        counters = self._container.counters()
+        at = (before + time.monotonic()) / 2
+        return Reading(at, counters.cpu, counters.received, counters.sent, self._syncs.read() if self._syncs else None)
 
 
 def between(first: Reading, last: Reading) -> Usage:

@@ -12,7 +12,7 @@ from testbed.bench import workload as workloads
 from testbed.bench.compare import Series, alternate
 from testbed.bench.encryption import Encryption
 from testbed.bench.fleet import Fleet, Progress
-from testbed.bench.reach import direct
+from testbed.bench.reach import by
 from testbed.bench.rounds import Round
 from testbed.bench.statistics import Ratio
 from testbed.bench.target import Target
@@ -82,7 +82,7 @@ def quick(
 def _targets(addresses: Addresses) -> dict[str, Target]:
     wanted = {_PLAINTEXT: addresses.plaintext, _TLS: addresses.control, _ENCRYPTED: addresses.broker}
     return {
-        encryption.label: direct(Target(addresses.engine_type, address, encryption, container=address.beside))
+        encryption.label: by("direct", Target(addresses.engine_type, address, encryption, container=address.beside))
         for encryption, address in wanted.items()
     }
 

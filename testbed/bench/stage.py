@@ -9,7 +9,7 @@ from functools import partial
 
 from testbed.bench.driver import Driver
 from testbed.bench.encryption import Encryption
-from testbed.bench.reach import direct
+from testbed.bench.reach import by
 from testbed.bench.target import EnvelopeKey, Target
 from testbed.broker.model import Broker
 from testbed.engines.base import Control
@@ -66,4 +66,4 @@ class Stage:
             running=broker.running_version or broker.image,
             envelope=self._envelope,
         )
-        return direct(target) if driver.route == "direct" else target
+        return by(driver.route, target)

@@ -20,6 +20,7 @@ class Target:
 
     ``server_name`` is the name the certificate has to carry, the address's host if empty. ``container`` is the broker's,
     for reading what it used; empty for a broker that is elsewhere. ``running`` is the broker's exact version.
+    ``namespace`` is the network that it is reached from within (see ``netns``), this machine's own if empty.
     """
 
     engine_type: str
@@ -29,3 +30,4 @@ class Target:
     container: str = ""
     running: str = ""
     envelope: EnvelopeKey | None = None
+    namespace: str = ""

@@ -7,14 +7,16 @@ import select
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
 from testbed.bench.accounting import Sent
 from testbed.bench.generators import make
-from testbed.bench.generators.base import Shape
+from testbed.bench.generators.base import Generator, Shape
 from testbed.bench.lanes import Consumer, Measured, Producer, Relay, Requester, Visitor
 from testbed.bench.latencies import Latencies
+from testbed.bench.netns import inside
 from testbed.bench.outstanding import Outstanding
 from testbed.bench.pacing import Window
 from testbed.bench.target import Target
@@ -96,8 +98,9 @@ def _perform(job: Job, pipe: Connection, counters: Any) -> Part:
     measured = Measured()
     lanes: list[Any] = []
     try:
-        for lane in job.lanes:
-            lanes += _open(job, lane, measured)
+        with inside(job.target.namespace):
+            for lane in job.lanes:
+                lanes += _open(job, lane, measured)
         pipe.send("ready")
         times: Times | None = pipe.recv()
         if times is None:  # another worker could not begin
@@ -115,7 +118,7 @@ def _perform(job: Job, pipe: Connection, counters: Any) -> Part:
 def _open(job: Job, lane: Lane, measured: Measured) -> list[Any]:
     generator = make(job.generator, job.target)
     if job.role == "visit":
-        return [Visitor(generator.visit, job.rate, measured)]
+        return [Visitor(partial(_visit, generator, job.target.namespace), job.rate, measured)]
     if job.role == "consume":
         return [Consumer(generator.receiver(lane.destination, job.shape), job.run, measured)]
     window = Window.of(job.window, job.shape.size, job.shape.transaction)
@@ -130,6 +133,11 @@ def _open(job: Job, lane: Lane, measured: Measured) -> list[Any]:
     assert lane.reply_to is not None
     replies = Consumer(generator.receiver(lane.reply_to, job.shape), job.run, measured)
     return [replies, Requester(sender, replies, lane.producer, window, job.rate, measured)]
+
+
+def _visit(generator: Generator, namespace: str) -> None:
+    with inside(namespace):
+        generator.visit()
 
 
 class _Round:
