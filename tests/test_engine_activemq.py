@@ -209,7 +209,7 @@ def test_openwire_says_why_it_cannot_connect(node: Node, tmp_path: Path) -> None
     for bad, error, words in (
         ({"password": "wrong-password"}, NotAuthorized, "."),
         ({"host": own_name}, ConnectionRefused, own_name),
-        ({"ca_file": stranger}, ConnectionRefused, "No OpenWire connection"),
+        ({"ca_file": stranger}, ConnectionRefused, "authority that is not trusted"),
         ({"ca_file": None, "host": "localhost"}, ConnectionRefused, "refused"),
         ({"beside": "no-such-container"}, ConnectionRefused, "no-such-container"),
     ):

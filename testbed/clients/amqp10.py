@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import proton
-from cproton import pn_ssl_domain_set_protocols
+from cproton import pn_ssl_domain_set_ciphers, pn_ssl_domain_set_protocols
 from proton.handlers import MessagingHandler
 from proton.utils import BlockingConnection, BlockingReceiver, BlockingSender, LinkDetached, SendException
 
@@ -186,10 +186,12 @@ def _domain(address: Address) -> proton.SSLDomain | None:
         return None
     tls.context(address)  # says what is wrong with the file; proton does not
     domain = proton.SSLDomain(proton.SSLDomain.MODE_CLIENT)
-    # Proton accepts TLS 1.0 and up; its Python class has no method for this function of its C library.
-    pn_ssl_domain_set_protocols(domain._domain, "TLSv1.2 TLSv1.3")
     domain.set_trusted_ca_db(str(address.ca_file))
     domain.set_peer_authentication(proton.SSLDomain.VERIFY_PEER_NAME)
+    # Proton accepts TLS 1.0 and up, and keys of any length; its Python class has no methods for these functions of its
+    # C library. The level is that of Python's own ssl, RSA of 2048 bits and up; the authentication sets it, too.
+    pn_ssl_domain_set_protocols(domain._domain, "TLSv1.2 TLSv1.3")
+    pn_ssl_domain_set_ciphers(domain._domain, "DEFAULT:@SECLEVEL=2")
     return domain
 
 

@@ -9,6 +9,7 @@ import struct
 import threading
 from pathlib import Path
 
+from testbed.clients import tls
 from testbed.clients.base import Address, Destination, Message
 from testbed.documented.listeners import ACTIVEMQ, ACTIVEMQ_CLOSED
 from testbed.errors import ClientError, ConnectionRefused, ContainerFailed, NotAuthorized, NotConfirmed
@@ -18,6 +19,7 @@ _BRIDGE = ["/opt/activemq/bin/bridge"]
 _PORT = next(listener.container_port for listener in ACTIVEMQ if "openwire" in listener.protocols)
 CONNECT_TIMEOUT = 20.0  # seconds, for Java to start and to connect
 _MARGIN = 5.0  # seconds beyond its own time limit that the bridge gets to say so
+_CERTIFICATE = ("cert", "Cert", "PKIX", "subject alternative")  # in what Java says of one
 _REFUSALS = {b"A": NotAuthorized, b"T": NotConfirmed, b"E": ClientError}
 
 
@@ -38,7 +40,7 @@ class OpenWireClient:
             raise
         except ClientError as error:
             self.close()
-            raise ConnectionRefused(f"No OpenWire connection: {error.message}") from error
+            raise _refusal(address, error.message) from error
 
     def publish(self, destination: Destination, body: bytes, *, timeout: float = 10.0) -> None:
         """See ``Client.publish``."""
@@ -97,6 +99,17 @@ class OpenWireClient:
         if kind in _REFUSALS:
             raise _REFUSALS[kind](payload.decode(errors="replace"))
         return kind, payload
+
+
+def _refusal(address: Address, said: str) -> ConnectionRefused:
+    """Java has one sentence for most of what can be wrong with a certificate: ask again from here, where the reason is told apart."""
+    if address.ca_file and any(sign in said for sign in _CERTIFICATE):
+        try:
+            tls.open_socket(address, _MARGIN).close()
+        except ConnectionRefused as seen:
+            if "the certificate is refused" in seen.message:
+                return ConnectionRefused(f"{seen.message}. Its own client: {said}")
+    return ConnectionRefused(f"No OpenWire connection: {said}")
 
 
 def _url(address: Address) -> str:

@@ -15,10 +15,11 @@ _REASONS = {
     10: "it has expired",
     18: "it is signed by itself",
     19: "it is signed by an authority that is not trusted",
-    20: "it is signed by an authority that is not trusted",
-    21: "it is signed by an authority that is not trusted",
+    20: "an intermediate certificate is missing, or it is signed by an authority that is not trusted",
+    21: "an intermediate certificate is missing, or it is signed by an authority that is not trusted",
     62: "it is made out to another host name",
     64: "it is made out to another address",
+    66: "its key is too weak",
 }
 
 
@@ -34,6 +35,11 @@ def context(address: Address) -> ssl.SSLContext | None:
     except OSError as error:  # includes ssl.SSLError: not a certificate
         raise ClientError(f"{address.ca_file} cannot be used as certificate authority: {error}") from error
     made.minimum_version = ssl.TLSVersion.TLSv1_2
+    if address.certificate:
+        try:
+            made.load_cert_chain(address.certificate, address.key)
+        except OSError as error:
+            raise ClientError(f"{address.certificate} and {address.key} cannot be used as the client's certificate: {error}") from error
     return made
 
 

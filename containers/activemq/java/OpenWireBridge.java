@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.security.KeyStore;
+import java.security.Security;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateFactory;
 import java.util.HashMap;
@@ -56,6 +57,9 @@ public final class OpenWireBridge {
     public static void main(String[] arguments) throws IOException {
         PrintStream stdout = System.out;
         System.setOut(System.err); // nothing else may write into the answers
+        // As strict as the other protocols' clients: RSA keys of 2048 bits and up.
+        String weak = Security.getProperty("jdk.certpath.disabledAlgorithms");
+        Security.setProperty("jdk.certpath.disabledAlgorithms", weak.replace("RSA keySize < 1024", "RSA keySize < 2048"));
         OpenWireBridge bridge = new OpenWireBridge(
             new DataInputStream(new BufferedInputStream(System.in)), new DataOutputStream(new BufferedOutputStream(stdout)));
         try {
