@@ -117,7 +117,9 @@ def _url(address: Address) -> str:
     urls = [f"{scheme}://{host}:{port}" for host in (address.host, *address.others)]
     if len(urls) == 1:
         return urls[0]
-    return f"failover:({','.join(urls)})?startupMaxReconnectAttempts=20&initialReconnectDelay=100&maxReconnectDelay=1000"
+    # A host that is lost does not even refuse: its client would wait 30 s for it before it tries the next.
+    options = "startupMaxReconnectAttempts=20&initialReconnectDelay=100&maxReconnectDelay=1000&nested.connectionTimeout=2000"
+    return f"failover:({','.join(urls)})?{options}"
 
 
 def _authorities(ca_file: Path | None) -> bytes:
