@@ -19,7 +19,9 @@ def service(trail: Trail) -> JsonService:
 def _call(trail: Trail, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     if operation != "LookupEvents":
         raise ApiError(
-            f"The testbed has LookupEvents of CloudTrail and not {operation}: its records are always on.", code="UnsupportedOperationException", status=400
+            f"The testbed has LookupEvents of CloudTrail and not {operation}: its records are always on.",
+            code="UnsupportedOperationException",
+            status=400,
         )
     if "EventCategory" in parameters:
         raise ApiError("The testbed records management events; there are no insight events.", code="InvalidEventCategoryException", status=400)

@@ -58,8 +58,9 @@ class Dispatch:
     def _unsigned(self, request: Request) -> Service | None:
         """Whom a request looks as if it were for."""
         target = request.header("x-amz-target")
-        name = "kms" if target.startswith("TrentService.") else "cloudtrail" if "CloudTrail" in target else "mq" if request.path.startswith("/v1/") else ""
-        return self._services.get(name)
+        if target:
+            return self._services.get("cloudtrail" if "CloudTrail" in target else "kms")
+        return self._services.get("mq") if request.path.startswith("/v1/") else None
 
 
 def _refusal_for(request: Request) -> Callable[[ApiError], Response]:

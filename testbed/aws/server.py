@@ -26,12 +26,11 @@ _MISSING = 3  # looks in a row that it is not there: it is replaced in less
 Log = Callable[[str], None]
 
 
-def run(folder: Path, log: Log, ready: Callable[[Endpoint], None], *, port: int = 0, period: float = PERIOD, over: threading.Event | None = None) -> None:
+def run(folder: Path, log: Log, ready: Callable[[Endpoint], None], over: threading.Event, *, port: int = 0, period: float = PERIOD) -> None:
     """Serve the testbed of ``folder`` until ``over`` is set or it is gone. ``ready`` is told where, once it answers.
 
     Raises ``TestbedError`` when it is served already, cannot be opened, or ``port`` is taken.
     """
-    over = over or threading.Event()
     place = Place(folder)
     try:
         testbed = Testbed.open(folder, log)
@@ -89,7 +88,7 @@ def main(folder: str) -> None:
         signal.signal(each, lambda *_: over.set())
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        run(Path(folder), _log, _ready, over=over)
+        run(Path(folder), _log, _ready, over)
     except TestbedError as error:
         _log(f"{error} {error.hint}".strip())
         sys.exit(1)

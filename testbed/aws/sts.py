@@ -26,7 +26,8 @@ class Sts:
             )  # fmt: skip
         identity = {"Arn": caller.principal, "UserId": caller.account, "Account": caller.account}
         members = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in identity.items())
-        return xml(200, f'<GetCallerIdentityResponse xmlns="{_NAMESPACE}"><GetCallerIdentityResult>{members}</GetCallerIdentityResult></GetCallerIdentityResponse>')
+        result = f"<GetCallerIdentityResult>{members}</GetCallerIdentityResult>"
+        return xml(200, f'<GetCallerIdentityResponse xmlns="{_NAMESPACE}">{result}</GetCallerIdentityResponse>')
 
     def refusal(self, error: ApiError) -> Response:
         return xml_refusal(error, _NAMESPACE)

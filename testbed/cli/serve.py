@@ -33,4 +33,4 @@ def serve(
         over = threading.Event()
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, lambda *_: over.set())
-        run(state.absolute(), say, ready, port=port, period=period, over=over)
+        run(state.absolute(), say, ready, over, port=port, period=period)

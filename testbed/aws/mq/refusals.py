@@ -70,7 +70,8 @@ def unknown_engine(value: str, allowed: Iterable[str]) -> BadRequestException:
 
 def unknown_version(engine_type: str, version: str, allowed: Iterable[str]) -> BadRequestException:
     """The first sentence is AWS's."""
-    return bad(f"Broker engine version [{version}] is invalid for broker engine type [{engine_type}]. Valid values are: [{', '.join(allowed)}]", "engineVersion")
+    invalid = f"Broker engine version [{version}] is invalid for broker engine type [{engine_type}]."
+    return bad(f"{invalid} Valid values are: [{', '.join(allowed)}]", "engineVersion")
 
 
 def unsupported_instance(engine: str, instance_type: str) -> BadRequestException:
