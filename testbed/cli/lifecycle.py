@@ -35,6 +35,7 @@ def up(
     activemq_image: Annotated[str, typer.Option(help="An image of your own, such as apache/activemq-classic:5.19.1.")] = "",
     kms_image: Annotated[str, typer.Option(help="A LocalStack image of your own, such as localstack/localstack:4.14.0.")] = "",
     kms_key_id: Annotated[str, typer.Option(help="The key that encrypts the brokers; each gets one of its own when left out.")] = "",
+    delay: Annotated[float | None, typer.Option(min=0, help="Seconds until a disabled key or a revoked grant is felt; 3 when left out.")] = None,
     fixed_ports: Annotated[bool, typer.Option("--fixed-ports", help="Publish the documented ports of one engine, instead of free ones.")] = False,
     state: StateOption = STATE,
     as_json: JsonOption = False,
@@ -49,7 +50,7 @@ def up(
             "ACTIVEMQ": Wish(activemq_version, activemq_image, fixed_ports, kms_key_id),
         }
         with _all_or_nothing(state):
-            testbed = Testbed.open(state, say, kms_image=kms_image)
+            testbed = Testbed.open(state, say, kms_image=kms_image, delay=delay)
             try:
                 with process.launched(testbed) as launch:  # gets ready while the brokers do
                     side_by_side([partial(testbed.standing, each, wishes[each]) for each in dict.fromkeys(wanted)], testbed.stop)
