@@ -136,3 +136,20 @@ def _live(line: str) -> None:
     """Progress that the next line replaces, on a terminal only."""
     if sys.stderr.isatty():
         print(f"\r\x1b[2K{line}", end="\r", file=sys.stderr, flush=True)
+
+
+@_group.command("yardstick")
+def yardstick(
+    engines: Annotated[list[str], typer.Option("--engine", help="RABBITMQ or ACTIVEMQ; may be given more than once.")] = ["RABBITMQ", "ACTIVEMQ"],  # noqa: B006
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds on each side.")] = 8,
+    duration: Annotated[float, typer.Option(help="Seconds of measuring in each round.")] = 5.0,
+    fresh: Fresh = False,
+    state: StateOption = STATE,
+) -> None:
+    """Compare our load generators with the brokers' own: RabbitMQ PerfTest, ActiveMQ's producer and consumer."""
+    from testbed.bench.yardstick import against
+
+    with translated():
+        with temporary(say) if fresh else nullcontext(Testbed.open(state, say)) as testbed:
+            for engine in engines:
+                print(against(testbed, engine, say, rounds=rounds, duration=duration), flush=True)
