@@ -59,9 +59,11 @@ class Testbed:
         self._stopping = threading.Event()
         self.containers = Containers(client, state.instance)
         self.clock = Clock(state)
-        self._settings = self._settled(delay)
+        with self._alone("settings"):
+            self._settings = self._settled(delay)
         self._starting = Task((lambda: self._start_kms(kms_image)) if start else self._join_kms)
-        self.authority = self._authority()
+        with self._alone("authority"):  # making one takes a moment, in which KMS starts
+            self.authority = self._authority()
         self.trail = Trail(state.folder)
         self.recorder = Recorder(self.trail, self.clock)
         localstack = AwaitingKms(RetryingKms(LocalStackKms(self.localstack_url)), self._starting.result)

@@ -62,7 +62,7 @@ def run(
     fresh: Fresh = False,
     state: StateOption = STATE,
 ) -> None:
-    """Run workloads by drivers, with several kinds of encryption in turns."""
+    """Run workloads by drivers, with and without encryption in turns."""
     with translated():
         asked = {"rounds": rounds, "warm_up": warm_up, "duration": duration, "rate": rate, "search": search or None}
         changes: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
@@ -146,7 +146,10 @@ def yardstick(
     fresh: Fresh = False,
     state: StateOption = STATE,
 ) -> None:
-    """Compare our load generators with the brokers' own: RabbitMQ PerfTest, ActiveMQ's producer and consumer."""
+    """Compare our load generators with the brokers' own.
+
+    RabbitMQ's is PerfTest, ActiveMQ's its producer and consumer commands.
+    """
     from testbed.bench.yardstick import against
 
     with translated():

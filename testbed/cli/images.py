@@ -24,7 +24,10 @@ def list_images(as_json: JsonOption = False) -> None:
 
 @_group.command()
 def build(as_json: JsonOption = False) -> None:
-    """Build what is missing: KMS and the default version of each engine."""
+    """Build what is missing, as `up` and `demo` do by themselves.
+
+    KMS and the default version of each engine.
+    """
     with translated(as_json):
         specs = [images.KMS, *(ENGINES[each].image(DEFAULT_VERSION[each]) for each in ENGINES)]
         tags = images.ensure(engine.connect(say), specs, say)

@@ -28,7 +28,7 @@ BrokerArgument = Annotated[str, typer.Argument(help="A broker's name or id.")]
 
 @app.command()
 def up(
-    engine: Annotated[list[str], typer.Option(help="rabbitmq or activemq; both when left out.")] = [],  # noqa: B006 - typer's way
+    engine: Annotated[list[str], typer.Option(help="rabbitmq or activemq; both when left out. May be given twice.")] = [],  # noqa: B006 - typer's way
     rabbitmq_version: Annotated[str, typer.Option(help=f"As CreateBroker takes it; {DEFAULT_VERSION['RABBITMQ']} when left out.")] = "",
     activemq_version: Annotated[str, typer.Option(help=f"As CreateBroker takes it; {DEFAULT_VERSION['ACTIVEMQ']} when left out.")] = "",
     rabbitmq_image: Annotated[str, typer.Option(help="An image of your own, such as rabbitmq:4.2-management.")] = "",
@@ -40,7 +40,10 @@ def up(
     state: StateOption = STATE,
     as_json: JsonOption = False,
 ) -> None:
-    """Start KMS and the brokers, or what is missing of them, and print their endpoints."""
+    """Start KMS and the brokers, and print where they are.
+
+    What runs already is left as it is; what is missing or has stopped is started.
+    """
     with translated(as_json):
         wanted = [_engine(name) for name in engine or _ENGINES]
         if fixed_ports and len(wanted) > 1:
@@ -83,7 +86,10 @@ def down(
     state: StateOption = STATE,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove containers, volumes, network and state; harmless when there is nothing."""
+    """Remove containers, volumes, network and state folder.
+
+    Harmless when there is nothing. Keys and messages are gone with it; images stay (`testbed images remove`).
+    """
     with translated(as_json):
         process.stop(state)
         counts = take_down(state, everything)
@@ -92,14 +98,17 @@ def down(
 
 @app.command()
 def reboot(broker: BrokerArgument, state: StateOption = STATE, as_json: JsonOption = False) -> None:
-    """RebootBroker; refused while the broker's key is invalid."""
+    """Reboot a broker and wait until it is back.
+
+    As RebootBroker: refused while the broker's key is invalid. Ports and confirmed messages stay.
+    """
     with translated(as_json), existing(state) as testbed:
         show(testbed.brokers.reboot(broker).describe(), as_json, lambda answer: f"{answer['BrokerName']}: {answer['BrokerState']}")
 
 
 @app.command()
 def status(state: StateOption = STATE, as_json: JsonOption = False) -> None:
-    """DescribeBroker for each broker, and what runs."""
+    """Each broker as DescribeBroker has it, and what runs."""
     with translated(as_json), existing(state) as testbed:
         document = {
             "folder": str(testbed.state.folder),
@@ -112,14 +121,17 @@ def status(state: StateOption = STATE, as_json: JsonOption = False) -> None:
 
 @app.command()
 def endpoints(state: StateOption = STATE, as_json: JsonOption = False) -> None:
-    """Where clients connect, as whom, and the one file that they have to trust."""
+    """Where clients connect, as whom, and which CA to trust."""
     with translated(as_json), existing(state) as testbed:
         show(_endpoints(testbed), as_json, _endpoint_text)
 
 
 @app.command()
 def env(state: StateOption = STATE, as_json: JsonOption = False) -> None:
-    """Exports for the shell and for AWS tools: eval "$(testbed env)"."""
+    """Settings for shell and AWS tools: eval "$(testbed env)".
+
+    The brokers' passwords are among them.
+    """
     with translated(as_json), existing(state) as testbed:
         endpoint = _served(testbed)
         if endpoint is None:
@@ -140,7 +152,7 @@ def logs(
     state: StateOption = STATE,
     as_json: JsonOption = False,
 ) -> None:
-    """What a broker's nodes, or KMS, have written."""
+    """What a broker's nodes, or KMS, have written to their logs."""
     with translated(as_json), existing(state) as testbed:
         if broker == "kms":
             containers = [row["id"] for row in testbed.containers.find("kms")]

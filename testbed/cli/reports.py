@@ -44,7 +44,10 @@ def run_scenarios(
     state: StateOption = STATE,
     as_json: JsonOption = False,
 ) -> None:
-    """Run scenarios on the testbed, started where it is not up."""
+    """Run scenarios on the testbed, which is started where it is not up.
+
+    Exit status 1 when a claim fails. `--fresh` leaves a testbed that is up alone.
+    """
     with translated(as_json):
         chosen = scenario.find(names)
         _require_writable(report)
@@ -59,7 +62,11 @@ def demo(
     evidence: EvidenceOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Everything once, on a testbed of its own: start, endpoints, all scenarios, the table of claims, and all gone again."""
+    """Everything once, on a testbed of its own, with a report.
+
+    Start the brokers, print their endpoints, run all scenarios, show and write the table of claims, take everything down.
+    Exit status 1 when a claim fails.
+    """
     from testbed.cli.lifecycle import _endpoint_text, _endpoints
 
     with translated(as_json):

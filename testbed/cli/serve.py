@@ -22,7 +22,10 @@ def serve(
     state: StateOption = STATE,
     as_json: JsonOption = False,
 ) -> None:
-    """Serve AWS tools and maintain the brokers, until Ctrl-C. `testbed up` does it by itself."""
+    """Serve AWS tools and maintain the brokers, until Ctrl-C.
+
+    `testbed up` does it by itself.
+    """
 
     def ready(endpoint: Endpoint) -> None:
         show(endpoint.environment(), as_json, lambda each: "\n".join(f"{name}={value}" for name, value in each.items()))

@@ -31,7 +31,10 @@ def trail(
     state: StateOption = STATE,
     as_json: JsonOption = False,
 ) -> None:
-    """CloudTrail's LookupEvents: a line for each record, oldest first; with --json each record as it is, one on a line."""
+    """What CloudTrail has recorded, oldest first.
+
+    As LookupEvents finds it, a line for each record; with --json each record as it is, one on a line.
+    """
     show = rendered.json_line if as_json else rendered.line
     with translated(as_json), existing(state) as testbed:
         if export_to:
