@@ -1,0 +1,379 @@
+"""The life of a broker through Amazon MQ's API, on real brokers: created, described, rebooted, lost, revived, deleted."""
+
+import contextlib
+import dataclasses
+import hashlib
+import io
+import socket
+import tarfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from testbed import clients
+from testbed.broker.model import Broker, CreateBroker
+from testbed.broker.standing import new_password
+from testbed.broker.watched import refuses_reboot, reports_invalid_key, stays_down
+from testbed.clients import Destination
+from testbed.documented.engines import DEFAULT_VERSION, INVALID_KMS_KEY, REGION
+from testbed.documented.grants import EBS_PRINCIPAL, MQ_PRINCIPAL
+from testbed.documented.listeners import LISTENERS
+from testbed.documented.names import PASSWORD_SENTENCE, PII_SENTENCE
+from testbed.engines.base import User
+from testbed.errors import BadRequestException, ConflictException, ContainerFailed, MqError, NotFoundException, TestbedError, VolumeRefused
+from testbed.kms import keys
+from testbed.kms.base import USER
+from testbed.kms.keys import EncryptionOptions
+from testbed.pytest_plugin import BrokerFixture, KeyFixture
+from testbed.runtime import ports
+from testbed.storage import volumes
+from testbed.testbed import Testbed
+
+pytestmark = pytest.mark.containers
+ENGINES = ("RABBITMQ", "ACTIVEMQ")
+PROTOCOL = {"RABBITMQ": "amqp", "ACTIVEMQ": "stomp"}
+
+
+@pytest.fixture(params=ENGINES)
+def broker(request: pytest.FixtureRequest) -> BrokerFixture:
+    """The session's broker of each engine; every test leaves it as it was."""
+    return request.getfixturevalue({"RABBITMQ": "rabbitmq_broker", "ACTIVEMQ": "activemq_broker"}[request.param])
+
+
+def now(each: BrokerFixture) -> Broker:
+    return each.testbed.brokers.describe(each.broker_id)
+
+
+def put(each: BrokerFixture, queue: str, count: int = 20) -> list[bytes]:
+    """Publish so many messages; each is confirmed."""
+    bodies = [f"{queue} {number}".encode() for number in range(count)]
+    with clients.connect(each.address(PROTOCOL[now(each).engine_type])) as client:
+        for body in bodies:
+            client.publish(Destination.queue(queue), body)
+    return bodies
+
+
+def taken(each: BrokerFixture, queue: str) -> list[bytes]:
+    """Everything that is in the queue."""
+    bodies = []
+    with clients.connect(each.address(PROTOCOL[now(each).engine_type])) as client:
+        client.subscribe(Destination.queue(queue))
+        while message := client.receive(timeout=5):
+            bodies.append(message.body)
+            message.acknowledge()
+    return bodies
+
+
+def there(testbed: Testbed, key: str = "") -> dict[str, Any]:
+    """All that a broker could leave behind."""
+    return {
+        "containers": sorted(row["id"] for row in testbed.containers.find()),
+        "volumes": sorted(testbed.containers.volumes()),
+        "documents": {kind: testbed.state.all(kind) for kind in ("broker", "certificate")},
+        "grants": testbed.kms.call(USER, "ListGrants", {"KeyId": key})["Grants"] if key else [],
+    }
+
+
+@contextlib.contextmanager
+def disabled(each: BrokerFixture) -> Iterator[None]:
+    """With its key disabled, and after the delay of that; then enabled again, the broker running and checked."""
+    testbed = each.testbed
+    testbed.kms.call(USER, "DisableKey", {"KeyId": each.key_arn})
+    testbed.wait_out_delay()
+    try:
+        yield
+    finally:
+        testbed.kms.call(USER, "EnableKey", {"KeyId": each.key_arn})
+        testbed.wait_out_delay()
+        testbed.brokers.revive(each.broker_id)
+        testbed.brokers.check(each.broker_id)
+
+
+# Created and described
+
+
+def test_describe_says_what_was_asked_for_and_what_came_of_it(broker: BrokerFixture) -> None:
+    stored, answer = now(broker), broker.describe()
+    engine = stored.engine_type
+    assert (answer["BrokerState"], answer["EngineType"], answer["EngineVersion"]) == ("RUNNING", engine, DEFAULT_VERSION[engine])
+    assert (answer["DeploymentMode"], answer["StorageType"], answer["ActionsRequired"]) == ("SINGLE_INSTANCE", "EBS", [])
+    assert answer["EncryptionOptions"] == {"UseAwsOwnedKey": False, "KmsKeyId": stored.key_arn}
+    assert answer["BrokerArn"] == f"arn:aws:mq:{REGION}:000000000000:broker:{stored.broker_name}:{stored.broker_id}"
+    [instance] = answer["BrokerInstances"]
+    schemes = {each.scheme for each in LISTENERS[engine] if not each.inside}
+    assert {url.partition(":")[0] for url in (*instance["Endpoints"], instance["ConsoleURL"])} == schemes
+    assert all(url.partition("://")[2].startswith("localhost:") for url in instance["Endpoints"])
+    assert [each["Username"] for each in answer["Users"]] == ([] if engine == "RABBITMQ" else ["testbed"]), "RabbitMQ's are not in it (API)"
+    assert not [secret for secret in (broker.password, stored.keystore_password) if secret in str(answer)]
+    assert stored.broker_id in {each.broker_id for each in broker.testbed.brokers.list()}
+
+
+def test_a_broker_is_found_by_id_and_by_name_and_no_other(broker: BrokerFixture) -> None:
+    brokers, stored = broker.testbed.brokers, now(broker)
+    assert brokers.describe(stored.broker_name).broker_id == stored.broker_id
+    for wrong in ("b-00000000-0000-0000-0000-000000000000", "nobody", ""):
+        with pytest.raises(NotFoundException, match="Can't find requested broker") as error:
+            brokers.describe(wrong)
+        assert (error.value.status, error.value.error_attribute) == (404, "broker-id")
+
+
+def test_its_grants_are_the_two_that_are_documented(broker: BrokerFixture) -> None:
+    stored = now(broker)
+    granted = broker.testbed.kms.call(USER, "ListGrants", {"KeyId": broker.key_arn})["Grants"]
+    service = ["CreateGrant", "Decrypt", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo", "DescribeKey"]
+    assert [(set(each["Operations"]), each["GranteePrincipal"], each["RetiringPrincipal"], each.get("Constraints")) for each in granted] == [
+        (set(service), MQ_PRINCIPAL, MQ_PRINCIPAL, None),
+        ({"Decrypt"}, MQ_PRINCIPAL, EBS_PRINCIPAL, {"EncryptionContextSubset": {"aws:ebs:id": stored.nodes[0].volume.volume_id}}),
+    ]
+    assert [each["GrantId"] for each in granted] == [each.grant_id for each in stored.grants]
+
+
+# Refused, and nothing left
+
+
+def test_names_versions_and_modes_that_do_not_exist_are_refused_and_nothing_is_left(testbed: Testbed, rabbitmq_broker: BrokerFixture) -> None:
+    good = testbed.request("RABBITMQ", "refused", testbed.new_key("of a request that is refused"))
+    user, password = good.users[0], new_password()
+    cases: list[tuple[dict[str, Any], str, str]] = [
+        ({"broker_name": "a b"}, "brokerName", "may contain only letters, numbers, dashes and underscores"),
+        ({"broker_name": "x" * 51}, "brokerName", "1-50 characters"),
+        ({"broker_name": "call-0301234567890"}, "brokerName", PII_SENTENCE),
+        ({"users": (User("jane@example.com", password),)}, "username", PII_SENTENCE),
+        ({"users": (User("x", password),)}, "username", "2-100 characters"),
+        ({"users": (User("guest", password),)}, "username", "prohibits using guest"),
+        ({"users": (User("jane", "too-short"),)}, "password", PASSWORD_SENTENCE),
+        ({"users": (User("jane", "commas,are,not,allowed"),)}, "password", PASSWORD_SENTENCE),
+        ({"users": ()}, "users", "one and only one"),
+        ({"users": (user, User("second", password))}, "users", "one and only one"),
+        ({"tags": {"owner": "jane@example.com"}}, "tags", PII_SENTENCE),
+        ({"engine_type": "KAFKA"}, "engineType", "ACTIVEMQ, RABBITMQ"),
+        ({"engine_version": "3.7"}, "engineVersion", "There is no RABBITMQ version '3.7'"),
+        ({"deployment_mode": "ACTIVE_STANDBY_MULTI_AZ"}, "deploymentMode", "CLUSTER_MULTI_AZ"),
+        ({"storage_type": "EFS"}, "storageType", "There is: EBS"),
+    ]
+    key = good.encryption_options.kms_key_id
+    before = there(testbed, key)
+    for change, attribute, words in cases:
+        with pytest.raises(BadRequestException) as error:
+            testbed.brokers.create(dataclasses.replace(good, **change))
+        assert (error.value.status, error.value.error_attribute) == (400, attribute), change
+        assert words in error.value.message, change
+        assert "jane@example.com" not in error.value.message and password not in error.value.message
+    with pytest.raises(ConflictException) as conflict:
+        testbed.brokers.create(dataclasses.replace(good, broker_name=now(rabbitmq_broker).broker_name))
+    assert (conflict.value.status, conflict.value.error_attribute) == (409, "brokerName")
+    assert there(testbed, key) == before
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        ({"KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT_DECRYPT"}, "symmetric encryption keys only"),
+        ({"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"}, "symmetric encryption keys only"),
+        ({"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"}, "symmetric encryption keys only"),
+        ("DisableKey", "its state is Disabled (DisabledException"),
+        ("ScheduleKeyDeletion", "its state is PendingDeletion (KMSInvalidStateException"),
+        ("unknown", "NotFoundException"),
+        ("not a key", "is not a KMS key id"),
+        ("", "together with UseAwsOwnedKey"),
+    ],
+    ids=["RSA", "ECC", "HMAC", "disabled", "pending deletion", "unknown", "no key id", "both ways at once"],
+)
+def test_a_key_that_does_not_fit_is_refused_and_nothing_is_left(testbed: Testbed, make: str | dict[str, str], words: str) -> None:
+    key = testbed.new_key("does not fit", **make) if isinstance(make, dict) else testbed.new_key("does not fit")
+    asked = testbed.request("ACTIVEMQ", "refused", key)
+    if make in ("DisableKey", "ScheduleKeyDeletion"):
+        testbed.kms.call(USER, make, {"KeyId": key})
+        testbed.wait_out_delay()
+    elif make == "unknown":
+        asked = dataclasses.replace(asked, encryption_options=EncryptionOptions(False, key[:-12] + "0" * 12))
+    elif make == "not a key":
+        asked = dataclasses.replace(asked, encryption_options=EncryptionOptions(False, make))
+    elif not make:
+        asked = dataclasses.replace(asked, encryption_options=EncryptionOptions(True, key))
+    before = there(testbed, key)
+    with pytest.raises(BadRequestException) as error:
+        testbed.brokers.create(asked)
+    assert words in error.value.message and error.value.error_attribute == "encryptionOptions"
+    assert there(testbed, key) == before
+
+
+def test_a_creation_that_fails_on_its_way_leaves_nothing(testbed: Testbed, rabbitmq_broker: BrokerFixture) -> None:
+    """Grants, data key and volume are made before the container; KMS's own image is no broker."""
+    key = testbed.new_key("of a broker that never starts")
+    [kms] = testbed.containers.find("kms")
+    image = testbed.containers.inspect(kms["id"])["Config"]["Image"]
+    before = there(testbed, key)
+    with pytest.raises(ContainerFailed, match="stopped while starting") as error:
+        testbed.brokers.create(testbed.request("RABBITMQ", "broken", key, image=image))
+    assert "rabbitmq" in error.value.message, "the node's last words"
+    testbed.wait_out_delay()
+    assert there(testbed, key) == before
+
+
+def test_a_fixed_port_that_is_taken_is_refused_before_anything_is_made(testbed: Testbed) -> None:
+    asked = testbed.request("ACTIVEMQ", "fixed", testbed.new_key("of fixed ports"), fixed_ports=True)
+    before = there(testbed, asked.encryption_options.kms_key_id)
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind((ports.LOOPBACK, 61614))
+        other.listen()
+        with pytest.raises(TestbedError, match="Port 61614 on 127.0.0.1 is in use"):
+            testbed.brokers.create(asked)
+    assert there(testbed, asked.encryption_options.kms_key_id) == before
+
+
+# The other kinds of key
+
+
+@pytest.mark.parametrize(
+    "engine, options, ownership, grants",
+    [("RABBITMQ", EncryptionOptions(), "AWS_OWNED", 0), ("ACTIVEMQ", EncryptionOptions(False, ""), "AWS_MANAGED", 2)],
+    ids=["AWS owned", "AWS managed"],
+)
+def test_a_broker_under_a_key_of_aws_is_created_used_and_deleted(
+    testbed: Testbed, engine: str, options: EncryptionOptions, ownership: str, grants: int
+) -> None:
+    before = there(testbed)
+    asked: CreateBroker = dataclasses.replace(testbed.request(engine, "ofaws"), encryption_options=options, tags={"stage": "test"})
+    made = testbed.brokers.create(asked)
+    try:
+        assert (made.key_ownership, len(made.grants), made.broker_state) == (ownership, grants, "RUNNING")
+        assert made.describe()["EncryptionOptions"] == {"UseAwsOwnedKey": ownership == "AWS_OWNED"}
+        assert made.describe()["Tags"] == {"stage": "test"}
+        each = BrokerFixture(testbed, made.broker_id)
+        sent = put(each, "ofaws", 3)
+        each.reboot()
+        assert taken(each, "ofaws") == sent
+        listed = {row["KeyArn"] for row in testbed.kms.call(USER, "ListKeys", {"Limit": 1000})["Keys"]}
+        assert (made.key_arn in listed) == (ownership == "AWS_MANAGED"), "the AWS owned key is in no account's listing"
+        if ownership == "AWS_MANAGED":
+            described = testbed.kms.call(USER, "DescribeKey", {"KeyId": keys.AWS_MANAGED_ALIAS})["KeyMetadata"]
+            assert (described["Arn"], described["KeyManager"]) == (made.key_arn, "AWS")
+    finally:
+        testbed.brokers.delete(made.broker_id)
+    testbed.wait_out_delay()
+    assert {**there(testbed), "grants": []} == before
+    with pytest.raises(NotFoundException):
+        testbed.brokers.delete(made.broker_id)
+
+
+def test_deletion_retires_the_grants_and_leaves_the_key(testbed: Testbed, kms_key: KeyFixture) -> None:
+    before = there(testbed, kms_key.arn)
+    with testbed.brief(testbed.request("RABBITMQ", "deleted", kms_key.arn)) as made:
+        assert len(there(testbed, kms_key.arn)["grants"]) == 2
+        assert testbed.containers.has_volume(made.nodes[0].volume.volume_id)
+    testbed.wait_out_delay()
+    assert there(testbed, kms_key.arn) == before
+    assert kms_key.call("DescribeKey")["KeyMetadata"]["KeyState"] == "Enabled"
+
+
+# Rebooted and lost
+
+
+def test_a_reboot_keeps_ports_password_and_confirmed_messages(broker: BrokerFixture) -> None:
+    before, sent = now(broker), put(broker, "rebooted")
+    broker.reboot()
+    after = now(broker)
+    assert after.endpoints == before.endpoints and after.users == before.users and after.broker_state == "RUNNING"
+    assert after.nodes[0].volume == before.nodes[0].volume and after.nodes[0].container_id != before.nodes[0].container_id
+    assert taken(broker, "rebooted") == sent
+
+
+def test_a_node_that_was_killed_is_revived_with_what_was_confirmed(broker: BrokerFixture) -> None:
+    sent, before = put(broker, "killed"), now(broker)
+    broker.testbed.brokers.detach(broker.broker_id)
+    assert not broker.testbed.containers.state(before.nodes[0].container_id).running
+    after = broker.testbed.brokers.revive(broker.broker_id)
+    assert after.endpoints == before.endpoints
+    assert taken(broker, "killed") == sent
+    assert broker.testbed.brokers.revive(broker.broker_id) == now(broker), "there is nothing more to be done"
+
+
+def test_a_reboot_that_was_cut_off_is_finished_by_the_next_who_comes(rabbitmq_broker: BrokerFixture) -> None:
+    """As `kill -9` leaves it: the state says so, and the node is gone."""
+    brokers, state = rabbitmq_broker.testbed.brokers, rabbitmq_broker.testbed.state
+    state.put("broker", rabbitmq_broker.broker_id, {**now(rabbitmq_broker).to_document(), "broker_state": "REBOOT_IN_PROGRESS"})
+    brokers.detach(rabbitmq_broker.broker_id)
+    assert brokers.revive(rabbitmq_broker.broker_id).broker_state == "RUNNING"
+    rabbitmq_broker.reboot()
+
+
+def test_an_unknown_node_is_one_clear_error(broker: BrokerFixture) -> None:
+    for action in (broker.testbed.brokers.detach, broker.testbed.brokers.attach):
+        with pytest.raises(TestbedError, match="has no node '7'") as error:
+            action(broker.broker_id, "7")
+        assert error.value.hint == "There are: 1."
+
+
+# The key
+
+
+def test_inside_the_delay_nothing_changes_and_after_it_the_broker_cannot_be_maintained(broker: BrokerFixture) -> None:
+    testbed, brokers, identity = broker.testbed, broker.testbed.brokers, broker.broker_id
+    sent = put(broker, "keyless")
+    asked = testbed.clock.now()
+    testbed.kms.call(USER, "DisableKey", {"KeyId": broker.key_arn})
+    inside = reports_invalid_key(brokers, identity)
+    assert not inside.yes or testbed.clock.now() - asked > testbed.delay, inside
+    with disabled(broker):
+        after = brokers.check(identity)
+        assert after.broker_state == "CRITICAL_ACTION_REQUIRED"
+        assert [each.action_required_code for each in after.actions_required] == [INVALID_KMS_KEY[after.engine_type]]
+        assert broker.key_arn in after.actions_required[0].action_required_info and "disabled" in after.actions_required[0].action_required_info
+        assert broker.describe()["ActionsRequired"][0]["ActionRequiredCode"] == INVALID_KMS_KEY[after.engine_type]
+        with pytest.raises(MqError) as refused:
+            brokers.reboot(identity)
+        assert refused.value.code == "BadRequestException" and "CRITICAL_ACTION_REQUIRED" in refused.value.message
+        assert refuses_reboot(brokers, identity).yes
+        sent += put(broker, "keyless", 5)  # it serves on while its volume is attached
+        brokers.detach(identity)
+        with pytest.raises(VolumeRefused, match="DisabledException"):
+            brokers.attach(identity)
+        assert stays_down(brokers, identity).yes
+        assert not testbed.containers.state(now(broker).nodes[0].container_id).running
+    assert now(broker).broker_state == "RUNNING" and now(broker).actions_required == ()
+    assert not refuses_reboot(brokers, identity).yes, "control: with the key enabled it is carried out"
+    assert taken(broker, "keyless") == sent
+
+
+def test_a_data_key_of_another_volume_does_not_open_it_and_nothing_is_written(broker: BrokerFixture) -> None:
+    """The wrapped key is KMS's, and so is its encryption context: what opens is a key that the volume's header does not know."""
+    testbed, sent, stored = broker.testbed, put(broker, "other-key", 5), now(broker)
+    node = stored.nodes[0]
+    testbed.brokers.detach(broker.broker_id)
+    untouched = _digest(testbed, node.container_id)
+    other = volumes.create(testbed.kms, broker.key_arn, node.volume.volume_id)
+    _store(testbed, dataclasses.replace(now(broker), nodes=(dataclasses.replace(node, volume=other),)))
+    try:
+        with pytest.raises(VolumeRefused, match="the data key does not open the volume") as error:
+            testbed.brokers.attach(broker.broker_id)
+        assert error.value.hint == "Nothing on it was changed."
+    finally:
+        _store(testbed, dataclasses.replace(now(broker), nodes=(dataclasses.replace(now(broker).nodes[0], volume=node.volume),)))
+        after = _digest_of_volume(testbed, stored)
+        testbed.brokers.revive(broker.broker_id)
+    assert after == untouched
+    assert taken(broker, "other-key") == sent
+
+
+def _store(testbed: Testbed, broker: Broker) -> None:
+    testbed.state.put("broker", broker.broker_id, broker.to_document())
+
+
+def _digest(testbed: Testbed, container_id: str) -> dict[str, str]:
+    """Each file of the raw volume with its content's digest, as a stopped container has it."""
+    archive = tarfile.open(fileobj=io.BytesIO(b"".join(testbed.containers.archive(container_id, "/volume"))))
+    return {member.name: hashlib.sha256(archive.extractfile(member).read()).hexdigest() for member in archive if member.isfile()}  # type: ignore[union-attr]
+
+
+def _digest_of_volume(testbed: Testbed, broker: Broker) -> dict[str, str]:
+    """The same through a container that is never started."""
+    name = f"testbed-{testbed.containers.instance}-look"
+    volume = broker.nodes[0].volume.volume_id
+    container = testbed.client.containers.create(broker.image, name=name, volumes={volume: {"bind": "/volume", "mode": "ro"}})
+    try:
+        return _digest(testbed, container.id)
+    finally:
+        container.remove()
