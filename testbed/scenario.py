@@ -37,7 +37,7 @@ class Scenario:
 
 
 def find(names: Sequence[str] = ()) -> list[Scenario]:
-    """The scenarios of these names in the order given, or all. Raises ``TestbedError`` for a name that is none."""
+    """The scenarios of these names in the order given, or all. Raises ``TestbedError`` for a name that is none, or a file that is broken."""
     files = {path.stem: path for path in sorted(paths.data("scenarios").glob("[!_]*.py"))}
     for name in names:
         if name not in files:
@@ -100,8 +100,11 @@ def main(file: str) -> None:
 
 
 def _load(path: Path) -> Scenario:
-    module = _import(path)
-    return Scenario(path.stem, module.TITLE, tuple(module.CLAIMS), module.run)
+    try:
+        module = _import(path)
+        return Scenario(path.stem, module.TITLE, tuple(module.CLAIMS), module.run)
+    except Exception as error:  # noqa: BLE001 - whatever importing runs into
+        raise TestbedError(f"The scenario {path} cannot be loaded: {type(error).__name__}: {error}", hint="A scenario has TITLE, CLAIMS and run(testbed, say).") from error
 
 
 def _import(path: Path) -> ModuleType:

@@ -1,72 +1,126 @@
-"""Every scenario on a testbed of its own: each finding holds, and each control fails. And what running one takes care of."""
+"""Every scenario on the session's testbed, and how one is run so that it takes nothing else down."""
 
 from collections.abc import Iterator
-from types import SimpleNamespace
+from pathlib import Path
 
 import pytest
 
-from testbed import scenario
+from testbed import paths, scenario
 from testbed.documented.claims import CLAIMS
-from testbed.documented.engines import SEVERAL_HOURS
-from testbed.errors import ClientError, TestbedError
-from testbed.report.claims import weigh
-from testbed.results import Finding, Verdict
+from testbed.errors import TestbedError
+from testbed.report import claims
+from testbed.results import Finding, Matrix, Verdict
 from testbed.scenario import Scenario
-from testbed.testbed import Testbed, temporary
+from testbed.testbed import Testbed
 
-SCENARIOS = {each.name: each for each in scenario.find()}
-
-
-@pytest.fixture(scope="module")
-def turned() -> Iterator[Testbed]:
-    """As in `make demo`: a delay of hours, for a clock that is turned."""
-    with temporary(print, delay=SEVERAL_HOURS) as testbed:
-        yield testbed
+NAMES = sorted(path.stem for path in paths.data("scenarios").glob("[!_]*.py"))
 
 
 @pytest.mark.containers
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_every_finding_holds_and_every_control_fails(turned: Testbed, name: str) -> None:
-    result = scenario.run(SCENARIOS[name], turned, print)
+@pytest.mark.parametrize("name", NAMES)
+def test_every_finding_holds_and_has_a_control_that_fails(testbed: Testbed, name: str) -> None:
+    [chosen] = scenario.find([name])
+    said: list[str] = []
+    result = scenario.run(chosen, testbed, said.append)
+    print("\n".join(said))
     assert result.error == ""
-    assert not [reason for finding in result.findings for verdict, reason in [weigh(finding)] if verdict is not Verdict.HOLDS]
-    assert {finding.claim for finding in result.findings} == set(SCENARIOS[name].claims), "it settles what it says it does"
+    wrong = {f"{each.claim} {each.subject}": each.evidence for each in result.findings if each.verdict is Verdict.FAILS}
+    assert wrong == {}
+    uncontrolled = [
+        f"{each.claim} {each.subject}"
+        for each in result.findings
+        if each.verdict is Verdict.HOLDS and (each.control is None or each.control.verdict is not Verdict.FAILS)
+    ]
+    assert uncontrolled == []
+    assert all(each.evidence for each in result.findings)
+    assert {each.claim for each in result.findings} == set(chosen.claims), "it settles what it says, and says what it settles"
+    assert [broker.broker_name for broker in testbed.brokers.list() if broker.broker_state != "RUNNING"] == [], "the brokers are left well"
 
 
-def test_together_they_settle_every_claim() -> None:
-    assert {claim for each in SCENARIOS.values() for claim in each.claims} == {claim.id for claim in CLAIMS}
+@pytest.mark.parametrize("name", NAMES)
+def test_a_scenario_says_what_it_is(name: str) -> None:
+    [found] = scenario.find([name])
+    assert found.name == name and len(found.title) <= 120 and "\n" not in found.title
+    assert set(found.claims) <= {claim.id for claim in CLAIMS}
 
 
-# What running one takes care of
+def test_all_are_found_and_those_that_are_named_in_the_order_of_naming() -> None:
+    assert [each.name for each in scenario.find()] == NAMES
+    assert [each.name for each in scenario.find(NAMES[1::-1])] == NAMES[1::-1]
 
-FOUND = Finding("R1", "something", Verdict.HOLDS, ("seen",))
+
+def test_an_unknown_name_is_one_clear_line() -> None:
+    with pytest.raises(TestbedError) as error:
+        scenario.find([NAMES[0], "no_such"])
+    assert error.value.message == "There is no scenario 'no_such'."
+    assert error.value.hint == f"There are: {', '.join(NAMES)}."
 
 
-def fake(*, error: BaseException | None = None) -> Scenario:
-    def run(testbed: object, say: object) -> Iterator[Finding | str]:
-        yield FOUND
-        yield "a note"
-        if error:
-            raise error
+@pytest.mark.parametrize("content", ["TITLE = ", "TITLE = 'no more'", "1 / 0"])
+def test_a_broken_file_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
+    (tmp_path / "broken.py").write_text(content)
+    monkeypatch.setattr(scenario.paths, "data", lambda name: tmp_path)
+    with pytest.raises(TestbedError, match=r"broken.py cannot be loaded: (SyntaxError|AttributeError|ZeroDivisionError)") as error:
+        scenario.find()
+    assert "TITLE, CLAIMS and run" in error.value.hint
 
-    return Scenario("fake", "A fake one", ("R1",), run)  # type: ignore[arg-type]
+
+# How one is run: scenarios of the test's own, which touch no testbed
+
+
+def _finding(subject: str) -> Finding:
+    return Finding("T1", subject, Verdict.HOLDS, ("seen",), Finding("T1", "control", Verdict.FAILS, ("seen",)))
+
+
+def _run(*yielded: Finding | Matrix | str | BaseException) -> tuple[scenario.ScenarioResult, list[str]]:
+    def story(testbed: Testbed, say: scenario.Say) -> Iterator[Finding | Matrix | str]:
+        for each in yielded:
+            if isinstance(each, BaseException):
+                raise each
+            yield each
+
+    said: list[str] = []
+    return scenario.run(Scenario("story", "A story", ("T1",), story), None, said.append), said  # type: ignore[arg-type]
+
+
+def test_findings_notes_and_matrices_are_told_apart_in_their_order() -> None:
+    matrix = Matrix("RABBITMQ", (), ())
+    result, said = _run(_finding("one"), "a note", matrix, _finding("two"))
+    assert ([each.subject for each in result.findings], result.notes, result.matrices, result.error) == (["one", "two"], ("a note",), (matrix,), "")
+    assert said == ["scenario story: A story", "  HOLDS T1: one", "  HOLDS T1: two"]
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
-    [(ClientError("the broker is gone", hint="Start it."), "the broker is gone Start it."), (ZeroDivisionError("by nought"), "ZeroDivisionError: by nought")],
+    "raised, told",
+    [
+        (TestbedError("The broker is gone.", hint="Look at its log."), "The broker is gone. Look at its log."),
+        (ZeroDivisionError("division by zero"), "ZeroDivisionError: division by zero"),
+        (ValueError(), "ValueError: "),
+        (AssertionError("no"), "AssertionError: no"),
+    ],
 )
-def test_what_was_found_before_a_scenario_breaks_off_stays(error: Exception, said: str) -> None:
-    result = scenario.run(fake(error=error), SimpleNamespace(), lambda line: None)  # type: ignore[arg-type]
-    assert result.findings == (FOUND,) and result.notes == ("a note",) and said in result.error
+def test_what_a_scenario_raises_is_its_error_and_what_it_had_found_stays(raised: Exception, told: str) -> None:
+    result, said = _run(_finding("before"), raised, _finding("after"))
+    assert [each.subject for each in result.findings] == ["before"]
+    assert result.error.strip() == told.strip() and said[-1].startswith("  broke off: ")
 
 
-def test_an_interruption_is_not_a_result() -> None:
-    with pytest.raises(KeyboardInterrupt):
-        scenario.run(fake(error=KeyboardInterrupt()), SimpleNamespace(), lambda line: None)  # type: ignore[arg-type]
+@pytest.mark.parametrize("raised", [KeyboardInterrupt(), SystemExit(1)])
+def test_an_interruption_is_not_swallowed(raised: BaseException) -> None:
+    with pytest.raises(type(raised)):
+        _run(_finding("before"), raised)
 
 
-def test_a_name_that_is_none_is_refused_with_those_that_are() -> None:
-    with pytest.raises(TestbedError, match="no scenario 'hand'") as refused:
-        scenario.find(["hand"])
-    assert "handshakes" in refused.value.hint
+def test_one_that_breaks_off_does_not_take_the_others_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(testbed: Testbed, say: scenario.Say) -> Iterator[Finding]:
+        raise RuntimeError("at once")
+        yield _finding("never")
+
+    def sound(testbed: Testbed, say: scenario.Say) -> Iterator[Finding]:
+        yield _finding("sound")
+
+    monkeypatch.setattr(scenario, "environment", lambda testbed: {})
+    stories = [Scenario(name, name, ("T1",), story) for name, story in (("broken", broken), ("sound", sound), ("again", broken))]
+    run = scenario.run_all(stories, None, lambda line: None)  # type: ignore[arg-type]
+    assert [(each.name, bool(each.error), len(each.findings)) for each in run.scenarios] == [("broken", True, 0), ("sound", False, 1), ("again", True, 0)]
+    assert not claims.succeeded(run)
