@@ -149,9 +149,9 @@ def test_a_network_of_brokers_is_created_and_loses_one(testbed: Testbed) -> None
         except ClientError:  # while the standby takes over
             return False
 
-    wait_for("the bridge", joined)
+    wait_for("the bridge", joined, timeout=180)
     testbed.brokers.detach(north.broker_id, testbed.brokers.active(north.broker_id).name)
-    wait_for("the bridge to the standby", joined, timeout=120)
+    wait_for("the bridge to the standby", joined, timeout=300)
     for broker in (north, south):
         testbed.brokers.delete(broker.broker_id)
 
