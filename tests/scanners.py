@@ -15,7 +15,16 @@ IMAGE = ImageSpec("scanners", "scanners")
 _SSLSCAN = {"TLSv1.0": "TLSv1"}
 _TESTSSL = {"ssl3": "SSLv3", "tls1": "TLSv1", "tls1_1": "TLSv1.1", "tls1_2": "TLSv1.2", "tls1_3": "TLSv1.3"}
 # What the prober is not compared in is left out, which makes them faster.
-SSLSCAN = ("sslscan", "--xml=-", "--no-colour", "--no-heartbleed", "--no-fallback", "--no-renegotiation", "--no-compression", "--no-check-certificate")
+SSLSCAN = (
+    "sslscan",
+    "--xml=-",
+    "--no-colour",
+    "--no-heartbleed",
+    "--no-fallback",
+    "--no-renegotiation",
+    "--no-compression",
+    "--no-check-certificate",
+)
 TESTSSL = ("testssl", "--quiet", "--color", "0", "--warnings", "off", "--nodns", "none", "--ip", "127.0.0.1", "-E")
 
 

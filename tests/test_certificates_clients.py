@@ -236,7 +236,8 @@ def test_openwire_refuses_it_too(
         address = Address("openwire", "localhost", here, ALICE.username, ALICE.password, ca_file, beside=expired_activemq.container)
         with pytest.raises(ConnectionRefused, match=f"the certificate is refused: .*{SAYS[defect]}") as refusal:
             connect(address)
-    assert JAVA[defect] in refusal.value.message
+    # One of Java's threads may notice that another one has hung up, and tell that instead.
+    assert JAVA[defect] in refusal.value.message or "has closed" in refusal.value.message
     print(f"openwire, {defect}: {refusal.value.message}")
 
 

@@ -235,7 +235,7 @@ suites = st.none() | st.builds(Suite, texts, texts, st.integers(0, 65535))
 def matrices(draw: st.DrawFn) -> Matrix:
     listeners = draw(st.lists(texts, max_size=3))
     row = st.builds(MatrixRow, texts, suites, st.tuples(*[cells] * len(listeners)), st.integers(0, 400))
-    return Matrix(draw(texts), tuple(listeners), tuple(draw(st.lists(row, max_size=3))))
+    return Matrix(draw(texts), tuple(listeners), tuple(draw(st.lists(row, max_size=2))))
 
 
 scenarios = st.builds(

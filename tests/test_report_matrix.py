@@ -39,7 +39,9 @@ def shown(shown: Matrix, width: int, *, colour: bool = False) -> str:
 
 
 def test_every_state_has_a_mark_of_its_own() -> None:
-    states = {Cell(documented, accepted).state: matrix.mark(Cell(documented, accepted)) for documented in (True, False) for accepted in (True, False, None)}
+    states = {
+        Cell(documented, accepted).state: matrix.mark(Cell(documented, accepted)) for documented in (True, False) for accepted in (True, False, None)
+    }
     assert states == {"accepted": "✓", "missing": "LACKS", "unknown": "?", "extra": "EXTRA", "refused": "·"}
     assert [matrix.mark(Cell(None, accepted)) for accepted in (True, False)] == ["(✓)", "(·)"]
     assert all(mark in matrix.LEGEND for mark in states.values())
@@ -65,7 +67,9 @@ def test_it_fits_the_terminal(width: int) -> None:
 
 def test_six_listeners_with_long_suites_still_fit_80_columns_on_a_line_each() -> None:
     cells = (Cell(False, True),) * 6
-    six = Matrix("ACTIVEMQ", ("openwire", "amqp", "stomp", "mqtt", "wss", "console"), tuple(MatrixRow("TLSv1.2", suite, cells) for suite in ACTIVEMQ_SUITES))
+    six = Matrix(
+        "ACTIVEMQ", ("openwire", "amqp", "stomp", "mqtt", "wss", "console"), tuple(MatrixRow("TLSv1.2", suite, cells) for suite in ACTIVEMQ_SUITES)
+    )
     rows = [line for line in shown(six, 80).splitlines() if "EXTRA" in line and "TLS_" in line]
     assert len(rows) == 18 and all(line.count("EXTRA") == 6 for line in rows)
 
@@ -98,7 +102,12 @@ class Cells(HTMLParser):
 def test_the_page_has_a_word_and_a_colour_for_every_difference() -> None:
     page = html.render(run_of(WRONG))
     found = Cells(page).found
-    assert [cell for cell in found if cell[0] in ("missing", "extra", "unknown")] == [("missing", "LACKS"), ("extra", "EXTRA"), ("extra", "EXTRA"), ("unknown", "?")]
+    assert [cell for cell in found if cell[0] in ("missing", "extra", "unknown")] == [
+        ("missing", "LACKS"),
+        ("extra", "EXTRA"),
+        ("extra", "EXTRA"),
+        ("unknown", "?"),
+    ]
     assert "is not as documented" in page and 'title="alert: fatal insufficient_security"' in page
     assert all(f".matrix .{state}" in page for state in ("missing", "extra", "unknown"))
     assert ("soft", RABBITMQ_SUITES[0].openssl) in found

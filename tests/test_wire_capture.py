@@ -3,7 +3,6 @@
 import base64
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import activemq_node
 import pytest

@@ -111,7 +111,6 @@ def test_a_listener_that_does_not_know_the_extended_master_secret_is_told_about(
     with python_tls(pki, RABBITMQ_SUITES[0].openssl) as port:
         answer = asked(port, pki)
 
-
     assert "does not go on" in observed(replace(answer, extended_master_secret=False))[-1]
 
 

@@ -89,11 +89,22 @@ def test_and_never_without_bounds() -> None:
 
 def test_what_it_takes_to_have_served() -> None:
     def with_account(**values: Any) -> UnderLoad:
-        account = Account(**{**dict(attempted=9, confirmed=9, received=9, failed=0, lost=(), duplicated=(), unexpected=(), unknown=(), recovered=()), **values})
+        sound = {
+            "attempted": 9,
+            "confirmed": 9,
+            "received": 9,
+            "failed": 0,
+            "lost": (),
+            "duplicated": (),
+            "unexpected": (),
+            "unknown": (),
+            "recovered": (),
+        }
+        account = Account(**{**sound, **values})
         return UnderLoad((), account, 5, 0.1, 0.1)
 
     assert with_account().served and with_account(duplicated=("1",)).served
-    for bad in (dict(lost=("1",)), dict(unknown=("1",)), dict(unexpected=("1",)), dict(failed=1), dict(confirmed=0)):
+    for bad in ({"lost": ("1",)}, {"unknown": ("1",)}, {"unexpected": ("1",)}, {"failed": 1}, {"confirmed": 0}):
         assert not with_account(**bad).served
     assert not UnderLoad((), with_account().account, 0, 0.1, 0.1).served
 
@@ -137,7 +148,9 @@ def test_a_broker_serves_on(request: pytest.FixtureRequest, engine: str, listene
 @LONG
 @pytest.mark.containers
 @pytest.mark.parametrize(("engine", "listener", "protocol"), CASES)
-def test_a_broker_serves_on_under_a_thousand_half_open_and_two_hundred_refused_a_second(request: pytest.FixtureRequest, engine: str, listener: str, protocol: str) -> None:
+def test_a_broker_serves_on_under_a_thousand_half_open_and_two_hundred_refused_a_second(
+    request: pytest.FixtureRequest, engine: str, listener: str, protocol: str
+) -> None:
     check_it(loaded(request.getfixturevalue(f"standing_{engine}"), listener, protocol, 1000, 200, 30.0), 1000, 200)
 
 

@@ -30,7 +30,9 @@ def asked(port: int, identity: tuple[Path, Path] | None = None, timeout: float =
 
 
 @with_openssl
-@pytest.mark.parametrize(("flags", "session_id", "ticket"), [((), True, True), (("-no_ticket",), True, False), (("-no_ticket", "-no_cache"), False, False)])
+@pytest.mark.parametrize(
+    ("flags", "session_id", "ticket"), [((), True, True), (("-no_ticket",), True, False), (("-no_ticket", "-no_cache"), False, False)]
+)
 def test_resumption(pki: Pki, flags: tuple[str, ...], session_id: bool, ticket: bool) -> None:
     with openssl_server(pki, "-tls1_2", *flags) as port:
         found = asked(port)
@@ -97,7 +99,15 @@ def test_all_of_it_is_told_in_sentences(pki: Pki) -> None:
     with python_tls(pki, CIPHERS) as port:
         scan = probe("127.0.0.1", port, server_name=NAME, ca_file=pki.ca)
     told = "\n".join(observed_manners(scan))
-    for part in ("signed by rsa_", "curves x25519", "extended master secret yes", "session id", "renegotiation by the client", "not asked for", "unasked"):
+    for part in (
+        "signed by rsa_",
+        "curves x25519",
+        "extended master secret yes",
+        "session id",
+        "renegotiation by the client",
+        "not asked for",
+        "unasked",
+    ):
         assert part in told, part
 
 

@@ -48,9 +48,15 @@ def test_exactly_as_documented() -> None:
     [
         (replace(TWELVE, accepted=RABBITMQ_SUITES[:1], confirmed=RABBITMQ_SUITES[:1]), [("missing", RABBITMQ_SUITES[1].iana)]),
         (replace(TWELVE, accepted=(*RABBITMQ_SUITES, EXTRA)), [("extra", EXTRA.iana)]),
-        (replace(TWELVE, confirmed=RABBITMQ_SUITES[1:], unconfirmed=((RABBITMQ_SUITES[0], "no shared group"),)), [("missing", RABBITMQ_SUITES[0].iana)]),
+        (
+            replace(TWELVE, confirmed=RABBITMQ_SUITES[1:], unconfirmed=((RABBITMQ_SUITES[0], "no shared group"),)),
+            [("missing", RABBITMQ_SUITES[0].iana)],
+        ),
         (replace(TWELVE, refusal=Refusal("timeout")), [("unknown", "others")]),
-        (VersionScan("TLSv1.2", (), Refusal("timeout")), [("unknown", RABBITMQ_SUITES[0].iana), ("unknown", RABBITMQ_SUITES[1].iana), ("unknown", "others")]),
+        (
+            VersionScan("TLSv1.2", (), Refusal("timeout")),
+            [("unknown", RABBITMQ_SUITES[0].iana), ("unknown", RABBITMQ_SUITES[1].iana), ("unknown", "others")],
+        ),
     ],
 )
 def test_what_differs(twelve: VersionScan, expected: list[tuple[str, str]]) -> None:

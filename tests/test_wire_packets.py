@@ -2,6 +2,7 @@
 
 import struct
 from ipaddress import ip_address
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,12 @@ def segment(sequence: int, payload: bytes, flags: int = ACK, source: Endpoint = 
 
 def ip(payload: bytes, version: int = 4, protocol: int = 6) -> bytes:
     if version == 4:
-        return struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 0, 0, 64, protocol, 0, ip_address(CLIENT.host).packed, ip_address(SERVER.host).packed) + payload
+        return (
+            struct.pack(
+                ">BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 0, 0, 64, protocol, 0, ip_address(CLIENT.host).packed, ip_address(SERVER.host).packed
+            )
+            + payload
+        )
     return struct.pack(">IHBB16s16s", 6 << 28, len(payload), protocol, 64, ip_address("fd00::1").packed, ip_address("fd00::2").packed) + payload
 
 
@@ -97,7 +103,7 @@ def test_a_files_header_and_records(order: str, magic: int) -> None:
 )
 def test_any_order_and_repetition_gives_what_was_said(said: bytes, cuts: list[int], start: int, data: st.DataObject) -> None:
     borders = sorted({0, len(said), *(cut % len(said) for cut in cuts)})
-    sent = [segment(start + 1 + begin, said[begin:end]) for begin, end in zip(borders, borders[1:], strict=False)]
+    sent = [segment(start + 1 + begin, said[begin:end]) for begin, end in pairwise(borders)]
     sent += data.draw(st.lists(st.sampled_from(sent), max_size=4))
     overlapping = data.draw(st.integers(0, len(said) - 1))
     sent.append(segment(start + 1 + overlapping, said[overlapping : overlapping + 50]))
@@ -123,7 +129,11 @@ def test_directions_connections_and_new_ones_between_the_same_ports_are_apart() 
         segment(9000, b"", SYN),
         segment(9001, b"second"),
     ]
-    assert [(stream.source, stream.pieces) for stream in streams(packets)] == [(CLIENT, (b"question",)), (SERVER, (b"answer",)), (CLIENT, (b"second",))]
+    assert [(stream.source, stream.pieces) for stream in streams(packets)] == [
+        (CLIENT, (b"question",)),
+        (SERVER, (b"answer",)),
+        (CLIENT, (b"second",)),
+    ]
 
 
 def test_a_connection_that_began_before_the_capture() -> None:

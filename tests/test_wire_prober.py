@@ -52,7 +52,9 @@ def test_the_registry_is_whole_and_agrees_with_what_is_documented() -> None:
 
 @with_openssl
 def test_the_registry_agrees_with_the_local_openssl() -> None:
-    output = subprocess.run([str(OPENSSL), "ciphers", "-V", "-stdname", "ALL:COMPLEMENTOFALL:@SECLEVEL=0"], capture_output=True, text=True, check=True)
+    output = subprocess.run(
+        [str(OPENSSL), "ciphers", "-V", "-stdname", "ALL:COMPLEMENTOFALL:@SECLEVEL=0"], capture_output=True, text=True, check=True
+    )
     seen = 0
     for line in output.stdout.splitlines():
         code, _, standard, _, name = line.split()[:5]
@@ -272,7 +274,9 @@ def test_what_is_accepted_can_be_asked_alone_and_is_the_same(pki: Pki) -> None:
     with python_tls(pki, RABBITMQ_CIPHERS, high="TLSv1_3") as good, serving(lambda connection: None) as bad:
         found = accepted_all({"good": ("127.0.0.1", good), "bad": ("127.0.0.1", bad)}, server_name=NAME)
         whole = scan_of(good, pki)
-    assert [(each.version, each.accepted, each.groups) for each in found["good"]] == [(each.version, each.accepted, each.groups) for each in whole.versions]
+    assert [(each.version, each.accepted, each.groups) for each in found["good"]] == [
+        (each.version, each.accepted, each.groups) for each in whole.versions
+    ]
     assert all(each.confirmed == () for each in found["good"]) and [each.accepted for each in found["bad"]] == [()] * 5
 
 

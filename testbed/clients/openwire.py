@@ -19,7 +19,6 @@ _BRIDGE = ["/opt/activemq/bin/bridge"]
 _PORT = next(listener.container_port for listener in ACTIVEMQ if "openwire" in listener.protocols)
 CONNECT_TIMEOUT = 20.0  # seconds, for Java to start and to connect
 _MARGIN = 5.0  # seconds beyond its own time limit that the bridge gets to say so
-_CERTIFICATE = ("cert", "Cert", "PKIX", "subject alternative")  # in what Java says of one
 _REFUSALS = {b"A": NotAuthorized, b"T": NotConfirmed, b"E": ClientError}
 
 
@@ -102,8 +101,9 @@ class OpenWireClient:
 
 
 def _refusal(address: Address, said: str) -> ConnectionRefused:
-    """Java has one sentence for most of what can be wrong with a certificate: ask again from here, where the reason is told apart."""
-    if address.ca_file and any(sign in said for sign in _CERTIFICATE):
+    """Java has one sentence for several things that can be wrong with a certificate, and sometimes only notices that the
+    connection is gone: ask again from here, where the reason is told apart."""
+    if address.ca_file:
         try:
             tls.open_socket(address, _MARGIN).close()
         except ConnectionRefused as seen:

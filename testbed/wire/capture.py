@@ -172,4 +172,6 @@ def _begun(containers: Containers, container: str, tcpdump: Exec) -> Recording:
     try:
         return Recording(containers, container, tcpdump)
     except (TimeoutError, ValueError, ContainerFailed) as error:
-        raise ContainerFailed("The capture could not begin: tcpdump says nothing.", hint=f"`docker exec {container[:12]} tcpdump -i any` shows why.") from error
+        raise ContainerFailed(
+            "The capture could not begin: tcpdump says nothing.", hint=f"`docker exec {container[:12]} tcpdump -i any` shows why."
+        ) from error

@@ -62,7 +62,9 @@ def ask(where: Where, ca_file: Path, version: str = "TLSv1.2") -> FipsAnswer:
     )
 
 
-def ask_all(addresses: Mapping[str, tuple[str, int]], *, server_name: str, ca_file: Path, version: str = "TLSv1.2", timeout: float = 5.0) -> dict[str, FipsAnswer]:
+def ask_all(
+    addresses: Mapping[str, tuple[str, int]], *, server_name: str, ca_file: Path, version: str = "TLSv1.2", timeout: float = 5.0
+) -> dict[str, FipsAnswer]:
     """Ask several listeners (name -> host, port) side by side."""
 
     def one(address: tuple[str, int]) -> FipsAnswer:
@@ -89,7 +91,11 @@ def _unapproved(answer: Agreed, key: str) -> list[str]:
     if answer.exchange and answer.exchange.signature and answer.exchange.signature.code not in fips.SIGNATURES:
         found.append(f"signature {answer.exchange.signature.iana}")
     kind, _, bits = key.partition(" ")
-    if (kind == "RSA" and int(bits) < fips.RSA_BITS) or (kind == "EC" and bits not in ("secp256r1", "secp384r1", "secp521r1")) or kind not in ("RSA", "EC"):
+    if (
+        (kind == "RSA" and int(bits) < fips.RSA_BITS)
+        or (kind == "EC" and bits not in ("secp256r1", "secp384r1", "secp521r1"))
+        or kind not in ("RSA", "EC")
+    ):
         found.append(f"certificate key {key or 'unknown'}")
     return found
 
@@ -98,8 +104,8 @@ def observed(answer: FipsAnswer) -> tuple[str, ...]:
     """What was seen, a sentence each: evidence for a finding."""
     if answer.refusal:
         return (f"{answer.version}: approved algorithms alone are refused ({answer.refusal})",)
-    chosen = [answer.suite and answer.suite.iana, answer.group and answer.group.iana, answer.signature and answer.signature.iana]
-    lines = [f"{answer.version}: of approved algorithms alone it chose {', '.join(filter(None, chosen))}; certificate key {answer.key or 'unknown'}"]
+    chosen = ", ".join(each.iana for each in (answer.suite, answer.group, answer.signature) if each)
+    lines = [f"{answer.version}: of approved algorithms alone it chose {chosen}; certificate key {answer.key or 'unknown'}"]
     lines += [f"not approved: {each}" for each in answer.unapproved]
     lines.append(f"a whole handshake with them {'succeeded' if answer.completed.accepted else f'failed: {answer.completed.reason}'}")
     if not answer.extended_master_secret:

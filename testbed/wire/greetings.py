@@ -17,8 +17,8 @@ def _mqtt_connect() -> bytes:
 
 
 def _upgrade(subprotocol: str) -> bytes:
-    lines = ("GET / HTTP/1.1", "Host: probe", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
-    lines += ("Sec-WebSocket-Key: dGVzdGJlZCBwcm9iZSBrZXk=", f"Sec-WebSocket-Protocol: {subprotocol}")
+    lines = ["GET / HTTP/1.1", "Host: probe", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"]
+    lines += ["Sec-WebSocket-Key: dGVzdGJlZCBwcm9iZSBrZXk=", f"Sec-WebSocket-Protocol: {subprotocol}"]
     return "\r\n".join((*lines, "", "")).encode()
 
 

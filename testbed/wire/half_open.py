@@ -11,7 +11,9 @@ from testbed.wire.scan import HalfOpen, Refusal
 STAGES = ("connected", "half a ClientHello", "a ClientHello")
 
 
-def wait(addresses: Mapping[str, tuple[str, int]], *, server_name: str, version: str, suites: Sequence[int], patience: float) -> dict[str, tuple[HalfOpen, ...]]:
+def wait(
+    addresses: Mapping[str, tuple[str, int]], *, server_name: str, version: str, suites: Sequence[int], patience: float
+) -> dict[str, tuple[HalfOpen, ...]]:
     """Leave a handshake with every listener (name -> host, port) alone at each of ``STAGES``, all side by side.
 
     Takes ``patience`` seconds where a listener waits that long, and never much more. Never raises for what a listener does.

@@ -93,7 +93,11 @@ SIGNATURES = {
         Signature("dsa_sha1", "DSA+SHA1", 0x0202),
     )
 }
-_BEFORE_12 = {"_RSA_": Signature("rsa_pkcs1_md5_sha1", "RSA+MD5-SHA1"), "_DSS_": Signature("dsa_sha1", "DSA+SHA1"), "_ECDSA_": Signature("ecdsa_sha1", "ECDSA+SHA1")}
+_BEFORE_12 = {
+    "_RSA_": Signature("rsa_pkcs1_md5_sha1", "RSA+MD5-SHA1"),
+    "_DSS_": Signature("dsa_sha1", "DSA+SHA1"),
+    "_ECDSA_": Signature("ecdsa_sha1", "ECDSA+SHA1"),
+}
 _NAMED_CURVE = 3
 
 
@@ -137,7 +141,15 @@ def _named_primes() -> dict[int, Group]:
     for code, x in {0x0100: 560316, 0x0101: 2625351, 0x0102: 5736041, 0x0103: 15705020, 0x0104: 10965728}.items():
         group = GROUPS[code]
         named[_prime(group.bits, _e(group.bits - 130), x)] = group
-    for bits, number, x in ((1024, 2, 129093), (1536, 5, 741804), (2048, 14, 124476), (3072, 15, 1690314), (4096, 16, 240904), (6144, 17, 929484), (8192, 18, 4743158)):
+    for bits, number, x in (
+        (1024, 2, 129093),
+        (1536, 5, 741804),
+        (2048, 14, 124476),
+        (3072, 15, 1690314),
+        (4096, 16, 240904),
+        (6144, 17, 929484),
+        (8192, 18, 4743158),
+    ):
         named[_prime(bits, _pi(bits - 130), x)] = Group(f"MODP group {number} ({bits})", f"modp_{bits}", bits)
     return named
 

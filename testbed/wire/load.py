@@ -219,7 +219,9 @@ def under_load(address: Address, destination: Destination, loads: Sequence[Load]
         ended = time.monotonic()
     history = drain(address, destination, traffic.recorder)
     during = _confirmations(history, loaded, ended)
-    return UnderLoad(results, check(history), len(during), _pause(during, loaded, ended), _pause(_confirmations(history, begun, loaded), begun, loaded))
+    return UnderLoad(
+        results, check(history), len(during), _pause(during, loaded, ended), _pause(_confirmations(history, begun, loaded), begun, loaded)
+    )
 
 
 def _confirmations(history: History, begin: float, end: float) -> list[float]:

@@ -38,7 +38,8 @@ class _Probe:
         return handshake(self.where, version, suites, **offer)
 
     def accepted(self, version: str, codes: Sequence[int]) -> tuple[list[Agreed], Refusal]:
-        left, found = list(codes), []
+        left = list(codes)
+        found: list[Agreed] = []
         while left:
             answer = self.ask(version, left)
             if isinstance(answer, Refusal):

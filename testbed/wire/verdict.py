@@ -81,7 +81,9 @@ def _wanted(version: str, scan: VersionScan | None, profile: TlsProfile) -> list
     agreed = settled(scan)
     reasons = {suite.code: reason for suite, reason in scan.unconfirmed}
     found = [
-        Difference("missing suite", suite.iana, f"{version}: {reasons.get(code, scan.refusal)}") for code, suite in wanted.items() if code not in agreed
+        Difference("missing suite", suite.iana, f"{version}: {reasons.get(code, scan.refusal)}")
+        for code, suite in wanted.items()
+        if code not in agreed
     ]
     found += [Difference("extra suite", suite.iana, version) for suite in scan.accepted if suite.code not in wanted]
     if not scan.refusal.conclusive:

@@ -37,7 +37,7 @@ def test_a_whole_broker(request: pytest.FixtureRequest, engine: str) -> None:
     targets = " ".join(f"127.0.0.1:{port}" for port in ports)
 
     def sslscan(theirs: Scanners, at_once: int) -> None:
-        one = f"{shlex.join(SSLSCAN)} \"$1\" > /dev/null"
+        one = f'{shlex.join(SSLSCAN)} "$1" > /dev/null'
         theirs.run("sh", "-c", f"printf '%s\\n' {targets} | xargs -P {at_once} -I @ sh -c '{one}' sh @")
 
     with beside(node.containers, node.container) as theirs:
