@@ -7,7 +7,8 @@ from lxml import etree
 
 from testbed.documented.activemq_elements import DEFAULT, DISALLOWED_ATTRIBUTE, DISALLOWED_ELEMENT, INVALID_VALUE, NAMESPACE
 from testbed.engines import activemq_values
-from testbed.engines.activemq_configuration import SanitizationWarning, sanitize
+from testbed.engines.activemq_configuration import sanitize
+from testbed.engines.configuration import SanitizationWarning
 from testbed.errors import BadRequestException
 
 POLICY = "<destinationPolicy><policyMap><policyEntries>{}</policyEntries></policyMap></destinationPolicy>"

@@ -18,6 +18,10 @@ EBS        "How Amazon EBS uses AWS KMS", AWS KMS Developer Guide, 2023
 STOR       "Storage types", Amazon MQ for ActiveMQ, 2026
 XSD        amazon-mq-active-mq-5.19.1.xsd, linked from "Amazon MQ for ActiveMQ broker configurations", 2026
 PERM       "Permitted elements", "Permitted attributes", "Permitted collections", "Child element details", 2026
+CONF       "Configurable values", Amazon MQ for RabbitMQ, 2026
+LIMITS     "Resource limit configuration" and "Maximum resource limit", Amazon MQ for RabbitMQ, 2026
+MTLS       "Configuring mTLS", its tutorials, and "ARN support in RabbitMQ configuration", 2026
+AMQPCLIENT "AMQP client SSL configuration", Amazon MQ for RabbitMQ, 2026
 TF         terraform-provider-aws, resource ``aws_mq_broker``, 2026
 =========  =====================================================================
 """

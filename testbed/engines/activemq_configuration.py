@@ -9,7 +9,6 @@ line. So it is where what is left could not start a broker, rather than a broker
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from lxml import etree
 
@@ -26,32 +25,11 @@ from testbed.documented.activemq_elements import (
 )
 from testbed.documented.engines import DEFAULT_VERSION
 from testbed.engines import activemq_startable, activemq_values
+from testbed.engines.configuration import SanitizationWarning, Sanitized
 from testbed.engines.urls import check_no_credentials_in_url
 from testbed.errors import BadRequestException
 
 _DATA = "data"  # UpdateConfiguration's member
-
-
-@dataclass(frozen=True)
-class SanitizationWarning:
-    """What was removed, as UpdateConfiguration tells (API). ``attribute_name`` is empty when it was a whole element."""
-
-    reason: str
-    element_name: str
-    attribute_name: str = ""
-
-    def describe(self) -> dict[str, str]:
-        """In the API's names."""
-        names = {"AttributeName": self.attribute_name, "ElementName": self.element_name, "Reason": self.reason}
-        return {name: value for name, value in names.items() if value}
-
-
-@dataclass(frozen=True)
-class Sanitized:
-    """``data`` is what is left, XML again. ``warnings`` are the first 20."""
-
-    data: str
-    warnings: tuple[SanitizationWarning, ...]
 
 
 def sanitize(data: str, version: str = DEFAULT_VERSION["ACTIVEMQ"]) -> Sanitized:
