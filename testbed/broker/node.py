@@ -39,6 +39,7 @@ def spec(broker: Broker, node: Node, certificate: Certificate) -> NodeSpec:
         cluster=Cluster(tuple(each.hostname for each in broker.nodes), broker.cookie, broker.inter_node_tls) if broker.front else None,
         network_connectors=broker.network_connectors,
         configuration=broker.configuration.data if broker.configuration else "",
+        host_instance_type=broker.settings.get("HostInstanceType", ""),
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from testbed.documented import listeners
 from testbed.documented.listeners import Listener
 from testbed.documented.tls import TlsProfile
-from testbed.engines import rabbitmq_definitions, rabbitmq_login, rabbitmq_start
+from testbed.engines import rabbitmq_definitions, rabbitmq_login, rabbitmq_settings, rabbitmq_start
 from testbed.engines.base import NodeSpec
 from testbed.errors import BadRequestException
 from testbed.runtime.images import BROKER_BASE, ImageSpec
@@ -29,18 +29,9 @@ PLAINTEXT = (Listener("amqp-plaintext", "amqp", 5672, ("amqp", "amqp10")),)
 PLUGINS = (
     "rabbitmq_management", "rabbitmq_shovel", "rabbitmq_shovel_management", "rabbitmq_federation",
     "rabbitmq_federation_management", "rabbitmq_consistent_hash_exchange", "rabbitmq_jms_topic_exchange",
+    "rabbitmq_auth_mechanism_ssl",
 )  # fmt: skip
 
-# Amazon MQ's defaults ("configurable-values"; the default queue type is that of 4.2).
-_DEFAULTS = {
-    "heartbeat": "60",
-    "consumer_timeout": "1800000",
-    "default_queue_type": "quorum",
-    "quorum_queue.property_equivalence.relaxed_checks_on_redeclaration": "true",
-    "management.restrictions.operator_policy_changes.disabled": "true",
-}
-# RabbitMQ 4 would also offer ANONYMOUS.
-_MECHANISMS = ("PLAIN", "AMQPLAIN")
 _TLS13_SUITES = ("TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256")
 
 _RUN = "/run/testbed"
@@ -82,11 +73,13 @@ class RabbitMQ:
         """See ``Engine.files``."""
         return {
             "start": rabbitmq_start.script(node),
-            "etc/rabbitmq.conf": "".join(f"{name} = {value}\n" for name, value in self._settings(node)).encode(),
+            "etc/rabbitmq.conf": "".join(f"{name} = {value}\n" for name, value in self._settings(node).items()).encode(),
+            "etc/advanced.config": rabbitmq_settings.advanced(rabbitmq_settings.chosen(node)),
             "etc/enabled_plugins": f"[{','.join(PLUGINS)}].\n".encode(),
             "etc/definitions.json": rabbitmq_definitions.definitions(node),
             "tls/chain.pem": node.chain_pem,
             "tls/key.pem": node.private_key_pem,
+            "tls/ca.pem": node.ca_pem,
             **rabbitmq_start.cluster_files(node),
         }
 
@@ -97,22 +90,23 @@ class RabbitMQ:
         for name in sorted(addresses, key=lambda name: "management" in spoken[name]):
             rabbitmq_login.login(node, name, "management" in spoken[name], addresses[name])
 
-    def _settings(self, node: NodeSpec) -> Iterator[tuple[str, str]]:
+    def _settings(self, node: NodeSpec) -> dict[str, str]:
+        """The customer's, under the broker's own: those win."""
+        return {**dict(rabbitmq_settings.conf(rabbitmq_settings.chosen(node))), **dict(self._own(node))}
+
+    def _own(self, node: NodeSpec) -> Iterator[tuple[str, str]]:
         plaintext = node.control and node.control.plaintext_listener
         yield ("listeners.tcp.default", str(PLAINTEXT[0].port)) if plaintext else ("listeners.tcp", "none")
         ports = {listener.name: str(listener.container_port) for listener in listeners.RABBITMQ}
         yield "listeners.ssl.default", ports["amqps"]
         yield from _tls("ssl_options", node.tls)
-        yield "ssl_options.verify", "verify_none"
-        yield "ssl_options.fail_if_no_peer_cert", "false"
         yield "management.ssl.port", ports["management"]
         yield from _tls("management.ssl", node.tls)
-        yield from ((f"auth_mechanisms.{number}", name) for number, name in enumerate(_MECHANISMS, 1))
         # Once: what was changed in the broker since stays changed.
         yield "definitions.import_backend", "local_filesystem"
         yield "definitions.local.path", f"{_RUN}/etc/definitions.json"
         yield "definitions.skip_if_unchanged", "true"
-        yield from _DEFAULTS.items()
+        yield "default_queue_type", "quorum"  # that of 4.2
         if node.cluster:
             yield "cluster_formation.peer_discovery_backend", "classic_config"
             names = (rabbitmq_start.node_name(hostname) for hostname in node.cluster.hostnames)

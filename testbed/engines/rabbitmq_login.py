@@ -15,25 +15,34 @@ import pika.exceptions
 
 from testbed.clients.mailbox import quiet
 from testbed.documented import listeners
-from testbed.engines import rabbitmq_start
+from testbed.engines import rabbitmq_settings, rabbitmq_start
 from testbed.engines.base import NodeSpec, User
 from testbed.errors import ConnectionRefused, NotAuthorized
 
 quiet("pika")
 
 TIMEOUT = 5.0  # seconds, for each answer
+# How a listener turns away a client without a certificate: on TLS 1.2, on 1.3.
+_NO_CERTIFICATE = ("SSLV3_ALERT_HANDSHAKE_FAILURE", "TLSV13_ALERT_CERTIFICATE_REQUIRED")
 
 
 def login(node: NodeSpec, name: str, management: bool, address: tuple[str, int]) -> None:
-    """Connect to the listener ``name`` and log in. Raises ``ConnectionRefused`` or ``NotAuthorized``."""
+    """Connect to the listener ``name`` and log in. Raises ``ConnectionRefused`` or ``NotAuthorized``.
+
+    A customer's configuration may want a certificate that nobody here has, or take no password: then being asked for one
+    is ready, and completing the handshake is.
+    """
     host, port = address
     try:
         with _handshake(node, host, port) as tls:
             if management:
                 _ask_management(tls, node)
                 return
-        _log_in(host, port, node.users[0])
+        if "PLAIN" in rabbitmq_settings.mechanisms(node):
+            _log_in(host, port, node.users[0])
     except (OSError, http.client.HTTPException, pika.exceptions.AMQPError) as error:
+        if not management and getattr(error, "reason", "") in _NO_CERTIFICATE and rabbitmq_settings.wants_certificate(node):
+            return
         raise ConnectionRefused(f"{name} does not answer yet: {str(error) or type(error).__name__}") from error
 
 

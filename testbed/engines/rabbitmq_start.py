@@ -13,7 +13,7 @@ umask 077
 export HOME="$PWD" LANG=C.UTF-8
 export RABBITMQ_NODENAME=%(name)s RABBITMQ_MNESIA_BASE="$PWD/node" RABBITMQ_LOGS=-
 export RABBITMQ_CONF_ENV_FILE={_RUN}/etc/none.conf RABBITMQ_CONFIG_FILES={_RUN}/etc/none
-export RABBITMQ_CONFIG_FILE={_RUN}/etc/rabbitmq.conf RABBITMQ_ADVANCED_CONFIG_FILE={_RUN}/etc/none.config
+export RABBITMQ_CONFIG_FILE={_RUN}/etc/rabbitmq.conf RABBITMQ_ADVANCED_CONFIG_FILE={_RUN}/etc/advanced.config
 export RABBITMQ_ENABLED_PLUGINS_FILE={_RUN}/etc/enabled_plugins
 export ERL_CRASH_DUMP_BYTES=0
 %(distribution)s
@@ -62,7 +62,7 @@ def cluster_files(node: NodeSpec) -> dict[str, bytes]:
         return {}
     files = {_COOKIE_FILE: node.cluster.cookie.encode()}
     if node.cluster.inter_node_tls:
-        files |= {_INTER_NODE_TLS_FILE: _INTER_NODE_TLS_OPTIONS.encode(), "tls/ca.pem": node.ca_pem}
+        files[_INTER_NODE_TLS_FILE] = _INTER_NODE_TLS_OPTIONS.encode()
     return files
 
 
