@@ -13,6 +13,7 @@ from typing import Any
 
 import pika
 import pika.exceptions
+from pika.credentials import ExternalCredentials
 
 from testbed.clients import tls
 from testbed.clients.base import Address, Destination, Message
@@ -41,7 +42,7 @@ class Amqp091Client:
         parameters = pika.ConnectionParameters(
             address.host,
             address.port,
-            credentials=pika.PlainCredentials(address.username, address.password),
+            credentials=_credentials(address),
             ssl_options=pika.SSLOptions(trusted, address.host) if trusted else None,
             socket_timeout=timeout,
             stack_timeout=timeout,
@@ -179,6 +180,12 @@ class Amqp091Client:
 
     def _on_message(self, channel: Any, method: Any, properties: pika.BasicProperties, body: bytes) -> None:
         self._mail.deliver(Message(body, lambda: self._soon(lambda: channel.basic_ack(method.delivery_tag))))
+
+
+def _credentials(address: Address) -> pika.PlainCredentials | ExternalCredentials:
+    if address.certificate and not address.username:
+        return ExternalCredentials()
+    return pika.PlainCredentials(address.username, address.password)
 
 
 def _translated(address: Address, error: Exception) -> ClientError:

@@ -25,6 +25,10 @@ class Address:
     beside: str = ""
     # Further hosts of the same broker: OpenWire's failover: takes them by itself, others by ``failover``.
     others: tuple[str, ...] = ()
+    # The client's own certificate with its chain, and its key, for a listener that asks (AMQP 0-9-1). Without a user
+    # name it is also the login (EXTERNAL).
+    certificate: Path | None = None
+    key: Path | None = None
 
 
 @dataclass(frozen=True)
