@@ -37,6 +37,8 @@ class TestbedError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint:
+            self.add_note(f"hint: {hint}")  # where nobody catches it, as in a test
 
 
 class EngineUnavailable(TestbedError):

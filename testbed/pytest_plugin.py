@@ -1,23 +1,27 @@
 """Fixtures for tests of other projects: brokers and keys of a testbed that lives as long as the test session.
 
 Installing the package is enough: pytest finds this plugin. ``rabbitmq_broker`` and ``activemq_broker`` start with the
-first test that asks for them; everything is gone with the session, even when pytest is killed. With ``TESTBED_STATE`` set
-to the folder of a testbed that is up, that one is used and stays.
+first test that asks for one of them; everything is gone with the session, even when pytest is killed. With
+``TESTBED_STATE`` set to the folder of a testbed that is up, that one is used and stays.
 """
 
 import os
 import ssl
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:  # imported when a fixture is used: other test runs are not to pay for it
+    from testbed.aws.endpoint import Endpoint
     from testbed.clients.base import Address
     from testbed.testbed import Testbed
+
+_Standing = Callable[[str], str]  # of an engine's type, its broker's id
 
 
 @dataclass(frozen=True)
@@ -113,15 +117,35 @@ def testbed() -> "Iterator[Testbed]":
 
 
 @pytest.fixture(scope="session")
-def rabbitmq_broker(testbed: "Testbed") -> BrokerFixture:
+def rabbitmq_broker(testbed: "Testbed", _standing: "_Standing") -> BrokerFixture:
     """A RabbitMQ broker of one instance under a customer managed key."""
-    return BrokerFixture(testbed, testbed.standing("RABBITMQ").broker_id)
+    return BrokerFixture(testbed, _standing("RABBITMQ"))
 
 
 @pytest.fixture(scope="session")
-def activemq_broker(testbed: "Testbed") -> BrokerFixture:
+def activemq_broker(testbed: "Testbed", _standing: "_Standing") -> BrokerFixture:
     """An ActiveMQ broker of one instance under a customer managed key."""
-    return BrokerFixture(testbed, testbed.standing("ACTIVEMQ").broker_id)
+    return BrokerFixture(testbed, _standing("ACTIVEMQ"))
+
+
+@pytest.fixture(scope="session")
+def aws_endpoint(testbed: "Testbed") -> "Iterator[Endpoint]":
+    """Where AWS tools find KMS, Amazon MQ, CloudTrail and STS: ``boto3.client("kms", **aws_endpoint.client())``."""
+    from testbed.aws.endpoint import serve
+
+    with serve(testbed, log=_say) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def _standing(testbed: "Testbed", request: pytest.FixtureRequest) -> "_Standing":
+    """Starts the brokers that tests of the session ask for side by side, when the first of them does."""
+    from testbed.runtime.parallel import Task
+
+    asked_for = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+    engines = {"rabbitmq_broker": "RABBITMQ", "activemq_broker": "ACTIVEMQ"}
+    starting = {engine: Task(partial(testbed.standing, engine)) for name, engine in engines.items() if name in asked_for}
+    return lambda engine: (starting[engine].result() if engine in starting else testbed.standing(engine)).broker_id
 
 
 @pytest.fixture()

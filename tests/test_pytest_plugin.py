@@ -1,93 +1,154 @@
-"""The fixtures as another project's tests use them, in a pytest of its own; and what is left when that ends, or is killed."""
+"""Another project's tests, run by a pytest of their own: the fixtures are enough, and nothing of them is left."""
 
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from command_line import CommandLine
 
-from testbed.runtime import engine
-from testbed.runtime.containers import LABEL
+from testbed.testbed import Testbed
 
 pytestmark = pytest.mark.containers
 
-THEIRS = """
-import pathlib, time
-import boto3
-import pika
+# What a project writes that has never seen the testbed's own code.
+TESTS = '''
+import socket, ssl
+import boto3, pika, pytest
 
-def test_a_message_crosses(rabbitmq_broker, testbed):
-    pathlib.Path("instance").write_text(testbed.state.instance + " " + str(testbed.state.folder))
+
+def test_rabbitmq_by_plain_pika(rabbitmq_broker):
     parameters = pika.ConnectionParameters(
         rabbitmq_broker.host, rabbitmq_broker.port("amqp"),
         credentials=pika.PlainCredentials(rabbitmq_broker.username, rabbitmq_broker.password),
-        ssl_options=pika.SSLOptions(rabbitmq_broker.ssl_context(), rabbitmq_broker.host),
+        ssl_options=pika.SSLOptions(rabbitmq_broker.ssl_context(), "localhost"),
     )
     connection = pika.BlockingConnection(parameters)
     channel = connection.channel()
     channel.confirm_delivery()
-    channel.queue_declare("orders", durable=True)
-    channel.basic_publish("", "orders", b"one")
-    time.sleep(1)
-    assert channel.basic_get("orders")[2] == b"one"
+    channel.queue_declare("mine", durable=True, arguments={"x-queue-type": "quorum"})
+    channel.basic_publish("", "mine", b"hello")
+    method, _, body = channel.basic_get("mine", auto_ack=True)
+    assert body == b"hello"
     connection.close()
-    assert rabbitmq_broker.describe()["EncryptionOptions"]["KmsKeyId"] == rabbitmq_broker.key_arn
-    assert rabbitmq_broker.url("amqp").startswith("amqps://localhost:")
 
-def test_a_key(kms_key):
+
+def test_activemq_by_plain_ssl(activemq_broker):
+    context = ssl.create_default_context(cafile=str(activemq_broker.ca_file))
+    with socket.create_connection((activemq_broker.host, activemq_broker.port("stomp"))) as raw:
+        with context.wrap_socket(raw, server_hostname="localhost") as tls:
+            login = f"login:{activemq_broker.username}\\npasscode:{activemq_broker.password}"
+            tls.sendall(f"CONNECT\\naccept-version:1.2\\nhost:localhost\\n{login}\\n\\n\\0".encode())
+            assert tls.recv(4096).startswith(b"CONNECTED")
+    with pytest.raises(ssl.SSLCertVerificationError), socket.create_connection((activemq_broker.host, activemq_broker.port("stomp"))) as raw:
+        ssl.create_default_context().wrap_socket(raw, server_hostname="localhost")
+
+
+def test_the_key_by_plain_boto3(rabbitmq_broker, kms_key, aws_endpoint):
+    kms, mq = boto3.client("kms", **aws_endpoint.client()), boto3.client("mq", **aws_endpoint.client())
+    assert kms.describe_key(KeyId=kms_key.arn)["KeyMetadata"]["KeyState"] == "Enabled"
     kms_key.disable()
-    assert kms_key.call("DescribeKey")["KeyMetadata"]["KeyState"] == "Disabled"
+    assert kms.describe_key(KeyId=kms_key.arn)["KeyMetadata"]["KeyState"] == "Disabled"
     kms_key.enable()
-"""
+    assert mq.describe_broker(BrokerId=rabbitmq_broker.broker_id)["BrokerState"] == "RUNNING"
+    assert kms.describe_key(KeyId=rabbitmq_broker.key_arn)["KeyMetadata"]["KeyManager"] == "CUSTOMER"
 
 
-def start(folder: Path, test: str) -> "subprocess.Popen[str]":
-    (folder / "test_theirs.py").write_text(test)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TESTBED_")}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_theirs.py"]
-    return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def test_urls_have_the_services_schemes_and_no_password(rabbitmq_broker, activemq_broker):
+    urls = [rabbitmq_broker.url("amqp"), activemq_broker.url("openwire"), activemq_broker.url("mqtt")]
+    assert [url.partition("://")[0] for url in urls] == ["amqps", "ssl", "mqtt+ssl"]
+    assert not [url for url in urls if rabbitmq_broker.password in url or activemq_broker.password in url]
+    with pytest.raises(KeyError):
+        rabbitmq_broker.port("mqtt")
 
 
-def assert_nothing_is_left(folder: Path, patience: float = 60.0) -> None:
-    instance, _, state = (folder / "instance").read_text().partition(" ")
-    client = engine.connect()
-    chosen = {"label": f"{LABEL}={instance}"}
-    end = time.monotonic() + patience
-    try:
-        while True:
-            left = [*client.api.containers(all=True, filters=chosen), *(client.api.volumes(filters=chosen)["Volumes"] or []), *client.api.networks(filters=chosen)]
-            if not left and not Path(state).exists():
-                return
-            assert time.monotonic() < end, left or state
-            time.sleep(0.2)
-    finally:
-        client.close()
+def test_a_reboot(rabbitmq_broker):
+    before = rabbitmq_broker.port("amqp")
+    rabbitmq_broker.reboot()
+    assert rabbitmq_broker.port("amqp") == before
+    assert rabbitmq_broker.describe()["BrokerState"] == "RUNNING"
+'''
 
 
-def test_another_projects_tests_get_a_broker_and_a_key(tmp_path: Path) -> None:
-    theirs = start(tmp_path, THEIRS)
-    output, _ = theirs.communicate(timeout=300)
-    assert theirs.returncode == 0 and "2 passed" in output, output
-    assert_nothing_is_left(tmp_path)
+class Project(CommandLine):
+    """A folder with tests, and the pytest that runs them."""
+
+    def write(self, tests: str) -> None:
+        (self.folder / "test_mine.py").write_text(tests)
+
+    def start_pytest(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        own = {name: value for name, value in self._environment(environment).items() if name != "TESTBED_STATE" or name in environment}
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.folder, env=own)
+
+    def pytest(self, *arguments: str, **environment: str) -> tuple[int, str]:
+        process = self.start_pytest(*arguments, **environment)
+        output, _ = process.communicate(timeout=600)
+        return process.returncode, output
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_nothing_is_left_when_their_pytest_is_ended(how: signal.Signals, tmp_path: Path) -> None:
-    waiting = THEIRS.split("def test_a_message")[0] + (
-        "def test_it_waits(testbed):\n"
-        "    pathlib.Path('instance').write_text(testbed.state.instance + ' ' + str(testbed.state.folder))\n"
-        "    testbed.new_key('so that KMS runs')\n"
-        "    pathlib.Path('ready').write_text('')\n"
-        "    time.sleep(300)\n"
+@pytest.fixture()
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+def test_another_projects_tests_pass_and_nothing_is_left(project: Project) -> None:
+    project.write(TESTS)
+    status, output = project.pytest()
+    assert status == 0, output
+    assert "5 passed" in output
+    assert output.index("rabbitmq: starting") < output.index("activemq: ready") and output.index("activemq: starting") < output.index("rabbitmq: ready")
+    project.wait_until_nothing_is_left()
+
+
+def test_nothing_is_left_after_a_failure(project: Project) -> None:
+    project.write("def test_mine(kms_key):\n    assert kms_key.arn == 'another'\n")
+    status, output = project.pytest()
+    assert status == 1 and "1 failed" in output and "taking everything down" in output
+    project.wait_until_nothing_is_left()
+
+
+@pytest.mark.parametrize("how, status", [(signal.SIGINT, 2), (signal.SIGKILL, -signal.SIGKILL)])
+def test_nothing_is_left_after_an_interruption(project: Project, how: signal.Signals, status: int) -> None:
+    project.write("import time\n\ndef test_mine(rabbitmq_broker):\n    print('in the test', flush=True)\n    time.sleep(600)\n")
+    process = project.start_pytest("-s")
+    assert process.stdout is not None
+    said = []
+    while "in the test" not in "".join(said[-1:]):
+        said.append(process.stdout.readline())
+        assert said[-1], said
+    project.note()
+    assert any(project.left()["containers"]), "control: something is there to be left"
+    process.send_signal(how)
+    process.communicate(timeout=120)
+    assert process.returncode == status
+    project.wait_until_nothing_is_left()
+
+
+def test_a_testbed_that_is_up_is_used_and_stays(project: Project, testbed: Testbed, rabbitmq_broker: object) -> None:
+    """The session's own stands for one of `testbed up`."""
+    project.write("def test_mine(testbed, rabbitmq_broker, kms_key):\n    print('broker', rabbitmq_broker.broker_id)\n")
+    before = testbed.containers.find()
+    status, output = project.pytest("-s", TESTBED_STATE=str(testbed.state.folder))
+    assert status == 0 and f"broker {rabbitmq_broker.broker_id}" in output, output  # type: ignore[attr-defined]
+    assert testbed.containers.find() == before and "starting" not in output
+
+
+def test_an_engine_that_is_missing_is_said_with_what_to_do(project: Project) -> None:
+    project.write("def test_mine(kms_key):\n    pass\n\ndef test_pure():\n    pass\n")
+    status, output = project.pytest(DOCKER_HOST="unix:///nonexistent.sock")
+    assert status == 1 and "1 passed, 1 error" in output
+    assert "No container engine answers at DOCKER_HOST=unix:///nonexistent.sock" in output and "hint: Unset DOCKER_HOST" in output
+    project.wait_until_nothing_is_left()
+
+
+def test_who_asks_for_no_fixture_pays_for_nothing(project: Project) -> None:
+    project.write(
+        "import sys\n\ndef test_mine():\n    loaded = [name for name in sys.modules if name.startswith(('testbed.', 'docker', 'boto'))]\n"
+        "    assert loaded == ['testbed.pytest_plugin']\n"
     )
-    theirs = start(tmp_path, waiting)
-    end = time.monotonic() + 120
-    while not (tmp_path / "ready").exists():
-        assert theirs.poll() is None and time.monotonic() < end
-        time.sleep(0.1)
-    theirs.send_signal(how)
-    theirs.communicate(timeout=60)
-    assert_nothing_is_left(tmp_path)
+    status, output = project.pytest()
+    assert status == 0, output
+    assert "testbed:" not in output
+    project.wait_until_nothing_is_left()
