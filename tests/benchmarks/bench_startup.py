@@ -1,0 +1,41 @@
+"""From images to all endpoints ready, beside the slowest component alone. Run with ``pytest tests/benchmarks/bench_startup.py -s``.
+
+A broker alone has the KMS that it cannot start without, so the components are KMS, KMS with RabbitMQ, and KMS with
+ActiveMQ; the whole is KMS with both brokers. Rounds take turns; the ratio is of medians.
+"""
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from statistics import median
+
+import pytest
+
+from testbed.runtime.parallel import side_by_side
+from testbed.testbed import temporary
+
+ROUNDS = 3
+COMPONENTS: dict[str, tuple[str, ...]] = {"KMS": (), "KMS and RabbitMQ": ("RABBITMQ",), "KMS and ActiveMQ": ("ACTIVEMQ",), "all": ("RABBITMQ", "ACTIVEMQ")}
+
+
+def seconds(engine_types: Sequence[str]) -> float:
+    started = time.monotonic()
+    with temporary() as testbed:
+        if engine_types:
+            side_by_side([partial(testbed.standing, each) for each in engine_types], testbed.stop)
+        else:
+            testbed.new_key("so that KMS has answered")
+        return time.monotonic() - started
+
+
+@pytest.mark.containers
+def test_everything_is_ready_soon_after_the_slowest_component_would_be() -> None:
+    seconds(COMPONENTS["all"])  # the images are there
+    taken: dict[str, list[float]] = {name: [] for name in COMPONENTS}
+    for _ in range(ROUNDS):
+        for name, engine_types in COMPONENTS.items():
+            taken[name].append(seconds(engine_types))
+    medians = {name: median(each) for name, each in taken.items()}
+    slowest = max((name for name in COMPONENTS if name != "all"), key=lambda name: medians[name])
+    print("\n" + "\n".join(f"{name}: {each:.1f} s" for name, each in medians.items()))
+    print(f"all / {slowest}: {medians['all'] / medians[slowest]:.2f}")
