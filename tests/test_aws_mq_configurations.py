@@ -120,3 +120,30 @@ def test_tags_pages_and_the_end_of_one(aws: Served, made: dict[str, Any]) -> Non
     assert mq.delete_configuration(ConfigurationId=made["Id"])["ConfigurationId"] == made["Id"]
     assert refusal(mq.describe_configuration, ConfigurationId=made["Id"])["Code"] == "NotFoundException"
     assert refusal(mq.list_tags, ResourceArn=made["Arn"])["Code"] == "NotFoundException"
+
+
+def test_rabbitmq_has_its_own(aws: Served) -> None:  # noqa: F811
+    mq = aws.client("mq")
+    made = mq.create_configuration(Name=f"rabbit-{uuid.uuid4().hex[:8]}", EngineType="RABBITMQ", EngineVersion="4.2")
+    assert "consumer_timeout = 1800000" in data(aws, made["Id"], 1)
+    for sent, words in {"ssl_options.versions.1 = tlsv1": "Amazon MQ sets it", "heartbeat = 5": "a whole number from 60 to 3600"}.items():
+        refused = refusal(mq.update_configuration, ConfigurationId=made["Id"], Data=base64.b64encode(sent.encode()).decode())
+        assert refused["Code"] == "BadRequestException" and words in refused["Message"]
+    answer = mq.update_configuration(ConfigurationId=made["Id"], Data=base64.b64encode(b"cluster_queue_limit = 100000000").decode())
+    assert answer["Warnings"] == [] and answer["LatestRevision"]["Revision"] == 2
+    refused = refusal(
+        mq.create_broker,
+        BrokerName=f"limited-{uuid.uuid4().hex[:8]}",
+        EngineType="RABBITMQ",
+        EngineVersion="4.2",
+        HostInstanceType="mq.m7g.medium",
+        DeploymentMode="SINGLE_INSTANCE",
+        PubliclyAccessible=False,
+        AutoMinorVersionUpgrade=True,
+        Users=[{"Username": "alice", "Password": "alices-password-1"}],
+        Configuration={"Id": made["Id"], "Revision": 2},
+    )
+    assert refused["Message"] == (
+        "Configuration Revision 2 for configuration:cluster_queue_limit has limit: of value: 100000000 larger than maximum allowed limit:2500"
+    )
+    assert mq.list_brokers()["BrokerSummaries"] == []

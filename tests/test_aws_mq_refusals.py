@@ -24,6 +24,10 @@ REQUEST: Mapping[str, Any] = {
     "Users": [{"Username": "admin", "Password": "correct-horse-1"}],
 }
 ACTIVEMQ = {"EngineType": "ACTIVEMQ", "EngineVersion": "5.19", "HostInstanceType": "mq.m5.large"}
+LDAP = {
+    "RoleBase": "ou=roles", "RoleSearchMatching": "(member={0})", "ServiceAccountUsername": "cn=reader", "ServiceAccountPassword": "correct-horse-1",
+    "UserBase": "ou=people", "UserSearchMatching": "(uid={0})",
+}  # fmt: skip
 USER_OF = {"Username": "admin", "Password": "correct-horse-1"}
 
 REFUSED = [
@@ -63,6 +67,12 @@ REFUSED = [
     ({"EncryptionOptions": {"UseAwsOwnedKey": True, "KmsKeyId": "alias/a"}}, "UseAwsOwnedKey", "encryptionOptions"),
     ({"EncryptionOptions": {"UseAwsOwnedKey": False, "KmsKeyId": "alias/not-there"}}, "cannot be used", "encryptionOptions"),
     ({"AuthenticationStrategy": "LDAP"}, "The testbed does not offer the authentication strategy LDAP.", "authenticationStrategy"),
+    ({**ACTIVEMQ, "LdapServerMetadata": {**LDAP, "Hosts": ["ldap.example.com"]}}, "The testbed does not offer LDAP.", "ldapServerMetadata"),
+    (
+        {**ACTIVEMQ, "LdapServerMetadata": {**LDAP, "Hosts": ["ldap.example.com", "admin:correct-horse-1@ldap.example.com"]}},
+        "credentials information in the URL",
+        "ldapServerMetadata.hosts",
+    ),
     ({"DataReplicationMode": "CRDR"}, "The testbed does not offer cross-Region data replication.", "dataReplicationMode"),
     ({"StorageSize": 50}, "The testbed does not offer volumes of a chosen size", "storageSize"),
 ]

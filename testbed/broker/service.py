@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from functools import partial
 
-from testbed.broker import grants, maintenance, node, topology
+from testbed.broker import configuration, grants, maintenance, node, topology
 from testbed.broker.model import Broker, CreateBroker, Front, Grant, Node
 from testbed.broker.names import check_broker_name, check_tag, check_users
 from testbed.clients.base import Address
@@ -340,6 +340,8 @@ class Brokers:
             raise BadRequestException("Only ActiveMQ brokers have network connectors.", error_attribute="engineType")
         for connector in request.network_connectors:
             check_no_credentials_in_url(connector.uri)
+        if request.configuration:
+            configuration.check(request.engine_type, version, request.deployment_mode, request.settings, request.configuration)
         if request.fixed_ports:
             for listener in topology.listeners(request, ENGINES[request.engine_type]):
                 ports.require_free(listener.port)

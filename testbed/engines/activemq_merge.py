@@ -21,8 +21,13 @@ _FILE = "etc/activemq.xml"
 
 def files(node: NodeSpec, rendered: Mapping[str, bytes]) -> dict[str, bytes]:
     """``rendered`` with the node's configuration in its ``etc/activemq.xml``, which is the image's where it has none."""
-    own = rendered.get(_FILE) or (paths.data("containers") / "activemq" / _FILE).read_bytes()
-    return {**rendered, _FILE: merge(own.decode(), node.configuration or DEFAULT, node.version).encode()}
+    own = rendered[_FILE].decode() if _FILE in rendered else _image_own()
+    return {**rendered, _FILE: merge(own, node.configuration or DEFAULT, node.version).encode()}
+
+
+def check(data: str, version: str) -> None:
+    """Raises ``BadRequestException`` for a configuration that cannot be put into the broker's own."""
+    merge(_image_own(), data, version)
 
 
 def merge(own: str, data: str, version: str) -> str:
@@ -51,6 +56,10 @@ def merge(own: str, data: str, version: str) -> str:
     check_names(root)
     etree.cleanup_namespaces(root)
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True).decode()
+
+
+def _image_own() -> str:
+    return (paths.data("containers") / "activemq" / _FILE).read_text()
 
 
 def _set_openwire(broker: etree._Element, collection: etree._Element) -> None:

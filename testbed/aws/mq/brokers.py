@@ -10,6 +10,7 @@ from testbed.aws.mq.describing import describe as described
 from testbed.aws.mq.describing import summary
 from testbed.aws.mq.paging import page
 from testbed.aws.mq.room import Asked, Room, broker
+from testbed.broker import configuration
 from testbed.broker.model import Broker
 from testbed.broker.service import ENGINES
 from testbed.documented.engines import VERSIONS
@@ -55,6 +56,7 @@ def update(room: Room, asked: Asked) -> dict[str, Any]:
         pending["engine_version"] = "" if version == found.engine_version else version
     if "Configuration" in parameters:
         chosen = configurations.chosen(room, parameters["Configuration"], found.engine_type)
+        configuration.check(found.engine_type, version or found.engine_version, found.deployment_mode, {**found.settings, **parameters}, chosen)
         pending["configuration"] = None if chosen == found.configuration else chosen
     later = {name: parameters[name] for name in _WITH_REBOOT if name in parameters}
     now = {name: parameters[name] for name in _AT_ONCE if name in parameters}

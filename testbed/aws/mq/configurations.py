@@ -15,10 +15,10 @@ from testbed.aws.mq.paging import page
 from testbed.aws.mq.room import Asked, Room
 from testbed.broker.names import check_tag
 from testbed.broker.pending import Configuration
-from testbed.documented import activemq_elements
+from testbed.documented import activemq_elements, rabbitmq_keys
 from testbed.documented.engines import DEFAULT_VERSION, REGION, VERSIONS
 from testbed.documented.instance_types import DISPLAY_NAMES
-from testbed.engines import activemq_configuration
+from testbed.engines import activemq_configuration, rabbitmq_configuration
 from testbed.errors import ConflictException
 from testbed.kms.base import USER_ACCOUNT
 
@@ -30,8 +30,8 @@ _NAME_SENTENCE = (
     "and must be 1-150 characters long."
 )
 _REVISIONS = 300  # LIM
-_SANITIZE = {"ACTIVEMQ": activemq_configuration.sanitize}
-_DEFAULTS = {"ACTIVEMQ": activemq_elements.DEFAULT}
+_SANITIZE = {"ACTIVEMQ": activemq_configuration.sanitize, "RABBITMQ": rabbitmq_configuration.sanitize}
+_DEFAULTS = {"ACTIVEMQ": activemq_elements.DEFAULT, "RABBITMQ": rabbitmq_keys.DEFAULT}
 
 
 def create(room: Room, asked: Asked) -> dict[str, Any]:
@@ -41,8 +41,6 @@ def create(room: Room, asked: Asked) -> dict[str, Any]:
         raise refusals.other_account(USER_ACCOUNT)
     if parameters.get("AuthenticationStrategy", "SIMPLE") != "SIMPLE":
         raise refusals.not_here(f"the authentication strategy {parameters['AuthenticationStrategy']}", "authenticationStrategy")
-    if engine not in _SANITIZE:
-        raise refusals.not_here(f"configurations for {DISPLAY_NAMES[engine]}", "engineType")
     name, version = parameters["Name"], parameters.get("EngineVersion") or DEFAULT_VERSION[engine]
     if version not in VERSIONS[engine]:
         raise refusals.unknown_version(engine, version, VERSIONS[engine])

@@ -11,6 +11,7 @@ from testbed.broker.model import Broker, CreateBroker
 from testbed.documented.engines import DEFAULT_VERSION, VERSIONS
 from testbed.documented.instance_types import DISPLAY_NAMES, INSTANCE_OPTIONS
 from testbed.engines.base import User
+from testbed.engines.urls import check_no_credentials_in_url
 from testbed.errors import ConflictException
 from testbed.kms.base import USER_ACCOUNT
 from testbed.kms.keys import EncryptionOptions
@@ -73,6 +74,8 @@ def check_offered(parameters: Mapping[str, Any]) -> None:
     if parameters.get("AuthenticationStrategy", "SIMPLE") != "SIMPLE":
         raise refusals.not_here(f"the authentication strategy {parameters['AuthenticationStrategy']}", "authenticationStrategy")
     if "LdapServerMetadata" in parameters:
+        for host in parameters["LdapServerMetadata"].get("Hosts", ()):
+            check_no_credentials_in_url(host, "ldapServerMetadata.hosts")
         raise refusals.not_here("LDAP", "ldapServerMetadata")
     if parameters.get("DataReplicationMode", "NONE") != "NONE" or "DataReplicationPrimaryBrokerArn" in parameters:
         raise refusals.not_here("cross-Region data replication", "dataReplicationMode")
