@@ -1,14 +1,17 @@
 """What must not be in a name, a tag or a URL, and how the service refuses it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from testbed.broker.model import CreateBroker
-from testbed.broker.names import check_tag, check_username
-from testbed.documented.names import BROKER_NAME, USERNAME
+from testbed.broker.pending import Configuration
+from testbed.documented.activemq_elements import NAMESPACE
+from testbed.documented.names import BROKER_NAME, PII_SENTENCE, USERNAME, NameRule
+from testbed.engines.activemq_configuration import sanitize
 from testbed.engines.base import NetworkConnector, User
-from testbed.engines.urls import check_no_credentials_in_url
+from testbed.engines.rabbitmq_configuration import check_parameter
 from testbed.errors import BadRequestException
 from testbed.results import Finding, Verdict
 from testbed.scenario import Say, main
@@ -17,66 +20,174 @@ from testbed.testbed import Testbed
 TITLE = "Names, user names, tags and URLs without personal data or credentials"
 CLAIMS = ("P1", "P2", "P3")
 
-_PRIVATE = {"a phone number": "orders-4930123456789", "an access key id": "AKIAIOSFODNN7EXAMPLE", "a KMS key id": "k-1234abcd-12ab-34cd-56ef-1234567890ab"}
-_SECRET = "s3cret-of-the-url"
-_URLS = {
-    "an LDAP server": f"ldaps://cn=admin:{_SECRET}@ldap.example.com:636",
-    "a shovel": f"amqps://orders:{_SECRET}@other.example.com:5671/%2f",
-    "a federation upstream": f"amqps://orders:{_SECRET}@up.example.com",
+Attempt = Callable[[str], object]
+
+# All of them within the API's rules of length and characters, which is what makes them worth a look.
+_PRIVATE = {
+    "a phone number": "orders-4930123456789",
+    "an access key id": "AKIAIOSFODNN7EXAMPLE",
+    "a KMS key id": "k-1234abcd-12ab-34cd-56ef-1234567890ab",
 }
+_EMAIL = {"an e-mail address": "jane.doe@example.com"}
+_PASSWORD = "s3cret-of-the-url"
+_CREDENTIALS_RULE = "do not include credentials information in the URL"
+_XML = f'<broker xmlns="{NAMESPACE}">{{}}</broker>'
+_NETWORK = _XML.format('<networkConnectors><networkConnector name="n" userName="u" uri="{}"/></networkConnectors>')
 
 
 def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
-    """CreateBroker with each; the control is what the rules of length and characters alone would let through."""
-    for what, name in _PRIVATE.items():
-        refused = _refused(lambda name=name: testbed.brokers.create(_request(testbed, broker_name=name)), name)
-        control = bool(BROKER_NAME.pattern.fullmatch(name))
-        yield _finding("P1", f"a broker name with {what}", refused, "the API's pattern alone", not control)
-    refused = _refused(lambda: check_tag("contact", "jane.doe@example.com"), "jane.doe@example.com")
-    yield _finding("P1", "a tag with an e-mail address", refused, "a tag without one", bool(_refused(lambda: check_tag("team", "orders"), "")[0]))
-    refused = _refused(lambda: testbed.brokers.create(_request(testbed, broker_name="a name with spaces")), "")
-    yield _finding("P1", "a broker name with characters that are not allowed", refused, "a clean name", not BROKER_NAME.pattern.fullmatch("orders_1-a"))
+    """CreateBroker with each. The control is a rule set that does not look: the API's pattern alone, or any URL."""
+    say("  broker names and tags")
+    named = _creating(testbed, "RABBITMQ", lambda name: {"broker_name": name})
+    yield _finding(testbed, "P1", "broker names", named, _PRIVATE | _EMAIL, PII_SENTENCE, _pattern(BROKER_NAME))
+    invalid = {"a space": "two words", "a dot": "a.b", "51 characters": "x" * 51, "nothing": ""}
+    yield _finding(testbed, "P1", "broker names outside of the API's rule", named, invalid, BROKER_NAME.sentence, _anything)
+    tagged = _creating(testbed, "RABBITMQ", lambda value: {"tags": {"contact": value}})
+    yield _finding(testbed, "P1", "tags", tagged, _PRIVATE | _EMAIL, PII_SENTENCE, _anything)
 
     for engine_type in ("RABBITMQ", "ACTIVEMQ"):
-        for what, name in {"a phone number": "u.4930123456789", "an access key id": "AKIAIOSFODNN7EXAMPLE"}.items():
-            users = (User(name, "a-long-password-1"),)
-            refused = _refused(lambda users=users: testbed.brokers.create(_request(testbed, engine_type, users=users)), name)
-            yield _finding("P2", f"{engine_type}: a user name with {what}", refused, "the API's pattern alone", not USERNAME[engine_type].pattern.fullmatch(name))
-    refused = _refused(lambda: check_username("RABBITMQ", "guest"), "")
-    yield _finding("P2", "RABBITMQ: the user guest", refused, "the API's pattern alone", not USERNAME["RABBITMQ"].pattern.fullmatch("guest"))
+        say(f"  user names of {engine_type}")
+        used = _creating(testbed, engine_type, lambda name: {"users": (User(name, "a-long-password-1"),)})
+        rule = USERNAME[engine_type]
+        yield _finding(testbed, "P2", f"{engine_type}: user names", used, _PRIVATE | _EMAIL, PII_SENTENCE, _pattern(rule))
+        invalid = {"a colon": "a:b", "one character": "x", "101 characters": "x" * 101, **({"a tilde": "a~b"} if engine_type == "RABBITMQ" else {})}
+        yield _finding(testbed, "P2", f"{engine_type}: user names outside of its rule", used, invalid, rule.sentence, _anything)
+    guest = _creating(testbed, "RABBITMQ", lambda name: {"users": (User(name, "a-long-password-1"),)})
+    yield _finding(testbed, "P2", "RABBITMQ: the user guest", guest, {"guest": "guest"}, "guest as a valid user name", _pattern(USERNAME["RABBITMQ"]))
 
-    connector = NetworkConnector("to-others", f"static:(ssl://orders:{_SECRET}@other:61617)", "testbed")
-    refused = _refused(lambda: testbed.brokers.create(_request(testbed, "ACTIVEMQ", network_connectors=(connector,))), _SECRET)
-    clean = bool(_refused(lambda: check_no_credentials_in_url("static:(ssl://other:61617)"), "")[0])
-    yield _finding("P3", "a network connector with user and password", refused, "one without", clean)
-    for what, url in _URLS.items():
-        refused = _refused(lambda url=url: check_no_credentials_in_url(url), _SECRET)
-        yield _finding("P3", f"the URL of {what} with user and password", refused, "one without", clean)
+    say("  URLs of other servers")
+    for subject, (attempt, url) in _urls(testbed).items():
+        credentials = {"user and password": f"orders:{_PASSWORD}@", "the same, encoded": f"orders%3A{_PASSWORD}@"}
+        with_them = {what: url.format(each) for what, each in credentials.items()}
+        yield _finding(testbed, "P3", subject, attempt, with_them, _CREDENTIALS_RULE, _any_url, secret=_PASSWORD)
+
+    say("  clean ones")
+    for engine_type in ("RABBITMQ", "ACTIVEMQ"):
+        yield from _clean(testbed, engine_type)
+    yield _clean_urls()
 
 
-def _request(testbed: Testbed, engine_type: str = "RABBITMQ", **members: Any) -> CreateBroker:
-    return replace(testbed.request(engine_type, "names"), **members)
+def _urls(testbed: Testbed) -> dict[str, tuple[Attempt, str]]:
+    """By what takes a URL: how it is given one, and a URL with a place for credentials."""
+
+    def configured(engine_type: str, data: str) -> Attempt:
+        return _creating(testbed, engine_type, lambda url: {"configuration": Configuration("c-1", 1, data.format(url))})
+
+    def connected(url: str) -> Mapping[str, Any]:
+        return {"network_connectors": (NetworkConnector("to-others", url, "testbed"),)}
+
+    ldap = _XML.format('<plugins><authorizationPlugin><map><cachedLDAPAuthorizationMap connectionURL="{}"/></map></authorizationPlugin></plugins>')
+    return {
+        "a network connector of CreateBroker": (_creating(testbed, "ACTIVEMQ", connected), "static:(ssl://{}other:61617)"),
+        "a network connector of a configuration": (configured("ACTIVEMQ", _NETWORK), "masterslave:(ssl://one:61617,ssl://{}other:61617)"),
+        "ActiveMQ: an LDAP server of a configuration": (configured("ACTIVEMQ", ldap), "ldaps://{}ldap.example.com:636"),
+        "RabbitMQ: an LDAP server of a configuration": (configured("RABBITMQ", "auth_ldap.servers.1 = {}"), "ldaps://{}ldap.example.com:636"),
+        "a shovel": (lambda url: check_parameter("shovel", {"src-uri": "amqps://", "dest-uri": [url]}), "amqps://{}other.example.com:5671/%2f"),
+        "a federation upstream": (lambda url: check_parameter("federation-upstream", {"uri": url}), "amqps://{}up.example.com"),
+    }
 
 
-def _refused(attempt: Callable[[], object], secret: str) -> tuple[str, bool]:
-    """The refusal's words, empty where there is none, and whether they repeat what was refused."""
+def _creating(testbed: Testbed, engine_type: str, members: Callable[[str], Mapping[str, Any]]) -> Attempt:
+    """CreateBroker with the members that a value gives."""
+
+    def attempt(value: str) -> object:
+        request: CreateBroker = replace(testbed.request(engine_type, "names"), **members(value))
+        return testbed.brokers.create(request)
+
+    return attempt
+
+
+def _clean(testbed: Testbed, engine_type: str) -> Iterator[Finding]:
+    """The standing broker was made by CreateBroker, too. The control is the same request with one private value in it."""
+    broker = testbed.standing(engine_type)
+    private = _PRIVATE["a phone number"]
+    named = _refusal(_creating(testbed, engine_type, lambda name: {"broker_name": name}), private)
+    yield _taken("P1", f"{engine_type}: a clean broker name", {broker.broker_name: ""}, "a private one", named)
+    used = _refusal(_creating(testbed, engine_type, lambda name: {"users": (User(name, "a-long-password-1"),)}), private)
+    yield _taken("P2", f"{engine_type}: a clean user name", {user.username: "" for user in broker.users}, "a private one", used)
+
+
+def _clean_urls() -> Finding:
+    """The control is the first of them with credentials in its URL."""
+
+    def shovel(url: str) -> None:
+        check_parameter("shovel", {"src-uri": "amqps://", "dest-uri": url})
+
+    def connector(url: str) -> None:
+        sanitize(_NETWORK.format(url))
+
+    taken = {
+        "a shovel to amqps://other:5671/%2f": _refusal(shovel, "amqps://other:5671/%2f"),
+        "a connector to static:(ssl://other:61617)": _refusal(connector, "static:(ssl://other:61617)"),
+    }
+    return _taken("P3", "URLs without credentials", taken, "a URL with them", _refusal(shovel, f"amqps://orders:{_PASSWORD}@other:5671/%2f"))
+
+
+# Rule sets that do not look: the controls
+
+
+def _pattern(rule: NameRule) -> Attempt:
+    def attempt(name: str) -> None:
+        if not rule.pattern.fullmatch(name):
+            raise BadRequestException(rule.sentence)
+
+    return attempt
+
+
+def _any_url(url: str) -> None:
+    if not urlsplit(url).scheme:
+        raise BadRequestException("This is no URL.")
+
+
+def _anything(value: str) -> None:
+    """Every value is taken."""
+
+
+# Judging
+
+
+def _finding(
+    testbed: Testbed, claim: str, subject: str, attempt: Attempt, values: Mapping[str, str], rule: str, blind: Attempt, *, secret: str = ""
+) -> Finding:
+    """The control is the same question to a rule set that does not look."""
+    holds, evidence = _all_refused(testbed, attempt, values, rule, secret)
+    fails, seen = _all_refused(testbed, blind, values, rule, secret)
+    return Finding(claim, subject, Verdict.of(holds), evidence, Finding(claim, f"{subject}: a rule set that does not look", Verdict.of(fails), seen))
+
+
+def _taken(claim: str, subject: str, refusals: Mapping[str, str], control: str, control_refusal: str) -> Finding:
+    """``refusals``: by what was tried, the words of its refusal; empty where it was taken, which has to be all."""
+    evidence = tuple(f"{what}: {f'refused: {words}' if words else 'it is taken'}" for what, words in refusals.items())
+    failed = Finding(claim, control, Verdict.of(not control_refusal), (f"refused: {control_refusal}" if control_refusal else "it is taken",))
+    return Finding(claim, subject, Verdict.of(not any(refusals.values())), evidence, failed)
+
+
+def _all_refused(testbed: Testbed, attempt: Attempt, values: Mapping[str, str], rule: str, secret: str) -> tuple[bool, tuple[str, ...]]:
+    """Whether each is refused by the rule, without being repeated, and with nothing left behind."""
+    before = _present(testbed)
+    refused, evidence = True, []
+    for what, value in values.items():
+        words = _refusal(attempt, value)
+        quoted, repeated = rule in words, bool(secret or len(value) > 5) and (secret or value) in words
+        refused &= quoted and not repeated
+        said = f"refused: {words}" if words else "it is taken"
+        evidence.append(f"{what}: {said}{' It repeats what it refuses.' if repeated else ''}")
+    left = _present(testbed) - before
+    return refused and not left, (*evidence, f"left behind: {', '.join(sorted(left)) or 'nothing'}")
+
+
+def _refusal(attempt: Attempt, value: str) -> str:
+    """The refusal's words, with all that a log might have of them; empty where there is none."""
     try:
-        attempt()
+        attempt(value)
     except BadRequestException as error:
-        return str(error), bool(secret) and secret in str(error)
-    return "", False
+        return f"{error.message} {error.hint}".strip()
+    return ""
 
 
-def _finding(claim: str, subject: str, refused: tuple[str, bool], control: str, control_refused: bool) -> Finding:
-    said, repeated = refused
-    evidence = f"refused: {said}" if said else "it is taken"
-    return Finding(
-        claim,
-        subject,
-        Verdict.of(bool(said) and not repeated),
-        (evidence, "the refusal repeats it" if repeated else "the refusal does not repeat it"),
-        Finding(claim, control, Verdict.of(control_refused), ("refused" if control_refused else "it is taken",)),
-    )
+def _present(testbed: Testbed) -> set[str]:
+    """The brokers and the containers that there are."""
+    return {broker.broker_name for broker in testbed.brokers.list()} | {str(row["name"]) for row in testbed.containers.find()}
 
 
 if __name__ == "__main__":
