@@ -32,7 +32,7 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
             yield from map(str, quick(measured, say).costs)
         except ValueError as error:  # a machine that does much else besides cannot be measured in so short a time
             yield f"No result: {error}. Run it again when the machine is less busy."
-    yield "A demonstration on a shared machine: `testbed bench` measures, and docs/measuring.md says how to read it."
+    yield "A demonstration on a shared machine: `testbed bench` measures."
 
 
 if __name__ == "__main__":
