@@ -51,4 +51,4 @@ def one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
 def within(name: str, value: float, least: float, most: float) -> None:
     """Raises ``ValueError`` with the range there is."""
     if not least <= value <= most:
-        raise ValueError(f"{name} should be from {least:g} to {most:g}, not {value!r}")
+        raise ValueError(f"{name} should be from {least:.12g} to {most:.12g}, not {value!r}")

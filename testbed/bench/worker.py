@@ -97,22 +97,23 @@ def main(pipe: Connection, counters: Any) -> None:
 def _perform(job: Job, pipe: Connection, counters: Any) -> Part:
     measured = Measured()
     lanes: list[Any] = []
+    done = False
     try:
         with inside(job.target.namespace):
             for lane in job.lanes:
                 lanes += _open(job, lane, measured)
         pipe.send("ready")
-        times: Times | None = pipe.recv()
-        if times is None:  # another worker could not begin
-            return Part(job.role)
-        return _Round(job, lanes, measured, times, pipe, counters).drive()
+        part = _Round(job, lanes, measured, pipe.recv(), pipe, counters).drive()
+        done = True
+        return part
     except TestbedError as error:
         return Part(job.role, error=f"{job.role}: {error.message}")
     except Exception as error:  # noqa: BLE001 - it has to reach whoever waits for this part
         return Part(job.role, error=f"{job.role}: {type(error).__name__}: {error}")
     finally:
         for lane in lanes:
-            lane.close(delete=job.role in ("consume", "relay", "request"))
+            # After an error the queues stay: to take them from the others would only bury what went wrong.
+            lane.close(delete=done and job.role in ("consume", "relay", "request"))
 
 
 def _open(job: Job, lane: Lane, measured: Measured) -> list[Any]:

@@ -1,0 +1,135 @@
+"""Workload files, driver files and the encryption axis: what is shipped, and one line for whatever is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from testbed.bench import driver, workload
+from testbed.bench.encryption import Encryption
+from testbed.bench.remote import target
+from testbed.errors import TestbedError
+
+SHIPPED = ("durable-1k", "durable-100b", "durable-64k", "durable-1m", "request-reply", "connect", "fan-out")
+
+
+@pytest.mark.parametrize("name", [path.stem for path in workload.FOLDER.glob("*.toml")])
+def test_shipped_workloads_load(name: str) -> None:
+    loaded = workload.load(name)
+    assert loaded.name == name
+    assert loaded.title
+
+
+@pytest.mark.parametrize("name", [path.stem for path in driver.FOLDER.glob("*.toml")])
+def test_shipped_drivers_load(name: str) -> None:
+    loaded = driver.load(name)
+    assert loaded.name == name
+    assert loaded.title
+
+
+def test_all_promised_workloads_are_shipped() -> None:
+    assert {path.stem for path in workload.FOLDER.glob("*.toml")} >= set(SHIPPED)
+
+
+def test_a_file_of_the_users_own(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('title = "Mine"\nsize = 2048\nrate = 100\n')
+    loaded = workload.load(str(file))
+    assert (loaded.name, loaded.size, loaded.rate) == ("mine", 2048, 100.0)
+
+
+WRONG = [
+    ("size = 10", "size should be from 24 to 67108864, not 10"),
+    ('size = "big"', "size should be a whole number, not 'big'"),
+    ("size = true", "size should be a whole number, not True"),
+    ("sise = 10", "there is no field 'sise'"),
+    ('pattern = "stream"', "pattern should be one of queue, fan-out, request-reply, connect, not 'stream'"),
+    ('confirmation = "never"', "confirmation should be one of each, window, transaction"),
+    ("duration = 0.0", "duration should be from 0.1"),
+    ("rate = -1", "rate should be from 0"),
+    ("queues = 2", "2 queues need as many producers and consumers"),
+    ("search = true", "search needs a rate to begin with"),
+    ("rounds = 0", "rounds should be from 1"),
+    ("size = ", "is no TOML"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), WRONG)
+def test_a_wrong_value_is_one_line(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text(text)
+    with pytest.raises(TestbedError) as error:
+        workload.load(str(file))
+    assert said in str(error.value)
+    assert str(file) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+WRONG_DRIVERS = [
+    ('engine = "KAFKA"', "engine should be one of ACTIVEMQ, RABBITMQ"),
+    ('protocol = "stomp"', "protocol should be one of amqp, amqp10"),
+    ('engine = "ACTIVEMQ"\nprotocol = "mqtt"', "protocol of a fast generator should be one of amqp, openwire"),
+    ("acknowledge = 5000", "acknowledge should be 1000 (prefetch) at most"),
+    ('deployment = "ACTIVE_STANDBY_MULTI_AZ"', "deployment should be one of SINGLE_INSTANCE, CLUSTER_MULTI_AZ"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), WRONG_DRIVERS)
+def test_a_wrong_driver_is_one_line(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text(text)
+    with pytest.raises(TestbedError) as error:
+        driver.load(str(file))
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize("load", [workload.load, driver.load])
+def test_an_unknown_name_lists_those_there_are(load) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(TestbedError) as error:
+        load("nonsense")
+    assert "durable-1k" in error.value.hint or "rabbitmq" in error.value.hint
+
+
+AXIS = ["tls", "plaintext+plain", "tls+plain", "tls:AES256-SHA+plain", "tls:TLSv1.3", "tls+envelope", "tls+plain+envelope-cached"]
+
+
+@pytest.mark.parametrize("text", AXIS)
+def test_encryptions_are_read_as_they_are_written(text: str) -> None:
+    assert str(Encryption.parse(text)) == text
+
+
+def test_what_is_not_said_is_encrypted() -> None:
+    assert Encryption.parse("tls") == Encryption("tls", "encrypted", "clear")
+
+
+@pytest.mark.parametrize("text", ["", "ssl", "tls+rot13", "plaintext:AES256-SHA", "plaintext+plain+plain2"])
+def test_no_encryption_is_one_line(text: str) -> None:
+    with pytest.raises(TestbedError, match="names no encryption"):
+        Encryption.parse(text)
+
+
+def test_labels_are_for_people() -> None:
+    assert Encryption.parse("plaintext+plain").label == "plaintext, plain volume"
+    assert Encryption.parse("tls:AES256-SHA+envelope").label == "TLS (AES256-SHA), encrypted volume, payload encrypted"
+
+
+def test_an_endpoint_elsewhere(tmp_path: Path) -> None:
+    authorities = tmp_path / "ca.pem"
+    found = target("ssl://b-1.mq.us-east-1.amazonaws.com:61617", "alice", "secret", "openwire", authorities)
+    assert (found.engine_type, found.address.port, found.encryption.volume, found.container) == ("ACTIVEMQ", 61617, "unknown", "")
+    assert target("amqps://b-1.mq.us-east-1.amazonaws.com", "alice", "secret", "amqp", authorities).address.port == 5671
+    assert "secret" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("url", "protocol", "said"),
+    [
+        ("amqp://b-1.mq.us-east-1.amazonaws.com", "amqp", "no endpoint of Amazon MQ"),
+        ("amqps://alice:secret@b-1.mq.us-east-1.amazonaws.com", "amqp", "credentials"),
+        ("ssl://b-1.mq.us-east-1.amazonaws.com", "amqp", "does not speak amqp"),
+        ("nonsense", "amqp", "no endpoint of Amazon MQ"),
+    ],
+)
+def test_what_is_no_endpoint_is_refused(url: str, protocol: str, said: str) -> None:
+    with pytest.raises(TestbedError, match=said) as error:
+        target(url, "alice", "secret", protocol)
+    assert "secret" not in str(error.value)

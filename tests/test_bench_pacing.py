@@ -1,0 +1,123 @@
+"""When messages are due and how many may be under way, with a clock that the test turns."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from testbed.bench.lanes import Measured, Producer
+from testbed.bench.latencies import distribution
+from testbed.bench.outstanding import Outstanding
+from testbed.bench.pacing import Timetable, Window, next_rate
+
+SECOND = 1_000_000_000
+
+
+def test_messages_are_due_at_even_distances() -> None:
+    timetable = Timetable(1000, start=SECOND)
+    assert timetable.take(SECOND - 1, 100) == []
+    assert timetable.take(SECOND, 100) == [SECOND]
+    assert timetable.take(SECOND + 2_500_000, 100) == [SECOND + 1_000_000, SECOND + 2_000_000]
+    assert timetable.next == SECOND + 3_000_000
+
+
+def test_what_was_late_keeps_its_intended_time() -> None:
+    timetable = Timetable(1000, start=0)
+    assert timetable.take(SECOND, 3) == [0, 1_000_000, 2_000_000]
+    assert timetable.take(SECOND, 10_000)[-1] == SECOND
+
+
+@given(st.floats(0.5, 1e6), st.lists(st.integers(0, 10**8), max_size=30), st.integers(0, 1000))
+def test_every_message_is_given_once_and_none_too_early(rate: float, steps: list[int], most: int) -> None:
+    timetable, now, given_ = Timetable(rate, 0), 0, []
+    for step in steps:
+        now += step
+        taken = timetable.take(now, most)
+        assert all(at <= now for at in taken) and len(taken) <= most
+        given_ += taken
+    assert given_ == [int(number * 1e9 / rate) for number in range(len(given_))]
+
+
+WINDOWS = [  # window, size, transaction -> most, chunk
+    (1, 1024, 0, 1, 1),
+    (100, 1024, 0, 100, 12),
+    (2000, 1024, 0, 2000, 64),
+    (8, 1048576, 0, 8, 1),
+    (400, 1024, 100, 400, 100),
+    (10, 1024, 100, 100, 100),
+]
+
+
+@pytest.mark.parametrize(("window", "size", "transaction", "most", "chunk"), WINDOWS)
+def test_windows(window: int, size: int, transaction: int, most: int, chunk: int) -> None:
+    made = Window.of(window, size, transaction)
+    assert (made.most, made.chunk) == (most, chunk)
+    assert made.room(0) == chunk
+    assert made.room(most) == 0
+    assert made.room(most - chunk + 1) == 0
+
+
+def test_the_search_closes_in_on_the_highest_rate() -> None:
+    rate, low, high = 100.0, 0.0, 0.0
+    for _ in range(30):
+        rate, low, high = next_rate(rate, low, high, sustained=rate <= 12_345)
+    assert low <= 12_345 <= high
+    assert high - low < 1
+
+
+@dataclass
+class Stalling:
+    """A sender that confirms at once, except while ``stalled``."""
+
+    outstanding: Outstanding
+    stalled: bool = False
+    kms_calls: int = 0
+    sent: list[int] = field(default_factory=list)
+
+    def fileno(self) -> int:
+        return -1
+
+    def send(self, intended: Sequence[int]) -> None:
+        self.sent += intended
+        self.outstanding.add(len(intended), time.monotonic_ns())
+
+    def poll(self) -> None:
+        if not self.stalled:
+            self.outstanding.settle(self.outstanding.attempted - 1, time.monotonic_ns(), multiple=True)
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_a_stall_shows_in_the_delay_of_what_could_not_be_sent() -> None:
+    """Coordinated omission: a producer that waits with the broker would see one slow message, this one sees them all."""
+    measured = Measured()
+    sender = Stalling(Outstanding(measured.confirmation))
+    producer = Producer(sender, 0, Window(10, 1), rate=2000, measured=measured)
+    start = time.monotonic_ns()
+    producer.start(start)
+    while time.monotonic_ns() < start + SECOND:
+        sender.stalled = time.monotonic_ns() < start + SECOND // 2
+        producer.step(time.monotonic_ns())
+        producer.poll()
+        time.sleep(0.0005)
+    late = distribution([measured.delay.encoded()])
+    assert late.count == pytest.approx(2000, rel=0.2)
+    assert late.at(75) > 150  # ms: half of the messages were due during the stall, half of those in its first half
+    assert late.most > 400
+
+
+def test_without_a_timetable_nothing_is_late_by_definition() -> None:
+    measured = Measured()
+    sender = Stalling(Outstanding(measured.confirmation))
+    producer = Producer(sender, 0, Window(10, 5), rate=0, measured=measured)
+    producer.start(0)
+    producer.step(time.monotonic_ns())
+    assert len(sender.sent) == 10
+    assert distribution([measured.delay.encoded()]).most < 50
