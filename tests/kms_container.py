@@ -18,7 +18,7 @@ def build(client: docker.DockerClient) -> str:
 
 
 class Container:
-    """LocalStack on a fixed port of 127.0.0.1, so that a client outlives a restart."""
+    """LocalStack on a fixed port of 127.0.0.1, so that a client outlives a restart; on a network of its own."""
 
     def __init__(self, client: docker.DockerClient, volume: str, **options: object) -> None:
         with socket.socket() as probe:
@@ -28,6 +28,7 @@ class Container:
         self.container = client.containers.create(
             build(client),
             name=volume,
+            network=volume,
             ports={"4566/tcp": ("127.0.0.1", port)},
             volumes={volume: {"bind": "/var/lib/testbed-kms", "mode": "rw"}},
             cap_drop=["ALL"],
@@ -58,14 +59,17 @@ class Container:
 def localstack(**options: object) -> Iterator[Container]:
     client = engine.connect()
     name = f"testbed-test-kms-{uuid.uuid4().hex[:8]}"
-    container = None
+    container = network = None
     try:
+        network = client.networks.create(name)
         container = Container(client, name, **options)
         yield container
     finally:
         if container:
             container.container.remove(force=True)
             client.volumes.get(name).remove()
+        if network:
+            network.remove()
         client.close()
 
 

@@ -14,6 +14,7 @@ from testbed.documented.engines import REGION
 from testbed.errors import KmsError
 from testbed.kms.base import MQ, SERVICE_ACCOUNT, USER, is_outage
 from testbed.kms.localstack import LocalStackKms
+from testbed.kms.settling import DESTROY
 
 pytestmark = pytest.mark.containers
 
@@ -184,6 +185,35 @@ def test_a_kill_under_concurrent_changes_loses_nothing_acknowledged(running: Con
     running.start()
 
     assert {decrypt(running.kms, blob) for blob in acknowledged} == {b"data key"}
+
+
+def test_a_key_is_dropped_with_all_that_is_its_own_and_for_good(running: Container) -> None:
+    kms = running.kms
+    doomed, kept = new_key(kms), new_key(kms)
+    lost, blob = encrypt(kms, doomed), encrypt(kms, kept)
+    for key in (doomed, kept):
+        kms.call(USER, "CreateAlias", {"AliasName": f"alias/of-{key}", "TargetKeyId": key})
+        kms.call(USER, "CreateGrant", {"KeyId": key, "GranteePrincipal": "mq.amazonaws.com", "Operations": ["Decrypt"]})
+        kms.call(USER, "TagResource", {"KeyId": key, "Tags": [{"TagKey": "team", "TagValue": "queues"}]})
+    drop = {"KeyId": doomed, "Tags": [{"TagKey": DESTROY, "TagValue": doomed}]}
+    for _ in range(2):  # a second time it is gone already
+        kms.call(USER, "TagResource", drop)
+    running.kill()
+    running.start()
+
+    for operation, parameters in (("DescribeKey", {"KeyId": doomed}), ("DescribeKey", {"KeyId": f"alias/of-{doomed}"}), ("Decrypt", {"CiphertextBlob": lost})):
+        with pytest.raises(KmsError, match="NotFoundException"):
+            kms.call(USER, operation, parameters)
+    assert decrypt(kms, blob) == b"data key" and state(kms, f"alias/of-{kept}") == "Enabled"
+    assert len(kms.call(USER, "ListGrants", {"KeyId": kept})["Grants"]) == len(kms.call(USER, "ListResourceTags", {"KeyId": kept})["Tags"]) == 1
+
+
+def test_how_often_a_key_is_rotated_is_not_decided_here(running: Container) -> None:
+    key = new_key(running.kms)
+    blob = encrypt(running.kms, key)
+    for _ in range(12):  # LocalStack's own limit is 10
+        running.kms.call(USER, "RotateKeyOnDemand", {"KeyId": key})
+    assert decrypt(running.kms, blob) == b"data key"
 
 
 def test_an_aws_managed_key_made_by_using_it_survives(running: Container) -> None:

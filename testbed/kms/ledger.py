@@ -1,8 +1,8 @@
 """The ledger of keys: what the testbed knows of them that LocalStack does not keep, or keeps and does not heed.
 
-States with their delays, policies, grants and rotations; no material. One SQLite file in
-the state folder, in which every change is one transaction, so a process may be killed at any point. Nothing is cached:
-other processes write to it too, and a look costs some microseconds.
+States with their delays, policies, grants and rotations; no material. One SQLite file in the state folder, in which every
+change is one transaction, so a process may be killed at any point. No row is kept: other processes write to it too, and a
+look costs some microseconds.
 
 Keys that were made on LocalStack itself come into the ledger when they are first named.
 """
@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 from testbed.errors import StateBroken
@@ -74,7 +75,7 @@ class Ledger:
 
     def key(self, arn: str) -> Key | None:
         row = self._one("SELECT body FROM keys WHERE arn = ?", arn)
-        return Key.of(json.loads(row[0])) if row else None
+        return _key(row[0]) if row else None
 
     def arns(self, key_id: str) -> list[str]:
         """The ARNs of the keys with this id: one, unless ids were chosen by hand."""
@@ -86,7 +87,7 @@ class Ledger:
 
     def due(self, now: float) -> list[Key]:
         """The keys with which something is to be done by ``now``, those that have waited longest first."""
-        return [Key.of(json.loads(body)) for (body,) in self._all("SELECT body FROM keys WHERE due <= ? ORDER BY due", now)]
+        return [_key(body) for (body,) in self._all("SELECT body FROM keys WHERE due <= ? ORDER BY due", now)]
 
     def put_key(self, key: Key) -> None:
         self._all("INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?)", key.arn, key.key_id, key.due, json.dumps(key.document()))
@@ -164,6 +165,15 @@ class Ledger:
         )
 
 
+# What is written in a row is read once: it is the text that is remembered, not the row.
+
+
+@lru_cache(4096)
+def _key(body: str) -> Key:
+    return Key.of(json.loads(body))
+
+
+@lru_cache(4096)
 def _grant(body: str) -> Grant:
     document = json.loads(body)
     return Grant(**{**document, "operations": tuple(document["operations"])})

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from testbed.errors import KmsError
 from testbed.kms import refusals
 from testbed.kms.policy import aws_managed
 
@@ -141,6 +140,7 @@ def check(key: Key, operation: str, now: float) -> None:
 
 
 def _refuse(key: Key, state: str) -> None:
-    error: KmsError | None = {"Disabled": refusals.disabled(key.arn), "PendingDeletion": refusals.pending_deletion(key.arn)}.get(state)
-    if error:
-        raise error
+    if state == "Disabled":
+        raise refusals.disabled(key.arn)
+    if state == "PendingDeletion":
+        raise refusals.pending_deletion(key.arn)
