@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from testbed.bench.statistics import Verdict, interval, ratio, spread
+from testbed.bench.statistics import Verdict, interval, ratio, spread, unpaired
 
 
 def rounds(rng: Random, count: int, rate: float, noise: float) -> list[float]:
@@ -95,3 +95,12 @@ def test_spread_ignores_a_single_outlier() -> None:
     assert spread([100, 100, 100, 100, 10]) == 0
     assert spread([90, 100, 110, 100, 90, 110, 90, 110]) == pytest.approx(0.1)
     assert spread([]) == 0
+
+
+def test_runs_at_different_times_compare_by_bootstrap() -> None:
+    rng = Random(5)
+    assert unpaired(rounds(rng, 10, 1000, 0.01), rounds(rng, 10, 900, 0.01)).verdict is Verdict.LOWER
+    assert unpaired(rounds(rng, 10, 1000, 0.01), rounds(rng, 10, 1000, 0.01)).verdict is Verdict.NOISE
+    assert unpaired([1000, 1001], [500, 501]).verdict is Verdict.NOISE  # two rounds say nothing
+    with pytest.raises(ValueError):
+        unpaired([1.0], [])

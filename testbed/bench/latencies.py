@@ -37,7 +37,6 @@ class Distribution:
 
     histogram: str
     count: int
-    mean: float
     most: float
     percentiles: tuple[tuple[float, float], ...]
 
@@ -62,7 +61,6 @@ def distribution(encoded: Iterable[str]) -> Distribution:
     return Distribution(
         histogram=total.encode().decode(),
         count=count,
-        mean=total.get_mean_value() / 1000 if count else 0.0,
         most=total.get_max_value() / 1000 if count else 0.0,
         percentiles=tuple((each, total.get_value_at_percentile(each) / 1000 if count else 0.0) for each in PERCENTILES),
     )
