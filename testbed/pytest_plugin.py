@@ -7,7 +7,6 @@ first test that asks for one of them; everything is gone with the session, even 
 
 import os
 import ssl
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +21,7 @@ if TYPE_CHECKING:  # imported when a fixture is used: other test runs are not to
     from testbed.testbed import Testbed
 
 _Standing = Callable[[str], str]  # of an engine's type, its broker's id
+_TERMINAL = pytest.StashKey[int]()
 
 
 @dataclass(frozen=True)
@@ -102,17 +102,17 @@ class KeyFixture:
 
 
 @pytest.fixture(scope="session")
-def testbed() -> "Iterator[Testbed]":
+def testbed(pytestconfig: pytest.Config) -> "Iterator[Testbed]":
     """The testbed of this session: its ``kms``, its ``brokers``, its ``ca_file``."""
     from testbed.testbed import Testbed, temporary
 
     folder = os.environ.get("TESTBED_STATE")
     if folder:
-        standing = Testbed.open(folder, _say)
+        standing = Testbed.open(folder, _say(pytestconfig))
         yield standing
         standing.close()
         return
-    with temporary(_say) as own:
+    with temporary(_say(pytestconfig)) as own:
         yield own
 
 
@@ -129,11 +129,11 @@ def activemq_broker(testbed: "Testbed", _standing: "_Standing") -> BrokerFixture
 
 
 @pytest.fixture(scope="session")
-def aws_endpoint(testbed: "Testbed") -> "Iterator[Endpoint]":
+def aws_endpoint(testbed: "Testbed", pytestconfig: pytest.Config) -> "Iterator[Endpoint]":
     """Where AWS tools find KMS, Amazon MQ, CloudTrail and STS: ``boto3.client("kms", **aws_endpoint.client())``."""
     from testbed.aws.endpoint import serve
 
-    with serve(testbed, log=_say) as endpoint:
+    with serve(testbed, log=_say(pytestconfig)) as endpoint:
         yield endpoint
 
 
@@ -162,6 +162,19 @@ def kms_key(testbed: "Testbed") -> Iterator[KeyFixture]:
         pass
 
 
-def _say(line: str) -> None:
-    """Past pytest's capture, so that a first run that builds images is not silent for a minute."""
-    print(f"testbed: {line}", file=sys.__stderr__, flush=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the terminal: while tests run, pytest captures what is written to the usual places."""
+    config.stash[_TERMINAL] = os.dup(2)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    os.close(config.stash[_TERMINAL])
+
+
+def _say(config: pytest.Config) -> Callable[[str], None]:
+    """A line of progress that is seen at once: a first run builds images for a minute or two."""
+
+    def say(line: str) -> None:
+        os.write(config.stash[_TERMINAL], f"testbed: {line}\n".encode())
+
+    return say

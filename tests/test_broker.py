@@ -6,6 +6,7 @@ import hashlib
 import io
 import socket
 import tarfile
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -51,6 +52,7 @@ def put(each: BrokerFixture, queue: str, count: int = 20) -> list[bytes]:
     with clients.connect(each.address(PROTOCOL[now(each).engine_type])) as client:
         for body in bodies:
             client.publish(Destination.queue(queue), body)
+    time.sleep(2)  # RabbitMQ 4.0 can lose a quorum queue's content when it is killed within a second of its declaration
     return bodies
 
 
@@ -288,7 +290,7 @@ def test_a_node_that_was_killed_is_revived_with_what_was_confirmed(broker: Broke
     after = broker.testbed.brokers.revive(broker.broker_id)
     assert after.endpoints == before.endpoints
     assert taken(broker, "killed") == sent
-    assert broker.testbed.brokers.revive(broker.broker_id) == now(broker), "there is nothing more to be done"
+    assert broker.testbed.brokers.revive(broker.broker_id).nodes == after.nodes, "there is nothing more to be done"
 
 
 def test_a_reboot_that_was_cut_off_is_finished_by_the_next_who_comes(rabbitmq_broker: BrokerFixture) -> None:

@@ -1,5 +1,6 @@
 """Another project's tests, run by a pytest of their own: the fixtures are enough, and nothing of them is left."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -98,7 +99,10 @@ def test_another_projects_tests_pass_and_nothing_is_left(project: Project) -> No
     status, output = project.pytest()
     assert status == 0, output
     assert "5 passed" in output
-    assert output.index("rabbitmq: starting") < output.index("activemq: ready") and output.index("activemq: starting") < output.index("rabbitmq: ready")
+    said = re.findall("testbed: (.*)", output)
+    ready = [said.index(f"{name}: ready") for name in ("rabbitmq", "activemq")]
+    started = [next(at for at, line in enumerate(said) if line.startswith(f"{name}: starting")) for name in ("rabbitmq", "activemq")]
+    assert max(started) < min(ready), "side by side"
     project.wait_until_nothing_is_left()
 
 
