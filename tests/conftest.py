@@ -1,10 +1,14 @@
 """Nodes that several test files ask and leave as they are: started once for all of them."""
 
+import signal
 from collections.abc import Iterator
 
 import activemq_node
 import pytest
 import rabbitmq_node
+
+# A job in the background of a script has Ctrl-C ignored and hands that down, and some tests send it to what they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
