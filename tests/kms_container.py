@@ -12,7 +12,6 @@ from testbed.kms.localstack import LocalStackKms
 from testbed.runtime import engine, images
 
 
-
 def build(client: docker.DockerClient) -> str:
     return images.ensure(client, [images.KMS])[images.KMS]
 

@@ -14,7 +14,16 @@ pytestmark = pytest.mark.containers
 # Data keys
 
 
-@pytest.mark.parametrize("asked, size", [({"NumberOfBytes": 64}, 64), ({"NumberOfBytes": 1}, 1), ({"NumberOfBytes": 1024}, 1024), ({"KeySpec": "AES_128"}, 16), ({"KeySpec": "AES_256"}, 32)])
+@pytest.mark.parametrize(
+    "asked, size",
+    [
+        ({"NumberOfBytes": 64}, 64),
+        ({"NumberOfBytes": 1}, 1),
+        ({"NumberOfBytes": 1024}, 1024),
+        ({"KeySpec": "AES_128"}, 16),
+        ({"KeySpec": "AES_256"}, 32),
+    ],
+)
 def test_a_data_key_is_as_long_as_it_is_asked_for(aws: Authority, asked: dict, size: int) -> None:
     key = aws.key()
     answer = aws.call(USER, "GenerateDataKey", KeyId=key, EncryptionContext=VOLUME, **asked)
@@ -127,14 +136,23 @@ def test_reencrypt_finds_its_source_in_the_ciphertext(aws: Authority) -> None:
     blob = aws.encrypt(source)
     for named in ({}, {"SourceKeyId": source}):
         answer = aws.call(
-            USER, "ReEncrypt", CiphertextBlob=blob, SourceEncryptionContext=VOLUME, DestinationKeyId=destination, DestinationEncryptionContext={"k": "v"}, **named
+            USER,
+            "ReEncrypt",
+            CiphertextBlob=blob,
+            SourceEncryptionContext=VOLUME,
+            DestinationKeyId=destination,
+            DestinationEncryptionContext={"k": "v"},
+            **named,
         )
         assert (answer["SourceKeyId"], answer["KeyId"]) == (source, destination)
         assert answer["SourceEncryptionAlgorithm"] == answer["DestinationEncryptionAlgorithm"] == "SYMMETRIC_DEFAULT"
         assert aws.decrypt(answer["CiphertextBlob"], {"k": "v"}, KeyId=destination) == b"data"
         assert "Plaintext" not in answer
     assert aws.code(USER, "ReEncrypt", CiphertextBlob=blob, SourceEncryptionContext={}, DestinationKeyId=destination) == "InvalidCiphertextException"
-    assert aws.code(USER, "ReEncrypt", CiphertextBlob=blob, SourceKeyId=destination, SourceEncryptionContext=VOLUME, DestinationKeyId=source) == "IncorrectKeyException"
+    assert (
+        aws.code(USER, "ReEncrypt", CiphertextBlob=blob, SourceKeyId=destination, SourceEncryptionContext=VOLUME, DestinationKeyId=source)
+        == "IncorrectKeyException"
+    )
     with pytest.raises(KmsError) as control:
         container().kms.call(USER, "ReEncrypt", {"CiphertextBlob": blob, "DestinationKeyId": destination})
     assert control.value.status == 500
@@ -203,10 +221,26 @@ def test_other_keys_do_what_they_are_for(aws: Authority) -> None:
     for operation, parameters, sentence in (
         ("Encrypt", {"KeyId": rsa, "Plaintext": b"p"}, incompatible),
         ("GenerateDataKey", {"KeyId": rsa, "KeySpec": "AES_256"}, incompatible),
-        ("Encrypt", {"KeyId": signing, "Plaintext": b"p"}, f"InvalidKeyUsageException: {signing} key usage is SIGN_VERIFY which is not valid for Encrypt."),
-        ("GenerateDataKey", {"KeyId": mac, "KeySpec": "AES_256"}, f"InvalidKeyUsageException: {mac} key usage is GENERATE_VERIFY_MAC which is not valid for GenerateDataKey."),
-        ("GenerateMac", {"KeyId": symmetric, "Message": b"m", "MacAlgorithm": "HMAC_SHA_256"}, f"InvalidKeyUsageException: {symmetric} key usage is ENCRYPT_DECRYPT which is not valid for GenerateMac."),
-        ("Sign", {"KeyId": mac, "Message": b"m", "SigningAlgorithm": "ECDSA_SHA_256"}, f"InvalidKeyUsageException: {mac} key usage is GENERATE_VERIFY_MAC which is not valid for Sign."),
+        (
+            "Encrypt",
+            {"KeyId": signing, "Plaintext": b"p"},
+            f"InvalidKeyUsageException: {signing} key usage is SIGN_VERIFY which is not valid for Encrypt.",
+        ),
+        (
+            "GenerateDataKey",
+            {"KeyId": mac, "KeySpec": "AES_256"},
+            f"InvalidKeyUsageException: {mac} key usage is GENERATE_VERIFY_MAC which is not valid for GenerateDataKey.",
+        ),
+        (
+            "GenerateMac",
+            {"KeyId": symmetric, "Message": b"m", "MacAlgorithm": "HMAC_SHA_256"},
+            f"InvalidKeyUsageException: {symmetric} key usage is ENCRYPT_DECRYPT which is not valid for GenerateMac.",
+        ),
+        (
+            "Sign",
+            {"KeyId": mac, "Message": b"m", "SigningAlgorithm": "ECDSA_SHA_256"},
+            f"InvalidKeyUsageException: {mac} key usage is GENERATE_VERIFY_MAC which is not valid for Sign.",
+        ),
         ("GetPublicKey", {"KeyId": symmetric}, "UnsupportedOperationException"),
         ("GetPublicKey", {"KeyId": mac}, "UnsupportedOperationException"),
     ):

@@ -41,7 +41,9 @@ def put(aws: Authority, key: str, *statements: tuple[str, object, object]) -> No
 
 
 def may(aws: Authority, caller: Caller, key: str, operation: str = "Encrypt", **more: object) -> bool:
-    code = aws.code(caller, operation, **({"KeyId": key, "Plaintext": b"p", "EncryptionContext": VOLUME} if operation == "Encrypt" else {"KeyId": key, **more}))
+    code = aws.code(
+        caller, operation, **({"KeyId": key, "Plaintext": b"p", "EncryptionContext": VOLUME} if operation == "Encrypt" else {"KeyId": key, **more})
+    )
     assert code in ("", "AccessDeniedException")
     return not code
 

@@ -78,7 +78,9 @@ constraints = st.fixed_dictionaries({}, optional={"EncryptionContextSubset": pai
 
 
 @given(operations, constraints, operations, constraints, st.sampled_from(["Decrypt", "Encrypt", "DescribeKey"]), contexts)
-def test_what_a_child_allows_its_parent_would_have(parent_ops: set, parent_of: dict, child_ops: set, child_of: dict, operation: str, context: dict) -> None:
+def test_what_a_child_allows_its_parent_would_have(
+    parent_ops: set, parent_of: dict, child_ops: set, child_of: dict, operation: str, context: dict
+) -> None:
     parent = make("mq.amazonaws.com", *parent_ops, constraints=parent_of)
     child = make("mq.amazonaws.com", *child_ops, constraints=child_of)
     request = {"EncryptionContext": context}
@@ -151,5 +153,7 @@ def test_what_a_key_is_for_bounds_what_can_be_granted() -> None:
     assert {"Decrypt", "GenerateDataKeyWithoutPlaintext", "CreateGrant"} <= operations_for("ENCRYPT_DECRYPT", symmetric=True)
     assert not {"Sign", "GetPublicKey"} & operations_for("ENCRYPT_DECRYPT", symmetric=True)
     assert "GenerateDataKey" not in operations_for("ENCRYPT_DECRYPT", symmetric=False)
-    assert operations_for("SIGN_VERIFY", symmetric=False) >= {"Sign", "GetPublicKey"} and "Decrypt" not in operations_for("SIGN_VERIFY", symmetric=False)
+    assert operations_for("SIGN_VERIFY", symmetric=False) >= {"Sign", "GetPublicKey"} and "Decrypt" not in operations_for(
+        "SIGN_VERIFY", symmetric=False
+    )
     assert operations_for("GENERATE_VERIFY_MAC", symmetric=False) == {"GenerateMac", "VerifyMac", "CreateGrant", "RetireGrant", "DescribeKey"}

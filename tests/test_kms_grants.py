@@ -100,7 +100,10 @@ def test_the_name_recognises_a_request_that_was_sent_twice(aws: Authority) -> No
     request = {"KeyId": key, "GranteePrincipal": GRANTEE.principal, "Operations": ["Decrypt", "Encrypt"], "Name": "backup"}
     first, again = aws.call(USER, "CreateGrant", **request), aws.call(USER, "CreateGrant", **{**request, "Operations": ["Encrypt", "Decrypt"]})
     assert first["GrantId"] == again["GrantId"] and first["GrantToken"] != again["GrantToken"] and len(ids(aws, key)) == 1
-    different = [aws.call(USER, "CreateGrant", **{**request, **more})["GrantId"] for more in ({"Operations": ["Decrypt"]}, {"KeyId": other}, {"Constraints": SUBSET})]
+    different = [
+        aws.call(USER, "CreateGrant", **{**request, **more})["GrantId"]
+        for more in ({"Operations": ["Decrypt"]}, {"KeyId": other}, {"Constraints": SUBSET})
+    ]
     assert len({first["GrantId"], *different}) == 4
     nameless = {name: value for name, value in request.items() if name != "Name"}
     assert aws.call(USER, "CreateGrant", **nameless)["GrantId"] != aws.call(USER, "CreateGrant", **nameless)["GrantId"]
@@ -143,7 +146,11 @@ def test_constraints_and_operations_fit_the_key(aws: Authority) -> None:
     signing, rsa = aws.key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY"), aws.key(KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT")
     aws.grant(signing, GRANTEE.principal, "Sign", "GetPublicKey")
     aws.grant(rsa, GRANTEE.principal, "Decrypt", "GetPublicKey")
-    for key, request in ((signing, {"Operations": ["Decrypt"]}), (rsa, {"Operations": ["GenerateDataKey"]}), (rsa, {"Operations": ["Decrypt"], "Constraints": SUBSET})):
+    for key, request in (
+        (signing, {"Operations": ["Decrypt"]}),
+        (rsa, {"Operations": ["GenerateDataKey"]}),
+        (rsa, {"Operations": ["Decrypt"], "Constraints": SUBSET}),
+    ):
         assert aws.code(USER, "CreateGrant", KeyId=key, GranteePrincipal=GRANTEE.principal, **request) == "ValidationException"
 
 
@@ -271,7 +278,10 @@ def test_grants_are_ended_in_any_key_state_and_made_only_on_a_usable_key(aws: Au
     aws.call(USER, step[0], KeyId=key, **step[1])
     aws.grant(key, GRANTEE.principal, "Encrypt", Name="within-the-delay")
     aws.clock.turn(DELAY)
-    assert aws.code(USER, "CreateGrant", KeyId=key, GranteePrincipal=GRANTEE.principal, Operations=["Decrypt"]) in ("DisabledException", "KMSInvalidStateException")
+    assert aws.code(USER, "CreateGrant", KeyId=key, GranteePrincipal=GRANTEE.principal, Operations=["Decrypt"]) in (
+        "DisabledException",
+        "KMSInvalidStateException",
+    )
     aws.call(USER, "RevokeGrant", KeyId=key, GrantId=one)
     aws.call(GRANTEE, "RetireGrant", KeyId=key, GrantId=two)
     assert len(ids(aws, key)) == 1
@@ -281,11 +291,18 @@ def test_the_grantee_of_a_child_grant_can_do_no_more_than_the_parent_allows(aws:
     key = aws.key()
     aws.grant(key, GRANTEE.principal, "CreateGrant", "Decrypt", Constraints=SUBSET)
     request = {"KeyId": key, "GranteePrincipal": STRANGER.principal}
-    for wider in ({"Operations": ["Encrypt"], "Constraints": SUBSET}, {"Operations": ["Decrypt"]}, {"Operations": ["Decrypt"], "Constraints": {"EncryptionContextSubset": {"k": "v"}}}):
+    for wider in (
+        {"Operations": ["Encrypt"], "Constraints": SUBSET},
+        {"Operations": ["Decrypt"]},
+        {"Operations": ["Decrypt"], "Constraints": {"EncryptionContextSubset": {"k": "v"}}},
+    ):
         assert aws.code(GRANTEE, "CreateGrant", **request, **wider) == "AccessDeniedException"
     aws.call(GRANTEE, "CreateGrant", **request, Operations=["CreateGrant", "Decrypt"], Constraints={"EncryptionContextEquals": VOLUME})
     blob, wide = aws.encrypt(key), aws.encrypt(key, context={**VOLUME, "more": "x"})
     assert aws.decrypt(blob, caller=STRANGER) == b"data"
     assert aws.code(STRANGER, "Decrypt", CiphertextBlob=wide, EncryptionContext={**VOLUME, "more": "x"}) == "AccessDeniedException"
-    assert aws.code(STRANGER, "CreateGrant", KeyId=key, GranteePrincipal=ADMIN.principal, Operations=["Decrypt"], Constraints=SUBSET) == "AccessDeniedException"
+    assert (
+        aws.code(STRANGER, "CreateGrant", KeyId=key, GranteePrincipal=ADMIN.principal, Operations=["Decrypt"], Constraints=SUBSET)
+        == "AccessDeniedException"
+    )
     assert aws.code(replace(STRANGER, principal="arn:aws:iam::333333333333:user/x"), "Decrypt", CiphertextBlob=blob, EncryptionContext=VOLUME) == ""

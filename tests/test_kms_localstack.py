@@ -201,7 +201,11 @@ def test_a_key_is_dropped_with_all_that_is_its_own_and_for_good(running: Contain
     running.kill()
     running.start()
 
-    for operation, parameters in (("DescribeKey", {"KeyId": doomed}), ("DescribeKey", {"KeyId": f"alias/of-{doomed}"}), ("Decrypt", {"CiphertextBlob": lost})):
+    for operation, parameters in (
+        ("DescribeKey", {"KeyId": doomed}),
+        ("DescribeKey", {"KeyId": f"alias/of-{doomed}"}),
+        ("Decrypt", {"CiphertextBlob": lost}),
+    ):
         with pytest.raises(KmsError, match="NotFoundException"):
             kms.call(USER, operation, parameters)
     assert decrypt(kms, blob) == b"data key" and state(kms, f"alias/of-{kept}") == "Enabled"

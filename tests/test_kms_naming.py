@@ -88,7 +88,9 @@ def test_a_ciphertext_names_its_key_across_accounts(aws: Authority) -> None:
 
 def test_a_key_made_on_localstack_is_taken_up_with_its_policy(aws: Authority) -> None:
     raw = container().kms
-    key = raw.call(USER, "CreateKey", {"Policy": '{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}]}'})["KeyMetadata"]
+    key = raw.call(USER, "CreateKey", {"Policy": '{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}]}'})[
+        "KeyMetadata"
+    ]
     assert aws.shown(key["Arn"]) == "Enabled" and aws.decrypt(aws.encrypt(key["KeyId"])) == b"data"
     assert aws.shown(key["Arn"], STRANGER) == "Enabled", "by its own policy"
     plain = raw.call(USER, "CreateKey", {})["KeyMetadata"]["Arn"]
@@ -123,7 +125,10 @@ def test_everything_behind_sees_arns(aws: Authority) -> None:
     names = aws.kms._kms._kms._names  # noqa: SLF001  (the wrapper under test, with its own names)
     kms = NamingKms(Answering(), names)
     assert kms.call(USER, "DisableKey", {"KeyId": NOWHERE}) == {"KeyId": f"{HERE}:key/{NOWHERE}"}
-    assert kms.call(MQ, "CreateAlias", {"AliasName": "alias/x", "TargetKeyId": NOWHERE})["TargetKeyId"] == f"arn:aws:kms:{REGION}:{MQ.account}:key/{NOWHERE}"
+    assert (
+        kms.call(MQ, "CreateAlias", {"AliasName": "alias/x", "TargetKeyId": NOWHERE})["TargetKeyId"]
+        == f"arn:aws:kms:{REGION}:{MQ.account}:key/{NOWHERE}"
+    )
     assert kms.call(replace(USER, account=OTHER_ACCOUNT), "ListKeys", {}) == {}
     with pytest.raises(KmsError):
         kms.call(USER, "ReEncrypt", {"CiphertextBlob": b"x", "DestinationKeyId": NOWHERE})

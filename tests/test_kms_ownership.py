@@ -82,7 +82,11 @@ def test_the_aws_managed_key_is_visible_and_out_of_its_owners_hands(aws: Authori
     for operation, parameters in forbidden.items():
         if operation not in ("ScheduleKeyDeletion", "DisableKey", "DeleteAlias"):
             aws.call(root, operation, **{name: own if value == key else value for name, value in parameters.items()})
-    for operation, parameters in (("DeleteAlias", {"AliasName": "alias/mine"}), ("DisableKey", {"KeyId": own}), ("ScheduleKeyDeletion", {"KeyId": own})):
+    for operation, parameters in (
+        ("DeleteAlias", {"AliasName": "alias/mine"}),
+        ("DisableKey", {"KeyId": own}),
+        ("ScheduleKeyDeletion", {"KeyId": own}),
+    ):
         aws.call(root, operation, **parameters)
 
 
@@ -149,7 +153,12 @@ def test_what_a_key_can_be_for(aws: Authority) -> None:
     needed = "ValidationException: You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys."
     for spec in ("HMAC_256", "RSA_2048", "ECC_NIST_P256"):
         assert str(aws.refusal(USER, "CreateKey", KeySpec=spec)) == needed
-    for spec, usage in (("SYMMETRIC_DEFAULT", "SIGN_VERIFY"), ("ECC_NIST_P256", "ENCRYPT_DECRYPT"), ("HMAC_256", "SIGN_VERIFY"), ("RSA_2048", "GENERATE_VERIFY_MAC")):
+    for spec, usage in (
+        ("SYMMETRIC_DEFAULT", "SIGN_VERIFY"),
+        ("ECC_NIST_P256", "ENCRYPT_DECRYPT"),
+        ("HMAC_256", "SIGN_VERIFY"),
+        ("RSA_2048", "GENERATE_VERIFY_MAC"),
+    ):
         assert aws.code(USER, "CreateKey", KeySpec=spec, KeyUsage=usage) == "ValidationException"
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from kms_authority import DAY, DELAY, SERVICE, VIA_MQ, Authority, aws, container  # noqa: F401  (a fixture)
+from kms_authority import DAY, DELAY, SERVICE, VIA_MQ, Authority, aws  # noqa: F401  (a fixture)
 
 from testbed.kms.base import USER
 from testbed.kms.rotation import ON_DEMAND_LIMIT

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kms_authority import DAY, DELAY, GRANTEE, USER, VIA_MQ, VOLUME, Authority, aws, container, over  # noqa: F401  (a fixture)
+from kms_authority import DAY, DELAY, GRANTEE, USER, VIA_MQ, VOLUME, Authority, aws, over  # noqa: F401  (a fixture)
 from kms_container import Container, localstack
 
 from testbed.errors import KmsError
@@ -42,7 +42,12 @@ def assert_gone(aws: Authority, key: str, blob: bytes) -> None:
     assert key not in {each["KeyArn"] for each in aws.call(USER, "ListKeys", Limit=1000)["Keys"]}
     assert aws.code(USER, "Decrypt", CiphertextBlob=blob, EncryptionContext=VOLUME) == "AccessDeniedException"
     assert aws.code(USER, "Decrypt", CiphertextBlob=blob, KeyId=key, EncryptionContext=VOLUME) == "NotFoundException"
-    for operation, more in (("CancelKeyDeletion", {}), ("EnableKey", {}), ("ListGrants", {}), ("CreateGrant", {"GranteePrincipal": GRANTEE.principal, "Operations": ["Decrypt"]})):
+    for operation, more in (
+        ("CancelKeyDeletion", {}),
+        ("EnableKey", {}),
+        ("ListGrants", {}),
+        ("CreateGrant", {"GranteePrincipal": GRANTEE.principal, "Operations": ["Decrypt"]}),
+    ):
         assert aws.code(USER, operation, KeyId=key, **more) == "NotFoundException"
     assert aws.ledger.count_grants(key) == 0 and on_localstack(aws.container, key) == "NotFoundException"
 

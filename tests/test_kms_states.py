@@ -42,7 +42,9 @@ def test_scheduling_a_disabled_key_gives_it_no_new_delay() -> None:
     assert not key.usable(100) and key.deletion == 100 + 30 * DAY == key.due
 
 
-@pytest.mark.parametrize("operation", sorted(NEEDS_ENABLED | NEEDS_ENABLED_NOW | NOT_PENDING_DELETION | {"CancelKeyDeletion", "DescribeKey", "RevokeGrant"}))
+@pytest.mark.parametrize(
+    "operation", sorted(NEEDS_ENABLED | NEEDS_ENABLED_NOW | NOT_PENDING_DELETION | {"CancelKeyDeletion", "DescribeKey", "RevokeGrant"})
+)
 def test_the_key_state_table(operation: str) -> None:
     disabled, pending = KEY.disabled(0, DELAY), KEY.scheduled(0, DELAY, 7)
     off, doomed = f"DisabledException: {ARN} is disabled.", f"KMSInvalidStateException: {ARN} is pending deletion."

@@ -68,7 +68,11 @@ TABLE = {
     "VerifyMac": ("ok", "[1]", "[3]"),
 }
 # What goes on within the delay as if nothing had been asked for.
-USES = {operation for operation, row in TABLE.items() if row == ("ok", "[1]", "[3]")} - {"DisableKeyRotation", "EnableKeyRotation", "RotateKeyOnDemand"}
+USES = {operation for operation, row in TABLE.items() if row == ("ok", "[1]", "[3]")} - {
+    "DisableKeyRotation",
+    "EnableKeyRotation",
+    "RotateKeyOnDemand",
+}
 CHANGES = {"CancelKeyDeletion", "CreateAlias", "DeleteAlias", "DisableKey", "EnableKey", "ScheduleKeyDeletion", "RetireGrant", "RevokeGrant"}
 SIGNING = {"Sign", "Verify", "GetPublicKey"}
 MACS = {"GenerateMac", "VerifyMac"}
@@ -129,12 +133,16 @@ class Keys:
 
     def _made(self, kind: str) -> tuple[str, dict[str, dict[str, Any]]]:
         aws = self.aws
-        spec = {"signing": ("ECC_NIST_P256", "SIGN_VERIFY"), "mac": ("HMAC_256", "GENERATE_VERIFY_MAC")}.get(kind, ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"))
+        spec = {"signing": ("ECC_NIST_P256", "SIGN_VERIFY"), "mac": ("HMAC_256", "GENERATE_VERIFY_MAC")}.get(
+            kind, ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT")
+        )
         key = aws.key(KeySpec=spec[0], KeyUsage=spec[1])
         grant = aws.grant(key, GRANTEE.principal, *operations_for(spec[1], symmetric=spec[0] == "SYMMETRIC_DEFAULT"))
         alias = f"alias/{key[-12:]}"
         aws.call(USER, "CreateAlias", AliasName=alias, TargetKeyId=key)
-        made = {"signing": lambda: of_signing_keys(aws, key), "mac": lambda: of_mac_keys(aws, key)}.get(kind, lambda: requests(aws, key, alias, grant))()
+        made = {"signing": lambda: of_signing_keys(aws, key), "mac": lambda: of_mac_keys(aws, key)}.get(
+            kind, lambda: requests(aws, key, alias, grant)
+        )()
         if self.state != "Enabled":
             aws.call(USER, {"Disabled": "DisableKey", "PendingDeletion": "ScheduleKeyDeletion"}[self.state], KeyId=key)
         if not self.within_the_delay:
@@ -181,7 +189,8 @@ def test_the_table_has_every_operation_on_a_key_that_there_is() -> None:
     of_a_key = {
         name
         for name in model.operation_names
-        if model.operation_model(name).input_shape and {"KeyId", "TargetKeyId", "DestinationKeyId", "AliasName"} & set(model.operation_model(name).input_shape.members)
+        if model.operation_model(name).input_shape
+        and {"KeyId", "TargetKeyId", "DestinationKeyId", "AliasName"} & set(model.operation_model(name).input_shape.members)
     }
     left_out = {"DeleteImportedKeyMaterial", "ImportKeyMaterial", "ReplicateKey", "UpdatePrimaryRegion"}
     assert of_a_key - set(TABLE) == left_out | {"DeriveSharedSecret", "Encapsulate", "Decapsulate", "GetKeyLastUsage"}

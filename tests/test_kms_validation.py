@@ -31,8 +31,16 @@ RECORDED = [
 ]
 # TestKMS::test_hmac_create_key_invalid_operations, TestKMS::test_invalid_generate_mac: the set has grown since.
 RECORDED_BEGINNINGS = [
-    ("CreateKey", {"KeySpec": "HMAC_random"}, "1 validation error detected: Value 'HMAC_random' at 'keySpec' failed to satisfy constraint: Member must satisfy enum value set: ["),
-    ("CreateKey", {"KeyUsage": "RANDOM"}, "1 validation error detected: Value 'RANDOM' at 'keyUsage' failed to satisfy constraint: Member must satisfy enum value set: ["),
+    (
+        "CreateKey",
+        {"KeySpec": "HMAC_random"},
+        "1 validation error detected: Value 'HMAC_random' at 'keySpec' failed to satisfy constraint: Member must satisfy enum value set: [",
+    ),
+    (
+        "CreateKey",
+        {"KeyUsage": "RANDOM"},
+        "1 validation error detected: Value 'RANDOM' at 'keyUsage' failed to satisfy constraint: Member must satisfy enum value set: [",
+    ),
     (
         "GenerateMac",
         {"KeyId": "k", "Message": b"m", "MacAlgorithm": "INVALID"},

@@ -48,7 +48,9 @@ class FaithfulKms:
 
     def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """See ``Kms.call``."""
-        asked = {name: bound(value) if name in _CONTEXTS else value for name, value in parameters.items() if name not in ("DryRun", "DryRunModifiers")}
+        asked = {
+            name: bound(value) if name in _CONTEXTS else value for name, value in parameters.items() if name not in ("DryRun", "DryRunModifiers")
+        }
         dry_run = parameters.get("DryRun", False)
         if dry_run and "IGNORE_CIPHERTEXT" in parameters.get("DryRunModifiers", ()):
             raise refusals.dry_run()
@@ -76,7 +78,9 @@ class FaithfulKms:
             raise refusals.invalid("Please specify either number of bytes or key spec.")
         self._check(asked["KeyId"], operation, SYMMETRIC)
         plaintext = secrets.token_bytes(asked.get("NumberOfBytes") or _SIZES[asked["KeySpec"]])
-        wrapped = self._ask(caller, "Encrypt", {"KeyId": asked["KeyId"], "Plaintext": plaintext, "EncryptionContext": asked.get("EncryptionContext", {})})
+        wrapped = self._ask(
+            caller, "Encrypt", {"KeyId": asked["KeyId"], "Plaintext": plaintext, "EncryptionContext": asked.get("EncryptionContext", {})}
+        )
         answer = {"CiphertextBlob": wrapped["CiphertextBlob"], "KeyId": wrapped["KeyId"]}
         return answer if operation == "GenerateDataKeyWithoutPlaintext" else {**answer, "Plaintext": plaintext}
 

@@ -97,7 +97,7 @@ class GrantingKms:
 
     def _list_retirable(self, caller: Caller, parameters: Mapping[str, Any]) -> dict[str, Any]:
         if "RetiringPrincipal" not in parameters:
-            raise refusals.invalid("1 validation error detected: Value null at 'retiringPrincipal' failed to satisfy constraint: Member must not be null")
+            raise refusals.missing("retiringPrincipal")
         principal, now = parameters["RetiringPrincipal"], self._now()
         own = principal == caller.principal
         return _page(
@@ -155,7 +155,7 @@ def _check(caller: Caller, key: Key, parameters: Mapping[str, Any]) -> None:
             hint="Use GranteePrincipal and RetiringPrincipal.",
         )
     if "GranteePrincipal" not in parameters:
-        raise refusals.invalid("1 validation error detected: Value null at 'granteePrincipal' failed to satisfy constraint: Member must not be null")
+        raise refusals.missing("granteePrincipal")
     by_service = caller.kind == "AWSService" or bool(caller.invoked_by)
     for principal in (parameters["GranteePrincipal"], parameters.get("RetiringPrincipal")):
         if principal and not _PRINCIPAL.fullmatch(principal) and not (by_service and _SERVICE.fullmatch(principal)):

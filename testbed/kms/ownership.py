@@ -86,9 +86,7 @@ class OwnershipKms:
             raise refusals.refusal("UnsupportedOperationException", "Only default policy is supported")
         with self._ledger.change():
             key = self._key(parameters["KeyId"])
-            policy.check(
-                parameters["Policy"], caller, key.arn, bypass_lockout_check=parameters.get("BypassPolicyLockoutSafetyCheck", False)
-            )
+            policy.check(parameters["Policy"], caller, key.arn, bypass_lockout_check=parameters.get("BypassPolicyLockoutSafetyCheck", False))
             self._ledger.put_key(replace(key, policy=parameters["Policy"]))
         return {}
 

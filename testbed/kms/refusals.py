@@ -76,8 +76,7 @@ def denied_for_ciphertext(error: KmsError, arn: str) -> KmsError:
 
 
 UNSEEN = (
-    "because the resource does not exist in this Region, no resource-based policies allow access, "
-    "or a resource-based policy explicitly denies access"
+    "because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access"
 )
 DENIED = "with an explicit deny in a resource-based policy"
 
@@ -119,6 +118,10 @@ def incompatible(algorithm: str, spec: str) -> KmsError:
 
 def invalid(sentence: str) -> KmsError:
     return refusal("ValidationException", sentence)
+
+
+def missing(member: str) -> KmsError:
+    return invalid(f"1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not be null")
 
 
 def dry_run() -> KmsError:

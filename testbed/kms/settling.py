@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from testbed.errors import KmsError
 from testbed.kms.base import Caller, Kms
 from testbed.kms.ledger import Ledger
 from testbed.kms.naming import owner
