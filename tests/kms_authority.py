@@ -32,7 +32,7 @@ EFS_HERE = replace(EFS, account=USER_ACCOUNT)
 
 VOLUME = {"aws:ebs:id": "vol-0123456789abcdef0"}
 NOWHERE = "00000000-0000-4000-8000-000000000000"
-DELAY = 10.0
+DELAY = 3600.0  # seconds; long, for real time passes too
 DAY = 86400.0
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from kms_authority import GRANTEE, NOWHERE, OTHER_ACCOUNT, SERVICE, STRANGER, VOLUME, Authority, aws, container  # noqa: F401  (a fixture)
+from kms_authority import DELAY, GRANTEE, NOWHERE, OTHER_ACCOUNT, SERVICE, STRANGER, VOLUME, Authority, aws, container  # noqa: F401  (a fixture)
 
 from testbed.documented.engines import REGION
 from testbed.errors import KmsError
@@ -96,7 +96,7 @@ def test_a_key_made_on_localstack_is_taken_up_with_its_policy(aws: Authority) ->
     plain = raw.call(USER, "CreateKey", {})["KeyMetadata"]["Arn"]
     assert aws.code(STRANGER, "DescribeKey", KeyId=plain) == "AccessDeniedException"
     aws.call(USER, "DisableKey", KeyId=plain)
-    aws.clock.turn(1000)
+    aws.clock.turn(DELAY)
     assert aws.code(USER, "Encrypt", KeyId=plain, Plaintext=b"p") == "DisabledException"
 
 

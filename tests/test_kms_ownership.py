@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from kms_authority import ADMIN, GRANTEE, STRANGER, Authority, aws  # noqa: F401  (a fixture)
+from kms_authority import ADMIN, DELAY, GRANTEE, STRANGER, Authority, aws  # noqa: F401  (a fixture)
 
 from testbed.kms import policy
 from testbed.kms.base import MQ, SERVICE_ACCOUNT, USER, USER_ACCOUNT, Caller
@@ -99,7 +99,7 @@ def test_the_aws_managed_key_is_used_through_its_service_and_by_its_grants(aws: 
     assert len(aws.decrypt(blob, {}, service)) == 64
     grant = aws.call(root, "ListGrants", KeyId=key)["Grants"][0]["GrantId"]
     aws.call(root, "RevokeGrant", KeyId=key, GrantId=grant)  # that, its owner may
-    aws.clock.turn(1000)
+    aws.clock.turn(DELAY)
     assert aws.code(service, "Decrypt", CiphertextBlob=blob) == "AccessDeniedException"
 
 
