@@ -156,3 +156,35 @@ def yardstick(
         with temporary(say) if fresh else nullcontext(Testbed.open(state, say)) as testbed:
             for engine in engines:
                 print(against(testbed, engine, say, rounds=rounds, duration=duration), flush=True)
+
+
+@_group.command("table")
+def table(
+    short: Annotated[bool, typer.Option("--short", help="In minutes instead of most of an hour: to see that it works, not to quote.")] = False,
+    only: Annotated[list[str], typer.Option("--section", help="Only sections whose title has this in it.")] = [],  # noqa: B006
+    docs: Annotated[Path | None, typer.Option("--docs", help="Write the table as Markdown into this file, such as docs/costs.md.")] = None,
+    json_file: JsonFile = None,
+    html_file: HtmlFile = None,
+    fresh: Fresh = False,
+    state: StateOption = STATE,
+) -> None:
+    """The cost table of this machine: layers, sizes, suites, handshakes, payloads, protocols. Exit status 1 when an expected order is broken."""
+    from testbed.bench import markdown
+    from testbed.bench.table import orders, sections
+
+    with translated():
+        rounds, warm_up, duration = (5, 0.3, 0.7) if short else (8, 1.5, 3.0)
+        chosen = [each for each in sections(rounds=rounds, warm_up=warm_up, duration=duration) if not only or any(part in each.title for part in only)]
+        if not chosen:
+            raise TestbedError("There is no such section.")
+        with temporary(say) if fresh else nullcontext(Testbed.open(state, say)) as testbed:
+            result = measure(testbed, [case for section in chosen for case in section.cases], _command(), say, _live)
+        conclude(result, json_file, html_file)
+        if docs:
+            docs.write_text(markdown.render(result, chosen))
+            print(f"Written to {docs}")
+        broken = [each for each in orders(result) if not each.holds]
+        for each in broken:
+            print(f"! {each.about}: {each.slower} is faster than {each.faster}: {each.ratio}")
+        if broken:
+            raise typer.Exit(1)
