@@ -50,8 +50,19 @@ def one(fleet: Fleet, brokers: dict[str, Broker], by: str, work: Workload, encry
     return play(fleet, plan(work, chosen, target), work.warm_up, work.duration)
 
 
-@pytest.mark.parametrize("encryption", ["tls", "plaintext"])
-@pytest.mark.parametrize("name", ["durable-1k", "durable-100b", "durable-64k", "durable-1m", "confirm-each", "fan-out", "request-reply"])
+@pytest.mark.parametrize(
+    ("name", "encryption"),
+    [
+        ("durable-1k", "tls"),
+        ("durable-1k", "plaintext"),
+        ("durable-100b", "tls"),
+        ("durable-1m", "tls"),
+        ("transient-64k", "tls"),
+        ("confirm-each", "tls"),
+        ("fan-out", "tls"),
+        ("request-reply", "tls"),
+    ],
+)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_fast_generators_lose_nothing(fleet: Fleet, brokers: dict[str, Broker], engine: str, name: str, encryption: str) -> None:
     work = short(name, window=4 if name == "durable-1m" else 100)

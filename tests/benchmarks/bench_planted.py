@@ -1,0 +1,59 @@
+"""Small differences that were planted have to be found, and none where there is none: for a quiet machine.
+
+    pytest -s tests/benchmarks/bench_planted.py
+
+A producer that wastes 5 % of its time, each message confirmed before the next; a suite without AES-GCM; and twice the same.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+from bench_brokers import Broker, activemq, rabbitmq
+
+from testbed.bench import driver, workload
+from testbed.bench.compare import alternate
+from testbed.bench.encryption import Encryption
+from testbed.bench.fleet import Fleet
+from testbed.bench.statistics import Ratio, Verdict
+
+pytestmark = [
+    pytest.mark.containers,
+    pytest.mark.skipif(os.getloadavg()[0] > 0.75 * (os.cpu_count() or 1), reason="the machine is busy: small differences would be lost"),
+]
+
+
+@pytest.fixture(scope="module")
+def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Broker]]:
+    with ExitStack() as stack:
+        started = {"rabbitmq": rabbitmq, "activemq": activemq}
+        yield {name: stack.enter_context(start(tmp_path_factory.mktemp(name))) for name, start in started.items()}
+
+
+def compared(broker: Broker, by: str, work: str, encryptions: tuple[str, str], handicap: float = 0.0, rounds: int = 24) -> Ratio:
+    chosen = driver.load(by)
+    made = workload.load(work).shortened(0.2, 0.8, rounds)
+    targets = {f"{place}: {text}": broker.target(chosen, Encryption.parse(text)) for place, text in zip("AB", encryptions, strict=True)}
+    with Fleet() as fleet:
+        alternate(replace(made, rounds=2), chosen, targets, fleet)  # the JVM's first seconds are not its best
+        series = alternate(made, chosen, targets, fleet, handicaps={list(targets)[1]: handicap})
+    found = series.ratio(series.sides[1])
+    print(f"\n{by}, {work}, {' / '.join(targets)}, handicap {handicap:.0%}: {found}")
+    return found
+
+
+@pytest.mark.parametrize("engine", ["rabbitmq", "activemq"])
+def test_a_slowdown_of_five_percent(brokers: dict[str, Broker], engine: str) -> None:
+    assert compared(brokers[engine], engine, "confirm-each", ("tls", "tls"), handicap=0.05).verdict is Verdict.LOWER
+
+
+@pytest.mark.parametrize("engine", ["rabbitmq", "activemq"])
+def test_twice_the_same(brokers: dict[str, Broker], engine: str) -> None:
+    assert compared(brokers[engine], engine, "confirm-each", ("tls", "tls")).verdict is Verdict.NOISE
+
+
+def test_a_forced_cbc_suite(brokers: dict[str, Broker]) -> None:
+    found = compared(brokers["activemq"], "activemq", "transient-64k", ("tls:ECDHE-RSA-AES128-GCM-SHA256", "tls:AES256-SHA"))
+    assert found.verdict is Verdict.LOWER
