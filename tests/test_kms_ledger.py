@@ -66,6 +66,51 @@ def test_what_falls_due_is_found_when_it_does(tmp_path: Path) -> None:
     assert not ledger.is_due(doomed.due)
 
 
+def test_what_is_remembered_is_forgotten_with_the_next_change_by_whomever(tmp_path: Path) -> None:
+    one, other = Ledger(State(tmp_path / "s")), Ledger(State(tmp_path / "s"))
+    for number in range(60):
+        writer = (one, other, one)[number % 3]  # oneself, whom SQLite does not tell of, and another process as it were
+        made = grant(ends=float(number), grantee="mq.amazonaws.com")
+        with writer.change():
+            writer.put_key(replace(KEY, policy=str(number)))
+            writer.put_grant(made)
+            writer.drop_ended_grants(number - 1)
+        for reader in (one, other):
+            for _ in range(2):
+                with reader.remembering():
+                    assert reader.key(ARN).policy == str(number) and made in reader.grants_to(ARN, ("mq.amazonaws.com",))
+                    assert reader.is_due(number) and not reader.is_due(number - 1)
+
+
+def test_within_a_call_a_change_is_made_on_what_is_and_seen_after(tmp_path: Path) -> None:
+    one, other = Ledger(State(tmp_path / "s")), Ledger(State(tmp_path / "s"))
+    with one.remembering():
+        assert one.key(ARN) is None and not one.is_due(1e12)
+        with other.change():
+            other.put_key(KEY)
+        with one.change():
+            assert one.key(ARN) == KEY, "not what was looked up before"
+            one.put_key(KEY.scheduled(0, 0, 7))
+        assert one.key(ARN).state == "PendingDeletion" and one.is_due(1e12)
+    assert one.key(ARN).state == "PendingDeletion"
+
+
+def test_a_look_costs_sqlite_one_question_a_call(tmp_path: Path) -> None:
+    ledger = Ledger(State(tmp_path / "s"))
+    with ledger.change():
+        ledger.put_key(KEY)
+        ledger.put_grant(grant())
+    asked: list[str] = []
+    for _ in range(3):
+        asked.clear()
+        with ledger.remembering():
+            ledger._connection().set_trace_callback(asked.append)  # noqa: SLF001  (what it asks is not to be seen otherwise)
+            ledger.is_due(0)
+            for _ in range(3):
+                assert ledger.key(ARN) and ledger.grants_to(ARN, ("mq.amazonaws.com",))
+    assert asked == ["PRAGMA data_version"]
+
+
 def test_a_change_that_raises_is_none(tmp_path: Path) -> None:
     ledger = Ledger(State(tmp_path / "s"))
     with pytest.raises(RuntimeError), ledger.change():

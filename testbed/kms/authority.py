@@ -20,6 +20,7 @@ from testbed.kms.base import Kms
 from testbed.kms.grants import GRANTS_PER_KEY, GrantingKms
 from testbed.kms.ledger import Ledger
 from testbed.kms.lifecycle import LifecycleKms
+from testbed.kms.moment import Moment
 from testbed.kms.naming import KeyNames, NamingKms
 from testbed.kms.ownership import OwnershipKms
 from testbed.kms.rotation import RotatingKms
@@ -51,7 +52,8 @@ def assemble(
     over the same folder; they should agree on the delays. Raises ``StateBroken`` when the folder cannot be used,
     ``ValueError`` for a delay that makes no sense.
     """
-    ledger, now = Ledger(state), clock.now
+    ledger, moment = Ledger(state), Moment(clock.now)
+    now = moment.now
     faithful = FaithfulKms(innermost, ledger)
     rotating = RotatingKms(faithful, ledger, now)
     names = KeyNames(innermost, ledger)
@@ -60,4 +62,4 @@ def assemble(
     kms = GrantingKms(kms, ledger, now, delay=delay, start_delay=grant_start_delay, grants_per_key=grants_per_key)
     kms = AuthorizingKms(kms, ledger, names, now, identity)
     kms = ValidatingKms(NamingKms(kms, names))
-    return SettlingKms(kms, innermost, rotating, ledger, now, happened)
+    return SettlingKms(kms, innermost, rotating, ledger, moment, happened)

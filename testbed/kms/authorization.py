@@ -102,7 +102,7 @@ class AuthorizingKms:
         if key.managed_by and caller.principal == key.managed_by and action in _OF_ITS_MANAGER:
             return None
         now = self._now()
-        for grant in self._ledger.grants(key=key.arn, grantees=_grantees(caller)):
+        for grant in self._ledger.grants_to(key.arn, _grantees(caller)):
             if grant.in_effect(now, tokens) and grant.allows(caller, action, parameters):
                 return None
         return refusals.not_identity_based(name) if says else ""

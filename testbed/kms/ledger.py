@@ -1,21 +1,21 @@
 """The ledger of keys: what the testbed knows of them that LocalStack does not keep, or keeps and does not heed.
 
 States with their delays, policies, grants and rotations; no material. One SQLite file in the state folder, in which every
-change is one transaction, so a process may be killed at any point. No row is kept: other processes write to it too, and a
-look costs some microseconds.
+change is one transaction, so a process may be killed at any point. What a thread has read it keeps until anyone, in
+whatever process, has changed anything: that is asked once a call, and SQLite knows it without a look into the file's pages.
 
 Keys that were made on LocalStack itself come into the ledger when they are first named.
 """
 
 import json
+import math
 import os
 import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
-from functools import lru_cache
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from testbed.errors import StateBroken
@@ -26,6 +26,7 @@ from testbed.state.store import State
 
 FILE = "kms.sqlite"
 _SCHEMA = 1
+_MOST_KEPT = 4096  # keys and lists of grants
 _TABLES = """
 CREATE TABLE keys (arn TEXT PRIMARY KEY, id TEXT NOT NULL, due REAL, body TEXT NOT NULL);
 CREATE INDEX keys_by_id ON keys (id);
@@ -37,6 +38,15 @@ CREATE INDEX grants_by_name ON grants (key, name) WHERE name != '';
 CREATE INDEX grants_by_retiring ON grants (retiring);
 CREATE INDEX grants_by_end ON grants (ends) WHERE ends IS NOT NULL;
 """
+
+
+@dataclass
+class _Seen:
+    """What one thread has read. ``first_due`` is infinite when nothing is due ever."""
+
+    keys: dict[str, Key | None] = field(default_factory=dict)
+    grants: dict[tuple[str, tuple[str, ...]], list[Grant]] = field(default_factory=dict)
+    first_due: float | None = None
 
 
 class Ledger:
@@ -60,6 +70,7 @@ class Ledger:
     @contextmanager
     def change(self) -> Iterator[None]:
         """One change at a time, of all threads and processes: what is written within is kept as a whole, or, when it raises, not at all."""
+        active, self._local.seen = self._seen is not None, None
         with self._translated():
             self._connection().execute("BEGIN IMMEDIATE")
         try:
@@ -68,22 +79,57 @@ class Ledger:
             with self._translated():
                 self._connection().rollback()
             raise
+        else:
+            with self._translated():
+                self._connection().commit()
+        finally:
+            # One's own changes are not among those that SQLite tells of.
+            self._local.kept = _Seen()
+            self._local.seen = self._local.kept if active else None
+
+    @contextmanager
+    def remembering(self) -> Iterator[None]:
+        """For one call by this thread: what it has read before, and nobody has changed, is not read again."""
         with self._translated():
-            self._connection().commit()
+            [version] = self._connection().execute("PRAGMA data_version").fetchone()
+        if version != getattr(self._local, "version", None) or len(self._local.kept.keys) + len(self._local.kept.grants) > _MOST_KEPT:
+            self._local.kept, self._local.version = _Seen(), version
+        self._local.seen = self._local.kept
+        try:
+            yield
+        finally:
+            self._local.seen = None
+
+    @property
+    def _seen(self) -> "_Seen | None":
+        return getattr(self._local, "seen", None)
 
     # Keys
 
     def key(self, arn: str) -> Key | None:
+        seen = self._seen
+        if seen is not None and arn in seen.keys:
+            return seen.keys[arn]
         row = self._one("SELECT body FROM keys WHERE arn = ?", arn)
-        return _key(row[0]) if row else None
+        key = _key(row[0]) if row else None
+        if seen is not None:
+            seen.keys[arn] = key
+        return key
 
     def arns(self, key_id: str) -> list[str]:
         """The ARNs of the keys with this id: one, unless ids were chosen by hand."""
         return [arn for (arn,) in self._all("SELECT arn FROM keys WHERE id = ?", key_id)]
 
     def is_due(self, now: float) -> bool:
-        row = self._one("SELECT EXISTS (SELECT 1 FROM keys WHERE due <= ?1) OR EXISTS (SELECT 1 FROM grants WHERE ends <= ?1)", now)
-        return bool(row and row[0])
+        """Whether anything is to be done by ``now``, with keys or with grants."""
+        seen = self._seen
+        if seen is not None and seen.first_due is not None:
+            return seen.first_due <= now
+        row = self._one("SELECT MIN(due) FROM (SELECT MIN(due) AS due FROM keys UNION ALL SELECT MIN(ends) FROM grants)")
+        first_due = row[0] if row and row[0] is not None else math.inf
+        if seen is not None:
+            seen.first_due = first_due
+        return first_due <= now
 
     def due(self, now: float) -> list[Key]:
         """The keys with which something is to be done by ``now``, those that have waited longest first."""
@@ -113,6 +159,16 @@ class Ledger:
             values += grantees
         where = " AND ".join(clauses) or "1"
         return (_grant(body) for (body,) in self._all(f"SELECT body FROM grants WHERE {where} ORDER BY rowid", *values))
+
+    def grants_to(self, key: str, grantees: tuple[str, ...]) -> list[Grant]:
+        """The grants on a key to a principal, who has these names."""
+        seen = self._seen
+        if seen is not None and (key, grantees) in seen.grants:
+            return seen.grants[key, grantees]
+        found = list(self.grants(key=key, grantees=grantees))
+        if seen is not None:
+            seen.grants[key, grantees] = found
+        return found
 
     def count_grants(self, key: str) -> int:
         row = self._one("SELECT COUNT(*) FROM grants WHERE key = ?", key)
@@ -149,6 +205,7 @@ class Ledger:
             connection.execute("PRAGMA journal_mode = WAL")  # so that nobody who only looks waits for a change
             connection.execute("PRAGMA synchronous = FULL")
             self._local.connection, self._local.process = connection, os.getpid()
+            self._local.kept, self._local.version = _Seen(), None
         return self._local.connection
 
     @contextmanager
@@ -165,15 +222,10 @@ class Ledger:
         )
 
 
-# What is written in a row is read once: it is the text that is remembered, not the row.
-
-
-@lru_cache(4096)
 def _key(body: str) -> Key:
     return Key.of(json.loads(body))
 
 
-@lru_cache(4096)
 def _grant(body: str) -> Grant:
     document = json.loads(body)
     return Grant(**{**document, "operations": tuple(document["operations"])})

@@ -10,6 +10,7 @@ from typing import Any
 
 from testbed.kms.base import Caller, Kms
 from testbed.kms.ledger import Ledger
+from testbed.kms.moment import Moment
 from testbed.kms.naming import owner
 from testbed.kms.rotation import RotatingKms
 from testbed.kms.states import DAY, Key
@@ -24,26 +25,25 @@ Happened = Callable[[str, str, float], None]
 class SettlingKms:
     """The outermost wrapper. ``happened`` is told of what the service did by itself, before it is settled: once, or again after a crash."""
 
-    def __init__(
-        self, kms: Kms, backend: Kms, rotation: RotatingKms, ledger: Ledger, now: Callable[[], float], happened: Happened = lambda *_: None
-    ) -> None:
+    def __init__(self, kms: Kms, backend: Kms, rotation: RotatingKms, ledger: Ledger, moment: Moment, happened: Happened = lambda *_: None) -> None:
         self._kms, self._backend, self._rotation = kms, backend, rotation
-        self._ledger, self._now, self._happened = ledger, now, happened
+        self._ledger, self._moment, self._happened = ledger, moment, happened
 
     def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """See ``Kms.call``."""
-        if self._ledger.is_due(self._now()):
-            self.settle()
-        return self._kms.call(caller, operation, parameters)
+        with self._moment.held() as now, self._ledger.remembering():
+            if self._ledger.is_due(now):
+                self.settle()
+            return self._kms.call(caller, operation, parameters)
 
     def settle(self) -> None:
         """Do all that is due by now. Raises ``KmsError`` when KMS does not answer; what is left is done the next time."""
         with self._ledger.change():
-            self._ledger.drop_ended_grants(self._now())
-        while due := self._ledger.due(self._now()):
+            self._ledger.drop_ended_grants(self._moment.now())
+        while due := self._ledger.due(self._moment.now()):
             with self._ledger.change():
                 key = self._ledger.key(due[0].arn)  # another process may have been here
-                now = self._now()
+                now = self._moment.now()
                 if key is None or key.due is None or key.due > now:
                     continue
                 if key.state == "PendingDeletion":
