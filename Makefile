@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 REPORT ?= report
 
-.PHONY: demo test setup clean
+.PHONY: demo test benchmarks setup clean
 .DELETE_ON_ERROR:
 
 demo: setup
@@ -11,6 +11,11 @@ demo: setup
 
 test: setup
 	$(VENV)/bin/pytest $(PYTEST_ARGS)
+
+# Minutes each, on a machine that does nothing else: `make benchmarks BENCHMARKS=tests/benchmarks/bench_startup.py` runs one.
+BENCHMARKS ?= tests/benchmarks/bench_*.py
+benchmarks: setup
+	$(VENV)/bin/pytest -s $(BENCHMARKS)
 
 setup: $(VENV)/installed
 
