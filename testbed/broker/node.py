@@ -99,12 +99,13 @@ def wait(
         now = time.monotonic()
         if now - start > READY_WITHIN:
             raise ContainerFailed(
-                f"The broker {broker.broker_name} was not ready after {READY_WITHIN:.0f} s: {reason}",
-                hint="`testbed logs` shows what it is doing; a slow machine may need fewer brokers at once.",
+                f"The broker {broker.broker_name} was not ready after {READY_WITHIN:.0f} s: {reason}; "
+                f"its last words: {containers.last_words(node.container_id, 8)}",
+                hint="A slow machine may need fewer brokers at once: `testbed up --engine rabbitmq` starts one.",
             ) from reason
         if now - spoken > SPEAK_EVERY:
             spoken = now
-            say(f"{broker.broker_name}: starting, {now - start:.0f} s ({reason})")
+            say(f"{broker.broker_name}: starting, {now - start:.0f} s ({str(reason).partition(':')[0].removesuffix('.')})")
         if cancelled.wait(0.05):
             raise Interrupted(f"The start of {broker.broker_name} was interrupted.")
 

@@ -93,7 +93,7 @@ def down(
     with translated(as_json):
         process.stop(state)
         counts = take_down(state, everything)
-        show(counts, as_json, lambda counts: "Removed " + ", ".join(f"{count} {what}" for what, count in counts.items()) + ".")
+        show(counts, as_json, _removed_text)
 
 
 @app.command()
@@ -165,6 +165,12 @@ def logs(
             for piece in testbed.containers.logs(identity, tail or None, follow):
                 sys.stdout.buffer.write(piece)
                 sys.stdout.buffer.flush()
+
+
+def _removed_text(counts: dict[str, int]) -> str:
+    if not any(counts.values()):
+        return "Nothing was there."
+    return "Removed " + ", ".join(f"{count} {what if count != 1 else what.removesuffix('s')}" for what, count in counts.items()) + "."
 
 
 def _served(testbed: Testbed) -> Endpoint | None:
