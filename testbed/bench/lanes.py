@@ -128,8 +128,7 @@ class Consumer:
         now = time.monotonic_ns()
         self.total += len(arrived)
         self._measured.received += len(arrived)
-        for meant, count in Counter(map(itemgetter(3), arrived)).items():
-            self._measured.end_to_end.add(now - meant, count)
+        self._time(arrived, now)
         last, counts = -1, bytearray()
         for run, producer, number, _ in arrived:
             if run != self._run:
@@ -139,6 +138,10 @@ class Consumer:
             counts[number] += 1
             if not number % SAMPLE:
                 self._sample.append(Event(Kind.RECEIVED, name_of(run, producer, number), now / 1e9))
+
+    def _time(self, arrived: list[Arrival], now: int) -> None:
+        for meant, count in Counter(map(itemgetter(3), arrived)).items():
+            self._measured.end_to_end.add(now - meant, count)
 
     def finish(self, patience: float) -> None:
         self._receiver.flush()

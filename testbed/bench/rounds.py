@@ -83,9 +83,9 @@ def limit(workload: Workload, made: Round, cores: int = os.cpu_count() or 1) -> 
     return "broker"
 
 
-def plan(workload: Workload, driver: Driver, target: Target, *, handicap: float = 0.0) -> Plan:
-    """Who does what, on destinations that nobody has used before."""
-    run = random.getrandbits(32)
+def plan(workload: Workload, driver: Driver, target: Target, *, handicap: float = 0.0, run: int = 0) -> Plan:
+    """Who does what, on destinations that nobody has used before, or on those of ``run``."""
+    run = run or random.getrandbits(32)
     shape = Shape(
         size=workload.size,
         persistent=workload.persistent,

@@ -29,7 +29,9 @@ _NULL, _TRUE, _FALSE = b"\0", b"\1", b"\0"
 # What follows a message's content: no properties, data structure or target, not compressed, redelivery counter, no
 # broker path, arrival, no user, no bridge; and the dispatch's own redelivery counter.
 _AFTER_CONTENT = 1 + 1 + 1 + 1 + 4 + 1 + 8 + 1 + 1
-_RESPONSE_SIZE = 14  # with its length
+# The Java client's own for topics. The service's default configuration keeps 1,000 messages beyond it for a slow subscriber
+# and drops the oldest of more (constantPendingMessageLimitStrategy).
+_TOPIC_PREFETCH = 32766
 
 
 def _text(value: str) -> bytes:
@@ -242,7 +244,7 @@ class OpenWireReceiver:
         self._unacknowledged, self._last = 0, b""
         self._where = _destination(destination)
         self._consumer = _object(_CONSUMER_ID, self._connection.session[:-8] + struct.pack(">qq", 1, 1))
-        limits = struct.pack(">ii", shape.prefetch, 0)
+        limits = struct.pack(">ii", shape.prefetch if destination.kind == "queue" else _TOPIC_PREFETCH, 0)
         self._connection.ask(_CONSUMER, self._consumer + _FALSE + self._where + limits + _TRUE + _NULL * 2 + _FALSE * 3 + b"\0" + _NULL * 2 + _FALSE * 3)
 
     def fileno(self) -> int:
