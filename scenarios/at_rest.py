@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from testbed import clients
 from testbed.broker.model import Broker
-from testbed.broker.service import ENGINES
 from testbed.clients import Destination
+from testbed.engines.all import ENGINES
 from testbed.engines.base import Control
 from testbed.results import Finding, Verdict
 from testbed.scenario import Say, main

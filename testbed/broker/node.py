@@ -11,7 +11,7 @@ from testbed.engines import balancer, entry
 from testbed.engines.base import Cluster, Engine, NodeSpec
 from testbed.errors import ClientError, ContainerFailed, Interrupted, VolumeRefused
 from testbed.pki import Certificate
-from testbed.runtime.containers import ContainerSpec, Containers
+from testbed.runtime.containers import Containers, ContainerSpec
 
 # What containers/base/enter says of the volume.
 _REFUSALS = {12, 65, 66, 70}

@@ -1,13 +1,12 @@
 """`testbed images`: what the testbed runs, built here."""
 
-from typing import Annotated
 
 import typer
 
-from testbed.broker.service import ENGINES
 from testbed.cli import app
 from testbed.cli.base import JsonOption, say, show, translated
 from testbed.documented.engines import DEFAULT_VERSION
+from testbed.engines.all import ENGINES
 from testbed.runtime import engine, images
 
 _group = typer.Typer(help="The testbed's images.", no_args_is_help=True, rich_markup_mode=None)

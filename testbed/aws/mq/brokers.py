@@ -12,8 +12,8 @@ from testbed.aws.mq.paging import page
 from testbed.aws.mq.room import Asked, Room, broker
 from testbed.broker import configuration
 from testbed.broker.model import Broker
-from testbed.broker.service import ENGINES
 from testbed.documented.engines import VERSIONS
+from testbed.engines.all import ENGINES
 
 # UpdateBroker: what waits for a reboot, besides the version and the configuration, and what does not.
 _WITH_REBOOT = ("HostInstanceType", "Logs")
