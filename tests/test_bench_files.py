@@ -7,6 +7,7 @@ import pytest
 from testbed.bench import driver, workload
 from testbed.bench.encryption import Encryption
 from testbed.bench.remote import target
+from testbed.bench.rounds import plan
 from testbed.errors import TestbedError
 
 SHIPPED = ("durable-1k", "durable-100b", "durable-64k", "durable-1m", "request-reply", "connect", "fan-out")
@@ -35,6 +36,29 @@ def test_a_file_of_the_users_own(tmp_path: Path) -> None:
     file.write_text('title = "Mine"\nsize = 2048\nrate = 100\n')
     loaded = workload.load(str(file))
     assert (loaded.name, loaded.size, loaded.rate) == ("mine", 2048, 100.0)
+
+
+def test_bodies_are_made_of_the_payload_file(tmp_path: Path) -> None:
+    """It lies beside the workload's file, and every generator fills its bodies with it."""
+    (tmp_path / "order.json").write_text('{"order": 1}')
+    file = tmp_path / "mine.toml"
+    file.write_text('size = 64\npayload = "order.json"\n')
+    loaded = workload.load(str(file))
+    assert loaded.content() == b'{"order": 1}'
+    by = driver.load("rabbitmq")
+    planned = plan(loaded, by, target("amqps://b-1.mq.us-east-1.amazonaws.com", "alice", "secret", by.protocol, tmp_path / "ca.pem"))
+    assert {job.shape.content for job in planned.jobs} == {b'{"order": 1}'}
+    assert plan(workload.load("durable-1k"), by, planned.jobs[0].target).jobs[0].shape.content == b""
+
+
+@pytest.mark.parametrize(("text", "said"), [(None, "cannot be read"), ("", "is empty")])
+def test_a_payload_file_without_content_is_one_line(tmp_path: Path, text: str | None, said: str) -> None:
+    if text is not None:
+        (tmp_path / "order.json").write_text(text)
+    file = tmp_path / "mine.toml"
+    file.write_text('payload = "order.json"\n')
+    with pytest.raises(TestbedError, match=said):
+        workload.load(str(file)).content()
 
 
 WRONG = [

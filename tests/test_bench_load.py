@@ -85,6 +85,16 @@ def test_the_users_clients_lose_nothing(fleet: Fleet, brokers: dict[str, Broker]
     assert made.account and made.account.attempted > 0
 
 
+@pytest.mark.parametrize("name", [*ENGINES, "rabbitmq-pika"])
+def test_bodies_of_a_file_arrive_as_they_are(fleet: Fleet, brokers: dict[str, Broker], tmp_path: Path, name: str) -> None:
+    """The control is ``test_a_damaged_body_is_found``: receivers know what they should get."""
+    file = tmp_path / "orders.json"
+    file.write_text('{"order": 1, "of": "the same"}')
+    made = one(fleet, brokers, name, short("durable-1k", payload=str(file)))
+    assert made.ok, made.account
+    assert made.sample and made.sample.attempted > 0
+
+
 def test_transactions_are_confirmed_by_their_commit(fleet: Fleet, brokers: dict[str, Broker]) -> None:
     made = one(fleet, brokers, "activemq", short("durable-1k", confirmation="transaction", transaction=50, window=200), connections=2)
     assert made.ok, made.account
@@ -223,7 +233,7 @@ def test_a_broker_that_is_gone_is_one_error(fleet: Fleet, brokers: dict[str, Bro
 
 
 # A difference has to be found where there is one, and not where there is none. Small ones are for a quiet machine: see
-# benchmarks/test_planted.py. Here each gets three attempts, because this machine may be busy with anything.
+# benchmarks/bench_planted.py. Here each gets three attempts, because this machine may be busy with anything.
 
 
 def compared(fleet: Fleet, broker: Broker, handicap: float = 0.0) -> Ratio:

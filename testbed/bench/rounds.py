@@ -92,6 +92,7 @@ def plan(workload: Workload, driver: Driver, target: Target, *, handicap: float 
         transaction=workload.transaction if workload.confirmation == "transaction" else 0,
         prefetch=driver.prefetch,
         acknowledge=driver.acknowledge,
+        content=workload.content(),
     )
     producers = workload.producers * (1 if workload.pattern == "connect" else driver.connections)
     window = max(1, workload.under_way // producers)
@@ -135,10 +136,12 @@ def play(fleet: Fleet, planned: Plan, warm_up: float, seconds: float, show: Show
         meter = stack.enter_context(Meter(container)) if container else None
         mark = (lambda: readings.append(meter.read())) if meter else (lambda: None)
         parts = fleet.run(planned.jobs, warm_up, seconds, copies=planned.copies, show=show, mark=mark)
-    return _round(planned, parts, seconds, between(*readings) if readings else None)
+    return round_of(planned, parts, seconds, between(*readings) if readings else None)
 
 
-def _round(planned: Plan, parts: Sequence[Part], seconds: float, usage: Usage | None) -> Round:
+def round_of(planned: Plan, parts: Sequence[Part], seconds: float, usage: Usage | None = None) -> Round:
+    """What the parts amount to. ``usage`` is the broker's."""
+
     def together(role: tuple[str, ...], name: str) -> Distribution:
         return distribution(getattr(part, name) for part in parts if part.role in role and getattr(part, name))
 
@@ -147,6 +150,7 @@ def _round(planned: Plan, parts: Sequence[Part], seconds: float, usage: Usage | 
 
     sending, taking = ("produce", "request", "visit"), ("consume", "request")
     visiting = planned.jobs[0].role == "visit"
+    sampled = any(part.samples for part in parts)
     return Round(
         seconds=seconds,
         confirmed=per_second(sending, "confirmed"),
@@ -160,7 +164,7 @@ def _round(planned: Plan, parts: Sequence[Part], seconds: float, usage: Usage | 
         kms_calls=sum(part.kms_calls for part in parts),
         broker=usage,
         account=None if visiting else _account(planned, parts),
-        sample=None if visiting else _worst([check(History(events)) for events in _histories(planned, parts)]),
+        sample=None if visiting or not sampled else _worst([check(History(events)) for events in _histories(planned, parts)]),
     )
 
 

@@ -22,9 +22,9 @@ class Workload:
     ``window`` of messages under way, or a ``transaction`` of so many, ``window`` of them under way.
 
     ``rate`` is messages (requests, connections) a second of all producers together; 0 is as many as the window allows;
-    with ``search`` it is where the search for the highest sustainable rate begins. ``payload`` is a file of which
-    bodies are made, instead of noise of ``size`` bytes. The measuring begins after ``warm_up`` and lasts ``duration``;
-    ``rounds`` of it are made.
+    with ``search`` it is where the search for the highest sustainable rate begins. ``payload`` is a file of whose content
+    bodies of ``size`` bytes are made, instead of noise; its path is relative to the workload's file. The measuring begins
+    after ``warm_up`` and lasts ``duration``; ``rounds`` of it are made.
     """
 
     name: str
@@ -66,6 +66,18 @@ class Workload:
             return self.producers
         return max(self.window, self.transaction) if self.confirmation == "transaction" else self.window
 
+    def content(self) -> bytes:
+        """Of the payload file; empty where bodies are noise. Raises ``TestbedError``."""
+        if not self.payload:
+            return b""
+        try:
+            content = Path(self.payload).read_bytes()
+        except OSError as error:
+            raise TestbedError(f"{self.payload}, of which {self.name} makes its messages, cannot be read: {error.strerror}.") from error
+        if not content:
+            raise TestbedError(f"{self.payload}, of which {self.name} makes its messages, is empty.")
+        return content
+
     def shortened(self, warm_up: float, duration: float, rounds: int) -> "Workload":
         """The same for less time."""
         return replace(self, warm_up=warm_up, duration=duration, rounds=rounds)
@@ -73,7 +85,9 @@ class Workload:
 
 def load(name: str) -> Workload:
     """A shipped workload by its name, or any by its path. Raises ``TestbedError``."""
-    return read(find(name, FOLDER, "workload"), Workload)
+    path = find(name, FOLDER, "workload")
+    made = read(path, Workload)
+    return replace(made, payload=str(path.parent / made.payload)) if made.payload else made
 
 
 def find(name: str, folder: Path, what: str) -> Path:
