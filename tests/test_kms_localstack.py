@@ -289,3 +289,10 @@ def test_a_half_written_draft_is_harmless() -> None:
 def test_the_callers_account_is_where_the_key_goes(running: Container) -> None:
     arn = running.kms.call(MQ, "CreateKey", {})["KeyMetadata"]["Arn"]
     assert f":{SERVICE_ACCOUNT}:" in arn
+
+
+@pytest.mark.containers
+def test_an_operation_that_localstack_has_not_is_refused_and_no_outage(running: Container) -> None:  # noqa: F811
+    with pytest.raises(KmsError, match="DescribeCustomKeyStores is not supported here") as refused:
+        running.kms.call(USER, "DescribeCustomKeyStores", {})
+    assert refused.value.code == "UnsupportedOperationException" and not is_outage(refused.value)

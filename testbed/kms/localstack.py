@@ -61,6 +61,8 @@ class LocalStackKms:
         except ClientError as error:
             detail, metadata = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
             status = metadata.get("HTTPStatusCode", 0)
+            if status == 501:  # "has not yet been emulated": no fault, and nothing to try again
+                raise KmsError(f"{operation} is not supported here.", code="UnsupportedOperationException", status=400) from error
             raise KmsError(detail.get("Message", ""), code=detail.get("Code", ""), status=status) from error
         except ParamValidationError as error:
             raise KmsError(str(error), code="ValidationException") from error
