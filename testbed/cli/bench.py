@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,6 +27,10 @@ Drivers = Annotated[list[str], typer.Option("--driver", "-d", help="A driver's n
 Encryptions = Annotated[
     list[str], typer.Option("--encryption", "-e", help="plaintext, tls, tls:SUITE or tls:TLSv1.3, then +plain, +envelope, +envelope-cached.")
 ]
+Endpoint = Annotated[str, typer.Option(help="A broker elsewhere, by the URL of its endpoint, instead of brokers of its own.")]
+Username = Annotated[str, typer.Option(help="For --endpoint.")]
+PasswordFile = Annotated[Path | None, typer.Option(help="For --endpoint: a file with the password, or - for standard input.")]
+CaFile = Annotated[Path | None, typer.Option(help="For --endpoint: the authorities to trust, this machine's by default.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="On a testbed of its own, gone afterwards.")]
 _LAYERS = ["plaintext+plain", "tls+plain", "tls"]
 _group = typer.Typer(help="What encryption costs: throughput and latency on real brokers.", no_args_is_help=True, rich_markup_mode=None)
@@ -53,10 +57,10 @@ def run(
     rate: Annotated[float | None, typer.Option(help="Messages a second of all producers, instead of the workload's own.")] = None,
     search: Annotated[bool, typer.Option("--search", help="Find the highest rate that is sustained, from --rate on.")] = False,
     sweep: Annotated[bool, typer.Option("--sweep", help="Besides, look at rising rates: throughput and latency against rate.")] = False,
-    endpoint: Annotated[str, typer.Option(help="A broker elsewhere, by the URL of its endpoint, instead of brokers of its own.")] = "",
-    username: Annotated[str, typer.Option(help="For --endpoint.")] = "",
-    password_file: Annotated[Path | None, typer.Option(help="For --endpoint: a file with the password, or - for standard input.")] = None,
-    ca_file: Annotated[Path | None, typer.Option(help="For --endpoint: the authorities to trust, this machine's by default.")] = None,
+    endpoint: Endpoint = "",
+    username: Username = "",
+    password_file: PasswordFile = None,
+    ca_file: CaFile = None,
     json_file: JsonFile = None,
     html_file: HtmlFile = None,
     fresh: Fresh = False,
@@ -77,8 +81,7 @@ def run(
             if len(chosen) > 1:
                 raise TestbedError("An endpoint speaks one protocol: give one --driver.")
             elsewhere = remote.target(endpoint, username, _password(password_file), chosen[0].protocol, ca_file)
-        opened = nullcontext(None) if elsewhere else temporary(say) if fresh else nullcontext(Testbed.open(state, say))
-        with opened as testbed:
+        with nullcontext(None) if elsewhere else _testbed(fresh, state) as testbed:
             result = measure(testbed, cases, _command(), say, _live, elsewhere)
         conclude(result, json_file, html_file)
 
@@ -114,6 +117,10 @@ def conclude(result: Result, json_file: Path | None, html_file: Path | None) -> 
             print(f"Written to {path}")
 
 
+def _testbed(fresh: bool, state: Path) -> AbstractContextManager[Testbed]:
+    return temporary(say) if fresh else nullcontext(Testbed.open(state, say))
+
+
 def _names(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.toml"))
 
@@ -138,6 +145,49 @@ def _live(line: str) -> None:
         print(f"\r\x1b[2K{line}", end="\r", file=sys.stderr, flush=True)
 
 
+@_group.command("scale")
+def scale(
+    work: Annotated[str, typer.Option("--workload", "-w", help="A workload's name or file.")] = "rate-1k",
+    by: Annotated[str, typer.Option("--driver", "-d", help="A driver's name or file.")] = "rabbitmq",
+    encryption: Annotated[str, typer.Option("--encryption", "-e", help="As for run; one.")] = "tls",
+    workers: Annotated[int, typer.Option(min=1, help="Workers on this machine.")] = 2,
+    others: Annotated[int, typer.Option(min=0, help="Workers elsewhere that are waited for; how they join is printed.")] = 0,
+    bind: Annotated[str, typer.Option(help="Where workers join: an address of this machine, or * for all.")] = "127.0.0.1",
+    warm_up: Annotated[float | None, typer.Option(help="Seconds of warm-up, instead of the workload's own.")] = None,
+    duration: Annotated[float | None, typer.Option(help="Seconds of measuring, instead of the workload's own.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Messages a second of all producers, instead of the workload's own.")] = None,
+    endpoint: Endpoint = "",
+    username: Username = "",
+    password_file: PasswordFile = None,
+    ca_file: CaFile = None,
+    json_file: JsonFile = None,
+    html_file: HtmlFile = None,
+    fresh: Fresh = False,
+    state: StateOption = STATE,
+) -> None:
+    """Run one workload by Locust workers, on this machine and others.
+
+    Locust is an extra: pip install 'amazonmq-testbed[scale]'. Workers on other machines need the broker within their reach.
+    """
+    from testbed.bench.spread import spread
+    from testbed.bench.swarm import check
+
+    with translated():
+        asked = {"warm_up": warm_up, "duration": duration, "rate": rate}
+        changes: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+        chosen, with_ = driver.load(by), Encryption.parse(encryption)
+        try:
+            load = replace(workload.load(work), rounds=1, **changes)
+        except ValueError as error:
+            raise TestbedError(f"{error}.") from error
+        check(load, chosen, with_)
+        elsewhere = remote.target(endpoint, username, _password(password_file), chosen.protocol, ca_file) if endpoint else None
+        with nullcontext(None) if elsewhere else _testbed(fresh, state) as testbed:
+            case = Case(load, chosen, (with_,))
+            result = spread(testbed, case, _command(), say, workers=workers, others=others, bind=bind, remote=elsewhere)
+        conclude(result, json_file, html_file)
+
+
 @_group.command("yardstick")
 def yardstick(
     engines: Annotated[list[str], typer.Option("--engine", help="RABBITMQ or ACTIVEMQ; may be given more than once.")] = ["RABBITMQ", "ACTIVEMQ"],  # noqa: B006
@@ -153,7 +203,7 @@ def yardstick(
     from testbed.bench.yardstick import against
 
     with translated():
-        with temporary(say) if fresh else nullcontext(Testbed.open(state, say)) as testbed:
+        with _testbed(fresh, state) as testbed:
             for engine in engines:
                 print(against(testbed, engine, say, rounds=rounds, duration=duration), flush=True)
 
@@ -177,7 +227,7 @@ def table(
         chosen = [each for each in sections(rounds=rounds, warm_up=warm_up, duration=duration) if not only or any(part in each.title for part in only)]
         if not chosen:
             raise TestbedError("There is no such section.")
-        with temporary(say) if fresh else nullcontext(Testbed.open(state, say)) as testbed:
+        with _testbed(fresh, state) as testbed:
             result = measure(testbed, [case for section in chosen for case in section.cases], _command(), say, _live)
         conclude(result, json_file, html_file)
         if docs:
