@@ -165,7 +165,7 @@ def scale(
     fresh: Fresh = False,
     state: StateOption = STATE,
 ) -> None:
-    """Run one workload by Locust workers, on this machine and others.
+    """Run a workload by workers on several machines.
 
     Locust is an extra: pip install 'amazonmq-testbed[scale]'. Workers on other machines need the broker within their reach.
     """
@@ -218,7 +218,10 @@ def table(
     fresh: Fresh = False,
     state: StateOption = STATE,
 ) -> None:
-    """The cost table of this machine: layers, sizes, suites, handshakes, payloads, protocols. Exit status 1 when an expected order is broken."""
+    """Make the cost table of this machine.
+
+    Layers, sizes, suites, handshakes, payloads, protocols. Exit status 1 when an expected order is broken.
+    """
     from testbed.bench import markdown
     from testbed.bench.table import orders, sections
 
