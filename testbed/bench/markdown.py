@@ -1,15 +1,17 @@
 """The cost table as a page of the documentation."""
 
 from collections.abc import Sequence
+from statistics import median
 
 from testbed.bench.compare import Series
 from testbed.bench.html import number
 from testbed.bench.result import Result, caveats
 from testbed.bench.summary import Summary, steps, summaries
-from testbed.bench.table import Order, Section, orders
+from testbed.bench.table import VOLUME_AIM, Order, Section, VolumeCost, orders, volume_costs
+from testbed.bench.yardstick import Yardstick
 
 
-def render(result: Result, sections: Sequence[Section]) -> str:
+def render(result: Result, sections: Sequence[Section], yardsticks: Sequence[Yardstick] = ()) -> str:
     """The whole page; ``sections`` are those that ``result`` was made for."""
     left = list(result.series)
     lines = [
@@ -31,7 +33,7 @@ def render(result: Result, sections: Sequence[Section]) -> str:
     if result.curves:
         lines += ["", "## Highest rate sustained", "", "| workload | driver | | msg/s |", "|---|---|---|---:|"]
         lines += [f"| {each.workload.title} | {each.driver.title} | {each.label} | {number(each.highest)} |" for each in result.curves]
-    return "\n".join([*lines, "", *_orders(orders(result)), ""])
+    return "\n".join([*lines, *_volumes(volume_costs(result)), *_yardsticks(yardsticks), "", *_orders(orders(result)), ""])
 
 
 def _series(series: Series) -> list[str]:
@@ -59,6 +61,42 @@ def _row(each: Summary, step: str, connecting: bool) -> list[str]:
 
 def _or_dash(value: float | None) -> str:
     return "-" if value is None else number(value)
+
+
+def _volumes(found: Sequence[VolumeCost]) -> list[str]:
+    if not found:
+        return []
+    lines = [
+        "",
+        "## The encrypted volume against its aim",
+        "",
+        f"The aim is {VOLUME_AIM:.0%} of the plain volume's rate: 1 KB, durable, confirmed and consumed, over TLS.",
+        "[measuring.md](measuring.md#what-the-encrypted-volume-costs-and-why) says what is missing, and why.",
+        "",
+        "| driver | of the plain volume | |",
+        "|---|---:|---|",
+    ]
+    return [*lines, *(f"| {each.driver} | {each.ratio} | {'reached' if each.reached else 'not reached'} |" for each in found)]
+
+
+def _yardsticks(found: Sequence[Yardstick]) -> list[str]:
+    if not found:
+        return []
+    lines = [
+        "",
+        "## Our generators beside the brokers' own",
+        "",
+        "1 KB, durable, confirmed and consumed, over TLS; on one broker, in turns, each with the settings that were best for it.",
+        "Ours should not be slower: were they, the broker would not be the limit of what is measured above.",
+        "",
+        "| their tool | their msg/s | our msg/s | ours over theirs | |",
+        "|---|---:|---:|---:|---|",
+    ]
+    for each in found:
+        met = "reached" if each.ratio.high >= 1 else "not reached"
+        theirs, ours = (number(median(rates)) for rates in (each.theirs, each.ours))
+        lines.append(f"| {each.tool} ({each.their_settings}) | {theirs} | {ours} ({each.our_settings}) | {each.ratio} | {met} |")
+    return lines
 
 
 def _orders(found: Sequence[Order]) -> list[str]:

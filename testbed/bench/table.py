@@ -95,6 +95,34 @@ class Order:
         return self.ratio.verdict is not Verdict.HIGHER
 
 
+# What an encrypted volume should leave of a plain one's throughput, for durable confirmed messages of 1 KB.
+VOLUME_AIM = 0.9
+
+
+@dataclass(frozen=True)
+class VolumeCost:
+    """``ratio`` is the encrypted volume's throughput over the plain one's, both over TLS."""
+
+    driver: str
+    ratio: Ratio
+
+    @property
+    def reached(self) -> bool:
+        """Not below the aim by more than the noise."""
+        return self.ratio.high >= VOLUME_AIM
+
+
+def volume_costs(result: Result) -> tuple[VolumeCost, ...]:
+    """What the aim is about, as far as ``result`` has it."""
+    plain, encrypted = (Encryption.parse(each).label for each in _LAYERS[1:])
+    found = []
+    for series in result.series:
+        rates = {side.label: series.rates(side) for side in series.sides}
+        if series.workload.name == "durable-1k" and all(all(rates.get(each, (0,))) for each in (plain, encrypted)):
+            found.append(VolumeCost(series.driver.title or series.driver.name, ratio(rates[plain], rates[encrypted])))
+    return tuple(found)
+
+
 def orders(result: Result) -> tuple[Order, ...]:
     """The orders that are expected of ``result``, as far as it has what they are about."""
     found = []

@@ -220,10 +220,12 @@ def table(
 ) -> None:
     """Make the cost table of this machine.
 
-    Layers, sizes, suites, handshakes, payloads, protocols. Exit status 1 when an expected order is broken.
+    Layers, sizes, suites, handshakes, payloads, protocols, and our generators beside the brokers' own. Exit status 1 when an
+    expected order is broken.
     """
     from testbed.bench import markdown
     from testbed.bench.table import orders, sections
+    from testbed.bench.yardstick import against
 
     with translated():
         rounds, warm_up, duration = (5, 0.3, 0.7) if short else (8, 1.5, 3.0)
@@ -232,9 +234,12 @@ def table(
             raise TestbedError("There is no such section.")
         with _testbed(fresh, state) as testbed:
             result = measure(testbed, [case for section in chosen for case in section.cases], _command(), say, _live)
+            compared = [] if short or only else [against(testbed, engine, say) for engine in ("RABBITMQ", "ACTIVEMQ")]
         conclude(result, json_file, html_file)
+        for each in compared:
+            print(each)
         if docs:
-            docs.write_text(markdown.render(result, chosen))
+            docs.write_text(markdown.render(result, chosen, compared))
             print(f"Written to {docs}")
         broken = [each for each in orders(result) if not each.holds]
         for each in broken:
