@@ -40,6 +40,7 @@ from testbed.trail.store import Trail
 KMS_PORT = 4566  # LocalStack's own
 _KMS_FOLDER = "/var/lib/testbed-kms"
 _SETTINGS = "settings"
+_PATIENCE = 20.0  # seconds that the start of KMS gets to notice that it is given up
 
 
 def _silent(line: str) -> None:
@@ -62,13 +63,21 @@ class Testbed:
         with self._alone("settings"):
             self._settings = self._settled(delay)
         self._starting = Task((lambda: self._start_kms(kms_image)) if start else self._join_kms)
+        try:
+            self._assemble()
+        except BaseException:  # Ctrl-C, too: what KMS's start has asked the engine for would come after the removal
+            self._stopping.set()
+            self._starting.wait(_PATIENCE)
+            raise
+
+    def _assemble(self) -> None:
         with self._alone("authority"):  # making one takes a moment, in which KMS starts
             self.authority = self._authority()
-        self.trail = Trail(state.folder)
+        self.trail = Trail(self.state.folder)
         self.recorder = Recorder(self.trail, self.clock)
         localstack = AwaitingKms(RetryingKms(LocalStackKms(self.localstack_url)), self._starting.result)
-        self.kms: Kms = RecordingKms(assemble(localstack, state, self.clock, delay=self.delay, happened=self._happened), self.recorder)
-        self.brokers = Brokers(state, self.containers, self.kms, self.recorder, self.authority, self.clock, say)
+        self.kms: Kms = RecordingKms(assemble(localstack, self.state, self.clock, delay=self.delay, happened=self._happened), self.recorder)
+        self.brokers = Brokers(self.state, self.containers, self.kms, self.recorder, self.authority, self.clock, self.say)
 
     @classmethod
     def open(cls, folder: Path | str, say: Say = _silent, *, kms_image: str = "", delay: float | None = None) -> "Testbed":
@@ -141,7 +150,7 @@ class Testbed:
     def down(self) -> dict[str, int]:
         """Remove everything: containers, volumes, network, and the state folder. Counts what was there."""
         self.stop()
-        self._starting.wait(20)  # what it has asked the engine for would come after the removal
+        self._starting.wait(_PATIENCE)  # what it has asked the engine for would come after the removal
         counts = self.containers.purge()
         self.state.remove()
         self.client.close()
