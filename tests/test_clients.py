@@ -17,7 +17,7 @@ from tls_servers import Pki, make_pki, python_tls, serving
 
 from testbed.checker import check
 from testbed.clients import PROTOCOLS, Address, Client, Destination, connect
-from testbed.errors import ClientError, ConnectionRefused, NotAuthorized, NotConfirmed
+from testbed.errors import ClientError, ConnectionRefused, NotAuthorized
 from testbed.history import Recorder
 from testbed.traffic import Traffic, drain
 
