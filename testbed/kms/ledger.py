@@ -11,7 +11,6 @@ import json
 import math
 import os
 import sqlite3
-import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from testbed.errors import StateBroken
 from testbed.kms.grant import Grant
 from testbed.kms.policy import plain
 from testbed.kms.states import Key
+from testbed.state.private import make_private
 from testbed.state.store import State
 
 FILE = "kms.sqlite"
@@ -57,7 +57,7 @@ class Ledger:
         self._local = threading.local()
         with self._translated():
             # Created by us and not by SQLite, so that it is never readable by others.
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, stat.S_IRUSR | stat.S_IWUSR))
+            make_private(self._path)
         with self.change():
             [version] = self._one("PRAGMA user_version") or (0,)
             if version not in (0, _SCHEMA):

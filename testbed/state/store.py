@@ -6,10 +6,8 @@ in it; data keys never are. ``ca.pem``, what clients need, is copied out beside 
 
 import hashlib
 import json
-import os
 import shutil
 import sqlite3
-import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed.errors import StateBroken
+from testbed.state.private import make_private
 
 DEFAULT_FOLDER = ".testbed"
 DATABASE = "state.sqlite"
@@ -114,7 +113,7 @@ class State:
                 (self.folder / MARK).touch(0o600)
             self.folder.chmod(0o700)
             # Created by us and not by SQLite, so that it is never readable by others.
-            os.close(os.open(self.folder / DATABASE, os.O_CREAT | os.O_RDWR, stat.S_IRUSR | stat.S_IWUSR))
+            make_private(self.folder / DATABASE)
         except OSError as error:
             raise self._broken(str(error)) from error
 

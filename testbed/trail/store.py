@@ -8,9 +8,7 @@ Records are kept per account, the one that receives them, and stay until the sta
 """
 
 import json
-import os
 import sqlite3
-import stat
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed.errors import StateBroken
+from testbed.state.private import make_private
 from testbed.trail.attributes import attributes, seconds
 
 DATABASE = "trail.sqlite"
@@ -46,7 +45,7 @@ class Trail:
         self._writing = threading.Lock()
         try:
             # Created by us and not by SQLite, so that it is never readable by others; SQLite gives its log the same mode.
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, stat.S_IRUSR | stat.S_IWUSR))
+            make_private(self.path)
             self._database = self._open()
             self._database.execute("PRAGMA journal_mode = WAL")
             with self._transaction() as database:
