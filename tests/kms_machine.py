@@ -8,10 +8,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from kms_authority import GRANTEE, STRANGER, Authority, over
+from kms_authority import EC2, EFS_HERE, GRANTEE, STRANGER, Authority, over
 from kms_authority import SERVICE as MQ_HERE
 from kms_container import Container
-from kms_model import ACCOUNT, CALLERS, DAY, DELAY, GRANTABLE, OTHER, OWNER, POLICIES, SERVICE, Context, Model, ModelGrant, ModelKey
+from kms_model import ACCOUNT, CALLERS, DAY, DELAY, EBS, EFS, GRANTABLE, OTHER, OWNER, POLICIES, SERVICE, Context, Model, ModelGrant, ModelKey
 from kms_model import STRANGER as NOBODY
 
 from testbed.errors import KmsError
@@ -19,7 +19,7 @@ from testbed.kms import policy
 from testbed.kms.base import USER, USER_ACCOUNT
 from testbed.kms.settling import DESTROY
 
-CALLER = {OWNER: USER, OTHER: GRANTEE, SERVICE: MQ_HERE, NOBODY: STRANGER}
+CALLER = {OWNER: USER, OTHER: GRANTEE, SERVICE: MQ_HERE, NOBODY: STRANGER, EBS: EC2, EFS: EFS_HERE}
 callers = st.sampled_from(CALLERS)
 CONTEXTS: list[Context] = [(), (("a", "bc"),), (("ab", "c"),), (("a", "bc"), ("d", ""))]
 contexts = st.sampled_from(CONTEXTS)
@@ -41,10 +41,13 @@ class KeysAndGrants(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.aws: Authority = over(self.running, Path(self.folder.name) / "state", delay=DELAY)
+        self.aws = self.authority()
         self.model = Model()
         self.arns: list[str] = []
         self.blobs: list[tuple[bytes, int, Context, bytes]] = []
+
+    def authority(self) -> Authority:
+        return over(self.running, Path(self.folder.name) / "state", delay=DELAY)
 
     @initialize(
         constrained=st.lists(st.tuples(contexts, contexts), min_size=3, max_size=3),
@@ -284,7 +287,12 @@ class KeysAndGrants(RuleBasedStateMachine):
             self.look(OWNER, key)
 
     def teardown(self) -> None:
-        self.everything_opens_that_should_and_nothing_more()
+        try:
+            self.everything_opens_that_should_and_nothing_more()
+        finally:
+            self.forget()
+            self.folder.cleanup()
+
+    def forget(self) -> None:
         for arn in self.arns:  # so that the container's snapshot does not grow with every run
             self.running.kms.call(USER, "TagResource", {"KeyId": arn, "Tags": [{"TagKey": DESTROY, "TagValue": arn.rpartition("/")[2]}]})
-        self.folder.cleanup()

@@ -10,8 +10,10 @@ DELAY = 3600.0
 DAY = 86400.0
 OWNER, OTHER, SERVICE, STRANGER = "owner", "other", "service", "stranger"
 CALLERS = (OWNER, OTHER, SERVICE, STRANGER)
-# The service is at work in the owner's account, and no principal of it.
-ACCOUNT = {OWNER: "ours", SERVICE: "ours", OTHER: "theirs", STRANGER: "nobody's"}
+EBS, EFS = "ebs", "efs"
+# Services are at work in the owner's account, and no principals of it.
+SERVICES = (SERVICE, EBS, EFS)
+ACCOUNT = {OWNER: "ours", OTHER: "theirs", STRANGER: "nobody's", **dict.fromkeys(SERVICES, "ours")}
 GRANTABLE = ("CreateGrant", "Decrypt", "DescribeKey", "Encrypt", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo")
 # Key policies: all let the owner's account do everything; "open" another account encrypt and decrypt, "no decrypt" nobody decrypt.
 POLICIES = ("default", "open", "no decrypt")
@@ -90,7 +92,7 @@ class Model:
     def use(self, caller: str, operation: str, key: int, context: Context = ()) -> str:
         """A cryptographic operation that names its key."""
         if not self.exists(key):
-            return "NotFoundException" if caller in (OWNER, SERVICE) else "AccessDeniedException"
+            return "NotFoundException" if ACCOUNT[caller] == "ours" else "AccessDeniedException"
         if not self.allowed(caller, operation, key, context):
             return "AccessDeniedException"
         return self.by_state(self.effective(key))
@@ -107,7 +109,7 @@ class Model:
         if not self.allowed(caller, "ReEncryptFrom", source, opened):
             return "AccessDeniedException"
         if not self.exists(destination):
-            return "NotFoundException" if caller in (OWNER, SERVICE) else "AccessDeniedException"
+            return "NotFoundException" if ACCOUNT[caller] == "ours" else "AccessDeniedException"
         if not self.allowed(caller, "ReEncryptTo", destination, new):
             return "AccessDeniedException"
         states = self.by_state(self.effective(source)) or self.by_state(self.effective(destination))
@@ -115,7 +117,7 @@ class Model:
 
     def administer(self, caller: str, operation: str, key: int) -> str:
         if not self.exists(key):
-            return "NotFoundException" if caller in (OWNER, SERVICE) else "AccessDeniedException"
+            return "NotFoundException" if ACCOUNT[caller] == "ours" else "AccessDeniedException"
         if caller != OWNER:
             return "AccessDeniedException"
         state = self.keys[key].state
@@ -127,7 +129,7 @@ class Model:
 
     def grant_made(self, caller: str, child: ModelGrant, *, through_a_service: bool) -> str:
         if not self.exists(child.key):
-            return "NotFoundException" if caller in (OWNER, SERVICE) else "AccessDeniedException"
+            return "NotFoundException" if ACCOUNT[caller] == "ours" else "AccessDeniedException"
         if not self.allowed(caller, "CreateGrant", child.key, child=child):
             return "AccessDeniedException"
         if SERVICE in (child.grantee, child.retiring) and caller != SERVICE and not through_a_service:
@@ -142,13 +144,13 @@ class Model:
                 return refused
         if not self.exists(grant.key) or grant.ends is not None:
             return "NotFoundException"
-        may_retire = caller == grant.retiring or (caller != SERVICE and ACCOUNT[caller] == grant.issuer)
+        may_retire = caller == grant.retiring or (caller not in SERVICES and ACCOUNT[caller] == grant.issuer)
         return "" if operation == "RevokeGrant" or may_retire else "AccessDeniedException"
 
     def shown(self, caller: str, key: int) -> str:
         """The state that DescribeKey shows, or the code of its refusal."""
         if not self.exists(key):
-            return "NotFoundException" if caller in (OWNER, SERVICE) else "AccessDeniedException"
+            return "NotFoundException" if ACCOUNT[caller] == "ours" else "AccessDeniedException"
         if not self.allowed(caller, "DescribeKey", key):
             return "AccessDeniedException"
         return self.keys[key].state if caller == OWNER else self.effective(key)
