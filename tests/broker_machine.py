@@ -1,8 +1,8 @@
 """Keys, grants and brokers driven by random legal calls: each is asked of the control plane and of the model in ``broker_model``.
 
-Most brokers are as ``begin_create`` leaves them, with their grants, data keys and volumes and without containers: what the
-control plane decides does not depend on these. That they came up is noted through ``amend``, as the end of a creation or of
-a reboot notes it. An attach that must be refused is asked for as anyone asks for it; of one that must not be, KMS is asked.
+The brokers are as ``begin_create`` leaves them, with their grants, data keys and volumes and without containers, which is
+what the control plane decides about. That they came up is noted through ``amend``, as the end of a creation notes it. They
+have no image: an attach that is allowed comes as far as the container that cannot be had, with the data key opened.
 """
 
 from collections.abc import Callable
@@ -16,14 +16,13 @@ from kms_authority import Authority
 from kms_machine import KeysAndGrants, index
 from kms_model import DAY, DELAY, OWNER
 
-from testbed.broker import grants
 from testbed.broker.model import Broker
-from testbed.documented.grants import grants as shapes_of
-from testbed.errors import MqError, VolumeRefused
+from testbed.errors import ContainerFailed, MqError, VolumeRefused
 from testbed.storage import volumes
 from testbed.storage.volumes import Volume
 from testbed.testbed import Testbed
 
+NO_IMAGE = "(none)"  # not even a name that an image could have, so none is looked for anywhere
 Kind = tuple[str, str, str]
 kinds = st.sampled_from(list(KINDS))
 where_there_are_some = precondition(lambda self: self.model.brokers)
@@ -62,7 +61,7 @@ class KeysAndBrokers(KeysAndGrants):
         KeysAndBrokers.asked += 1
         try:
             code, answer = "", call()
-        except (MqError, VolumeRefused) as refusal:
+        except (MqError, VolumeRefused, ContainerFailed) as refusal:
             code, answer = type(refusal).__name__, str(refusal)
         self.agree(code or "done", expected or "done", f"{what} ({answer if code else 'no refusal'})")
         return answer
@@ -71,7 +70,7 @@ class KeysAndBrokers(KeysAndGrants):
         return list(self.model.brokers.items())[number % len(self.model.brokers)]
 
     def stored(self, broker_id: str, **changes: Any) -> Broker:
-        """As it is, without a check; with what the end of a creation or a reboot changes."""
+        """As it is, without a check; with what the end of a creation changes."""
         return self.brokers.amend(broker_id, lambda broker: replace(broker, **changes))
 
     # The life of a broker
@@ -90,7 +89,7 @@ class KeysAndBrokers(KeysAndGrants):
         for each in broker.nodes:
             self.testbed.containers.create_volume(each.volume.volume_id)
         self.keep(broker, key)
-        self.stored(broker.broker_id, broker_state="RUNNING", checked=self.testbed.clock.now())
+        self.stored(broker.broker_id, broker_state="RUNNING", checked=self.testbed.clock.now(), image=NO_IMAGE)
 
     def keep(self, broker: Broker, key: int | None) -> None:
         """In the model, and its volumes for later; a standby's nodes share one."""
@@ -142,14 +141,10 @@ class KeysAndBrokers(KeysAndGrants):
     @precondition(lambda self: any(each.state == REBOOTING for each in self.model.brokers.values()))
     @rule(number=index)
     def finish_reboot(self, number: int) -> None:
-        """The key may have gone meanwhile: then the first node does not come back, and the rest is not tried."""
+        """The key may have gone meanwhile."""
         rebooting = [broker_id for broker_id, each in self.model.brokers.items() if each.state == REBOOTING]
         broker_id = rebooting[number % len(rebooting)]
-        if self.attaches(broker_id, 0):
-            self.stored(broker_id, broker_state="RUNNING")
-            self.brokers.check(broker_id)
-        else:
-            self.answered(lambda: self.brokers.finish(broker_id), "VolumeRefused", "a reboot without the key")
+        self.comes_back(lambda: self.brokers.finish(broker_id), broker_id, 0)  # no further than the first node
         self.model.rebooted(broker_id)
         self.agree(self.stored(broker_id).broker_state, self.model.brokers[broker_id].state, "the state after a reboot")
 
@@ -159,17 +154,15 @@ class KeysAndBrokers(KeysAndGrants):
     @rule(number=index, node=st.integers(0, 2))
     def attach(self, number: int, node: int) -> None:
         broker_id, _ = self.chosen(number)
-        broker = self.stored(broker_id)
-        place = node % len(broker.nodes)
-        each = broker.nodes[place]
-        if self.attaches(broker_id, place):
-            shapes = shapes_of(broker.deployment_mode, broker.storage_type)
-            gone = grants.missing(self.testbed.kms, broker.key_arn, broker.grants, shapes, each.volume.volume_id)
-            self.agree(gone, (), "the grants that attaching misses")
-            self.open([volume.volume_id for volume, _ in self.volumes].index(each.volume.volume_id))
-        else:
-            said = self.answered(lambda: self.brokers.attach(broker_id, each.name), "VolumeRefused", "attach")
-            self.agree("does not attach" in said, True, f"that {said!r} is KMS's refusal")
+        nodes = self.stored(broker_id).nodes
+        place = node % len(nodes)
+        self.comes_back(lambda: self.brokers.attach(broker_id, nodes[place].name), broker_id, place)
+
+    def comes_back(self, call: Callable[[], Any], broker_id: str, place: int) -> None:
+        legal = self.attaches(broker_id, place)
+        said = self.answered(call, "ContainerFailed" if legal else "VolumeRefused", "attaching")
+        words = "could not be started: no such image" if legal else "does not attach"
+        self.agree(words in said, True, f"whether {said!r} says {words!r}")
 
     def attaches(self, broker_id: str, place: int) -> bool:
         volume_id = self.stored(broker_id).nodes[place].volume.volume_id

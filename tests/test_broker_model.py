@@ -19,7 +19,7 @@ from kms_machine import KeysAndGrants
 from kms_model import DELAY
 
 from testbed import clients
-from testbed.broker import maintenance, service
+from testbed.broker import maintenance, running, service
 from testbed.testbed import Testbed, temporary
 
 pytestmark = pytest.mark.containers
@@ -63,6 +63,7 @@ class AtOnce(ModelAccount):
 
 WRONG_SERVICE = {
     "the check does not ask for grants": (maintenance, "grants", SimpleNamespace(missing=lambda *_: ())),
+    "attaching does not ask for grants": (running, "grants", SimpleNamespace(missing=lambda *_: ())),
     "a quarantined broker is rebooted": (service, "_rebooting", lambda broker: replace(broker, broker_state="REBOOT_IN_PROGRESS")),
     "a deleted broker leaves its grants": (service.grants, "retire", lambda *_: None),
     "a check's finding is not kept": (maintenance, "noted", lambda broker, seen: broker),
