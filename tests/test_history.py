@@ -72,6 +72,6 @@ def test_any_other_body_is_foreign(body: bytes) -> None:
     assert identity_of(body).startswith("foreign:")
 
 
-@pytest.mark.parametrize("body", [b"", b":", b"a:", b"a:1", b"a:999999999:", b"a:-5:", "a:٣:".encode()])
+@pytest.mark.parametrize("body", [b"", b":", b"a:", b"a:1", b"a:999999999:", b"a:-5:", b"run-1:1:", b"run-1:08:", "a:٣:".encode()])
 def test_what_only_looks_like_a_body_is_foreign(body: bytes) -> None:
     assert identity_of(body).startswith("foreign:")

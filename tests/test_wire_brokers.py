@@ -7,7 +7,8 @@ from broker_node import HOSTNAME
 
 from testbed.documented import fips
 from testbed.documented.tls import PROFILES
-from testbed.wire import half_open
+from testbed.wire import half_open, manners
+from testbed.wire.ask import Where
 from testbed.wire.fips import ask_all
 from testbed.wire.greetings import wrong_protocols
 from testbed.wire.matrix import matrix
@@ -58,14 +59,22 @@ def test_groups_and_signatures(node: Any, scans: dict[str, ListenerScan]) -> Non
 def test_manners(node: Any, scans: dict[str, ListenerScan]) -> None:
     """What differs between the two is not documented; it is here so that a change of it is noticed."""
     for name, scan in scans.items():
-        manners, twelve = scan.manners, scan.version("TLSv1.2")
-        assert manners.session_id is True and manners.asks_certificate is False and manners.unsolicited_certificate == UNEXPECTED, name
+        found, twelve = scan.manners, scan.version("TLSv1.2")
+        assert found.session_id is True and found.asks_certificate is False and found.unsolicited_certificate == UNEXPECTED, name
         assert twelve and twelve.compression is False
         if node.engine.type == "ACTIVEMQ":  # Java's TLS: the client may renegotiate
-            assert manners.renegotiation == "accepted" and twelve.extended_master_secret is True, name
+            assert found.renegotiation == "accepted" and twelve.extended_master_secret is True, name
         else:  # Erlang's, told not to allow it; it has no extended master secret
-            assert isinstance(manners.renegotiation, Refusal) and twelve.extended_master_secret is False, name
-            assert manners.ticket is False, name
+            assert isinstance(found.renegotiation, Refusal) and twelve.extended_master_secret is False, name
+            assert found.ticket is False, name
+
+
+def test_a_greeting_amid_the_second_handshake_is_no_refusal(standing_activemq: Any) -> None:
+    """ActiveMQ speaks first on OpenWire, and in one connection of five does so while the client is renegotiating."""
+    host, port = standing_activemq.addresses["openwire"]
+    suites = [suite.code for suite in PROFILES["ACTIVEMQ"].suites]
+    answers = [manners.ask(Where(host, port, HOSTNAME), "TLSv1.2", suites).renegotiation for _ in range(50)]
+    assert answers == ["accepted"] * 50
 
 
 def test_each_listener_speaks_its_own_protocols_and_no_other(node: Any) -> None:
