@@ -15,7 +15,7 @@ from testbed.engines.base import Cluster, Control, Engine, NetworkConnector, Nod
 from testbed.errors import ClientError
 from testbed.pki import Authority, Certificate
 from testbed.runtime import engine, images, ports
-from testbed.runtime.containers import ContainerSpec, Containers
+from testbed.runtime.containers import Containers, ContainerSpec
 
 HOSTNAME = "b-1234.mq.us-east-1.amazonaws.com"
 

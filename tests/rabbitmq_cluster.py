@@ -16,7 +16,7 @@ from testbed.engines import balancer
 from testbed.engines.base import Cluster
 from testbed.engines.rabbitmq import RabbitMQ
 from testbed.pki import Authority
-from testbed.runtime.containers import ContainerSpec, Containers
+from testbed.runtime.containers import Containers, ContainerSpec
 
 
 @dataclass

@@ -1,6 +1,8 @@
 """Ctrl-C, `kill` and `kill -9` in the middle of everything: the program ends soon, and nothing of it stays."""
 
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,30 @@ def test_nothing_stays_of_what_was_interrupted(command: CommandLine, arguments: 
     assert seconds < SOON
     assert not command.state.exists()
     command.wait_until_nothing_is_left()
+
+
+def test_one_that_does_not_hear_it_is_ended_and_says_where_it_was() -> None:
+    deaf = """
+import time
+from testbed import cli
+
+@cli.app.command()
+def deaf():
+    try:
+        print("ready", flush=True)
+        time.sleep(60)
+    except KeyboardInterrupt:
+        time.sleep(60)
+
+cli.PATIENCE = 1.0
+cli.main(["deaf"])
+"""
+    process = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout and process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "interrupted, and not at the end 1 s later" in said and ", line 11 in deaf" in said, said
 
 
 @pytest.mark.parametrize("phase", ["KMS: starting", "rabbitmq: starting RABBITMQ"])

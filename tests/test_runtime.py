@@ -16,7 +16,7 @@ import pytest
 
 from testbed.errors import ContainerFailed, EngineUnavailable, ImageBuildFailed, NotEnoughDisk, PortTaken
 from testbed.runtime import engine, images, ports
-from testbed.runtime.containers import ContainerSpec, Containers, purge, require_disk
+from testbed.runtime.containers import Containers, ContainerSpec, purge, require_disk
 from testbed.runtime.exec import open_exec
 
 pytestmark = pytest.mark.containers

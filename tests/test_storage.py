@@ -1,14 +1,12 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kms_container import running  # noqa: E402, F401 - a fixture
 
 from testbed.errors import KmsError, VolumeRefused
 from testbed.kms.base import MQ, USER
 from testbed.storage import volumes
 from testbed.storage.raw import search
-
-import pytest
-
-from kms_container import running  # noqa: E402, F401 - a fixture
 
 
 @given(st.binary(max_size=200), st.binary(max_size=200), st.lists(st.integers(1, 40), min_size=1))

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
+from testbed.errors import TestbedError
 from testbed.runtime import engine
 from testbed.state.store import DEFAULT_FOLDER, State, is_ours
 from testbed.testbed import Testbed
-from testbed.errors import TestbedError
 
 StateOption = Annotated[Path, typer.Option("--state", envvar="TESTBED_STATE", help="The state folder.", show_default=True)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]

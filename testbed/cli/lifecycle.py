@@ -20,7 +20,8 @@ from testbed.documented.engines import DEFAULT_VERSION
 from testbed.errors import TestbedError
 from testbed.runtime.parallel import side_by_side
 from testbed.state.store import is_ours
-from testbed.testbed import Testbed, down as take_down
+from testbed.testbed import Testbed
+from testbed.testbed import down as take_down
 
 _ENGINES = {"rabbitmq": "RABBITMQ", "activemq": "ACTIVEMQ"}
 BrokerArgument = Annotated[str, typer.Argument(help="A broker's name or id.")]

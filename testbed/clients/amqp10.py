@@ -126,6 +126,8 @@ class Amqp10Client:
 
     def close(self) -> None:
         self._closed = True
+        for each in self._receivers:  # or RabbitMQ 4.0 may hold what is not acknowledged for another 30 s, its idle timeout
+            each.link.close()
         try:
             self._connection.close()
         except (proton.ProtonException, OSError):
