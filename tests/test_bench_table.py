@@ -1,17 +1,23 @@
 """The cost table: the orders that are expected of it, the aims, and the page. No broker needed."""
 
+from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from test_bench_report import a_result, a_series
+from typer.testing import CliRunner
 
-from testbed.bench import driver, markdown
+from testbed.bench import as_json, driver, markdown
 from testbed.bench.compare import Series, Side
 from testbed.bench.encryption import Encryption
 from testbed.bench.statistics import ratio
 from testbed.bench.table import Section, orders, sections, volume_costs
 from testbed.bench.workload import load
 from testbed.bench.yardstick import Settings, Yardstick
+from testbed.cli import app
+from testbed.cli import bench as _  # noqa: F401 - adds its commands
+from testbed.errors import TestbedError
 
 TABLE = sections(rounds=8, warm_up=0.1, duration=0.1)
 
@@ -74,3 +80,17 @@ def test_the_page_has_every_number_and_what_is_missing() -> None:
     assert page.count("not reached") == 2
     short = markdown.render(a_result(under("transient-64k", "tls:AES256-SHA+plain", rates=(1000.0,))), [section])
     assert "aim" not in short and "brokers' own" not in short
+
+
+def test_the_result_is_kept_when_there_is_no_comparison_with_the_brokers_own_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> Yardstick:
+        raise TestbedError("not all messages came out")
+
+    monkeypatch.setattr("testbed.cli.bench._testbed", lambda *_: nullcontext())
+    monkeypatch.setattr("testbed.cli.bench.measure", lambda *_: a_result())
+    monkeypatch.setattr("testbed.bench.yardstick.against", fails)
+    page, result = tmp_path / "costs.md", tmp_path / "costs.json"
+    done = CliRunner().invoke(app, ["bench", "table", "--docs", str(page), "--json", str(result)])
+    assert done.exit_code == 0, done.output
+    assert "RABBITMQ: not compared with its own generator: not all messages came out" in done.output
+    assert as_json.read(result).series == a_result().series and "What each layer leaves" in page.read_text()
