@@ -99,6 +99,8 @@ def against(testbed: Testbed, engine_type: str, say: Say, *, rounds: int = 8, du
             for number in range(rounds):
                 for side in order:
                     rate = _run(container, target, best, workload.size, duration) if side == tool else _ours(fleet, target, driver, workload, our_best)
+                    if not rate:
+                        raise ClientError(f"{side} got no message through in {duration:g} s, which is no result")
                     rates[side].append(rate)
                     say(f"{engine_type} round {number + 1}/{rounds}, {side}: {rate:,.0f} msg/s")
                 order.reverse()
