@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kms_container import running  # noqa: E402, F401 - a fixture
+from kms_container import running  # noqa: F401 - a fixture
 
 from testbed.errors import KmsError, VolumeRefused
 from testbed.kms.base import MQ, USER

@@ -210,7 +210,7 @@ def yardstick(
 
 @_group.command("table")
 def table(
-    short: Annotated[bool, typer.Option("--short", help="In minutes instead of most of an hour: to see that it works, not to quote.")] = False,
+    short: Annotated[bool, typer.Option("--short", help="In minutes instead of about an hour: to see that it works, not to quote.")] = False,
     only: Annotated[list[str], typer.Option("--section", help="Only sections whose title has this in it.")] = [],  # noqa: B006
     docs: Annotated[Path | None, typer.Option("--docs", help="Write the table as Markdown into this file, such as docs/costs.md.")] = None,
     json_file: JsonFile = None,

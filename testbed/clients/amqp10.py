@@ -126,8 +126,8 @@ class Amqp10Client:
 
     def close(self) -> None:
         self._closed = True
-        for each in self._receivers:  # or RabbitMQ 4.0 may hold what is not acknowledged for another 30 s, its idle timeout
-            each.link.close()
+        while self._receivers:  # or RabbitMQ 4.0 may hold what is not acknowledged for another 30 s, its idle timeout
+            self._receivers.pop().link.close()  # once: a link does not outlive its connection
         try:
             self._connection.close()
         except (proton.ProtonException, OSError):
