@@ -3,10 +3,13 @@
 import base64
 import http.client
 import json
+import select
+import socket
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +154,48 @@ def test_a_node_is_lost_under_traffic_and_comes_back_with_nothing_confirmed_lost
             wait_for("its member of the queue", lambda: len(ask(cluster, f"queues/%2F/{orders.name}")["online"]) == 3)
         account = check(drain(address, orders, traffic.recorder))
         assert account.ok, str(account)
+
+
+@pytest.mark.containers
+def test_whoever_connects_while_a_node_is_lost_gets_to_another_one_within_seconds(cluster: RabbitMQCluster) -> None:
+    context = ssl.create_default_context(cafile=str(cluster.nodes[0].ca_file))
+
+    def handshake() -> float:
+        begun = time.monotonic()
+        with socket.create_connection(("localhost", cluster.addresses["management"][1]), timeout=20) as plain, suppress(ssl.SSLEOFError):
+            context.wrap_socket(plain, server_hostname="localhost").close()  # a handshake with the lost node itself ends at once
+        return time.monotonic() - begun
+
+    lost = cluster.nodes[1]
+    with ThreadPoolExecutor(80) as pool:
+        made = []
+        for number in range(80):
+            made.append(pool.submit(handshake))
+            if number == 20:
+                pool.submit(lost.kill)
+            time.sleep(0.05)
+        slowest = max(each.result() for each in made)
+    lost.start()
+    assert slowest < 9, f"{slowest:.1f} s until a handshake"  # two attempts of 2 s each at most
+
+
+@pytest.mark.containers
+def test_a_connection_to_a_node_without_a_network_is_ended_within_seconds(cluster: RabbitMQCluster) -> None:
+    cut = cluster.nodes[2]
+    container, [network] = cluster.containers.client.containers.get(cut.container), cluster.containers.inspect(cut.container)["NetworkSettings"]["Networks"]
+    context = ssl.create_default_context(cafile=str(cluster.nodes[0].ca_file))
+    with ExitStack() as stack:
+        idle = []
+        for _ in range(6):  # the nodes that the balancer knows to be there are chosen in turns
+            plain = stack.enter_context(socket.create_connection(("localhost", cluster.addresses["amqps"][1]), timeout=20))
+            idle.append(stack.enter_context(context.wrap_socket(plain, server_hostname="localhost")))
+        begun = time.monotonic()
+        cluster.containers.client.networks.get(network).disconnect(container)
+        ended, _, _ = select.select(idle, [], [], 8)  # the nodes themselves give up a silent client after 10 s
+        seconds = time.monotonic() - begun
+    cut.kill()
+    cut.start()
+    assert 0 < len(ended) < len(idle) and seconds < 7, (ended, seconds)
 
 
 @pytest.mark.containers

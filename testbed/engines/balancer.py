@@ -13,6 +13,9 @@ IMAGE = ImageSpec("balancer", "balancer")
 TMPFS = {"/run/balancer": "mode=1777,size=1m"}  # what its container needs
 
 # Nodes are known by name alone: a container that takes another's place has another address.
+# That a node is gone, its connections learn from the kernel within three seconds (keepalive), and not by HAProxy's
+# "on-marked-down shutdown-sessions": under that, 3.0.11 never times out a connection that was just being opened to the
+# node, and its client waits until it gives up (like https://github.com/haproxy/haproxy/issues/2302).
 _COMMON = """\
 global
     maxconn 8000
@@ -21,11 +24,15 @@ defaults
     balance roundrobin
     retries 3
     option redispatch 1
+    option srvtcpka
+    srvtcpka-idle 1s
+    srvtcpka-intvl 1s
+    srvtcpka-cnt 2
     timeout connect 2s
     timeout check 2s
     timeout client 1h
     timeout server 1h
-    default-server check inter 1s fastinter 250ms fall 1 rise 1 on-marked-down shutdown-sessions init-addr none resolvers network
+    default-server check inter 1s fastinter 250ms fall 1 rise 1 tcp-ut 3s init-addr none resolvers network
 resolvers network
     nameserver docker 127.0.0.11:53
     resolve_retries 3
