@@ -14,6 +14,7 @@ import javax.jms.Connection;
 import javax.jms.Session;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
+import org.apache.activemq.ActiveMQConnection;
 import org.apache.activemq.ActiveMQConnectionFactory;
 import org.apache.activemq.command.ActiveMQQueue;
 import org.apache.activemq.util.ConsumerThread;
@@ -92,12 +93,21 @@ public final class Yardstick {
         for (ProducerThread producer : producers) {
             producer.join(20000);
         }
+        // What were left behind would stay in the broker's memory, and after some runs stop the producers of the next one.
+        for (long before = -1, now = received(consumers); now > before; now = received(consumers)) {
+            before = now;
+            Thread.sleep(1000);
+        }
         consumers.forEach(consumer -> consumer.setRunning(false));
         for (ConsumerThread consumer : consumers) {
             consumer.join(20000);
         }
         for (Connection connection : connections) {
             connection.close();
+        }
+        try (ActiveMQConnection last = (ActiveMQConnection) factory.createConnection()) {
+            last.start();
+            last.destroyDestination(queue);
         }
     }
 
