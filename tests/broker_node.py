@@ -12,7 +12,7 @@ from pathlib import Path
 from testbed.documented.tls import PROFILES
 from testbed.engines import entry
 from testbed.engines.base import Cluster, Control, Engine, NetworkConnector, NodeSpec, User
-from testbed.errors import ClientError
+from testbed.errors import ClientError, ConnectionRefused
 from testbed.pki import Authority, Certificate
 from testbed.runtime import engine, images, ports
 from testbed.runtime.containers import Containers, ContainerSpec
@@ -179,3 +179,14 @@ def wait_for(what: str, true: Callable[[], bool], timeout: float = 60.0) -> None
     while not true():
         assert time.monotonic() < end, f"{what}: not within {timeout:g} s"
         time.sleep(0.1)
+
+
+def answered(login: Callable[[], object]) -> None:
+    """ActiveMQ hangs up on who it refuses half a second later, whether its answer was sent by then or not."""
+    for _ in range(3):
+        try:
+            login()
+        except ConnectionRefused:
+            continue
+        return
+    raise AssertionError("hung up on three times without an answer")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from bench_brokers import Broker, activemq, rabbitmq
+from broker_node import answered
 
 from testbed.bench import driver, workload
 from testbed.bench.accounting import SAMPLE
@@ -211,7 +212,7 @@ def test_a_wrong_password_is_refused(brokers: dict[str, Broker], engine: str) ->
     target = brokers[engine].target(driver.load(engine))
     target = replace(target, address=replace(target.address, password="not-the-password"))
     with pytest.raises(NotAuthorized):
-        make("fast", target).visit()
+        answered(lambda: make("fast", target).visit())
 
 
 @pytest.mark.parametrize("engine", ENGINES)
