@@ -1,6 +1,7 @@
 """A benchmark's result: what is computed from its rounds, written, read back, shown and compared. No broker needed."""
 
 import json
+import os
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from testbed.bench.compare import Series, Side
 from testbed.bench.contrast import contrasts
 from testbed.bench.encryption import Encryption
 from testbed.bench.latencies import Latencies, distribution
-from testbed.bench.meter import Usage
+from testbed.bench.meter import Usage, stolen
 from testbed.bench.result import Result, caveats
 from testbed.bench.rounds import Round, limit
 from testbed.bench.statistics import Verdict
@@ -31,12 +32,12 @@ WORK = workload.load("durable-1k")
 LAYERS = [Encryption.parse(text) for text in ("plaintext+plain", "tls+plain", "tls")]
 
 
-def a_round(rate: float, milliseconds: float = 2.0, *, cores: float = 1.5, busiest: float = 0.2, usage: bool = True) -> Round:
+def a_round(rate: float, milliseconds: float = 2.0, *, cores: float = 1.5, busiest: float = 0.2, stolen: float = 0.0, usage: bool = True) -> Round:
     times = Latencies()
     times.add(int(milliseconds * 1e6), 100)
     took = distribution([times.encoded()])
     used = Usage(10.0, cores, int(rate * 10 * 1100), int(rate * 10 * 1200), int(rate * 2)) if usage else None
-    return Round(10.0, rate, rate, 0.0, took, took, took, 0.3, busiest, 0, used, OK, OK)
+    return Round(10.0, rate, rate, 0.0, took, took, took, 0.3, busiest, stolen, 0, used, OK, OK)
 
 
 def a_series(*rates: float, by: str = "rabbitmq", noise: float = 0.005, rounds: int = 8, seed: int = 0) -> Series:
@@ -85,10 +86,21 @@ LIMITS = [
     (a_round(1000, busiest=0.95), 0.0, "generator"),
     (a_round(1000, cores=1.4), 0.0, "broker"),
     (replace(a_round(1000, cores=1.0), generator_cores=0.9), 0.0, "machine"),
+    (a_round(1000, busiest=0.5), 0.0, "broker"),
+    (a_round(1000, busiest=0.5, stolen=0.45), 0.0, "generator"),
+    (replace(a_round(1000, cores=0.7, stolen=0.3), generator_cores=0.5), 0.0, "machine"),
     (a_round(1000, busiest=0.95), 1000.0, "rate"),
     (a_round(1000, busiest=0.95), 2000.0, "generator"),
     (a_round(1000, usage=False), 0.0, "broker"),
 ]
+
+
+def test_what_the_hypervisor_took_is_read_from_the_kernel(tmp_path: Path) -> None:
+    stat = tmp_path / "stat"
+    stat.write_text("cpu  100 0 50 9000 10 0 5 700 0 0\ncpu0 50 0 25 4500 5 0 2 350 0 0\n")
+    assert stolen(stat) == 700 / os.sysconf("SC_CLK_TCK")
+    stat.write_text("cpu  100 0 50 9000\n")
+    assert stolen(stat) == stolen(tmp_path / "none") == 0.0
 
 
 @pytest.mark.parametrize(("made", "rate", "expected"), LIMITS)
@@ -105,7 +117,7 @@ def test_a_result_is_read_back_as_it_was_written(tmp_path: Path) -> None:
 
 def test_the_document_says_what_it_is_and_has_no_password(tmp_path: Path) -> None:
     document = json.loads(as_json.render(a_result()))
-    assert document["schema"] == 1
+    assert document["schema"] == 2
     assert document["caveats"]
     side = document["series"][0]["sides"][0]
     assert "password" not in json.dumps(document)
@@ -118,7 +130,8 @@ def test_the_document_says_what_it_is_and_has_no_password(tmp_path: Path) -> Non
         ("nonsense", "cannot be read"),
         ("{}", "is not a benchmark's result"),
         ('{"kind": "amazonmq-testbed benchmark", "schema": 99}', "has schema 99"),
-        ('{"kind": "amazonmq-testbed benchmark", "schema": 1}', "damaged"),
+        ('{"kind": "amazonmq-testbed benchmark", "schema": 1}', "has schema 1"),
+        ('{"kind": "amazonmq-testbed benchmark", "schema": 2}', "damaged"),
     ],
 )
 def test_what_is_no_result_is_one_line(tmp_path: Path, text: str, said: str) -> None:
@@ -158,7 +171,9 @@ def test_caveats_say_what_the_numbers_call_for() -> None:
     noisy = " ".join(caveats(a_result(a_series(1000, 940, noise=0.5))))
     assert "more than 10 % apart" in noisy
     calm = " ".join(caveats(a_result()))
-    assert "busy" not in calm and "apart" not in calm
+    assert "busy" not in calm and "apart" not in calm and "hypervisor" not in calm
+    robbed = replace(a_series(1000), sides=(Side("tls", LAYERS[2], "4.0.5", "container", (a_round(1000, stolen=0.25),)),))
+    assert "hypervisor gave 5 % of" in " ".join(caveats(a_result(robbed)))  # one of five rounds, with those of the curve
     series = a_series(1000, 940)
     bound = replace(series, sides=tuple(replace(side, rounds=tuple(a_round(1000, busiest=0.99) for _ in range(8))) for side in series.sides))
     assert "the generator was the limit" in " ".join(caveats(a_result(bound)))

@@ -5,8 +5,10 @@ together: the encrypted filesystem runs in the same container. Bytes are those o
 frames and acknowledgements of TCP included; what stays inside the container (its loopback) is not in them.
 """
 
+import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from testbed.bench.syncs import open_syncs
 from testbed.runtime.usage import Container
@@ -54,6 +56,18 @@ class Meter:
         counters = self._container.counters()
         at = (before + time.monotonic()) / 2
         return Reading(at, counters.cpu, counters.received, counters.sent, self._syncs.read() if self._syncs else None)
+
+
+def stolen(stat: Path = Path("/proc/stat")) -> float:
+    """Seconds of processor time that the hypervisor gave to other machines since this one started, of all processors together.
+
+    0 where the kernel does not tell. See "steal" in proc_stat(5).
+    """
+    try:
+        ticks = stat.read_text().partition("\n")[0].split()[8]
+    except (OSError, IndexError):
+        return 0.0
+    return int(ticks) / os.sysconf("SC_CLK_TCK")
 
 
 def between(first: Reading, last: Reading) -> Usage:

@@ -11,7 +11,7 @@ from testbed.bench.compare import Series
 from testbed.bench.statistics import spread
 from testbed.bench.sweep import Curve
 
-SCHEMA = 1  # of the JSON document; goes up with any change that a reader would trip over
+SCHEMA = 2  # of the JSON document; goes up with any change that a reader would trip over
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Result:
     curves: tuple[Curve, ...] = ()
 
 
+_STOLEN = 0.02  # a share of the processors' time from which on it has to be said
 _MODEL = Path("/proc/cpuinfo")
 
 
@@ -55,6 +56,13 @@ def _model() -> str:
     return f", {model}{', AES instructions' if 'aes' in flags else ''}" if model else ""
 
 
+def stolen_share(result: Result) -> float:
+    """The part of all processors' time that the hypervisor gave to other machines while it was measured."""
+    rounds = [each for series in result.series for side in series.sides for each in side.rounds]
+    rounds += [point.round for curve in result.curves for point in curve.points]
+    return sum(each.stolen for each in rounds) / len(rounds) if rounds else 0.0
+
+
 def caveats(result: Result) -> tuple[str, ...]:
     """What has to stand beside the numbers; which of it, the numbers decide."""
     said = [
@@ -74,6 +82,12 @@ def caveats(result: Result) -> tuple[str, ...]:
         said.append("Plaintext listeners and plain volumes are controls: they exist in a benchmark only, and Amazon MQ has neither.")
     if float(result.environment.get("load before", "0")) > 0.5 * (os.cpu_count() or 1):
         said.append(f"The machine was busy with something else when this began (load {result.environment['load before']}).")
+    taken = stolen_share(result)
+    if taken > _STOLEN:
+        said.append(
+            f"The hypervisor gave {100 * taken:.0f} % of this machine's processors to other machines meanwhile: "
+            "without that, rates are higher and intervals narrower."
+        )
     noisy = [f"{series.workload.name} by {series.driver.name} ({side.label})" for series, side in sides if spread(series.rates(side)) > 0.1]
     if noisy:
         said.append(f"Rounds of the same thing lie more than 10 % apart: {'; '.join(noisy)}.")

@@ -11,7 +11,7 @@ from testbed.bench.driver import Driver
 from testbed.bench.fleet import Fleet, Progress
 from testbed.bench.generators.base import Shape
 from testbed.bench.latencies import Distribution, distribution
-from testbed.bench.meter import Meter, Reading, Usage, between
+from testbed.bench.meter import Meter, Reading, Usage, between, stolen
 from testbed.bench.target import Target
 from testbed.bench.worker import Job, Lane, Part
 from testbed.bench.workload import Workload
@@ -30,7 +30,8 @@ class Round:
     """Rates are per second of the measuring. ``broker`` is None for a broker whose container is elsewhere.
 
     ``kms_calls`` are those of the generators in the whole measuring. ``sample`` is the checker's account of the full history of every 61st message, ``account`` that of all messages.
-    ``busiest`` is the processor time of the busiest generator process, in cores.
+    ``busiest`` is the processor time of the busiest generator process, in cores; ``stolen`` is the share of the machine's
+    processor time that the hypervisor gave to other machines meanwhile.
     """
 
     seconds: float
@@ -42,6 +43,7 @@ class Round:
     end_to_end: Distribution
     generator_cores: float
     busiest: float
+    stolen: float
     kms_calls: int
     broker: Usage | None
     account: Account | None
@@ -76,9 +78,10 @@ def limit(workload: Workload, made: Round, cores: int = os.cpu_count() or 1) -> 
     """Which side was the limit: ``rate`` (the broker kept up), ``generator``, ``machine`` (both want its cores), or ``broker``."""
     if workload.rate and throughput(workload, made) >= 0.98 * workload.rate:
         return "rate"
-    if made.busiest >= _BUSY:
+    left = 1 - made.stolen  # of each core, by the hypervisor
+    if made.busiest >= _BUSY * left:
         return "generator"
-    if made.broker and made.broker.cores + made.generator_cores >= _BUSY * cores and made.generator_cores > made.broker.cores / 2:
+    if made.broker and made.broker.cores + made.generator_cores >= _BUSY * cores * left and made.generator_cores > made.broker.cores / 2:
         return "machine"
     return "broker"
 
@@ -132,14 +135,20 @@ def play(fleet: Fleet, planned: Plan, warm_up: float, seconds: float, show: Show
     """Make the round. Raises ``ClientError`` when a generator broke off, ``ContainerFailed`` when the broker did."""
     container = planned.jobs[0].target.container
     readings: list[Reading] = []
+    lost: list[float] = []
+
+    def mark() -> None:
+        lost.append(stolen())
+        if meter:
+            readings.append(meter.read())
+
     with ExitStack() as stack:
         meter = stack.enter_context(Meter(container)) if container else None
-        mark = (lambda: readings.append(meter.read())) if meter else (lambda: None)
         parts = fleet.run(planned.jobs, warm_up, seconds, copies=planned.copies, show=show, mark=mark)
-    return round_of(planned, parts, seconds, between(*readings) if readings else None)
+    return round_of(planned, parts, seconds, between(*readings) if readings else None, (lost[-1] - lost[0]) / seconds / (os.cpu_count() or 1))
 
 
-def round_of(planned: Plan, parts: Sequence[Part], seconds: float, usage: Usage | None = None) -> Round:
+def round_of(planned: Plan, parts: Sequence[Part], seconds: float, usage: Usage | None = None, stolen_share: float = 0.0) -> Round:
     """What the parts amount to. ``usage`` is the broker's."""
 
     def together(role: tuple[str, ...], name: str) -> Distribution:
@@ -161,6 +170,7 @@ def round_of(planned: Plan, parts: Sequence[Part], seconds: float, usage: Usage 
         end_to_end=together(taking, "end_to_end"),
         generator_cores=sum(part.cpu for part in parts) / seconds,
         busiest=max(part.cpu for part in parts) / seconds,
+        stolen=stolen_share,
         kms_calls=sum(part.kms_calls for part in parts),
         broker=usage,
         account=None if visiting else _account(planned, parts),
