@@ -115,7 +115,7 @@ def test_a_rate_is_kept(fleet: Fleet, brokers: dict[str, Broker]) -> None:
     work = short("rate-1k", rate=50.0)
     made = one(fleet, brokers, "rabbitmq", work)
     assert made.confirmed == pytest.approx(50, rel=0.2)
-    assert limit(work, made) == "rate"
+    assert limit(work, driver.load("rabbitmq"), made) == "rate"
 
 
 @pytest.mark.parametrize("route", ["direct", "published", "inside"])

@@ -90,6 +90,8 @@ LIMITS = [
     (a_round(1000, busiest=0.5, stolen=0.45), 0.0, "generator"),
     (replace(a_round(1000, cores=0.7, stolen=0.3), generator_cores=0.5), 0.0, "machine"),
     (a_round(1000, busiest=0.95), 1000.0, "rate"),
+    (a_round(979.95), 1000.0, "rate"),  # the last message may fall just beyond the end of 10 s
+    (a_round(979.85), 1000.0, "broker"),
     (a_round(1000, busiest=0.95), 2000.0, "generator"),
     (a_round(1000, usage=False), 0.0, "broker"),
 ]
@@ -105,7 +107,7 @@ def test_what_the_hypervisor_took_is_read_from_the_kernel(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(("made", "rate", "expected"), LIMITS)
 def test_which_side_was_the_limit(made: Round, rate: float, expected: str) -> None:
-    assert limit(replace(WORK, rate=rate), made, cores=2) == expected
+    assert limit(replace(WORK, rate=rate), driver.load("rabbitmq"), made, cores=2) == expected
 
 
 def test_a_result_is_read_back_as_it_was_written(tmp_path: Path) -> None:

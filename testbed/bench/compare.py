@@ -56,7 +56,7 @@ class Series:
 
     def limits(self, side: Side) -> tuple[str, ...]:
         """What was the limit, in any of its rounds."""
-        return tuple(dict.fromkeys(limit(self.workload, each) for each in side.rounds))
+        return tuple(dict.fromkeys(limit(self.workload, self.driver, each) for each in side.rounds))
 
 
 def alternate(

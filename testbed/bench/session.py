@@ -53,7 +53,7 @@ def measure(
             if case.workload.search:
                 curves += [search(case.workload, case.driver, label, target, fleet, _points(label, say)) for label, target in targets.items()]
                 continue
-            made = alternate(case.workload, case.driver, targets, fleet, _rounds(case.workload, say, live))
+            made = alternate(case.workload, case.driver, targets, fleet, _rounds(case.workload, case.driver, say, live))
             series.append(made)
             if case.sweep:
                 lowest = min(made.median(side) for side in made.sides)
@@ -64,10 +64,10 @@ def measure(
     return Result(started, time.monotonic() - begun, command, found, tuple(series), tuple(curves))
 
 
-def _rounds(workload: Workload, say: Say, live: Say) -> Callable[[str, int, Progress | None, Round | None], None]:
+def _rounds(workload: Workload, driver: Driver, say: Say, live: Say) -> Callable[[str, int, Progress | None, Round | None], None]:
     def show(label: str, number: int, progress: Progress | None, made: Round | None) -> None:
         if made:
-            say(round_line(workload, label, number, made))
+            say(round_line(workload, driver, label, number, made))
         elif progress:
             live(progress_line(workload, label, number, progress))
 

@@ -7,13 +7,13 @@ from testbed.bench.driver import Driver
 from testbed.bench.encryption import Encryption
 from testbed.bench.fleet import Fleet
 from testbed.bench.pacing import next_rate
-from testbed.bench.rounds import Round, plan, play, throughput
+from testbed.bench.rounds import Round, kept_up, plan, play, throughput
 from testbed.bench.target import Target
 from testbed.bench.workload import Workload
 from testbed.errors import ClientError
 
 # A rate is sustained when this share of it comes out, and messages leave no later than this after they should (99 of 100).
-_SHARE, _LATE_MS = 0.98, 250.0
+_LATE_MS = 250.0
 _STEPS = 12
 
 
@@ -81,4 +81,4 @@ def _point(workload: Workload, driver: Driver, target: Target, fleet: Fleet) -> 
     if not made.ok:
         raise ClientError(f"at {workload.rate:g} a second not all messages came out, which is no result: {made.account}")
     came = throughput(workload, made)
-    return Point(workload.rate, came, came >= _SHARE * workload.rate and made.delay.at(99) <= _LATE_MS, made)
+    return Point(workload.rate, came, kept_up(workload, driver, made) and made.delay.at(99) <= _LATE_MS, made)

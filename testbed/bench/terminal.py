@@ -8,6 +8,7 @@ from rich.text import Text
 
 from testbed.bench.compare import Series
 from testbed.bench.contrast import Contrast
+from testbed.bench.driver import Driver
 from testbed.bench.fleet import Progress
 from testbed.bench.html import number, unit
 from testbed.bench.result import Result, caveats
@@ -90,11 +91,11 @@ def progress_line(workload: Workload, label: str, number_: int, progress: Progre
     return f"{workload.name} {label} round {number_ + 1}/{workload.rounds}: {phase}, {done}"
 
 
-def round_line(workload: Workload, label: str, number_: int, made: Round) -> str:
+def round_line(workload: Workload, driver: Driver, label: str, number_: int, made: Round) -> str:
     """What came of a round."""
     cores = f", broker {made.broker.cores:.2f} cores" if made.broker else ""
     what = "connections/s" if workload.pattern == "connect" else "msg/s"
     return (
         f"{workload.name} {label} round {number_ + 1}/{workload.rounds}: {number(throughput(workload, made))} {what}{cores}, "
-        f"generators {made.generator_cores:.2f}, limit: {limit(workload, made)}"
+        f"generators {made.generator_cores:.2f}, limit: {limit(workload, driver, made)}"
     )
