@@ -7,7 +7,7 @@ from testbed.bench.compare import Series
 from testbed.bench.html import number
 from testbed.bench.result import Result, caveats
 from testbed.bench.summary import Summary, steps, summaries
-from testbed.bench.table import VOLUME_AIM, Order, Section, VolumeCost, orders, volume_costs
+from testbed.bench.table import VOLUME_AIM, Order, Section, VolumeCost, against, orders, volume_costs
 from testbed.bench.yardstick import Yardstick
 
 
@@ -21,6 +21,7 @@ def render(result: Result, sections: Sequence[Section], yardsticks: Sequence[Yar
         "the numbers do not say. Run it on your machine: rates are this machine's, ratios carry further.",
         "",
         *(f"- {name}: {value}" for name, value in result.environment.items()),
+        f"- brokers: {', '.join(sorted({f'{series.driver.engine} {side.running}' for series in result.series for side in series.sides}))}",
         "",
         "**Keep in mind**",
         "",
@@ -76,7 +77,7 @@ def _volumes(found: Sequence[VolumeCost]) -> list[str]:
         "| driver | of the plain volume | |",
         "|---|---:|---|",
     ]
-    return [*lines, *(f"| {each.driver} | {each.ratio} | {'reached' if each.reached else 'not reached'} |" for each in found)]
+    return [*lines, *(f"| {each.driver} | {each.ratio} | {each.reached} |" for each in found)]
 
 
 def _yardsticks(found: Sequence[Yardstick]) -> list[str]:
@@ -93,7 +94,7 @@ def _yardsticks(found: Sequence[Yardstick]) -> list[str]:
         "|---|---:|---:|---:|---|",
     ]
     for each in found:
-        met = "reached" if each.ratio.high >= 1 else "not reached"
+        met = against(each.ratio, 1.0)
         theirs, ours = (number(median(rates)) for rates in (each.theirs, each.ours))
         lines.append(f"| {each.tool} ({each.their_settings}) | {theirs} | {ours} ({each.our_settings}) | {each.ratio} | {met} |")
     return lines

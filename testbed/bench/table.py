@@ -99,6 +99,13 @@ class Order:
 VOLUME_AIM = 0.9
 
 
+def against(found: Ratio, aim: float) -> str:
+    """Whether an aim was ``reached``, ``not reached``, or missed by less than the noise."""
+    if found.median >= aim:
+        return "reached"
+    return "below by less than the noise" if found.high >= aim else "not reached"
+
+
 @dataclass(frozen=True)
 class VolumeCost:
     """``ratio`` is the encrypted volume's throughput over the plain one's, both over TLS."""
@@ -107,9 +114,8 @@ class VolumeCost:
     ratio: Ratio
 
     @property
-    def reached(self) -> bool:
-        """Not below the aim by more than the noise."""
-        return self.ratio.high >= VOLUME_AIM
+    def reached(self) -> str:
+        return against(self.ratio, VOLUME_AIM)
 
 
 def volume_costs(result: Result) -> tuple[VolumeCost, ...]:
