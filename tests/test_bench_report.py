@@ -7,11 +7,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
 
-from testbed.bench import as_json, driver, html, terminal, workload
+from testbed.bench import as_json, compare, driver, html, terminal, workload
 from testbed.bench.compare import Series, Side
 from testbed.bench.contrast import contrasts
 from testbed.bench.encryption import Encryption
@@ -103,6 +105,31 @@ def test_what_the_hypervisor_took_is_read_from_the_kernel(tmp_path: Path) -> Non
     assert stolen(stat) == 700 / os.sysconf("SC_CLK_TCK")
     stat.write_text("cpu  100 0 50 9000\n")
     assert stolen(stat) == stolen(tmp_path / "none") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("stolen", "plays", "repeated"),
+    [
+        ([0.0] * 6, 6, 0),
+        ([0.0, 0.0, 0.0, 0.3, 0.0, 0.0, 0.1, 0.1], 8, 1),  # the second turn, on both sides
+        ([0.5] * 12, 12, 3),  # as it is, after as many again as were asked for
+    ],
+)
+def test_a_round_that_the_hypervisor_robbed_is_made_again_on_all_sides(
+    monkeypatch: pytest.MonkeyPatch, stolen: list[float], plays: int, repeated: int
+) -> None:
+    made = [a_round(1000.0 + number, stolen=share) for number, share in enumerate(stolen)]
+    left = list(made)
+    monkeypatch.setattr(compare, "plan", lambda *_, **__: None)
+    monkeypatch.setattr(compare, "route", lambda _: "container")
+    monkeypatch.setattr(compare, "play", lambda *_: left.pop(0))
+    target: Any = SimpleNamespace(encryption=LAYERS[0], running="4.0.5")
+    fleet: Any = None
+    series = compare.alternate(replace(WORK, rounds=3), driver.load("rabbitmq"), {"A": target, "B": target}, fleet)
+    assert (len(made) - len(left), series.repeated) == (plays, repeated)
+    assert [len(side.rounds) for side in series.sides] == [3, 3]
+    assert sorted(each.confirmed for side in series.sides for each in side.rounds)[-1] == made[-1].confirmed
+    assert ("made again" in " ".join(caveats(a_result(series)))) is bool(repeated)
 
 
 @pytest.mark.parametrize(("made", "rate", "expected"), LIMITS)

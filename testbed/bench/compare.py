@@ -21,6 +21,9 @@ from testbed.errors import ClientError
 Say = Callable[[str, int, Progress | None, Round | None], None]
 
 
+_ROBBED = 0.1  # of the processors' time: such a round tells of the hypervisor
+
+
 @dataclass(frozen=True)
 class Side:
     """One target with its rounds, in the order in which they were made.
@@ -37,11 +40,15 @@ class Side:
 
 @dataclass(frozen=True)
 class Series:
-    """What came of a workload by a driver on one or more sides. The first side is the baseline."""
+    """What came of a workload by a driver on one or more sides. The first side is the baseline.
+
+    ``repeated`` is how often a round was made again on all sides, see ``alternate``.
+    """
 
     workload: Workload
     driver: Driver
     sides: tuple[Side, ...]
+    repeated: int = 0
 
     def rates(self, side: Side) -> tuple[float, ...]:
         """The throughput of each round."""
@@ -70,12 +77,17 @@ def alternate(
 ) -> Series:
     """Make ``workload.rounds`` rounds on each target (label -> target).
 
+    When the hypervisor gave more than a tenth of the processors to other machines during one, it is made again on all of
+    them, as often as there are rounds at most: that choice knows nothing of what came out.
+
     ``handicaps`` are the planted defects of a control, by label. Raises ``ClientError`` when a message was lost: such a
     run is no result.
     """
     made: dict[str, list[Round]] = {label: [] for label in targets}
     order = list(targets)
-    for number in range(workload.rounds):
+    number = repeated = 0
+    while number < workload.rounds:
+        turn: dict[str, Round] = {}
         for label in order:
             planned = plan(workload, driver, targets[label], handicap=(handicaps or {}).get(label, 0.0))
             one = play(fleet, planned, workload.warm_up, workload.duration, lambda progress: say(label, number, progress, None))
@@ -83,10 +95,16 @@ def alternate(
                 raise ClientError(
                     f"{label}: not all messages came out, which is no result: {one.account if one.account and not one.account.ok else one.sample}"
                 )
-            made[label].append(one)
+            turn[label] = one
             say(label, number, None, one)
         order.reverse()
+        if repeated < workload.rounds and any(one.stolen > _ROBBED for one in turn.values()):
+            repeated += 1
+            continue
+        for label, one in turn.items():
+            made[label].append(one)
+        number += 1
     sides = tuple(
         Side(label, targets[label].encryption, targets[label].running, route(targets[label]), tuple(rounds)) for label, rounds in made.items()
     )
-    return Series(workload, driver, sides)
+    return Series(workload, driver, sides, repeated)

@@ -88,6 +88,9 @@ def caveats(result: Result) -> tuple[str, ...]:
             f"The hypervisor gave {100 * taken:.0f} % of this machine's processors to other machines meanwhile: "
             "without that, rates are higher and intervals narrower."
         )
+    repeated = sum(series.repeated for series in result.series)
+    if repeated:
+        said.append(f"{repeated} rounds were made again on all sides, since the hypervisor gave more than 10 % of the processors to others during them.")
     noisy = [f"{series.workload.name} by {series.driver.name} ({side.label})" for series, side in sides if spread(series.rates(side)) > 0.1]
     if noisy:
         said.append(f"Rounds of the same thing lie more than 10 % apart: {'; '.join(noisy)}.")

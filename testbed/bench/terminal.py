@@ -94,8 +94,9 @@ def progress_line(workload: Workload, label: str, number_: int, progress: Progre
 def round_line(workload: Workload, driver: Driver, label: str, number_: int, made: Round) -> str:
     """What came of a round."""
     cores = f", broker {made.broker.cores:.2f} cores" if made.broker else ""
+    stolen = f", {100 * made.stolen:.0f} % stolen" if made.stolen > 0.02 else ""
     what = "connections/s" if workload.pattern == "connect" else "msg/s"
     return (
         f"{workload.name} {label} round {number_ + 1}/{workload.rounds}: {number(throughput(workload, made))} {what}{cores}, "
-        f"generators {made.generator_cores:.2f}, limit: {limit(workload, driver, made)}"
+        f"generators {made.generator_cores:.2f}{stolen}, limit: {limit(workload, driver, made)}"
     )
