@@ -109,7 +109,7 @@ def _refusal(address: Address, said: str) -> ConnectionRefused:
         except ConnectionRefused as seen:
             if "the certificate is refused" in seen.message:
                 return ConnectionRefused(f"{seen.message}. Its own client: {said}")
-    return ConnectionRefused(f"No OpenWire connection: {said}")
+    return ConnectionRefused(f"No OpenWire connection to {address.host}: {said}")
 
 
 def _url(address: Address) -> str:
