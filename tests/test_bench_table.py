@@ -12,7 +12,7 @@ from testbed.bench import as_json, driver, markdown
 from testbed.bench.compare import Series, Side
 from testbed.bench.encryption import Encryption
 from testbed.bench.statistics import Ratio, ratio
-from testbed.bench.table import Section, against, orders, sections, volume_costs
+from testbed.bench.table import Section, orders, outcome, sections, volume_costs
 from testbed.bench.workload import load
 from testbed.bench.yardstick import Settings, Yardstick
 from testbed.cli import app
@@ -57,15 +57,18 @@ def test_a_broken_order_is_found(workload: str, texts: tuple[str, ...], rates: t
     assert sum(not each.holds for each in found) == broken
 
 
-@pytest.mark.parametrize(("rate", "reached"), [(700.0, "not reached"), (870.0, "not reached"), (910.0, "reached"), (990.0, "reached")])
-def test_the_volume_is_held_against_its_aim(rate: float, reached: str) -> None:
+AIMED = [(700.0, "not reached"), (870.0, "not reached"), (900.0, "below by less than the noise"), (910.0, "reached"), (990.0, "reached")]
+
+
+@pytest.mark.parametrize(("rate", "expected"), AIMED)
+def test_the_volume_is_held_against_its_aim(rate: float, expected: str) -> None:
     [found] = volume_costs(a_result(a_series(1100, 1000, rate)))
     assert found.ratio.median == pytest.approx(rate / 1000, rel=0.02)
-    assert found.reached == reached
+    assert found.outcome == expected
 
 
 def test_an_aim_inside_the_noise_is_not_called_reached() -> None:
-    assert against(Ratio(0.86, 0.67, 0.93, 0.99, ()), 0.9) == "below by less than the noise"
+    assert outcome(Ratio(0.86, 0.67, 0.93, 0.99, ()), 0.9) == "below by less than the noise"
 
 
 def test_the_aim_is_about_durable_messages_of_1_kb_alone() -> None:

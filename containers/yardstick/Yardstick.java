@@ -93,7 +93,7 @@ public final class Yardstick {
         for (ProducerThread producer : producers) {
             producer.join(20000);
         }
-        // What were left behind would stay in the broker's memory, and after some runs stop the producers of the next one.
+        // A backlog that is left behind stays in the broker: after a few runs the next one's producers got nothing through.
         for (long before = -1, now = received(consumers); now > before; now = received(consumers)) {
             before = now;
             Thread.sleep(1000);
