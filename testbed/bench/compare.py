@@ -19,9 +19,7 @@ from testbed.bench.workload import Workload
 from testbed.errors import ClientError
 
 Say = Callable[[str, int, Progress | None, Round | None], None]
-
-
-_ROBBED = 0.1  # of the processors' time: such a round tells of the hypervisor
+ROBBED = 0.1  # of the processors' time, taken by the hypervisor: such a round tells of that alone
 
 
 @dataclass(frozen=True)
@@ -77,8 +75,8 @@ def alternate(
 ) -> Series:
     """Make ``workload.rounds`` rounds on each target (label -> target).
 
-    When the hypervisor gave more than a tenth of the processors to other machines during one, it is made again on all of
-    them, as often as there are rounds at most: that choice knows nothing of what came out.
+    When the hypervisor gave more than ``ROBBED`` of the processors to other machines during one, it is made again on all
+    of them, as often as there are rounds at most: that choice knows nothing of what came out.
 
     ``handicaps`` are the planted defects of a control, by label. Raises ``ClientError`` when a message was lost: such a
     run is no result.
@@ -98,7 +96,7 @@ def alternate(
             turn[label] = one
             say(label, number, None, one)
         order.reverse()
-        if repeated < workload.rounds and any(one.stolen > _ROBBED for one in turn.values()):
+        if repeated < workload.rounds and any(one.stolen > ROBBED for one in turn.values()):
             repeated += 1
             continue
         for label, one in turn.items():

@@ -7,7 +7,7 @@ from testbed.bench.compare import Series
 from testbed.bench.html import number
 from testbed.bench.result import Result, caveats
 from testbed.bench.summary import Summary, steps, summaries
-from testbed.bench.table import VOLUME_AIM, Order, Section, VolumeCost, against, orders, volume_costs
+from testbed.bench.table import VOLUME_AIM, Order, Section, VolumeCost, orders, outcome, volume_costs
 from testbed.bench.yardstick import Yardstick
 
 
@@ -77,7 +77,7 @@ def _volumes(found: Sequence[VolumeCost]) -> list[str]:
         "| driver | of the plain volume | |",
         "|---|---:|---|",
     ]
-    return [*lines, *(f"| {each.driver} | {each.ratio} | {each.reached} |" for each in found)]
+    return [*lines, *(f"| {each.driver} | {each.ratio} | {each.outcome} |" for each in found)]
 
 
 def _yardsticks(found: Sequence[Yardstick]) -> list[str]:
@@ -94,9 +94,8 @@ def _yardsticks(found: Sequence[Yardstick]) -> list[str]:
         "|---|---:|---:|---:|---|",
     ]
     for each in found:
-        met = against(each.ratio, 1.0)
         theirs, ours = (number(median(rates)) for rates in (each.theirs, each.ours))
-        lines.append(f"| {each.tool} ({each.their_settings}) | {theirs} | {ours} ({each.our_settings}) | {each.ratio} | {met} |")
+        lines.append(f"| {each.tool} ({each.their_settings}) | {theirs} | {ours} ({each.our_settings}) | {each.ratio} | {outcome(each.ratio, 1.0)} |")
     return lines
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from testbed.bench.compare import Series
+from testbed.bench.compare import ROBBED, Series
 from testbed.bench.statistics import spread
 from testbed.bench.sweep import Curve
 
@@ -26,7 +26,7 @@ class Result:
     curves: tuple[Curve, ...] = ()
 
 
-_STOLEN = 0.02  # a share of the processors' time from which on it has to be said
+STOLEN = 0.02  # a share of the processors' time from which on it has to be said
 _MODEL = Path("/proc/cpuinfo")
 
 
@@ -83,14 +83,16 @@ def caveats(result: Result) -> tuple[str, ...]:
     if float(result.environment.get("load before", "0")) > 0.5 * (os.cpu_count() or 1):
         said.append(f"The machine was busy with something else when this began (load {result.environment['load before']}).")
     taken = stolen_share(result)
-    if taken > _STOLEN:
+    if taken > STOLEN:
         said.append(
             f"The hypervisor gave {100 * taken:.0f} % of this machine's processors to other machines meanwhile: "
             "without that, rates are higher and intervals narrower."
         )
     repeated = sum(series.repeated for series in result.series)
     if repeated:
-        said.append(f"{repeated} rounds were made again on all sides, since the hypervisor gave more than 10 % of the processors to others during them.")
+        said.append(
+            f"{repeated} rounds were made again on all sides, since the hypervisor gave more than {100 * ROBBED:.0f} % of the processors to others during them."
+        )
     noisy = [f"{series.workload.name} by {series.driver.name} ({side.label})" for series, side in sides if spread(series.rates(side)) > 0.1]
     if noisy:
         said.append(f"Rounds of the same thing lie more than 10 % apart: {'; '.join(noisy)}.")

@@ -31,7 +31,7 @@ class Round:
 
     ``kms_calls`` are those of the generators in the whole measuring. ``sample`` is the checker's account of the full history of every 61st message, ``account`` that of all messages.
     ``busiest`` is the processor time of the busiest generator process, in cores; ``stolen`` is the share of the machine's
-    processor time that the hypervisor gave to other machines meanwhile.
+    processor time that the hypervisor gave to other machines meanwhile, 0 where nobody looked (``scale``).
     """
 
     seconds: float
@@ -145,17 +145,17 @@ def play(fleet: Fleet, planned: Plan, warm_up: float, seconds: float, show: Show
     """Make the round. Raises ``ClientError`` when a generator broke off, ``ContainerFailed`` when the broker did."""
     container = planned.jobs[0].target.container
     readings: list[Reading] = []
-    lost: list[float] = []
+    taken: list[float] = []
 
     def mark() -> None:
-        lost.append(stolen())
+        taken.append(stolen())
         if meter:
             readings.append(meter.read())
 
     with ExitStack() as stack:
         meter = stack.enter_context(Meter(container)) if container else None
         parts = fleet.run(planned.jobs, warm_up, seconds, copies=planned.copies, show=show, mark=mark)
-    return round_of(planned, parts, seconds, between(*readings) if readings else None, (lost[-1] - lost[0]) / seconds / (os.cpu_count() or 1))
+    return round_of(planned, parts, seconds, between(*readings) if readings else None, (taken[-1] - taken[0]) / seconds / (os.cpu_count() or 1))
 
 
 def round_of(planned: Plan, parts: Sequence[Part], seconds: float, usage: Usage | None = None, stolen_share: float = 0.0) -> Round:

@@ -99,7 +99,7 @@ class Order:
 VOLUME_AIM = 0.9
 
 
-def against(found: Ratio, aim: float) -> str:
+def outcome(found: Ratio, aim: float) -> str:
     """Whether an aim was ``reached``, ``not reached``, or missed by less than the noise."""
     if found.median >= aim:
         return "reached"
@@ -114,8 +114,8 @@ class VolumeCost:
     ratio: Ratio
 
     @property
-    def reached(self) -> str:
-        return against(self.ratio, VOLUME_AIM)
+    def outcome(self) -> str:
+        return outcome(self.ratio, VOLUME_AIM)
 
 
 def volume_costs(result: Result) -> tuple[VolumeCost, ...]:

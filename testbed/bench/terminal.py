@@ -11,7 +11,7 @@ from testbed.bench.contrast import Contrast
 from testbed.bench.driver import Driver
 from testbed.bench.fleet import Progress
 from testbed.bench.html import number, unit
-from testbed.bench.result import Result, caveats
+from testbed.bench.result import STOLEN, Result, caveats
 from testbed.bench.rounds import Round, limit, throughput
 from testbed.bench.summary import steps, summaries
 from testbed.bench.sweep import Curve
@@ -94,7 +94,7 @@ def progress_line(workload: Workload, label: str, number_: int, progress: Progre
 def round_line(workload: Workload, driver: Driver, label: str, number_: int, made: Round) -> str:
     """What came of a round."""
     cores = f", broker {made.broker.cores:.2f} cores" if made.broker else ""
-    stolen = f", {100 * made.stolen:.0f} % stolen" if made.stolen > 0.02 else ""
+    stolen = f", {100 * made.stolen:.0f} % stolen" if made.stolen > STOLEN else ""
     what = "connections/s" if workload.pattern == "connect" else "msg/s"
     return (
         f"{workload.name} {label} round {number_ + 1}/{workload.rounds}: {number(throughput(workload, made))} {what}{cores}, "
