@@ -18,6 +18,7 @@ from testbed.errors import ContainerFailed, EngineUnavailable, ImageBuildFailed,
 from testbed.runtime import engine, images, ports
 from testbed.runtime.containers import Containers, ContainerSpec, purge, require_disk
 from testbed.runtime.exec import open_exec
+from testbed.runtime.usage import Container, _Kernel
 
 pytestmark = pytest.mark.containers
 
@@ -124,6 +125,32 @@ def test_secrets_reach_a_container_over_standard_input_alone(containers: Contain
     assert containers.state(identity).exit_code == 64
     assert "broken" in containers.last_words(identity)
     assert secret.decode() not in str(containers.inspect(identity)) + containers.last_words(identity, 100)
+
+
+def test_what_a_container_uses_is_read_from_the_kernel_at_once_and_is_what_the_engine_says(containers: Containers, idle: str) -> None:
+    """The engine answers once a second at most, too seldom for a turn of a benchmark."""
+    identity = containers.run(ContainerSpec(f"testbed-{containers.instance}-u", idle, "test"))
+    with Container(identity) as container:
+        begun = time.monotonic()
+        counted = [container.counters() for _ in range(10)]
+        assert time.monotonic() - begun < 0.5
+        assert counted[0].cpu > 0
+        told = container._told()
+        assert told.cpu == pytest.approx(container.counters().cpu, abs=0.1)
+        assert counted[0].received <= told.received <= container.counters().received
+        containers.remove(identity)
+        with pytest.raises(ContainerFailed, match="it is gone"):
+            container.counters()
+
+
+def test_where_the_kernel_does_not_tell_the_engine_does(containers: Containers, idle: str) -> None:
+    """The process has the same number as one of this machine, which is another one: as with an engine elsewhere."""
+    identity = containers.run(ContainerSpec(f"testbed-{containers.instance}-k", idle, "test"))
+    with Container(identity) as container:
+        assert _Kernel.of("0" * 64, container.main_process()) is None
+        assert _Kernel.of(identity, os.getpid()) is None
+        container.__dict__["_here"] = None
+        assert container.counters().cpu > 0
 
 
 def test_a_fixed_port_that_is_taken_is_said_and_nothing_stays(containers: Containers, idle: str) -> None:

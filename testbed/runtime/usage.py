@@ -1,6 +1,8 @@
 """What a container uses, where it is reached, and which processes of the engine's machine it is."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 from testbed.errors import ContainerFailed
 from testbed.runtime import engine
@@ -29,6 +31,19 @@ class Container:
         self._client.close()
 
     def counters(self) -> Counters:
+        """Of this moment, from the kernel, where the engine runs on this machine; elsewhere as of the engine's last look, up to a second ago."""
+        return self._here.counters() or self._told() if self._here else self._told()
+
+    @cached_property
+    def _here(self) -> "_Kernel | None":
+        return _Kernel.of(*self._identity())
+
+    def _identity(self) -> tuple[str, int]:
+        with translated("A container could not be inspected"):
+            about = self._client.api.inspect_container(self._id)
+        return about["Id"], about["State"]["Pid"]
+
+    def _told(self) -> Counters:
         with translated("What a container uses could not be read"):
             stats = self._client.api.stats(self._id, stream=False, one_shot=True)
         networks = (stats.get("networks") or {}).values()
@@ -50,8 +65,7 @@ class Container:
 
     def main_process(self) -> int:
         """The id, on the engine's machine, of the one that everything in the container descends from."""
-        with translated("A container could not be inspected"):
-            return self._client.api.inspect_container(self._id)["State"]["Pid"]
+        return self._identity()[1]
 
     def addresses(self) -> list[str]:
         """Its own, in the engine's networks."""
@@ -67,3 +81,42 @@ class Container:
             if any(int(each["HostPort"]) == published for each in outside or []):
                 return int(inside.partition("/")[0])
         return None
+
+
+@dataclass(frozen=True)
+class _Kernel:
+    """What the kernel knows of a process's container: ``cpu`` is its control group's file, of version 1 or 2."""
+
+    process: int
+    cpu: Path
+
+    @classmethod
+    def of(cls, container_id: str, process: int, root: Path = Path("/sys/fs/cgroup")) -> "_Kernel | None":
+        """None where the process is not this machine's, or its control group can't be seen from here."""
+        try:
+            groups = [line.split(":", 2) for line in Path(f"/proc/{process}/cgroup").read_text().splitlines()]
+        except OSError:
+            return None
+        for _, controllers, path in groups:
+            if container_id not in path:
+                continue
+            if "cpuacct" in controllers.split(","):
+                file = root / controllers / path.lstrip("/") / "cpuacct.usage"
+            elif not controllers:
+                file = root / path.lstrip("/") / "cpu.stat"
+            else:
+                continue
+            if file.exists():
+                return cls(process, file)
+        return None
+
+    def counters(self) -> Counters | None:
+        """None when the container is gone."""
+        try:
+            used = self.cpu.read_text().split()
+            lines = [line.split() for line in Path(f"/proc/{self.process}/net/dev").read_text().splitlines()[2:]]
+        except OSError:
+            return None
+        networks = [line for line in lines if line[0] != "lo:"]
+        cpu = int(used[0]) / 1e9 if self.cpu.name == "cpuacct.usage" else int(used[used.index("usage_usec") + 1]) / 1e6
+        return Counters(cpu, received=sum(int(line[1]) for line in networks), sent=sum(int(line[9]) for line in networks))
