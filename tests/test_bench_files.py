@@ -1,5 +1,6 @@
 """Workload files, driver files and the encryption axis: what is shipped, and one line for whatever is wrong."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from testbed.bench import driver, workload
 from testbed.bench.encryption import Encryption
 from testbed.bench.remote import target
-from testbed.bench.rounds import plan
+from testbed.bench.rounds import plan, takes_turns
 from testbed.errors import TestbedError
 
 SHIPPED = ("durable-1k", "durable-100b", "durable-64k", "durable-1m", "request-reply", "connect", "fan-out")
@@ -72,6 +73,8 @@ WRONG = [
     ("rate = -1", "rate should be from 0"),
     ("queues = 2", "2 queues need as many producers and consumers"),
     ("search = true", "search needs a rate to begin with"),
+    ("turn = 0.1", "sides take turns where one message waits for the other"),
+    ('confirmation = "each"\nturn = 0.001', "turn should be from 0.02"),
     ("rounds = 0", "rounds should be from 1"),
     ("size = ", "is no TOML"),
 ]
@@ -86,6 +89,21 @@ def test_a_wrong_value_is_one_line(tmp_path: Path, text: str, said: str) -> None
     assert said in str(error.value)
     assert str(file) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("work", "by", "rate", "expected"),
+    [
+        ("confirm-each", "rabbitmq", 0.0, True),
+        ("confirm-each", "activemq-java", 0.0, True),
+        ("connect", "activemq", 0.0, True),
+        ("confirm-each", "rabbitmq", 100.0, False),
+        ("confirm-each", "activemq", 0.0, False),  # 32 connections
+        ("durable-1k", "rabbitmq", 0.0, False),
+    ],
+)
+def test_sides_take_turns_where_little_is_under_way(work: str, by: str, rate: float, expected: bool) -> None:
+    assert takes_turns(replace(workload.load(work), rate=rate), driver.load(by)) is expected
 
 
 WRONG_DRIVERS = [

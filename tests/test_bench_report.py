@@ -122,7 +122,7 @@ def test_a_round_that_the_hypervisor_robbed_is_made_again_on_all_sides(
     left = list(made)
     monkeypatch.setattr(compare, "plan", lambda *_, **__: None)
     monkeypatch.setattr(compare, "route", lambda _: "container")
-    monkeypatch.setattr(compare, "play", lambda *_: left.pop(0))
+    monkeypatch.setattr(compare, "play_in_turns", lambda _, plans, *__: [left.pop(0) for _ in plans])
     target: Any = SimpleNamespace(encryption=LAYERS[0], running="4.0.5")
     fleet: Any = None
     series = compare.alternate(replace(WORK, rounds=3), driver.load("rabbitmq"), {"A": target, "B": target}, fleet)
@@ -146,7 +146,7 @@ def test_a_result_is_read_back_as_it_was_written(tmp_path: Path) -> None:
 
 def test_the_document_says_what_it_is_and_has_no_password(tmp_path: Path) -> None:
     document = json.loads(as_json.render(a_result()))
-    assert document["schema"] == 2
+    assert document["schema"] == 3
     assert document["caveats"]
     side = document["series"][0]["sides"][0]
     assert "password" not in json.dumps(document)
@@ -159,8 +159,8 @@ def test_the_document_says_what_it_is_and_has_no_password(tmp_path: Path) -> Non
         ("nonsense", "cannot be read"),
         ("{}", "is not a benchmark's result"),
         ('{"kind": "amazonmq-testbed benchmark", "schema": 99}', "has schema 99"),
-        ('{"kind": "amazonmq-testbed benchmark", "schema": 1}', "has schema 1"),
-        ('{"kind": "amazonmq-testbed benchmark", "schema": 2}', "damaged"),
+        ('{"kind": "amazonmq-testbed benchmark", "schema": 2}', "has schema 2"),
+        ('{"kind": "amazonmq-testbed benchmark", "schema": 3}', "damaged"),
     ],
 )
 def test_what_is_no_result_is_one_line(tmp_path: Path, text: str, said: str) -> None:

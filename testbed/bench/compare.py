@@ -1,7 +1,8 @@
 """Several targets under one workload, in turns, and how each compares with the first.
 
 Every round visits all of them; the order is turned round from one round to the next (A B, B A), so that what gets slower
-in the course of the run, or is slow at its beginning, is not taken for a difference.
+in the course of the run, or is slow at its beginning, is not taken for a difference. A workload with a ``turn`` has them
+take turns within each round too.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +13,7 @@ from testbed.bench.driver import Driver
 from testbed.bench.encryption import Encryption
 from testbed.bench.fleet import Fleet, Progress
 from testbed.bench.reach import route
-from testbed.bench.rounds import Round, limit, plan, play, throughput
+from testbed.bench.rounds import Round, limit, plan, play_in_turns, takes_turns, throughput
 from testbed.bench.statistics import Ratio, ratio
 from testbed.bench.target import Target
 from testbed.bench.workload import Workload
@@ -85,21 +86,24 @@ def alternate(
     order = list(targets)
     number = repeated = 0
     while number < workload.rounds:
-        turn: dict[str, Round] = {}
-        for label in order:
-            planned = plan(workload, driver, targets[label], handicap=(handicaps or {}).get(label, 0.0))
-            one = play(fleet, planned, workload.warm_up, workload.duration, lambda progress: say(label, number, progress, None))
-            if not one.ok:
-                raise ClientError(
-                    f"{label}: not all messages came out, which is no result: {one.account if one.account and not one.account.ok else one.sample}"
-                )
-            turn[label] = one
-            say(label, number, None, one)
+        new: dict[str, Round] = {}
+        for labels in [order] if takes_turns(workload, driver) else [[label] for label in order]:
+            plans = [plan(workload, driver, targets[label], handicap=(handicaps or {}).get(label, 0.0)) for label in labels]
+            together = " and ".join(labels)
+            tell = lambda progress: say(together, number, progress, None)  # noqa: B023 - it is called at once
+            played = play_in_turns(fleet, plans, workload.warm_up, workload.duration, workload.turn, tell)
+            for label, one in zip(labels, played, strict=True):
+                if not one.ok:
+                    raise ClientError(
+                        f"{label}: not all messages came out, which is no result: {one.account if one.account and not one.account.ok else one.sample}"
+                    )
+                say(label, number, None, one)
+                new[label] = one
         order.reverse()
-        if repeated < workload.rounds and any(one.stolen > ROBBED for one in turn.values()):
+        if repeated < workload.rounds and any(one.stolen > ROBBED for one in new.values()):
             repeated += 1
             continue
-        for label, one in turn.items():
+        for label, one in new.items():
             made[label].append(one)
         number += 1
     sides = tuple(

@@ -4,10 +4,12 @@ import multiprocessing
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from testbed.bench.worker import CONFIRMED, CONNECTED, RECEIVED, Job, Part, Times, main
+from testbed.bench.pacing import Times
+from testbed.bench.worker import CONFIRMED, CONNECTED, RECEIVED, Job, Part, main
 from testbed.errors import ClientError
 
 _START_IN = 0.05  # seconds from the word to the first message
@@ -65,27 +67,28 @@ class Fleet:
 
     def run(
         self,
-        jobs: Sequence[Job],
-        warm_up: float,
-        seconds: float,
+        sides: Sequence[Sequence[Job]],
+        times: Sequence[Times],
         *,
         copies: int = 1,
-        mark: Callable[[], None] = lambda: None,
+        mark: Callable[[int], None] = lambda side: None,
         show: Callable[[Progress], None] = lambda progress: None,
-    ) -> list[Part]:
-        """One round: all jobs side by side. ``mark`` is called at the begin and at the end of the measuring.
+    ) -> list[list[Part]]:
+        """One round: the jobs of each side, at its times (from 0 on, see ``in_turns``), and what they saw.
 
-        Each message is expected ``copies`` times. Raises ``ClientError`` when a worker could not begin or broke off.
+        ``mark`` is called with the side at the begin and at the end of each turn that is measured. Each message is
+        expected ``copies`` times. Raises ``ClientError`` when a worker could not begin or broke off.
         """
         try:
-            return self._run(jobs, warm_up, seconds, copies, mark, show)
+            return self._run(sides, times, copies, mark, show)
         except BaseException:
             self.close()  # whatever they were doing, the next round begins with new ones
             raise
 
     def _run(
-        self, jobs: Sequence[Job], warm_up: float, seconds: float, copies: int, mark: Callable[[], None], show: Callable[[Progress], None]
-    ) -> list[Part]:
+        self, sides: Sequence[Sequence[Job]], times: Sequence[Times], copies: int, mark: Callable[[int], None], show: Callable[[Progress], None]
+    ) -> list[list[Part]]:
+        jobs = [job for side in sides for job in side]
         self.grow(len(jobs))
         pipes = self._pipes[: len(jobs)]
         for counters in self._counters:
@@ -101,21 +104,22 @@ class Fleet:
             pipe.send(job)
         self._all([pipe for pipe, _ in sending], "ready", _READY_WITHIN)
         start = time.monotonic_ns() + int(_START_IN * 1e9)
-        measure, end = start + int(warm_up * 1e9), start + int((warm_up + seconds) * 1e9)
-        for pipe in pipes:
-            pipe.send(Times(start, measure, end))
-        self._until(measure, measure, show)
-        mark()
-        self._until(end, measure, show)
-        mark()
+        begun = [each.beginning(start) for each in times]
+        for pipe, own in zip(pipes, (each for side, each in zip(sides, begun, strict=True) for _ in side), strict=True):
+            pipe.send(own)
+        moments = sorted((moment, side) for side, each in enumerate(begun) for turn in each.measured for moment in turn)
+        for moment, side in moments:
+            self._until(moment, moments[0][0], show)
+            mark(side)
         moving = [(job, pipe) for job, pipe in zip(jobs, pipes, strict=False) if job.role != "visit"]
         if moving:
             patience = max(job.patience for job in jobs)
-            self._all([pipe for _, pipe in moving], "sent", seconds + patience + 10)
+            self._all([pipe for _, pipe in moving], "sent", (moments[-1][0] - moments[0][0]) / 1e9 + patience + 10)
             self._drain(jobs, copies, patience)
             for _, pipe in moving:
                 pipe.send("stop")
-        return [self._part(pipe, 30.0) for pipe in pipes]
+        parts = iter([self._part(pipe, 30.0) for pipe in pipes])
+        return [list(islice(parts, len(side))) for side in sides]
 
     def _until(self, moment: int, measure: int, show: Callable[[Progress], None]) -> None:
         while (left := (moment - time.monotonic_ns()) / 1e9) > 0:

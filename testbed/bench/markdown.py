@@ -6,6 +6,7 @@ from statistics import median
 from testbed.bench.compare import Series
 from testbed.bench.html import number
 from testbed.bench.result import Result, caveats
+from testbed.bench.rounds import takes_turns
 from testbed.bench.summary import Summary, steps, summaries
 from testbed.bench.table import VOLUME_AIM, Order, Section, VolumeCost, orders, outcome, volume_costs
 from testbed.bench.yardstick import Yardstick
@@ -48,7 +49,8 @@ def _series(series: Series) -> list[str]:
     rounds = len(series.sides[0].rounds)
     confidence = next((step.confidence for step in steps(series) if not isinstance(step, str)), None)
     said = f"; ratios with {confidence:.0%} intervals" if confidence is not None else ""
-    lines += ["", f"{rounds} rounds of {series.workload.duration:g} s each, in turns{said}. Everything but rates and times is for each message."]
+    turns = f"in turns of {series.workload.turn:g} s" if takes_turns(series.workload, series.driver) else "in turns"
+    lines += ["", f"{rounds} rounds of {series.workload.duration:g} s each, {turns}{said}. Everything but rates and times is for each message."]
     return lines
 
 

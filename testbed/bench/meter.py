@@ -7,6 +7,7 @@ frames and acknowledgements of TCP included; what stays inside the container (it
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +71,15 @@ def stolen(stat: Path = Path("/proc/stat")) -> float:
     return int(ticks) / os.sysconf("SC_CLK_TCK")
 
 
-def between(first: Reading, last: Reading) -> Usage:
-    seconds = max(last.at - first.at, 1e-9)
-    syncs = last.syncs - first.syncs if first.syncs is not None and last.syncs is not None else None
-    return Usage(seconds, (last.cpu - first.cpu) / seconds, last.received - first.received, last.sent - first.sent, syncs)
+def used(readings: Sequence[Reading]) -> Usage:
+    """In all turns together, of which ``readings`` has the begin and the end: begin, end, begin, end."""
+    turns = list(zip(readings[::2], readings[1::2], strict=True))
+    seconds = max(sum(end.at - begin.at for begin, end in turns), 1e-9)
+    syncs = [end.syncs - begin.syncs for begin, end in turns if begin.syncs is not None and end.syncs is not None]
+    return Usage(
+        seconds=seconds,
+        cores=sum(end.cpu - begin.cpu for begin, end in turns) / seconds,
+        received=sum(end.received - begin.received for begin, end in turns),
+        sent=sum(end.sent - begin.sent for begin, end in turns),
+        syncs=sum(syncs) if len(syncs) == len(turns) else None,
+    )

@@ -1,4 +1,4 @@
-"""When each message is meant to be sent, and how many may be under way. Pure: the clock is the caller's.
+"""When each message is meant to be sent, how many may be under way, and whose turn it is. Pure: the clock is the caller's.
 
 A paced producer keeps its timetable whatever the broker does: what could not be sent when it was due is sent later with
 the time at which it was meant to go, so that a broker that stalls shows in the latencies (no coordinated omission).
@@ -6,6 +6,7 @@ the time at which it was meant to go, so that a broker that stalls shows in the 
 
 from dataclasses import dataclass
 
+_PAUSE = 0.1  # of a turn, before the next one: for what is still under way
 _CHUNK_BYTES = 65536  # written at once; more would only wait in the socket's buffer
 
 
@@ -50,6 +51,41 @@ class Window:
         """How many to send now: none until there is room for a chunk."""
         left = self.most - outstanding
         return min(left, self.chunk) if left >= self.chunk else 0
+
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Times:
+    """When one side of a round works: spans of ns, in order. The ``warm`` ones do not count."""
+
+    warm: tuple[Span, ...]
+    measured: tuple[Span, ...]
+
+    def beginning(self, at: int) -> "Times":
+        """The same, counted from ``at``."""
+        return Times(*(tuple((at + begin, at + end) for begin, end in spans) for spans in (self.warm, self.measured)))
+
+
+def in_turns(sides: int, warm_up: float, seconds: float, turn: float = 0.0) -> list[Times]:
+    """The times of each side of a round, from 0 on. Each works for ``warm_up`` and then for ``seconds`` in all.
+
+    The sides take turns of about ``turn`` seconds, of so many that all are equal, in an order that is turned round each
+    time (A B, B A); 0 is one turn for all of it. Between turns there is a pause, unless a side is alone.
+    """
+    now, spans = 0, []
+    for each in (warm_up, seconds):
+        count = max(1, round(each / turn)) if turn else 1
+        long = round(each / count * 1e9)
+        pause = int(_PAUSE * long) if sides > 1 else 0
+        made: list[list[Span]] = [[] for _ in range(sides)]
+        for number in range(count):
+            for side in sorted(range(sides), reverse=number % 2 == 1):
+                made[side].append((now, now + long))
+                now += long + pause
+        spans.append(made)
+    return [Times(tuple(warm), tuple(measured)) for warm, measured in zip(*spans, strict=True)]
 
 
 def next_rate(rate: float, low: float, high: float, sustained: bool) -> tuple[float, float, float]:

@@ -2,6 +2,7 @@
 
 import os
 import random
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -11,7 +12,8 @@ from testbed.bench.driver import Driver
 from testbed.bench.fleet import Fleet, Progress
 from testbed.bench.generators.base import Shape
 from testbed.bench.latencies import Distribution, distribution
-from testbed.bench.meter import Meter, Reading, Usage, between, stolen
+from testbed.bench.meter import Meter, Reading, Usage, stolen, used
+from testbed.bench.pacing import in_turns
 from testbed.bench.target import Target
 from testbed.bench.worker import Job, Lane, Part
 from testbed.bench.workload import Workload
@@ -23,6 +25,7 @@ Show = Callable[[Progress], None]
 
 # From here on a side counts as busy: of one core for a process that has one thread, of all cores for the machine.
 _BUSY = 0.85
+FEW = 2  # messages under way on a side that takes turns
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,11 @@ def throughput(workload: Workload, made: Round) -> float:
 def producers(workload: Workload, driver: Driver) -> int:
     """How many send at once, each over a connection of its own."""
     return workload.producers * (1 if workload.pattern == "connect" else driver.connections)
+
+
+def takes_turns(workload: Workload, driver: Driver) -> bool:
+    """Whether sides take turns within a round: a rate is kept throughout, and what many have under way would reach into the other's turn."""
+    return workload.turn > 0 and not workload.rate and producers(workload, driver) <= FEW
 
 
 def kept_up(workload: Workload, driver: Driver, made: Round) -> bool:
@@ -143,19 +151,26 @@ def _spread(job: Job, lanes: Sequence[Lane], driver: Driver) -> list[Job]:
 
 def play(fleet: Fleet, planned: Plan, warm_up: float, seconds: float, show: Show = lambda progress: None) -> Round:
     """Make the round. Raises ``ClientError`` when a generator broke off, ``ContainerFailed`` when the broker did."""
-    container = planned.jobs[0].target.container
-    readings: list[Reading] = []
-    taken: list[float] = []
+    return play_in_turns(fleet, [planned], warm_up, seconds, 0.0, show)[0]
 
-    def mark() -> None:
-        taken.append(stolen())
-        if meter:
-            readings.append(meter.read())
+
+def play_in_turns(fleet: Fleet, plans: Sequence[Plan], warm_up: float, seconds: float, turn: float, show: Show = lambda progress: None) -> list[Round]:
+    """Make a round of each, which take turns of ``turn`` seconds (0: one after the other). Raises as ``play``."""
+    containers = [planned.jobs[0].target.container for planned in plans]
+    readings: list[list[Reading]] = [[] for _ in plans]
+    taken: list[tuple[float, float]] = []
+
+    def mark(side: int) -> None:
+        taken.append((time.monotonic(), stolen()))
+        if containers[side]:
+            readings[side].append(meters[containers[side]].read())
 
     with ExitStack() as stack:
-        meter = stack.enter_context(Meter(container)) if container else None
-        parts = fleet.run(planned.jobs, warm_up, seconds, copies=planned.copies, show=show, mark=mark)
-    return round_of(planned, parts, seconds, between(*readings) if readings else None, (taken[-1] - taken[0]) / seconds / (os.cpu_count() or 1))
+        meters = {container: stack.enter_context(Meter(container)) for container in dict.fromkeys(containers) if container}
+        sides = [planned.jobs for planned in plans]
+        parts = fleet.run(sides, in_turns(len(plans), warm_up, seconds, turn), copies=plans[0].copies, show=show, mark=mark)
+    share = (taken[-1][1] - taken[0][1]) / (taken[-1][0] - taken[0][0]) / (os.cpu_count() or 1)
+    return [round_of(*made, seconds, used(read) if read else None, share) for *made, read in zip(plans, parts, readings, strict=True)]
 
 
 def round_of(planned: Plan, parts: Sequence[Part], seconds: float, usage: Usage | None = None, stolen_share: float = 0.0) -> Round:

@@ -18,7 +18,7 @@ from testbed.bench.lanes import Consumer, Measured, Producer, Relay, Requester, 
 from testbed.bench.latencies import Latencies
 from testbed.bench.netns import inside
 from testbed.bench.outstanding import Outstanding
-from testbed.bench.pacing import Window
+from testbed.bench.pacing import Times, Window
 from testbed.bench.target import Target
 from testbed.clients.base import Destination
 from testbed.errors import TestbedError
@@ -55,15 +55,6 @@ class Job:
     rate: float = 0.0
     patience: float = 15.0
     handicap: float = 0.0
-
-
-@dataclass(frozen=True)
-class Times:
-    """Moments of the monotonic clock (ns), which all processes of a machine share."""
-
-    start: int
-    measure: int
-    end: int
 
 
 @dataclass(frozen=True)
@@ -142,22 +133,26 @@ def _visit(generator: Generator, namespace: str) -> None:
 
 
 class _Round:
-    """From the start to the account."""
+    """From the start to the account. ``times`` are of the monotonic clock, which all processes of a machine share."""
 
     def __init__(self, job: Job, lanes: list[Any], measured: Measured, times: Times, pipe: Connection, counters: Any) -> None:
         self._job, self._lanes, self._measured, self._times, self._pipe, self._counters = job, lanes, measured, times, pipe, counters
         self._offset = [0, 0, 0]
 
     def drive(self) -> Part:
-        _sleep_until(self._times.start)
+        begin = self._times.warm[0][0]
+        _sleep_until(begin)
         for lane in self._lanes:
-            lane.start(self._times.start)
-        self._until(self._times.measure)
+            lane.start(begin)
+        for turn in self._times.warm:
+            self._turn(*turn)
+        self._rest_until(self._times.measured[0][0])
         before = (self._measured.confirmed, self._measured.received, self._measured.connected)
         self._measured.clear()
         self._offset = list(before)
         cpu, calls = time.process_time(), self._kms_calls()
-        self._until(self._times.end)
+        for turn in self._times.measured:
+            self._turn(*turn)
         part = self._part(time.process_time() - cpu, self._kms_calls() - calls)
         if self._job.role in ("produce", "request"):
             for lane in self._lanes:
@@ -186,8 +181,15 @@ class _Round:
             "end_to_end": measured.end_to_end.encoded(), "cpu": cpu, "kms_calls": kms_calls,
         }  # fmt: skip
 
-    def _until(self, end: int) -> None:
-        """Drive the lanes until ``end``."""
+    def _rest_until(self, moment: int) -> None:
+        """Only settle what is under way. It counts for the turn in which it was sent."""
+        sockets = {socket: lane for lane in self._lanes for socket in lane.sockets}
+        while (left := moment - time.monotonic_ns()) > 0:
+            self._wait(sockets, left / 1e9)
+
+    def _turn(self, begin: int, end: int) -> None:
+        """Drive the lanes."""
+        self._rest_until(begin)
         sockets = {socket: lane for lane in self._lanes for socket in lane.sockets}
         while (now := time.monotonic_ns()) < end:
             wake = min((at for lane in self._lanes if (at := lane.step(now))), default=end)

@@ -11,6 +11,7 @@ FOLDER = Path(__file__).parent / "workloads"
 PATTERNS = ("queue", "fan-out", "request-reply", "connect")
 CONFIRMATIONS = ("each", "window", "transaction")
 _MOST_SIZE = 64 * 2**20
+_LEAST_TURN = 0.02
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,9 @@ class Workload:
     ``rate`` is messages (requests, connections) a second of all producers together; 0 is as many as the window allows;
     with ``search`` it is where the search for the highest sustainable rate begins. ``payload`` is a file of whose content
     bodies of ``size`` bytes are made, instead of noise; its path is relative to the workload's file. The measuring begins
-    after ``warm_up`` and lasts ``duration``; ``rounds`` of it are made.
+    after ``warm_up`` and lasts ``duration``; ``rounds`` of it are made. With a ``turn`` the sides of a comparison take turns
+    of so many seconds within each round, where one message waits for the other: what the machine does in longer than a
+    turn then touches all sides alike. Not with a rate, nor over many connections; see ``rounds.takes_turns``.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Workload:
     warm_up: float = 2.0
     duration: float = 10.0
     rounds: int = 5
+    turn: float = 0.0
 
     def __post_init__(self) -> None:
         one_of("pattern", self.pattern, PATTERNS)
@@ -54,6 +58,10 @@ class Workload:
         within("rate", self.rate, 0, 10_000_000)
         within("warm_up", self.warm_up, 0, 3600)
         within("duration", self.duration, 0.1, 86400)
+        if self.turn:
+            within("turn", self.turn, _LEAST_TURN, 3600)
+            if self.confirmation != "each" and self.pattern != "connect":
+                raise ValueError("sides take turns where one message waits for the other: with confirmation each, or pattern connect")
         if self.search and not self.rate:
             raise ValueError("search needs a rate to begin with")
         if self.pattern == "queue" and self.queues > min(self.producers, self.consumers):

@@ -14,6 +14,7 @@ from testbed.bench import as_json, driver, html, remote, terminal, workload
 from testbed.bench.contrast import contrasts
 from testbed.bench.encryption import Encryption
 from testbed.bench.result import Result
+from testbed.bench.rounds import FEW, takes_turns
 from testbed.bench.session import Case, measure
 from testbed.cli import app
 from testbed.cli.base import STATE, JsonOption, StateOption, say, show, translated
@@ -55,6 +56,7 @@ def run(
     warm_up: Annotated[float | None, typer.Option(help="Seconds of warm-up in each round, instead of the workload's own.")] = None,
     duration: Annotated[float | None, typer.Option(help="Seconds of measuring in each round, instead of the workload's own.")] = None,
     rate: Annotated[float | None, typer.Option(help="Messages a second of all producers, instead of the workload's own.")] = None,
+    turn: Annotated[float | None, typer.Option(help="Seconds that each side works before it is the other's turn, instead of whole rounds.")] = None,
     search: Annotated[bool, typer.Option("--search", help="Find the highest rate that is sustained, from --rate on.")] = False,
     sweep: Annotated[bool, typer.Option("--sweep", help="Besides, look at rising rates: throughput and latency against rate.")] = False,
     endpoint: Endpoint = "",
@@ -68,14 +70,18 @@ def run(
 ) -> None:
     """Run workloads by drivers, with and without encryption in turns."""
     with translated():
-        asked = {"rounds": rounds, "warm_up": warm_up, "duration": duration, "rate": rate, "search": search or None}
+        asked = {"rounds": rounds, "warm_up": warm_up, "duration": duration, "rate": rate, "turn": turn, "search": search or None}
         changes: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
         axis = tuple(map(Encryption.parse, encryptions))
+        if turn and (rate or search):
+            raise TestbedError("A rate is kept for whole rounds: --turn is for as many messages as come.")
         chosen = [driver.load(name) for name in drivers]
         try:
             cases = [Case(replace(workload.load(name), **changes), by, axis, sweep) for by in chosen for name in workloads]
         except ValueError as error:
             raise TestbedError(f"{error}.") from error
+        if turn and (many := next((case for case in cases if not takes_turns(case.workload, case.driver)), None)):
+            raise TestbedError(f"{many.driver.name} sends more than {FEW} messages at once: its sides can't take turns within a round.")
         elsewhere = None
         if endpoint:
             if len(chosen) > 1:
