@@ -1,17 +1,19 @@
 """How often a broker makes its disk keep what it wrote: calls of fsync and its like, counted by the kernel.
 
-Counted where that can be: as root on the machine that the containers run on, with tracefs mounted
-(``mount -t tracefs nodev /sys/kernel/tracing``). A trace instance of our own notes the calls of the broker's threads, and
-only how many there were is read, which costs next to nothing. What the encrypted filesystem calls on the broker's behalf
-is left out: it would count twice.
+Counted where that can be: as root on the machine that the containers run on. A trace instance of our own notes the calls
+of the broker's threads, and only how many there were is read, which costs next to nothing. What the encrypted filesystem
+calls on the broker's behalf is left out: it would count twice.
 """
 
+import ctypes
 import os
 import uuid
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
-_TRACING = Path("/sys/kernel/tracing")
+# fsopen(2), fsconfig(2) and fsmount(2), which glibc has since 2.36 only; the numbers are those of all architectures.
+_FSOPEN, _FSCONFIG, _FSMOUNT, _CLOEXEC, _CREATE = 430, 431, 432, 1, 6
 _CALLS = ("fsync", "fdatasync", "msync", "sync_file_range")
 _NOT_THE_BROKER = ("gocryptfs",)
 
@@ -23,7 +25,9 @@ class Syncs:
         threads = [thread for process in processes for thread in _threads(process)]
         if not threads:
             raise ProcessLookupError("the processes are not this machine's")
-        self._instance = _TRACING / "instances" / f"testbed-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        instances = _tracing() / "instances"
+        _sweep(instances)
+        self._instance = instances / f"testbed-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._instance.mkdir()
         try:
             (self._instance / "options" / "event-fork").write_text("1")  # threads that start later count too
@@ -58,6 +62,32 @@ def open_syncs(processes: Iterable[int]) -> Syncs | None:
         return Syncs(processes)
     except OSError:
         return None
+
+
+@cache
+def _tracing() -> Path:
+    """The kernel's tracing files, mounted where nobody else sees them, for as long as this process lives."""
+    kind = _kernel(_FSOPEN, b"tracefs", _CLOEXEC)
+    try:
+        _kernel(_FSCONFIG, kind, _CREATE, None, None, 0)
+        return Path(f"/proc/self/fd/{_kernel(_FSMOUNT, kind, _CLOEXEC, 0)}")
+    finally:
+        os.close(kind)
+
+
+def _kernel(*call: int | bytes | None) -> int:
+    answer = ctypes.CDLL(None, use_errno=True).syscall(*call)
+    if answer < 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))
+    return int(answer)
+
+
+def _sweep(instances: Path) -> None:
+    """Remove what killed processes left."""
+    for left in instances.glob("testbed-*"):
+        if not Path("/proc", left.name.split("-")[1]).exists():
+            left.rmdir()
 
 
 def events(stats: str) -> int:
