@@ -252,6 +252,18 @@ def test_sides_that_take_turns_lose_nothing_and_leave_each_other_alone(fleet: Fl
             assert 0.5 < made.confirmed * made.confirmation.at(50) / 1000 < 1.2
 
 
+def test_a_broker_that_can_not_be_looked_at_in_a_moment_is_not_looked_at_in_turns(
+    fleet: Fleet, brokers: dict[str, Broker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with an engine on another machine, whose answers take a second; in whole rounds they do."""
+    monkeypatch.setattr("testbed.runtime.usage._Kernel.of", lambda *_: None)
+    chosen = driver.load("rabbitmq")
+    target = brokers["rabbitmq"].target(chosen)
+    for turn in (0.1, 0.0):
+        series = alternate(replace(short("confirm-each"), turn=turn), chosen, {"A": target, "B": target}, fleet)
+        assert [side.rounds[0].broker is None for side in series.sides] == [turn > 0] * 2
+
+
 # A difference has to be found where there is one, and not where there is none. Small ones are for a quiet machine: see
 # benchmarks/bench_planted.py. Here each gets three attempts, because this machine may be busy with anything.
 

@@ -1,8 +1,8 @@
 """What a broker's container used between two moments: processor time, bytes on the wire, syncs.
 
-The numbers are the container engine's own (cgroup and interface counters), so they are the broker's and its volume's
-together: the encrypted filesystem runs in the same container. Bytes are those of the container's network interface,
-frames and acknowledgements of TCP included; what stays inside the container (its loopback) is not in them.
+The numbers are the kernel's, or the container engine's (control group and interface counters), so they are the broker's and
+its volume's together: the encrypted filesystem runs in the same container. Bytes are those of the container's network
+interface, frames and acknowledgements of TCP included; what stays inside the container (its loopback) is not in them.
 """
 
 import os
@@ -51,6 +51,11 @@ class Meter:
         if self._syncs:
             self._syncs.close()
         self._container.__exit__(*exc)
+
+    @property
+    def at_once(self) -> bool:
+        """Whether a reading is of its moment; otherwise it takes a second, and is of some moment in it."""
+        return self._container.at_once
 
     def read(self) -> Reading:
         before = time.monotonic()

@@ -162,11 +162,13 @@ def play_in_turns(fleet: Fleet, plans: Sequence[Plan], warm_up: float, seconds: 
 
     def mark(side: int) -> None:
         taken.append((time.monotonic(), stolen()))
-        if containers[side]:
+        if containers[side] in meters:
             readings[side].append(meters[containers[side]].read())
 
     with ExitStack() as stack:
         meters = {container: stack.enter_context(Meter(container)) for container in dict.fromkeys(containers) if container}
+        if len(plans) > 1:  # a reading that takes a second would be of everybody's turns
+            meters = {container: meter for container, meter in meters.items() if meter.at_once}
         sides = [planned.jobs for planned in plans]
         parts = fleet.run(sides, in_turns(len(plans), warm_up, seconds, turn), copies=plans[0].copies, show=show, mark=mark)
     share = (taken[-1][1] - taken[0][1]) / (taken[-1][0] - taken[0][0]) / (os.cpu_count() or 1)

@@ -31,8 +31,13 @@ class Container:
         self._client.close()
 
     def counters(self) -> Counters:
-        """Of this moment, from the kernel, where the engine runs on this machine; elsewhere as of the engine's last look, up to a second ago."""
-        return self._here.counters() or self._told() if self._here else self._told()
+        """Of this moment where ``at_once``; elsewhere as of the engine's last look, up to a second ago."""
+        return (self._here and self._here.counters()) or self._told()
+
+    @property
+    def at_once(self) -> bool:
+        """Whether the kernel is asked instead of the engine, which has to run on this machine."""
+        return self._here is not None
 
     @cached_property
     def _here(self) -> "_Kernel | None":
