@@ -245,11 +245,11 @@ def test_sides_that_take_turns_lose_nothing_and_leave_each_other_alone(fleet: Fl
         (made,) = side.rounds
         assert throughput(work, made) > 0
         assert made.account is None or made.account.attempted > 0
-        assert made.broker and 0 < made.broker.seconds <= 1.2 * work.duration
+        assert made.broker and 0 < made.broker.seconds <= 1.5 * work.duration
         if name == "confirm-each":
-            assert made.received == pytest.approx(made.confirmed, rel=0.1)
+            assert made.received == pytest.approx(made.confirmed, rel=0.2)
             # One message after the other: what the turns last is what the messages took.
-            assert 0.5 < made.confirmed * made.confirmation.at(50) / 1000 < 1.2
+            assert 0.2 < made.confirmed * made.confirmation.at(50) / 1000 < 1.2
 
 
 def test_a_broker_that_can_not_be_looked_at_in_a_moment_is_not_looked_at_in_turns(
