@@ -69,11 +69,25 @@ def test_nothing_is_left_and_what_a_killed_process_left_is_removed() -> None:
     mounts = Path("/proc/mounts").read_text()
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    left = syncs._tracing() / "instances" / f"testbed-{dead.pid}-left"
+    left = syncs._tracing() / "instances" / f"{syncs._ours()}{dead.pid}-left"
     left.mkdir()
     Syncs([os.getpid()]).close()
-    assert not [each.name for each in left.parent.glob("testbed-*") if each.name.split("-")[1] in (str(dead.pid), str(os.getpid()))]
+    assert not [each.name for each in left.parent.glob(f"{syncs._ours()}*") if each.name.split("-")[2] in (str(dead.pid), str(os.getpid()))]
     assert Path("/proc/mounts").read_text() == mounts
+
+
+@counting
+def test_what_a_process_of_another_namespace_counts_is_left_alone() -> None:
+    """Its number says nothing here: that nobody has it does not mean that it is dead."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    other = syncs._tracing() / "instances" / f"testbed-1-{dead.pid}-other"
+    other.mkdir()
+    try:
+        Syncs([os.getpid()]).close()
+        assert other.exists()
+    finally:
+        other.rmdir()
 
 
 def test_what_cannot_be_counted_is_none() -> None:

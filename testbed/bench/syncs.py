@@ -9,6 +9,7 @@ import ctypes
 import os
 import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -27,7 +28,7 @@ class Syncs:
             raise ProcessLookupError("the processes are not this machine's")
         instances = _tracing() / "instances"
         _sweep(instances)
-        self._instance = instances / f"testbed-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._instance = instances / f"{_ours()}{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._instance.mkdir()
         try:
             (self._instance / "options" / "event-fork").write_text("1")  # threads that start later count too
@@ -83,11 +84,17 @@ def _kernel(*call: int | bytes | None) -> int:
     return int(answer)
 
 
+def _ours() -> str:
+    """How the names of our instances begin: the kernel shows those of all PID namespaces, and only in ours a number says who is alive."""
+    return f"testbed-{os.stat('/proc/self/ns/pid').st_ino}-"
+
+
 def _sweep(instances: Path) -> None:
     """Remove what killed processes left."""
-    for left in instances.glob("testbed-*"):
-        if not Path("/proc", left.name.split("-")[1]).exists():
-            left.rmdir()
+    for left in instances.glob(f"{_ours()}*"):
+        if not Path("/proc", left.name.removeprefix(_ours()).split("-")[0]).exists():
+            with suppress(OSError):  # another of us was faster
+                left.rmdir()
 
 
 def events(stats: str) -> int:
