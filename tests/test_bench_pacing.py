@@ -72,8 +72,9 @@ def test_the_search_closes_in_on_the_highest_rate() -> None:
 MS = 1_000_000
 
 
-def test_a_side_alone_works_without_a_pause() -> None:
-    assert in_turns(1, 0.2, 0.8) == [Times(((0, 200 * MS),), ((200 * MS, 1000 * MS),))]
+@pytest.mark.parametrize("turn", [0.0, 0.1])
+def test_a_side_alone_works_without_a_pause(turn: float) -> None:
+    assert in_turns(1, 0.2, 0.8, turn) == [Times(((0, 200 * MS),), ((200 * MS, 1000 * MS),))]
 
 
 def test_turns_are_turned_round_each_time() -> None:

@@ -72,11 +72,11 @@ def in_turns(sides: int, warm_up: float, seconds: float, turn: float = 0.0) -> l
     """The times of each side of a round, from 0 on. Each works for ``warm_up`` and then for ``seconds`` in all.
 
     The sides take turns of about ``turn`` seconds, of so many that all are equal, in an order that is turned round each
-    time (A B, B A); 0 is one turn for all of it. Between turns there is a pause, unless a side is alone.
+    time (A B, B A), with a pause between them. 0 is one turn for all of it, and so it is where a side is alone.
     """
     now, spans = 0, []
     for each in (warm_up, seconds):
-        count = max(1, round(each / turn)) if turn else 1
+        count = max(1, round(each / turn)) if turn and sides > 1 else 1
         long = round(each / count * 1e9)
         pause = int(_PAUSE * long) if sides > 1 else 0
         made: list[list[Span]] = [[] for _ in range(sides)]
