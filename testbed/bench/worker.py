@@ -137,6 +137,7 @@ class _Round:
 
     def __init__(self, job: Job, lanes: list[Any], measured: Measured, times: Times, pipe: Connection, counters: Any) -> None:
         self._job, self._lanes, self._measured, self._times, self._pipe, self._counters = job, lanes, measured, times, pipe, counters
+        self._sockets = {socket: lane for lane in lanes for socket in lane.sockets}
         self._offset = [0, 0, 0]
 
     def drive(self) -> Part:
@@ -171,7 +172,7 @@ class _Round:
         )
 
     def _kms_calls(self) -> int:
-        return sum(socket.kms_calls for lane in self._lanes for socket in lane.sockets)
+        return sum(socket.kms_calls for socket in self._sockets)
 
     def _part(self, cpu: float, kms_calls: int) -> dict[str, Any]:
         measured = self._measured
@@ -183,25 +184,22 @@ class _Round:
 
     def _rest_until(self, moment: int) -> None:
         """Only settle what is under way. It counts for the turn in which it was sent."""
-        sockets = {socket: lane for lane in self._lanes for socket in lane.sockets}
         while (left := moment - time.monotonic_ns()) > 0:
-            self._wait(sockets, left / 1e9)
+            self._wait(self._sockets, left / 1e9)
 
     def _turn(self, begin: int, end: int) -> None:
         """Drive the lanes."""
         self._rest_until(begin)
-        sockets = {socket: lane for lane in self._lanes for socket in lane.sockets}
         while (now := time.monotonic_ns()) < end:
             wake = min((at for lane in self._lanes if (at := lane.step(now))), default=end)
             limit = min(end, wake)
-            self._wait(sockets, (limit - time.monotonic_ns()) / 1e9)
+            self._wait(self._sockets, (limit - time.monotonic_ns()) / 1e9)
             self._waste(now)
 
     def _listen(self) -> None:
         """Only take what arrives, until the pipe says that all is there."""
-        sockets = {socket: lane for lane in self._lanes for socket in lane.sockets}
         while not self._pipe.poll():
-            self._wait({**sockets, self._pipe: None}, _LONGEST_WAIT)
+            self._wait({**self._sockets, self._pipe: None}, _LONGEST_WAIT)
         self._pipe.recv()
 
     def _wait(self, sockets: Mapping[Any, Any], seconds: float) -> None:
