@@ -24,7 +24,11 @@ def wait_for(broker_id: str, wanted: str) -> None:
     print(f"DescribeBroker: {now}")
 
 
-broker_id = next(each["BrokerId"] for each in mq.list_brokers()["BrokerSummaries"] if each["EngineType"] == "RABBITMQ")
+broker_id = next(
+    each["BrokerId"]
+    for each in mq.list_brokers()["BrokerSummaries"]
+    if each["EngineType"] == "RABBITMQ"
+)
 key = mq.describe_broker(BrokerId=broker_id)["EncryptionOptions"]["KmsKeyId"]
 print(f"DescribeBroker: {state(broker_id)}")
 

@@ -28,8 +28,16 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
     """The endpoint, and as control a listener with the same certificate that takes TLS 1.1 as well."""
     with serve(testbed) as endpoint, _old_listener(testbed.authority) as old:
         say("  asking the endpoint and a control that takes TLS 1.1")
-        scan, control = (probe(HOST, port, server_name=HOST, ca_file=testbed.ca_file) for port in (endpoint.port, old))
-    yield Finding("P6", "the endpoint for AWS API clients", *_judged(scan), Finding("P6", "a listener that takes TLS 1.1", *_judged(control)))
+        scan, control = (
+            probe(HOST, port, server_name=HOST, ca_file=testbed.ca_file)
+            for port in (endpoint.port, old)
+        )
+    yield Finding(
+        "P6",
+        "the endpoint for AWS API clients",
+        *_judged(scan),
+        Finding("P6", "a listener that takes TLS 1.1", *_judged(control)),
+    )
     yield f"the endpoint: {scan.handshakes} handshakes in {scan.seconds:.1f} s"
 
 

@@ -24,7 +24,12 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
         say(f"  {engine_type}: writing a canary and reading the raw volume")
         broker = testbed.standing(engine_type)
         with testbed.control(engine_type, Control(plain_volume=True)) as control:
-            yield Finding("R1", broker.broker_name, *_canary(testbed, broker), Finding("R1", "a volume without encryption", *_canary(testbed, control)))
+            yield Finding(
+                "R1",
+                broker.broker_name,
+                *_canary(testbed, broker),
+                Finding("R1", "a volume without encryption", *_canary(testbed, control)),
+            )
 
 
 def _canary(testbed: Testbed, broker: Broker) -> tuple[Verdict, tuple[str, ...]]:
@@ -35,7 +40,9 @@ def _canary(testbed: Testbed, broker: Broker) -> tuple[Verdict, tuple[str, ...]]
         client.publish(queue, canary)
         container = broker.nodes[0].container_id
         disk = raw.on_disk(testbed.containers, container, canary)
-        mounted = raw.in_mount(testbed.containers, container, ENGINES[broker.engine_type].user, canary)
+        mounted = raw.in_mount(
+            testbed.containers, container, ENGINES[broker.engine_type].user, canary
+        )
         client.subscribe(queue)
         message = client.receive()
         if message:
@@ -46,7 +53,9 @@ def _canary(testbed: Testbed, broker: Broker) -> tuple[Verdict, tuple[str, ...]]
         f"through the mount it is in {', '.join(mounted) or 'no file'}",
         f"a consumer {'gets it as it was sent' if back else 'does not get it'}",
     )
-    return (Verdict.HOLDS if disk.hits == 0 and disk.scanned and mounted and back else Verdict.FAILS), evidence
+    return (
+        Verdict.HOLDS if disk.hits == 0 and disk.scanned and mounted and back else Verdict.FAILS
+    ), evidence
 
 
 if __name__ == "__main__":

@@ -15,7 +15,14 @@ TITLE = "aws/mq cannot be disabled, scheduled for deletion or given another poli
 CLAIMS = ("R5",)
 _POLICY = {
     "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"AWS": USER.principal}, "Action": "kms:*", "Resource": "*"}],
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": USER.principal},
+            "Action": "kms:*",
+            "Resource": "*",
+        }
+    ],
 }
 # In this order all of them can be carried out on a key of the owner's own.
 _NOT_THE_OWNERS = {
@@ -30,12 +37,21 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
     before = _described(testbed)
     options = EncryptionOptions(use_aws_owned_key=False)
     say("  two brokers with UseAwsOwnedKey false and no KmsKeyId")
-    with testbed.brief(testbed.request("RABBITMQ", "managed-1", encryption_options=options)) as first:
+    with testbed.brief(
+        testbed.request("RABBITMQ", "managed-1", encryption_options=options)
+    ) as first:
         key = _described(testbed)
-        with testbed.brief(testbed.request("RABBITMQ", "managed-2", encryption_options=options)) as second:
+        with testbed.brief(
+            testbed.request("RABBITMQ", "managed-2", encryption_options=options)
+        ) as second:
             same = first.key_arn == second.key_arn == key.get("Arn")
-    refusals, control = _refusals(testbed, key["Arn"]), _refusals(testbed, testbed.new_key("a customer managed one"))
-    listed = key["Arn"] in {each["KeyArn"] for each in testbed.kms.call(USER, "ListKeys", {"Limit": 1000})["Keys"]}
+    refusals, control = (
+        _refusals(testbed, key["Arn"]),
+        _refusals(testbed, testbed.new_key("a customer managed one")),
+    )
+    listed = key["Arn"] in {
+        each["KeyArn"] for each in testbed.kms.call(USER, "ListKeys", {"Limit": 1000})["Keys"]
+    }
     evidence = (
         f"before the first broker {AWS_MANAGED_ALIAS} is {'there' if before else 'not there'}, after it it is {key['Arn']}, KeyManager {key['KeyManager']}",
         f"it {'is' if listed else 'is not'} in the account's ListKeys, and the second broker {'has the same' if same else 'has another'}",
@@ -44,9 +60,16 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
     yield Finding(
         "R5",
         AWS_MANAGED_ALIAS,
-        Verdict.of(same and listed and key["KeyManager"] == "AWS" and len(refusals) == len(_NOT_THE_OWNERS)),
+        Verdict.of(
+            same and listed and key["KeyManager"] == "AWS" and len(refusals) == len(_NOT_THE_OWNERS)
+        ),
         evidence,
-        Finding("R5", "a customer managed key", Verdict.of(bool(control)), control or ("every one of these calls is carried out",)),
+        Finding(
+            "R5",
+            "a customer managed key",
+            Verdict.of(bool(control)),
+            control or ("every one of these calls is carried out",),
+        ),
     )
 
 
@@ -59,7 +82,10 @@ def _described(testbed: Testbed) -> dict[str, str]:
 
 def _refusals(testbed: Testbed, key: str) -> tuple[str, ...]:
     """KMS's words for each of the calls that it does not carry out."""
-    answers = [ask(testbed.kms, operation, {"KeyId": key, **parameters}) for operation, parameters in _NOT_THE_OWNERS.items()]
+    answers = [
+        ask(testbed.kms, operation, {"KeyId": key, **parameters})
+        for operation, parameters in _NOT_THE_OWNERS.items()
+    ]
     return tuple(answer.evidence for answer in answers if answer.refused)
 
 

@@ -59,12 +59,17 @@ def _opaque(testbed: Testbed, broker: Broker, envelope: Envelope) -> Finding:
         "E1",
         f"a sealed payload through {broker.engine_type}",
         Verdict.of(same),
-        (*evidence, f"what the consumer received {'opens to' if same else 'is not'} what was sealed"),
+        (
+            *evidence,
+            f"what the consumer received {'opens to' if same else 'is not'} what was sealed",
+        ),
         Finding("E1", "the same payload as it is", Verdict.of(in_clear is not None), control),
     )
 
 
-def _seen(testbed: Testbed, broker: Broker, body: bytes, canary: bytes) -> tuple[bytes | None, tuple[str, ...]]:
+def _seen(
+    testbed: Testbed, broker: Broker, body: bytes, canary: bytes
+) -> tuple[bytes | None, tuple[str, ...]]:
     """What the console and the disk show of a message; the body that was consumed, or None where the canary is to be seen."""
     queue = Destination.queue(f"client-side-{secrets.token_hex(4)}")
     with clients.connect(testbed.brokers.address(broker, _PROTOCOL[broker.engine_type])) as client:
@@ -77,7 +82,11 @@ def _seen(testbed: Testbed, broker: Broker, body: bytes, canary: bytes) -> tuple
             raise ClientError("the message did not come back")
         message.acknowledge()
     numbers = ",".join(map(str, canary)).encode()  # how the console's API writes bytes
-    readable = [form for form in (canary, base64.b64encode(canary), canary.hex().encode(), numbers) if form in shown]
+    readable = [
+        form
+        for form in (canary, base64.b64encode(canary), canary.hex().encode(), numbers)
+        if form in shown
+    ]
     evidence = (
         f"the console shows the message ({len(shown):,} bytes of answer), and the payload {'can be read in it' if readable else 'cannot be read in it'}",
         f"the canary is {disk.hits} times in {disk.scanned:,} raw bytes of an unencrypted volume",
@@ -89,17 +98,28 @@ def _console(testbed: Testbed, broker: Broker, queue: str) -> bytes:
     """The queue's messages as the management interface or the console's API gives them."""
     user, endpoint = broker.users[0], broker.endpoint(_CONSOLE[broker.engine_type])
     if broker.engine_type == "RABBITMQ":
-        path, asked = f"/api/queues/%2F/{quote(queue)}/get", {"count": 10, "ackmode": "ack_requeue_true", "encoding": "auto"}
+        path, asked = (
+            f"/api/queues/%2F/{quote(queue)}/get",
+            {"count": 10, "ackmode": "ack_requeue_true", "encoding": "auto"},
+        )
     else:
         name = f"org.apache.activemq:type=Broker,brokerName={broker.broker_name},destinationType=Queue,destinationName={queue}"
         path, asked = "/api/jolokia/", {"type": "exec", "mbean": name, "operation": "browse()"}
-    answer = _post(testbed, endpoint.host, endpoint.port, path, asked, f"{user.username}:{user.password}")
+    answer = _post(
+        testbed, endpoint.host, endpoint.port, path, asked, f"{user.username}:{user.password}"
+    )
     return answer.replace(b" ", b"")
 
 
-def _post(testbed: Testbed, host: str, port: int, path: str, body: Mapping[str, Any], credentials: str) -> bytes:
+def _post(
+    testbed: Testbed, host: str, port: int, path: str, body: Mapping[str, Any], credentials: str
+) -> bytes:
     context = ssl.create_default_context(cafile=str(testbed.ca_file))
-    headers = {"Authorization": f"Basic {base64.b64encode(credentials.encode()).decode()}", "Content-Type": "application/json", "Origin": "https://localhost"}
+    headers = {
+        "Authorization": f"Basic {base64.b64encode(credentials.encode()).decode()}",
+        "Content-Type": "application/json",
+        "Origin": "https://localhost",
+    }
     connection = http.client.HTTPSConnection(host, port, context=context, timeout=30)
     try:
         connection.request("POST", path, json.dumps(body), headers)
@@ -108,7 +128,9 @@ def _post(testbed: Testbed, host: str, port: int, path: str, body: Mapping[str, 
     finally:
         connection.close()
     if response.status != 200:
-        raise ClientError(f"the console answers HTTP {response.status}: {text[:200].decode(errors='replace')}")
+        raise ClientError(
+            f"the console answers HTTP {response.status}: {text[:200].decode(errors='replace')}"
+        )
     return text
 
 
@@ -117,15 +139,26 @@ def _without_the_key(testbed: Testbed, kms: Any, key: str) -> Finding:
     sealed = Envelope(kms, key).seal(b"sealed while the key was enabled")
     testbed.kms.call(USER, "DisableKey", {"KeyId": key})
     testbed.wait_out_delay()
-    disabled = [_tried(lambda: Envelope(kms, key).open(sealed)), _tried(lambda: Envelope(kms, key).seal(b"another"))]
+    disabled = [
+        _tried(lambda: Envelope(kms, key).open(sealed)),
+        _tried(lambda: Envelope(kms, key).seal(b"another")),
+    ]
     testbed.kms.call(USER, "EnableKey", {"KeyId": key})
-    enabled = [_tried(lambda: Envelope(kms, key).open(sealed)), _tried(lambda: Envelope(kms, key).seal(b"another"))]
+    enabled = [
+        _tried(lambda: Envelope(kms, key).open(sealed)),
+        _tried(lambda: Envelope(kms, key).seal(b"another")),
+    ]
     return Finding(
         "E1",
         "a sealed payload while its key is disabled, and after",
         Verdict.of(all(disabled) and not any(enabled)),
-        (*(f"with the key disabled {each}" for each in disabled), "with the key enabled both are carried out" if not any(enabled) else str(enabled)),
-        Finding("E1", "the same with the key enabled", Verdict.of(all(enabled)), ("opened, and sealed",)),
+        (
+            *(f"with the key disabled {each}" for each in disabled),
+            "with the key enabled both are carried out" if not any(enabled) else str(enabled),
+        ),
+        Finding(
+            "E1", "the same with the key enabled", Verdict.of(all(enabled)), ("opened, and sealed",)
+        ),
     )
 
 

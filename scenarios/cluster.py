@@ -25,27 +25,48 @@ from testbed.wire.capture import IMAGE, Capture, capturing
 TITLE = "A cluster of three: five grants, replication in the clear, and quorum without a key"
 CLAIMS = ("G2", "R9", "R10", "T4")
 # The page's samples are of a user who has assumed a role.
-_ALICE = Caller(f"arn:aws:sts::{USER_ACCOUNT}:assumed-role/AmazonMqConsole/alice", USER_ACCOUNT, "AssumedRole")
+_ALICE = Caller(
+    f"arn:aws:sts::{USER_ACCOUNT}:assumed-role/AmazonMqConsole/alice", USER_ACCOUNT, "AssumedRole"
+)
 _QUEUE = Destination.queue("cluster")
-_CLIENT_PORT = next(listener.container_port for listener in RABBITMQ if "amqp" in listener.protocols)
+_CLIENT_PORT = next(
+    listener.container_port for listener in RABBITMQ if "amqp" in listener.protocols
+)
 
 
 def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
     """A cluster as the service has it, and one with TLS between its nodes for contrast."""
-    key = testbed.kms.call(_ALICE, "CreateKey", {"Description": "of a cluster"})["KeyMetadata"]["Arn"]
-    with testbed.brief(testbed.request("RABBITMQ", "cluster", key, deployment_mode="CLUSTER_MULTI_AZ"), _ALICE) as cluster:
+    key = testbed.kms.call(_ALICE, "CreateKey", {"Description": "of a cluster"})["KeyMetadata"][
+        "Arn"
+    ]
+    with testbed.brief(
+        testbed.request("RABBITMQ", "cluster", key, deployment_mode="CLUSTER_MULTI_AZ"), _ALICE
+    ) as cluster:
         yield _grants(testbed, key)
         say("  a canary, and a capture in the network of one node")
         replicated = _captured(testbed, cluster)
         yield from _without_key(testbed, cluster, say)
-    with testbed.brief(testbed.request("RABBITMQ", "encrypted", deployment_mode="CLUSTER_MULTI_AZ", inter_node_tls=True)) as contrast:
+    with testbed.brief(
+        testbed.request(
+            "RABBITMQ", "encrypted", deployment_mode="CLUSTER_MULTI_AZ", inter_node_tls=True
+        )
+    ) as contrast:
         say("  the same with TLS between the nodes")
         encrypted = _captured(testbed, contrast)
-    yield Finding("T4", cluster.broker_name, *_in_the_clear(replicated), Finding("T4", "a cluster with TLS between its nodes", *_in_the_clear(encrypted)))
+    yield Finding(
+        "T4",
+        cluster.broker_name,
+        *_in_the_clear(replicated),
+        Finding("T4", "a cluster with TLS between its nodes", *_in_the_clear(encrypted)),
+    )
 
 
 def _grants(testbed: Testbed, key: str) -> Finding:
-    made = [record for record in events(testbed.trail, USER_ACCOUNT) if record["eventName"] == "CreateGrant" and key in json.dumps(record)][::-1]
+    made = [
+        record
+        for record in events(testbed.trail, USER_ACCOUNT)
+        if record["eventName"] == "CreateGrant" and key in json.dumps(record)
+    ][::-1]
     expected = samples("cluster")
     found, without = trail_differences(made, expected), trail_differences(made[:-1], expected)
     return Finding(
@@ -53,14 +74,21 @@ def _grants(testbed: Testbed, key: str) -> Finding:
         f"{len(made)} CreateGrant events beside the page's {len(expected)}",
         Verdict.of(not found),
         (*map(str, found), *map(_said, made)),
-        Finding("G2", "the same events without the last", Verdict.of(not without), tuple(map(str, without))),
+        Finding(
+            "G2",
+            "the same events without the last",
+            Verdict.of(not without),
+            tuple(map(str, without)),
+        ),
     )
 
 
 def _said(record: dict[str, Any]) -> str:
     asked = record["requestParameters"]
     bound = asked.get("constraints", {}).get("encryptionContextSubset", {})
-    return f"{', '.join(asked['operations'])} by {record['userIdentity']['type']}" + (f", bound to {', '.join(bound.values())}" if bound else "")
+    return f"{', '.join(asked['operations'])} by {record['userIdentity']['type']}" + (
+        f", bound to {', '.join(bound.values())}" if bound else ""
+    )
 
 
 @dataclass(frozen=True)
@@ -77,7 +105,9 @@ def _captured(testbed: Testbed, cluster: Broker) -> _Crossed:
     canary = f"canary-{secrets.token_hex(16)}".encode()
     image = images.ensure(testbed.client, [IMAGE], testbed.say)[IMAGE]
     with clients.connect(testbed.brokers.address(cluster, "amqp")) as client:
-        client.publish(Destination.queue("replicated"), b"before")  # the queue is there, on all three nodes
+        client.publish(
+            Destination.queue("replicated"), b"before"
+        )  # the queue is there, on all three nodes
         with (
             capturing(testbed.containers, cluster.nodes[0].container_id, image) as at_node,
             capturing(testbed.containers, cluster.front.container_id, image) as at_front,
@@ -91,7 +121,11 @@ def _in_the_clear(crossed: _Crossed) -> tuple[Verdict, tuple[str, ...]]:
     """T4 as it is stated: the canary is on the link between nodes, and not on the one to clients."""
     needle = {"the canary": crossed.canary}
     to_clients, client = crossed.front.on(_CLIENT_PORT), crossed.front.find(needle)
-    between = [each for each in crossed.node.find(needle) if _CLIENT_PORT not in (each.source.port, each.destination.port)]
+    between = [
+        each
+        for each in crossed.node.find(needle)
+        if _CLIENT_PORT not in (each.source.port, each.destination.port)
+    ]
     evidence = (
         f"between the nodes: {between[0] if between else 'the canary is in no packet'}",
         f"to clients: {client[0] if client else 'the canary is in no packet'}, of {to_clients.said:,} bytes on port {_CLIENT_PORT}",
@@ -112,7 +146,10 @@ def _without_key(testbed: Testbed, cluster: Broker, say: Say) -> Iterator[Findin
         testbed.wait_out_delay()
         without_key = watched.reports_invalid_key(brokers, identity)
         brokers.detach(identity, lost)
-        down, quorum = watched.stays_down(brokers, identity, lost), watched.serves(flow, 50, timeout=60)
+        down, quorum = (
+            watched.stays_down(brokers, identity, lost),
+            watched.serves(flow, 50, timeout=60),
+        )
         say("  EnableKey")
         testbed.kms.call(USER, "EnableKey", {"KeyId": cluster.key_arn})
         after = brokers.maintain(identity)
@@ -123,14 +160,24 @@ def _without_key(testbed: Testbed, cluster: Broker, say: Say) -> Iterator[Findin
         "a cluster that loses a node while its key is disabled",
         Verdict.of(without_key.yes and down.yes and quorum.yes),
         _evidence((without_key, down, quorum)),
-        Finding("R9", "the cluster while its key is enabled", Verdict.of(with_key.yes), (with_key.evidence,)),
+        Finding(
+            "R9",
+            "the cluster while its key is enabled",
+            Verdict.of(with_key.yes),
+            (with_key.evidence,),
+        ),
     )
     yield Finding(
         "R10",
         "the cluster with its key enabled again",
         Verdict.of(after.broker_state == "RUNNING" and account.ok),
         (f"DescribeBroker says {after.broker_state}, all nodes run", str(account)),
-        Finding("R10", "the cluster before EnableKey", Verdict.of(not without_key.yes), (without_key.evidence,)),
+        Finding(
+            "R10",
+            "the cluster before EnableKey",
+            Verdict.of(not without_key.yes),
+            (without_key.evidence,),
+        ),
     )
 
 

@@ -27,12 +27,22 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
         "R8",
         "a broker on EFS whose file system's grant is revoked",
         Verdict.of(at_once.yes and not later.yes),
-        (f"at once after RevokeGrant {at_once.evidence} ({said_at_once})", f"after {testbed.delay:.0f} s {later.evidence} ({said_later})"),
-        Finding("R8", "a broker on EBS whose volume's grant is revoked", Verdict.of(not ebs_later.yes), (f"{ebs_later.evidence} ({ebs_said})",)),
+        (
+            f"at once after RevokeGrant {at_once.evidence} ({said_at_once})",
+            f"after {testbed.delay:.0f} s {later.evidence} ({said_later})",
+        ),
+        Finding(
+            "R8",
+            "a broker on EBS whose volume's grant is revoked",
+            Verdict.of(not ebs_later.yes),
+            (f"{ebs_later.evidence} ({ebs_said})",),
+        ),
     )
 
 
-def _story(testbed: Testbed, broker_id: str, grant_name: str, say: Say) -> tuple[watched.Seen, str, watched.Seen, str]:
+def _story(
+    testbed: Testbed, broker_id: str, grant_name: str, say: Say
+) -> tuple[watched.Seen, str, watched.Seen, str]:
     """Revoke the volume's grant: whether the broker serves before the delay is over, and after."""
     brokers, broker = testbed.brokers, testbed.brokers.describe(broker_id)
     grant = next(each for each in broker.grants if each.name == grant_name)
@@ -45,7 +55,12 @@ def _story(testbed: Testbed, broker_id: str, grant_name: str, say: Say) -> tuple
         testbed.wait_out_delay()
         second = brokers.maintain(broker_id)
         later = watched.serves(flow, 50, timeout=5.0)
-    return at_once, f"DescribeBroker says {first.broker_state}", later, f"DescribeBroker says {second.broker_state}"
+    return (
+        at_once,
+        f"DescribeBroker says {first.broker_state}",
+        later,
+        f"DescribeBroker says {second.broker_state}",
+    )
 
 
 if __name__ == "__main__":

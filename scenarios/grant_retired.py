@@ -26,12 +26,17 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
     key = testbed.new_key("of a broker whose grant is retired")
     with testbed.brief(testbed.request("ACTIVEMQ", "retired", key)) as broker:
         identity = broker.broker_id
-        grant = {"KeyId": key, "GrantId": next(each.grant_id for each in broker.grants if each.volume_id)}
+        grant = {
+            "KeyId": key,
+            "GrantId": next(each.grant_id for each in broker.grants if each.volume_id),
+        }
         mq = volumes.service(key)
         stranger = replace(USER, principal="arn:aws:iam::222222222222:root", account="222222222222")
         with Traffic(brokers.address(broker, "stomp"), _QUEUE, rate=100) as flow:
             flow.wait_confirmed(50, 30)
-            say("  RetireGrant by a stranger, by the grantee, and by EC2, which is its retiring principal")
+            say(
+                "  RetireGrant by a stranger, by the grantee, and by EC2, which is its retiring principal"
+            )
             refused = [ask(kms, "RetireGrant", grant, caller) for caller in (stranger, mq)]
             before = watched.reports_invalid_key(brokers, identity)
             done = ask(kms, "RetireGrant", grant, replace(mq, principal=EBS_PRINCIPAL))
@@ -41,7 +46,9 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
             kms.call(USER, "DisableKey", {"KeyId": key})
             kms.call(USER, "EnableKey", {"KeyId": key})
             again = watched.reports_invalid_key(brokers, identity)
-        account = checker.check(traffic.drain(brokers.address(broker, "stomp"), _QUEUE, flow.recorder))
+        account = checker.check(
+            traffic.drain(brokers.address(broker, "stomp"), _QUEUE, flow.recorder)
+        )
     yield Finding(
         "G3",
         "who may retire a grant",
@@ -53,7 +60,13 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
         "R7",
         "a broker whose EBS grant is retired",
         Verdict.of(after.yes and reboot.yes and attached.yes and again.yes and account.ok),
-        (after.evidence, reboot.evidence, attached.evidence, f"after DisableKey and EnableKey {again.evidence}", str(account)),
+        (
+            after.evidence,
+            reboot.evidence,
+            attached.evidence,
+            f"after DisableKey and EnableKey {again.evidence}",
+            str(account),
+        ),
         Finding("R7", "the same broker before", Verdict.of(before.yes), (before.evidence,)),
     )
 

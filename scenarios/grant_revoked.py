@@ -36,8 +36,13 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
             after = watched.reports_invalid_key(brokers, identity)
             reboot, attached = watched.refuses_reboot(brokers, identity), watched.serves(flow, 50)
             say("  everything an owner might try")
-            tried = [_tried(testbed, broker, name, attempt) for name, attempt in _attempts(testbed, broker).items()]
-        account = checker.check(traffic.drain(brokers.address(broker, "amqp"), _QUEUE, flow.recorder))
+            tried = [
+                _tried(testbed, broker, name, attempt)
+                for name, attempt in _attempts(testbed, broker).items()
+            ]
+        account = checker.check(
+            traffic.drain(brokers.address(broker, "amqp"), _QUEUE, flow.recorder)
+        )
         say("  losing its node")
         brokers.detach(identity)
         lost = watched.stays_down(brokers, identity)
@@ -47,19 +52,31 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
 
     control = Finding("R9", "the same broker before", Verdict.of(before.yes), (before.evidence,))
     degraded = (attached, after, reboot, lost)
-    yield Finding("R9", "a broker whose EBS grant is revoked", Verdict.of(all(each.yes for each in degraded)), tuple(each.evidence for each in degraded), control)
+    yield Finding(
+        "R9",
+        "a broker whose EBS grant is revoked",
+        Verdict.of(all(each.yes for each in degraded)),
+        tuple(each.evidence for each in degraded),
+        control,
+    )
     yield Finding(
         "R11",
         "a revoked grant",
         Verdict.of(not inside.yes and after.yes),
-        (f"at once after RevokeGrant {inside.evidence}", f"after {testbed.delay:.0f} s {after.evidence}"),
+        (
+            f"at once after RevokeGrant {inside.evidence}",
+            f"after {testbed.delay:.0f} s {after.evidence}",
+        ),
         Finding("R11", "once the delay is over", Verdict.of(not after.yes), (after.evidence,)),
     )
     yield Finding(
         "R7",
         "a broker whose EBS grant is revoked",
         Verdict.of(all(each.yes for each in tried) and not recreated.yes and not rebooted.yes),
-        (f"deleted and created anew: {recreated.evidence}, and {rebooted.evidence}", *(each.evidence for each in tried)),
+        (
+            f"deleted and created anew: {recreated.evidence}, and {rebooted.evidence}",
+            *(each.evidence for each in tried),
+        ),
         # What would bring a broker back after DisableKey does not count as undoing a revocation unless it helps.
         Finding("R7", "the broker created anew", Verdict.of(recreated.yes), (recreated.evidence,)),
     )
@@ -79,9 +96,14 @@ def _attempts(testbed: Testbed, broker: Broker) -> dict[str, Callable[[], object
         "Name": "ebs_grant",
     }
     return {
-        "DisableKey and EnableKey": lambda: (kms.call(USER, "DisableKey", key), kms.call(USER, "EnableKey", key)),
+        "DisableKey and EnableKey": lambda: (
+            kms.call(USER, "DisableKey", key),
+            kms.call(USER, "EnableKey", key),
+        ),
         "RotateKeyOnDemand": lambda: kms.call(USER, "RotateKeyOnDemand", key),
-        "CreateGrant with the same operations, grantee and constraint": lambda: kms.call(USER, "CreateGrant", again),
+        "CreateGrant with the same operations, grantee and constraint": lambda: kms.call(
+            USER, "CreateGrant", again
+        ),
         "waiting for a day": lambda: testbed.clock.turn(86400),
     }
 
@@ -94,7 +116,10 @@ def _tried(testbed: Testbed, broker: Broker, name: str, attempt: Callable[[], ob
         done = f"is refused ({error})"
     testbed.wait_out_delay()
     now = watched.reports_invalid_key(testbed.brokers, broker.broker_id)
-    return Seen(now.yes, f"{name} {done}: still {now.evidence}" if now.yes else f"{name} {done}: {now.evidence}")
+    return Seen(
+        now.yes,
+        f"{name} {done}: still {now.evidence}" if now.yes else f"{name} {done}: {now.evidence}",
+    )
 
 
 if __name__ == "__main__":

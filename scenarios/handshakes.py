@@ -28,11 +28,15 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | Matrix | str]:
         yield from _engine(testbed, engine_type, suites, say)
 
 
-def _engine(testbed: Testbed, engine_type: str, suites: str, say: Say) -> Iterator[Finding | Matrix | str]:
+def _engine(
+    testbed: Testbed, engine_type: str, suites: str, say: Say
+) -> Iterator[Finding | Matrix | str]:
     broker = testbed.standing(engine_type)
     documented = PROFILES[engine_type]
     weak = TlsProfile(("TLSv1.1", *documented.versions), (*documented.suites[1:], _EXTRA))
-    with testbed.control(engine_type, Control(plaintext_listener=True, tls=weak, certificate="wrong-authority")) as control:
+    with testbed.control(
+        engine_type, Control(plaintext_listener=True, tls=weak, certificate="wrong-authority")
+    ) as control:
         say(f"  asking the listeners of {broker.broker_name} and of a control")
         scans, controls = _scans(testbed, broker), _scans(testbed, control)
         in_clear = _plaintext(testbed, control)
@@ -47,19 +51,29 @@ def _engine(testbed: Testbed, engine_type: str, suites: str, say: Say) -> Iterat
 
 
 def _scans(testbed: Testbed, broker: Broker) -> dict[str, ListenerScan]:
-    return probe_all(broker.addresses(), server_name=broker.nodes[0].hostname, ca_file=testbed.ca_file)
+    return probe_all(
+        broker.addresses(), server_name=broker.nodes[0].hostname, ca_file=testbed.ca_file
+    )
 
 
 def _plaintext(testbed: Testbed, broker: Broker) -> dict[str, ListenerScan]:
-    return probe_all(broker.addresses(tls=False), server_name=broker.nodes[0].hostname, ca_file=testbed.ca_file)
+    return probe_all(
+        broker.addresses(tls=False), server_name=broker.nodes[0].hostname, ca_file=testbed.ca_file
+    )
 
 
-def _suites(claim: str, engine_type: str, name: str, scan: ListenerScan, control: ListenerScan) -> Finding:
+def _suites(
+    claim: str, engine_type: str, name: str, scan: ListenerScan, control: ListenerScan
+) -> Finding:
     return Finding(
         claim,
         f"{engine_type} {name}",
         *_verdict(judge(scan, PROFILES[engine_type]), observed(scan)),
-        Finding(claim, f"{name} of a broker with TLS 1.1, a suite too many and one too few", *_verdict(judge(control, PROFILES[engine_type]), observed(control))),
+        Finding(
+            claim,
+            f"{name} of a broker with TLS 1.1, a suite too many and one too few",
+            *_verdict(judge(control, PROFILES[engine_type]), observed(control)),
+        ),
     )
 
 
@@ -68,28 +82,59 @@ def _certificate(engine_type: str, name: str, scan: ListenerScan, control: Liste
         "T8",
         f"{engine_type} {name}",
         *_verdict(judge_certificate(scan, (_WILDCARD,)), _seen(scan)),
-        Finding("T8", f"{name} with a certificate of another authority", *_verdict(judge_certificate(control, (_WILDCARD,)), _seen(control))),
+        Finding(
+            "T8",
+            f"{name} with a certificate of another authority",
+            *_verdict(judge_certificate(control, (_WILDCARD,)), _seen(control)),
+        ),
     )
 
 
-def _no_plaintext(broker: Broker, scans: Mapping[str, ListenerScan], control: Broker, in_clear: Mapping[str, ListenerScan]) -> Finding:
+def _no_plaintext(
+    broker: Broker,
+    scans: Mapping[str, ListenerScan],
+    control: Broker,
+    in_clear: Mapping[str, ListenerScan],
+) -> Finding:
     """T1: what is open answers only over TLS, and what the service does not offer is closed."""
-    return Finding("T1", broker.broker_name, *_only_tls(broker, scans), Finding("T1", "a broker with a plaintext listener", *_only_tls(control, in_clear)))
+    return Finding(
+        "T1",
+        broker.broker_name,
+        *_only_tls(broker, scans),
+        Finding("T1", "a broker with a plaintext listener", *_only_tls(control, in_clear)),
+    )
 
 
 def _only_tls(broker: Broker, scans: Mapping[str, ListenerScan]) -> tuple[Verdict, tuple[str, ...]]:
-    served = [f"{name} serves {answer.protocol} in plaintext" for name, scan in scans.items() for answer in scan.plaintext if answer.served]
-    refused = [f"{name}: {answer.protocol} without TLS gets {answer.answer}" for name, scan in scans.items() for answer in scan.plaintext]
+    served = [
+        f"{name} serves {answer.protocol} in plaintext"
+        for name, scan in scans.items()
+        for answer in scan.plaintext
+        if answer.served
+    ]
+    refused = [
+        f"{name}: {answer.protocol} without TLS gets {answer.answer}"
+        for name, scan in scans.items()
+        for answer in scan.plaintext
+    ]
     return (Verdict.FAILS, tuple(served)) if served else (Verdict.HOLDS, tuple(refused))
 
 
-def _verdict(differences: Sequence[object], seen: tuple[str, ...]) -> tuple[Verdict, tuple[str, ...]]:
-    return (Verdict.FAILS, (*map(str, differences), *seen)) if differences else (Verdict.HOLDS, seen)
+def _verdict(
+    differences: Sequence[object], seen: tuple[str, ...]
+) -> tuple[Verdict, tuple[str, ...]]:
+    return (
+        (Verdict.FAILS, (*map(str, differences), *seen)) if differences else (Verdict.HOLDS, seen)
+    )
 
 
 def _seen(scan: ListenerScan) -> tuple[str, ...]:
     facts = scan.certificate
-    carried = f"{facts.subject}, for {', '.join(facts.names)}, {facts.key}, {facts.days_left} days left" if facts else "no certificate seen"
+    carried = (
+        f"{facts.subject}, for {', '.join(facts.names)}, {facts.key}, {facts.days_left} days left"
+        if facts
+        else "no certificate seen"
+    )
     return (
         carried,
         f"trusting the testbed's authority: {'accepted' if scan.verified.accepted else scan.verified.reason}",

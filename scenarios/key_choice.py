@@ -34,9 +34,21 @@ def _given(testbed: Testbed, broker: Broker) -> Finding:
     return Finding(
         "R2",
         broker.broker_name,
-        Verdict.of(described == {"UseAwsOwnedKey": False, "KmsKeyId": broker.key_arn} and used == broker.key_arn),
-        (f"DescribeBroker: {described}", f"the data key of its volume is wrapped by {used}", "Brokers has no operation that changes a broker's key"),
-        Finding("R2", "the same broker, asked for another key", Verdict.of(described.get("KmsKeyId") == other), (f"DescribeBroker: {described}",)),
+        Verdict.of(
+            described == {"UseAwsOwnedKey": False, "KmsKeyId": broker.key_arn}
+            and used == broker.key_arn
+        ),
+        (
+            f"DescribeBroker: {described}",
+            f"the data key of its volume is wrapped by {used}",
+            "Brokers has no operation that changes a broker's key",
+        ),
+        Finding(
+            "R2",
+            "the same broker, asked for another key",
+            Verdict.of(described.get("KmsKeyId") == other),
+            (f"DescribeBroker: {described}",),
+        ),
     )
 
 
@@ -60,7 +72,10 @@ def _owned(testbed: Testbed, broker: Broker) -> Finding:
         "R3",
         "a broker for which no key was given",
         Verdict.of(absent and works > 0 and broker.key_ownership == "AWS_OWNED"),
-        (*evidence, f"{works} records of Amazon MQ's own account name it: it wraps and opens the volume's data key"),
+        (
+            *evidence,
+            f"{works} records of Amazon MQ's own account name it: it wraps and opens the volume's data key",
+        ),
         Finding("R3", "a customer managed key", Verdict.of(visible), control),
     )
 
@@ -91,7 +106,13 @@ def _refused(testbed: Testbed) -> Iterator[Finding]:
     control = _creation(testbed, testbed.request("RABBITMQ", "fits", good))
     for what, key in bad.items():
         refused, evidence = _creation(testbed, testbed.request("RABBITMQ", "unfit", key))
-        yield Finding("R4", what, Verdict.of(refused), evidence, Finding("R4", "a symmetric key that is enabled", Verdict.of(control[0]), control[1]))
+        yield Finding(
+            "R4",
+            what,
+            Verdict.of(refused),
+            evidence,
+            Finding("R4", "a symmetric key that is enabled", Verdict.of(control[0]), control[1]),
+        )
 
 
 def _creation(testbed: Testbed, request: CreateBroker) -> tuple[bool, Sequence[str]]:
@@ -101,7 +122,10 @@ def _creation(testbed: Testbed, request: CreateBroker) -> tuple[bool, Sequence[s
         broker = testbed.brokers.create(request)
     except ApiError as error:
         after = _left(testbed)
-        return after == before, (f"CreateBroker: {error}", "nothing is left behind" if after == before else f"left behind: {after}")
+        return after == before, (
+            f"CreateBroker: {error}",
+            "nothing is left behind" if after == before else f"left behind: {after}",
+        )
     testbed.brokers.delete(broker.broker_id)
     return False, ("CreateBroker is carried out",)
 

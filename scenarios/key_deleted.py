@@ -40,10 +40,20 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
             too_late = ask(kms, "CancelKeyDeletion", {"KeyId": key})
         evidence = (gone[1], too_late.evidence, reported.evidence, attached.evidence, lost.evidence)
         holds = gone[0] and too_late.refused and reported.yes and attached.yes and lost.yes
-        yield Finding("R9", "a broker whose key is deleted", Verdict.of(holds), evidence, Finding("R9", "inside the window", Verdict.of(before[0]), (before[1],)))
-    with testbed.brief(testbed.request("RABBITMQ", "anew", testbed.new_key("of the broker that replaces it"))) as anew:
+        yield Finding(
+            "R9",
+            "a broker whose key is deleted",
+            Verdict.of(holds),
+            evidence,
+            Finding("R9", "inside the window", Verdict.of(before[0]), (before[1],)),
+        )
+    with testbed.brief(
+        testbed.request("RABBITMQ", "anew", testbed.new_key("of the broker that replaces it"))
+    ) as anew:
         say("  deleting it and creating it anew")
-        account = checker.check(traffic.drain(brokers.address(anew, "amqp"), _QUEUE, flow.recorder, patience=2.0))
+        account = checker.check(
+            traffic.drain(brokers.address(anew, "amqp"), _QUEUE, flow.recorder, patience=2.0)
+        )
         yield f"The broker created anew has none of what the old one held: {account}"
         yield Finding(
             "R6",

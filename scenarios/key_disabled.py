@@ -28,7 +28,9 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
 def _story(testbed: Testbed, broker: Broker, say: Say) -> Iterator[Finding | str]:
     brokers, name, identity = testbed.brokers, broker.broker_name, broker.broker_id
     with Traffic(brokers.address(broker, _PROTOCOL[broker.engine_type]), _QUEUE, rate=100) as flow:
-        flow.wait_confirmed(150, 30)  # RabbitMQ may forget a queue that is less than a second old when it is killed
+        flow.wait_confirmed(
+            150, 30
+        )  # RabbitMQ may forget a queue that is less than a second old when it is killed
         enabled = watched.reports_invalid_key(brokers, identity)
 
         say(f"  {name}: DisableKey")
@@ -52,28 +54,43 @@ def _story(testbed: Testbed, broker: Broker, say: Say) -> Iterator[Finding | str
         flow.wait_confirmed(20, 60)
     broker = brokers.describe(identity)
     history = flow.recorder.history()
-    account = checker.check(traffic.drain(brokers.address(broker, _PROTOCOL[broker.engine_type]), _QUEUE, flow.recorder))
+    account = checker.check(
+        traffic.drain(brokers.address(broker, _PROTOCOL[broker.engine_type]), _QUEUE, flow.recorder)
+    )
 
     yield Finding(
         "R9",
         name,
         Verdict.of(after.yes and attached.yes and reboot.yes and lost.yes),
         tuple(each.evidence for each in (attached, after, reboot, lost)),
-        Finding("R9", f"{name} while its key is enabled", Verdict.of(enabled.yes), (enabled.evidence, rebooted.evidence)),
+        Finding(
+            "R9",
+            f"{name} while its key is enabled",
+            Verdict.of(enabled.yes),
+            (enabled.evidence, rebooted.evidence),
+        ),
     )
     yield Finding(
         "R11",
         name,
         Verdict.of(not inside.yes and after.yes),
-        (f"at once after DisableKey {inside.evidence}", f"after {testbed.delay:.0f} s {after.evidence}"),
+        (
+            f"at once after DisableKey {inside.evidence}",
+            f"after {testbed.delay:.0f} s {after.evidence}",
+        ),
         # The same question, asked when the delay has passed.
-        Finding("R11", f"{name} once the delay is over", Verdict.of(not after.yes), (after.evidence,)),
+        Finding(
+            "R11", f"{name} once the delay is over", Verdict.of(not after.yes), (after.evidence,)
+        ),
     )
     yield Finding(
         "R10",
         name,
         Verdict.of(broker.broker_state == "RUNNING" and not rebooted.yes and account.ok),
-        (f"after EnableKey DescribeBroker says {broker.broker_state}, and {rebooted.evidence}", str(account)),
+        (
+            f"after EnableKey DescribeBroker says {broker.broker_state}, and {rebooted.evidence}",
+            str(account),
+        ),
         _empty(testbed, broker, history),
     )
 
@@ -84,7 +101,12 @@ def _empty(testbed: Testbed, broker: Broker, history: History) -> Finding:
         recorder = Recorder.of(history)
         address = testbed.brokers.address(empty, _PROTOCOL[broker.engine_type])
         account = checker.check(traffic.drain(address, _QUEUE, recorder, patience=2.0))
-    return Finding("R10", "a broker that came back with an empty volume", Verdict.of(account.ok), (str(account),))
+    return Finding(
+        "R10",
+        "a broker that came back with an empty volume",
+        Verdict.of(account.ok),
+        (str(account),),
+    )
 
 
 if __name__ == "__main__":

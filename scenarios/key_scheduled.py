@@ -28,7 +28,11 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
         scheduled = kms.call(USER, "ScheduleKeyDeletion", {**key, "PendingWindowInDays": 7})
         testbed.wait_out_delay()
         try:
-            pending = (watched.reports_invalid_key(brokers, identity), watched.refuses_reboot(brokers, identity), watched.serves(flow, 50))
+            pending = (
+                watched.reports_invalid_key(brokers, identity),
+                watched.refuses_reboot(brokers, identity),
+                watched.serves(flow, 50),
+            )
             early = ask(kms, "EnableKey", key)
         finally:
             say("  CancelKeyDeletion")
@@ -40,7 +44,9 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
             after = watched.reports_invalid_key(brokers, identity)
         rebooted = watched.refuses_reboot(brokers, identity)
         flow.wait_confirmed(20, 60)
-    account = checker.check(traffic.drain(brokers.address(brokers.describe(identity), "amqp"), _QUEUE, flow.recorder))
+    account = checker.check(
+        traffic.drain(brokers.address(brokers.describe(identity), "amqp"), _QUEUE, flow.recorder)
+    )
     missing = ask(kms, "CancelKeyDeletion", {"KeyId": "00000000-0000-0000-0000-000000000000"})
 
     yield Finding(
@@ -54,16 +60,34 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
         "R10",
         f"{broker.broker_name}, deletion cancelled",
         Verdict.of(cancelled == "Disabled" and not after.yes and not rebooted.yes and account.ok),
-        (f"after EnableKey {after.evidence}, and {rebooted.evidence}", f"CancelKeyDeletion leaves the key {cancelled}: {still.evidence}", str(account)),
+        (
+            f"after EnableKey {after.evidence}, and {rebooted.evidence}",
+            f"CancelKeyDeletion leaves the key {cancelled}: {still.evidence}",
+            str(account),
+        ),
         # Cancelling alone is not enough.
-        Finding("R10", f"{broker.broker_name} with the deletion cancelled and the key not enabled", Verdict.of(not still.yes), (still.evidence,)),
+        Finding(
+            "R10",
+            f"{broker.broker_name} with the deletion cancelled and the key not enabled",
+            Verdict.of(not still.yes),
+            (still.evidence,),
+        ),
     )
     yield Finding(
         "R6",
         "the owner's calls while a broker depends on the key",
-        Verdict.of(scheduled["KeyState"] == "PendingDeletion" and cancelled == "Disabled" and early.refused),
-        (f"scheduled for {scheduled['DeletionDate']:%Y-%m-%d}, cancelled, enabled; before it was cancelled {early.evidence}",),
-        Finding("R6", "the same on a key that does not exist", Verdict.of(not missing.refused), (missing.evidence,)),
+        Verdict.of(
+            scheduled["KeyState"] == "PendingDeletion" and cancelled == "Disabled" and early.refused
+        ),
+        (
+            f"scheduled for {scheduled['DeletionDate']:%Y-%m-%d}, cancelled, enabled; before it was cancelled {early.evidence}",
+        ),
+        Finding(
+            "R6",
+            "the same on a key that does not exist",
+            Verdict.of(not missing.refused),
+            (missing.evidence,),
+        ),
     )
 
 

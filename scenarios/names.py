@@ -32,34 +32,91 @@ _EMAIL = {"an e-mail address": "jane.doe@example.com"}
 _PASSWORD = "s3cret-of-the-url"
 _CREDENTIALS_RULE = "do not include credentials information in the URL"
 _XML = f'<broker xmlns="{NAMESPACE}">{{}}</broker>'
-_NETWORK = _XML.format('<networkConnectors><networkConnector name="n" userName="u" uri="{}"/></networkConnectors>')
+_NETWORK = _XML.format(
+    '<networkConnectors><networkConnector name="n" userName="u" uri="{}"/></networkConnectors>'
+)
 
 
 def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
     """CreateBroker with each. The control is a rule set that does not look: the API's pattern alone, or any URL."""
     say("  broker names and tags")
     named = _creating(testbed, "RABBITMQ", lambda name: {"broker_name": name})
-    yield _finding(testbed, "P1", "broker names", named, _PRIVATE | _EMAIL, PII_SENTENCE, _pattern(BROKER_NAME))
+    yield _finding(
+        testbed, "P1", "broker names", named, _PRIVATE | _EMAIL, PII_SENTENCE, _pattern(BROKER_NAME)
+    )
     invalid = {"a space": "two words", "a dot": "a.b", "51 characters": "x" * 51, "nothing": ""}
-    yield _finding(testbed, "P1", "broker names outside of the API's rule", named, invalid, BROKER_NAME.sentence, _anything)
+    yield _finding(
+        testbed,
+        "P1",
+        "broker names outside of the API's rule",
+        named,
+        invalid,
+        BROKER_NAME.sentence,
+        _anything,
+    )
     tagged = _creating(testbed, "RABBITMQ", lambda value: {"tags": {"contact": value}})
     yield _finding(testbed, "P1", "tags", tagged, _PRIVATE | _EMAIL, PII_SENTENCE, _anything)
 
     for engine_type in ("RABBITMQ", "ACTIVEMQ"):
         say(f"  user names of {engine_type}")
-        used = _creating(testbed, engine_type, lambda name: {"users": (User(name, "a-long-password-1"),)})
+        used = _creating(
+            testbed, engine_type, lambda name: {"users": (User(name, "a-long-password-1"),)}
+        )
         rule = USERNAME[engine_type]
-        yield _finding(testbed, "P2", f"{engine_type}: user names", used, _PRIVATE | _EMAIL, PII_SENTENCE, _pattern(rule))
-        invalid = {"a colon": "a:b", "one character": "x", "101 characters": "x" * 101, **({"a tilde": "a~b"} if engine_type == "RABBITMQ" else {})}
-        yield _finding(testbed, "P2", f"{engine_type}: user names outside of its rule", used, invalid, rule.sentence, _anything)
-    guest = _creating(testbed, "RABBITMQ", lambda name: {"users": (User(name, "a-long-password-1"),)})
-    yield _finding(testbed, "P2", "RABBITMQ: the user guest", guest, {"guest": "guest"}, "guest as a valid user name", _pattern(USERNAME["RABBITMQ"]))
+        yield _finding(
+            testbed,
+            "P2",
+            f"{engine_type}: user names",
+            used,
+            _PRIVATE | _EMAIL,
+            PII_SENTENCE,
+            _pattern(rule),
+        )
+        invalid = {
+            "a colon": "a:b",
+            "one character": "x",
+            "101 characters": "x" * 101,
+            **({"a tilde": "a~b"} if engine_type == "RABBITMQ" else {}),
+        }
+        yield _finding(
+            testbed,
+            "P2",
+            f"{engine_type}: user names outside of its rule",
+            used,
+            invalid,
+            rule.sentence,
+            _anything,
+        )
+    guest = _creating(
+        testbed, "RABBITMQ", lambda name: {"users": (User(name, "a-long-password-1"),)}
+    )
+    yield _finding(
+        testbed,
+        "P2",
+        "RABBITMQ: the user guest",
+        guest,
+        {"guest": "guest"},
+        "guest as a valid user name",
+        _pattern(USERNAME["RABBITMQ"]),
+    )
 
     say("  URLs of other servers")
     for subject, (attempt, url) in _urls(testbed).items():
-        credentials = {"user and password": f"orders:{_PASSWORD}@", "the same, encoded": f"orders%3A{_PASSWORD}@"}
+        credentials = {
+            "user and password": f"orders:{_PASSWORD}@",
+            "the same, encoded": f"orders%3A{_PASSWORD}@",
+        }
         with_them = {what: url.format(each) for what, each in credentials.items()}
-        yield _finding(testbed, "P3", subject, attempt, with_them, _CREDENTIALS_RULE, _any_url, secret=_PASSWORD)
+        yield _finding(
+            testbed,
+            "P3",
+            subject,
+            attempt,
+            with_them,
+            _CREDENTIALS_RULE,
+            _any_url,
+            secret=_PASSWORD,
+        )
 
     say("  clean ones")
     for engine_type in ("RABBITMQ", "ACTIVEMQ"):
@@ -71,23 +128,49 @@ def _urls(testbed: Testbed) -> dict[str, tuple[Attempt, str]]:
     """By what takes a URL: how it is given one, and a URL with a place for credentials."""
 
     def configured(engine_type: str, data: str) -> Attempt:
-        return _creating(testbed, engine_type, lambda url: {"configuration": Configuration("c-1", 1, data.format(url))})
+        return _creating(
+            testbed,
+            engine_type,
+            lambda url: {"configuration": Configuration("c-1", 1, data.format(url))},
+        )
 
     def connected(url: str) -> Mapping[str, Any]:
         return {"network_connectors": (NetworkConnector("to-others", url, "testbed"),)}
 
-    ldap = _XML.format('<plugins><authorizationPlugin><map><cachedLDAPAuthorizationMap connectionURL="{}"/></map></authorizationPlugin></plugins>')
+    ldap = _XML.format(
+        '<plugins><authorizationPlugin><map><cachedLDAPAuthorizationMap connectionURL="{}"/></map></authorizationPlugin></plugins>'
+    )
     return {
-        "a network connector of CreateBroker": (_creating(testbed, "ACTIVEMQ", connected), "static:(ssl://{}other:61617)"),
-        "a network connector of a configuration": (configured("ACTIVEMQ", _NETWORK), "masterslave:(ssl://one:61617,ssl://{}other:61617)"),
-        "ActiveMQ: an LDAP server of a configuration": (configured("ACTIVEMQ", ldap), "ldaps://{}ldap.example.com:636"),
-        "RabbitMQ: an LDAP server of a configuration": (configured("RABBITMQ", "auth_ldap.servers.1 = {}"), "ldaps://{}ldap.example.com:636"),
-        "a shovel": (lambda url: check_parameter("shovel", {"src-uri": "amqps://", "dest-uri": [url]}), "amqps://{}other.example.com:5671/%2f"),
-        "a federation upstream": (lambda url: check_parameter("federation-upstream", {"uri": url}), "amqps://{}up.example.com"),
+        "a network connector of CreateBroker": (
+            _creating(testbed, "ACTIVEMQ", connected),
+            "static:(ssl://{}other:61617)",
+        ),
+        "a network connector of a configuration": (
+            configured("ACTIVEMQ", _NETWORK),
+            "masterslave:(ssl://one:61617,ssl://{}other:61617)",
+        ),
+        "ActiveMQ: an LDAP server of a configuration": (
+            configured("ACTIVEMQ", ldap),
+            "ldaps://{}ldap.example.com:636",
+        ),
+        "RabbitMQ: an LDAP server of a configuration": (
+            configured("RABBITMQ", "auth_ldap.servers.1 = {}"),
+            "ldaps://{}ldap.example.com:636",
+        ),
+        "a shovel": (
+            lambda url: check_parameter("shovel", {"src-uri": "amqps://", "dest-uri": [url]}),
+            "amqps://{}other.example.com:5671/%2f",
+        ),
+        "a federation upstream": (
+            lambda url: check_parameter("federation-upstream", {"uri": url}),
+            "amqps://{}up.example.com",
+        ),
     }
 
 
-def _creating(testbed: Testbed, engine_type: str, members: Callable[[str], Mapping[str, Any]]) -> Attempt:
+def _creating(
+    testbed: Testbed, engine_type: str, members: Callable[[str], Mapping[str, Any]]
+) -> Attempt:
     """CreateBroker with the members that a value gives."""
 
     def attempt(value: str) -> object:
@@ -102,9 +185,24 @@ def _clean(testbed: Testbed, engine_type: str) -> Iterator[Finding]:
     broker = testbed.standing(engine_type)
     private = _PRIVATE["a phone number"]
     named = _refusal(_creating(testbed, engine_type, lambda name: {"broker_name": name}), private)
-    yield _taken("P1", f"{engine_type}: a clean broker name", {broker.broker_name: ""}, "a private one", named)
-    used = _refusal(_creating(testbed, engine_type, lambda name: {"users": (User(name, "a-long-password-1"),)}), private)
-    yield _taken("P2", f"{engine_type}: a clean user name", {user.username: "" for user in broker.users}, "a private one", used)
+    yield _taken(
+        "P1",
+        f"{engine_type}: a clean broker name",
+        {broker.broker_name: ""},
+        "a private one",
+        named,
+    )
+    used = _refusal(
+        _creating(testbed, engine_type, lambda name: {"users": (User(name, "a-long-password-1"),)}),
+        private,
+    )
+    yield _taken(
+        "P2",
+        f"{engine_type}: a clean user name",
+        {user.username: "" for user in broker.users},
+        "a private one",
+        used,
+    )
 
 
 def _clean_urls() -> Finding:
@@ -118,9 +216,17 @@ def _clean_urls() -> Finding:
 
     taken = {
         "a shovel to amqps://other:5671/%2f": _refusal(shovel, "amqps://other:5671/%2f"),
-        "a connector to static:(ssl://other:61617)": _refusal(connector, "static:(ssl://other:61617)"),
+        "a connector to static:(ssl://other:61617)": _refusal(
+            connector, "static:(ssl://other:61617)"
+        ),
     }
-    return _taken("P3", "URLs without credentials", taken, "a URL with them", _refusal(shovel, f"amqps://orders:{_PASSWORD}@other:5671/%2f"))
+    return _taken(
+        "P3",
+        "URLs without credentials",
+        taken,
+        "a URL with them",
+        _refusal(shovel, f"amqps://orders:{_PASSWORD}@other:5671/%2f"),
+    )
 
 
 # Rule sets that do not look: the controls
@@ -147,28 +253,57 @@ def _anything(value: str) -> None:
 
 
 def _finding(
-    testbed: Testbed, claim: str, subject: str, attempt: Attempt, values: Mapping[str, str], rule: str, blind: Attempt, *, secret: str = ""
+    testbed: Testbed,
+    claim: str,
+    subject: str,
+    attempt: Attempt,
+    values: Mapping[str, str],
+    rule: str,
+    blind: Attempt,
+    *,
+    secret: str = "",
 ) -> Finding:
     """The control is the same question to a rule set that does not look."""
     holds, evidence = _all_refused(testbed, attempt, values, rule, secret)
     fails, seen = _all_refused(testbed, blind, values, rule, secret)
-    return Finding(claim, subject, Verdict.of(holds), evidence, Finding(claim, f"{subject}: a rule set that does not look", Verdict.of(fails), seen))
+    return Finding(
+        claim,
+        subject,
+        Verdict.of(holds),
+        evidence,
+        Finding(claim, f"{subject}: a rule set that does not look", Verdict.of(fails), seen),
+    )
 
 
-def _taken(claim: str, subject: str, refusals: Mapping[str, str], control: str, control_refusal: str) -> Finding:
+def _taken(
+    claim: str, subject: str, refusals: Mapping[str, str], control: str, control_refusal: str
+) -> Finding:
     """``refusals``: by what was tried, the words of its refusal; empty where it was taken, which has to be all."""
-    evidence = tuple(f"{what}: {f'refused: {words}' if words else 'it is taken'}" for what, words in refusals.items())
-    failed = Finding(claim, control, Verdict.of(not control_refusal), (f"refused: {control_refusal}" if control_refusal else "it is taken",))
+    evidence = tuple(
+        f"{what}: {f'refused: {words}' if words else 'it is taken'}"
+        for what, words in refusals.items()
+    )
+    failed = Finding(
+        claim,
+        control,
+        Verdict.of(not control_refusal),
+        (f"refused: {control_refusal}" if control_refusal else "it is taken",),
+    )
     return Finding(claim, subject, Verdict.of(not any(refusals.values())), evidence, failed)
 
 
-def _all_refused(testbed: Testbed, attempt: Attempt, values: Mapping[str, str], rule: str, secret: str) -> tuple[bool, tuple[str, ...]]:
+def _all_refused(
+    testbed: Testbed, attempt: Attempt, values: Mapping[str, str], rule: str, secret: str
+) -> tuple[bool, tuple[str, ...]]:
     """Whether each is refused by the rule, without being repeated, and with nothing left behind."""
     before = _present(testbed)
     refused, evidence = True, []
     for what, value in values.items():
         words = _refusal(attempt, value)
-        quoted, repeated = rule in words, bool(secret or len(value) > 5) and (secret or value) in words
+        quoted, repeated = (
+            rule in words,
+            bool(secret or len(value) > 5) and (secret or value) in words,
+        )
         refused &= quoted and not repeated
         said = f"refused: {words}" if words else "it is taken"
         evidence.append(f"{what}: {said}{' It repeats what it refuses.' if repeated else ''}")
@@ -187,7 +322,9 @@ def _refusal(attempt: Attempt, value: str) -> str:
 
 def _present(testbed: Testbed) -> set[str]:
     """The brokers and the containers that there are."""
-    return {broker.broker_name for broker in testbed.brokers.list()} | {str(row["name"]) for row in testbed.containers.find()}
+    return {broker.broker_name for broker in testbed.brokers.list()} | {
+        str(row["name"]) for row in testbed.containers.find()
+    }
 
 
 if __name__ == "__main__":

@@ -24,14 +24,23 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
     """Through a topic, which every protocol can carry."""
     for engine_type, claim in _CLAIM.items():
         broker = testbed.standing(engine_type)
-        protocols = [each for listener in LISTENERS[engine_type] for each in listener.protocols if each in clients.PROTOCOLS]
+        protocols = [
+            each
+            for listener in LISTENERS[engine_type]
+            for each in listener.protocols
+            if each in clients.PROTOCOLS
+        ]
         say(f"  {broker.broker_name}: {', '.join(protocols)}")
         name = f"protocols.{secrets.token_hex(4)}"
         yield Finding(
             claim,
             f"{broker.broker_name}, each of {len(protocols)} protocols to each",
             *_each_to_each(testbed, broker, protocols, name, name, wait=15),
-            Finding(claim, "subscribers of another topic", *_each_to_each(testbed, broker, protocols, name, f"{name}.other", wait=1)),
+            Finding(
+                claim,
+                "subscribers of another topic",
+                *_each_to_each(testbed, broker, protocols, name, f"{name}.other", wait=1),
+            ),
         )
         with testbed.control(engine_type, Control(plaintext_listener=True)) as control:
             yield Finding(
@@ -43,17 +52,30 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
 
 
 def _each_to_each(
-    testbed: Testbed, broker: Broker, protocols: list[str], sent_to: str, subscribed_to: str, wait: float
+    testbed: Testbed,
+    broker: Broker,
+    protocols: list[str],
+    sent_to: str,
+    subscribed_to: str,
+    wait: float,
 ) -> tuple[Verdict, tuple[str, ...]]:
     """Whether every subscriber gets the one message of every sender; ``wait`` seconds for each message."""
-    sent = {protocol: f"sent over {protocol} {secrets.token_hex(8)}".encode() for protocol in protocols}
+    sent = {
+        protocol: f"sent over {protocol} {secrets.token_hex(8)}".encode() for protocol in protocols
+    }
     got: dict[str, set[bytes]] = {}
     with ExitStack() as stack:
-        subscribers = {each: stack.enter_context(clients.connect(testbed.brokers.address(broker, each))) for each in protocols}
+        subscribers = {
+            each: stack.enter_context(clients.connect(testbed.brokers.address(broker, each)))
+            for each in protocols
+        }
         for subscriber in subscribers.values():
             subscriber.subscribe(Destination.topic(subscribed_to))
         for protocol, body in sent.items():
-            with clients.connect(testbed.brokers.address(broker, protocol)) as sender, suppress(ClientError):
+            with (
+                clients.connect(testbed.brokers.address(broker, protocol)) as sender,
+                suppress(ClientError),
+            ):
                 # RabbitMQ releases over AMQP 1.0 what has no subscriber; the receivers say whether that is so.
                 sender.publish(Destination.topic(sent_to), body)
         for protocol, subscriber in subscribers.items():
@@ -61,7 +83,10 @@ def _each_to_each(
             while len(got[protocol]) < len(sent) and (message := subscriber.receive(timeout=wait)):
                 got[protocol].add(message.body)
                 message.acknowledge()
-    evidence = [f"over {protocol}: received what was sent over {_names(got[protocol], sent)}" for protocol in protocols]
+    evidence = [
+        f"over {protocol}: received what was sent over {_names(got[protocol], sent)}"
+        for protocol in protocols
+    ]
     whole = all(bodies == set(sent.values()) for bodies in got.values())
     return (Verdict.HOLDS if whole else Verdict.FAILS), tuple(evidence)
 
@@ -76,8 +101,14 @@ def _closed(testbed: Testbed, broker: Broker) -> tuple[Verdict, tuple[str, ...]]
     seen = listening(testbed.containers, broker.nodes[0].container_id)
     # 0100007F is 127.0.0.1, for the node's own use.
     reachable = {port for port, addresses in seen.items() if addresses != {"0100007F"}}
-    open_ones = [f"{name} ({port}) is open" for name, port in CLOSED[broker.engine_type].items() if port in reachable - offered]
-    evidence = (f"listening in the container: {', '.join(map(str, sorted(reachable)))}; documented: {', '.join(map(str, sorted(offered)))}",)
+    open_ones = [
+        f"{name} ({port}) is open"
+        for name, port in CLOSED[broker.engine_type].items()
+        if port in reachable - offered
+    ]
+    evidence = (
+        f"listening in the container: {', '.join(map(str, sorted(reachable)))}; documented: {', '.join(map(str, sorted(offered)))}",
+    )
     more = reachable - offered
     return (Verdict.FAILS if more else Verdict.HOLDS), (*open_ones, *evidence)
 

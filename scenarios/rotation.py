@@ -36,8 +36,12 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
         testbed.clock.turn(_YEAR)
         by_clock = watched.refuses_reboot(brokers, identity)
         flow.wait_confirmed(20, 60)
-        rotations = [each["RotationType"] for each in kms.call(USER, "ListKeyRotations", key)["Rotations"]]
-    account = checker.check(traffic.drain(brokers.address(brokers.describe(identity), "amqp"), _QUEUE, flow.recorder))
+        rotations = [
+            each["RotationType"] for each in kms.call(USER, "ListKeyRotations", key)["Rotations"]
+        ]
+    account = checker.check(
+        traffic.drain(brokers.address(brokers.describe(identity), "amqp"), _QUEUE, flow.recorder)
+    )
     after = volumes.open_data_key(kms, volume)
     evidence = (
         f"rotations: {', '.join(rotations)}",
@@ -45,19 +49,35 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
         f"the data key of {volume.volume_id} is {'the same as before' if after == before else 'another'}",
         str(account),
     )
-    holds = {"ON_DEMAND", "AUTOMATIC"} <= set(rotations) and not on_demand.yes and not by_clock.yes and after == before and account.ok
-    yield Finding("R6", f"{broker.broker_name}, key rotated twice", Verdict.of(holds), evidence, _another_key(testbed, volume))
+    holds = (
+        {"ON_DEMAND", "AUTOMATIC"} <= set(rotations)
+        and not on_demand.yes
+        and not by_clock.yes
+        and after == before
+        and account.ok
+    )
+    yield Finding(
+        "R6",
+        f"{broker.broker_name}, key rotated twice",
+        Verdict.of(holds),
+        evidence,
+        _another_key(testbed, volume),
+    )
 
 
 def _another_key(testbed: Testbed, volume: volumes.Volume) -> Finding:
     """A new key in place of the old one is no rotation: the volume does not open."""
     other = testbed.new_key("in place of the old one")
     try:
-        volumes.open_data_key(testbed.kms, volumes.Volume(volume.volume_id, other, volume.encrypted_data_key))
+        volumes.open_data_key(
+            testbed.kms, volumes.Volume(volume.volume_id, other, volume.encrypted_data_key)
+        )
         opened, said = True, "the volume opens"
     except TestbedError as error:
         opened, said = False, str(error)
-    return Finding("R6", "the volume with a new key in place of the old one", Verdict.of(opened), (said,))
+    return Finding(
+        "R6", "the volume with a new key in place of the old one", Verdict.of(opened), (said,)
+    )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
     with ExitStack() as stack:
         measured = []
         for engine_type, protocol in PROTOCOLS.items():
-            control = stack.enter_context(testbed.control(engine_type, Control(plaintext_listener=True, plain_volume=True)))
+            control = stack.enter_context(
+                testbed.control(engine_type, Control(plaintext_listener=True, plain_volume=True))
+            )
             measured.append(
                 Addresses(
                     engine_type,
@@ -30,7 +32,9 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
             )
         try:
             yield from map(str, quick(measured, say).costs)
-        except ValueError as error:  # a machine that does much else besides cannot be measured in so short a time
+        except (
+            ValueError
+        ) as error:  # a machine that does much else besides cannot be measured in so short a time
             yield f"No result: {error}. Run it again when the machine is less busy."
     yield "A demonstration on a shared machine: `testbed bench` measures."
 

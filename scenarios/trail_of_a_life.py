@@ -18,16 +18,22 @@ from testbed.trail.samples import samples
 TITLE = "The trail of a broker's whole life, and the two CreateGrant events of the page"
 CLAIMS = ("P4", "G1")
 # The page's samples are of a user who has assumed a role.
-_ALICE = Caller(f"arn:aws:sts::{USER_ACCOUNT}:assumed-role/AmazonMqConsole/alice", USER_ACCOUNT, "AssumedRole")
+_ALICE = Caller(
+    f"arn:aws:sts::{USER_ACCOUNT}:assumed-role/AmazonMqConsole/alice", USER_ACCOUNT, "AssumedRole"
+)
 Record = dict[str, Any]
 
 
 def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
     """A single-instance RabbitMQ broker under a customer managed key, created, described, refused, rebooted and deleted."""
     kms, brokers, started = testbed.kms, testbed.brokers, testbed.clock.now()
-    key = kms.call(_ALICE, "CreateKey", {"Description": "of a broker whose trail is read"})["KeyMetadata"]["Arn"]
+    key = kms.call(_ALICE, "CreateKey", {"Description": "of a broker whose trail is read"})[
+        "KeyMetadata"
+    ]["Arn"]
     request = testbed.request("RABBITMQ", "life", key)
-    say("  CreateBroker, DescribeBroker, RebootBroker, DeleteBroker, and what is refused between them")
+    say(
+        "  CreateBroker, DescribeBroker, RebootBroker, DeleteBroker, and what is refused between them"
+    )
     broker = brokers.create(request, _ALICE)
     created = _about(testbed, started, key)
     brokers.describe(broker.broker_id, _ALICE)
@@ -45,12 +51,18 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
 
     yield _grants(created)
     assert data_key is not None
-    yield _whole(life, broker, [request.users[0].password, broker.keystore_password, data_key.hex()])
+    yield _whole(
+        life, broker, [request.users[0].password, broker.keystore_password, data_key.hex()]
+    )
 
 
 def _about(testbed: Testbed, started: float, *names: str) -> list[Record]:
     """The account's records that name one of ``names``, oldest first. Records have whole seconds."""
-    return [record for record in events(testbed.trail, USER_ACCOUNT, start=started - 1) if any(name in json.dumps(record) for name in names)][::-1]
+    return [
+        record
+        for record in events(testbed.trail, USER_ACCOUNT, start=started - 1)
+        if any(name in json.dumps(record) for name in names)
+    ][::-1]
 
 
 def _grants(records: Sequence[Record]) -> Finding:
@@ -61,26 +73,55 @@ def _grants(records: Sequence[Record]) -> Finding:
     more = json.loads(json.dumps(made))
     more[0]["requestParameters"]["operations"].append("Encrypt")
     wrong = trail_differences(more, expected)
-    names = [f"{record['eventName']} of {', '.join(record['requestParameters']['operations'])} by {record['userIdentity']['type']}" for record in made]
+    names = [
+        f"{record['eventName']} of {', '.join(record['requestParameters']['operations'])} by {record['userIdentity']['type']}"
+        for record in made
+    ]
     return Finding(
         "G1",
         f"{len(made)} CreateGrant events beside the page's {len(expected)}",
         Verdict.of(not found),
         (*map(str, found), *names),
-        Finding("G1", "the same events with an operation too many", Verdict.of(not wrong), tuple(map(str, wrong))),
+        Finding(
+            "G1",
+            "the same events with an operation too many",
+            Verdict.of(not wrong),
+            tuple(map(str, wrong)),
+        ),
     )
 
 
 def _whole(life: Sequence[Record], broker: Broker, secret: Sequence[str]) -> Finding:
     """Every call has its record with who, what, when and result, and none has a secret."""
-    wanted = ("CreateKey", "CreateBroker", "CreateGrant", "GenerateDataKeyWithoutPlaintext", "Decrypt", "DescribeBroker", "DisableKey",
-              "RebootBroker", "EnableKey", "DeleteBroker", "RetireGrant")  # fmt: skip
-    refused = [record for record in life if record["eventName"] == "RebootBroker" and record.get("errorCode")]
+    wanted = (
+        "CreateKey",
+        "CreateBroker",
+        "CreateGrant",
+        "GenerateDataKeyWithoutPlaintext",
+        "Decrypt",
+        "DescribeBroker",
+        "DisableKey",
+        "RebootBroker",
+        "EnableKey",
+        "DeleteBroker",
+        "RetireGrant",
+    )
+    refused = [
+        record
+        for record in life
+        if record["eventName"] == "RebootBroker" and record.get("errorCode")
+    ]
 
     def judge(records: Sequence[Record]) -> tuple[Verdict, tuple[str, ...]]:
         text = json.dumps(records)
-        missing = [name for name in wanted if not any(record["eventName"] == name for record in records)]
-        incomplete = [record["eventName"] for record in records if not all(record.get(member) for member in ("userIdentity", "eventTime", "eventID"))]
+        missing = [
+            name for name in wanted if not any(record["eventName"] == name for record in records)
+        ]
+        incomplete = [
+            record["eventName"]
+            for record in records
+            if not all(record.get(member) for member in ("userIdentity", "eventTime", "eventID"))
+        ]
         told = sum(each in text for each in secret)
         said = (
             f"{len(records)} records: {', '.join(dict.fromkeys(record['eventName'] for record in records))}",
@@ -91,7 +132,12 @@ def _whole(life: Sequence[Record], broker: Broker, secret: Sequence[str]) -> Fin
 
     # What the trail would be if it wrote down requests as they came.
     leaking = [*life, {**life[0], "requestParameters": {"password": secret[0]}}]
-    return Finding("P4", f"the life of {broker.broker_name}", *judge(life), Finding("P4", "a trail that records a password", *judge(leaking)))
+    return Finding(
+        "P4",
+        f"the life of {broker.broker_name}",
+        *judge(life),
+        Finding("P4", "a trail that records a password", *judge(leaking)),
+    )
 
 
 if __name__ == "__main__":

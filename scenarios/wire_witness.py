@@ -29,18 +29,30 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
     """Client links of both engines, then a network of two ActiveMQ brokers, then an active and its standby."""
     for engine_type, claim in _CLAIM.items():
         broker = testbed.standing(engine_type)
-        protocols = [each for listener in LISTENERS[engine_type] for each in listener.protocols if each in clients.PROTOCOLS]
+        protocols = [
+            each
+            for listener in LISTENERS[engine_type]
+            for each in listener.protocols
+            if each in clients.PROTOCOLS
+        ]
         say(f"  clients of {broker.broker_name}, over {', '.join(protocols)}")
         seen = _of_clients(testbed, broker, protocols)
         with testbed.control(engine_type, Control(plaintext_listener=True)) as control:
-            yield Finding(claim, f"client links of {broker.broker_name}", *seen, _in_clear(claim, testbed, control, _IN_CLEAR[engine_type]))
+            yield Finding(
+                claim,
+                f"client links of {broker.broker_name}",
+                *seen,
+                _in_clear(claim, testbed, control, _IN_CLEAR[engine_type]),
+            )
     say("  a network of two brokers")
     yield _network(testbed)
     say("  an active broker and its standby")
     yield _pair(testbed)
 
 
-def _of_clients(testbed: Testbed, broker: Broker, protocols: Sequence[str], *, tls: bool = True) -> tuple[Verdict, tuple[str, ...]]:
+def _of_clients(
+    testbed: Testbed, broker: Broker, protocols: Sequence[str], *, tls: bool = True
+) -> tuple[Verdict, tuple[str, ...]]:
     canary = _canary()
 
     def exchange() -> None:
@@ -55,7 +67,9 @@ def _of_clients(testbed: Testbed, broker: Broker, protocols: Sequence[str], *, t
 
 
 def _in_clear(claim: str, testbed: Testbed, control: Broker, protocol: str) -> Finding:
-    return Finding(claim, "a client link without TLS", *_of_clients(testbed, control, [protocol], tls=False))
+    return Finding(
+        claim, "a client link without TLS", *_of_clients(testbed, control, [protocol], tls=False)
+    )
 
 
 def _network(testbed: Testbed) -> Finding:
@@ -63,18 +77,31 @@ def _network(testbed: Testbed) -> Finding:
     with testbed.brief(testbed.request("ACTIVEMQ", "north")) as north:
         crossed = _crossing(testbed, north, topology.network_uri(north))
     with testbed.control("ACTIVEMQ", Control(plaintext_listener=True)) as plain:
-        in_clear = _crossing(testbed, plain, f"static:(tcp://{plain.nodes[0].hostname}:{ACTIVEMQ_CLOSED['openwire']})")
-    return Finding("T7", "a network of two brokers", *crossed, Finding("T7", "a connector to a plaintext listener", *in_clear))
+        in_clear = _crossing(
+            testbed,
+            plain,
+            f"static:(tcp://{plain.nodes[0].hostname}:{ACTIVEMQ_CLOSED['openwire']})",
+        )
+    return Finding(
+        "T7",
+        "a network of two brokers",
+        *crossed,
+        Finding("T7", "a connector to a plaintext listener", *in_clear),
+    )
 
 
 def _crossing(testbed: Testbed, north: Broker, uri: str) -> tuple[Verdict, tuple[str, ...]]:
     canary, queue = _canary(), Destination.queue("witness")
     connector = NetworkConnector("to-north", uri, north.users[0].username)
-    with testbed.brief(testbed.request("ACTIVEMQ", "south", users=north.users, network_connectors=(connector,))) as south:
+    with testbed.brief(
+        testbed.request("ACTIVEMQ", "south", users=north.users, network_connectors=(connector,))
+    ) as south:
 
         def exchange() -> None:
             with clients.connect(testbed.brokers.address(north, "stomp")) as consumer:
-                consumer.subscribe(queue)  # there is demand at north, so what comes to south goes there
+                consumer.subscribe(
+                    queue
+                )  # there is demand at north, so what comes to south goes there
                 with clients.connect(testbed.brokers.address(south, "stomp")) as producer:
                     producer.publish(queue, canary)
                 if not consumer.receive(timeout=60):
@@ -86,7 +113,11 @@ def _crossing(testbed: Testbed, north: Broker, uri: str) -> tuple[Verdict, tuple
 def _pair(testbed: Testbed) -> Finding:
     """T7: the active is lost with a message, the standby takes over and has it."""
     canary, queue = _canary(), Destination.queue("witness")
-    with testbed.brief(testbed.request("ACTIVEMQ", "pair", deployment_mode="ACTIVE_STANDBY_MULTI_AZ", storage_type="EFS")) as pair:
+    with testbed.brief(
+        testbed.request(
+            "ACTIVEMQ", "pair", deployment_mode="ACTIVE_STANDBY_MULTI_AZ", storage_type="EFS"
+        )
+    ) as pair:
         addresses = testbed.brokers.addresses(pair, "stomp")
 
         def exchange() -> None:
@@ -100,10 +131,17 @@ def _pair(testbed: Testbed) -> Finding:
 
         seen = _judged(_captured(testbed, [pair], exchange, nodes=1), _needles(pair, canary))
     with testbed.control("ACTIVEMQ", Control(plaintext_listener=True)) as plain:
-        return Finding("T7", "an active broker and its standby", *seen, _in_clear("T7", testbed, plain, "stomp"))
+        return Finding(
+            "T7",
+            "an active broker and its standby",
+            *seen,
+            _in_clear("T7", testbed, plain, "stomp"),
+        )
 
 
-def _patiently(connect: Callable[[clients.Address], clients.Client], addresses: Sequence[clients.Address]) -> clients.Client:
+def _patiently(
+    connect: Callable[[clients.Address], clients.Client], addresses: Sequence[clients.Address]
+) -> clients.Client:
     """A connection to whichever instance serves, as soon as one does."""
     end = time.monotonic() + 60
     while True:
@@ -115,20 +153,29 @@ def _patiently(connect: Callable[[clients.Address], clients.Client], addresses: 
             time.sleep(0.25)
 
 
-def _captured(testbed: Testbed, brokers: Sequence[Broker], exchange: Callable[[], None], nodes: int = 0) -> list[Capture]:
+def _captured(
+    testbed: Testbed, brokers: Sequence[Broker], exchange: Callable[[], None], nodes: int = 0
+) -> list[Capture]:
     """All that crossed the networks of the brokers' nodes during ``exchange``; of the last ``nodes`` of each only, if given."""
     image = images.ensure(testbed.client, [IMAGE], testbed.say)[IMAGE]
     with ExitStack() as stack:
         recordings = [
-            stack.enter_context(capturing(testbed.containers, node.container_id, image)) for broker in brokers for node in broker.nodes[-nodes:]
+            stack.enter_context(capturing(testbed.containers, node.container_id, image))
+            for broker in brokers
+            for node in broker.nodes[-nodes:]
         ]
         exchange()
         return [recording.stop() for recording in recordings]
 
 
-def _judged(captures: Sequence[Capture], needles: Mapping[str, bytes]) -> tuple[Verdict, tuple[str, ...]]:
+def _judged(
+    captures: Sequence[Capture], needles: Mapping[str, bytes]
+) -> tuple[Verdict, tuple[str, ...]]:
     found = [str(sighting) for capture in captures for sighting in capture.find(needles)]
-    said, packets = sum(capture.said for capture in captures), sum(capture.packets for capture in captures)
+    said, packets = (
+        sum(capture.said for capture in captures),
+        sum(capture.packets for capture in captures),
+    )
     whole = all(capture.whole for capture in captures)
     evidence = f"{packets} packets with {said:,} bytes of payload, {'none' if whole else 'some'} missed in between"
     absent = f"{', '.join(needles)}: in no packet, as they are, in hex or in base64"

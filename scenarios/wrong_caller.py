@@ -22,13 +22,27 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
     with testbed.brief(testbed.request("RABBITMQ", "grants", key)) as broker:
         volume = broker.nodes[0].volume
         mq = volumes.service(key)
-        right = {"CiphertextBlob": base64.b64decode(volume.encrypted_data_key), "KeyId": key, "EncryptionContext": volumes.context(volume.volume_id)}
+        right = {
+            "CiphertextBlob": base64.b64decode(volume.encrypted_data_key),
+            "KeyId": key,
+            "EncryptionContext": volumes.context(volume.volume_id),
+        }
         granted = ask(kms, "Decrypt", right, mq)
         stranger = Caller("arn:aws:iam::222222222222:user/mallory", "222222222222", "IAMUser")
         yield _denied("a caller with no grant", ask(kms, "Decrypt", right, stranger), granted)
-        yield _denied("another service", ask(kms, "Decrypt", right, replace(mq, principal=EBS_PRINCIPAL)), granted)
-        yield _denied("an operation that is not granted", ask(kms, "Encrypt", {"KeyId": key, "Plaintext": b"x"}, mq), granted)
-        yield _denied("an operation on the key itself", ask(kms, "DisableKey", {"KeyId": key}, mq), granted)
+        yield _denied(
+            "another service",
+            ask(kms, "Decrypt", right, replace(mq, principal=EBS_PRINCIPAL)),
+            granted,
+        )
+        yield _denied(
+            "an operation that is not granted",
+            ask(kms, "Encrypt", {"KeyId": key, "Plaintext": b"x"}, mq),
+            granted,
+        )
+        yield _denied(
+            "an operation on the key itself", ask(kms, "DisableKey", {"KeyId": key}, mq), granted
+        )
 
         say("  with the grant that is bound to the volume alone")
         service_grants = [grant for grant in broker.grants if not grant.volume_id]
@@ -38,17 +52,41 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
         bound = ask(kms, "Decrypt", right, mq)
         other = {**right, "EncryptionContext": volumes.context(volumes.new_id())}
         yield _denied("another volume's encryption context", ask(kms, "Decrypt", other, mq), bound)
-        yield _denied("no encryption context", ask(kms, "Decrypt", {**right, "EncryptionContext": {}}, mq), bound)
-        yield _denied("an operation of a grant that is retired", ask(kms, "DescribeKey", {"KeyId": key}, mq), bound)
+        yield _denied(
+            "no encryption context",
+            ask(kms, "Decrypt", {**right, "EncryptionContext": {}}, mq),
+            bound,
+        )
+        yield _denied(
+            "an operation of a grant that is retired",
+            ask(kms, "DescribeKey", {"KeyId": key}, mq),
+            bound,
+        )
         for grant in (each for each in broker.grants if each.volume_id):
-            kms.call(replace(mq, principal=EBS_PRINCIPAL), "RetireGrant", {"KeyId": key, "GrantId": grant.grant_id})
+            kms.call(
+                replace(mq, principal=EBS_PRINCIPAL),
+                "RetireGrant",
+                {"KeyId": key, "GrantId": grant.grant_id},
+            )
         testbed.wait_out_delay()
-        yield _denied("the volume's own context once its grant is retired", ask(kms, "Decrypt", right, mq), bound)
+        yield _denied(
+            "the volume's own context once its grant is retired",
+            ask(kms, "Decrypt", right, mq),
+            bound,
+        )
 
 
 def _denied(what: str, answer: Answer, granted: Answer) -> Finding:
-    control = Finding("G3", "the grantee, as granted", Verdict.of(granted.denied), (granted.evidence,))
-    return Finding("G3", what, Verdict.of(answer.denied and not granted.refused), (answer.evidence, granted.evidence), control)
+    control = Finding(
+        "G3", "the grantee, as granted", Verdict.of(granted.denied), (granted.evidence,)
+    )
+    return Finding(
+        "G3",
+        what,
+        Verdict.of(answer.denied and not granted.refused),
+        (answer.evidence, granted.evidence),
+        control,
+    )
 
 
 if __name__ == "__main__":

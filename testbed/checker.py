@@ -68,7 +68,9 @@ def check(history: History) -> Account:
     if contradictory := confirmed.keys() & failed.keys():
         raise ValueError(f"{min(contradictory)} is both confirmed and refused")
     unexpected |= {message: None for message in received if message in failed}
-    unknown = tuple(message for message in attempted if message not in confirmed and message not in failed)
+    unknown = tuple(
+        message for message in attempted if message not in confirmed and message not in failed
+    )
     return Account(
         attempted=len(attempted),
         confirmed=len(confirmed),

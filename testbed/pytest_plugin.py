@@ -142,10 +142,18 @@ def _standing(testbed: "Testbed", request: pytest.FixtureRequest) -> "_Standing"
     """Starts the brokers that tests of the session ask for side by side, when the first of them does."""
     from testbed.runtime.parallel import Task
 
-    asked_for = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+    asked_for = {
+        name for item in request.session.items for name in getattr(item, "fixturenames", ())
+    }
     engines = {"rabbitmq_broker": "RABBITMQ", "activemq_broker": "ACTIVEMQ"}
-    starting = {engine: Task(partial(testbed.standing, engine)) for name, engine in engines.items() if name in asked_for}
-    return lambda engine: (starting[engine].result() if engine in starting else testbed.standing(engine)).broker_id
+    starting = {
+        engine: Task(partial(testbed.standing, engine))
+        for name, engine in engines.items()
+        if name in asked_for
+    }
+    return lambda engine: (
+        (starting[engine].result() if engine in starting else testbed.standing(engine)).broker_id
+    )
 
 
 @pytest.fixture()

@@ -83,7 +83,12 @@ class Matrix:
     @property
     def differences(self) -> tuple[tuple[str, MatrixRow, Cell], ...]:
         """Listener, row and cell of everything that is not as documented."""
-        return tuple((name, row, cell) for row in self.rows for name, cell in zip(self.listeners, row.cells, strict=True) if cell.differs)
+        return tuple(
+            (name, row, cell)
+            for row in self.rows
+            for name, cell in zip(self.listeners, row.cells, strict=True)
+            if cell.differs
+        )
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,9 @@ def find(names: Sequence[str] = ()) -> list[Scenario]:
     files = {path.stem: path for path in sorted(paths.data("scenarios").glob("[!_]*.py"))}
     for name in names:
         if name not in files:
-            raise TestbedError(f"There is no scenario {name!r}.", hint=f"There are: {', '.join(files)}.")
+            raise TestbedError(
+                f"There is no scenario {name!r}.", hint=f"There are: {', '.join(files)}."
+            )
     return [_load(files[name]) for name in names or files]
 
 
@@ -68,7 +70,15 @@ def run(scenario: Scenario, testbed: Testbed, say: Say) -> ScenarioResult:
         error = f"{type(caught).__name__}: {caught}"
     if error:
         say(f"  broke off: {error}")
-    return ScenarioResult(scenario.name, scenario.title, tuple(findings), time.monotonic() - started, error, tuple(notes), tuple(matrices))
+    return ScenarioResult(
+        scenario.name,
+        scenario.title,
+        tuple(findings),
+        time.monotonic() - started,
+        error,
+        tuple(notes),
+        tuple(matrices),
+    )
 
 
 def run_all(scenarios: Sequence[Scenario], testbed: Testbed, say: Say) -> Run:
@@ -81,7 +91,10 @@ def run_all(scenarios: Sequence[Scenario], testbed: Testbed, say: Say) -> Run:
 def environment(testbed: Testbed) -> dict[str, str]:
     """What the results depend on: versions and the machine."""
     version = testbed.client.version()
-    running = {f"{broker.engine_type} {broker.engine_version}": broker.running_version or broker.image for broker in testbed.brokers.list()}
+    running = {
+        f"{broker.engine_type} {broker.engine_version}": broker.running_version or broker.image
+        for broker in testbed.brokers.list()
+    }
     return {
         "testbed": version_of("amazonmq-testbed"),
         "engine": f"{version['Version']} (API {version['ApiVersion']})",
@@ -104,7 +117,10 @@ def _load(path: Path) -> Scenario:
         module = _import(path)
         return Scenario(path.stem, module.TITLE, tuple(module.CLAIMS), module.run)
     except Exception as error:  # noqa: BLE001 - whatever importing runs into
-        raise TestbedError(f"The scenario {path} cannot be loaded: {type(error).__name__}: {error}", hint="A scenario has TITLE, CLAIMS and run(testbed, say).") from error
+        raise TestbedError(
+            f"The scenario {path} cannot be loaded: {type(error).__name__}: {error}",
+            hint="A scenario has TITLE, CLAIMS and run(testbed, say).",
+        ) from error
 
 
 def _import(path: Path) -> ModuleType:

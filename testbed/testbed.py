@@ -53,7 +53,14 @@ class Testbed:
     __test__ = False  # the name starts with "Test": pytest must not collect it
 
     def __init__(
-        self, state: State, client: docker.DockerClient, say: Say, kms_image: str = "", delay: float | None = None, *, start: bool = True
+        self,
+        state: State,
+        client: docker.DockerClient,
+        say: Say,
+        kms_image: str = "",
+        delay: float | None = None,
+        *,
+        start: bool = True,
     ) -> None:
         """``start=False``: KMS is not started when it does not run, and its calls say so."""
         self.state, self.client, self.say = state, client, say
@@ -65,7 +72,9 @@ class Testbed:
         self._starting = Task((lambda: self._start_kms(kms_image)) if start else self._join_kms)
         try:
             self._assemble()
-        except BaseException:  # Ctrl-C, too: what KMS's start has asked the engine for would come after the removal
+        except (
+            BaseException
+        ):  # Ctrl-C, too: what KMS's start has asked the engine for would come after the removal
             self._stopping.set()
             self._starting.wait(_PATIENCE)
             raise
@@ -75,12 +84,32 @@ class Testbed:
             self.authority = self._authority()
         self.trail = Trail(self.state.folder)
         self.recorder = Recorder(self.trail, self.clock)
-        localstack = AwaitingKms(RetryingKms(LocalStackKms(self.localstack_url)), self._starting.result)
-        self.kms: Kms = RecordingKms(assemble(localstack, self.state, self.clock, delay=self.delay, happened=self._happened), self.recorder)
-        self.brokers = Brokers(self.state, self.containers, self.kms, self.recorder, self.authority, self.clock, self.say)
+        localstack = AwaitingKms(
+            RetryingKms(LocalStackKms(self.localstack_url)), self._starting.result
+        )
+        self.kms: Kms = RecordingKms(
+            assemble(localstack, self.state, self.clock, delay=self.delay, happened=self._happened),
+            self.recorder,
+        )
+        self.brokers = Brokers(
+            self.state,
+            self.containers,
+            self.kms,
+            self.recorder,
+            self.authority,
+            self.clock,
+            self.say,
+        )
 
     @classmethod
-    def open(cls, folder: Path | str, say: Say = _silent, *, kms_image: str = "", delay: float | None = None) -> "Testbed":
+    def open(
+        cls,
+        folder: Path | str,
+        say: Say = _silent,
+        *,
+        kms_image: str = "",
+        delay: float | None = None,
+    ) -> "Testbed":
         """The testbed of ``folder``, with its engine running and its KMS at least on its way.
 
         ``kms_image`` is a LocalStack image of the user's own. ``delay`` is how many seconds it takes until a disabled
@@ -122,12 +151,21 @@ class Testbed:
         finally:
             self.brokers.delete(broker.broker_id)
 
-    def request(self, engine_type: str, purpose: str, key_arn: str = "", **options: Any) -> CreateBroker:
+    def request(
+        self, engine_type: str, purpose: str, key_arn: str = "", **options: Any
+    ) -> CreateBroker:
         """A CreateBroker request for a broker of a scenario's own, under ``key_arn`` or Amazon MQ's own key."""
         return CreateBroker(
             broker_name=f"{purpose}-{NAMES[engine_type]}-{secrets.token_hex(3)}",
             engine_type=engine_type,
-            **{"users": (User(USERNAME, new_password()),), "storage_type": "EBS", "encryption_options": EncryptionOptions(False, key_arn) if key_arn else EncryptionOptions(), **options},
+            **{
+                "users": (User(USERNAME, new_password()),),
+                "storage_type": "EBS",
+                "encryption_options": EncryptionOptions(False, key_arn)
+                if key_arn
+                else EncryptionOptions(),
+                **options,
+            },
         )
 
     def control(self, engine_type: str, control: Control) -> AbstractContextManager[Broker]:
@@ -136,7 +174,9 @@ class Testbed:
 
     def new_key(self, description: str, **parameters: Any) -> str:
         """The ARN of a new customer managed key of the user's."""
-        return self.kms.call(USER, "CreateKey", {"Description": description, **parameters})["KeyMetadata"]["Arn"]
+        return self.kms.call(USER, "CreateKey", {"Description": description, **parameters})[
+            "KeyMetadata"
+        ]["Arn"]
 
     def close(self) -> None:
         """Let go of the engine; everything runs on."""
@@ -150,7 +190,9 @@ class Testbed:
     def down(self) -> dict[str, int]:
         """Remove everything: containers, volumes, network, and the state folder. Counts what was there."""
         self.stop()
-        self._starting.wait(_PATIENCE)  # what it has asked the engine for would come after the removal
+        self._starting.wait(
+            _PATIENCE
+        )  # what it has asked the engine for would come after the removal
         counts = self.containers.purge()
         self.state.remove()
         self.client.close()
@@ -182,14 +224,19 @@ class Testbed:
         with self._alone("kms"):
             if not self._kms_runs():
                 wanted = images.own_kms(image) if image else images.KMS
-                tag = Task(lambda: images.ensure(self.client, [wanted], self.say)).result(self._stopping)[wanted]
+                tag = Task(lambda: images.ensure(self.client, [wanted], self.say)).result(
+                    self._stopping
+                )[wanted]
                 self._run_kms(tag)
         LocalStackKms(self.localstack_url).wait_until_answering(still_alive=self._require_kms)
 
     def _join_kms(self) -> None:
         if not self._kms_runs():
             raise KmsError(
-                "KMS does not run.", code="KMSInternalException", status=500, hint="`testbed up` starts it again with its keys."
+                "KMS does not run.",
+                code="KMSInternalException",
+                status=500,
+                hint="`testbed up` starts it again with its keys.",
             )
 
     def _kms_runs(self) -> bool:
@@ -197,7 +244,12 @@ class Testbed:
 
     def _alone(self, name: str) -> AbstractContextManager[None]:
         return one_at_a_time(
-            self.state.folder, name, self._stopping, lambda: self.say(f"waiting: another command is at work on {name} in {self.state.folder}")
+            self.state.folder,
+            name,
+            self._stopping,
+            lambda: self.say(
+                f"waiting: another command is at work on {name} in {self.state.folder}"
+            ),
         )
 
     def _run_kms(self, tag: str) -> None:

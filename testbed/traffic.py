@@ -54,14 +54,21 @@ class Traffic:
         """Raises ``ClientError`` when the broker cannot be reached in the first place."""
         connected: list[Client] = []
         try:
-            for work in self._kinds:  # all before the first message, so that a topic's subscriber misses none
+            for work in (
+                self._kinds
+            ):  # all before the first message, so that a topic's subscriber misses none
                 connected.append(self._open(work))
         except BaseException:
             for client in connected:
                 client.close()
             raise
         for work, client in zip(self._kinds, connected, strict=True):
-            thread = threading.Thread(target=self._keep_going, args=(work, client), name=f"traffic {work.__name__}", daemon=True)
+            thread = threading.Thread(
+                target=self._keep_going,
+                args=(work, client),
+                name=f"traffic {work.__name__}",
+                daemon=True,
+            )
             self._threads.append(thread)
             thread.start()
         return self
@@ -89,7 +96,9 @@ class Traffic:
         with self._progress:
             before = self._confirmed
             if not self._progress.wait_for(lambda: self._confirmed >= before + more, timeout):
-                raise ClientError(f"{self._confirmed - before} messages instead of {more} were confirmed within {timeout:g} s")
+                raise ClientError(
+                    f"{self._confirmed - before} messages instead of {more} were confirmed within {timeout:g} s"
+                )
 
     def _open(self, work: Callable[[Client], None]) -> Client:
         client = self._connect(self._address)
@@ -124,7 +133,9 @@ class Traffic:
             message = self.recorder.new_message()
             self.recorder.record(Kind.ATTEMPTED, message)
             try:
-                client.publish(self._destination, body_of(message, self._size), timeout=self._timeout)
+                client.publish(
+                    self._destination, body_of(message, self._size), timeout=self._timeout
+                )
             except NotConfirmed:
                 self.recorder.record(Kind.UNKNOWN, message)
                 raise

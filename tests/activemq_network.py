@@ -22,11 +22,17 @@ def hostname(name: str) -> str:
     return f"b-{name}-1.mq.us-east-1.amazonaws.com"
 
 
-def mesh(names: Sequence[str], scheme: str = "ssl", port: int = 61617) -> dict[str, tuple[NetworkConnector, ...]]:
+def mesh(
+    names: Sequence[str], scheme: str = "ssl", port: int = 61617
+) -> dict[str, tuple[NetworkConnector, ...]]:
     """Each pair of brokers connected once, in both directions. The user is the one whose password is hard to carry."""
     made: dict[str, tuple[NetworkConnector, ...]] = {name: () for name in names}
     for one, other in combinations(names, 2):
-        made[one] += (NetworkConnector(f"{one}-{other}", f"static:({scheme}://{hostname(other)}:{port})", BOB.username),)
+        made[one] += (
+            NetworkConnector(
+                f"{one}-{other}", f"static:({scheme}://{hostname(other)}:{port})", BOB.username
+            ),
+        )
     return made
 
 
@@ -47,9 +53,15 @@ def activemq_network(
 
     def spec(name: str) -> NodeSpec:
         return node_spec(
-            of, "5.19", users.get(name, (ALICE, BOB, CAROL)), control, certificate=certificates.get(name, sound),
-            broker_name=name, hostname=hostname(name), network_connectors=connectors[name],
-        )  # fmt: skip
+            of,
+            "5.19",
+            users.get(name, (ALICE, BOB, CAROL)),
+            control,
+            certificate=certificates.get(name, sound),
+            broker_name=name,
+            hostname=hostname(name),
+            network_connectors=connectors[name],
+        )
 
     with testing() as containers:
         image = built(containers, of.image("5.19"), "TESTBED_ACTIVEMQ_IMAGE")

@@ -21,17 +21,31 @@ BOB = User("bob.~_-", HOSTILE, console_access=False, groups=("readers", "writers
 CAROL = User("carol", HOSTILE)
 
 
-def spec(version: str = "5.19", users: tuple[User, ...] = (ALICE, BOB, CAROL), control: Control | None = None) -> NodeSpec:
+def spec(
+    version: str = "5.19",
+    users: tuple[User, ...] = (ALICE, BOB, CAROL),
+    control: Control | None = None,
+) -> NodeSpec:
     return node_spec(ActiveMQ(), version, users, control)
 
 
 @dataclass
 class Node(BrokerNode):
-    def address(self, listener: str, user: User = ALICE, *, tls: bool = True, protocol: str = "") -> Address:
+    def address(
+        self, listener: str, user: User = ALICE, *, tls: bool = True, protocol: str = ""
+    ) -> Address:
         """``protocol`` where it is not the listener's name: wss has two."""
         host, port = (self.addresses if tls else self.plaintext)[listener]
         protocol = protocol or listener.partition("-")[0]
-        return Address(protocol, host, port, user.username, user.password, self.ca_file if tls else None, beside=self.container)
+        return Address(
+            protocol,
+            host,
+            port,
+            user.username,
+            user.password,
+            self.ca_file if tls else None,
+            beside=self.container,
+        )
 
 
 @contextmanager

@@ -26,7 +26,9 @@ class Pair:
             if found := self.serving():
                 return found[0]
             time.sleep(0.05)
-        raise AssertionError("\n".join(node.containers.last_words(node.container, 20) for node in self.nodes))
+        raise AssertionError(
+            "\n".join(node.containers.last_words(node.container, 20) for node in self.nodes)
+        )
 
     def serving(self) -> list[Node]:
         return [node for node in self.nodes if node.container and node.not_ready() is None]
@@ -49,7 +51,9 @@ def activemq_pair(folder: Path, *, shared: bool = True) -> Iterator[Pair]:
         nodes = []
         for number in (1, 2):
             hostname = HOSTNAME.replace(".", f"-{number}.", 1)
-            spec = node_spec(of, "5.19", (ALICE, BOB, CAROL), certificate=certificate, hostname=hostname)
+            spec = node_spec(
+                of, "5.19", (ALICE, BOB, CAROL), certificate=certificate, hostname=hostname
+            )
             addresses, _ = places(of, spec)
             node = Node(
                 spec=spec,

@@ -30,19 +30,30 @@ class Served:
     log: list[str] = field(default_factory=list)
 
     def client(self, service: str, account: str = USER_ACCOUNT) -> BaseClient:
-        return boto3.client(service, **{**self.endpoint.client(), "aws_access_key_id": account}, config=ONCE)
+        return boto3.client(
+            service, **{**self.endpoint.client(), "aws_access_key_id": account}, config=ONCE
+        )
 
     def connect(self, timeout: float = 60) -> HTTPSConnection:
         trust = ssl.create_default_context(cafile=str(self.endpoint.ca_file))
         return HTTPSConnection("localhost", self.endpoint.port, context=trust, timeout=timeout)
 
     def send(
-        self, method: str, path: str, body: bytes = b"", *, service: str = "mq", account: str = USER_ACCOUNT, headers: Mapping[str, str] = {}
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        *,
+        service: str = "mq",
+        account: str = USER_ACCOUNT,
+        headers: Mapping[str, str] = {},
     ) -> "Answer":
         """One request, signed as far as the endpoint looks."""
         connection = self.connect()
         try:
-            connection.request(method, path, body, {"Authorization": scope(service, account), **headers})
+            connection.request(
+                method, path, body, {"Authorization": scope(service, account), **headers}
+            )
             response = connection.getresponse()
             return Answer(response.status, response.read(), dict(response.getheaders()))
         finally:
@@ -51,7 +62,14 @@ class Served:
     def call(self, target: str, parameters: object, **rest: Any) -> "Answer":
         """An operation of AWS JSON, e.g. ``TrentService.ListKeys``."""
         service = "kms" if target.startswith("TrentService") else "cloudtrail"
-        return self.send("POST", "/", json.dumps(parameters).encode(), service=service, headers={"X-Amz-Target": target}, **rest)
+        return self.send(
+            "POST",
+            "/",
+            json.dumps(parameters).encode(),
+            service=service,
+            headers={"X-Amz-Target": target},
+            **rest,
+        )
 
 
 @dataclass(frozen=True)

@@ -32,23 +32,55 @@ class Broker:
 
     def target(self, driver: Driver, encryption: Encryption = Encryption()) -> Target:
         tls = encryption.listener == "tls"
-        name = driver.protocol if driver.protocol == "amqp10" and self.engine_type == "ACTIVEMQ" else _LISTENERS.get(driver.protocol, driver.protocol)
+        name = (
+            driver.protocol
+            if driver.protocol == "amqp10" and self.engine_type == "ACTIVEMQ"
+            else _LISTENERS.get(driver.protocol, driver.protocol)
+        )
         if driver.protocol == "amqp10" and self.engine_type == "ACTIVEMQ":
             name = "amqp"
         host, port = self.addresses[name] if tls else self.plaintext[f"{driver.protocol}-plaintext"]
         user = rabbitmq_node.ALICE
         beside = self.container if driver.protocol == "openwire" else ""
-        address = Address(driver.protocol, "localhost" if host == "127.0.0.1" else host, port, user.username, user.password, self.ca_file if tls else None, beside)
-        return by(driver.route, Target(self.engine_type, address, encryption, container=self.container))
+        address = Address(
+            driver.protocol,
+            "localhost" if host == "127.0.0.1" else host,
+            port,
+            user.username,
+            user.password,
+            self.ca_file if tls else None,
+            beside,
+        )
+        return by(
+            driver.route, Target(self.engine_type, address, encryption, container=self.container)
+        )
 
 
 @contextmanager
 def rabbitmq(folder: Path) -> Iterator[Broker]:
-    with rabbitmq_node.rabbitmq(folder, rabbitmq_node.spec(control=Control(plaintext_listener=True))) as node:
-        yield Broker("RABBITMQ", node.addresses, node.plaintext, node.ca_file, node.container, node.containers)
+    with rabbitmq_node.rabbitmq(
+        folder, rabbitmq_node.spec(control=Control(plaintext_listener=True))
+    ) as node:
+        yield Broker(
+            "RABBITMQ",
+            node.addresses,
+            node.plaintext,
+            node.ca_file,
+            node.container,
+            node.containers,
+        )
 
 
 @contextmanager
 def activemq(folder: Path) -> Iterator[Broker]:
-    with activemq_node.activemq(folder, activemq_node.spec(control=Control(plaintext_listener=True))) as node:
-        yield Broker("ACTIVEMQ", node.addresses, node.plaintext, node.ca_file, node.container, node.containers)
+    with activemq_node.activemq(
+        folder, activemq_node.spec(control=Control(plaintext_listener=True))
+    ) as node:
+        yield Broker(
+            "ACTIVEMQ",
+            node.addresses,
+            node.plaintext,
+            node.ca_file,
+            node.container,
+            node.containers,
+        )

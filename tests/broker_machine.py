@@ -63,7 +63,9 @@ class KeysAndBrokers(KeysAndGrants):
             code, answer = "", call()
         except (MqError, VolumeRefused, ContainerFailed) as refusal:
             code, answer = type(refusal).__name__, str(refusal)
-        self.agree(code or "done", expected or "done", f"{what} ({answer if code else 'no refusal'})")
+        self.agree(
+            code or "done", expected or "done", f"{what} ({answer if code else 'no refusal'})"
+        )
         return answer
 
     def chosen(self, number: int) -> tuple[str, ModelBroker]:
@@ -80,21 +82,49 @@ class KeysAndBrokers(KeysAndGrants):
     def create_broker(self, number: int, kind: Kind, owned: bool) -> None:
         """On a customer's key, or on Amazon MQ's own, which nothing that is done here touches."""
         key, (engine, mode, storage) = None if owned else self.key(number), kind
-        request = self.testbed.request(engine, "model", "" if key is None else self.arns[key], deployment_mode=mode, storage_type=storage)
+        request = self.testbed.request(
+            engine,
+            "model",
+            "" if key is None else self.arns[key],
+            deployment_mode=mode,
+            storage_type=storage,
+        )
         legal = self.model.creatable(key)
-        broker = self.answered(lambda: self.brokers.begin_create(request), "" if legal else "BadRequestException", f"CreateBroker on key {key}")
+        broker = self.answered(
+            lambda: self.brokers.begin_create(request),
+            "" if legal else "BadRequestException",
+            f"CreateBroker on key {key}",
+        )
         if not legal:
             return self.nothing_else_is_there(key)
-        self.agree(tuple(each.name for each in broker.grants), () if owned else KINDS[kind], f"the grants of {kind}")
+        self.agree(
+            tuple(each.name for each in broker.grants),
+            () if owned else KINDS[kind],
+            f"the grants of {kind}",
+        )
         for each in broker.nodes:
             self.testbed.containers.create_volume(each.volume.volume_id)
         self.keep(broker, key)
-        self.stored(broker.broker_id, broker_state="RUNNING", checked=self.testbed.clock.now(), image=NO_IMAGE)
+        self.stored(
+            broker.broker_id,
+            broker_state="RUNNING",
+            checked=self.testbed.clock.now(),
+            image=NO_IMAGE,
+        )
 
     def keep(self, broker: Broker, key: int | None) -> None:
         """In the model, and its volumes for later; a standby's nodes share one."""
-        mine = {each.volume.volume_id: (each.volume, ModelVolume(each.volume.volume_id, key, broker.storage_type)) for each in broker.nodes}
-        granted = [(each.name, each.grant_id, mine[each.volume_id][1] if each.volume_id else None) for each in broker.grants]
+        mine = {
+            each.volume.volume_id: (
+                each.volume,
+                ModelVolume(each.volume.volume_id, key, broker.storage_type),
+            )
+            for each in broker.nodes
+        }
+        granted = [
+            (each.name, each.grant_id, mine[each.volume_id][1] if each.volume_id else None)
+            for each in broker.grants
+        ]
         self.model.created(broker.broker_id, broker.engine_type, key, granted)
         for pair in mine.values():
             self.volumes.append(pair)
@@ -106,7 +136,11 @@ class KeysAndBrokers(KeysAndGrants):
         broker_id, broker = self.chosen(number)
         self.answered(lambda: self.brokers.delete(broker_id), "", "DeleteBroker")
         self.model.deleted(broker_id)
-        self.answered(lambda: self.brokers.describe(broker_id), "NotFoundException", "DescribeBroker of a deleted broker")
+        self.answered(
+            lambda: self.brokers.describe(broker_id),
+            "NotFoundException",
+            "DescribeBroker of a deleted broker",
+        )
         self.nothing_else_is_there(broker.key)
 
     def nothing_else_is_there(self, key: int | None) -> None:
@@ -123,30 +157,52 @@ class KeysAndBrokers(KeysAndGrants):
         broker_id, broker = self.chosen(number)
         down = broker.state != REBOOTING and not self.model.maintainable(broker)
         due = broker.checked < self.model.now
-        way = "check" if (way == "maintain" and not down) or (way == "describe" and not due) else way
+        way = (
+            "check" if (way == "maintain" and not down) or (way == "describe" and not due) else way
+        )
         found = self.answered(lambda: getattr(self.brokers, way)(broker_id), "", way)
         expected = self.model.check(broker_id)
         self.agree(found.broker_state, expected.state, f"the state after {way}")
         codes = [CODE[expected.engine]] if expected.state == CRITICAL else []
-        self.agree([each.action_required_code for each in found.actions_required], codes, f"what is required after {way}")
+        self.agree(
+            [each.action_required_code for each in found.actions_required],
+            codes,
+            f"what is required after {way}",
+        )
 
     @where_there_are_some
     @rule(number=index)
     def begin_reboot(self, number: int) -> None:
         broker_id, _ = self.chosen(number)
         legal = self.model.reboot(broker_id)
-        self.answered(lambda: self.brokers.begin_reboot(broker_id), "" if legal else "BadRequestException", "RebootBroker")
-        self.agree(self.stored(broker_id).broker_state, self.model.brokers[broker_id].state, "the state after RebootBroker")
+        self.answered(
+            lambda: self.brokers.begin_reboot(broker_id),
+            "" if legal else "BadRequestException",
+            "RebootBroker",
+        )
+        self.agree(
+            self.stored(broker_id).broker_state,
+            self.model.brokers[broker_id].state,
+            "the state after RebootBroker",
+        )
 
     @precondition(lambda self: any(each.state == REBOOTING for each in self.model.brokers.values()))
     @rule(number=index)
     def finish_reboot(self, number: int) -> None:
         """The key may have gone meanwhile."""
-        rebooting = [broker_id for broker_id, each in self.model.brokers.items() if each.state == REBOOTING]
+        rebooting = [
+            broker_id for broker_id, each in self.model.brokers.items() if each.state == REBOOTING
+        ]
         broker_id = rebooting[number % len(rebooting)]
-        self.comes_back(lambda: self.brokers.finish(broker_id), broker_id, 0)  # no further than the first node
+        self.comes_back(
+            lambda: self.brokers.finish(broker_id), broker_id, 0
+        )  # no further than the first node
         self.model.rebooted(broker_id)
-        self.agree(self.stored(broker_id).broker_state, self.model.brokers[broker_id].state, "the state after a reboot")
+        self.agree(
+            self.stored(broker_id).broker_state,
+            self.model.brokers[broker_id].state,
+            "the state after a reboot",
+        )
 
     # Volumes
 
@@ -175,19 +231,34 @@ class KeysAndBrokers(KeysAndGrants):
         """The data key of any volume that there ever was: the same each time, or refused."""
         volume, modelled = self.volumes[number % len(self.volumes)]
         expected = "" if self.model.opens(modelled) else "VolumeRefused"
-        opened = self.answered(lambda: volumes.open_data_key(self.testbed.kms, volume), expected, f"the data key of {volume.volume_id}")
+        opened = self.answered(
+            lambda: volumes.open_data_key(self.testbed.kms, volume),
+            expected,
+            f"the data key of {volume.volume_id}",
+        )
         if not expected:
-            self.agree(opened == self.data_keys.setdefault(volume.volume_id, opened), True, "whether it is the same data key")
+            self.agree(
+                opened == self.data_keys.setdefault(volume.volume_id, opened),
+                True,
+                "whether it is the same data key",
+            )
 
     # The grants that brokers are looked after by
 
     @precondition(lambda self: any(each.grants for each in self.model.brokers.values()))
-    @rule(number=index, way=st.sampled_from(["revoked", "retired by the owner", "retired by its service"]))
+    @rule(
+        number=index,
+        way=st.sampled_from(["revoked", "retired by the owner", "retired by its service"]),
+    )
     def end_grant_of_broker(self, number: int, way: str) -> None:
         ids = [grant_id for each in self.model.brokers.values() for grant_id in each.grants]
         grant = self.model.grants[ids[number % len(ids)]]
         caller = grant.retiring if way == "retired by its service" else OWNER
-        self.end_grant(caller, list(self.model.grants).index(ids[number % len(ids)]), "RevokeGrant" if way == "revoked" else "RetireGrant")
+        self.end_grant(
+            caller,
+            list(self.model.grants).index(ids[number % len(ids)]),
+            "RevokeGrant" if way == "revoked" else "RetireGrant",
+        )
 
     @rule()
     def wait_again(self) -> None:

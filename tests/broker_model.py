@@ -11,12 +11,25 @@ CODE = {"RABBITMQ": "RABBITMQ_INVALID_KMS_KEY", "ACTIVEMQ": "INVALID_KMS_KEY"}
 _ONE = ("mq_grant", "ebs_grant")
 KINDS = {
     ("RABBITMQ", "SINGLE_INSTANCE", "EBS"): _ONE,
-    ("RABBITMQ", "CLUSTER_MULTI_AZ", "EBS"): ("mq_grant", "mq_rabbit_grant", "ebs_grant", "ebs_grant", "ebs_grant"),
+    ("RABBITMQ", "CLUSTER_MULTI_AZ", "EBS"): (
+        "mq_grant",
+        "mq_rabbit_grant",
+        "ebs_grant",
+        "ebs_grant",
+        "ebs_grant",
+    ),
     ("ACTIVEMQ", "SINGLE_INSTANCE", "EBS"): _ONE,
     ("ACTIVEMQ", "ACTIVE_STANDBY_MULTI_AZ", "EFS"): ("mq_grant", "efs_grant"),
 }
 # Of each grant: who retires it, and who may do what by it. The first one of a cluster is wider.
-_USING = {"CreateGrant", "Decrypt", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo", "DescribeKey"}
+_USING = {
+    "CreateGrant",
+    "Decrypt",
+    "GenerateDataKeyWithoutPlaintext",
+    "ReEncryptFrom",
+    "ReEncryptTo",
+    "DescribeKey",
+}
 _GRANTS = {
     "mq_grant": (SERVICE, SERVICE, _USING),
     "mq_rabbit_grant": (SERVICE, SERVICE, {"DescribeKey"}),
@@ -65,27 +78,50 @@ class ModelAccount(Model):
         """The key in effect, and every grant; those of other volumes do not matter to a volume."""
         if broker.key is None:
             return True
-        needed = [grant_id for grant_id, bound in broker.grants.items() if not volume_id or bound in ("", volume_id)]
-        return self.exists(broker.key) and self.effective(broker.key) == "Enabled" and all(self.in_effect(self.grants[each]) for each in needed)
+        needed = [
+            grant_id
+            for grant_id, bound in broker.grants.items()
+            if not volume_id or bound in ("", volume_id)
+        ]
+        return (
+            self.exists(broker.key)
+            and self.effective(broker.key) == "Enabled"
+            and all(self.in_effect(self.grants[each]) for each in needed)
+        )
 
     def opens(self, volume: ModelVolume) -> bool:
         """Whether KMS opens its data key, by whatever right."""
         caller = EFS if volume.storage == "EFS" else SERVICE
-        return volume.key is None or not self.decrypt(caller, volume.key, volume.context, volume.context)
+        return volume.key is None or not self.decrypt(
+            caller, volume.key, volume.context, volume.context
+        )
 
     def attaches(self, broker: ModelBroker, volume: ModelVolume) -> bool:
         return self.maintainable(broker, volume.volume_id) and self.opens(volume)
 
     # What becomes of it
 
-    def created(self, broker_id: str, engine: str, key: int | None, granted: list[tuple[str, str, ModelVolume | None]]) -> None:
+    def created(
+        self,
+        broker_id: str,
+        engine: str,
+        key: int | None,
+        granted: list[tuple[str, str, ModelVolume | None]],
+    ) -> None:
         """``granted``: name and id of each grant, and its volume."""
-        shapes = _GRANTS | (_OF_A_CLUSTER if "mq_rabbit_grant" in [name for name, _, _ in granted] else {})
+        shapes = _GRANTS | (
+            _OF_A_CLUSTER if "mq_rabbit_grant" in [name for name, _, _ in granted] else {}
+        )
         for name, grant_id, volume in granted:
             assert key is not None
             retiring, grantee, operations = shapes[name]
             self.grants[grant_id] = ModelGrant(
-                key, grantee, frozenset(operations), subset=volume.context if volume else (), retiring=retiring, issuer=ACCOUNT[OWNER]
+                key,
+                grantee,
+                frozenset(operations),
+                subset=volume.context if volume else (),
+                retiring=retiring,
+                issuer=ACCOUNT[OWNER],
             )
         bound = {grant_id: volume.volume_id if volume else "" for _, grant_id, volume in granted}
         self.brokers[broker_id] = ModelBroker(engine, key, bound, self.now)
@@ -93,7 +129,10 @@ class ModelAccount(Model):
     def check(self, broker_id: str) -> ModelBroker:
         broker = self.brokers[broker_id]
         if broker.state != REBOOTING:
-            broker.state, broker.checked = RUNNING if self.maintainable(broker) else CRITICAL, self.now
+            broker.state, broker.checked = (
+                RUNNING if self.maintainable(broker) else CRITICAL,
+                self.now,
+            )
         return broker
 
     def reboot(self, broker_id: str) -> bool:
@@ -111,5 +150,9 @@ class ModelAccount(Model):
     def deleted(self, broker_id: str) -> None:
         broker = self.brokers.pop(broker_id)
         for grant_id in broker.grants:
-            if broker.key is not None and self.exists(broker.key) and self.grants[grant_id].ends is None:
+            if (
+                broker.key is not None
+                and self.exists(broker.key)
+                and self.grants[grant_id].ends is None
+            ):
                 self.end(grant_id)

@@ -80,26 +80,38 @@ class BrokerNode:
         return time.monotonic() - started
 
     def launch(self) -> None:
-        listeners = {each.name: each for each in (*self.engine.listeners(self.spec.version), *self.engine.plaintext_listeners())}
+        listeners = {
+            each.name: each
+            for each in (
+                *self.engine.listeners(self.spec.version),
+                *self.engine.plaintext_listeners(),
+            )
+        }
         published = self.addresses | self.plaintext if self.published else {}
         self.container = self.containers.run(
             ContainerSpec(
                 name=f"{self.containers.instance}-{self.name}",
                 image=self.image,
                 role="broker",
-                ports=tuple((port, listeners[name].container_port) for name, (_, port) in published.items()),
+                ports=tuple(
+                    (port, listeners[name].container_port) for name, (_, port) in published.items()
+                ),
                 volumes={self.volume: "/volume"},
                 tmpfs={"/run/testbed": "mode=0700,size=32m", "/data": "mode=0755,size=1m"},
                 aliases=(self.spec.hostname, *self.aliases),
                 mounts_fuse=True,
             ),
-            stdin=entry.secrets(self.engine, self.spec, bytes.fromhex(self.data_key), shared=self.shared),
+            stdin=entry.secrets(
+                self.engine, self.spec, bytes.fromhex(self.data_key), shared=self.shared
+            ),
         )
 
     def wait(self, timeout: float = 120.0) -> None:
         end = time.monotonic() + timeout
         while (reason := self.not_ready()) is not None:
-            assert self.containers.state(self.container).running, self.containers.last_words(self.container, 30)
+            assert self.containers.state(self.container).running, self.containers.last_words(
+                self.container, 30
+            )
             assert time.monotonic() < end, (reason, self.containers.last_words(self.container, 30))
             time.sleep(0.05)
 
@@ -158,8 +170,15 @@ Addresses = dict[str, tuple[str, int]]
 def places(of: Engine, node: NodeSpec, host: str = "localhost") -> tuple[Addresses, Addresses]:
     """Free ports for a node's TLS listeners, and for a control's plaintext ones; each container port is published once."""
     tls = [each.name for each in of.listeners(node.version) if not each.inside]
-    plaintext = [each.name for each in of.plaintext_listeners()] if node.control and node.control.plaintext_listener else []
-    found = {name: (host, port) for name, port in zip(tls + plaintext, ports.free(len(tls + plaintext)), strict=True)}
+    plaintext = (
+        [each.name for each in of.plaintext_listeners()]
+        if node.control and node.control.plaintext_listener
+        else []
+    )
+    found = {
+        name: (host, port)
+        for name, port in zip(tls + plaintext, ports.free(len(tls + plaintext)), strict=True)
+    }
     return {name: found[name] for name in tls}, {name: found[name] for name in plaintext}
 
 

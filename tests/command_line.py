@@ -36,9 +36,16 @@ class CommandLine:
     def containers(self) -> Containers:
         return Containers(engine.connect(start=False), instance_of(self.state))
 
-    def run(self, *arguments: object, timeout: float = 300, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: object, timeout: float = 300, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=timeout, cwd=self.folder, env=self._environment(environment)
+            [COMMAND, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            cwd=self.folder,
+            env=self._environment(environment),
         )
 
     def json(self, *arguments: object, **environment: str) -> Any:
@@ -53,15 +60,24 @@ class CommandLine:
         assert done.returncode == 1, (done.returncode, done.stderr)
         assert "Traceback" not in done.stderr
         [error] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-        hint = "".join(line.removeprefix("  hint: ") for line in done.stderr.splitlines() if line.startswith("  hint: "))
+        hint = "".join(
+            line.removeprefix("  hint: ")
+            for line in done.stderr.splitlines()
+            if line.startswith("  hint: ")
+        )
         assert done.stderr.rstrip().endswith(hint or error), "the last that is said"
         return error.removeprefix("error: "), hint
 
     def start(self, *arguments: object) -> "Running":
         process = subprocess.Popen(
             [COMMAND, *map(str, arguments)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=self.folder, env=self._environment({}),
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+            env=self._environment({}),
+        )
         return Running(process)
 
     def processes(self) -> list[str]:
@@ -69,7 +85,10 @@ class CommandLine:
         found = []
         for each in Path("/proc").glob("[0-9]*"):
             try:
-                if self.mark.encode() in (each / "environ").read_bytes() and " Z " not in (each / "stat").read_text():
+                if (
+                    self.mark.encode() in (each / "environ").read_bytes()
+                    and " Z " not in (each / "stat").read_text()
+                ):
                     found.append((each / "cmdline").read_bytes().replace(b"\0", b" ").decode())
             except OSError:  # it has ended
                 pass
@@ -79,12 +98,25 @@ class CommandLine:
         """Everything that is there of the commands' testbeds; all empty when nothing is."""
         client = engine.connect(start=False)
         temporary = [path for path in (self.folder / "tmp").iterdir()]
-        instances = [instance_of(self.state), *(each for path in self._folders() for each in [instance_of(path)])]
+        instances = [
+            instance_of(self.state),
+            *(each for path in self._folders() for each in [instance_of(path)]),
+        ]
         chosen = [{"label": f"amazonmq-testbed={instance}"} for instance in instances]
         return {
-            "containers": [row["Names"] for each in chosen for row in client.api.containers(all=True, filters=each)],
-            "volumes": [row["Name"] for each in chosen for row in client.api.volumes(filters=each)["Volumes"] or []],
-            "networks": [row["Name"] for each in chosen for row in client.api.networks(filters=each)],
+            "containers": [
+                row["Names"]
+                for each in chosen
+                for row in client.api.containers(all=True, filters=each)
+            ],
+            "volumes": [
+                row["Name"]
+                for each in chosen
+                for row in client.api.volumes(filters=each)["Volumes"] or []
+            ],
+            "networks": [
+                row["Name"] for each in chosen for row in client.api.networks(filters=each)
+            ],
             "processes": self.processes(),
             "temporary": temporary,
         }
@@ -107,8 +139,19 @@ class CommandLine:
 
     def _environment(self, more: dict[str, str]) -> dict[str, str]:
         (self.folder / "tmp").mkdir(exist_ok=True)
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TESTBED_", "COV_", "PYTEST_"))}
-        return {**kept, _MARK: self.mark, "TMPDIR": str(self.folder / "tmp"), "TESTBED_STATE": str(self.state), "COLUMNS": "200", **more}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("TESTBED_", "COV_", "PYTEST_"))
+        }
+        return {
+            **kept,
+            _MARK: self.mark,
+            "TMPDIR": str(self.folder / "tmp"),
+            "TESTBED_STATE": str(self.state),
+            "COLUMNS": "200",
+            **more,
+        }
 
 
 class Running:

@@ -57,15 +57,36 @@ class Authority:
         """A new key's ARN."""
         return self.call(caller, "CreateKey", **parameters)["KeyMetadata"]["Arn"]
 
-    def encrypt(self, key: str, plaintext: bytes = b"data", context: dict[str, str] = VOLUME, caller: Caller = USER) -> bytes:
-        return self.call(caller, "Encrypt", KeyId=key, Plaintext=plaintext, EncryptionContext=context)["CiphertextBlob"]
+    def encrypt(
+        self,
+        key: str,
+        plaintext: bytes = b"data",
+        context: dict[str, str] = VOLUME,
+        caller: Caller = USER,
+    ) -> bytes:
+        return self.call(
+            caller, "Encrypt", KeyId=key, Plaintext=plaintext, EncryptionContext=context
+        )["CiphertextBlob"]
 
-    def decrypt(self, blob: bytes, context: dict[str, str] = VOLUME, caller: Caller = USER, **more: Any) -> bytes:
-        return self.call(caller, "Decrypt", CiphertextBlob=blob, EncryptionContext=context, **more)["Plaintext"]
+    def decrypt(
+        self, blob: bytes, context: dict[str, str] = VOLUME, caller: Caller = USER, **more: Any
+    ) -> bytes:
+        return self.call(caller, "Decrypt", CiphertextBlob=blob, EncryptionContext=context, **more)[
+            "Plaintext"
+        ]
 
-    def grant(self, key: str, grantee: str, *operations: str, by: Caller = USER, **more: Any) -> str:
+    def grant(
+        self, key: str, grantee: str, *operations: str, by: Caller = USER, **more: Any
+    ) -> str:
         """A new grant's id."""
-        return self.call(by, "CreateGrant", KeyId=key, GranteePrincipal=grantee, Operations=list(operations), **more)["GrantId"]
+        return self.call(
+            by,
+            "CreateGrant",
+            KeyId=key,
+            GranteePrincipal=grantee,
+            Operations=list(operations),
+            **more,
+        )["GrantId"]
 
     def shown(self, key: str, caller: Caller = USER) -> str:
         """The key's state as DescribeKey shows it to ``caller``."""
@@ -98,7 +119,12 @@ def over(running: Container, folder: Path, **options: Any) -> Authority:
     """A new authority over the state in ``folder``; with ``delay`` unless told otherwise."""
     state, happened = State(folder), []
     clock = Clock(state)
-    kms = assemble(running.kms, state, clock, **{"delay": DELAY, "happened": lambda *what: happened.append(what), **options})
+    kms = assemble(
+        running.kms,
+        state,
+        clock,
+        **{"delay": DELAY, "happened": lambda *what: happened.append(what), **options},
+    )
     return Authority(kms, clock, state, running, happened)
 
 

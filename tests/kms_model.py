@@ -14,7 +14,15 @@ EBS, EFS = "ebs", "efs"
 # Services are at work in the owner's account, and no principals of it.
 SERVICES = (SERVICE, EBS, EFS)
 ACCOUNT = {OWNER: "ours", OTHER: "theirs", STRANGER: "nobody's", **dict.fromkeys(SERVICES, "ours")}
-GRANTABLE = ("CreateGrant", "Decrypt", "DescribeKey", "Encrypt", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo")
+GRANTABLE = (
+    "CreateGrant",
+    "Decrypt",
+    "DescribeKey",
+    "Encrypt",
+    "GenerateDataKeyWithoutPlaintext",
+    "ReEncryptFrom",
+    "ReEncryptTo",
+)
 # Key policies: all let the owner's account do everything; "open" another account encrypt and decrypt, "no decrypt" nobody decrypt.
 POLICIES = ("default", "open", "no decrypt")
 
@@ -34,11 +42,17 @@ class ModelGrant:
     ends: float | None = None
 
     def admits(self, context: Context) -> bool:
-        return set(self.subset) <= set(context) and (not self.equals or set(self.equals) == set(context))
+        return set(self.subset) <= set(context) and (
+            not self.equals or set(self.equals) == set(context)
+        )
 
     def covers(self, child: "ModelGrant") -> bool:
         within = set(self.subset) <= set(child.subset) | set(child.equals)
-        return child.operations <= self.operations and within and (not self.equals or set(child.equals) == set(self.equals))
+        return (
+            child.operations <= self.operations
+            and within
+            and (not self.equals or set(child.equals) == set(self.equals))
+        )
 
 
 @dataclass
@@ -58,14 +72,28 @@ class Model:
 
     # Who may
 
-    def allowed(self, caller: str, operation: str, key: int, context: Context = (), child: ModelGrant | None = None) -> bool:
+    def allowed(
+        self,
+        caller: str,
+        operation: str,
+        key: int,
+        context: Context = (),
+        child: ModelGrant | None = None,
+    ) -> bool:
         of = self.keys[key].policy
         if of == "no decrypt" and operation == "Decrypt":
             return False
-        if caller == OWNER or (caller == OTHER and of == "open" and operation in ("Encrypt", "Decrypt")):
+        if caller == OWNER or (
+            caller == OTHER and of == "open" and operation in ("Encrypt", "Decrypt")
+        ):
             return True
         for grant in self.grants.values():
-            if grant.key == key and grant.grantee == caller and operation in grant.operations and self.in_effect(grant):
+            if (
+                grant.key == key
+                and grant.grantee == caller
+                and operation in grant.operations
+                and self.in_effect(grant)
+            ):
                 if operation == "CreateGrant":
                     if child and grant.covers(child):
                         return True
@@ -101,9 +129,19 @@ class Model:
         """Of a ciphertext, which alone says which key it is."""
         if not self.exists(key):
             return "AccessDeniedException"
-        return self.use(caller, "Decrypt", key, opened) or ("" if set(closed) == set(opened) else "InvalidCiphertextException")
+        return self.use(caller, "Decrypt", key, opened) or (
+            "" if set(closed) == set(opened) else "InvalidCiphertextException"
+        )
 
-    def reencrypt(self, caller: str, source: int, closed: Context, opened: Context, destination: int, new: Context) -> str:
+    def reencrypt(
+        self,
+        caller: str,
+        source: int,
+        closed: Context,
+        opened: Context,
+        destination: int,
+        new: Context,
+    ) -> str:
         if not self.exists(source):
             return "AccessDeniedException"
         if not self.allowed(caller, "ReEncryptFrom", source, opened):
@@ -125,14 +163,22 @@ class Model:
             return "" if state == "PendingDeletion" else "KMSInvalidStateException"
         if operation == "RotateKeyOnDemand":
             return self.by_state(state)
-        return "KMSInvalidStateException" if state == "PendingDeletion" and operation != "PutKeyPolicy" else ""
+        return (
+            "KMSInvalidStateException"
+            if state == "PendingDeletion" and operation != "PutKeyPolicy"
+            else ""
+        )
 
     def grant_made(self, caller: str, child: ModelGrant, *, through_a_service: bool) -> str:
         if not self.exists(child.key):
             return "NotFoundException" if ACCOUNT[caller] == "ours" else "AccessDeniedException"
         if not self.allowed(caller, "CreateGrant", child.key, child=child):
             return "AccessDeniedException"
-        if SERVICE in (child.grantee, child.retiring) and caller != SERVICE and not through_a_service:
+        if (
+            SERVICE in (child.grantee, child.retiring)
+            and caller != SERVICE
+            and not through_a_service
+        ):
             return "InvalidArnException"
         return self.by_state(self.effective(child.key))
 
@@ -144,7 +190,9 @@ class Model:
                 return refused
         if not self.exists(grant.key) or grant.ends is not None:
             return "NotFoundException"
-        may_retire = caller == grant.retiring or (caller not in SERVICES and ACCOUNT[caller] == grant.issuer)
+        may_retire = caller == grant.retiring or (
+            caller not in SERVICES and ACCOUNT[caller] == grant.issuer
+        )
         return "" if operation == "RevokeGrant" or may_retire else "AccessDeniedException"
 
     def shown(self, caller: str, key: int) -> str:
@@ -156,11 +204,19 @@ class Model:
         return self.keys[key].state if caller == OWNER else self.effective(key)
 
     def listed(self, key: int) -> set[str]:
-        return {grant_id for grant_id, grant in self.grants.items() if grant.key == key and grant.ends is None}
+        return {
+            grant_id
+            for grant_id, grant in self.grants.items()
+            if grant.key == key and grant.ends is None
+        }
 
     @staticmethod
     def by_state(state: str) -> str:
-        return {"Enabled": "", "Disabled": "DisabledException", "PendingDeletion": "KMSInvalidStateException"}[state]
+        return {
+            "Enabled": "",
+            "Disabled": "DisabledException",
+            "PendingDeletion": "KMSInvalidStateException",
+        }[state]
 
     # What is done
 

@@ -4,4 +4,6 @@ import os
 
 import pytest
 
-LONG = pytest.mark.skipif(not os.environ.get("TESTBED_LONG"), reason="takes minutes: set TESTBED_LONG=1")
+LONG = pytest.mark.skipif(
+    not os.environ.get("TESTBED_LONG"), reason="takes minutes: set TESTBED_LONG=1"
+)

@@ -37,14 +37,21 @@ class RabbitMQCluster:
 
 
 @contextmanager
-def rabbitmq_cluster(folder: Path, version: str = "4.2", *, inter_node_tls: bool = False) -> Iterator[RabbitMQCluster]:
+def rabbitmq_cluster(
+    folder: Path, version: str = "4.2", *, inter_node_tls: bool = False
+) -> Iterator[RabbitMQCluster]:
     of = RabbitMQ()
     with testing() as containers:
         hostnames = tuple(HOSTNAME.replace(".", f"-{number}.", 1) for number in (1, 2, 3))
         cluster = Cluster(hostnames, secrets.token_hex(32), inter_node_tls)
         certificate = Authority.create().issue(names=hostnames)
         image, front = built(containers, of.image(version)), built(containers, balancer.IMAGE)
-        specs = [node_spec(of, version, (ALICE,), certificate=certificate, hostname=each, cluster=cluster) for each in hostnames]
+        specs = [
+            node_spec(
+                of, version, (ALICE,), certificate=certificate, hostname=each, cluster=cluster
+            )
+            for each in hostnames
+        ]
         addresses, _ = places(of, specs[0])
         nodes = [
             Node(

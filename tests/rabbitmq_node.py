@@ -21,7 +21,9 @@ CAROL = User("carol.-_", """ pä$s&'"<w>\\{rd}${x}#!;%20 """)
 SETTINGS = PROFILES["RABBITMQ"]
 
 
-def spec(users: tuple[User, ...] = (ALICE, CAROL), control: Control | None = None, version: str = "4.2") -> NodeSpec:
+def spec(
+    users: tuple[User, ...] = (ALICE, CAROL), control: Control | None = None, version: str = "4.2"
+) -> NodeSpec:
     return node_spec(RabbitMQ(), version, users, control)
 
 
@@ -29,7 +31,9 @@ def spec(users: tuple[User, ...] = (ALICE, CAROL), control: Control | None = Non
 class Node(BrokerNode):
     def address(self, protocol: str, user: User = ALICE, *, tls: bool = True) -> Address:
         host, port = self.addresses["amqps"] if tls else self.plaintext["amqp-plaintext"]
-        return Address(protocol, host, port, user.username, user.password, self.ca_file if tls else None)
+        return Address(
+            protocol, host, port, user.username, user.password, self.ca_file if tls else None
+        )
 
 
 @contextmanager

@@ -13,7 +13,13 @@ from testbed.runtime.images import ImageSpec
 
 IMAGE = ImageSpec("scanners", "scanners")
 _SSLSCAN = {"TLSv1.0": "TLSv1"}
-_TESTSSL = {"ssl3": "SSLv3", "tls1": "TLSv1", "tls1_1": "TLSv1.1", "tls1_2": "TLSv1.2", "tls1_3": "TLSv1.3"}
+_TESTSSL = {
+    "ssl3": "SSLv3",
+    "tls1": "TLSv1",
+    "tls1_1": "TLSv1.1",
+    "tls1_2": "TLSv1.2",
+    "tls1_3": "TLSv1.3",
+}
 # What the prober is not compared in is left out, which makes them faster.
 SSLSCAN = (
     "sslscan",
@@ -25,7 +31,19 @@ SSLSCAN = (
     "--no-compression",
     "--no-check-certificate",
 )
-TESTSSL = ("testssl", "--quiet", "--color", "0", "--warnings", "off", "--nodns", "none", "--ip", "127.0.0.1", "-E")
+TESTSSL = (
+    "testssl",
+    "--quiet",
+    "--color",
+    "0",
+    "--warnings",
+    "off",
+    "--nodns",
+    "none",
+    "--ip",
+    "127.0.0.1",
+    "-E",
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +63,9 @@ class Scanners:
     def run(self, *argv: str) -> str:
         code, output = self.containers.execute(self.container, argv)
         text = output.decode(errors="replace")
-        assert code in (0, 1), text[-1000:]  # testssl.sh says 1 when something is not as it likes it
+        assert code in (0, 1), text[
+            -1000:
+        ]  # testssl.sh says 1 when something is not as it likes it
         return text
 
     def sslscan(self, port: int) -> Found:
@@ -78,7 +98,12 @@ class Scanners:
 def beside(containers: Containers, container: str) -> Iterator[Scanners]:
     """The scanners in the network of ``container``: its listeners are on 127.0.0.1 there."""
     tag = images.ensure(containers.client, [IMAGE], print)[IMAGE]
-    spec = ContainerSpec(name=f"{containers.instance}-scanners-{secrets.token_hex(3)}", image=tag, role="scanners", network_of=container)
+    spec = ContainerSpec(
+        name=f"{containers.instance}-scanners-{secrets.token_hex(3)}",
+        image=tag,
+        role="scanners",
+        network_of=container,
+    )
     identity = containers.run(spec)
     try:
         yield Scanners(containers, identity)

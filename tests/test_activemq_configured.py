@@ -48,30 +48,52 @@ def test_a_hostile_configuration_opens_nothing_and_weakens_nothing(tmp_path: Pat
     assert len(sanitize(HOSTILE).warnings) >= 10
     with activemq(tmp_path, with_configuration(HOSTILE)) as node:
         assert node.listening().keys() == DOCUMENTED
-        for name, scan in probe_all(node.addresses, server_name=HOSTNAME, ca_file=node.ca_file).items():
+        for name, scan in probe_all(
+            node.addresses, server_name=HOSTNAME, ca_file=node.ca_file
+        ).items():
             assert judge(scan, PROFILES["ACTIVEMQ"]) == () == judge_certificate(scan), name
         with pytest.raises(ClientError):
             connect(dataclasses.replace(node.address("stomp"), password="wrong-password"))
-        assert node.run("ls", "/run/testbed", user="activemq").split() == ["etc", "node.env", "start", "tls", "tmp"], "its data is on the volume"
+        assert node.run("ls", "/run/testbed", user="activemq").split() == [
+            "etc",
+            "node.env",
+            "start",
+            "tls",
+            "tmp",
+        ], "its data is on the volume"
 
 
-def test_control_the_same_configuration_unsanitised_opens_a_port_in_plaintext(tmp_path: Path) -> None:
+def test_control_the_same_configuration_unsanitised_opens_a_port_in_plaintext(
+    tmp_path: Path,
+) -> None:
     class Unsanitised(ActiveMQ):
         def files(self, node: NodeSpec) -> dict[str, bytes]:
             files = super().files(dataclasses.replace(node, control=None))
             own = files["etc/activemq.xml"]
-            return {**files, "etc/activemq.xml": own.replace(b"</transportConnectors>", TRANSPORT.encode() + b"</transportConnectors>")}
+            return {
+                **files,
+                "etc/activemq.xml": own.replace(
+                    b"</transportConnectors>", TRANSPORT.encode() + b"</transportConnectors>"
+                ),
+            }
 
     # The control publishes the port; that something listens there is the configuration's doing.
-    with activemq(tmp_path, with_configuration("", control=Control(plaintext_listener=True)), Unsanitised()) as node:
+    with activemq(
+        tmp_path, with_configuration("", control=Control(plaintext_listener=True)), Unsanitised()
+    ) as node:
         assert node.listening().keys() - DOCUMENTED == {61616}
-        scan = probe_all(node.plaintext, server_name=HOSTNAME, ca_file=node.ca_file)["openwire-plaintext"]
+        scan = probe_all(node.plaintext, server_name=HOSTNAME, ca_file=node.ca_file)[
+            "openwire-plaintext"
+        ]
         assert any(answer.served for answer in scan.plaintext)
 
 
 def test_an_authorization_map_is_in_force(tmp_path: Path) -> None:
     """Of two users, one may do everything and the other nothing; the broker is ready all the same."""
-    entries = "".join(f'<authorizationEntry {each}="&gt;" read="readers" write="writers" admin="writers"/>' for each in ("queue", "topic"))
+    entries = "".join(
+        f'<authorizationEntry {each}="&gt;" read="readers" write="writers" admin="writers"/>'
+        for each in ("queue", "topic")
+    )
     plugin = f"<map><authorizationMap><authorizationEntries>{entries}</authorizationEntries></authorizationMap></map>"
     data = f'<broker xmlns="{NAMESPACE}"><plugins><authorizationPlugin>{plugin}</authorizationPlugin></plugins></broker>'
     with activemq(tmp_path, with_configuration(data)) as node:
@@ -89,11 +111,29 @@ def test_an_authorization_map_is_in_force(tmp_path: Path) -> None:
 
 
 SPECIAL = {
-    "memoryLimit": "64 mb", "prefetchSize": "100", "uri": "static:(ssl://localhost:1)", "selector": "a = 'b'", "dropOnly": "x.*",
-    "messageGroupMapFactoryType": "simple", "topic": "T.>", "queue": "Q.>", "physicalName": "P", "persistent": "true",
-    "advisorySupport": "true", "schedulerSupport": "true", "deleteAllMessagesOnStartup": "false", "userName": ALICE.username,
-}  # fmt: skip
-TYPICAL = {"boolean": "true", "integer": "10", "long": "6000", "short": "10", "double": "1.5", "string": "x"}
+    "memoryLimit": "64 mb",
+    "prefetchSize": "100",
+    "uri": "static:(ssl://localhost:1)",
+    "selector": "a = 'b'",
+    "dropOnly": "x.*",
+    "messageGroupMapFactoryType": "simple",
+    "topic": "T.>",
+    "queue": "Q.>",
+    "physicalName": "P",
+    "persistent": "true",
+    "advisorySupport": "true",
+    "schedulerSupport": "true",
+    "deleteAllMessagesOnStartup": "false",
+    "userName": ALICE.username,
+}
+TYPICAL = {
+    "boolean": "true",
+    "integer": "10",
+    "long": "6000",
+    "short": "10",
+    "double": "1.5",
+    "string": "x",
+}
 ONE_OF = ("queue", "topic", "tempQueue", "tempTopic")  # what an entry is for: the broker takes one
 NUMBERS = itertools.count()
 
@@ -105,15 +145,28 @@ def whole(name: str, turn: int) -> etree._Element:
     for attribute, allowed in ATTRIBUTES[name].items():
         if attribute in choices and attribute != choices[turn % len(choices)]:
             continue
-        if activemq_values.clean(name, attribute, text := _typical(name, attribute, allowed)) is not None:
+        if (
+            activemq_values.clean(name, attribute, text := _typical(name, attribute, allowed))
+            is not None
+        ):
             node.set(attribute, text)
     for held, collection in COLLECTIONS.get(name, {}).items():
-        fit = [each for each in collection.children if (held, each) not in activemq_startable._NOT_IN and not each.startswith("queryBased")]
+        fit = [
+            each
+            for each in collection.children
+            if (held, each) not in activemq_startable._NOT_IN and not each.startswith("queryBased")
+        ]
         if held == "wrapped":
             fit = ["fixedCountSubscriptionRecoveryPolicy"]
         children = [fit[turn % len(fit)]] if collection.single else fit
-        turns = range(6) if held in ("policyEntries", "redeliveryPolicyEntries", "authorizationEntries") else [turn]
-        etree.SubElement(node, f"{{{NAMESPACE}}}{held}").extend(whole(child, each) for child in children for each in turns)
+        turns = (
+            range(6)
+            if held in ("policyEntries", "redeliveryPolicyEntries", "authorizationEntries")
+            else [turn]
+        )
+        etree.SubElement(node, f"{{{NAMESPACE}}}{held}").extend(
+            whole(child, each) for child in children for each in turns
+        )
     return node
 
 
@@ -130,6 +183,8 @@ def _typical(name: str, attribute: str, allowed: Value) -> str:
 @pytest.mark.parametrize("version", list(RELEASES))
 def test_a_broker_starts_with_everything_that_is_permitted(tmp_path: Path, version: str) -> None:
     data = etree.tostring(whole("broker", 0), encoding="unicode")
-    assert {warning.attribute_name for warning in sanitize(data, version).warnings} <= {"maxUncommittedCount"}
+    assert {warning.attribute_name for warning in sanitize(data, version).warnings} <= {
+        "maxUncommittedCount"
+    }
     with activemq(tmp_path, with_configuration(data, version)) as node:
         assert node.listening().keys() == DOCUMENTED

@@ -24,11 +24,35 @@ def broker(inside: str = "", attributes: str = "") -> str:
 # Whatever goes in
 
 
-FORBIDDEN = ["sslContext", "bean", "import", "transportConnectors", "transportConnector", "jaasAuthenticationPlugin", "property", "kahaDB", "uri"]
+FORBIDDEN = [
+    "sslContext",
+    "bean",
+    "import",
+    "transportConnectors",
+    "transportConnector",
+    "jaasAuthenticationPlugin",
+    "property",
+    "kahaDB",
+    "uri",
+]
 HOSTILE = [
-    "tcp://0.0.0.0:61616", "static:(vm:(broker:(tcp://0.0.0.0:1)))", "${keystore.password}", "#{systemProperties}", "#broker", "a<b&c\"'>", "", "\t",
-]  # fmt: skip
-TYPICAL = {"boolean": "true", "integer": "5", "long": "6000", "short": "5", "double": "1.5", "string": "true"}
+    "tcp://0.0.0.0:61616",
+    "static:(vm:(broker:(tcp://0.0.0.0:1)))",
+    "${keystore.password}",
+    "#{systemProperties}",
+    "#broker",
+    "a<b&c\"'>",
+    "",
+    "\t",
+]
+TYPICAL = {
+    "boolean": "true",
+    "integer": "5",
+    "long": "6000",
+    "short": "5",
+    "double": "1.5",
+    "string": "true",
+}
 
 
 def grown(random: Random, name: str = "broker", depth: int = 0) -> etree._Element:
@@ -37,36 +61,61 @@ def grown(random: Random, name: str = "broker", depth: int = 0) -> etree._Elemen
     needed = {each for group in activemq_startable._NEEDS.get(name, ()) for each in group}
     for attribute, value in ATTRIBUTES.get(name, {}).items():
         if attribute in needed or random.random() < 0.2:
-            good = "static:(ssl://h:1)" if attribute == "uri" else f"n{random.random()}" if attribute == "name" else TYPICAL[value.kind]
-            node.set(attribute, random.choice([good] if attribute in needed else [good, good, *HOSTILE]))
+            good = (
+                "static:(ssl://h:1)"
+                if attribute == "uri"
+                else f"n{random.random()}"
+                if attribute == "name"
+                else TYPICAL[value.kind]
+            )
+            node.set(
+                attribute, random.choice([good] if attribute in needed else [good, good, *HOSTILE])
+            )
     if random.random() < 0.1:
-        node.set(random.choice(["directory", "password", "class", "keyStore", "brokerName", "uri"]), random.choice(HOSTILE))
+        node.set(
+            random.choice(["directory", "password", "class", "keyStore", "brokerName", "uri"]),
+            random.choice(HOSTILE),
+        )
     for held, collection in COLLECTIONS.get(name, {}).items():
         if held not in needed and (depth > 3 or random.random() < 0.4):
             continue
         holder = etree.SubElement(node, f"{{{NAMESPACE}}}{held}")
-        fit = [child for child in collection.children if (held, child) not in activemq_startable._NOT_IN and not child.startswith("query")]
+        fit = [
+            child
+            for child in collection.children
+            if (held, child) not in activemq_startable._NOT_IN and not child.startswith("query")
+        ]
         for child in random.choices(fit, k=random.choice([1, 1, 2])):
             holder.append(grown(random, child, depth + 1))
         if random.random() < 0.1:
             holder.append(grown(random, random.choice([*ATTRIBUTES, *FORBIDDEN]), depth + 2))
     if random.random() < 0.1:
-        etree.SubElement(node, random.choice(["", f"{{{NAMESPACE}}}", "{urn:x}"]) + random.choice([*ATTRIBUTES, *FORBIDDEN]))
+        etree.SubElement(
+            node,
+            random.choice(["", f"{{{NAMESPACE}}}", "{urn:x}"])
+            + random.choice([*ATTRIBUTES, *FORBIDDEN]),
+        )
     return node
 
 
-DOCUMENTS = st.integers(0, 2**32).map(lambda seed: etree.tostring(grown(Random(seed)), encoding="unicode"))
+DOCUMENTS = st.integers(0, 2**32).map(
+    lambda seed: etree.tostring(grown(Random(seed)), encoding="unicode")
+)
 
 
 @settings(max_examples=300, deadline=None)
 @given(DOCUMENTS)
-def test_whatever_goes_in_only_what_is_permitted_comes_out_and_once_is_enough(document: str) -> None:
+def test_whatever_goes_in_only_what_is_permitted_comes_out_and_once_is_enough(
+    document: str,
+) -> None:
     try:
         result = sanitize(document)
     except BadRequestException:
         return
     root = etree.fromstring(result.data.encode())
-    assert root.tag == f"{{{NAMESPACE}}}broker" and "${" not in result.data and "#{" not in result.data
+    assert (
+        root.tag == f"{{{NAMESPACE}}}broker" and "${" not in result.data and "#{" not in result.data
+    )
     _assert_permitted(root, "broker")
     again = sanitize(result.data)
     assert (again.data, again.warnings) == (result.data, ())
@@ -77,15 +126,28 @@ def _assert_permitted(node: etree._Element, name: str) -> None:
     for collection in node:
         held = etree.QName(collection).localname
         assert collection.tag == f"{{{NAMESPACE}}}{held}" and not collection.attrib
-        assert {etree.QName(child).localname for child in collection} <= set(COLLECTIONS[name][held].children)
+        assert {etree.QName(child).localname for child in collection} <= set(
+            COLLECTIONS[name][held].children
+        )
         for child in collection:
             _assert_permitted(child, etree.QName(child).localname)
 
 
 def without_customers(text: str) -> list[tuple[str, dict[str, str]]]:
     """What decides who may listen, with what TLS, who logs in and where data lies."""
-    mine = ("bean", "sslContext", "transportConnector", "jaasAuthenticationPlugin", "managementContext", "kahaDB", "property")
-    found = [(etree.QName(node).localname, dict(node.attrib)) for node in etree.fromstring(text.encode()).iter(etree.Element)]
+    mine = (
+        "bean",
+        "sslContext",
+        "transportConnector",
+        "jaasAuthenticationPlugin",
+        "managementContext",
+        "kahaDB",
+        "property",
+    )
+    found = [
+        (etree.QName(node).localname, dict(node.attrib))
+        for node in etree.fromstring(text.encode()).iter(etree.Element)
+    ]
     return [(name, attributes) for name, attributes in found if name in mine]
 
 
@@ -97,8 +159,12 @@ def test_whatever_goes_in_the_brokers_listeners_tls_and_storage_stay_its_own(doc
     except BadRequestException:
         return
     allowed = {*ATTRIBUTES["transportConnector"], *ATTRIBUTES["kahaDB"]}
-    for (name, own), (found_name, found) in zip(without_customers(OWN), without_customers(merged), strict=True):
-        assert name == found_name and own.items() <= found.items() and set(found) - set(own) <= allowed
+    for (name, own), (found_name, found) in zip(
+        without_customers(OWN), without_customers(merged), strict=True
+    ):
+        assert (
+            name == found_name and own.items() <= found.items() and set(found) - set(own) <= allowed
+        )
 
 
 # Merging
@@ -119,12 +185,28 @@ def test_customers_settings_are_put_on_the_brokers_own_elements() -> None:
     def all_of(name: str) -> list[dict[str, str]]:
         return [dict(node.attrib) for node in root.iter(f"{{{NAMESPACE}}}{name}")]
 
-    assert all_of("kahaDB") == [{"directory": "/data/broker/kahadb", "journalMaxFileLength": "16mb", "concurrentStoreAndDispatchQueues": "false"}]
+    assert all_of("kahaDB") == [
+        {
+            "directory": "/data/broker/kahadb",
+            "journalMaxFileLength": "16mb",
+            "concurrentStoreAndDispatchQueues": "false",
+        }
+    ]
     assert [etree.QName(each).localname for each in root.find(f".//{{{NAMESPACE}}}plugins")] == [
-        "jaasAuthenticationPlugin", "statisticsBrokerPlugin", "redeliveryPlugin",
-    ]  # fmt: skip
-    assert all_of("memoryUsage") == [{}, {"percentOfJvmHeap": "50"}] and len(all_of("storeUsage")) == 2
-    assert [each.get("rebalanceClusterClients") for each in all_of("transportConnector")] == ["true", None, None, None, None]
+        "jaasAuthenticationPlugin",
+        "statisticsBrokerPlugin",
+        "redeliveryPlugin",
+    ]
+    assert (
+        all_of("memoryUsage") == [{}, {"percentOfJvmHeap": "50"}] and len(all_of("storeUsage")) == 2
+    )
+    assert [each.get("rebalanceClusterClients") for each in all_of("transportConnector")] == [
+        "true",
+        None,
+        None,
+        None,
+        None,
+    ]
     assert all_of("queue") == [{"physicalName": "FOO"}]
     [own] = all_of("broker")
     assert (own["brokerName"], own["persistent"]) == ("${broker.name}", "true")
@@ -133,11 +215,19 @@ def test_customers_settings_are_put_on_the_brokers_own_elements() -> None:
 
 def test_a_name_that_the_brokers_own_configuration_has_is_refused() -> None:
     with pytest.raises(BadRequestException, match="the name openwire"):
-        merge(OWN, broker("<networkConnectors><networkConnector name='openwire' uri='static:(ssl://h:1)'/></networkConnectors>"), "5.19")
+        merge(
+            OWN,
+            broker(
+                "<networkConnectors><networkConnector name='openwire' uri='static:(ssl://h:1)'/></networkConnectors>"
+            ),
+            "5.19",
+        )
 
 
 def test_control_a_merge_that_does_not_sanitise_opens_what_these_checks_look_for() -> None:
-    text = broker("<transportConnectors><transportConnector name='evil' uri='tcp://0.0.0.0:61616'/></transportConnectors>")
+    text = broker(
+        "<transportConnectors><transportConnector name='evil' uri='tcp://0.0.0.0:61616'/></transportConnectors>"
+    )
     root = etree.fromstring(OWN.encode())
     root.find(f".//{{{NAMESPACE}}}transportConnectors").extend(etree.fromstring(text)[0])
     unsanitised = etree.tostring(root, encoding="unicode")

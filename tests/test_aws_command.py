@@ -24,7 +24,9 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
     command.run("down")
 
 
-def test_what_env_exports_is_enough_for_boto3(up: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_env_exports_is_enough_for_boto3(
+    up: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     variables = up.json("env")
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -33,12 +35,19 @@ def test_what_env_exports_is_enough_for_boto3(up: CommandLine, monkeypatch: pyte
     assert boto3.client("sts").get_caller_identity()["Account"] == "000000000000"
     [broker] = boto3.client("mq").list_brokers()["BrokerSummaries"]
     assert (broker["BrokerName"], broker["BrokerState"]) == ("rabbitmq", "RUNNING")
-    key = boto3.client("mq").describe_broker(BrokerId=broker["BrokerId"])["EncryptionOptions"]["KmsKeyId"]
+    key = boto3.client("mq").describe_broker(BrokerId=broker["BrokerId"])["EncryptionOptions"][
+        "KmsKeyId"
+    ]
     assert boto3.client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Enabled"
-    events = boto3.client("cloudtrail").lookup_events(LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "CreateBroker"}])
+    events = boto3.client("cloudtrail").lookup_events(
+        LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "CreateBroker"}]
+    )
     assert len(events["Events"]) == 1, "made by another process, and in the same trail"
     assert variables["AWS_ENDPOINT_URL"] == up.json("status")["aws"] == up.json("endpoints")["aws"]
-    assert variables["AWS_ENDPOINT_URL"] in up.run("endpoints").stdout and variables["AWS_ENDPOINT_URL"] in up.run("status").stdout
+    assert (
+        variables["AWS_ENDPOINT_URL"] in up.run("endpoints").stdout
+        and variables["AWS_ENDPOINT_URL"] in up.run("status").stdout
+    )
 
 
 def test_one_is_enough(up: CommandLine) -> None:
@@ -46,7 +55,9 @@ def test_one_is_enough(up: CommandLine) -> None:
     assert "runs already" in error and "testbed down" in hint
 
 
-def test_without_its_process_the_endpoint_is_said_not_to_run_and_serve_stands_in(up: CommandLine) -> None:
+def test_without_its_process_the_endpoint_is_said_not_to_run_and_serve_stands_in(
+    up: CommandLine,
+) -> None:
     before = up.json("env")["AWS_ENDPOINT_URL"]
     found = process.running(up.state)
     assert found
@@ -56,9 +67,17 @@ def test_without_its_process_the_endpoint_is_said_not_to_run_and_serve_stands_in
     done = up.run("env")
     assert "AWS_ENDPOINT_URL" not in done.stdout and "does not run" in done.stderr
     environment = {**os.environ, "TESTBED_STATE": str(up.state)}
-    serving = subprocess.Popen([COMMAND, "serve"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+    serving = subprocess.Popen(
+        [COMMAND, "serve"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+    )
     try:
-        assert serving.stdout and serving.stdout.readline() == f"AWS_ENDPOINT_URL={before}\n", "clients find it where it was"
+        assert serving.stdout and serving.stdout.readline() == f"AWS_ENDPOINT_URL={before}\n", (
+            "clients find it where it was"
+        )
         assert up.json("env")["AWS_ENDPOINT_URL"] == before
         serving.send_signal(signal.SIGINT)
         assert serving.wait(60) == 0

@@ -23,7 +23,10 @@ pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExce
 
 
 def echo(request: Request) -> Response:
-    return Response(200, f"{request.method} {request.path} {sorted(request.query.items())} {len(request.body)}".encode())
+    return Response(
+        200,
+        f"{request.method} {request.path} {sorted(request.query.items())} {len(request.body)}".encode(),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +42,9 @@ def ca_file(certificate: Certificate, tmp_path: Path) -> Path:
 @contextmanager
 def serving(certificate: Certificate) -> Iterator[https.HttpsServer]:
     server = https.HttpsServer(ports.free(1)[0], https.context(certificate), echo)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+    ).start()
     try:
         yield server
     finally:
@@ -54,7 +59,12 @@ def server(certificate: Certificate) -> Iterator[https.HttpsServer]:
 
 
 def connect(server: https.HttpsServer, ca_file: Path) -> http.client.HTTPSConnection:
-    return http.client.HTTPSConnection("localhost", server.server_port, context=ssl.create_default_context(cafile=str(ca_file)), timeout=30)
+    return http.client.HTTPSConnection(
+        "localhost",
+        server.server_port,
+        context=ssl.create_default_context(cafile=str(ca_file)),
+        timeout=30,
+    )
 
 
 def asked(server: https.HttpsServer, ca_file: Path) -> bytes:
@@ -65,17 +75,24 @@ def asked(server: https.HttpsServer, ca_file: Path) -> bytes:
     return body
 
 
-def test_exactly_the_documented_versions_and_no_plaintext(server: https.HttpsServer, ca_file: Path) -> None:
+def test_exactly_the_documented_versions_and_no_plaintext(
+    server: https.HttpsServer, ca_file: Path
+) -> None:
     scan = probe("localhost", server.server_port, server_name="localhost", ca_file=ca_file)
     assert judge(scan, API) == () == judge_certificate(scan, ("localhost",))
     assert all(suite.forward_secret or "_WITH_" not in suite.iana for suite in API.suites)
 
 
-def test_requests_follow_each_other_on_one_connection(server: https.HttpsServer, ca_file: Path) -> None:
+def test_requests_follow_each_other_on_one_connection(
+    server: https.HttpsServer, ca_file: Path
+) -> None:
     connection = connect(server, ca_file)
     for body in (b"", b"x" * 100_000):
         connection.request("POST", "/a%2Fb?x=1&x=2&y=", body)
-        assert connection.getresponse().read() == f"POST /a%2Fb [('x', ['1', '2']), ('y', [''])] {len(body)}".encode()
+        assert (
+            connection.getresponse().read()
+            == f"POST /a%2Fb [('x', ['1', '2']), ('y', [''])] {len(body)}".encode()
+        )
     connection.request("HEAD", "/")
     response = connection.getresponse()
     assert (response.read(), int(response.headers["Content-Length"])) == (b"", len(b"HEAD / [] 0"))
@@ -96,9 +113,14 @@ def test_requests_follow_each_other_on_one_connection(server: https.HttpsServer,
         (b"BREW / HTTP/1.1\r\n\r\n", 501),
     ],
 )
-def test_what_http_refuses_is_refused_at_once_and_without_a_page(server: https.HttpsServer, ca_file: Path, head: bytes, status: int) -> None:
+def test_what_http_refuses_is_refused_at_once_and_without_a_page(
+    server: https.HttpsServer, ca_file: Path, head: bytes, status: int
+) -> None:
     trust = ssl.create_default_context(cafile=str(ca_file))
-    with socket.create_connection(("localhost", server.server_port), 30) as plain, trust.wrap_socket(plain, server_hostname="localhost") as secured:
+    with (
+        socket.create_connection(("localhost", server.server_port), 30) as plain,
+        trust.wrap_socket(plain, server_hostname="localhost") as secured,
+    ):
         secured.sendall(head)
         response = http.client.HTTPResponse(secured)
         response.begin()
@@ -106,7 +128,9 @@ def test_what_http_refuses_is_refused_at_once_and_without_a_page(server: https.H
     assert asked(server, ca_file) == b"GET / [] 0"
 
 
-def test_handshakes_that_are_not_finished_keep_nobody_waiting(server: https.HttpsServer, ca_file: Path) -> None:
+def test_handshakes_that_are_not_finished_keep_nobody_waiting(
+    server: https.HttpsServer, ca_file: Path
+) -> None:
     hanging = [socket.create_connection(("localhost", server.server_port), 10) for _ in range(50)]
     try:
         for each in hanging[::2]:
@@ -117,10 +141,15 @@ def test_handshakes_that_are_not_finished_keep_nobody_waiting(server: https.Http
             each.close()
 
 
-def test_what_hangs_is_ended(certificate: Certificate, ca_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_hangs_is_ended(
+    certificate: Certificate, ca_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(https, "HANDSHAKE", 0.3)
     monkeypatch.setattr(https, "IDLE", 0.3)
-    with serving(certificate) as server, socket.create_connection(("localhost", server.server_port), 30) as silent:
+    with (
+        serving(certificate) as server,
+        socket.create_connection(("localhost", server.server_port), 30) as silent,
+    ):
         assert silent.recv(1) == b"", "the handshake has had its time"
         connection = connect(server, ca_file)
         connection.connect()
@@ -129,7 +158,9 @@ def test_what_hangs_is_ended(certificate: Certificate, ca_file: Path, monkeypatc
         connection.close()
 
 
-def test_there_is_a_last_place_and_it_is_given_again(certificate: Certificate, ca_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_is_a_last_place_and_it_is_given_again(
+    certificate: Certificate, ca_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(https, "CONNECTIONS", 3)
     with serving(certificate) as server:
         taken = [socket.create_connection(("localhost", server.server_port), 30) for _ in range(3)]

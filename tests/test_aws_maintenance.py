@@ -31,7 +31,13 @@ def test_a_lost_node_comes_back_by_itself(testbed: Testbed, rabbitmq_broker: Bro
     maintenance = Maintenance(testbed.brokers, log.append, period=0.2)
     maintenance.start()
     try:
-        until(lambda: testbed.containers.state(testbed.brokers.describe(identity).nodes[0].container_id).running)
+        until(
+            lambda: (
+                testbed.containers.state(
+                    testbed.brokers.describe(identity).nodes[0].container_id
+                ).running
+            )
+        )
     finally:
         maintenance.stop(120)
     [after] = testbed.brokers.describe(identity).nodes
@@ -96,4 +102,6 @@ def test_errors_end_nothing_and_are_said_once() -> None:
     count = len(brokers.rounds)
     time.sleep(0.1)
     assert len(brokers.rounds) == count, "stopped is stopped"
-    assert [line for line in log if "for a moment" in line] == ["maintenance: StateBroken: for a moment"]
+    assert [line for line in log if "for a moment" in line] == [
+        "maintenance: StateBroken: for a moment"
+    ]

@@ -41,7 +41,9 @@ class Made:
     def connect(self, username: str, password: str, protocol: str = "stomp") -> None:
         broker = self.aws.testbed.brokers.describe(self.identity)
         endpoint = broker.endpoint(protocol)
-        address = Address(protocol, endpoint.host, endpoint.port, username, password, self.aws.endpoint.ca_file)
+        address = Address(
+            protocol, endpoint.host, endpoint.port, username, password, self.aws.endpoint.ca_file
+        )
         with clients.connect(address) as client:
             client.publish(Destination.queue("through-the-api"), b"hello")
 
@@ -69,11 +71,17 @@ def made(aws: Served) -> Iterator[Made]:  # noqa: F811
         "SubnetIds": ["subnet-1"],
         "SecurityGroups": ["sg-1"],
         "Logs": {"General": True, "Audit": False},
-        "MaintenanceWindowStartTime": {"DayOfWeek": "MONDAY", "TimeOfDay": "22:00", "TimeZone": "Europe/Berlin"},
+        "MaintenanceWindowStartTime": {
+            "DayOfWeek": "MONDAY",
+            "TimeOfDay": "22:00",
+            "TimeZone": "Europe/Berlin",
+        },
         "EncryptionOptions": {"UseAwsOwnedKey": False, "KmsKeyId": key},
         "Tags": {"team": "orders"},
         "CreatorRequestId": "once",
-        "Users": [{"Username": "admin", "Password": PASSWORD, "ConsoleAccess": True, "Groups": ["admins"]}],
+        "Users": [
+            {"Username": "admin", "Password": PASSWORD, "ConsoleAccess": True, "Groups": ["admins"]}
+        ],
     }
     answer = mq.create_broker(**request)
     first = mq.describe_broker(BrokerId=answer["BrokerId"])
@@ -88,19 +96,37 @@ def made(aws: Served) -> Iterator[Made]:  # noqa: F811
 
 def test_create_broker_answers_before_the_broker_is_there(made: Made) -> None:
     assert made.answer["BrokerArn"].endswith(f":broker:made-by-boto3:{made.identity}")
-    assert (made.first["BrokerState"], made.first["BrokerInstances"]) == ("CREATION_IN_PROGRESS", [])
+    assert (made.first["BrokerState"], made.first["BrokerInstances"]) == (
+        "CREATION_IN_PROGRESS",
+        [],
+    )
 
 
 def test_describe_broker_gives_back_what_was_asked_for(made: Made) -> None:
     answer, request = made.describe(), made.request
     for name in set(request) - {"Users", "CreatorRequestId", "Logs"}:
         assert answer[name] == request[name], name
-    assert answer["Users"] == [{"Username": "admin"}] and PASSWORD not in json.dumps(answer, default=str)
-    assert answer["Logs"]["General"] is True and answer["Logs"]["GeneralLogGroup"] == f"/aws/amazonmq/broker/{made.identity}/general"
+    assert answer["Users"] == [{"Username": "admin"}] and PASSWORD not in json.dumps(
+        answer, default=str
+    )
+    assert (
+        answer["Logs"]["General"] is True
+        and answer["Logs"]["GeneralLogGroup"] == f"/aws/amazonmq/broker/{made.identity}/general"
+    )
     [instance] = answer["BrokerInstances"]
-    assert instance["IpAddress"] == "127.0.0.1" and instance["ConsoleURL"].startswith("https://localhost:")
-    assert [url.partition("://")[0] for url in instance["Endpoints"]] == ["ssl", "amqp+ssl", "stomp+ssl", "mqtt+ssl", "wss"]
-    assert "CreatorRequestId" not in answer and answer["Created"] <= made.aws.testbed.clock.datetime()
+    assert instance["IpAddress"] == "127.0.0.1" and instance["ConsoleURL"].startswith(
+        "https://localhost:"
+    )
+    assert [url.partition("://")[0] for url in instance["Endpoints"]] == [
+        "ssl",
+        "amqp+ssl",
+        "stomp+ssl",
+        "mqtt+ssl",
+        "wss",
+    ]
+    assert (
+        "CreatorRequestId" not in answer and answer["Created"] <= made.aws.testbed.clock.datetime()
+    )
 
 
 def test_its_endpoints_take_its_user(made: Made) -> None:
@@ -112,7 +138,11 @@ def test_its_endpoints_take_its_user(made: Made) -> None:
 def test_its_name_is_taken_and_its_request_id_too(made: Made) -> None:
     mq = made.aws.client("mq")
     refused = refusal(mq.create_broker, **{**made.request, "CreatorRequestId": "twice"})
-    assert (refused["Code"], refused["Status"], refused["ErrorAttribute"]) == ("ConflictException", 409, "brokerName")
+    assert (refused["Code"], refused["Status"], refused["ErrorAttribute"]) == (
+        "ConflictException",
+        409,
+        "brokerName",
+    )
     refused = refusal(mq.create_broker, **{**made.request, "BrokerName": "another"})
     assert (refused["Code"], refused["ErrorAttribute"]) == ("ConflictException", "creatorRequestId")
 
@@ -120,12 +150,26 @@ def test_its_name_is_taken_and_its_request_id_too(made: Made) -> None:
 def test_a_broker_is_asked_for_by_its_id(made: Made) -> None:
     mq = made.aws.client("mq")
     assert refusal(mq.describe_broker, BrokerId="made-by-boto3")["Code"] == "NotFoundException"
-    assert refusal(made.aws.client("mq", OTHER_ACCOUNT).describe_broker, BrokerId=made.identity)["Code"] == "NotFoundException"
-    assert refusal(made.aws.client("mq", OTHER_ACCOUNT).list_tags, ResourceArn=made.answer["BrokerArn"])["Code"] == "NotFoundException"
+    assert (
+        refusal(made.aws.client("mq", OTHER_ACCOUNT).describe_broker, BrokerId=made.identity)[
+            "Code"
+        ]
+        == "NotFoundException"
+    )
+    assert (
+        refusal(
+            made.aws.client("mq", OTHER_ACCOUNT).list_tags, ResourceArn=made.answer["BrokerArn"]
+        )["Code"]
+        == "NotFoundException"
+    )
 
 
 def test_brokers_are_listed_in_pages(made: Made, rabbitmq_broker: BrokerFixture) -> None:
-    pages = list(made.aws.client("mq").get_paginator("list_brokers").paginate(PaginationConfig={"PageSize": 1}))
+    pages = list(
+        made.aws.client("mq")
+        .get_paginator("list_brokers")
+        .paginate(PaginationConfig={"PageSize": 1})
+    )
     rows = [row for page in pages for row in page["BrokerSummaries"]]
     assert all(len(page["BrokerSummaries"]) == 1 for page in pages)
     assert {(row["BrokerId"], row["EngineType"], row["BrokerState"]) for row in rows} >= {
@@ -137,17 +181,33 @@ def test_brokers_are_listed_in_pages(made: Made, rabbitmq_broker: BrokerFixture)
 def test_tags_come_and_go(made: Made) -> None:
     mq, arn = made.aws.client("mq"), made.answer["BrokerArn"]
     mq.create_tags(ResourceArn=arn, Tags={"stage": "test", "team": "payments"})
-    assert mq.list_tags(ResourceArn=arn)["Tags"] == {"team": "payments", "stage": "test"} == made.describe()["Tags"]
+    assert (
+        mq.list_tags(ResourceArn=arn)["Tags"]
+        == {"team": "payments", "stage": "test"}
+        == made.describe()["Tags"]
+    )
     mq.delete_tags(ResourceArn=arn, TagKeys=["stage", "not-there"])
     assert mq.list_tags(ResourceArn=arn)["Tags"] == {"team": "payments"}
-    assert refusal(mq.create_tags, ResourceArn=arn, Tags={"owner": "jane.doe@example.com"})["ErrorAttribute"] == "tags"
-    assert refusal(mq.create_tags, ResourceArn=arn, Tags={str(number): "x" for number in range(50)})["ErrorAttribute"] == "tags"
+    assert (
+        refusal(mq.create_tags, ResourceArn=arn, Tags={"owner": "jane.doe@example.com"})[
+            "ErrorAttribute"
+        ]
+        == "tags"
+    )
+    assert (
+        refusal(mq.create_tags, ResourceArn=arn, Tags={str(number): "x" for number in range(50)})[
+            "ErrorAttribute"
+        ]
+        == "tags"
+    )
     assert refusal(mq.list_tags, ResourceArn=arn + "x")["Code"] == "NotFoundException"
 
 
 def test_what_is_changed_waits_for_a_reboot(made: Made) -> None:
     mq, identity = made.aws.client("mq"), made.identity
-    configuration = mq.create_configuration(Name="of-made", EngineType="ACTIVEMQ", EngineVersion="5.19")
+    configuration = mq.create_configuration(
+        Name="of-made", EngineType="ACTIVEMQ", EngineVersion="5.19"
+    )
     mq.create_user(BrokerId=identity, Username="second", Password=SECOND, Groups=["workers"])
     mq.update_user(BrokerId=identity, Username="admin", ConsoleAccess=True, Password=SECOND)
     updated = mq.update_broker(
@@ -160,13 +220,28 @@ def test_what_is_changed_waits_for_a_reboot(made: Made) -> None:
     assert updated["HostInstanceType"] == "mq.m5.xlarge" and updated["BrokerId"] == identity
 
     before = made.describe()
-    assert (before["HostInstanceType"], before["PendingHostInstanceType"]) == ("mq.m5.large", "mq.m5.xlarge")
-    assert before["Configurations"] == {"History": [], "Pending": {"Id": configuration["Id"], "Revision": 1}}
-    assert before["Logs"]["Pending"] == {"General": False, "Audit": True} and before["SecurityGroups"] == ["sg-2"]
-    assert before["Users"] == [{"Username": "admin", "PendingChange": "UPDATE"}, {"Username": "second", "PendingChange": "CREATE"}]
+    assert (before["HostInstanceType"], before["PendingHostInstanceType"]) == (
+        "mq.m5.large",
+        "mq.m5.xlarge",
+    )
+    assert before["Configurations"] == {
+        "History": [],
+        "Pending": {"Id": configuration["Id"], "Revision": 1},
+    }
+    assert before["Logs"]["Pending"] == {"General": False, "Audit": True} and before[
+        "SecurityGroups"
+    ] == ["sg-2"]
+    assert before["Users"] == [
+        {"Username": "admin", "PendingChange": "UPDATE"},
+        {"Username": "second", "PendingChange": "CREATE"},
+    ]
     assert mq.list_users(BrokerId=identity)["Users"] == before["Users"]
     pending = mq.describe_user(BrokerId=identity, Username="second")
-    assert pending["Pending"] == {"ConsoleAccess": False, "Groups": ["workers"], "PendingChange": "CREATE"}
+    assert pending["Pending"] == {
+        "ConsoleAccess": False,
+        "Groups": ["workers"],
+        "PendingChange": "CREATE",
+    }
     made.connect("admin", PASSWORD)
     with pytest.raises(NotAuthorized):
         answered(lambda: made.connect("second", SECOND))
@@ -176,9 +251,19 @@ def test_what_is_changed_waits_for_a_reboot(made: Made) -> None:
     assert refusal(mq.reboot_broker, BrokerId=identity)["Code"] == "BadRequestException"
     assert refusal(mq.delete_broker, BrokerId=identity)["Code"] == "ConflictException"
     after = wait(made.describe, "REBOOT_IN_PROGRESS")
-    assert (after["BrokerState"], after["HostInstanceType"]) == ("RUNNING", "mq.m5.xlarge") and "PendingHostInstanceType" not in after
-    assert after["Configurations"] == {"Current": {"Id": configuration["Id"], "Revision": 1}, "History": []}
-    assert (after["Logs"]["General"], after["Logs"]["Audit"], after["Logs"].get("Pending")) == (False, True, None)
+    assert (after["BrokerState"], after["HostInstanceType"]) == (
+        "RUNNING",
+        "mq.m5.xlarge",
+    ) and "PendingHostInstanceType" not in after
+    assert after["Configurations"] == {
+        "Current": {"Id": configuration["Id"], "Revision": 1},
+        "History": [],
+    }
+    assert (after["Logs"]["General"], after["Logs"]["Audit"], after["Logs"].get("Pending")) == (
+        False,
+        True,
+        None,
+    )
     assert after["Users"] == [{"Username": "admin"}, {"Username": "second"}]
     assert "Pending" not in mq.describe_user(BrokerId=identity, Username="second")
     made.connect("admin", SECOND)
@@ -191,17 +276,37 @@ def test_what_is_changed_waits_for_a_reboot(made: Made) -> None:
 
 def test_users_are_checked_as_at_creation(made: Made) -> None:
     mq, identity = made.aws.client("mq"), made.identity
-    assert refusal(mq.create_user, BrokerId=identity, Username="admin", Password=SECOND)["Code"] == "ConflictException"
-    assert refusal(mq.create_user, BrokerId=identity, Username="third", Password="short")["ErrorAttribute"] == "password"
-    assert refusal(mq.create_user, BrokerId=identity, Username="jane.doe@example.com", Password=SECOND)["ErrorAttribute"] == "username"
+    assert (
+        refusal(mq.create_user, BrokerId=identity, Username="admin", Password=SECOND)["Code"]
+        == "ConflictException"
+    )
+    assert (
+        refusal(mq.create_user, BrokerId=identity, Username="third", Password="short")[
+            "ErrorAttribute"
+        ]
+        == "password"
+    )
+    assert (
+        refusal(
+            mq.create_user, BrokerId=identity, Username="jane.doe@example.com", Password=SECOND
+        )["ErrorAttribute"]
+        == "username"
+    )
     for operation in (mq.describe_user, mq.update_user, mq.delete_user):
         refused = refusal(operation, BrokerId=identity, Username="nobody")
-        assert refused["Message"] == "Can't find requested user [nobody]. Make sure your user exists."
+        assert (
+            refused["Message"] == "Can't find requested user [nobody]. Make sure your user exists."
+        )
     mq.create_user(BrokerId=identity, Username="third", Password=SECOND)
     mq.delete_user(BrokerId=identity, Username="third")
-    assert {each["Username"] for each in mq.list_users(BrokerId=identity)["Users"]} == {"admin", "second"}, "as if it had never been"
+    assert {each["Username"] for each in mq.list_users(BrokerId=identity)["Users"]} == {
+        "admin",
+        "second",
+    }, "as if it had never been"
     mq.delete_user(BrokerId=identity, Username="second")
-    assert {"Username": "second", "PendingChange": "DELETE"} in mq.list_users(BrokerId=identity)["Users"]
+    assert {"Username": "second", "PendingChange": "DELETE"} in mq.list_users(BrokerId=identity)[
+        "Users"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -223,7 +328,9 @@ def test_updates_that_are_refused(made: Made, change: dict[str, Any], sentence: 
 def test_the_key_is_for_the_brokers_life(made: Made) -> None:
     other = made.aws.testbed.new_key("another")
     body = json.dumps({"encryptionOptions": {"useAwsOwnedKey": False, "kmsKeyId": other}}).encode()
-    assert made.aws.send("PUT", f"/v1/brokers/{made.identity}", body).status == 200, "no member of UpdateBroker: ignored, as AWS does"
+    assert made.aws.send("PUT", f"/v1/brokers/{made.identity}", body).status == 200, (
+        "no member of UpdateBroker: ignored, as AWS does"
+    )
     assert made.describe()["EncryptionOptions"]["KmsKeyId"] == made.key
 
 
@@ -232,16 +339,24 @@ def test_a_reboot_is_refused_at_once_while_the_key_is_disabled(made: Made) -> No
     kms.disable_key(KeyId=made.key)
     testbed.wait_out_delay()
     refused = refusal(mq.reboot_broker, BrokerId=made.identity)
-    assert (refused["Code"], refused["ErrorAttribute"]) == ("BadRequestException", "broker-id") and "INVALID_KMS_KEY" in refused["Message"]
+    assert (refused["Code"], refused["ErrorAttribute"]) == (
+        "BadRequestException",
+        "broker-id",
+    ) and "INVALID_KMS_KEY" in refused["Message"]
     answer = made.describe()
-    assert answer["BrokerState"] == "CRITICAL_ACTION_REQUIRED" and "INVALID_KMS_KEY" in answer["ActionsRequired"][0]["ActionRequiredCode"]
+    assert (
+        answer["BrokerState"] == "CRITICAL_ACTION_REQUIRED"
+        and "INVALID_KMS_KEY" in answer["ActionsRequired"][0]["ActionRequiredCode"]
+    )
     made.connect("admin", SECOND)
     kms.enable_key(KeyId=made.key)
     testbed.wait_out_delay()
     assert made.describe()["BrokerState"] == "RUNNING"
 
 
-def test_a_creation_that_fails_says_so_and_leaves_only_its_entry(aws: Served, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_a_creation_that_fails_says_so_and_leaves_only_its_entry(
+    aws: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:  # noqa: F811
     def broken(volume_id: str) -> None:
         raise ContainerFailed("The engine has no room for a volume.")
 
@@ -260,7 +375,10 @@ def test_a_creation_that_fails_says_so_and_leaves_only_its_entry(aws: Served, mo
     assert (answer["BrokerState"], answer["BrokerInstances"]) == ("CREATION_FAILED", [])
     assert aws.client("kms").list_grants(KeyId=key)["Grants"] == []
     assert refusal(mq.reboot_broker, BrokerId=identity)["Code"] == "BadRequestException"
-    assert refusal(mq.update_broker, BrokerId=identity, Logs={"General": True})["Code"] == "ConflictException"
+    assert (
+        refusal(mq.update_broker, BrokerId=identity, Logs={"General": True})["Code"]
+        == "ConflictException"
+    )
     assert aws.testbed.brokers.maintain(identity).broker_state == "CREATION_FAILED"
     assert mq.delete_broker(BrokerId=identity)["BrokerId"] == identity
     with pytest.raises(mq.exceptions.NotFoundException):
@@ -269,15 +387,25 @@ def test_a_creation_that_fails_says_so_and_leaves_only_its_entry(aws: Served, mo
 
 def test_rabbitmq_has_its_users_to_itself(aws: Served, rabbitmq_broker: BrokerFixture) -> None:  # noqa: F811
     mq, identity = aws.client("mq"), rabbitmq_broker.broker_id
-    assert mq.list_users(BrokerId=identity)["Users"] == [] == mq.describe_broker(BrokerId=identity)["Users"]
-    assert "not supported for RabbitMQ brokers" in refusal(mq.create_user, BrokerId=identity, Username="x1", Password=SECOND)["Message"]
+    assert (
+        mq.list_users(BrokerId=identity)["Users"]
+        == []
+        == mq.describe_broker(BrokerId=identity)["Users"]
+    )
+    assert (
+        "not supported for RabbitMQ brokers"
+        in refusal(mq.create_user, BrokerId=identity, Username="x1", Password=SECOND)["Message"]
+    )
     assert refusal(mq.update_broker, BrokerId=identity, SecurityGroups=["sg-1"]) == {
         "Code": "BadRequestException",
         "Message": "Changing security groups is not supported for RabbitMQ brokers.",
         "ErrorAttribute": "securityGroups",
         "Status": 400,
     }
-    assert refusal(mq.update_broker, BrokerId=identity, Logs={"Audit": True})["Message"] == "Audit logging is not supported for RabbitMQ brokers."
+    assert (
+        refusal(mq.update_broker, BrokerId=identity, Logs={"Audit": True})["Message"]
+        == "Audit logging is not supported for RabbitMQ brokers."
+    )
 
 
 def test_deleted_is_gone_with_its_grants_and_the_trail_keeps_no_password(made: Made) -> None:
@@ -290,14 +418,34 @@ def test_deleted_is_gone_with_its_grants_and_the_trail_keeps_no_password(made: M
     assert kms.list_grants(KeyId=made.key)["Grants"] == []
     events = [
         event["CloudTrailEvent"]
-        for page in made.aws.client("cloudtrail").get_paginator("lookup_events").paginate(
-            LookupAttributes=[{"AttributeKey": "EventSource", "AttributeValue": "amazonmq.amazonaws.com"}]
+        for page in made.aws.client("cloudtrail")
+        .get_paginator("lookup_events")
+        .paginate(
+            LookupAttributes=[
+                {"AttributeKey": "EventSource", "AttributeValue": "amazonmq.amazonaws.com"}
+            ]
         )
         for event in page["Events"]
     ]
     names = [json.loads(event)["eventName"] for event in events]
-    assert {"CreateBroker", "CreateUser", "UpdateUser", "UpdateBroker", "RebootBroker", "DeleteBroker", "CreateTags"} <= set(names)
+    assert {
+        "CreateBroker",
+        "CreateUser",
+        "UpdateUser",
+        "UpdateBroker",
+        "RebootBroker",
+        "DeleteBroker",
+        "CreateTags",
+    } <= set(names)
     assert not [event for event in events if PASSWORD in event or SECOND in event]
-    [created] = [each for each in map(json.loads, events) if each["eventName"] == "CreateBroker" and (each["responseElements"] or {}).get("brokerId") == made.identity][:1]
-    assert created["requestParameters"]["hostInstanceType"] == "mq.m5.large" and created["requestParameters"]["users"][0]["password"] == "***"
+    [created] = [
+        each
+        for each in map(json.loads, events)
+        if each["eventName"] == "CreateBroker"
+        and (each["responseElements"] or {}).get("brokerId") == made.identity
+    ][:1]
+    assert (
+        created["requestParameters"]["hostInstanceType"] == "mq.m5.large"
+        and created["requestParameters"]["users"][0]["password"] == "***"
+    )
     assert made.aws.log == []

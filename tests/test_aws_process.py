@@ -109,7 +109,11 @@ def test_one_that_does_not_listen_is_ended_by_force(up: Testbed, served: Running
 def test_an_up_that_is_killed_leaves_one_only_if_it_serves(up: Testbed, phase: str) -> None:
     stop(up.state.folder)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    starter = subprocess.Popen([sys.executable, "-c", _LAUNCHER, str(up.state.folder), phase], stdout=subprocess.PIPE, env=environment)
+    starter = subprocess.Popen(
+        [sys.executable, "-c", _LAUNCHER, str(up.state.folder), phase],
+        stdout=subprocess.PIPE,
+        env=environment,
+    )
     assert starter.stdout
     pid = int(starter.stdout.readline())
     assert lives(pid)
@@ -177,7 +181,9 @@ def test_nothing_but_the_process_that_is_meant_is_ended(tmp_path: Path) -> None:
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
         place = Place(tmp_path)
-        (tmp_path / FILE).write_text(f'{{"pid": {bystander.pid}, "started": "another time", "port": 1}}')
+        (tmp_path / FILE).write_text(
+            f'{{"pid": {bystander.pid}, "started": "another time", "port": 1}}'
+        )
         stop(tmp_path, patience=0.2)
         assert bystander.poll() is None
         place.leave()

@@ -15,11 +15,20 @@ from testbed.aws import models, shapes
 
 ENCRYPT, DESCRIBE = models.operations("kms")["Encrypt"], models.operations("mq")["DescribeBroker"]
 LOOKUP = models.operations("cloudtrail")["LookupEvents"]
-JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda each: st.lists(each) | st.dictionaries(st.text(), each))
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda each: st.lists(each) | st.dictionaries(st.text(), each),
+)
 
 
 def test_what_botocore_sends_is_read_as_it_was_given() -> None:
-    parameters = {"KeyId": "alias/a", "Plaintext": b"\0\xff", "EncryptionContext": {"aws:mq:broker": "b-1"}, "DryRun": False, "GrantTokens": ["t"]}
+    parameters = {
+        "KeyId": "alias/a",
+        "Plaintext": b"\0\xff",
+        "EncryptionContext": {"aws:mq:broker": "b-1"},
+        "DryRun": False,
+        "GrantTokens": ["t"],
+    }
     sent = create_serializer("json").serialize_to_request(parameters, ENCRYPT)
     assert shapes.parse(ENCRYPT.input_shape, shapes.read(sent["body"])) == parameters
     times = {"StartTime": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "MaxResults": 7}
@@ -31,13 +40,17 @@ def test_what_is_answered_is_read_by_botocore_as_it_was_meant() -> None:
     answer = {
         "BrokerId": "b-1",
         "Created": "2026-01-02T03:04:05.678+00:00",
-        "BrokerInstances": [{"ConsoleURL": "https://localhost", "Endpoints": ["amqps://localhost:1"]}],
+        "BrokerInstances": [
+            {"ConsoleURL": "https://localhost", "Endpoints": ["amqps://localhost:1"]}
+        ],
         "Tags": {"team": "orders"},
         "PendingEngineVersion": None,
         "NotInTheModel": "left out",
     }
     body = json.dumps(shapes.render(DESCRIBE.output_shape, answer)).encode()
-    read = create_parser("rest-json").parse({"body": body, "headers": {}, "status_code": 200}, DESCRIBE.output_shape)
+    read = create_parser("rest-json").parse(
+        {"body": body, "headers": {}, "status_code": 200}, DESCRIBE.output_shape
+    )
     read.pop("ResponseMetadata")
     assert read.pop("Created") == datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
     assert read == {name: answer[name] for name in ("BrokerId", "BrokerInstances", "Tags")}
@@ -45,14 +58,32 @@ def test_what_is_answered_is_read_by_botocore_as_it_was_meant() -> None:
 
 def test_a_time_is_in_seconds_where_the_model_says_nothing_else() -> None:
     shape = models.operations("kms")["DescribeKey"].output_shape
-    rendered = shapes.render(shape, {"KeyMetadata": {"KeyId": "k", "CreationDate": datetime(2026, 1, 1, tzinfo=UTC)}})
+    rendered = shapes.render(
+        shape, {"KeyMetadata": {"KeyId": "k", "CreationDate": datetime(2026, 1, 1, tzinfo=UTC)}}
+    )
     assert rendered == {"KeyMetadata": {"KeyId": "k", "CreationDate": 1767225600.0}}
 
 
 @pytest.mark.parametrize(
     "body",
-    [b"{", b"[]", b'"x"', b"\xff", b'{"KeyId": NaN}', b'{"KeyId": ' + b"9" * 5000 + b"}", b"[" * 100_000],
-    ids=["cut off", "a list", "a string", "not UTF-8", "no number", "a number without end", "nested without end"],
+    [
+        b"{",
+        b"[]",
+        b'"x"',
+        b"\xff",
+        b'{"KeyId": NaN}',
+        b'{"KeyId": ' + b"9" * 5000 + b"}",
+        b"[" * 100_000,
+    ],
+    ids=[
+        "cut off",
+        "a list",
+        "a string",
+        "not UTF-8",
+        "no number",
+        "a number without end",
+        "nested without end",
+    ],
 )
 def test_what_is_no_json_object_is_said_to_be_none(body: bytes) -> None:
     with pytest.raises(shapes.Malformed, match="The body must be a JSON object"):
@@ -100,8 +131,12 @@ def test_a_number_in_a_query_is_digits(text: str) -> None:
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_whatever_json_comes_is_parsed_or_refused(name: str, data: st.DataObject) -> None:
-    operation = data.draw(st.sampled_from([each for each in models.operations(name).values() if each.input_shape]))
-    members = {shapes.wire_name(member, shape) for member, shape in operation.input_shape.members.items()}
+    operation = data.draw(
+        st.sampled_from([each for each in models.operations(name).values() if each.input_shape])
+    )
+    members = {
+        shapes.wire_name(member, shape) for member, shape in operation.input_shape.members.items()
+    }
     document = data.draw(st.dictionaries(st.sampled_from(sorted(members) or ["x"]), JSON))
     try:
         parsed = shapes.parse(operation.input_shape, document)

@@ -14,7 +14,9 @@ from testbed.checker import Account, check
 from testbed.history import Event, History, Kind
 
 RUN = 7
-OUTCOMES = st.sampled_from([Kind.CONFIRMED, Kind.CONFIRMED, Kind.CONFIRMED, Kind.FAILED, Kind.UNKNOWN])
+OUTCOMES = st.sampled_from(
+    [Kind.CONFIRMED, Kind.CONFIRMED, Kind.CONFIRMED, Kind.FAILED, Kind.UNKNOWN]
+)
 
 
 def tally(*numbers: int, producer: int = 0) -> Tally:
@@ -26,7 +28,10 @@ def tally(*numbers: int, producer: int = 0) -> Tally:
 
 def sets(found: Account) -> dict[str, object]:
     """An account without the order of its messages."""
-    return {name: set(value) if isinstance(value, tuple) else value for name, value in vars(found).items()}
+    return {
+        name: set(value) if isinstance(value, tuple) else value
+        for name, value in vars(found).items()
+    }
 
 
 @settings(max_examples=300, deadline=None)
@@ -35,19 +40,30 @@ def sets(found: Account) -> dict[str, object]:
     received=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 14)), max_size=60),
     consumers=st.integers(1, 3),
 )
-def test_the_account_is_the_checkers(producers: list[list[Kind]], received: list[tuple[int, int]], consumers: int) -> None:
+def test_the_account_is_the_checkers(
+    producers: list[list[Kind]], received: list[tuple[int, int]], consumers: int
+) -> None:
     events = []
     sent = []
     for producer, outcomes in enumerate(producers):
         for number, outcome in enumerate(outcomes):
-            events += [Event(kind, name_of(RUN, producer, number), 0.0) for kind in (Kind.ATTEMPTED, outcome)]
-        numbers = {kind: tuple(n for n, outcome in enumerate(outcomes) if outcome is kind) for kind in Kind}
+            events += [
+                Event(kind, name_of(RUN, producer, number), 0.0)
+                for kind in (Kind.ATTEMPTED, outcome)
+            ]
+        numbers = {
+            kind: tuple(n for n, outcome in enumerate(outcomes) if outcome is kind) for kind in Kind
+        }
         sent.append(Sent(producer, len(outcomes), numbers[Kind.FAILED], numbers[Kind.UNKNOWN]))
-    events += [Event(Kind.RECEIVED, name_of(RUN, producer, number), 0.0) for producer, number in received]
+    events += [
+        Event(Kind.RECEIVED, name_of(RUN, producer, number), 0.0) for producer, number in received
+    ]
     tallies = [Tally() for _ in range(consumers)]
     for at, (producer, number) in enumerate(received):
         tallies[at % consumers].add(producer, number)
-    assert sets(account(RUN, sent, [each.packed() for each in tallies])) == sets(check(History(tuple(events))))
+    assert sets(account(RUN, sent, [each.packed() for each in tallies])) == sets(
+        check(History(tuple(events)))
+    )
 
 
 def test_a_lost_message_is_named() -> None:
@@ -74,7 +90,15 @@ def test_nothing_sent_is_not_ok() -> None:
     assert not account(RUN, [], []).ok
 
 
-@pytest.mark.parametrize("order", [[(0, False), (1, False), (2, False)], [(2, True)], [(1, False), (2, True)], [(2, False), (1, True), (1, True)]])
+@pytest.mark.parametrize(
+    "order",
+    [
+        [(0, False), (1, False), (2, False)],
+        [(2, True)],
+        [(1, False), (2, True)],
+        [(2, False), (1, True), (1, True)],
+    ],
+)
 def test_settled_in_any_order(order: list[tuple[int, bool]]) -> None:
     times = Latencies()
     sent = Outstanding(times)
@@ -100,7 +124,11 @@ def test_every_number_is_settled_once(answers: list[tuple[int, bool, bool]]) -> 
             outcome.setdefault(each, confirmed)
         sent.settle(number, 1, multiple=multiple, confirmed=confirmed)
     counted = Counter(outcome.values())
-    assert (sent.confirmed, len(sent.refused), len(sent)) == (counted[True], counted[False], 31 - len(outcome))
+    assert (sent.confirmed, len(sent.refused), len(sent)) == (
+        counted[True],
+        counted[False],
+        31 - len(outcome),
+    )
 
 
 def test_histograms_are_merged_not_averaged() -> None:

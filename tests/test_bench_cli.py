@@ -29,13 +29,21 @@ def test_what_is_shipped_is_listed() -> None:
         (["--rounds", "0"], "rounds should be from 1"),
         (["--turn", "0.1"], "sides take turns where one message waits for the other"),
         (["-w", "confirm-each", "--turn", "0.1"], "activemq sends more than 2 messages at once"),
-        (["-w", "confirm-each", "-d", "rabbitmq", "--turn", "0.1", "--rate", "5"], "A rate is kept for whole rounds"),
+        (
+            ["-w", "confirm-each", "-d", "rabbitmq", "--turn", "0.1", "--rate", "5"],
+            "A rate is kept for whole rounds",
+        ),
         (["--search"], "search needs a rate"),
         (["--endpoint", "amqps://b-1.mq.us-east-1.amazonaws.com"], "one --driver"),
-        (["-d", "rabbitmq", "--endpoint", "amqps://b-1.mq.us-east-1.amazonaws.com"], "--password-file"),
+        (
+            ["-d", "rabbitmq", "--endpoint", "amqps://b-1.mq.us-east-1.amazonaws.com"],
+            "--password-file",
+        ),
     ],
 )
-def test_a_wrong_argument_is_one_line_and_starts_nothing(arguments: list[str], said: str, tmp_path: Path) -> None:
+def test_a_wrong_argument_is_one_line_and_starts_nothing(
+    arguments: list[str], said: str, tmp_path: Path
+) -> None:
     done = runner.invoke(app, ["bench", "run", *arguments, "--state", str(tmp_path / "state")])
     assert done.exit_code == 1
     assert said in done.output
@@ -47,17 +55,40 @@ def test_one_result_compares_with_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.containers
-def test_a_run_from_its_brokers_to_its_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_from_its_brokers_to_its_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     result, page = tmp_path / "result.json", tmp_path / "result.html"
     short = ["--rounds", "2", "--warm-up", "0.1", "--duration", "0.4"]
-    options = [*short, "-w", "confirm-each", "-d", "rabbitmq-pika", "--fresh", "--json", str(result), "--html", str(page)]
-    encryptions = [word for each in ("plaintext+plain", "tls+plain", "tls", "tls+envelope", "tls+envelope-cached") for word in ("-e", each)]
+    options = [
+        *short,
+        "-w",
+        "confirm-each",
+        "-d",
+        "rabbitmq-pika",
+        "--fresh",
+        "--json",
+        str(result),
+        "--html",
+        str(page),
+    ]
+    encryptions = [
+        word
+        for each in ("plaintext+plain", "tls+plain", "tls", "tls+envelope", "tls+envelope-cached")
+        for word in ("-e", each)
+    ]
     typed = ["bench", "run", *options, *encryptions]
     monkeypatch.setattr("sys.argv", ["/a/path/to/testbed", *typed])
     done = runner.invoke(app, typed)
     assert done.exit_code == 0, done.output
     [series] = as_json.read(result).series
-    assert [str(side.encryption) for side in series.sides] == ["plaintext+plain", "tls+plain", "tls", "tls+envelope", "tls+envelope-cached"]
+    assert [str(side.encryption) for side in series.sides] == [
+        "plaintext+plain",
+        "tls+plain",
+        "tls",
+        "tls+envelope",
+        "tls+envelope-cached",
+    ]
     assert all(each.ok for side in series.sides for each in side.rounds)
     calls = [sum(each.kms_calls for each in side.rounds) for side in series.sides]
     messages = [sum(each.confirmed * each.seconds for each in side.rounds) for side in series.sides]

@@ -11,7 +11,15 @@ from testbed.bench.remote import target
 from testbed.bench.rounds import plan, takes_turns
 from testbed.errors import TestbedError
 
-SHIPPED = ("durable-1k", "durable-100b", "durable-64k", "durable-1m", "request-reply", "connect", "fan-out")
+SHIPPED = (
+    "durable-1k",
+    "durable-100b",
+    "durable-64k",
+    "durable-1m",
+    "request-reply",
+    "connect",
+    "fan-out",
+)
 
 
 @pytest.mark.parametrize("name", [path.stem for path in workload.FOLDER.glob("*.toml")])
@@ -47,13 +55,27 @@ def test_bodies_are_made_of_the_payload_file(tmp_path: Path) -> None:
     loaded = workload.load(str(file))
     assert loaded.content() == b'{"order": 1}'
     by = driver.load("rabbitmq")
-    planned = plan(loaded, by, target("amqps://b-1.mq.us-east-1.amazonaws.com", "alice", "secret", by.protocol, tmp_path / "ca.pem"))
+    planned = plan(
+        loaded,
+        by,
+        target(
+            "amqps://b-1.mq.us-east-1.amazonaws.com",
+            "alice",
+            "secret",
+            by.protocol,
+            tmp_path / "ca.pem",
+        ),
+    )
     assert {job.shape.content for job in planned.jobs} == {b'{"order": 1}'}
-    assert plan(workload.load("durable-1k"), by, planned.jobs[0].target).jobs[0].shape.content == b""
+    assert (
+        plan(workload.load("durable-1k"), by, planned.jobs[0].target).jobs[0].shape.content == b""
+    )
 
 
 @pytest.mark.parametrize(("text", "said"), [(None, "cannot be read"), ("", "is empty")])
-def test_a_payload_file_without_content_is_one_line(tmp_path: Path, text: str | None, said: str) -> None:
+def test_a_payload_file_without_content_is_one_line(
+    tmp_path: Path, text: str | None, said: str
+) -> None:
     if text is not None:
         (tmp_path / "order.json").write_text(text)
     file = tmp_path / "mine.toml"
@@ -67,7 +89,10 @@ WRONG = [
     ('size = "big"', "size should be a whole number, not 'big'"),
     ("size = true", "size should be a whole number, not True"),
     ("sise = 10", "there is no field 'sise'"),
-    ('pattern = "stream"', "pattern should be one of queue, fan-out, request-reply, connect, not 'stream'"),
+    (
+        'pattern = "stream"',
+        "pattern should be one of queue, fan-out, request-reply, connect, not 'stream'",
+    ),
     ('confirmation = "never"', "confirmation should be one of each, window, transaction"),
     ("duration = 0.0", "duration should be from 0.1"),
     ("rate = -1", "rate should be from 0"),
@@ -102,16 +127,24 @@ def test_a_wrong_value_is_one_line(tmp_path: Path, text: str, said: str) -> None
         ("durable-1k", "rabbitmq", 0.0, False),
     ],
 )
-def test_sides_take_turns_where_little_is_under_way(work: str, by: str, rate: float, expected: bool) -> None:
+def test_sides_take_turns_where_little_is_under_way(
+    work: str, by: str, rate: float, expected: bool
+) -> None:
     assert takes_turns(replace(workload.load(work), rate=rate), driver.load(by)) is expected
 
 
 WRONG_DRIVERS = [
     ('engine = "KAFKA"', "engine should be one of ACTIVEMQ, RABBITMQ"),
     ('protocol = "stomp"', "protocol should be one of amqp, amqp10"),
-    ('engine = "ACTIVEMQ"\nprotocol = "mqtt"', "protocol of a fast generator should be one of amqp, openwire"),
+    (
+        'engine = "ACTIVEMQ"\nprotocol = "mqtt"',
+        "protocol of a fast generator should be one of amqp, openwire",
+    ),
     ("acknowledge = 5000", "acknowledge should be 1000 (prefetch) at most"),
-    ('deployment = "ACTIVE_STANDBY_MULTI_AZ"', "deployment should be one of SINGLE_INSTANCE, CLUSTER_MULTI_AZ"),
+    (
+        'deployment = "ACTIVE_STANDBY_MULTI_AZ"',
+        "deployment should be one of SINGLE_INSTANCE, CLUSTER_MULTI_AZ",
+    ),
 ]
 
 
@@ -131,7 +164,15 @@ def test_an_unknown_name_lists_those_there_are(load) -> None:  # type: ignore[no
     assert "durable-1k" in error.value.hint or "rabbitmq" in error.value.hint
 
 
-AXIS = ["tls", "plaintext+plain", "tls+plain", "tls:AES256-SHA+plain", "tls:TLSv1.3", "tls+envelope", "tls+plain+envelope-cached"]
+AXIS = [
+    "tls",
+    "plaintext+plain",
+    "tls+plain",
+    "tls:AES256-SHA+plain",
+    "tls:TLSv1.3",
+    "tls+envelope",
+    "tls+plain+envelope-cached",
+]
 
 
 @pytest.mark.parametrize("text", AXIS)
@@ -143,7 +184,9 @@ def test_what_is_not_said_is_encrypted() -> None:
     assert Encryption.parse("tls") == Encryption("tls", "encrypted", "clear")
 
 
-@pytest.mark.parametrize("text", ["", "ssl", "tls+rot13", "plaintext:AES256-SHA", "plaintext+plain+plain2"])
+@pytest.mark.parametrize(
+    "text", ["", "ssl", "tls+rot13", "plaintext:AES256-SHA", "plaintext+plain+plain2"]
+)
 def test_no_encryption_is_one_line(text: str) -> None:
     with pytest.raises(TestbedError, match="names no encryption"):
         Encryption.parse(text)
@@ -151,14 +194,29 @@ def test_no_encryption_is_one_line(text: str) -> None:
 
 def test_labels_are_for_people() -> None:
     assert Encryption.parse("plaintext+plain").label == "plaintext, plain volume"
-    assert Encryption.parse("tls:AES256-SHA+envelope").label == "TLS (AES256-SHA), encrypted volume, payload encrypted"
+    assert (
+        Encryption.parse("tls:AES256-SHA+envelope").label
+        == "TLS (AES256-SHA), encrypted volume, payload encrypted"
+    )
 
 
 def test_an_endpoint_elsewhere(tmp_path: Path) -> None:
     authorities = tmp_path / "ca.pem"
-    found = target("ssl://b-1.mq.us-east-1.amazonaws.com:61617", "alice", "secret", "openwire", authorities)
-    assert (found.engine_type, found.address.port, found.encryption.volume, found.container) == ("ACTIVEMQ", 61617, "unknown", "")
-    assert target("amqps://b-1.mq.us-east-1.amazonaws.com", "alice", "secret", "amqp", authorities).address.port == 5671
+    found = target(
+        "ssl://b-1.mq.us-east-1.amazonaws.com:61617", "alice", "secret", "openwire", authorities
+    )
+    assert (found.engine_type, found.address.port, found.encryption.volume, found.container) == (
+        "ACTIVEMQ",
+        61617,
+        "unknown",
+        "",
+    )
+    assert (
+        target(
+            "amqps://b-1.mq.us-east-1.amazonaws.com", "alice", "secret", "amqp", authorities
+        ).address.port
+        == 5671
+    )
     assert "secret" not in repr(found)
 
 

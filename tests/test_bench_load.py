@@ -32,7 +32,10 @@ ENGINES = ("rabbitmq", "activemq")
 def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Broker]]:
     with ExitStack() as stack:
         started = {"rabbitmq": rabbitmq, "activemq": activemq}
-        yield {name: stack.enter_context(start(tmp_path_factory.mktemp(name))) for name, start in started.items()}
+        yield {
+            name: stack.enter_context(start(tmp_path_factory.mktemp(name)))
+            for name, start in started.items()
+        }
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +48,18 @@ def short(name: str, **changes: object) -> Workload:
     return replace(workload.load(name).shortened(0.2, 0.6, 1), **{"window": 100, **changes})
 
 
-def one(fleet: Fleet, brokers: dict[str, Broker], by: str, work: Workload, encryption: str = "tls", **changes: object) -> Round:
+def one(
+    fleet: Fleet,
+    brokers: dict[str, Broker],
+    by: str,
+    work: Workload,
+    encryption: str = "tls",
+    **changes: object,
+) -> Round:
     chosen = replace(driver.load(by), **changes)
-    target = brokers["rabbitmq" if chosen.engine == "RABBITMQ" else "activemq"].target(chosen, Encryption.parse(encryption))
+    target = brokers["rabbitmq" if chosen.engine == "RABBITMQ" else "activemq"].target(
+        chosen, Encryption.parse(encryption)
+    )
     return play(fleet, plan(work, chosen, target), work.warm_up, work.duration)
 
 
@@ -65,29 +77,46 @@ def one(fleet: Fleet, brokers: dict[str, Broker], by: str, work: Workload, encry
     ],
 )
 @pytest.mark.parametrize("engine", ENGINES)
-def test_fast_generators_lose_nothing(fleet: Fleet, brokers: dict[str, Broker], engine: str, name: str, encryption: str) -> None:
+def test_fast_generators_lose_nothing(
+    fleet: Fleet, brokers: dict[str, Broker], engine: str, name: str, encryption: str
+) -> None:
     work = short(name, window=4 if name == "durable-1m" else 100)
     made = one(fleet, brokers, engine, work, encryption)
     assert made.ok, made.account
     assert made.account and made.account.attempted > 0
     assert not made.account.unknown and not made.account.duplicated
-    assert made.sample and made.sample.ok and made.sample.attempted >= made.account.attempted // SAMPLE
+    assert (
+        made.sample and made.sample.ok and made.sample.attempted >= made.account.attempted // SAMPLE
+    )
     assert made.end_to_end.count == pytest.approx(made.received * made.seconds, abs=1)
     assert made.broker and made.broker.cores > 0
 
 
 @pytest.mark.parametrize(
     "name",
-    ["rabbitmq-pika", "rabbitmq-amqp10", "activemq-java", "activemq-amqp10", "activemq-stomp", "activemq-stomp-ws", "activemq-mqtt", "activemq-mqtt-ws"],
+    [
+        "rabbitmq-pika",
+        "rabbitmq-amqp10",
+        "activemq-java",
+        "activemq-amqp10",
+        "activemq-stomp",
+        "activemq-stomp-ws",
+        "activemq-mqtt",
+        "activemq-mqtt-ws",
+    ],
 )
-def test_the_users_clients_lose_nothing(fleet: Fleet, brokers: dict[str, Broker], name: str) -> None:
+def test_the_users_clients_lose_nothing(
+    fleet: Fleet, brokers: dict[str, Broker], name: str
+) -> None:
     made = one(fleet, brokers, name, short("durable-1k"))
     assert made.ok, made.account
     assert made.account and made.account.attempted > 0
 
 
 @pytest.mark.parametrize("name", [*ENGINES, "rabbitmq-pika"])
-def test_bodies_of_a_file_arrive_as_they_are(fleet: Fleet, brokers: dict[str, Broker], tmp_path: Path, name: str) -> None:
+def test_bodies_of_a_file_arrive_as_they_are(
+    fleet: Fleet, brokers: dict[str, Broker], tmp_path: Path, name: str
+) -> None:
     """The control is ``test_a_damaged_body_is_found``: receivers know what they should get."""
     file = tmp_path / "orders.json"
     file.write_text('{"order": 1, "of": "the same"}')
@@ -96,8 +125,16 @@ def test_bodies_of_a_file_arrive_as_they_are(fleet: Fleet, brokers: dict[str, Br
     assert made.sample and made.sample.attempted > 0
 
 
-def test_transactions_are_confirmed_by_their_commit(fleet: Fleet, brokers: dict[str, Broker]) -> None:
-    made = one(fleet, brokers, "activemq", short("durable-1k", confirmation="transaction", transaction=50, window=200), connections=2)
+def test_transactions_are_confirmed_by_their_commit(
+    fleet: Fleet, brokers: dict[str, Broker]
+) -> None:
+    made = one(
+        fleet,
+        brokers,
+        "activemq",
+        short("durable-1k", confirmation="transaction", transaction=50, window=200),
+        connections=2,
+    )
     assert made.ok, made.account
     assert made.account and made.account.attempted % 50 == 0
 
@@ -119,7 +156,9 @@ def test_a_rate_is_kept(fleet: Fleet, brokers: dict[str, Broker]) -> None:
 
 
 @pytest.mark.parametrize("route", ["direct", "published", "inside"])
-def test_every_route_leads_to_the_broker(fleet: Fleet, brokers: dict[str, Broker], route: str) -> None:
+def test_every_route_leads_to_the_broker(
+    fleet: Fleet, brokers: dict[str, Broker], route: str
+) -> None:
     assert one(fleet, brokers, "rabbitmq", short("durable-1k"), route=route).ok
 
 
@@ -133,7 +172,9 @@ def test_a_suite_can_be_forced(brokers: dict[str, Broker], suite: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_stolen_message_makes_the_round_no_result(fleet: Fleet, brokers: dict[str, Broker], engine: str) -> None:
+def test_a_stolen_message_makes_the_round_no_result(
+    fleet: Fleet, brokers: dict[str, Broker], engine: str
+) -> None:
     """The control of the account: a stranger takes messages from the queue while the round goes on."""
     chosen = driver.load(engine)
     target = brokers[engine].target(chosen)
@@ -157,12 +198,18 @@ def test_a_stolen_message_makes_the_round_no_result(fleet: Fleet, brokers: dict[
     assert made.account and made.account.lost
 
 
-def test_a_run_with_a_lost_message_is_refused(fleet: Fleet, brokers: dict[str, Broker], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_with_a_lost_message_is_refused(
+    fleet: Fleet, brokers: dict[str, Broker], monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = plan
 
     def robbed(*arguments: object, **options: object) -> object:
         made = real(*arguments, **options)  # type: ignore[arg-type]
-        consuming = replace(made.jobs[1], lanes=(replace(made.jobs[1].lanes[0], destination=Destination.queue("elsewhere")),), patience=0.5)
+        consuming = replace(
+            made.jobs[1],
+            lanes=(replace(made.jobs[1].lanes[0], destination=Destination.queue("elsewhere")),),
+            patience=0.5,
+        )
         return replace(made, jobs=(made.jobs[0], consuming))
 
     monkeypatch.setattr("testbed.bench.compare.plan", robbed)
@@ -172,7 +219,9 @@ def test_a_run_with_a_lost_message_is_refused(fleet: Fleet, brokers: dict[str, B
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_message_of_another_run_ends_the_round(fleet: Fleet, brokers: dict[str, Broker], engine: str) -> None:
+def test_a_message_of_another_run_ends_the_round(
+    fleet: Fleet, brokers: dict[str, Broker], engine: str
+) -> None:
     chosen = driver.load(engine)
     target = brokers[engine].target(chosen)
     planned = plan(short("durable-1k"), chosen, target)
@@ -196,7 +245,9 @@ def test_a_damaged_body_is_found(brokers: dict[str, Broker], engine: str) -> Non
     queue = Destination.queue(f"damaged-{engine}")
     receiver = generator.receiver(queue, Shape())
     outstanding = Outstanding(Latencies())
-    sender = generator.sender(queue, Shape(content=b"not what is expected"), run=1, producer=0, outstanding=outstanding)
+    sender = generator.sender(
+        queue, Shape(content=b"not what is expected"), run=1, producer=0, outstanding=outstanding
+    )
     sender.send([0])
     with pytest.raises(ClientError, match="damaged"):
         for _ in range(100):
@@ -216,7 +267,9 @@ def test_a_wrong_password_is_refused(brokers: dict[str, Broker], engine: str) ->
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_certificate_is_verified(brokers: dict[str, Broker], engine: str, tmp_path: Path) -> None:
+def test_the_certificate_is_verified(
+    brokers: dict[str, Broker], engine: str, tmp_path: Path
+) -> None:
     target = brokers[engine].target(driver.load(engine))
     with pytest.raises(ConnectionRefused, match="another host name"):
         make("fast", replace(target, server_name="somewhere.else")).visit()
@@ -235,11 +288,16 @@ def test_a_broker_that_is_gone_is_one_error(fleet: Fleet, brokers: dict[str, Bro
 
 @pytest.mark.parametrize("name", ["confirm-each", "connect", "request-reply"])
 @pytest.mark.parametrize("engine", ENGINES)
-def test_sides_that_take_turns_lose_nothing_and_leave_each_other_alone(fleet: Fleet, brokers: dict[str, Broker], engine: str, name: str) -> None:
+def test_sides_that_take_turns_lose_nothing_and_leave_each_other_alone(
+    fleet: Fleet, brokers: dict[str, Broker], engine: str, name: str
+) -> None:
     """The sides work one at a time: the broker is looked at during a side's own turns alone."""
     work = replace(short(name), confirmation="each", turn=0.1)
     chosen = replace(driver.load(engine), connections=1)
-    targets = {text: brokers[engine].target(chosen, Encryption.parse(text)) for text in ("plaintext", "tls")}
+    targets = {
+        text: brokers[engine].target(chosen, Encryption.parse(text))
+        for text in ("plaintext", "tls")
+    }
     series = alternate(work, chosen, targets, fleet)
     for side in series.sides:
         (made,) = side.rounds
@@ -260,7 +318,9 @@ def test_a_broker_that_can_not_be_looked_at_in_a_moment_is_not_looked_at_in_turn
     chosen = driver.load("rabbitmq")
     target = brokers["rabbitmq"].target(chosen)
     for turn in (0.1, 0.0):
-        series = alternate(replace(short("confirm-each"), turn=turn), chosen, {"A": target, "B": target}, fleet)
+        series = alternate(
+            replace(short("confirm-each"), turn=turn), chosen, {"A": target, "B": target}, fleet
+        )
         assert [side.rounds[0].broker is None for side in series.sides] == [turn > 0] * 2
 
 
@@ -282,6 +342,8 @@ def test_a_planted_slowdown_is_found(fleet: Fleet, brokers: dict[str, Broker]) -
     assert any(each.verdict is Verdict.LOWER for each in found)
 
 
-def test_two_identical_sides_are_not_called_different(fleet: Fleet, brokers: dict[str, Broker]) -> None:
+def test_two_identical_sides_are_not_called_different(
+    fleet: Fleet, brokers: dict[str, Broker]
+) -> None:
     found = (compared(fleet, brokers["rabbitmq"]) for _ in range(3))
     assert any(each.verdict is Verdict.NOISE for each in found)

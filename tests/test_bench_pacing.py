@@ -32,7 +32,9 @@ def test_what_was_late_keeps_its_intended_time() -> None:
 
 
 @given(st.floats(0.5, 1e6), st.lists(st.integers(0, 10**8), max_size=30), st.integers(0, 1000))
-def test_every_message_is_given_once_and_none_too_early(rate: float, steps: list[int], most: int) -> None:
+def test_every_message_is_given_once_and_none_too_early(
+    rate: float, steps: list[int], most: int
+) -> None:
     timetable, now, given_ = Timetable(rate, 0), 0, []
     for step in steps:
         now += step
@@ -79,13 +81,24 @@ def test_a_side_alone_works_without_a_pause(turn: float) -> None:
 
 def test_turns_are_turned_round_each_time() -> None:
     first, second = in_turns(2, 0.1, 0.3, 0.1)
-    assert first == Times(((0, 100 * MS),), ((220 * MS, 320 * MS), (550 * MS, 650 * MS), (660 * MS, 760 * MS)))
-    assert second == Times(((110 * MS, 210 * MS),), ((330 * MS, 430 * MS), (440 * MS, 540 * MS), (770 * MS, 870 * MS)))
+    assert first == Times(
+        ((0, 100 * MS),), ((220 * MS, 320 * MS), (550 * MS, 650 * MS), (660 * MS, 760 * MS))
+    )
+    assert second == Times(
+        ((110 * MS, 210 * MS),), ((330 * MS, 430 * MS), (440 * MS, 540 * MS), (770 * MS, 870 * MS))
+    )
     assert first.beginning(5).measured[0] == (220 * MS + 5, 320 * MS + 5)
 
 
-@given(st.integers(1, 5), st.floats(0, 2), st.floats(0.1, 5), st.one_of(st.just(0.0), st.floats(0.02, 1)))
-def test_all_sides_work_as_long_and_one_at_a_time(sides: int, warm_up: float, seconds: float, turn: float) -> None:
+@given(
+    st.integers(1, 5),
+    st.floats(0, 2),
+    st.floats(0.1, 5),
+    st.one_of(st.just(0.0), st.floats(0.02, 1)),
+)
+def test_all_sides_work_as_long_and_one_at_a_time(
+    sides: int, warm_up: float, seconds: float, turn: float
+) -> None:
     times = in_turns(sides, warm_up, seconds, turn)
     for wanted, name in ((warm_up, "warm"), (seconds, "measured")):
         worked = [sum(end - begin for begin, end in getattr(each, name)) for each in times]
@@ -93,7 +106,9 @@ def test_all_sides_work_as_long_and_one_at_a_time(sides: int, warm_up: float, se
         assert worked[0] / 1e9 == pytest.approx(wanted, abs=1e-6)
     spans = sorted(span for each in times for span in (*each.warm, *each.measured))
     assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(spans))
-    assert max(end for each in times for _, end in each.warm) <= min(begin for each in times for begin, _ in each.measured)
+    assert max(end for each in times for _, end in each.warm) <= min(
+        begin for each in times for begin, _ in each.measured
+    )
 
 
 @dataclass
@@ -114,7 +129,9 @@ class Stalling:
 
     def poll(self) -> None:
         if not self.stalled:
-            self.outstanding.settle(self.outstanding.attempted - 1, time.monotonic_ns(), multiple=True)
+            self.outstanding.settle(
+                self.outstanding.attempted - 1, time.monotonic_ns(), multiple=True
+            )
 
     def flush(self) -> None:
         """Nothing is kept back."""
@@ -137,7 +154,9 @@ def test_a_stall_shows_in_the_delay_of_what_could_not_be_sent() -> None:
         time.sleep(0.0005)
     late = distribution([measured.delay.encoded()])
     assert late.count == pytest.approx(2000, rel=0.2)
-    assert late.at(75) > 150  # ms: half of the messages were due during the stall, half of those in its first half
+    assert (
+        late.at(75) > 150
+    )  # ms: half of the messages were due during the stall, half of those in its first half
     assert late.most > 400
 
 

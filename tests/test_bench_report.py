@@ -34,31 +34,61 @@ WORK = workload.load("durable-1k")
 LAYERS = [Encryption.parse(text) for text in ("plaintext+plain", "tls+plain", "tls")]
 
 
-def a_round(rate: float, milliseconds: float = 2.0, *, cores: float = 1.5, busiest: float = 0.2, stolen: float = 0.0, usage: bool = True) -> Round:
+def a_round(
+    rate: float,
+    milliseconds: float = 2.0,
+    *,
+    cores: float = 1.5,
+    busiest: float = 0.2,
+    stolen: float = 0.0,
+    usage: bool = True,
+) -> Round:
     times = Latencies()
     times.add(int(milliseconds * 1e6), 100)
     took = distribution([times.encoded()])
-    used = Usage(10.0, cores, int(rate * 10 * 1100), int(rate * 10 * 1200), int(rate * 2)) if usage else None
+    used = (
+        Usage(10.0, cores, int(rate * 10 * 1100), int(rate * 10 * 1200), int(rate * 2))
+        if usage
+        else None
+    )
     return Round(10.0, rate, rate, 0.0, took, took, took, 0.3, busiest, stolen, 0, used, OK, OK)
 
 
-def a_series(*rates: float, by: str = "rabbitmq", noise: float = 0.005, rounds: int = 8, seed: int = 0) -> Series:
+def a_series(
+    *rates: float, by: str = "rabbitmq", noise: float = 0.005, rounds: int = 8, seed: int = 0
+) -> Series:
     rng = Random(seed)
     sides = [
-        Side(layer.label, layer, "4.0.5", "container", tuple(a_round(rate * rng.lognormvariate(0, noise)) for _ in range(rounds)))
+        Side(
+            layer.label,
+            layer,
+            "4.0.5",
+            "container",
+            tuple(a_round(rate * rng.lognormvariate(0, noise)) for _ in range(rounds)),
+        )
         for layer, rate in zip(LAYERS, rates, strict=False)
     ]
     return Series(WORK, driver.load(by), tuple(sides))
 
 
 def a_curve() -> Curve:
-    points = tuple(Point(rate, min(rate, 900), rate <= 900, a_round(min(rate, 900), 1 + rate / 100)) for rate in (100.0, 500.0, 900.0, 1000.0))
+    points = tuple(
+        Point(rate, min(rate, 900), rate <= 900, a_round(min(rate, 900), 1 + rate / 100))
+        for rate in (100.0, 500.0, 900.0, 1000.0)
+    )
     return Curve(WORK, driver.load("rabbitmq"), LAYERS[2].label, LAYERS[2], points)
 
 
 def a_result(*series: Series, load: str = "0.1") -> Result:
     environment = {"machine": "x86_64, 2 CPUs", "load before": load}
-    return Result(datetime(2026, 11, 25, tzinfo=UTC), 60.0, "testbed bench run", environment, series or (a_series(1000, 940, 700),), (a_curve(),))
+    return Result(
+        datetime(2026, 11, 25, tzinfo=UTC),
+        60.0,
+        "testbed bench run",
+        environment,
+        series or (a_series(1000, 940, 700),),
+        (a_curve(),),
+    )
 
 
 def test_a_summary_is_in_the_units_that_people_ask_for() -> None:
@@ -66,7 +96,9 @@ def test_a_summary_is_in_the_units_that_people_ask_for() -> None:
     assert plaintext.rate == 1000 and plaintext.ratio is None
     assert plaintext.broker_cpu == pytest.approx(1500)  # µs: 1.5 cores for 1,000 messages a second
     assert plaintext.generator_cpu == pytest.approx(300)
-    assert (plaintext.bytes_in, plaintext.bytes_out, plaintext.syncs) == pytest.approx((1100, 1200, 0.2))
+    assert (plaintext.bytes_in, plaintext.bytes_out, plaintext.syncs) == pytest.approx(
+        (1100, 1200, 0.2)
+    )
     assert tls.ratio and tls.ratio.median == pytest.approx(0.94)
     assert encrypted.confirmation.count == 800  # all rounds' together
 
@@ -79,7 +111,9 @@ def test_each_layer_is_compared_with_the_one_before() -> None:
 
 def test_a_side_that_did_nothing_is_not_compared() -> None:
     series = a_series(1000, 940, rounds=2)
-    broken = replace(series, sides=(series.sides[0], replace(series.sides[1], rounds=(a_round(0), a_round(0)))))
+    broken = replace(
+        series, sides=(series.sides[0], replace(series.sides[1], rounds=(a_round(0), a_round(0))))
+    )
     assert steps(broken) == ("not comparable",)
     assert summaries(broken)[1].ratio is None
 
@@ -122,13 +156,20 @@ def test_a_round_that_the_hypervisor_robbed_is_made_again_on_all_sides(
     left = list(made)
     monkeypatch.setattr(compare, "plan", lambda *_, **__: None)
     monkeypatch.setattr(compare, "route", lambda _: "container")
-    monkeypatch.setattr(compare, "play_in_turns", lambda _, plans, *__: [left.pop(0) for _ in plans])
+    monkeypatch.setattr(
+        compare, "play_in_turns", lambda _, plans, *__: [left.pop(0) for _ in plans]
+    )
     target: Any = SimpleNamespace(encryption=LAYERS[0], running="4.0.5")
     fleet: Any = None
-    series = compare.alternate(replace(WORK, rounds=3), driver.load("rabbitmq"), {"A": target, "B": target}, fleet)
+    series = compare.alternate(
+        replace(WORK, rounds=3), driver.load("rabbitmq"), {"A": target, "B": target}, fleet
+    )
     assert (len(made) - len(left), series.repeated) == (plays, repeated)
     assert [len(side.rounds) for side in series.sides] == [3, 3]
-    assert sorted(each.confirmed for side in series.sides for each in side.rounds)[-1] == made[-1].confirmed
+    assert (
+        sorted(each.confirmed for side in series.sides for each in side.rounds)[-1]
+        == made[-1].confirmed
+    )
     assert ("made again" in " ".join(caveats(a_result(series)))) is bool(repeated)
 
 
@@ -173,13 +214,18 @@ def test_what_is_no_result_is_one_line(tmp_path: Path, text: str, said: str) -> 
 def test_the_page_needs_nothing_else() -> None:
     page = html.render(a_result(), contrasts([("a.json", a_result()), ("b.json", a_result())]))
     assert "<script" not in page and "http://" not in page and "https://" not in page
-    assert page.count('class="chart"') == 4  # waterfall, percentiles, throughput and latency against rate
+    assert (
+        page.count('class="chart"') == 4
+    )  # waterfall, percentiles, throughput and latency against rate
     assert "ratio" in page and "Generators and broker share" in page
 
 
 def test_what_comes_from_outside_is_escaped() -> None:
     series = a_series(1000, 940)
-    evil = replace(series, sides=tuple(replace(side, label="<script>alert(1)</script>") for side in series.sides))
+    evil = replace(
+        series,
+        sides=tuple(replace(side, label="<script>alert(1)</script>") for side in series.sides),
+    )
     page = html.render(a_result(evil))
     assert "<script" not in page
     assert "&lt;script&gt;" in page
@@ -201,19 +247,35 @@ def test_caveats_say_what_the_numbers_call_for() -> None:
     assert "more than 10 % apart" in noisy
     calm = " ".join(caveats(a_result()))
     assert "busy" not in calm and "apart" not in calm and "hypervisor" not in calm
-    robbed = replace(a_series(1000), sides=(Side("tls", LAYERS[2], "4.0.5", "container", (a_round(1000, stolen=0.25),)),))
-    assert "hypervisor gave 5 % of" in " ".join(caveats(a_result(robbed)))  # one of five rounds, with those of the curve
+    robbed = replace(
+        a_series(1000),
+        sides=(Side("tls", LAYERS[2], "4.0.5", "container", (a_round(1000, stolen=0.25),)),),
+    )
+    assert "hypervisor gave 5 % of" in " ".join(
+        caveats(a_result(robbed))
+    )  # one of five rounds, with those of the curve
     series = a_series(1000, 940)
-    bound = replace(series, sides=tuple(replace(side, rounds=tuple(a_round(1000, busiest=0.99) for _ in range(8))) for side in series.sides))
+    bound = replace(
+        series,
+        sides=tuple(
+            replace(side, rounds=tuple(a_round(1000, busiest=0.99) for _ in range(8)))
+            for side in series.sides
+        ),
+    )
     assert "the generator was the limit" in " ".join(caveats(a_result(bound)))
 
 
 def test_results_of_different_runs_are_compared() -> None:
-    slower = replace(a_result(a_series(500, 470, 350, seed=1)), environment={"machine": "another", "load before": "0.1"})
+    slower = replace(
+        a_result(a_series(500, 470, 350, seed=1)),
+        environment={"machine": "another", "load before": "0.1"},
+    )
     [found] = contrasts([("first", a_result()), ("second", slower)])
     assert [row.ratio.verdict for row in found.rows] == [Verdict.LOWER] * 3
     assert found.changed == ("machine: x86_64, 2 CPUs and another",)
-    [same] = contrasts([("first", a_result()), ("second", a_result(a_series(1000, 940, 700, seed=2)))])
+    [same] = contrasts(
+        [("first", a_result()), ("second", a_result(a_series(1000, 940, 700, seed=2)))]
+    )
     assert [row.ratio.verdict for row in same.rows] == [Verdict.NOISE] * 3
 
 
@@ -227,11 +289,23 @@ def drawn(picture: str) -> ElementTree.Element:
 
 
 def test_pictures_are_well_formed_and_inside_their_frame() -> None:
-    picture = lines("Title", Axis("x", True), Axis("y", True), [Line("a", ((1, 5), (10, 50), (1e5, 7))), Line("b", ((1, 1),))])
+    picture = lines(
+        "Title",
+        Axis("x", True),
+        Axis("y", True),
+        [Line("a", ((1, 5), (10, 50), (1e5, 7))), Line("b", ((1, 1),))],
+    )
     root = drawn(picture)
-    points = [float(number) for each in root.iter("polyline") for pair in each.get("points", "").split() for number in pair.split(",")]
+    points = [
+        float(number)
+        for each in root.iter("polyline")
+        for pair in each.get("points", "").split()
+        for number in pair.split(",")
+    ]
     assert points and min(points) >= 0 and max(points) <= 640
-    bars = drawn(waterfall("Title", "msg/s", [Bar("a & b", 100, 90, 110), Bar("c", 50, 40, 60, "half")]))
+    bars = drawn(
+        waterfall("Title", "msg/s", [Bar("a & b", 100, 90, 110), Bar("c", 50, 40, 60, "half")])
+    )
     assert all(float(each.get("width", "0")) <= 640 for each in bars.iter("rect"))
     assert any("a & b" in (each.text or "") for each in bars.iter("text"))
 

@@ -38,7 +38,10 @@ RUN = 0xBE9C
 def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Broker]]:
     with ExitStack() as stack:
         started = {"rabbitmq": rabbitmq, "activemq": activemq}
-        yield {name: stack.enter_context(start(tmp_path_factory.mktemp(name))) for name, start in started.items()}
+        yield {
+            name: stack.enter_context(start(tmp_path_factory.mktemp(name)))
+            for name, start in started.items()
+        }
 
 
 def short(name: str, **changes: object) -> Workload:
@@ -46,7 +49,11 @@ def short(name: str, **changes: object) -> Workload:
 
 
 def scaled(aimed: Target, by: str, work: Workload) -> Round:
-    return swarm(Aim(work, replace(driver.load(by), connections=1), aimed, RUN), workers=2, say=lambda line: None)
+    return swarm(
+        Aim(work, replace(driver.load(by), connections=1), aimed, RUN),
+        workers=2,
+        say=lambda line: None,
+    )
 
 
 # Pure: what is written, and what is refused before anything starts.
@@ -54,12 +61,23 @@ def scaled(aimed: Target, by: str, work: Workload) -> Round:
 
 def remote_target(folder: Path) -> Target:
     (folder / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
-    return target("amqps://b-1.mq.us-east-1.amazonaws.com", "alice", "not-for-others", "amqp", folder / "ca.pem")
+    return target(
+        "amqps://b-1.mq.us-east-1.amazonaws.com",
+        "alice",
+        "not-for-others",
+        "amqp",
+        folder / "ca.pem",
+    )
 
 
 def test_an_aim_is_all_that_another_machine_needs(tmp_path: Path) -> None:
     (tmp_path / "order.json").write_text("an order")
-    aim = Aim(short("durable-1k", payload=str(tmp_path / "order.json")), driver.load("rabbitmq"), remote_target(tmp_path), RUN)
+    aim = Aim(
+        short("durable-1k", payload=str(tmp_path / "order.json")),
+        driver.load("rabbitmq"),
+        remote_target(tmp_path),
+        RUN,
+    )
     file = tmp_path / "aim.json"
     aim.write(file)
     assert file.stat().st_mode & 0o777 == 0o600
@@ -73,7 +91,10 @@ def test_an_aim_is_all_that_another_machine_needs(tmp_path: Path) -> None:
     assert (found.driver, found.run, found.workload.content()) == (aim.driver, RUN, b"an order")
     assert replace(found.workload, payload="") == replace(aim.workload, payload="")
     assert replace(found.target, address=aim.target.address) == aim.target
-    assert (found.target.address.password, found.target.address.ca_file) == ("not-for-others", there / "aim.pem")
+    assert (found.target.address.password, found.target.address.ca_file) == (
+        "not-for-others",
+        there / "aim.pem",
+    )
     assert "not-for-others" not in repr(found)
 
 
@@ -88,7 +109,9 @@ def test_what_is_no_aim_is_one_line(tmp_path: Path, text: str) -> None:
 def test_a_part_arrives_as_it_was_sent() -> None:
     tally = Tally()
     tally.add(7, 3)
-    part = Part("consume", received=1, cpu=0.5, sent=(Sent(7, 4, (1,), (2,)),), tallies=(tally.packed(),))
+    part = Part(
+        "consume", received=1, cpu=0.5, sent=(Sent(7, 4, (1,), (2,)),), tallies=(tally.packed(),)
+    )
     assert unpacked(packed(part)) == part
 
 
@@ -100,8 +123,24 @@ def test_a_part_arrives_as_it_was_sent() -> None:
         ("durable-1k", "rabbitmq", "tls+envelope", "Encrypted payloads"),
     ],
 )
-def test_what_cannot_be_spread_is_one_line_and_starts_nothing(work: str, by: str, encryption: str, said: str, tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["bench", "scale", "-w", work, "-d", by, "-e", encryption, "--state", str(tmp_path / "state")])
+def test_what_cannot_be_spread_is_one_line_and_starts_nothing(
+    work: str, by: str, encryption: str, said: str, tmp_path: Path
+) -> None:
+    done = CliRunner().invoke(
+        app,
+        [
+            "bench",
+            "scale",
+            "-w",
+            work,
+            "-d",
+            by,
+            "-e",
+            encryption,
+            "--state",
+            str(tmp_path / "state"),
+        ],
+    )
     assert done.exit_code == 1
     assert said in done.output
     assert not (tmp_path / "state").exists()
@@ -118,7 +157,10 @@ def test_without_locust_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.containers
-@pytest.mark.parametrize(("engine", "name"), [("rabbitmq", "durable-1k"), ("activemq", "durable-1k"), ("rabbitmq", "fan-out")])
+@pytest.mark.parametrize(
+    ("engine", "name"),
+    [("rabbitmq", "durable-1k"), ("activemq", "durable-1k"), ("rabbitmq", "fan-out")],
+)
 def test_two_workers_lose_nothing(brokers: dict[str, Broker], engine: str, name: str) -> None:
     """Producers and consumers are of both workers, and the account is one."""
     work = short(name, rate=200.0, producers=2, consumers=2)
@@ -133,7 +175,9 @@ def test_two_workers_lose_nothing(brokers: dict[str, Broker], engine: str, name:
 
 @pytest.mark.containers
 def test_handshakes_of_two_workers_are_counted(brokers: dict[str, Broker]) -> None:
-    made = scaled(brokers["rabbitmq"].target(driver.load("rabbitmq")), "rabbitmq", short("connect", rate=20.0))
+    made = scaled(
+        brokers["rabbitmq"].target(driver.load("rabbitmq")), "rabbitmq", short("connect", rate=20.0)
+    )
     assert made.connected > 0 and made.confirmation.at(50) > 0
     assert made.account is None and made.ok
 
@@ -150,10 +194,22 @@ def test_a_worker_joins_as_it_is_told(brokers: dict[str, Broker], tmp_path: Path
         (tmp_path / "aim.json").write_text(Path(path).read_text())
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         script = f"exec {command.replace('TESTBED_AIM', 'env TESTBED_AIM').replace('THIS_MACHINE', '127.0.0.1')}"
-        joined.append(subprocess.Popen(["bash", "-c", script], cwd=tmp_path, env={**os.environ, "PATH": path}, stderr=subprocess.DEVNULL))
+        joined.append(
+            subprocess.Popen(
+                ["bash", "-c", script],
+                cwd=tmp_path,
+                env={**os.environ, "PATH": path},
+                stderr=subprocess.DEVNULL,
+            )
+        )
 
     work = short("durable-1k", rate=100.0, producers=2, consumers=2)
-    aim = Aim(work, replace(driver.load("rabbitmq"), connections=1), brokers["rabbitmq"].target(driver.load("rabbitmq")), RUN)
+    aim = Aim(
+        work,
+        replace(driver.load("rabbitmq"), connections=1),
+        brokers["rabbitmq"].target(driver.load("rabbitmq")),
+        RUN,
+    )
     try:
         assert swarm(aim, workers=1, others=1, say=join).ok
     finally:
@@ -189,14 +245,19 @@ def test_a_stolen_message_makes_it_no_result(brokers: dict[str, Broker]) -> None
     queue = plan(work, chosen, aimed, run=RUN).jobs[0].lanes[0].destination
     thief = make("fast", aimed).receiver(queue, Shape(prefetch=5, acknowledge=1))
     try:
-        with meanwhile(lambda: bool(thief.poll())), pytest.raises(ClientError, match="not all messages came out"):
+        with (
+            meanwhile(lambda: bool(thief.poll())),
+            pytest.raises(ClientError, match="not all messages came out"),
+        ):
             scaled(aimed, "rabbitmq", work)
     finally:
         thief.close(delete=True)
 
 
 @pytest.mark.containers
-def test_the_password_is_on_no_command_line_and_in_no_environment(brokers: dict[str, Broker]) -> None:
+def test_the_password_is_on_no_command_line_and_in_no_environment(
+    brokers: dict[str, Broker],
+) -> None:
     chosen = driver.load("rabbitmq")
     aimed, seen = brokers["rabbitmq"].target(chosen), set()
 
@@ -219,13 +280,27 @@ def test_the_password_is_on_no_command_line_and_in_no_environment(brokers: dict[
 def test_a_worker_that_may_not_log_in_ends_the_load(brokers: dict[str, Broker]) -> None:
     aimed = brokers["rabbitmq"].target(driver.load("rabbitmq"))
     with pytest.raises(ClientError, match="refused the login"):
-        scaled(replace(aimed, address=replace(aimed.address, password="not-the-password")), "rabbitmq", short("connect"))
+        scaled(
+            replace(aimed, address=replace(aimed.address, password="not-the-password")),
+            "rabbitmq",
+            short("connect"),
+        )
 
 
 @pytest.mark.containers
 def test_the_command_makes_a_result_as_any_other(tmp_path: Path) -> None:
     result = tmp_path / "result.json"
-    options = ["--fresh", "--rate", "100", "--warm-up", "0.5", "--duration", "2", "--json", str(result)]
+    options = [
+        "--fresh",
+        "--rate",
+        "100",
+        "--warm-up",
+        "0.5",
+        "--duration",
+        "2",
+        "--json",
+        str(result),
+    ]
     done = CliRunner().invoke(app, ["bench", "scale", *options])
     assert done.exit_code == 0, done.output
     found = as_json.read(result)

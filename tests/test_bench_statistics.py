@@ -9,7 +9,10 @@ from testbed.bench.statistics import Verdict, interval, ratio, spread, unpaired
 
 def rounds(rng: Random, count: int, rate: float, noise: float) -> list[float]:
     """Rates as a shared machine gives them: mostly near the truth, now and then far below."""
-    return [rate * rng.lognormvariate(0, noise) * (0.7 if rng.random() < 0.05 else 1) for _ in range(count)]
+    return [
+        rate * rng.lognormvariate(0, noise) * (0.7 if rng.random() < 0.05 else 1)
+        for _ in range(count)
+    ]
 
 
 # 1 - 2 * P(binomial(n, 1/2) < k), and which of n sorted values the interval ends with.
@@ -70,7 +73,9 @@ def test_drift_that_touches_both_sides_does_not_show() -> None:
     rng = Random(3)
     drift = [1 - 0.04 * number for number in range(10)]
     first = [rate * slower for rate, slower in zip(rounds(rng, 10, 1000, 0.01), drift, strict=True)]
-    second = [rate * slower for rate, slower in zip(rounds(rng, 10, 1000, 0.01), drift, strict=True)]
+    second = [
+        rate * slower for rate, slower in zip(rounds(rng, 10, 1000, 0.01), drift, strict=True)
+    ]
     assert ratio(first, second).verdict is Verdict.NOISE
 
 
@@ -85,7 +90,10 @@ def test_noise_is_said_to_be_noise() -> None:
     assert str(ratio([100] * 6, [50] * 6)) == "0.500 [0.500, 0.500]"
 
 
-@pytest.mark.parametrize(("baseline", "other"), [([], []), ([1.0], [1.0, 2.0]), ([1.0, 0.0], [1.0, 1.0]), ([1.0], [float("nan")])])
+@pytest.mark.parametrize(
+    ("baseline", "other"),
+    [([], []), ([1.0], [1.0, 2.0]), ([1.0, 0.0], [1.0, 1.0]), ([1.0], [float("nan")])],
+)
 def test_what_is_no_pair_of_rounds_is_refused(baseline: list[float], other: list[float]) -> None:
     with pytest.raises(ValueError):
         ratio(baseline, other)
@@ -99,8 +107,12 @@ def test_spread_ignores_a_single_outlier() -> None:
 
 def test_runs_at_different_times_compare_by_bootstrap() -> None:
     rng = Random(5)
-    assert unpaired(rounds(rng, 10, 1000, 0.01), rounds(rng, 10, 900, 0.01)).verdict is Verdict.LOWER
-    assert unpaired(rounds(rng, 10, 1000, 0.01), rounds(rng, 10, 1000, 0.01)).verdict is Verdict.NOISE
+    assert (
+        unpaired(rounds(rng, 10, 1000, 0.01), rounds(rng, 10, 900, 0.01)).verdict is Verdict.LOWER
+    )
+    assert (
+        unpaired(rounds(rng, 10, 1000, 0.01), rounds(rng, 10, 1000, 0.01)).verdict is Verdict.NOISE
+    )
     assert unpaired([1000, 1001], [500, 501]).verdict is Verdict.NOISE  # two rounds say nothing
     with pytest.raises(ValueError):
         unpaired([1.0], [])

@@ -24,12 +24,20 @@ for _ in sys.stdin:
     later.join()
     print("done", flush=True)
 """
-counting = pytest.mark.skipif(os.geteuid() != 0 or "tracefs" not in Path("/proc/filesystems").read_text(), reason="needs root, and a kernel that traces")
+counting = pytest.mark.skipif(
+    os.geteuid() != 0 or "tracefs" not in Path("/proc/filesystems").read_text(),
+    reason="needs root, and a kernel that traces",
+)
 
 
 @contextmanager
 def syncing(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen([sys.executable, "-c", _SYNCING, str(folder / "file")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", _SYNCING, str(folder / "file")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
         told(process)
         try:
             yield process
@@ -72,7 +80,11 @@ def test_nothing_is_left_and_what_a_killed_process_left_is_removed() -> None:
     left = syncs._tracing() / "instances" / f"{syncs._ours()}{dead.pid}-left"
     left.mkdir()
     Syncs([os.getpid()]).close()
-    assert not [each.name for each in left.parent.glob(f"{syncs._ours()}*") if each.name.split("-")[2] in (str(dead.pid), str(os.getpid()))]
+    assert not [
+        each.name
+        for each in left.parent.glob(f"{syncs._ours()}*")
+        if each.name.split("-")[2] in (str(dead.pid), str(os.getpid()))
+    ]
     assert Path("/proc/mounts").read_text() == mounts
 
 
@@ -98,4 +110,9 @@ def test_what_cannot_be_counted_is_none() -> None:
 
 
 def test_events_that_were_overwritten_count() -> None:
-    assert events("entries: 3\noverrun: 4\ncommit overrun: 0\nbytes: 100\ndropped events: 1\nread events: 2\n") == 10
+    assert (
+        events(
+            "entries: 3\noverrun: 4\ncommit overrun: 0\nbytes: 100\ndropped events: 1\nread events: 2\n"
+        )
+        == 10
+    )

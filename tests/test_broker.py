@@ -22,7 +22,15 @@ from testbed.documented.grants import EBS_PRINCIPAL, MQ_PRINCIPAL
 from testbed.documented.listeners import LISTENERS
 from testbed.documented.names import PASSWORD_SENTENCE, PII_SENTENCE
 from testbed.engines.base import User
-from testbed.errors import BadRequestException, ConflictException, ContainerFailed, MqError, NotFoundException, TestbedError, VolumeRefused
+from testbed.errors import (
+    BadRequestException,
+    ConflictException,
+    ContainerFailed,
+    MqError,
+    NotFoundException,
+    TestbedError,
+    VolumeRefused,
+)
 from testbed.kms import keys
 from testbed.kms.base import USER
 from testbed.kms.keys import EncryptionOptions
@@ -39,7 +47,9 @@ PROTOCOL = {"RABBITMQ": "amqp", "ACTIVEMQ": "stomp"}
 @pytest.fixture(params=ENGINES)
 def broker(request: pytest.FixtureRequest) -> BrokerFixture:
     """The session's broker of each engine; every test leaves it as it was."""
-    return request.getfixturevalue({"RABBITMQ": "rabbitmq_broker", "ACTIVEMQ": "activemq_broker"}[request.param])
+    return request.getfixturevalue(
+        {"RABBITMQ": "rabbitmq_broker", "ACTIVEMQ": "activemq_broker"}[request.param]
+    )
 
 
 def now(each: BrokerFixture) -> Broker:
@@ -52,7 +62,9 @@ def put(each: BrokerFixture, queue: str, count: int = 20) -> list[bytes]:
     with clients.connect(each.address(PROTOCOL[now(each).engine_type])) as client:
         for body in bodies:
             client.publish(Destination.queue(queue), body)
-    time.sleep(2)  # RabbitMQ 4.0 can lose a quorum queue's content when it is killed within a second of its declaration
+    time.sleep(
+        2
+    )  # RabbitMQ 4.0 can lose a quorum queue's content when it is killed within a second of its declaration
     return bodies
 
 
@@ -98,16 +110,33 @@ def disabled(each: BrokerFixture) -> Iterator[None]:
 def test_describe_says_what_was_asked_for_and_what_came_of_it(broker: BrokerFixture) -> None:
     stored, answer = now(broker), broker.describe()
     engine = stored.engine_type
-    assert (answer["BrokerState"], answer["EngineType"], answer["EngineVersion"]) == ("RUNNING", engine, DEFAULT_VERSION[engine])
-    assert (answer["DeploymentMode"], answer["StorageType"], answer["ActionsRequired"]) == ("SINGLE_INSTANCE", "EBS", [])
+    assert (answer["BrokerState"], answer["EngineType"], answer["EngineVersion"]) == (
+        "RUNNING",
+        engine,
+        DEFAULT_VERSION[engine],
+    )
+    assert (answer["DeploymentMode"], answer["StorageType"], answer["ActionsRequired"]) == (
+        "SINGLE_INSTANCE",
+        "EBS",
+        [],
+    )
     assert answer["EncryptionOptions"] == {"UseAwsOwnedKey": False, "KmsKeyId": stored.key_arn}
-    assert answer["BrokerArn"] == f"arn:aws:mq:{REGION}:000000000000:broker:{stored.broker_name}:{stored.broker_id}"
+    assert (
+        answer["BrokerArn"]
+        == f"arn:aws:mq:{REGION}:000000000000:broker:{stored.broker_name}:{stored.broker_id}"
+    )
     [instance] = answer["BrokerInstances"]
     schemes = {each.scheme for each in LISTENERS[engine] if not each.inside}
-    assert {url.partition(":")[0] for url in (*instance["Endpoints"], instance["ConsoleURL"])} == schemes
+    assert {
+        url.partition(":")[0] for url in (*instance["Endpoints"], instance["ConsoleURL"])
+    } == schemes
     assert all(url.partition("://")[2].startswith("localhost:") for url in instance["Endpoints"])
-    assert [each["Username"] for each in answer["Users"]] == ([] if engine == "RABBITMQ" else ["testbed"]), "RabbitMQ's are not in it (API)"
-    assert not [secret for secret in (broker.password, stored.keystore_password) if secret in str(answer)]
+    assert [each["Username"] for each in answer["Users"]] == (
+        [] if engine == "RABBITMQ" else ["testbed"]
+    ), "RabbitMQ's are not in it (API)"
+    assert not [
+        secret for secret in (broker.password, stored.keystore_password) if secret in str(answer)
+    ]
     assert stored.broker_id in {each.broker_id for each in broker.testbed.brokers.list()}
 
 
@@ -123,10 +152,30 @@ def test_a_broker_is_found_by_id_and_by_name_and_no_other(broker: BrokerFixture)
 def test_its_grants_are_the_two_that_are_documented(broker: BrokerFixture) -> None:
     stored = now(broker)
     granted = broker.testbed.kms.call(USER, "ListGrants", {"KeyId": broker.key_arn})["Grants"]
-    service = ["CreateGrant", "Decrypt", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo", "DescribeKey"]
-    assert [(set(each["Operations"]), each["GranteePrincipal"], each["RetiringPrincipal"], each.get("Constraints")) for each in granted] == [
+    service = [
+        "CreateGrant",
+        "Decrypt",
+        "GenerateDataKeyWithoutPlaintext",
+        "ReEncryptFrom",
+        "ReEncryptTo",
+        "DescribeKey",
+    ]
+    assert [
+        (
+            set(each["Operations"]),
+            each["GranteePrincipal"],
+            each["RetiringPrincipal"],
+            each.get("Constraints"),
+        )
+        for each in granted
+    ] == [
         (set(service), MQ_PRINCIPAL, MQ_PRINCIPAL, None),
-        ({"Decrypt"}, MQ_PRINCIPAL, EBS_PRINCIPAL, {"EncryptionContextSubset": {"aws:ebs:id": stored.nodes[0].volume.volume_id}}),
+        (
+            {"Decrypt"},
+            MQ_PRINCIPAL,
+            EBS_PRINCIPAL,
+            {"EncryptionContextSubset": {"aws:ebs:id": stored.nodes[0].volume.volume_id}},
+        ),
     ]
     assert [each["GrantId"] for each in granted] == [each.grant_id for each in stored.grants]
 
@@ -134,11 +183,17 @@ def test_its_grants_are_the_two_that_are_documented(broker: BrokerFixture) -> No
 # Refused, and nothing left
 
 
-def test_names_versions_and_modes_that_do_not_exist_are_refused_and_nothing_is_left(testbed: Testbed, rabbitmq_broker: BrokerFixture) -> None:
+def test_names_versions_and_modes_that_do_not_exist_are_refused_and_nothing_is_left(
+    testbed: Testbed, rabbitmq_broker: BrokerFixture
+) -> None:
     good = testbed.request("RABBITMQ", "refused", testbed.new_key("of a request that is refused"))
     user, password = good.users[0], new_password()
     cases: list[tuple[dict[str, Any], str, str]] = [
-        ({"broker_name": "a b"}, "brokerName", "may contain only letters, numbers, dashes and underscores"),
+        (
+            {"broker_name": "a b"},
+            "brokerName",
+            "may contain only letters, numbers, dashes and underscores",
+        ),
         ({"broker_name": "x" * 51}, "brokerName", "1-50 characters"),
         ({"broker_name": "call-0301234567890"}, "brokerName", PII_SENTENCE),
         ({"users": (User("jane@example.com", password),)}, "username", PII_SENTENCE),
@@ -163,7 +218,9 @@ def test_names_versions_and_modes_that_do_not_exist_are_refused_and_nothing_is_l
         assert words in error.value.message, change
         assert "jane@example.com" not in error.value.message and password not in error.value.message
     with pytest.raises(ConflictException) as conflict:
-        testbed.brokers.create(dataclasses.replace(good, broker_name=now(rabbitmq_broker).broker_name))
+        testbed.brokers.create(
+            dataclasses.replace(good, broker_name=now(rabbitmq_broker).broker_name)
+        )
     assert (conflict.value.status, conflict.value.error_attribute) == (409, "brokerName")
     assert there(testbed, key) == before
 
@@ -173,23 +230,43 @@ def test_names_versions_and_modes_that_do_not_exist_are_refused_and_nothing_is_l
     [
         ({"KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT_DECRYPT"}, "symmetric encryption keys only"),
         ({"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"}, "symmetric encryption keys only"),
-        ({"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"}, "symmetric encryption keys only"),
+        (
+            {"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"},
+            "symmetric encryption keys only",
+        ),
         ("DisableKey", "its state is Disabled (DisabledException"),
         ("ScheduleKeyDeletion", "its state is PendingDeletion (KMSInvalidStateException"),
         ("unknown", "NotFoundException"),
         ("not a key", "is not a KMS key id"),
         ("", "together with UseAwsOwnedKey"),
     ],
-    ids=["RSA", "ECC", "HMAC", "disabled", "pending deletion", "unknown", "no key id", "both ways at once"],
+    ids=[
+        "RSA",
+        "ECC",
+        "HMAC",
+        "disabled",
+        "pending deletion",
+        "unknown",
+        "no key id",
+        "both ways at once",
+    ],
 )
-def test_a_key_that_does_not_fit_is_refused_and_nothing_is_left(testbed: Testbed, make: str | dict[str, str], words: str) -> None:
-    key = testbed.new_key("does not fit", **make) if isinstance(make, dict) else testbed.new_key("does not fit")
+def test_a_key_that_does_not_fit_is_refused_and_nothing_is_left(
+    testbed: Testbed, make: str | dict[str, str], words: str
+) -> None:
+    key = (
+        testbed.new_key("does not fit", **make)
+        if isinstance(make, dict)
+        else testbed.new_key("does not fit")
+    )
     asked = testbed.request("ACTIVEMQ", "refused", key)
     if make in ("DisableKey", "ScheduleKeyDeletion"):
         testbed.kms.call(USER, make, {"KeyId": key})
         testbed.wait_out_delay()
     elif make == "unknown":
-        asked = dataclasses.replace(asked, encryption_options=EncryptionOptions(False, key[:-12] + "0" * 12))
+        asked = dataclasses.replace(
+            asked, encryption_options=EncryptionOptions(False, key[:-12] + "0" * 12)
+        )
     elif make == "not a key":
         asked = dataclasses.replace(asked, encryption_options=EncryptionOptions(False, make))
     elif not make:
@@ -201,7 +278,9 @@ def test_a_key_that_does_not_fit_is_refused_and_nothing_is_left(testbed: Testbed
     assert there(testbed, key) == before
 
 
-def test_a_creation_that_fails_on_its_way_leaves_nothing(testbed: Testbed, rabbitmq_broker: BrokerFixture) -> None:
+def test_a_creation_that_fails_on_its_way_leaves_nothing(
+    testbed: Testbed, rabbitmq_broker: BrokerFixture
+) -> None:
     """Grants, data key and volume are made before the container; KMS's own image is no broker."""
     key = testbed.new_key("of a broker that never starts")
     [kms] = testbed.containers.find("kms")
@@ -215,7 +294,9 @@ def test_a_creation_that_fails_on_its_way_leaves_nothing(testbed: Testbed, rabbi
 
 
 def test_a_fixed_port_that_is_taken_is_refused_before_anything_is_made(testbed: Testbed) -> None:
-    asked = testbed.request("ACTIVEMQ", "fixed", testbed.new_key("of fixed ports"), fixed_ports=True)
+    asked = testbed.request(
+        "ACTIVEMQ", "fixed", testbed.new_key("of fixed ports"), fixed_ports=True
+    )
     before = there(testbed, asked.encryption_options.kms_key_id)
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -231,27 +312,42 @@ def test_a_fixed_port_that_is_taken_is_refused_before_anything_is_made(testbed: 
 
 @pytest.mark.parametrize(
     "engine, options, ownership, grants",
-    [("RABBITMQ", EncryptionOptions(), "AWS_OWNED", 0), ("ACTIVEMQ", EncryptionOptions(False, ""), "AWS_MANAGED", 2)],
+    [
+        ("RABBITMQ", EncryptionOptions(), "AWS_OWNED", 0),
+        ("ACTIVEMQ", EncryptionOptions(False, ""), "AWS_MANAGED", 2),
+    ],
     ids=["AWS owned", "AWS managed"],
 )
 def test_a_broker_under_a_key_of_aws_is_created_used_and_deleted(
     testbed: Testbed, engine: str, options: EncryptionOptions, ownership: str, grants: int
 ) -> None:
     before = there(testbed)
-    asked: CreateBroker = dataclasses.replace(testbed.request(engine, "ofaws"), encryption_options=options, tags={"stage": "test"})
+    asked: CreateBroker = dataclasses.replace(
+        testbed.request(engine, "ofaws"), encryption_options=options, tags={"stage": "test"}
+    )
     made = testbed.brokers.create(asked)
     try:
-        assert (made.key_ownership, len(made.grants), made.broker_state) == (ownership, grants, "RUNNING")
+        assert (made.key_ownership, len(made.grants), made.broker_state) == (
+            ownership,
+            grants,
+            "RUNNING",
+        )
         assert made.describe()["EncryptionOptions"] == {"UseAwsOwnedKey": ownership == "AWS_OWNED"}
         assert made.describe()["Tags"] == {"stage": "test"}
         each = BrokerFixture(testbed, made.broker_id)
         sent = put(each, "ofaws", 3)
         each.reboot()
         assert taken(each, "ofaws") == sent
-        listed = {row["KeyArn"] for row in testbed.kms.call(USER, "ListKeys", {"Limit": 1000})["Keys"]}
-        assert (made.key_arn in listed) == (ownership == "AWS_MANAGED"), "the AWS owned key is in no account's listing"
+        listed = {
+            row["KeyArn"] for row in testbed.kms.call(USER, "ListKeys", {"Limit": 1000})["Keys"]
+        }
+        assert (made.key_arn in listed) == (ownership == "AWS_MANAGED"), (
+            "the AWS owned key is in no account's listing"
+        )
         if ownership == "AWS_MANAGED":
-            described = testbed.kms.call(USER, "DescribeKey", {"KeyId": keys.AWS_MANAGED_ALIAS})["KeyMetadata"]
+            described = testbed.kms.call(USER, "DescribeKey", {"KeyId": keys.AWS_MANAGED_ALIAS})[
+                "KeyMetadata"
+            ]
             assert (described["Arn"], described["KeyManager"]) == (made.key_arn, "AWS")
     finally:
         testbed.brokers.delete(made.broker_id)
@@ -261,7 +357,9 @@ def test_a_broker_under_a_key_of_aws_is_created_used_and_deleted(
         testbed.brokers.delete(made.broker_id)
 
 
-def test_deletion_retires_the_grants_and_leaves_the_key(testbed: Testbed, kms_key: KeyFixture) -> None:
+def test_deletion_retires_the_grants_and_leaves_the_key(
+    testbed: Testbed, kms_key: KeyFixture
+) -> None:
     before = there(testbed, kms_key.arn)
     with testbed.brief(testbed.request("RABBITMQ", "deleted", kms_key.arn)) as made:
         assert len(there(testbed, kms_key.arn)["grants"]) == 2
@@ -278,8 +376,15 @@ def test_a_reboot_keeps_ports_password_and_confirmed_messages(broker: BrokerFixt
     before, sent = now(broker), put(broker, "rebooted")
     broker.reboot()
     after = now(broker)
-    assert after.endpoints == before.endpoints and after.users == before.users and after.broker_state == "RUNNING"
-    assert after.nodes[0].volume == before.nodes[0].volume and after.nodes[0].container_id != before.nodes[0].container_id
+    assert (
+        after.endpoints == before.endpoints
+        and after.users == before.users
+        and after.broker_state == "RUNNING"
+    )
+    assert (
+        after.nodes[0].volume == before.nodes[0].volume
+        and after.nodes[0].container_id != before.nodes[0].container_id
+    )
     assert taken(broker, "rebooted") == sent
 
 
@@ -290,13 +395,21 @@ def test_a_node_that_was_killed_is_revived_with_what_was_confirmed(broker: Broke
     after = broker.testbed.brokers.revive(broker.broker_id)
     assert after.endpoints == before.endpoints
     assert taken(broker, "killed") == sent
-    assert broker.testbed.brokers.revive(broker.broker_id).nodes == after.nodes, "there is nothing more to be done"
+    assert broker.testbed.brokers.revive(broker.broker_id).nodes == after.nodes, (
+        "there is nothing more to be done"
+    )
 
 
-def test_a_reboot_that_was_cut_off_is_finished_by_the_next_who_comes(rabbitmq_broker: BrokerFixture) -> None:
+def test_a_reboot_that_was_cut_off_is_finished_by_the_next_who_comes(
+    rabbitmq_broker: BrokerFixture,
+) -> None:
     """As `kill -9` leaves it: the state says so, and the node is gone."""
     brokers, state = rabbitmq_broker.testbed.brokers, rabbitmq_broker.testbed.state
-    state.put("broker", rabbitmq_broker.broker_id, {**now(rabbitmq_broker).to_document(), "broker_state": "REBOOT_IN_PROGRESS"})
+    state.put(
+        "broker",
+        rabbitmq_broker.broker_id,
+        {**now(rabbitmq_broker).to_document(), "broker_state": "REBOOT_IN_PROGRESS"},
+    )
     brokers.detach(rabbitmq_broker.broker_id)
     assert brokers.revive(rabbitmq_broker.broker_id).broker_state == "RUNNING"
     rabbitmq_broker.reboot()
@@ -312,7 +425,9 @@ def test_an_unknown_node_is_one_clear_error(broker: BrokerFixture) -> None:
 # The key
 
 
-def test_inside_the_delay_nothing_changes_and_after_it_the_broker_cannot_be_maintained(broker: BrokerFixture) -> None:
+def test_inside_the_delay_nothing_changes_and_after_it_the_broker_cannot_be_maintained(
+    broker: BrokerFixture,
+) -> None:
     testbed, brokers, identity = broker.testbed, broker.testbed.brokers, broker.broker_id
     sent = put(broker, "keyless")
     asked = testbed.clock.now()
@@ -322,12 +437,23 @@ def test_inside_the_delay_nothing_changes_and_after_it_the_broker_cannot_be_main
     with disabled(broker):
         after = brokers.check(identity)
         assert after.broker_state == "CRITICAL_ACTION_REQUIRED"
-        assert [each.action_required_code for each in after.actions_required] == [INVALID_KMS_KEY[after.engine_type]]
-        assert broker.key_arn in after.actions_required[0].action_required_info and "disabled" in after.actions_required[0].action_required_info
-        assert broker.describe()["ActionsRequired"][0]["ActionRequiredCode"] == INVALID_KMS_KEY[after.engine_type]
+        assert [each.action_required_code for each in after.actions_required] == [
+            INVALID_KMS_KEY[after.engine_type]
+        ]
+        assert (
+            broker.key_arn in after.actions_required[0].action_required_info
+            and "disabled" in after.actions_required[0].action_required_info
+        )
+        assert (
+            broker.describe()["ActionsRequired"][0]["ActionRequiredCode"]
+            == INVALID_KMS_KEY[after.engine_type]
+        )
         with pytest.raises(MqError) as refused:
             brokers.reboot(identity)
-        assert refused.value.code == "BadRequestException" and "CRITICAL_ACTION_REQUIRED" in refused.value.message
+        assert (
+            refused.value.code == "BadRequestException"
+            and "CRITICAL_ACTION_REQUIRED" in refused.value.message
+        )
         assert refuses_reboot(brokers, identity).yes
         sent += put(broker, "keyless", 5)  # it serves on while its volume is attached
         brokers.detach(identity)
@@ -336,24 +462,35 @@ def test_inside_the_delay_nothing_changes_and_after_it_the_broker_cannot_be_main
         assert stays_down(brokers, identity).yes
         assert not testbed.containers.state(now(broker).nodes[0].container_id).running
     assert now(broker).broker_state == "RUNNING" and now(broker).actions_required == ()
-    assert not refuses_reboot(brokers, identity).yes, "control: with the key enabled it is carried out"
+    assert not refuses_reboot(brokers, identity).yes, (
+        "control: with the key enabled it is carried out"
+    )
     assert taken(broker, "keyless") == sent
 
 
-def test_a_data_key_of_another_volume_does_not_open_it_and_nothing_is_written(broker: BrokerFixture) -> None:
+def test_a_data_key_of_another_volume_does_not_open_it_and_nothing_is_written(
+    broker: BrokerFixture,
+) -> None:
     """The wrapped key is KMS's, and so is its encryption context: what opens is a key that the volume's header does not know."""
     testbed, sent, stored = broker.testbed, put(broker, "other-key", 5), now(broker)
     node = stored.nodes[0]
     testbed.brokers.detach(broker.broker_id)
     untouched = _digest(testbed, node.container_id)
     other = volumes.create(testbed.kms, broker.key_arn, node.volume.volume_id)
-    _store(testbed, dataclasses.replace(now(broker), nodes=(dataclasses.replace(node, volume=other),)))
+    _store(
+        testbed, dataclasses.replace(now(broker), nodes=(dataclasses.replace(node, volume=other),))
+    )
     try:
         with pytest.raises(VolumeRefused, match="the data key does not open the volume") as error:
             testbed.brokers.attach(broker.broker_id)
         assert error.value.hint == "Nothing on it was changed."
     finally:
-        _store(testbed, dataclasses.replace(now(broker), nodes=(dataclasses.replace(now(broker).nodes[0], volume=node.volume),)))
+        _store(
+            testbed,
+            dataclasses.replace(
+                now(broker), nodes=(dataclasses.replace(now(broker).nodes[0], volume=node.volume),)
+            ),
+        )
         after = _digest_of_volume(testbed, stored)
         testbed.brokers.revive(broker.broker_id)
     assert after == untouched
@@ -366,15 +503,23 @@ def _store(testbed: Testbed, broker: Broker) -> None:
 
 def _digest(testbed: Testbed, container_id: str) -> dict[str, str]:
     """Each file of the raw volume with its content's digest, as a stopped container has it."""
-    archive = tarfile.open(fileobj=io.BytesIO(b"".join(testbed.containers.archive(container_id, "/volume"))))
-    return {member.name: hashlib.sha256(archive.extractfile(member).read()).hexdigest() for member in archive if member.isfile()}  # type: ignore[union-attr]
+    archive = tarfile.open(
+        fileobj=io.BytesIO(b"".join(testbed.containers.archive(container_id, "/volume")))
+    )
+    return {
+        member.name: hashlib.sha256(archive.extractfile(member).read()).hexdigest()
+        for member in archive
+        if member.isfile()
+    }  # type: ignore[union-attr]
 
 
 def _digest_of_volume(testbed: Testbed, broker: Broker) -> dict[str, str]:
     """The same through a container that is never started."""
     name = f"testbed-{testbed.containers.instance}-look"
     volume = broker.nodes[0].volume.volume_id
-    container = testbed.client.containers.create(broker.image, name=name, volumes={volume: {"bind": "/volume", "mode": "ro"}})
+    container = testbed.client.containers.create(
+        broker.image, name=name, volumes={volume: {"bind": "/volume", "mode": "ro"}}
+    )
     try:
         return _digest(testbed, container.id)
     finally:

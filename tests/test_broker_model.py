@@ -27,7 +27,13 @@ pytestmark = pytest.mark.containers
 CALLS = int(os.environ.get("TESTBED_BROKER_CALLS", "2000"))
 LONGEST = 110.0  # seconds, by default; with more calls accordingly more
 # What fails is shown as it was found: making it small would take minutes.
-CHECKED = settings(max_examples=5, stateful_step_count=100, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+CHECKED = settings(
+    max_examples=5,
+    stateful_step_count=100,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +59,10 @@ class GrantsComeBack(ModelAccount):
     def change(self, operation: str, key: int, days: int = 30) -> None:
         super().change(operation, key, days)
         if operation == "EnableKey":
-            self.grants = {each: replace(grant, ends=None) if grant.key == key else grant for each, grant in self.grants.items()}
+            self.grants = {
+                each: replace(grant, ends=None) if grant.key == key else grant
+                for each, grant in self.grants.items()
+            }
 
 
 class AtOnce(ModelAccount):
@@ -62,9 +71,21 @@ class AtOnce(ModelAccount):
 
 
 WRONG_SERVICE = {
-    "the check does not ask for grants": (maintenance, "grants", SimpleNamespace(missing=lambda *_: ())),
-    "attaching does not ask for grants": (running, "grants", SimpleNamespace(missing=lambda *_: ())),
-    "a quarantined broker is rebooted": (service, "_rebooting", lambda broker: replace(broker, broker_state="REBOOT_IN_PROGRESS")),
+    "the check does not ask for grants": (
+        maintenance,
+        "grants",
+        SimpleNamespace(missing=lambda *_: ()),
+    ),
+    "attaching does not ask for grants": (
+        running,
+        "grants",
+        SimpleNamespace(missing=lambda *_: ()),
+    ),
+    "a quarantined broker is rebooted": (
+        service,
+        "_rebooting",
+        lambda broker: replace(broker, broker_state="REBOOT_IN_PROGRESS"),
+    ),
     "a deleted broker leaves its grants": (service.grants, "retire", lambda *_: None),
     "a check's finding is not kept": (maintenance, "noted", lambda broker, seen: broker),
 }
@@ -73,17 +94,26 @@ WRONG_SERVICE = {
 def found_out() -> None:
     """The same calls each time, so that what is found once is always found."""
     with pytest.raises(AssertionError, match="where the model has"):
-        run_state_machine_as_test(KeysAndBrokers, settings=settings(CHECKED, max_examples=15, derandomize=True, report_multiple_bugs=False))
+        run_state_machine_as_test(
+            KeysAndBrokers,
+            settings=settings(
+                CHECKED, max_examples=15, derandomize=True, report_multiple_bugs=False
+            ),
+        )
 
 
 @pytest.mark.parametrize("wrong", WRONG_SERVICE)
-def test_control_a_wrong_rule_of_the_service_is_found(slow: Testbed, monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+def test_control_a_wrong_rule_of_the_service_is_found(
+    slow: Testbed, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
     monkeypatch.setattr(*WRONG_SERVICE[wrong])
     found_out()
 
 
 @pytest.mark.parametrize("wrong", [GrantsComeBack, AtOnce])
-def test_control_a_wrong_rule_of_the_model_is_found(slow: Testbed, monkeypatch: pytest.MonkeyPatch, wrong: type[ModelAccount]) -> None:
+def test_control_a_wrong_rule_of_the_model_is_found(
+    slow: Testbed, monkeypatch: pytest.MonkeyPatch, wrong: type[ModelAccount]
+) -> None:
     monkeypatch.setattr(KeysAndBrokers, "modelled", wrong)
     found_out()
 
@@ -107,7 +137,11 @@ class RealBroker(KeysAndBrokers):
 
     def reboot(self) -> None:
         legal = self.model.reboot(self.broker_id)
-        self.answered(lambda: self.brokers.reboot(self.broker_id), "" if legal else "BadRequestException", "RebootBroker")
+        self.answered(
+            lambda: self.brokers.reboot(self.broker_id),
+            "" if legal else "BadRequestException",
+            "RebootBroker",
+        )
         if legal:
             self.model.rebooted(self.broker_id)
             self.started()
@@ -118,22 +152,40 @@ class RealBroker(KeysAndBrokers):
 
     def come_back(self) -> None:
         legal = self.attaches(self.broker_id, 0)
-        self.answered(lambda: self.brokers.attach(self.broker_id), "" if legal else "VolumeRefused", "attach")
+        self.answered(
+            lambda: self.brokers.attach(self.broker_id), "" if legal else "VolumeRefused", "attach"
+        )
         if legal:
             self.started()
 
     def maintain(self) -> None:
         lost = not self.runs
         broker = self.answered(lambda: self.brokers.maintain(self.broker_id), "", "maintain")
-        self.agree(broker.broker_state, self.model.check(self.broker_id).state, "the state after maintain")
+        self.agree(
+            broker.broker_state, self.model.check(self.broker_id).state, "the state after maintain"
+        )
         if lost and broker.broker_state == RUNNING:
             self.started()
 
     def step(self, chance: random.Random) -> None:
         """The key is enabled as often as it is made unusable."""
         chance.choice(
-            [self.reboot, self.lose, self.come_back, self.maintain, self.wait, self.wait, self.inside_the_delay]
-            + [lambda: self.disable(0), lambda: self.schedule(0), lambda: self.cancel(0), lambda: self.enable(0), lambda: self.enable(0)]
+            [
+                self.reboot,
+                self.lose,
+                self.come_back,
+                self.maintain,
+                self.wait,
+                self.wait,
+                self.inside_the_delay,
+            ]
+            + [
+                lambda: self.disable(0),
+                lambda: self.schedule(0),
+                lambda: self.cancel(0),
+                lambda: self.enable(0),
+                lambda: self.enable(0),
+            ]
         )()
         self.serves_on_while_attached()
 
@@ -142,7 +194,11 @@ class RealBroker(KeysAndBrokers):
 
     def serves_on_while_attached(self) -> None:
         stored = self.stored(self.broker_id)
-        self.agree(self.testbed.containers.state(stored.nodes[0].container_id).running, self.runs, "whether its node runs")
+        self.agree(
+            self.testbed.containers.state(stored.nodes[0].container_id).running,
+            self.runs,
+            "whether its node runs",
+        )
         if self.runs:
             with clients.connect(self.brokers.address(stored, "amqp")):
                 pass

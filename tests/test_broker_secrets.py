@@ -33,18 +33,31 @@ def seen(testbed: Testbed, container_id: str) -> dict[str, bytes]:
     places = {
         "docker inspect": json.dumps(inspected),
         "processes, from inside": testbed.containers.execute(container_id, ["sh", "-c", script])[1],
-        "processes, from outside": b"".join(_read(path) for path in Path("/proc").glob("[0-9]*/environ")),
-        "command lines, from outside": b"".join(_read(path) for path in Path("/proc").glob("[0-9]*/cmdline")),
+        "processes, from outside": b"".join(
+            _read(path) for path in Path("/proc").glob("[0-9]*/environ")
+        ),
+        "command lines, from outside": b"".join(
+            _read(path) for path in Path("/proc").glob("[0-9]*/cmdline")
+        ),
         "docker logs": b"".join(testbed.containers.logs(container_id)),
         "the engine's own files": b"".join(_engines_files(testbed, container_id)),
-        "image and its history": json.dumps([testbed.client.api.inspect_image(image), testbed.client.api.history(image)]),
+        "image and its history": json.dumps(
+            [testbed.client.api.inspect_image(image), testbed.client.api.history(image)]
+        ),
     }
-    return {place: text if isinstance(text, bytes) else text.encode() for place, text in places.items()}
+    return {
+        place: text if isinstance(text, bytes) else text.encode() for place, text in places.items()
+    }
 
 
 def found(secret: bytes, places: dict[str, bytes]) -> set[str]:
     """The places that have it, as it is or written in a usual way."""
-    forms = {secret, secret.hex().encode(), base64.b64encode(secret), json.dumps(secret.decode("latin1")).strip('"').encode()}
+    forms = {
+        secret,
+        secret.hex().encode(),
+        base64.b64encode(secret),
+        json.dumps(secret.decode("latin1")).strip('"').encode(),
+    }
     return {place for place, text in places.items() if any(form in text for form in forms)}
 
 
@@ -54,7 +67,9 @@ def test_passwords_private_key_and_data_key_are_nowhere_to_be_seen(broker: Broke
     places = seen(testbed, node.container_id)
     assert all(places.values()), "there is something to search in each"
     hidden = dict(_secrets(testbed, stored))
-    assert {name: found(secret, places) for name, secret in hidden.items()} == dict.fromkeys(hidden, set())
+    assert {name: found(secret, places) for name, secret in hidden.items()} == dict.fromkeys(
+        hidden, set()
+    )
     assert found(stored.broker_id.encode(), places), "control: what is no secret is found"
 
 
@@ -63,15 +78,29 @@ def test_the_data_key_is_in_no_file(broker: BrokerFixture) -> None:
     testbed, stored = broker.testbed, broker.testbed.brokers.describe(broker.broker_id)
     # By another process: to close a file of SQLite's in this one gives up the locks that its connections have on it
     # (https://www.sqlite.org/howtocorrupt.html, 2.2).
-    files = {path.name: subprocess.check_output(["cat", path]) for path in testbed.state.folder.rglob("*") if path.is_file()}
-    names = testbed.containers.execute(stored.nodes[0].container_id, ["find", "/run/testbed", "-name", "volume.key"])[1]
+    files = {
+        path.name: subprocess.check_output(["cat", path])
+        for path in testbed.state.folder.rglob("*")
+        if path.is_file()
+    }
+    names = testbed.containers.execute(
+        stored.nodes[0].container_id, ["find", "/run/testbed", "-name", "volume.key"]
+    )[1]
     data_key = dict(_secrets(testbed, stored))["data key"]
     assert found(data_key, files) == set() and names == b""
-    assert "state.sqlite" in found(stored.nodes[0].volume.encrypted_data_key.encode(), files), "control"
-    assert {oct(path.stat().st_mode & 0o077) for path in testbed.state.folder.rglob("*") if path.name != "ca.pem"} == {"0o0"}
+    assert "state.sqlite" in found(stored.nodes[0].volume.encrypted_data_key.encode(), files), (
+        "control"
+    )
+    assert {
+        oct(path.stat().st_mode & 0o077)
+        for path in testbed.state.folder.rglob("*")
+        if path.name != "ca.pem"
+    } == {"0o0"}
 
 
-def test_control_what_is_planted_is_found_in_every_place(testbed: Testbed, rabbitmq_broker: BrokerFixture) -> None:
+def test_control_what_is_planted_is_found_in_every_place(
+    testbed: Testbed, rabbitmq_broker: BrokerFixture
+) -> None:
     planted = f"planted-{secrets.token_hex(12)}"
     image = testbed.brokers.describe(rabbitmq_broker.broker_id).image
     tag = f"testbed-test-{secrets.token_hex(4)}"
@@ -79,7 +108,10 @@ def test_control_what_is_planted_is_found_in_every_place(testbed: Testbed, rabbi
     testbed.client.images.build(fileobj=recipe, tag=tag, rm=True, forcerm=True)
     try:
         container = testbed.client.containers.run(
-            tag, ["sh", "-c", 'echo "$1"; sleep 300', "-", planted], detach=True, labels={LABEL: testbed.state.instance}
+            tag,
+            ["sh", "-c", 'echo "$1"; sleep 300', "-", planted],
+            detach=True,
+            labels={LABEL: testbed.state.instance},
         )
         try:
             wait_for("its log", lambda: planted.encode() in container.logs())
@@ -109,7 +141,9 @@ def _engines_files(testbed: Testbed, container_id: str) -> Iterator[bytes]:
     """What the engine itself keeps of the container; its inspection once more where that is on another machine."""
     folder = Path(testbed.client.info()["DockerRootDir"]) / "containers" / container_id
     if not folder.is_dir():
-        yield json.dumps(testbed.containers.inspect(container_id)).encode() + b"".join(testbed.containers.logs(container_id))
+        yield json.dumps(testbed.containers.inspect(container_id)).encode() + b"".join(
+            testbed.containers.logs(container_id)
+        )
     for path in folder.rglob("*"):
         if path.is_file():
             yield _read(path)

@@ -95,16 +95,24 @@ def settled(ended: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("defect", BAD)
 @pytest.mark.parametrize("protocol", IN_PYTHON)
-def test_it_is_refused_with_the_reason(protocol: str, defect: str, authority: Authority, tmp_path: Path) -> None:
+def test_it_is_refused_with_the_reason(
+    protocol: str, defect: str, authority: Authority, tmp_path: Path
+) -> None:
     with listening(authority.issue_bad(defect), tmp_path) as (port, ca_file, ended):
-        with pytest.raises(ConnectionRefused, match=f"the certificate is refused: .*{SAYS[defect]}") as refusal:
+        with pytest.raises(
+            ConnectionRefused, match=f"the certificate is refused: .*{SAYS[defect]}"
+        ) as refusal:
             connect(Address(protocol, "localhost", port, ALICE.username, ALICE.password, ca_file))
         assert settled(ended) and "completed" not in ended, "the library itself has to refuse it"
-    print(f"{protocol}, {defect}: {refusal.value.message}\n    its library: {refusal.value.__cause__!r}")
+    print(
+        f"{protocol}, {defect}: {refusal.value.message}\n    its library: {refusal.value.__cause__!r}"
+    )
 
 
 @pytest.mark.parametrize("protocol", IN_PYTHON)
-def test_control_a_sound_certificate_of_the_same_authority_gets_through(protocol: str, authority: Authority, tmp_path: Path) -> None:
+def test_control_a_sound_certificate_of_the_same_authority_gets_through(
+    protocol: str, authority: Authority, tmp_path: Path
+) -> None:
     with listening(authority.issue(), tmp_path) as (port, ca_file, ended):
         with pytest.raises(ConnectionRefused) as refusal:  # it is no broker
             connect(Address(protocol, "localhost", port, ALICE.username, ALICE.password, ca_file))
@@ -133,33 +141,48 @@ def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("defect", BAD)
 @pytest.mark.parametrize("protocol", IN_PYTHON)
 def test_control_a_client_that_does_not_check_is_found_by_the_same_test(
-    protocol: str, defect: str, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    protocol: str,
+    defect: str,
+    authority: Authority,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     unchecked(monkeypatch)
     with listening(authority.issue_bad(defect), tmp_path) as (port, ca_file, ended):
         with pytest.raises(ConnectionRefused) as refusal:  # it is no broker
             connect(Address(protocol, "localhost", port, ALICE.username, ALICE.password, ca_file))
-        assert "completed" in settled(ended) and "the certificate is refused" not in refusal.value.message
+        assert (
+            "completed" in settled(ended)
+            and "the certificate is refused" not in refusal.value.message
+        )
 
 
 # Real brokers with an expired certificate
 
 
 @pytest.fixture(scope="module")
-def expired_rabbitmq(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[rabbitmq_node.Node]:
+def expired_rabbitmq(
+    authority: Authority, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[rabbitmq_node.Node]:
     spec = node_spec(RabbitMQ(), "4.2", (ALICE,), certificate=authority.issue_bad("expired"))
     with rabbitmq_node.rabbitmq(tmp_path_factory.mktemp("rabbitmq"), spec) as node:
         yield node
 
 
 @pytest.fixture(scope="module")
-def expired_activemq(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[activemq_node.Node]:
+def expired_activemq(
+    authority: Authority, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[activemq_node.Node]:
     spec = node_spec(ActiveMQ(), "5.19", (ALICE,), certificate=authority.issue_bad("expired"))
     with activemq_node.activemq(tmp_path_factory.mktemp("activemq"), spec) as node:
         yield node
 
 
-REAL = [("rabbitmq", "amqp"), ("rabbitmq", "amqp10"), *(("activemq", protocol) for protocol in PROTOCOLS if protocol != "amqp")]
+REAL = [
+    ("rabbitmq", "amqp"),
+    ("rabbitmq", "amqp10"),
+    *(("activemq", protocol) for protocol in PROTOCOLS if protocol != "amqp"),
+]
 LISTENERS = {"amqp10": "amqp", "stomp-ws": "wss", "mqtt-ws": "wss"}
 
 
@@ -167,7 +190,11 @@ LISTENERS = {"amqp10": "amqp", "stomp-ws": "wss", "mqtt-ws": "wss"}
 def address(request: pytest.FixtureRequest) -> Address:
     engine, protocol = request.param
     node = request.getfixturevalue(f"expired_{engine}")
-    return node.address(protocol) if engine == "rabbitmq" else node.address(LISTENERS.get(protocol, protocol), protocol=protocol)
+    return (
+        node.address(protocol)
+        if engine == "rabbitmq"
+        else node.address(LISTENERS.get(protocol, protocol), protocol=protocol)
+    )
 
 
 @pytest.mark.containers
@@ -177,7 +204,9 @@ def test_a_real_brokers_expired_certificate_is_refused(address: Address) -> None
 
 
 @pytest.mark.containers
-def test_control_a_client_that_does_not_check_gets_its_message_through(address: Address, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_control_a_client_that_does_not_check_gets_its_message_through(
+    address: Address, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     if address.protocol == "openwire":  # Java takes a certificate that is trusted itself as it is
         trusted = tmp_path / "leaf.pem"
         trusted.write_text(ssl.get_server_certificate((address.host, address.port)))
@@ -209,15 +238,27 @@ def listening_beside(others: Scanners, certificate: Certificate) -> Iterator[int
     leaf, end, sent = certificate.chain_pem.partition(b"-----END CERTIFICATE-----\n")
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name, content in (("leaf.pem", leaf + end), ("sent.pem", sent), ("key.pem", certificate.private_key_pem)):
+        for name, content in (
+            ("leaf.pem", leaf + end),
+            ("sent.pem", sent),
+            ("key.pem", certificate.private_key_pem),
+        ):
             info = tarfile.TarInfo(f"{folder[5:]}/{name}")
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
     others.containers.client.api.put_archive(others.container, "/tmp", buffer.getvalue())
     serve = f"openssl s_server -quiet -accept 127.0.0.1:{port} -cert {folder}/leaf.pem -key {folder}/key.pem"
     serve += f" -cert_chain {folder}/sent.pem" if sent else ""
-    others.run("sh", "-c", f"{serve} -tls1_2 -cipher ALL:@SECLEVEL=0 </dev/null >/dev/null 2>&1 & echo $! > {folder}/pid")
-    others.run("sh", "-c", f"for i in $(seq 100); do openssl s_client -connect 127.0.0.1:{port} </dev/null >/dev/null 2>&1 && break; sleep 0.1; done")
+    others.run(
+        "sh",
+        "-c",
+        f"{serve} -tls1_2 -cipher ALL:@SECLEVEL=0 </dev/null >/dev/null 2>&1 & echo $! > {folder}/pid",
+    )
+    others.run(
+        "sh",
+        "-c",
+        f"for i in $(seq 100); do openssl s_client -connect 127.0.0.1:{port} </dev/null >/dev/null 2>&1 && break; sleep 0.1; done",
+    )
     try:
         yield port
     finally:
@@ -227,14 +268,32 @@ def listening_beside(others: Scanners, certificate: Certificate) -> Iterator[int
 @pytest.mark.containers
 @pytest.mark.parametrize("defect", BAD)
 def test_openwire_refuses_it_too(
-    defect: str, authority: Authority, expired_activemq: activemq_node.Node, neighbours: Scanners, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    defect: str,
+    authority: Authority,
+    expired_activemq: activemq_node.Node,
+    neighbours: Scanners,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     certificate = authority.issue_bad(defect)
     # The same certificate from here, where the client asks again for a reason that is told apart.
-    with listening(certificate, tmp_path) as (here, ca_file, _), listening_beside(neighbours, certificate) as there:
+    with (
+        listening(certificate, tmp_path) as (here, ca_file, _),
+        listening_beside(neighbours, certificate) as there,
+    ):
         monkeypatch.setattr(openwire, "_PORT", there)
-        address = Address("openwire", "localhost", here, ALICE.username, ALICE.password, ca_file, beside=expired_activemq.container)
-        with pytest.raises(ConnectionRefused, match=f"the certificate is refused: .*{SAYS[defect]}") as refusal:
+        address = Address(
+            "openwire",
+            "localhost",
+            here,
+            ALICE.username,
+            ALICE.password,
+            ca_file,
+            beside=expired_activemq.container,
+        )
+        with pytest.raises(
+            ConnectionRefused, match=f"the certificate is refused: .*{SAYS[defect]}"
+        ) as refusal:
             connect(address)
     # One of Java's threads may notice that another one has hung up, and tell that instead.
     assert JAVA[defect] in refusal.value.message or "has closed" in refusal.value.message
@@ -243,12 +302,29 @@ def test_openwire_refuses_it_too(
 
 @pytest.mark.containers
 def test_control_openwire_and_a_sound_certificate_there(
-    authority: Authority, expired_activemq: activemq_node.Node, neighbours: Scanners, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    authority: Authority,
+    expired_activemq: activemq_node.Node,
+    neighbours: Scanners,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     certificate = authority.issue()
-    with listening(certificate, tmp_path) as (here, ca_file, _), listening_beside(neighbours, certificate) as there:
+    with (
+        listening(certificate, tmp_path) as (here, ca_file, _),
+        listening_beside(neighbours, certificate) as there,
+    ):
         monkeypatch.setattr(openwire, "_PORT", there)
         monkeypatch.setattr(openwire, "CONNECT_TIMEOUT", 5.0)
         with pytest.raises(ConnectionRefused) as refusal:  # it is no broker
-            connect(Address("openwire", "localhost", here, ALICE.username, ALICE.password, ca_file, beside=expired_activemq.container))
+            connect(
+                Address(
+                    "openwire",
+                    "localhost",
+                    here,
+                    ALICE.username,
+                    ALICE.password,
+                    ca_file,
+                    beside=expired_activemq.container,
+                )
+            )
     assert "certif" not in refusal.value.message.lower(), refusal.value.message

@@ -9,17 +9,31 @@ from hypothesis import strategies as some
 from testbed.checker import check
 from testbed.history import Event, History, Kind
 
-KINDS = {"a": Kind.ATTEMPTED, "c": Kind.CONFIRMED, "f": Kind.FAILED, "u": Kind.UNKNOWN, "r": Kind.RECEIVED}
+KINDS = {
+    "a": Kind.ATTEMPTED,
+    "c": Kind.CONFIRMED,
+    "f": Kind.FAILED,
+    "u": Kind.UNKNOWN,
+    "r": Kind.RECEIVED,
+}
 
 
 def history(events: str) -> History:
     """``"a1 c1 r1"``: message 1 attempted, confirmed, received."""
-    return History(tuple(Event(KINDS[word[0]], word[1:], float(at)) for at, word in enumerate(events.split())))
+    return History(
+        tuple(Event(KINDS[word[0]], word[1:], float(at)) for at, word in enumerate(events.split()))
+    )
 
 
 def test_an_empty_history_proves_nothing() -> None:
     account = check(History())
-    assert (account.attempted, account.confirmed, account.received, account.lost, account.unexpected) == (0, 0, 0, (), ())
+    assert (
+        account.attempted,
+        account.confirmed,
+        account.received,
+        account.lost,
+        account.unexpected,
+    ) == (0, 0, 0, (), ())
     assert not account.ok
 
 
@@ -32,7 +46,13 @@ def test_all_confirmed_and_received_once_is_sane() -> None:
     account = check(history("a1 c1 a2 r1 c2 r2"))
     assert account.ok
     assert (account.attempted, account.confirmed, account.received) == (2, 2, 2)
-    assert not (account.lost or account.duplicated or account.unexpected or account.unknown or account.recovered)
+    assert not (
+        account.lost
+        or account.duplicated
+        or account.unexpected
+        or account.unknown
+        or account.recovered
+    )
 
 
 def test_received_before_its_confirmation_is_sane() -> None:
@@ -58,7 +78,9 @@ def test_a_duplicate_does_not_make_up_for_a_loss() -> None:
     assert account.lost == ("2",) and not account.ok
 
 
-@pytest.mark.parametrize("events", ["a1 c1 r1 r2", "r2 a1 c1 r1", "a1 c1 r1 r2 a2 c2", "a1 c1 r1 a2 f2 r2"])
+@pytest.mark.parametrize(
+    "events", ["a1 c1 r1 r2", "r2 a1 c1 r1", "a1 c1 r1 r2 a2 c2", "a1 c1 r1 a2 f2 r2"]
+)
 def test_out_of_nowhere_before_its_attempt_or_after_a_refusal_is_unexpected(events: str) -> None:
     account = check(history(events))
     assert account.unexpected == ("2",) and not account.ok
@@ -91,11 +113,15 @@ def test_the_account_reads_as_one_sentence() -> None:
 
 
 # Any run: each message gets one outcome and is received so many times, all interleaved.
-FATES = some.lists(some.tuples(some.sampled_from("cfu"), some.integers(0, 3)), min_size=1, max_size=40)
+FATES = some.lists(
+    some.tuples(some.sampled_from("cfu"), some.integers(0, 3)), min_size=1, max_size=40
+)
 
 
 @given(fates=FATES, shuffle=some.randoms(use_true_random=False))
-def test_every_message_is_accounted_for_whatever_the_order(fates: list[tuple[str, int]], shuffle: object) -> None:
+def test_every_message_is_accounted_for_whatever_the_order(
+    fates: list[tuple[str, int]], shuffle: object
+) -> None:
     events = []
     for number, (outcome, times) in enumerate(fates):
         own = [f"{outcome}{number}", *[f"r{number}"] * times]
@@ -115,4 +141,10 @@ def test_every_message_is_accounted_for_whatever_the_order(fates: list[tuple[str
     assert set(account.unexpected) == numbers(lambda outcome, times: outcome == "f" and times)
     assert set(account.unknown) == numbers(lambda outcome, times: outcome == "u")
     assert set(account.recovered) == numbers(lambda outcome, times: outcome == "u" and times)
-    assert account.attempted == len(fates) == account.confirmed + len(account.unknown) + len(numbers(lambda outcome, times: outcome == "f"))
+    assert (
+        account.attempted
+        == len(fates)
+        == account.confirmed
+        + len(account.unknown)
+        + len(numbers(lambda outcome, times: outcome == "f"))
+    )

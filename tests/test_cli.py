@@ -47,11 +47,15 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
 
 def test_up_prints_where_everything_is(up: CommandLine) -> None:
     text, document = up.first, up.json("endpoints")  # type: ignore[attr-defined]
-    assert document["ca_file"] in text and Path(document["ca_file"]).read_text().startswith("-----BEGIN CERTIFICATE-----")
+    assert document["ca_file"] in text and Path(document["ca_file"]).read_text().startswith(
+        "-----BEGIN CERTIFICATE-----"
+    )
     assert {each["name"] for each in document["brokers"]} == {"rabbitmq", "activemq"}
     for broker in document["brokers"]:
         listeners = LISTENERS[broker["engine"].split()[0]]
-        assert [each["documented_port"] for each in broker["endpoints"]] == [each.port for each in listeners]
+        assert [each["documented_port"] for each in broker["endpoints"]] == [
+            each.port for each in listeners
+        ]
         assert all(each["url"] in text for each in broker["endpoints"])
     assert up.run("endpoints").stdout == text
 
@@ -62,7 +66,9 @@ def test_up_again_changes_nothing_and_is_quick(up: CommandLine) -> None:
     again = up.run("up")
     seconds = time.monotonic() - began
     print(f"{seconds:.1f} s")
-    assert (again.returncode, again.stdout, again.stderr) == (0, up.first, ""), "nothing was to be done"  # type: ignore[attr-defined]
+    assert (again.returncode, again.stdout, again.stderr) == (0, up.first, ""), (
+        "nothing was to be done"
+    )  # type: ignore[attr-defined]
     assert up.containers.find() == before
     assert seconds < 20, "a second or two on an idle machine"
 
@@ -70,29 +76,50 @@ def test_up_again_changes_nothing_and_is_quick(up: CommandLine) -> None:
 def test_status_is_describe_broker_and_what_runs(up: CommandLine) -> None:
     document = up.json("status")
     assert document["kms"]["status"] == "running" and document["folder"] == str(up.state)
-    assert {each["EngineType"]: (each["BrokerState"], each["nodes"][0]["container"]) for each in document["brokers"]} == {
+    assert {
+        each["EngineType"]: (each["BrokerState"], each["nodes"][0]["container"])
+        for each in document["brokers"]
+    } == {
         "RABBITMQ": ("RUNNING", "running"),
         "ACTIVEMQ": ("RUNNING", "running"),
     }
     text = up.run("status").stdout
     for broker in document["brokers"]:
-        assert broker["nodes"][0]["volume"] in text and broker["EncryptionOptions"]["KmsKeyId"] in text
+        assert (
+            broker["nodes"][0]["volume"] in text and broker["EncryptionOptions"]["KmsKeyId"] in text
+        )
 
 
 def test_env_is_for_the_shell(up: CommandLine) -> None:
     variables = up.json("env")
     script = f'eval "$({COMMAND} env)" && printf %s "${PASSWORD}"'
-    shell = subprocess.run(["sh", "-c", script], capture_output=True, text=True, env={**os.environ, "TESTBED_STATE": str(up.state)})
+    shell = subprocess.run(
+        ["sh", "-c", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TESTBED_STATE": str(up.state)},
+    )
     assert shell.stdout == variables[PASSWORD] and len(variables[PASSWORD]) >= 12
     assert variables["TESTBED_RABBITMQ_AMQPS"].startswith("amqps://localhost:")
-    assert not [name for name, value in variables.items() if name != PASSWORD and variables[PASSWORD] in value], "no URL has it"
+    assert not [
+        name
+        for name, value in variables.items()
+        if name != PASSWORD and variables[PASSWORD] in value
+    ], "no URL has it"
 
 
 def test_endpoints_and_env_are_enough_to_connect_and_a_reboot_keeps_them(up: CommandLine) -> None:
     def address() -> Address:
         variables = up.json("env")
         port = int(variables["TESTBED_RABBITMQ_AMQPS"].rpartition(":")[2])
-        return Address("amqp", "localhost", port, variables["TESTBED_RABBITMQ_USERNAME"], variables[PASSWORD], Path(variables["TESTBED_CA_FILE"]))
+        return Address(
+            "amqp",
+            "localhost",
+            port,
+            variables["TESTBED_RABBITMQ_USERNAME"],
+            variables[PASSWORD],
+            Path(variables["TESTBED_CA_FILE"]),
+        )
 
     before = address()
     with clients.connect(before) as client:
@@ -126,7 +153,10 @@ def test_a_killed_kms_is_said_and_up_brings_it_back_with_its_keys(up: CommandLin
     assert up.json("status")["kms"]["status"] == "exited"
     assert up.run("endpoints").returncode == 0, "where clients connect does not depend on it"
     assert "KMS does not run" in up.error("reboot", "rabbitmq")[0]
-    assert [each["nodes"][0]["container"] for each in up.json("status")["brokers"]] == ["running", "running"], "it serves on"
+    assert [each["nodes"][0]["container"] for each in up.json("status")["brokers"]] == [
+        "running",
+        "running",
+    ], "it serves on"
     assert up.run("up").returncode == 0
     assert up.json("status")["kms"]["status"] == "running"
     assert up.json("reboot", "rabbitmq")["BrokerState"] == "RUNNING"
@@ -139,7 +169,10 @@ def test_a_node_that_died_is_back_after_up(up: CommandLine) -> None:
     before = up.json("endpoints")
     again = up.run("up")
     assert again.returncode == 0
-    assert [each["nodes"][0]["container"] for each in up.json("status")["brokers"]] == ["running", "running"]
+    assert [each["nodes"][0]["container"] for each in up.json("status")["brokers"]] == [
+        "running",
+        "running",
+    ]
     assert up.json("endpoints") == before
 
 
@@ -153,7 +186,9 @@ def test_images_and_scenarios_are_listed(command: CommandLine) -> None:
     assert all(each["tag"] in text for each in images)
     scenarios = command.json("scenario", "list")
     # Throughput alone settles no claim: the page states no cost.
-    assert [(each["name"], tuple(each["claims"])) for each in scenarios] == [(each.name, each.claims) for each in find()]
+    assert [(each["name"], tuple(each["claims"])) for each in scenarios] == [
+        (each.name, each.claims) for each in find()
+    ]
     assert not command.state.exists()
 
 
@@ -176,7 +211,16 @@ def test_every_command_explains_itself(command: CommandLine) -> None:
     walk()
 
 
-@pytest.mark.parametrize("arguments", [("no-such-command",), ("up", "--no-such-option"), ("reboot",), ("logs", "kms", "--tail", "-1"), ("up", "--engine")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("no-such-command",),
+        ("up", "--no-such-option"),
+        ("reboot",),
+        ("logs", "kms", "--tail", "-1"),
+        ("up", "--engine"),
+    ],
+)
 def test_wrong_usage_is_exit_status_2(command: CommandLine, arguments: tuple[str, ...]) -> None:
     done = command.run(*arguments)
     assert done.returncode == 2 and "Error: " in done.stderr and "Traceback" not in done.stderr
@@ -197,10 +241,16 @@ def test_wrong_usage_is_exit_status_2(command: CommandLine, arguments: tuple[str
         (("logs", "kms"), "There is no testbed in", "testbed up"),
         (("reboot", "rabbitmq"), "There is no testbed in", "testbed up"),
         (("scenario", "run", "no_such", "--fresh"), "There is no scenario 'no_such'", "at_rest"),
-        (("demo", "--report", "/proc/report"), "No report can be written into /proc/report", "--report"),
+        (
+            ("demo", "--report", "/proc/report"),
+            "No report can be written into /proc/report",
+            "--report",
+        ),
     ],
 )
-def test_what_is_wrong_from_the_start_costs_nothing(command: CommandLine, arguments: tuple[str, ...], said: str, hint: str) -> None:
+def test_what_is_wrong_from_the_start_costs_nothing(
+    command: CommandLine, arguments: tuple[str, ...], said: str, hint: str
+) -> None:
     began = time.monotonic()
     error, helps = command.error(*arguments)
     assert said in error and hint in helps
@@ -213,13 +263,21 @@ def test_what_is_wrong_from_the_start_costs_nothing(command: CommandLine, argume
     "arguments, said",
     [
         (("--rabbitmq-version", "3.7"), "There is no RABBITMQ version '3.7'"),
-        (("--rabbitmq-image", "localhost:1/no/such:image"), "not on this engine and could not be pulled"),
-        (("--kms-image", "localhost:1/no/such:image"), "not on this engine and could not be pulled"),
+        (
+            ("--rabbitmq-image", "localhost:1/no/such:image"),
+            "not on this engine and could not be pulled",
+        ),
+        (
+            ("--kms-image", "localhost:1/no/such:image"),
+            "not on this engine and could not be pulled",
+        ),
         (("--kms-key-id", "not a key"), "is not a KMS key id"),
         (("--kms-key-id", "alias/unknown"), "cannot be used"),
     ],
 )
-def test_an_up_that_fails_leaves_nothing(command: CommandLine, arguments: tuple[str, ...], said: str) -> None:
+def test_an_up_that_fails_leaves_nothing(
+    command: CommandLine, arguments: tuple[str, ...], said: str
+) -> None:
     error, _ = command.error("up", "--engine", "rabbitmq", *arguments)
     assert said in error
     assert not command.state.exists()
@@ -238,11 +296,19 @@ def test_a_fixed_port_that_is_taken_is_named(command: CommandLine) -> None:
 
 def test_fixed_ports_are_the_documented_ones(command: CommandLine) -> None:
     answer = json.loads(command.run("up", "--engine", "rabbitmq", "--fixed-ports", "--json").stdout)
-    assert {each["url"] for each in answer["brokers"][0]["endpoints"]} >= {"amqps://localhost:5671", "https://localhost:15671"}
+    assert {each["url"] for each in answer["brokers"][0]["endpoints"]} >= {
+        "amqps://localhost:5671",
+        "https://localhost:15671",
+    }
 
 
-@pytest.mark.parametrize("arguments", [("up",), ("demo",), ("scenario", "run", "--fresh"), ("images", "build"), ("images", "list")])
-def test_an_engine_that_does_not_answer_is_not_looked_for_elsewhere(command: CommandLine, arguments: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [("up",), ("demo",), ("scenario", "run", "--fresh"), ("images", "build"), ("images", "list")],
+)
+def test_an_engine_that_does_not_answer_is_not_looked_for_elsewhere(
+    command: CommandLine, arguments: tuple[str, ...]
+) -> None:
     error, hint = command.error(*arguments, DOCKER_HOST="unix:///nonexistent.sock")
     assert "DOCKER_HOST=unix:///nonexistent.sock" in error and "Unset DOCKER_HOST" in hint
     assert not command.state.exists()
@@ -256,7 +322,10 @@ def test_an_engine_that_is_no_engine_is_said(command: CommandLine, as_json: bool
         other.listen()
         host = f"tcp://127.0.0.1:{other.getsockname()[1]}"
         done = command.run("up", *(["--json"] if as_json else []), DOCKER_HOST=host)
-    assert done.returncode == 1 and f"error: No container engine answers at DOCKER_HOST={host}." in done.stderr
+    assert (
+        done.returncode == 1
+        and f"error: No container engine answers at DOCKER_HOST={host}." in done.stderr
+    )
     assert "Traceback" not in done.stderr
     if as_json:
         assert set(json.loads(done.stdout)) == {"error", "hint"}
@@ -270,7 +339,9 @@ def test_a_folder_of_someone_elses_is_left_as_it_is(command: CommandLine) -> Non
         error, hint = command.error(*arguments)
         assert "was not made by the testbed" in error and "--state" in hint
     assert command.run("down").returncode == 0
-    assert [path.name for path in command.state.iterdir()] == ["letter.txt"] and command.state.stat().st_mode == mode
+    assert [path.name for path in command.state.iterdir()] == [
+        "letter.txt"
+    ] and command.state.stat().st_mode == mode
 
 
 def test_a_file_in_the_folders_place_is_said(command: CommandLine) -> None:
@@ -281,12 +352,16 @@ def test_a_file_in_the_folders_place_is_said(command: CommandLine) -> None:
 
 def test_a_broken_state_is_said_and_down_is_the_way_out(command: CommandLine) -> None:
     assert command.run("up", "--engine", "rabbitmq").returncode == 0
-    (command.state / "state.sqlite").write_bytes(b"no database, but long enough to be taken for one" * 99)
+    (command.state / "state.sqlite").write_bytes(
+        b"no database, but long enough to be taken for one" * 99
+    )
     for arguments in (("up",), ("status",), ("endpoints",), ("reboot", "rabbitmq")):
         error, hint = command.error(*arguments)
         assert "state.sqlite" in error or str(command.state) in error
         assert "testbed down" in hint
-    assert command.state.exists() and len(command.containers.find()) == 2, "what runs is not harmed by looking"
+    assert command.state.exists() and len(command.containers.find()) == 2, (
+        "what runs is not harmed by looking"
+    )
     assert command.json("down")["containers"] == 2
     assert not command.state.exists()
     command.wait_until_nothing_is_left()
@@ -300,11 +375,29 @@ def small_engine(tmp_path: Path) -> Iterator[str]:
     disk, address = tmp_path / "small", f"unix://{tmp_path}/engine.sock"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", disk], check=True)
-    options = ["--data-root", disk / "root", "--exec-root", tmp_path / "exec", "--pidfile", tmp_path / "pid"]
+    options = [
+        "--data-root",
+        disk / "root",
+        "--exec-root",
+        tmp_path / "exec",
+        "--pidfile",
+        tmp_path / "pid",
+    ]
     with (tmp_path / "log").open("w") as log:
         # In a network of its own: a second engine would take the bridge of the one that runs away from it.
         daemon = subprocess.Popen(
-            ["unshare", "--net", "dockerd", "--host", address, *options, "--bridge", "none", "--iptables=false", "--ip-forward=false"],
+            [
+                "unshare",
+                "--net",
+                "dockerd",
+                "--host",
+                address,
+                *options,
+                "--bridge",
+                "none",
+                "--iptables=false",
+                "--ip-forward=false",
+            ],
             stdout=log,
             stderr=log,
         )
@@ -320,7 +413,9 @@ def small_engine(tmp_path: Path) -> Iterator[str]:
         subprocess.run(["umount", disk], check=True)
 
 
-def test_nothing_is_built_on_a_disk_that_is_nearly_full(command: CommandLine, small_engine: str) -> None:
+def test_nothing_is_built_on_a_disk_that_is_nearly_full(
+    command: CommandLine, small_engine: str
+) -> None:
     error, hint = command.error("up", "--engine", "rabbitmq", DOCKER_HOST=small_engine)
     assert "needs 2048 MiB of free disk" in error and "MiB." in error and "docker system df" in hint
     assert not command.state.exists()

@@ -29,14 +29,21 @@ def command(tmp_path: Path) -> CommandLine:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("arguments, phase", PHASES)
-def test_nothing_stays_of_what_was_interrupted(command: CommandLine, arguments: tuple[str, ...], phase: str, how: signal.Signals) -> None:
+def test_nothing_stays_of_what_was_interrupted(
+    command: CommandLine, arguments: tuple[str, ...], phase: str, how: signal.Signals
+) -> None:
     running = command.start(*arguments)
     running.wait_for(phase)
     command.note()
     status, seconds = running.end(how)
     print(f"{phase}: {seconds:.1f} s")
-    assert (status, [line for line in running.said if "Traceback" in line]) == (130, []), running.said
-    assert "taking everything down" in running.said[-1] or "removing what was started" in running.said[-1], running.said
+    assert (status, [line for line in running.said if "Traceback" in line]) == (130, []), (
+        running.said
+    )
+    assert (
+        "taking everything down" in running.said[-1]
+        or "removing what was started" in running.said[-1]
+    ), running.said
     assert seconds < SOON
     assert not command.state.exists()
     command.wait_until_nothing_is_left()
@@ -58,7 +65,9 @@ def deaf():
 cli.PATIENCE = 1.0
 cli.main(["deaf"])
 """
-    process = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", deaf], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     assert process.stdout and process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
@@ -94,12 +103,18 @@ def test_what_was_there_before_stays_when_more_is_interrupted(command: CommandLi
         assert running.end(signal.SIGINT)[0] == 130
         [broker] = command.json("status")["brokers"]
         assert broker["BrokerName"] == "rabbitmq" and broker["nodes"][0]["container"] == "running"
-        assert {row["role"].split()[0] for row in command.containers.find()} == {"kms", "broker"} and len(command.containers.find()) == 2
+        assert {row["role"].split()[0] for row in command.containers.find()} == {
+            "kms",
+            "broker",
+        } and len(command.containers.find()) == 2
         running = command.start("up")
         running.wait_for("activemq: starting ACTIVEMQ")
         running.end(signal.SIGKILL)
         assert command.run("up", timeout=400).returncode == 0, "what was cut off is made anew"
-        assert [each["BrokerState"] for each in command.json("status")["brokers"]] == ["RUNNING", "RUNNING"]
+        assert [each["BrokerState"] for each in command.json("status")["brokers"]] == [
+            "RUNNING",
+            "RUNNING",
+        ]
         assert len(command.containers.find()) == 3
     finally:
         command.run("down")

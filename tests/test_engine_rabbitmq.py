@@ -27,7 +27,9 @@ from testbed.pki import Authority
 from testbed.wire.prober import probe_all
 from testbed.wire.verdict import judge, judge_certificate
 
-pytestmark = pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1:DeprecationWarning")  # a control has it
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:ssl.TLSVersion.TLSv1:DeprecationWarning"
+)  # a control has it
 WILDCARD = "*.mq.us-east-1.amazonaws.com"
 CBC = Suite("TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA", "ECDHE-RSA-AES256-SHA", 0xC014)
 
@@ -45,7 +47,11 @@ def settings(node_files: dict[str, bytes]) -> dict[str, str]:
 @pytest.mark.parametrize("listener", ["ssl_options", "management.ssl"])
 def test_both_listeners_get_the_two_suites_and_no_other_version(listener: str) -> None:
     rendered = settings(RabbitMQ().files(spec()))
-    of = {name: value for name, value in rendered.items() if name.startswith((f"{listener}.versions", f"{listener}.ciphers"))}
+    of = {
+        name: value
+        for name, value in rendered.items()
+        if name.startswith((f"{listener}.versions", f"{listener}.ciphers"))
+    }
     assert of == {
         f"{listener}.versions.1": "tlsv1.2",
         f"{listener}.ciphers.1": "ECDHE-RSA-AES256-GCM-SHA384",
@@ -56,12 +62,21 @@ def test_both_listeners_get_the_two_suites_and_no_other_version(listener: str) -
 
 def test_only_a_control_opens_a_plaintext_listener() -> None:
     rendered = settings(RabbitMQ().files(spec()))
-    assert [(name, rendered[name]) for name in rendered if "tcp" in name or name.endswith(("port", "ssl.default"))] == [
+    assert [
+        (name, rendered[name])
+        for name in rendered
+        if "tcp" in name or name.endswith(("port", "ssl.default"))
+    ] == [
         ("listeners.tcp", "none"),
         ("listeners.ssl.default", "5671"),
         ("management.ssl.port", "15671"),
     ]
-    assert settings(RabbitMQ().files(spec(control=Control(plaintext_listener=True))))["listeners.tcp.default"] == "5672"
+    assert (
+        settings(RabbitMQ().files(spec(control=Control(plaintext_listener=True))))[
+            "listeners.tcp.default"
+        ]
+        == "5672"
+    )
 
 
 @given(st.text(min_size=12, max_size=250).filter(lambda text: len(set(text)) > 3))
@@ -72,7 +87,11 @@ def test_no_password_is_rendered_and_its_hash_is_rabbitmqs(password: str) -> Non
         return  # half a surrogate pair is no text
     files = RabbitMQ().files(dataclasses.replace(NODE, users=(User("alice", password),)))
     anyway = b"".join(RabbitMQ().files(dataclasses.replace(NODE, users=(ALICE,))).values())
-    written = [form for form in (password.encode(), json.dumps(password)[1:-1].encode()) if form not in anyway]
+    written = [
+        form
+        for form in (password.encode(), json.dumps(password)[1:-1].encode())
+        if form not in anyway
+    ]
     assert not [name for name, content in files.items() for form in written if form in content]
     user = json.loads(files["etc/definitions.json"])["users"][0]
     stored = base64.b64decode(user["password_hash"])
@@ -102,17 +121,25 @@ def test_versions_that_cannot_be_had_are_refused_with_those_that_can() -> None:
 
 
 @pytest.fixture(scope="module", params=list(RELEASES))
-def node(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+def node(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Node]:
     with rabbitmq(tmp_path_factory.mktemp("rabbitmq"), spec(version=request.param)) as node:
         yield node
 
 
-def ask(node: Node, path: str, user: User, method: str = "GET", body: object = None) -> tuple[int, bytes]:
+def ask(
+    node: Node, path: str, user: User, method: str = "GET", body: object = None
+) -> tuple[int, bytes]:
     """The management interface's answer."""
     context = ssl.create_default_context(cafile=str(node.ca_file))
-    connection = http.client.HTTPSConnection("localhost", node.addresses["management"][1], context=context, timeout=30)
+    connection = http.client.HTTPSConnection(
+        "localhost", node.addresses["management"][1], context=context, timeout=30
+    )
     credentials = base64.b64encode(f"{user.username}:{user.password}".encode()).decode()
-    connection.request(method, f"/api/{path}", body and json.dumps(body), {"Authorization": f"Basic {credentials}"})
+    connection.request(
+        method, f"/api/{path}", body and json.dumps(body), {"Authorization": f"Basic {credentials}"}
+    )
     answer = connection.getresponse()
     return answer.status, answer.read()
 
@@ -140,7 +167,9 @@ def test_nothing_else_listens_except_erlang_on_the_containers_loopback(node: Nod
 @pytest.mark.containers
 @pytest.mark.parametrize("user", [ALICE, CAROL], ids=["alice", "carol"])
 @pytest.mark.parametrize("protocol", ["amqp", "amqp10"])
-def test_every_user_publishes_and_receives_over_both_protocols(node: Node, user: User, protocol: str) -> None:
+def test_every_user_publishes_and_receives_over_both_protocols(
+    node: Node, user: User, protocol: str
+) -> None:
     queue = Destination.queue(f"orders.{protocol}.{user.username}")
     with connect(node.address(protocol, user)) as client:
         client.publish(queue, b"an order")
@@ -159,10 +188,14 @@ def test_nobody_else_logs_in(node: Node) -> None:
             with pytest.raises(ClientError):
                 connect(node.address(protocol, user))
         with pytest.raises(NotAuthorized):
-            node.engine.login(dataclasses.replace(node.spec, users=(user,)), node.addresses, str(node.ca_file))
+            node.engine.login(
+                dataclasses.replace(node.spec, users=(user,)), node.addresses, str(node.ca_file)
+            )
         with pytest.raises(NotAuthorized):
             only = {"management": node.addresses["management"]}
-            node.engine.login(dataclasses.replace(node.spec, users=(user,)), only, str(node.ca_file))
+            node.engine.login(
+                dataclasses.replace(node.spec, users=(user,)), only, str(node.ca_file)
+            )
     users = json.loads(ask(node, "users", ALICE)[1])
     assert {user["name"] for user in users} == {ALICE.username, CAROL.username}, "no guest"
 
@@ -176,15 +209,36 @@ def test_a_login_is_for_this_node_alone(node: Node) -> None:
 
 @pytest.mark.containers
 def test_the_services_defaults_are_in_force(node: Node) -> None:
-    assert f"{json.loads(ask(node, 'overview', ALICE)[1])['rabbitmq_version']}.".startswith(f"{RELEASES[node.spec.version]}.")
+    assert f"{json.loads(ask(node, 'overview', ALICE)[1])['rabbitmq_version']}.".startswith(
+        f"{RELEASES[node.spec.version]}."
+    )
     assert ask(node, "queues/%2F/by-default", ALICE, "PUT", {"durable": True})[0] == 201
     assert json.loads(ask(node, "queues/%2F/by-default", ALICE)[1])["type"] == "quorum"
-    assert [policy["name"] for policy in json.loads(ask(node, "policies", ALICE)[1])] == ["AWS-DEFAULT-POLICY-SINGLE-INSTANCE"]
+    assert [policy["name"] for policy in json.loads(ask(node, "policies", ALICE)[1])] == [
+        "AWS-DEFAULT-POLICY-SINGLE-INSTANCE"
+    ]
     operator = json.loads(ask(node, "operator-policies", ALICE)[1])
-    assert [(policy["name"], policy["definition"]) for policy in operator] == [("default_operator_policy_AWS_managed", {"queue-version": 2})]
-    assert ask(node, "queues/%2F/classic", ALICE, "PUT", {"durable": True, "arguments": {"x-queue-type": "classic"}})[0] == 201
+    assert [(policy["name"], policy["definition"]) for policy in operator] == [
+        ("default_operator_policy_AWS_managed", {"queue-version": 2})
+    ]
+    assert (
+        ask(
+            node,
+            "queues/%2F/classic",
+            ALICE,
+            "PUT",
+            {"durable": True, "arguments": {"x-queue-type": "classic"}},
+        )[0]
+        == 201
+    )
     in_force = {"queue-mode": "lazy", "queue-version": 2}
-    wait_for("policies", lambda: json.loads(ask(node, "queues/%2F/classic", ALICE)[1]).get("effective_policy_definition") == in_force)
+    wait_for(
+        "policies",
+        lambda: (
+            json.loads(ask(node, "queues/%2F/classic", ALICE)[1]).get("effective_policy_definition")
+            == in_force
+        ),
+    )
     policy = {"pattern": ".*", "definition": {"max-length": 1}}
     assert ask(node, "operator-policies/%2F/mine", ALICE, "PUT", policy)[0] == 405
     for plugin in ("shovels", "federation-links"):
@@ -194,22 +248,35 @@ def test_the_services_defaults_are_in_force(node: Node) -> None:
 
 
 @pytest.mark.containers
-def test_no_secret_is_on_a_command_line_in_the_environment_in_the_log_or_on_the_volume(node: Node) -> None:
+def test_no_secret_is_on_a_command_line_in_the_environment_in_the_log_or_on_the_volume(
+    node: Node,
+) -> None:
     read = "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'; true"
     processes = node.run("sh", "-c", read) + node.run("sh", "-c", read, user="rabbitmq")
     assert "HOME=/data/broker" in processes and "beam.smp" in processes
     cookie = node.run("cat", "/data/broker/.erlang.cookie", user="rabbitmq").strip()
-    hashes = [user["password_hash"] for user in json.loads(RabbitMQ().files(node.spec)["etc/definitions.json"])["users"]]
+    hashes = [
+        user["password_hash"]
+        for user in json.loads(RabbitMQ().files(node.spec)["etc/definitions.json"])["users"]
+    ]
     key = node.spec.private_key_pem.decode().splitlines()[5]
     secrets = [ALICE.password, CAROL.password, node.data_key, cookie, key, *hashes]
     assert all(len(secret) >= 12 for secret in secrets)
-    seen = processes + json.dumps(node.containers.inspect(node.container), ensure_ascii=False) + node.log()
+    seen = (
+        processes
+        + json.dumps(node.containers.inspect(node.container), ensure_ascii=False)
+        + node.log()
+    )
     assert not [secret for secret in secrets if secret in seen]
     raw = b"".join(node.containers.archive(node.container, "/volume"))
     assert b"gocryptfs.conf" in raw
-    assert not [word for word in (*secrets, ALICE.username, "rabbit@localhost") if word.encode() in raw]
+    assert not [
+        word for word in (*secrets, ALICE.username, "rabbit@localhost") if word.encode() in raw
+    ]
     layer = {change["Path"] for change in node.containers.client.api.diff(node.container)}
-    assert layer <= {"/data", "/run", "/run/mount", "/run/testbed", "/volume"}, "mount points and an empty folder of mount(8)"
+    assert layer <= {"/data", "/run", "/run/mount", "/run/testbed", "/volume"}, (
+        "mount points and an empty folder of mount(8)"
+    )
     files = node.run("find", "/run/testbed", "-type", "f", "-printf", "%m %u %p\n").splitlines()
     assert files and not [line for line in files if not line.startswith("600 rabbitmq ")]
 
@@ -218,11 +285,22 @@ def test_no_secret_is_on_a_command_line_in_the_environment_in_the_log_or_on_the_
 def test_what_was_confirmed_and_who_was_changed_survive_a_kill(node: Node) -> None:
     queue, bodies = Destination.queue("durable"), [b"%d" % number for number in range(200)]
     changed = dataclasses.replace(CAROL, password="changed-since-then-1")
-    assert ask(node, f"users/{CAROL.username}", ALICE, "PUT", {"password": changed.password, "tags": "administrator"})[0] == 204
+    assert (
+        ask(
+            node,
+            f"users/{CAROL.username}",
+            ALICE,
+            "PUT",
+            {"password": changed.password, "tags": "administrator"},
+        )[0]
+        == 204
+    )
     cookie = node.run("cat", "/data/broker/.erlang.cookie", user="rabbitmq")
     with connect(node.address("amqp")) as client:
         client.declare(queue)  # type: ignore[attr-defined]
-        time.sleep(2)  # RabbitMQ 4.0 can lose a quorum queue's content when it is killed within a second of its declaration
+        time.sleep(
+            2
+        )  # RabbitMQ 4.0 can lose a quorum queue's content when it is killed within a second of its declaration
         for body in bodies:
             client.publish(queue, body)
         node.kill()
@@ -254,10 +332,18 @@ def test_it_stops_when_asked(node: Node) -> None:
 def test_control_other_versions_a_third_suite_and_plaintext_are_found(tmp_path: Path) -> None:
     weak = TlsProfile(("TLSv1.1", "TLSv1.2", "TLSv1.3"), (*RABBITMQ_SUITES, CBC))
     with rabbitmq(tmp_path, spec(control=Control(plaintext_listener=True, tls=weak))) as node:
-        for name, scan in probe_all(node.addresses, server_name=HOSTNAME, ca_file=node.ca_file).items():
+        for name, scan in probe_all(
+            node.addresses, server_name=HOSTNAME, ca_file=node.ca_file
+        ).items():
             found = {(each.kind, each.subject) for each in judge(scan, PROFILES["RABBITMQ"])}
-            assert found == {("extra version", "TLSv1.1"), ("extra version", "TLSv1.3"), ("extra suite", CBC.iana)}, name
-        served = probe_all(node.plaintext, server_name=HOSTNAME, ca_file=node.ca_file)["amqp-plaintext"]
+            assert found == {
+                ("extra version", "TLSv1.1"),
+                ("extra version", "TLSv1.3"),
+                ("extra suite", CBC.iana),
+            }, name
+        served = probe_all(node.plaintext, server_name=HOSTNAME, ca_file=node.ca_file)[
+            "amqp-plaintext"
+        ]
         assert any(each.served for each in served.plaintext)
         assert 5672 in node.listening()
         with connect(node.address("amqp", tls=False)) as client:

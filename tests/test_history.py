@@ -46,7 +46,13 @@ def test_no_event_of_many_threads_gets_lost_or_out_of_order() -> None:
 def test_the_longest_pause_is_between_confirmations() -> None:
     assert History().longest_pause() == 0.0
     assert History((Event(Kind.CONFIRMED, "a", 5.0),)).longest_pause() == 0.0
-    times = [(Kind.CONFIRMED, 1.0), (Kind.ATTEMPTED, 1.1), (Kind.CONFIRMED, 4.5), (Kind.CONFIRMED, 5.0), (Kind.RECEIVED, 60.0)]
+    times = [
+        (Kind.CONFIRMED, 1.0),
+        (Kind.ATTEMPTED, 1.1),
+        (Kind.CONFIRMED, 4.5),
+        (Kind.CONFIRMED, 5.0),
+        (Kind.RECEIVED, 60.0),
+    ]
     assert History(tuple(Event(kind, "a", at) for kind, at in times)).longest_pause() == 3.5
 
 
@@ -72,6 +78,19 @@ def test_any_other_body_is_foreign(body: bytes) -> None:
     assert identity_of(body).startswith("foreign:")
 
 
-@pytest.mark.parametrize("body", [b"", b":", b"a:", b"a:1", b"a:999999999:", b"a:-5:", b"run-1:1:", b"run-1:08:", "a:٣:".encode()])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b":",
+        b"a:",
+        b"a:1",
+        b"a:999999999:",
+        b"a:-5:",
+        b"run-1:1:",
+        b"run-1:08:",
+        "a:٣:".encode(),
+    ],
+)
 def test_what_only_looks_like_a_body_is_foreign(body: bytes) -> None:
     assert identity_of(body).startswith("foreign:")

@@ -7,12 +7,18 @@ from testbed.kms.context import at_least_as_strict, bound, satisfies
 
 text = st.text("ab:=", max_size=3)
 contexts = st.dictionaries(text, text, max_size=3)
-constraints = st.dictionaries(st.sampled_from(["EncryptionContextSubset", "EncryptionContextEquals"]), contexts.filter(bool), max_size=2)
+constraints = st.dictionaries(
+    st.sampled_from(["EncryptionContextSubset", "EncryptionContextEquals"]),
+    contexts.filter(bool),
+    max_size=2,
+)
 
 
 def as_localstack_binds(context: dict[str, str]) -> str:
     """LocalStack 2026.3, ``_serialize_encryption_context``."""
-    return "".join(key + value for key, value in sorted(context.items()) if key != "aws-crypto-public-key")
+    return "".join(
+        key + value for key, value in sorted(context.items()) if key != "aws-crypto-public-key"
+    )
 
 
 @given(contexts, contexts)
@@ -20,12 +26,16 @@ def as_localstack_binds(context: dict[str, str]) -> str:
 @example({"aws-crypto-public-key": "x"}, {})
 @example({"a": "b", "c": "d"}, {"a": "bcd"})
 @example({"pairs": "x"}, {"pair": "sx"})
-def test_two_contexts_are_bound_alike_only_if_they_are_the_same(one: dict[str, str], other: dict[str, str]) -> None:
+def test_two_contexts_are_bound_alike_only_if_they_are_the_same(
+    one: dict[str, str], other: dict[str, str]
+) -> None:
     assert (as_localstack_binds(bound(one)) == as_localstack_binds(bound(other))) == (one == other)
 
 
 def test_control_what_localstack_would_bind_is_the_same_for_different_contexts() -> None:
-    assert as_localstack_binds({"aws:mq:broker": "b-1"}) == as_localstack_binds({"aws:mq:brokerb": "-1"})
+    assert as_localstack_binds({"aws:mq:broker": "b-1"}) == as_localstack_binds(
+        {"aws:mq:brokerb": "-1"}
+    )
 
 
 def test_no_context_stays_none() -> None:
@@ -36,7 +46,15 @@ def test_the_guides_examples_of_a_subset() -> None:
     """KMS developer guide, "Grant constraints"."""
     constraint = {"EncryptionContextSubset": {"Department": "Finance", "Classification": "Public"}}
     assert satisfies({"Classification": "Public", "Department": "Finance"}, constraint)
-    assert satisfies({"Customer": "12345", "Department": "Finance", "Classification": "Public", "Purpose": "Test"}, constraint)
+    assert satisfies(
+        {
+            "Customer": "12345",
+            "Department": "Finance",
+            "Classification": "Public",
+            "Purpose": "Test",
+        },
+        constraint,
+    )
     assert not satisfies({"Department": "Finance"}, constraint)
     assert not satisfies({"department": "finance", "classification": "public"}, constraint)
     assert not satisfies({"Classification": "Public", "Customer": "12345"}, constraint)
@@ -46,17 +64,23 @@ def test_the_guides_examples_of_a_subset() -> None:
 def test_equals_is_neither_more_nor_less() -> None:
     constraint = {"EncryptionContextEquals": {"Department": "IT"}}
     assert satisfies({"Department": "IT"}, constraint)
-    assert not satisfies({"Department": "IT", "Purpose": "Test"}, constraint) and not satisfies({}, constraint)
+    assert not satisfies({"Department": "IT", "Purpose": "Test"}, constraint) and not satisfies(
+        {}, constraint
+    )
 
 
 @given(constraints, constraints, contexts)
-def test_no_context_gets_past_a_child_that_would_not_get_past_its_parent(child: dict, parent: dict, context: dict[str, str]) -> None:
+def test_no_context_gets_past_a_child_that_would_not_get_past_its_parent(
+    child: dict, parent: dict, context: dict[str, str]
+) -> None:
     if at_least_as_strict(child, parent) and satisfies(context, child):
         assert satisfies(context, parent)
 
 
 @given(constraints, contexts.filter(bool))
-def test_a_constraint_may_stay_grow_and_become_an_equality(parent: dict, more: dict[str, str]) -> None:
+def test_a_constraint_may_stay_grow_and_become_an_equality(
+    parent: dict, more: dict[str, str]
+) -> None:
     assert at_least_as_strict(parent, parent) and at_least_as_strict(parent, {})
     subset = parent.get("EncryptionContextSubset")
     if subset and len(parent) == 1:

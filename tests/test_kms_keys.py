@@ -53,14 +53,19 @@ def listed(kms: Kms, caller: Caller = USER) -> set[str]:
 
 
 def test_no_options_mean_the_aws_owned_key_which_the_user_does_not_see(aws: Authority) -> None:
-    first, again = resolve(aws.kms, USER, EncryptionOptions()), resolve(aws.kms, USER, EncryptionOptions())
+    first, again = (
+        resolve(aws.kms, USER, EncryptionOptions()),
+        resolve(aws.kms, USER, EncryptionOptions()),
+    )
 
     assert first == again and first.ownership == "AWS_OWNED"
     assert first.arn.startswith(f"arn:aws:kms:{REGION}:{SERVICE_ACCOUNT}:key/")
     assert first.arn not in listed(aws.kms) and first.arn in listed(aws.kms, MQ)
 
 
-def test_the_aws_managed_key_is_made_on_first_use_in_the_users_account_and_reused(aws: Authority) -> None:
+def test_the_aws_managed_key_is_made_on_first_use_in_the_users_account_and_reused(
+    aws: Authority,
+) -> None:
     with pytest.raises(KmsError, match="NotFoundException"):
         aws.kms.call(USER, "DescribeKey", {"KeyId": "alias/aws/mq"})
 
@@ -70,7 +75,9 @@ def test_the_aws_managed_key_is_made_on_first_use_in_the_users_account_and_reuse
     assert first.arn.startswith(f"arn:aws:kms:{REGION}:{USER_ACCOUNT}:key/")
     metadata = aws.kms.call(USER, "DescribeKey", {"KeyId": "alias/aws/mq"})["KeyMetadata"]
     assert (metadata["Arn"], metadata["KeyManager"]) == (first.arn, "AWS")
-    assert resolve(aws.kms, USER, own("alias/aws/mq")) == first, "named as the customer's own it is the same"
+    assert resolve(aws.kms, USER, own("alias/aws/mq")) == first, (
+        "named as the customer's own it is the same"
+    )
     assert aws.code(USER, "DisableKey", KeyId=first.arn) == "AccessDeniedException"
 
 
@@ -110,32 +117,63 @@ def disabled(kms: Kms) -> str:
 
 def of_another_account(kms: Kms, policy: str = "") -> str:
     """With ``policy``, one that the user may use all the same."""
-    return kms.call(GRANTEE, "CreateKey", {"Policy": policy} if policy else {})["KeyMetadata"]["Arn"]
+    return kms.call(GRANTEE, "CreateKey", {"Policy": policy} if policy else {})["KeyMetadata"][
+        "Arn"
+    ]
 
 
 OPEN = f'{{"Statement": [{{"Effect": "Allow", "Principal": {{"AWS": ["{USER_ACCOUNT}", "{OTHER_ACCOUNT}"]}}, "Action": "kms:*", "Resource": "*"}}]}}'
 
 
 REFUSED = {
-    "RSA": (lambda kms: new_key(kms, KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT"), "symmetric encryption keys only.*RSA_2048"),
-    "RSA for signing": (lambda kms: new_key(kms, KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY"), "RSA_2048 with KeyUsage SIGN_VERIFY"),
-    "ECC": (lambda kms: new_key(kms, KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY"), "symmetric encryption keys only.*ECC_NIST_P256"),
-    "HMAC": (lambda kms: new_key(kms, KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC"), "HMAC_256 with KeyUsage GENERATE_VERIFY_MAC"),
+    "RSA": (
+        lambda kms: new_key(kms, KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT"),
+        "symmetric encryption keys only.*RSA_2048",
+    ),
+    "RSA for signing": (
+        lambda kms: new_key(kms, KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY"),
+        "RSA_2048 with KeyUsage SIGN_VERIFY",
+    ),
+    "ECC": (
+        lambda kms: new_key(kms, KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY"),
+        "symmetric encryption keys only.*ECC_NIST_P256",
+    ),
+    "HMAC": (
+        lambda kms: new_key(kms, KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC"),
+        "HMAC_256 with KeyUsage GENERATE_VERIFY_MAC",
+    ),
     "missing": (lambda kms: MISSING, f"NotFoundException: .*{MISSING}.* does not exist"),
     "missing alias": (lambda kms: "alias/nobody", "NotFoundException: .*alias/nobody"),
-    "another region": (lambda kms: f"arn:aws:kms:eu-west-1:{USER_ACCOUNT}:key/{new_key(kms)}", "NotFoundException"),
+    "another region": (
+        lambda kms: f"arn:aws:kms:eu-west-1:{USER_ACCOUNT}:key/{new_key(kms)}",
+        "NotFoundException",
+    ),
     "disabled": (disabled, "its state is Disabled .DisabledException: .* is disabled"),
-    "pending deletion": (pending_deletion, "its state is PendingDeletion .KMSInvalidStateException: .* is pending deletion"),
-    "another account": (of_another_account, "AccessDeniedException: .* is not authorized to perform: kms:DescribeKey"),
-    "another account's, open to all": (lambda kms: of_another_account(kms, OPEN), f"it is not in the account of the broker, {USER_ACCOUNT}"),
+    "pending deletion": (
+        pending_deletion,
+        "its state is PendingDeletion .KMSInvalidStateException: .* is pending deletion",
+    ),
+    "another account": (
+        of_another_account,
+        "AccessDeniedException: .* is not authorized to perform: kms:DescribeKey",
+    ),
+    "another account's, open to all": (
+        lambda kms: of_another_account(kms, OPEN),
+        f"it is not in the account of the broker, {USER_ACCOUNT}",
+    ),
     "pending import": (lambda kms: new_key(kms, Origin="EXTERNAL"), "its state is PendingImport"),
-    "not a key": (lambda kms: "arn:aws:sqs:us-east-1:000000000000:queue", "is not a KMS key id, key ARN, alias name or alias ARN"),
+    "not a key": (
+        lambda kms: "arn:aws:sqs:us-east-1:000000000000:queue",
+        "is not a KMS key id, key ARN, alias name or alias ARN",
+    ),
     "a word": (lambda kms: "my-key", "'my-key' is not a KMS key id"),
 }
 
 
 @pytest.mark.parametrize("make, sentence", REFUSED.values(), ids=REFUSED.keys())
-def test_a_key_that_does_not_fit_is_refused_and_nothing_is_made(aws: Authority, make: Any, sentence: str) -> None:
+def test_a_key_that_does_not_fit_is_refused_and_nothing_is_made(
+    aws: Authority, make: Any, sentence: str
+) -> None:
     key = make(aws.kms)
     before = inventory(aws.kms)
 
@@ -166,7 +204,9 @@ def test_a_key_that_was_just_disabled_is_refused_though_it_still_works(aws: Auth
 
 def test_a_key_beside_the_aws_owned_one_is_a_contradiction(aws: Authority) -> None:
     with pytest.raises(BadRequestException, match="together with UseAwsOwnedKey") as refusal:
-        resolve(aws.kms, USER, EncryptionOptions(use_aws_owned_key=True, kms_key_id=new_key(aws.kms)))
+        resolve(
+            aws.kms, USER, EncryptionOptions(use_aws_owned_key=True, kms_key_id=new_key(aws.kms))
+        )
     assert "UseAwsOwnedKey to false" in refusal.value.hint
 
 
@@ -186,15 +226,22 @@ class AliasTaken:
     def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         if operation == "CreateAlias" and not self.theirs:
             self.theirs = self.kms.call(caller, "CreateKey", {})["KeyMetadata"]["Arn"]
-            self.kms.call(caller, operation, {**parameters, "TargetKeyId": self.theirs.rsplit("/")[-1]})
+            self.kms.call(
+                caller, operation, {**parameters, "TargetKeyId": self.theirs.rsplit("/")[-1]}
+            )
         return self.kms.call(caller, operation, parameters)
 
 
-def test_the_process_that_comes_second_uses_the_firsts_key_and_drops_its_own(aws: Authority) -> None:
+def test_the_process_that_comes_second_uses_the_firsts_key_and_drops_its_own(
+    aws: Authority,
+) -> None:
     caller = Caller("arn:aws:iam::555555555555:root", "555555555555", "Root")
     race = AliasTaken(aws.kms)
 
     assert resolve(race, caller, own("")).arn == race.theirs
 
     (loser,) = listed(aws.kms, caller) - {race.theirs}
-    assert aws.kms.call(caller, "DescribeKey", {"KeyId": loser})["KeyMetadata"]["KeyState"] == "PendingDeletion"
+    assert (
+        aws.kms.call(caller, "DescribeKey", {"KeyId": loser})["KeyMetadata"]["KeyState"]
+        == "PendingDeletion"
+    )

@@ -25,22 +25,39 @@ KEY = Key(ARN, "{}", rotations=(("m", 1.0, "ON_DEMAND"),))
 
 
 def grant(**more: object) -> Grant:
-    given = {"grantee": "mq.amazonaws.com", "operations": ("Decrypt",), "issuing_account": USER_ACCOUNT, "created": 0.0, "starts": 0.0, **more}
+    given = {
+        "grantee": "mq.amazonaws.com",
+        "operations": ("Decrypt",),
+        "issuing_account": USER_ACCOUNT,
+        "created": 0.0,
+        "starts": 0.0,
+        **more,
+    }
     return Grant(new_id(), ARN, **given)
 
 
 def test_what_is_put_is_there_for_everyone(tmp_path: Path) -> None:
     one, other = Ledger(State(tmp_path / "s")), Ledger(State(tmp_path / "s"))
-    first, second = grant(name="a", constraints={"EncryptionContextSubset": {"k": "v"}}), grant(retiring="ec2.amazonaws.com")
+    first, second = (
+        grant(name="a", constraints={"EncryptionContextSubset": {"k": "v"}}),
+        grant(retiring="ec2.amazonaws.com"),
+    )
     with one.change():
         one.put_key(KEY)
         one.put_grant(first)
         one.put_grant(second)
 
-    assert other.key(ARN) == KEY and other.arns(KEY.key_id) == [ARN] and other.key("arn:none") is None
+    assert (
+        other.key(ARN) == KEY and other.arns(KEY.key_id) == [ARN] and other.key("arn:none") is None
+    )
     assert list(other.grants(key=ARN)) == [first, second] and other.grant(first.grant_id) == first
-    assert list(other.grants(key=ARN, name="a")) == [first] and list(other.grants(retiring="ec2.amazonaws.com")) == [second]
-    assert list(other.grants(key=ARN, grantees=("x", "mq.amazonaws.com"))) == [first, second] and not list(other.grants(key=ARN, grantees=("x",)))
+    assert list(other.grants(key=ARN, name="a")) == [first] and list(
+        other.grants(retiring="ec2.amazonaws.com")
+    ) == [second]
+    assert list(other.grants(key=ARN, grantees=("x", "mq.amazonaws.com"))) == [
+        first,
+        second,
+    ] and not list(other.grants(key=ARN, grantees=("x",)))
     with other.change():
         other.put_grant(replace(first, ends=5.0))
     assert [each.ends for each in one.grants(key=ARN)] == [5.0, None], "and keeps its place"
@@ -60,7 +77,10 @@ def test_what_falls_due_is_found_when_it_does(tmp_path: Path) -> None:
     with ledger.change():
         ledger.drop_ended_grants(100)
     assert ledger.grant(ended.grant_id) is None
-    assert [ledger.due(now) for now in (doomed.due - 1, doomed.due)] == [[], [doomed]] and ledger.is_due(doomed.due)
+    assert [ledger.due(now) for now in (doomed.due - 1, doomed.due)] == [
+        [],
+        [doomed],
+    ] and ledger.is_due(doomed.due)
     with ledger.change():
         ledger.put_key(doomed.cancelled())
     assert not ledger.is_due(doomed.due)
@@ -69,7 +89,9 @@ def test_what_falls_due_is_found_when_it_does(tmp_path: Path) -> None:
 def test_what_is_remembered_is_forgotten_with_the_next_change_by_whomever(tmp_path: Path) -> None:
     one, other = Ledger(State(tmp_path / "s")), Ledger(State(tmp_path / "s"))
     for number in range(60):
-        writer = (one, other, one)[number % 3]  # oneself, whom SQLite does not tell of, and another process as it were
+        writer = (one, other, one)[
+            number % 3
+        ]  # oneself, whom SQLite does not tell of, and another process as it were
         made = grant(ends=float(number), grantee="mq.amazonaws.com")
         with writer.change():
             writer.put_key(replace(KEY, policy=str(number)))
@@ -78,7 +100,9 @@ def test_what_is_remembered_is_forgotten_with_the_next_change_by_whomever(tmp_pa
         for reader in (one, other):
             for _ in range(2):
                 with reader.remembering():
-                    assert reader.key(ARN).policy == str(number) and made in reader.grants_to(ARN, ("mq.amazonaws.com",))
+                    assert reader.key(ARN).policy == str(number) and made in reader.grants_to(
+                        ARN, ("mq.amazonaws.com",)
+                    )
                     assert reader.is_due(number) and not reader.is_due(number - 1)
 
 
@@ -122,7 +146,9 @@ def test_a_change_that_raises_is_none(tmp_path: Path) -> None:
     assert ledger.key(ARN) == KEY
 
 
-def test_changes_are_made_one_after_the_other_by_threads_and_looks_do_not_wait(tmp_path: Path) -> None:
+def test_changes_are_made_one_after_the_other_by_threads_and_looks_do_not_wait(
+    tmp_path: Path,
+) -> None:
     ledger = Ledger(State(tmp_path / "s"))
     with ledger.change():
         ledger.put_key(KEY)
@@ -184,11 +210,21 @@ while True:
 """
 
 
-def test_a_process_killed_at_any_point_leaves_whole_changes_and_all_it_told_of(tmp_path: Path) -> None:
+def test_a_process_killed_at_any_point_leaves_whole_changes_and_all_it_told_of(
+    tmp_path: Path,
+) -> None:
     for attempt in range(4):
         folder = tmp_path / str(attempt)
-        environment = {**os.environ, "PYTHONPATH": f"{Path(__file__).parent}:{Path(__file__).parent.parent}"}
-        process = subprocess.Popen([sys.executable, "-c", WRITER, str(folder)], stdout=subprocess.PIPE, text=True, env=environment)
+        environment = {
+            **os.environ,
+            "PYTHONPATH": f"{Path(__file__).parent}:{Path(__file__).parent.parent}",
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(folder)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
         assert process.stdout
         told = [int(process.stdout.readline()) for _ in range(5 + 7 * attempt)]
         process.send_signal(signal.SIGKILL)
@@ -205,10 +241,18 @@ def test_nobody_else_can_read_it(tmp_path: Path) -> None:
     ledger = Ledger(State(tmp_path / "s"))
     with ledger.change():
         ledger.put_key(KEY)
-    assert ledger.key(ARN) and {path.stat().st_mode & 0o077 for path in (tmp_path / "s").iterdir()} == {0}
+    assert ledger.key(ARN) and {
+        path.stat().st_mode & 0o077 for path in (tmp_path / "s").iterdir()
+    } == {0}
 
 
-@pytest.mark.parametrize("damage", [b"no database at all, but long enough to be looked at" * 99, b"SQLite format 3\0" + b"x" * 500])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"no database at all, but long enough to be looked at" * 99,
+        b"SQLite format 3\0" + b"x" * 500,
+    ],
+)
 def test_a_broken_file_is_one_clear_error(tmp_path: Path, damage: bytes) -> None:
     state = State(tmp_path / "s")
     (state.folder / FILE).write_bytes(damage)

@@ -28,11 +28,15 @@ def new_key(kms: LocalStackKms, **parameters: object) -> str:
 
 
 def encrypt(kms: LocalStackKms, key: str, plaintext: bytes = b"data key") -> bytes:
-    return kms.call(USER, "Encrypt", {"KeyId": key, "Plaintext": plaintext, "EncryptionContext": VOLUME})["CiphertextBlob"]
+    return kms.call(
+        USER, "Encrypt", {"KeyId": key, "Plaintext": plaintext, "EncryptionContext": VOLUME}
+    )["CiphertextBlob"]
 
 
 def decrypt(kms: LocalStackKms, blob: bytes) -> bytes:
-    return kms.call(USER, "Decrypt", {"CiphertextBlob": blob, "EncryptionContext": VOLUME})["Plaintext"]
+    return kms.call(USER, "Decrypt", {"CiphertextBlob": blob, "EncryptionContext": VOLUME})[
+        "Plaintext"
+    ]
 
 
 def state(kms: LocalStackKms, key: str) -> str:
@@ -49,7 +53,9 @@ def key_ids(kms: LocalStackKms, caller: object = USER) -> set[str]:
 def test_keys_made_with_boto3_and_localstack_client_are_the_users(running: Container) -> None:
     given = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": REGION}
     plain = boto3.client("kms", endpoint_url=running.endpoint, **given)
-    local = localstack_client.session.Session(localstack_host=running.endpoint.removeprefix("http://"), **given).client("kms")
+    local = localstack_client.session.Session(
+        localstack_host=running.endpoint.removeprefix("http://"), **given
+    ).client("kms")
 
     made = {client.create_key()["KeyMetadata"]["KeyId"] for client in (plain, local)}
 
@@ -63,7 +69,9 @@ def test_another_encryption_context_is_refused(running: Container) -> None:
 
     for context in ({}, {"aws:ebs:id": "vol-other"}, {**VOLUME, "more": "x"}):
         with pytest.raises(KmsError) as refusal:
-            running.kms.call(USER, "Decrypt", {"CiphertextBlob": blob, "EncryptionContext": context})
+            running.kms.call(
+                USER, "Decrypt", {"CiphertextBlob": blob, "EncryptionContext": context}
+            )
         assert refusal.value.code == "InvalidCiphertextException"
 
 
@@ -71,7 +79,10 @@ def test_a_refusal_carries_kms_code_and_sentence(running: Container) -> None:
     key = new_key(running.kms)
     running.kms.call(USER, "DisableKey", {"KeyId": key})
 
-    with pytest.raises(KmsError, match=rf"^DisabledException: arn:aws:kms:{REGION}:{USER.account}:key/{key} is disabled\.$") as refusal:
+    with pytest.raises(
+        KmsError,
+        match=rf"^DisabledException: arn:aws:kms:{REGION}:{USER.account}:key/{key} is disabled\.$",
+    ) as refusal:
         encrypt(running.kms, key)
 
     assert refusal.value.status == 400 and not is_outage(refusal.value)
@@ -89,7 +100,9 @@ def test_no_answer_is_an_outage_with_a_hint() -> None:
     assert is_outage(outage.value) and "testbed up" in outage.value.hint
 
 
-def test_the_users_own_aws_settings_do_not_matter(running: Container, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_users_own_aws_settings_do_not_matter(
+    running: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in {
         "AWS_PROFILE": "nowhere",
         "HTTP_PROXY": "http://127.0.0.1:9",
@@ -102,13 +115,18 @@ def test_the_users_own_aws_settings_do_not_matter(running: Container, monkeypatc
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
 
-    assert f":{REGION}:" in LocalStackKms(running.endpoint).call(USER, "CreateKey", {})["KeyMetadata"]["Arn"]
+    assert (
+        f":{REGION}:"
+        in LocalStackKms(running.endpoint).call(USER, "CreateKey", {})["KeyMetadata"]["Arn"]
+    )
 
 
 def test_the_process_is_unprivileged_and_the_image_holds_no_build_input(running: Container) -> None:
     assert running.run("id -u") != "0"
     assert running.run("ls /tmp/ca.crt /tmp/requirements.txt 2>&1 | grep -c 'No such file'") == "2"
-    assert running.run("find / -xdev -name 'server.test.pem*' 2>/dev/null || true") == "", "LocalStack's TLS key is not made"
+    assert running.run("find / -xdev -name 'server.test.pem*' 2>/dev/null || true") == "", (
+        "LocalStack's TLS key is not made"
+    )
 
 
 # That it remembers
@@ -117,10 +135,19 @@ def test_the_process_is_unprivileged_and_the_image_holds_no_build_input(running:
 def assert_remembered(container: Container) -> None:
     """Make one of everything, kill, start, and find it all again."""
     kms = container.kms
-    used, disabled, doomed, rotated = (new_key(kms, Description=name) for name in ("used", "disabled", "doomed", "rotated"))
-    kms.call(USER, "TagResource", {"KeyId": used, "Tags": [{"TagKey": "team", "TagValue": "queues"}]})
+    used, disabled, doomed, rotated = (
+        new_key(kms, Description=name) for name in ("used", "disabled", "doomed", "rotated")
+    )
+    kms.call(
+        USER, "TagResource", {"KeyId": used, "Tags": [{"TagKey": "team", "TagValue": "queues"}]}
+    )
     kms.call(USER, "CreateAlias", {"AliasName": "alias/orders", "TargetKeyId": used})
-    grant = {"KeyId": used, "GranteePrincipal": "mq.amazonaws.com", "Operations": ["Decrypt"], "Name": "mq_grant"}
+    grant = {
+        "KeyId": used,
+        "GranteePrincipal": "mq.amazonaws.com",
+        "Operations": ["Decrypt"],
+        "Name": "mq_grant",
+    }
     grant_id = kms.call(USER, "CreateGrant", grant)["GrantId"]
     policy = '{"Version":"2012-10-17","Statement":[]}'
     kms.call(USER, "PutKeyPolicy", {"KeyId": used, "PolicyName": "default", "Policy": policy})
@@ -129,21 +156,40 @@ def assert_remembered(container: Container) -> None:
     new = encrypt(kms, rotated, b"after the rotation")
     blob = encrypt(kms, "alias/orders")
     owned = kms.call(MQ, "CreateKey", {})["KeyMetadata"]["KeyId"]
-    deletion = kms.call(USER, "ScheduleKeyDeletion", {"KeyId": doomed, "PendingWindowInDays": 7})["DeletionDate"]
+    deletion = kms.call(USER, "ScheduleKeyDeletion", {"KeyId": doomed, "PendingWindowInDays": 7})[
+        "DeletionDate"
+    ]
     kms.call(USER, "DisableKey", {"KeyId": disabled})
 
     container.kill()
     container.start()
 
     assert decrypt(kms, blob) == b"data key"
-    assert decrypt(kms, old) == b"before the rotation" and decrypt(kms, new) == b"after the rotation"
-    assert [state(kms, key) for key in (used, disabled, doomed, rotated)] == ["Enabled", "Disabled", "PendingDeletion", "Enabled"]
-    assert kms.call(USER, "DescribeKey", {"KeyId": doomed})["KeyMetadata"]["DeletionDate"] == deletion
-    assert [alias["TargetKeyId"] for alias in kms.call(USER, "ListAliases", {"KeyId": used})["Aliases"]] == [used]
-    assert [g["GrantId"] for g in kms.call(USER, "ListGrants", {"KeyId": used})["Grants"]] == [grant_id]
+    assert (
+        decrypt(kms, old) == b"before the rotation" and decrypt(kms, new) == b"after the rotation"
+    )
+    assert [state(kms, key) for key in (used, disabled, doomed, rotated)] == [
+        "Enabled",
+        "Disabled",
+        "PendingDeletion",
+        "Enabled",
+    ]
+    assert (
+        kms.call(USER, "DescribeKey", {"KeyId": doomed})["KeyMetadata"]["DeletionDate"] == deletion
+    )
+    assert [
+        alias["TargetKeyId"] for alias in kms.call(USER, "ListAliases", {"KeyId": used})["Aliases"]
+    ] == [used]
+    assert [g["GrantId"] for g in kms.call(USER, "ListGrants", {"KeyId": used})["Grants"]] == [
+        grant_id
+    ]
     assert kms.call(USER, "CreateGrant", grant)["GrantId"] == grant_id
-    assert kms.call(USER, "ListResourceTags", {"KeyId": used})["Tags"] == [{"TagKey": "team", "TagValue": "queues"}]
-    assert kms.call(USER, "GetKeyPolicy", {"KeyId": used, "PolicyName": "default"})["Policy"] == policy
+    assert kms.call(USER, "ListResourceTags", {"KeyId": used})["Tags"] == [
+        {"TagKey": "team", "TagValue": "queues"}
+    ]
+    assert (
+        kms.call(USER, "GetKeyPolicy", {"KeyId": used, "PolicyName": "default"})["Policy"] == policy
+    )
     assert owned in key_ids(kms, MQ) and owned not in key_ids(kms)
     kms.call(USER, "EnableKey", {"KeyId": disabled})
     assert state(kms, disabled) == "Enabled"
@@ -193,8 +239,14 @@ def test_a_key_is_dropped_with_all_that_is_its_own_and_for_good(running: Contain
     lost, blob = encrypt(kms, doomed), encrypt(kms, kept)
     for key in (doomed, kept):
         kms.call(USER, "CreateAlias", {"AliasName": f"alias/of-{key}", "TargetKeyId": key})
-        kms.call(USER, "CreateGrant", {"KeyId": key, "GranteePrincipal": "mq.amazonaws.com", "Operations": ["Decrypt"]})
-        kms.call(USER, "TagResource", {"KeyId": key, "Tags": [{"TagKey": "team", "TagValue": "queues"}]})
+        kms.call(
+            USER,
+            "CreateGrant",
+            {"KeyId": key, "GranteePrincipal": "mq.amazonaws.com", "Operations": ["Decrypt"]},
+        )
+        kms.call(
+            USER, "TagResource", {"KeyId": key, "Tags": [{"TagKey": "team", "TagValue": "queues"}]}
+        )
     drop = {"KeyId": doomed, "Tags": [{"TagKey": DESTROY, "TagValue": doomed}]}
     for _ in range(2):  # a second time it is gone already
         kms.call(USER, "TagResource", drop)
@@ -209,7 +261,11 @@ def test_a_key_is_dropped_with_all_that_is_its_own_and_for_good(running: Contain
         with pytest.raises(KmsError, match="NotFoundException"):
             kms.call(USER, operation, parameters)
     assert decrypt(kms, blob) == b"data key" and state(kms, f"alias/of-{kept}") == "Enabled"
-    assert len(kms.call(USER, "ListGrants", {"KeyId": kept})["Grants"]) == len(kms.call(USER, "ListResourceTags", {"KeyId": kept})["Tags"]) == 1
+    assert (
+        len(kms.call(USER, "ListGrants", {"KeyId": kept})["Grants"])
+        == len(kms.call(USER, "ListResourceTags", {"KeyId": kept})["Tags"])
+        == 1
+    )
 
 
 def test_how_often_a_key_is_rotated_is_not_decided_here(running: Container) -> None:
@@ -258,7 +314,10 @@ def test_what_cannot_be_written_is_not_acknowledged(running: Container) -> None:
     running.kms.call(USER, "EnableKey", {"KeyId": key})
 
 
-@pytest.mark.parametrize("damage", ["printf x | dd of={0} bs=1 seek=200 conv=notrunc", "truncate -s 100 {0}", "truncate -s 0 {0}"])
+@pytest.mark.parametrize(
+    "damage",
+    ["printf x | dd of={0} bs=1 seek=200 conv=notrunc", "truncate -s 100 {0}", "truncate -s 0 {0}"],
+)
 def test_a_broken_snapshot_is_refused_and_left_alone(damage: str) -> None:
     with localstack() as container:
         container.start()
@@ -269,7 +328,9 @@ def test_a_broken_snapshot_is_refused_and_left_alone(damage: str) -> None:
 
         container.container.start()
         assert container.container.wait(timeout=30)["StatusCode"] == 78
-        assert f"REFUSING TO START: {SNAPSHOT} cannot be used" in container.container.logs().decode()
+        assert (
+            f"REFUSING TO START: {SNAPSHOT} cannot be used" in container.container.logs().decode()
+        )
 
         archive = b"".join(container.container.get_archive(SNAPSHOT)[0])
         file = tarfile.open(fileobj=io.BytesIO(archive)).extractfile("kms.snapshot")

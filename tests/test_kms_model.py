@@ -29,7 +29,12 @@ LONGEST = 110.0  # seconds, by default; with more calls accordingly more
 
 def test_keys_and_grants_are_as_the_model_says() -> None:
     KeysAndGrants.running, KeysAndGrants.calls = container(), 0
-    checked = settings(max_examples=10, stateful_step_count=STEPS_A_RUN, deadline=None, suppress_health_check=list(HealthCheck))
+    checked = settings(
+        max_examples=10,
+        stateful_step_count=STEPS_A_RUN,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
     until = time.monotonic() + LONGEST * max(1, CALLS / 6000)
     while KeysAndGrants.calls < CALLS and time.monotonic() < until:
         run_state_machine_as_test(KeysAndGrants, settings=checked)
@@ -43,7 +48,9 @@ class Outage(Exception):
 class Killed(KeysAndGrants):
     """The same, driven by chance alone: what a kill interrupts is not the same twice, as hypothesis needs it."""
 
-    def ask(self, caller: str, operation: str, invoked_by: str = "", **parameters: Any) -> tuple[str, dict[str, Any]]:
+    def ask(
+        self, caller: str, operation: str, invoked_by: str = "", **parameters: Any
+    ) -> tuple[str, dict[str, Any]]:
         code, answer = super().ask(caller, operation, invoked_by, **parameters)
         if code == "KMSInternalException":
             raise Outage
@@ -57,8 +64,12 @@ class Killed(KeysAndGrants):
                 lambda: self.encrypt(caller, number, context),
                 lambda: self.decrypt(caller, number, chance.choice([None, context])),
                 lambda: self.reencrypt(OWNER, number, number + 1, None, context),
-                lambda: self.use_a_grant(number, chance.choice(["Encrypt", "Decrypt", "ReEncrypt"]), context),
-                lambda: self.create_grant(OWNER, number, other, other, set(GRANTABLE), context, (), "", True),
+                lambda: self.use_a_grant(
+                    number, chance.choice(["Encrypt", "Decrypt", "ReEncrypt"]), context
+                ),
+                lambda: self.create_grant(
+                    OWNER, number, other, other, set(GRANTABLE), context, (), "", True
+                ),
                 lambda: self.end_grant(OWNER, number, "RevokeGrant"),
                 lambda: self.rotate(OWNER, number),
                 lambda: self.disable(number),

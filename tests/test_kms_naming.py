@@ -3,7 +3,18 @@
 from dataclasses import replace
 
 import pytest
-from kms_authority import DELAY, GRANTEE, NOWHERE, OTHER_ACCOUNT, SERVICE, STRANGER, VOLUME, Authority, aws, container  # noqa: F401  (a fixture)
+from kms_authority import (
+    DELAY,
+    GRANTEE,
+    NOWHERE,
+    OTHER_ACCOUNT,
+    SERVICE,
+    STRANGER,
+    VOLUME,
+    Authority,
+    aws,
+    container,
+)  # noqa: F401  (a fixture)
 
 from testbed.documented.engines import REGION
 from testbed.errors import KmsError
@@ -36,18 +47,34 @@ def test_a_key_is_found_by_id_arn_alias_and_alias_arn(aws: Authority) -> None:
         # TestKMS::test_get_key_does_not_exist, test_get_key_invalid_uuid, test_get_key_in_different_region
         (NOWHERE, f"NotFoundException: Key '{HERE}:key/{NOWHERE}' does not exist"),
         (f"{HERE}:key/{NOWHERE}", f"NotFoundException: Key '{HERE}:key/{NOWHERE}' does not exist"),
-        ("mrk-d3b95762d3b95762d3b95762d3b95762", f"NotFoundException: Key '{HERE}:key/mrk-d3b95762d3b95762d3b95762d3b95762' does not exist"),
+        (
+            "mrk-d3b95762d3b95762d3b95762d3b95762",
+            f"NotFoundException: Key '{HERE}:key/mrk-d3b95762d3b95762d3b95762d3b95762' does not exist",
+        ),
         ("fake-key-id", "NotFoundException: Invalid keyId 'fake-key-id'"),
-        ("134f2428cec14b25a1ae9048164dba47", "NotFoundException: Invalid keyId '134f2428cec14b25a1ae9048164dba47'"),
+        (
+            "134f2428cec14b25a1ae9048164dba47",
+            "NotFoundException: Invalid keyId '134f2428cec14b25a1ae9048164dba47'",
+        ),
         ("mrk-fake-key-id", "NotFoundException: Invalid keyId 'mrk-fake-key-id'"),
-        (f"arn:aws:kms:ap-southeast-1:{USER_ACCOUNT}:key/{NOWHERE}", "NotFoundException: Invalid arn ap-southeast-1"),
+        (
+            f"arn:aws:kms:ap-southeast-1:{USER_ACCOUNT}:key/{NOWHERE}",
+            "NotFoundException: Invalid arn ap-southeast-1",
+        ),
         ("alias/nobody", f"NotFoundException: Alias {HERE}:alias/nobody is not found."),
         (f"{HERE}:alias/nobody", f"NotFoundException: Alias {HERE}:alias/nobody is not found."),
-        ("arn:aws:sqs:us-east-1:000000000000:queue", "InvalidArnException: Invalid arn arn:aws:sqs:us-east-1:000000000000:queue"),
+        (
+            "arn:aws:sqs:us-east-1:000000000000:queue",
+            "InvalidArnException: Invalid arn arn:aws:sqs:us-east-1:000000000000:queue",
+        ),
     ],
 )
 def test_what_is_said_of_a_key_that_is_not_there(aws: Authority, name: str, sentence: str) -> None:
-    for operation, more in (("DescribeKey", {}), ("Encrypt", {"Plaintext": b"p"}), ("GenerateDataKey", {"KeySpec": "AES_256"})):
+    for operation, more in (
+        ("DescribeKey", {}),
+        ("Encrypt", {"Plaintext": b"p"}),
+        ("GenerateDataKey", {"KeySpec": "AES_256"}),
+    ):
         assert str(aws.refusal(USER, operation, KeyId=name, **more)) == sentence
 
 
@@ -57,24 +84,40 @@ def test_an_alias_names_a_key_only_where_it_is_used(aws: Authority) -> None:
     alias = f"alias/only-{key[-8:]}"
     aws.call(USER, "CreateAlias", AliasName=alias, TargetKeyId=key)
     for operation in ("DisableKey", "ScheduleKeyDeletion", "ListGrants", "EnableKeyRotation"):
-        assert str(aws.refusal(USER, operation, KeyId=alias)) == f"NotFoundException: Invalid keyId '{alias}'"
+        assert (
+            str(aws.refusal(USER, operation, KeyId=alias))
+            == f"NotFoundException: Invalid keyId '{alias}'"
+        )
 
 
-def test_across_accounts_a_key_that_is_not_there_looks_like_one_that_is_not_allowed(aws: Authority) -> None:
+def test_across_accounts_a_key_that_is_not_there_looks_like_one_that_is_not_allowed(
+    aws: Authority,
+) -> None:
     key = aws.key()
     real = aws.refusal(STRANGER, "DescribeKey", KeyId=key)
     for name in (f"{HERE}:key/{NOWHERE}", f"{HERE}:alias/nobody"):
         missing = aws.refusal(STRANGER, "DescribeKey", KeyId=name)
-        assert missing and real and missing.message == real.message and "does not exist in this Region" in real.message
+        assert (
+            missing
+            and real
+            and missing.message == real.message
+            and "does not exist in this Region" in real.message
+        )
 
 
 def test_a_ciphertext_names_its_key_across_accounts(aws: Authority) -> None:
     key = aws.key()
     blob = aws.encrypt(key)
     aws.grant(key, GRANTEE.principal, "Decrypt")
-    assert aws.decrypt(blob, caller=GRANTEE) == b"data", "which is in another account, and not named"
+    assert aws.decrypt(blob, caller=GRANTEE) == b"data", (
+        "which is in another account, and not named"
+    )
     refusal = aws.refusal(STRANGER, "Decrypt", CiphertextBlob=blob, EncryptionContext=VOLUME)
-    assert refusal and "on the resource associated with this ciphertext because the resource does not exist in this Region" in refusal.message
+    assert (
+        refusal
+        and "on the resource associated with this ciphertext because the resource does not exist in this Region"
+        in refusal.message
+    )
     assert key not in refusal.message
     refusal = aws.refusal(SERVICE, "Decrypt", CiphertextBlob=blob, EncryptionContext=VOLUME)
     assert refusal and refusal.message == (
@@ -88,9 +131,13 @@ def test_a_ciphertext_names_its_key_across_accounts(aws: Authority) -> None:
 
 def test_a_key_made_on_localstack_is_taken_up_with_its_policy(aws: Authority) -> None:
     raw = container().kms
-    key = raw.call(USER, "CreateKey", {"Policy": '{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}]}'})[
-        "KeyMetadata"
-    ]
+    key = raw.call(
+        USER,
+        "CreateKey",
+        {
+            "Policy": '{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}]}'
+        },
+    )["KeyMetadata"]
     assert aws.shown(key["Arn"]) == "Enabled" and aws.decrypt(aws.encrypt(key["KeyId"])) == b"data"
     assert aws.shown(key["Arn"], STRANGER) == "Enabled", "by its own policy"
     plain = raw.call(USER, "CreateKey", {})["KeyMetadata"]["Arn"]
@@ -113,7 +160,9 @@ def test_an_aws_managed_key_of_localstacks_own_is_one_here(aws: Authority) -> No
     assert aws.code(USER, "DisableKey", KeyId=metadata["Arn"]) == "AccessDeniedException"
     through = replace(USER, invoked_by="s3.amazonaws.com")
     assert aws.decrypt(aws.encrypt(metadata["Arn"], caller=through), caller=through) == b"data"
-    assert aws.code(USER, "Encrypt", KeyId="alias/aws/s3", Plaintext=b"p") == "AccessDeniedException"
+    assert (
+        aws.code(USER, "Encrypt", KeyId="alias/aws/s3", Plaintext=b"p") == "AccessDeniedException"
+    )
 
 
 class Answering:

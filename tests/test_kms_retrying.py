@@ -40,7 +40,9 @@ class Clock:
 
 
 def retrying(kms: Scripted, clock: Clock, jitter: float = 1.0, **bounds: Any) -> RetryingKms:
-    return RetryingKms(kms, sleep=clock.sleep, clock=lambda: clock.now, jitter=lambda: jitter, **bounds)
+    return RetryingKms(
+        kms, sleep=clock.sleep, clock=lambda: clock.now, jitter=lambda: jitter, **bounds
+    )
 
 
 def test_an_outage_is_tried_again_with_the_same_request() -> None:
@@ -75,8 +77,13 @@ def test_jitter_scales_each_pause() -> None:
     assert clock.pauses == pytest.approx([0.1, 0.2])
 
 
-@pytest.mark.parametrize("bounds, calls", [({"attempts": 3}, 3), ({"attempts": 1}, 1), ({"attempts": 99, "patience": 0.75}, 4)])
-def test_an_outage_without_end_is_raised_when_the_bounds_are_reached(bounds: dict[str, Any], calls: int) -> None:
+@pytest.mark.parametrize(
+    "bounds, calls",
+    [({"attempts": 3}, 3), ({"attempts": 1}, 1), ({"attempts": 99, "patience": 0.75}, 4)],
+)
+def test_an_outage_without_end_is_raised_when_the_bounds_are_reached(
+    bounds: dict[str, Any], calls: int
+) -> None:
     kms, clock = Scripted(*[OUTAGE] * 99), Clock()
     with pytest.raises(KmsError) as raised:
         retrying(kms, clock, **bounds).call(USER, "ListKeys", {})
@@ -100,5 +107,7 @@ def test_a_call_during_a_restart_of_the_real_kms_succeeds() -> None:
             pauses.append(seconds)
             container.start()
 
-        answer = RetryingKms(container.kms, patience=60, sleep=start_while_waiting).call(USER, "DescribeKey", {"KeyId": key})
+        answer = RetryingKms(container.kms, patience=60, sleep=start_while_waiting).call(
+            USER, "DescribeKey", {"KeyId": key}
+        )
         assert answer["KeyMetadata"]["KeyId"] == key and len(pauses) == 1

@@ -37,11 +37,20 @@ def on_localstack(running: Container, key: str) -> str:
 
 
 def assert_gone(aws: Authority, key: str, blob: bytes) -> None:
-    assert str(aws.refusal(USER, "DescribeKey", KeyId=key)) == f"NotFoundException: Key '{key}' does not exist"
+    assert (
+        str(aws.refusal(USER, "DescribeKey", KeyId=key))
+        == f"NotFoundException: Key '{key}' does not exist"
+    )
     assert aws.code(USER, "DescribeKey", KeyId=f"alias/{key[-12:]}") == "NotFoundException"
     assert key not in {each["KeyArn"] for each in aws.call(USER, "ListKeys", Limit=1000)["Keys"]}
-    assert aws.code(USER, "Decrypt", CiphertextBlob=blob, EncryptionContext=VOLUME) == "AccessDeniedException"
-    assert aws.code(USER, "Decrypt", CiphertextBlob=blob, KeyId=key, EncryptionContext=VOLUME) == "NotFoundException"
+    assert (
+        aws.code(USER, "Decrypt", CiphertextBlob=blob, EncryptionContext=VOLUME)
+        == "AccessDeniedException"
+    )
+    assert (
+        aws.code(USER, "Decrypt", CiphertextBlob=blob, KeyId=key, EncryptionContext=VOLUME)
+        == "NotFoundException"
+    )
     for operation, more in (
         ("CancelKeyDeletion", {}),
         ("EnableKey", {}),
@@ -49,7 +58,10 @@ def assert_gone(aws: Authority, key: str, blob: bytes) -> None:
         ("CreateGrant", {"GranteePrincipal": GRANTEE.principal, "Operations": ["Decrypt"]}),
     ):
         assert aws.code(USER, operation, KeyId=key, **more) == "NotFoundException"
-    assert aws.ledger.count_grants(key) == 0 and on_localstack(aws.container, key) == "NotFoundException"
+    assert (
+        aws.ledger.count_grants(key) == 0
+        and on_localstack(aws.container, key) == "NotFoundException"
+    )
 
 
 def test_at_the_end_of_the_window_the_key_is_gone_and_not_before(aws: Authority) -> None:
@@ -68,7 +80,10 @@ def test_the_last_moment_is_not_too_late(aws: Authority) -> None:
     aws.call(USER, "CancelKeyDeletion", KeyId=key)
     aws.call(USER, "EnableKey", KeyId=key)
     aws.clock.turn(365 * DAY)
-    assert aws.decrypt(blob) == b"data" and aws.call(USER, "DescribeKey", KeyId=f"alias/{key[-12:]}")["KeyMetadata"]["Arn"] == key
+    assert (
+        aws.decrypt(blob) == b"data"
+        and aws.call(USER, "DescribeKey", KeyId=f"alias/{key[-12:]}")["KeyMetadata"]["Arn"] == key
+    )
 
 
 def test_settle_does_what_is_due_without_a_call(aws: Authority) -> None:

@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from testbed.errors import KmsError
 from testbed.kms.base import USER_ACCOUNT
-from testbed.kms.states import DAY, NEEDS_ENABLED, NEEDS_ENABLED_NOW, NOT_PENDING_DELETION, Key, check
+from testbed.kms.states import (
+    DAY,
+    NEEDS_ENABLED,
+    NEEDS_ENABLED_NOW,
+    NOT_PENDING_DELETION,
+    Key,
+    check,
+)
 
 ARN = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 KEY = Key(ARN, "{}")
@@ -23,7 +30,11 @@ def refused(key: Key, operation: str, now: float) -> str:
 
 def test_a_disabled_key_is_used_until_the_delay_is_over_and_shown_disabled_at_once() -> None:
     key = KEY.disabled(100, DELAY)
-    assert key.state == "Disabled" and key.effective_state(109) == "Enabled" and key.effective_state(110) == "Disabled"
+    assert (
+        key.state == "Disabled"
+        and key.effective_state(109) == "Enabled"
+        and key.effective_state(110) == "Disabled"
+    )
     assert key.disabled(105, DELAY) is key, "asking again does not put it off"
 
 
@@ -43,25 +54,49 @@ def test_scheduling_a_disabled_key_gives_it_no_new_delay() -> None:
 
 
 @pytest.mark.parametrize(
-    "operation", sorted(NEEDS_ENABLED | NEEDS_ENABLED_NOW | NOT_PENDING_DELETION | {"CancelKeyDeletion", "DescribeKey", "RevokeGrant"})
+    "operation",
+    sorted(
+        NEEDS_ENABLED
+        | NEEDS_ENABLED_NOW
+        | NOT_PENDING_DELETION
+        | {"CancelKeyDeletion", "DescribeKey", "RevokeGrant"}
+    ),
 )
 def test_the_key_state_table(operation: str) -> None:
     disabled, pending = KEY.disabled(0, DELAY), KEY.scheduled(0, DELAY, 7)
-    off, doomed = f"DisabledException: {ARN} is disabled.", f"KMSInvalidStateException: {ARN} is pending deletion."
+    off, doomed = (
+        f"DisabledException: {ARN} is disabled.",
+        f"KMSInvalidStateException: {ARN} is pending deletion.",
+    )
     enabled_only = operation in NEEDS_ENABLED | NEEDS_ENABLED_NOW
     not_doomed = enabled_only or operation in NOT_PENDING_DELETION
-    unscheduled = f"KMSInvalidStateException: {ARN} is not pending deletion." if operation == "CancelKeyDeletion" else ""
+    unscheduled = (
+        f"KMSInvalidStateException: {ARN} is not pending deletion."
+        if operation == "CancelKeyDeletion"
+        else ""
+    )
 
     assert refused(KEY, operation, 100) == unscheduled
     assert refused(disabled, operation, 100) == (off if enabled_only else unscheduled)
     assert refused(pending, operation, 100) == (doomed if not_doomed else "")
     # Within the delay, what uses the key goes on; what administers it goes by what was asked for.
-    assert refused(disabled, operation, 5) == (off if operation in NEEDS_ENABLED_NOW else unscheduled)
-    assert refused(pending, operation, 5) == (doomed if not_doomed and operation not in NEEDS_ENABLED else "")
+    assert refused(disabled, operation, 5) == (
+        off if operation in NEEDS_ENABLED_NOW else unscheduled
+    )
+    assert refused(pending, operation, 5) == (
+        doomed if not_doomed and operation not in NEEDS_ENABLED else ""
+    )
 
 
-@given(st.lists(st.tuples(st.sampled_from(["disable", "enable", "schedule", "cancel"]), st.integers(0, 20)), max_size=12))
-def test_a_key_is_unusable_only_a_delay_after_someone_asked_for_it_and_never_while_enabled(steps: list[tuple[str, int]]) -> None:
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["disable", "enable", "schedule", "cancel"]), st.integers(0, 20)),
+        max_size=12,
+    )
+)
+def test_a_key_is_unusable_only_a_delay_after_someone_asked_for_it_and_never_while_enabled(
+    steps: list[tuple[str, int]],
+) -> None:
     key, now, asked = KEY, 0.0, None
     for step, pause in steps:
         now += pause

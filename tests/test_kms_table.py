@@ -73,19 +73,36 @@ USES = {operation for operation, row in TABLE.items() if row == ("ok", "[1]", "[
     "EnableKeyRotation",
     "RotateKeyOnDemand",
 }
-CHANGES = {"CancelKeyDeletion", "CreateAlias", "DeleteAlias", "DisableKey", "EnableKey", "ScheduleKeyDeletion", "RetireGrant", "RevokeGrant"}
+CHANGES = {
+    "CancelKeyDeletion",
+    "CreateAlias",
+    "DeleteAlias",
+    "DisableKey",
+    "EnableKey",
+    "ScheduleKeyDeletion",
+    "RetireGrant",
+    "RevokeGrant",
+}
 SIGNING = {"Sign", "Verify", "GetPublicKey"}
 MACS = {"GenerateMac", "VerifyMac"}
 
 
 def requests(aws: Authority, key: str, alias: str, grant: str) -> dict[str, dict[str, Any]]:
     """For a symmetric key, of each operation a request that succeeds on an enabled one."""
-    blob, data_key, pair = aws.encrypt(key), {"KeyId": key, "NumberOfBytes": 64}, {"KeyId": key, "KeyPairSpec": "ECC_NIST_P256"}
+    blob, data_key, pair = (
+        aws.encrypt(key),
+        {"KeyId": key, "NumberOfBytes": 64},
+        {"KeyId": key, "KeyPairSpec": "ECC_NIST_P256"},
+    )
     named = {operation: {"KeyId": key} for operation in TABLE}
     return {
         **named,
         "CreateAlias": {"AliasName": f"{alias}-2", "TargetKeyId": key},
-        "CreateGrant": {"KeyId": key, "GranteePrincipal": ADMIN.principal, "Operations": ["DescribeKey"]},
+        "CreateGrant": {
+            "KeyId": key,
+            "GranteePrincipal": ADMIN.principal,
+            "Operations": ["DescribeKey"],
+        },
         "Decrypt": {"CiphertextBlob": blob, "KeyId": key, "EncryptionContext": VOLUME},
         "DeleteAlias": {"AliasName": alias},
         "Encrypt": {"KeyId": key, "Plaintext": b"p"},
@@ -93,9 +110,22 @@ def requests(aws: Authority, key: str, alias: str, grant: str) -> dict[str, dict
         "GenerateDataKeyPair": pair,
         "GenerateDataKeyPairWithoutPlaintext": pair,
         "GenerateDataKeyWithoutPlaintext": data_key,
-        "GetParametersForImport": {"KeyId": key, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"},
-        "PutKeyPolicy": {"KeyId": key, "PolicyName": "default", "Policy": policy.default(USER_ACCOUNT)},
-        "ReEncrypt": {"CiphertextBlob": blob, "SourceKeyId": key, "SourceEncryptionContext": VOLUME, "DestinationKeyId": key},
+        "GetParametersForImport": {
+            "KeyId": key,
+            "WrappingAlgorithm": "RSAES_OAEP_SHA_256",
+            "WrappingKeySpec": "RSA_2048",
+        },
+        "PutKeyPolicy": {
+            "KeyId": key,
+            "PolicyName": "default",
+            "Policy": policy.default(USER_ACCOUNT),
+        },
+        "ReEncrypt": {
+            "CiphertextBlob": blob,
+            "SourceKeyId": key,
+            "SourceEncryptionContext": VOLUME,
+            "DestinationKeyId": key,
+        },
         "RetireGrant": {"KeyId": key, "GrantId": grant},
         "RevokeGrant": {"KeyId": key, "GrantId": grant},
         "TagResource": {"KeyId": key, "Tags": [{"TagKey": "a", "TagValue": "b"}]},
@@ -108,12 +138,19 @@ def requests(aws: Authority, key: str, alias: str, grant: str) -> dict[str, dict
 def of_signing_keys(aws: Authority, key: str) -> dict[str, dict[str, Any]]:
     request = {"KeyId": key, "Message": b"m", "SigningAlgorithm": "ECDSA_SHA_256"}
     signature = aws.call(USER, "Sign", **request)["Signature"]
-    return {"Sign": request, "Verify": {**request, "Signature": signature}, "GetPublicKey": {"KeyId": key}}
+    return {
+        "Sign": request,
+        "Verify": {**request, "Signature": signature},
+        "GetPublicKey": {"KeyId": key},
+    }
 
 
 def of_mac_keys(aws: Authority, key: str) -> dict[str, dict[str, Any]]:
     request = {"KeyId": key, "Message": b"m", "MacAlgorithm": "HMAC_SHA_256"}
-    return {"GenerateMac": request, "VerifyMac": {**request, "Mac": aws.call(USER, "GenerateMac", **request)["Mac"]}}
+    return {
+        "GenerateMac": request,
+        "VerifyMac": {**request, "Mac": aws.call(USER, "GenerateMac", **request)["Mac"]},
+    }
 
 
 class Keys:
@@ -125,7 +162,15 @@ class Keys:
 
     def for_operation(self, operation: str) -> tuple[str, dict[str, Any]]:
         """The ARN of a key, and the request's parameters."""
-        kind = "signing" if operation in SIGNING else "mac" if operation in MACS else operation if operation in CHANGES else "symmetric"
+        kind = (
+            "signing"
+            if operation in SIGNING
+            else "mac"
+            if operation in MACS
+            else operation
+            if operation in CHANGES
+            else "symmetric"
+        )
         if kind not in self.kept or kind == "RetireGrant":
             self.kept[kind] = self._made(kind)
         key, parameters = self.kept[kind]
@@ -133,18 +178,28 @@ class Keys:
 
     def _made(self, kind: str) -> tuple[str, dict[str, dict[str, Any]]]:
         aws = self.aws
-        spec = {"signing": ("ECC_NIST_P256", "SIGN_VERIFY"), "mac": ("HMAC_256", "GENERATE_VERIFY_MAC")}.get(
-            kind, ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT")
-        )
+        spec = {
+            "signing": ("ECC_NIST_P256", "SIGN_VERIFY"),
+            "mac": ("HMAC_256", "GENERATE_VERIFY_MAC"),
+        }.get(kind, ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"))
         key = aws.key(KeySpec=spec[0], KeyUsage=spec[1])
-        grant = aws.grant(key, GRANTEE.principal, *operations_for(spec[1], symmetric=spec[0] == "SYMMETRIC_DEFAULT"))
+        grant = aws.grant(
+            key,
+            GRANTEE.principal,
+            *operations_for(spec[1], symmetric=spec[0] == "SYMMETRIC_DEFAULT"),
+        )
         alias = f"alias/{key[-12:]}"
         aws.call(USER, "CreateAlias", AliasName=alias, TargetKeyId=key)
-        made = {"signing": lambda: of_signing_keys(aws, key), "mac": lambda: of_mac_keys(aws, key)}.get(
-            kind, lambda: requests(aws, key, alias, grant)
-        )()
+        made = {
+            "signing": lambda: of_signing_keys(aws, key),
+            "mac": lambda: of_mac_keys(aws, key),
+        }.get(kind, lambda: requests(aws, key, alias, grant))()
         if self.state != "Enabled":
-            aws.call(USER, {"Disabled": "DisableKey", "PendingDeletion": "ScheduleKeyDeletion"}[self.state], KeyId=key)
+            aws.call(
+                USER,
+                {"Disabled": "DisableKey", "PendingDeletion": "ScheduleKeyDeletion"}[self.state],
+                KeyId=key,
+            )
         if not self.within_the_delay:
             aws.clock.turn(DELAY)
         return key, made
@@ -158,13 +213,25 @@ def test_what_each_state_allows_to_whom(aws: Authority, column: int, state: str)
     granted = operations_for("ENCRYPT_DECRYPT", symmetric=True) | SIGNING | MACS | {"ReEncrypt"}
     keys, wrong = Keys(aws, state, within_the_delay=False), {}
     for operation, row in TABLE.items():
-        for who, caller in (("stranger", STRANGER), ("grantee", GRANTEE), ("owner", USER)):  # the owner last: it changes what it may
+        for who, caller in (
+            ("stranger", STRANGER),
+            ("grantee", GRANTEE),
+            ("owner", USER),
+        ):  # the owner last: it changes what it may
             key, parameters = keys.for_operation(operation)
             by_state = FOOTNOTES[row[column]].format(key)
             # An alias is of the account of whoever names it.
-            denied = "NotFoundException: Alias" if operation == "DeleteAlias" else "AccessDeniedException: "
+            denied = (
+                "NotFoundException: Alias"
+                if operation == "DeleteAlias"
+                else "AccessDeniedException: "
+            )
             found = keys.outcome(caller, operation, parameters)
-            if not (found == by_state if who == "owner" or (who == "grantee" and operation in granted) else found.startswith(denied)):
+            if not (
+                found == by_state
+                if who == "owner" or (who == "grantee" and operation in granted)
+                else found.startswith(denied)
+            ):
                 wrong[operation, who] = found
     assert wrong == {}
 
@@ -190,7 +257,18 @@ def test_the_table_has_every_operation_on_a_key_that_there_is() -> None:
         name
         for name in model.operation_names
         if model.operation_model(name).input_shape
-        and {"KeyId", "TargetKeyId", "DestinationKeyId", "AliasName"} & set(model.operation_model(name).input_shape.members)
+        and {"KeyId", "TargetKeyId", "DestinationKeyId", "AliasName"}
+        & set(model.operation_model(name).input_shape.members)
     }
-    left_out = {"DeleteImportedKeyMaterial", "ImportKeyMaterial", "ReplicateKey", "UpdatePrimaryRegion"}
-    assert of_a_key - set(TABLE) == left_out | {"DeriveSharedSecret", "Encapsulate", "Decapsulate", "GetKeyLastUsage"}
+    left_out = {
+        "DeleteImportedKeyMaterial",
+        "ImportKeyMaterial",
+        "ReplicateKey",
+        "UpdatePrimaryRegion",
+    }
+    assert of_a_key - set(TABLE) == left_out | {
+        "DeriveSharedSecret",
+        "Encapsulate",
+        "Decapsulate",
+        "GetKeyLastUsage",
+    }

@@ -49,20 +49,60 @@ RECORDED_BEGINNINGS = [
 ]
 OURS = [
     ("GenerateDataKey", {"NumberOfBytes": 0, "KeyId": "k"}, "Value '0' at 'numberOfBytes'"),
-    ("GenerateDataKey", {"KeySpec": "AES_512", "KeyId": "k"}, "Value 'AES_512' at 'keySpec'.* enum value set: .*AES_256"),
-    ("GenerateDataKey", {"KeySpec": "AES_512"}, "2 validation errors detected: .*null at 'keyId'.*; Value 'AES_512'"),
-    ("Decrypt", {"KeyId": "k"}, "Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null"),
-    ("Decrypt", {"CiphertextBlob": b""}, "Value at 'ciphertextBlob' .* length greater than or equal to 1"),
-    ("CreateGrant", {"KeyId": "k", "GranteePrincipal": "p", "Operations": ["Eat"]}, "Value 'Eat' at 'operations.1.member'"),
-    ("CreateGrant", {"KeyId": "k", "GranteePrincipal": "a b", "Operations": []}, "Value 'a b' at 'granteePrincipal' .* regular expression pattern"),
-    ("CreateGrant", {"KeyId": "k", "GranteePrincipal": "p", "Operations": [], "Name": "with blanks"}, "Value 'with blanks' at 'name'"),
+    (
+        "GenerateDataKey",
+        {"KeySpec": "AES_512", "KeyId": "k"},
+        "Value 'AES_512' at 'keySpec'.* enum value set: .*AES_256",
+    ),
+    (
+        "GenerateDataKey",
+        {"KeySpec": "AES_512"},
+        "2 validation errors detected: .*null at 'keyId'.*; Value 'AES_512'",
+    ),
+    (
+        "Decrypt",
+        {"KeyId": "k"},
+        "Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null",
+    ),
+    (
+        "Decrypt",
+        {"CiphertextBlob": b""},
+        "Value at 'ciphertextBlob' .* length greater than or equal to 1",
+    ),
+    (
+        "CreateGrant",
+        {"KeyId": "k", "GranteePrincipal": "p", "Operations": ["Eat"]},
+        "Value 'Eat' at 'operations.1.member'",
+    ),
+    (
+        "CreateGrant",
+        {"KeyId": "k", "GranteePrincipal": "a b", "Operations": []},
+        "Value 'a b' at 'granteePrincipal' .* regular expression pattern",
+    ),
+    (
+        "CreateGrant",
+        {"KeyId": "k", "GranteePrincipal": "p", "Operations": [], "Name": "with blanks"},
+        "Value 'with blanks' at 'name'",
+    ),
     ("ListGrants", {"KeyId": "k", "Limit": 1001}, "Value '1001' at 'limit'"),
     # Not of the model's types: the words of AWS's own client, which would not send it.
     ("CreateKey", {"Bogus": 1}, 'Unknown parameter in input: "Bogus"'),
     ("DescribeKey", {"KeyId": 7}, "Invalid type for parameter KeyId"),
-    ("CreateGrant", {"KeyId": "k", "GranteePrincipal": "p", "Operations": "Decrypt"}, "Invalid type for parameter Operations"),
-    ("Encrypt", {"KeyId": "k", "Plaintext": b"p", "EncryptionContext": ["a"]}, "Invalid type for parameter EncryptionContext"),
-    ("Encrypt", {"KeyId": "k", "Plaintext": b"p", "EncryptionContext": {"a": 1}}, "Invalid type for parameter EncryptionContext.a"),
+    (
+        "CreateGrant",
+        {"KeyId": "k", "GranteePrincipal": "p", "Operations": "Decrypt"},
+        "Invalid type for parameter Operations",
+    ),
+    (
+        "Encrypt",
+        {"KeyId": "k", "Plaintext": b"p", "EncryptionContext": ["a"]},
+        "Invalid type for parameter EncryptionContext",
+    ),
+    (
+        "Encrypt",
+        {"KeyId": "k", "Plaintext": b"p", "EncryptionContext": {"a": 1}},
+        "Invalid type for parameter EncryptionContext.a",
+    ),
     ("CreateKey", {"MultiRegion": "yes"}, "Invalid type for parameter MultiRegion"),
 ]
 
@@ -71,18 +111,28 @@ OURS = [
 def test_the_recorded_sentences(operation: str, parameters: dict[str, Any], sentence: str) -> None:
     with pytest.raises(KmsError) as refusal:
         check(operation, parameters)
-    assert (refusal.value.code, refusal.value.status, refusal.value.message) == ("ValidationException", 400, sentence)
+    assert (refusal.value.code, refusal.value.status, refusal.value.message) == (
+        "ValidationException",
+        400,
+        sentence,
+    )
 
 
 @pytest.mark.parametrize("operation, parameters, beginning", RECORDED_BEGINNINGS)
-def test_the_recorded_beginnings(operation: str, parameters: dict[str, Any], beginning: str) -> None:
+def test_the_recorded_beginnings(
+    operation: str, parameters: dict[str, Any], beginning: str
+) -> None:
     with pytest.raises(KmsError) as refusal:
         check(operation, parameters)
-    assert refusal.value.code == "ValidationException" and refusal.value.message.startswith(beginning)
+    assert refusal.value.code == "ValidationException" and refusal.value.message.startswith(
+        beginning
+    )
 
 
 @pytest.mark.parametrize("operation, parameters, sentence", OURS)
-def test_the_models_other_constraints(operation: str, parameters: dict[str, Any], sentence: str) -> None:
+def test_the_models_other_constraints(
+    operation: str, parameters: dict[str, Any], sentence: str
+) -> None:
     with pytest.raises(KmsError, match=f"(?s)^ValidationException: .*{sentence}"):
         check(operation, parameters)
 
@@ -111,9 +161,17 @@ def test_what_is_well_formed_goes_on_and_nothing_else_does() -> None:
     behind = Recording()
     kms = ValidatingKms(behind)
     kms.call(USER, "ListKeys", {})
-    kms.call(USER, "CreateKey", {"Tags": [{"TagKey": "team", "TagValue": ""}], "MultiRegion": False})
-    kms.call(USER, "Encrypt", {"KeyId": "k", "Plaintext": bytearray(b"p"), "EncryptionContext": {"aws:ebs:id": "vol-1"}})
-    kms.call(USER, "Decrypt", {"KeyId": "k", "DryRun": True, "DryRunModifiers": ["IGNORE_CIPHERTEXT"]})
+    kms.call(
+        USER, "CreateKey", {"Tags": [{"TagKey": "team", "TagValue": ""}], "MultiRegion": False}
+    )
+    kms.call(
+        USER,
+        "Encrypt",
+        {"KeyId": "k", "Plaintext": bytearray(b"p"), "EncryptionContext": {"aws:ebs:id": "vol-1"}},
+    )
+    kms.call(
+        USER, "Decrypt", {"KeyId": "k", "DryRun": True, "DryRunModifiers": ["IGNORE_CIPHERTEXT"]}
+    )
     with pytest.raises(KmsError):
         kms.call(USER, "Encrypt", {"KeyId": "k"})
     assert behind.calls == ["ListKeys", "CreateKey", "Encrypt", "Decrypt"]

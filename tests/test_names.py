@@ -7,7 +7,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from testbed.broker.names import check_broker_name, check_password, check_tag, check_username, check_users
+from testbed.broker.names import (
+    check_broker_name,
+    check_password,
+    check_tag,
+    check_username,
+    check_users,
+)
 from testbed.documented.names import BROKER_NAME, PASSWORD_SENTENCE, PII_SENTENCE, USERNAME
 from testbed.engines.base import User
 from testbed.engines.urls import check_no_credentials_in_url
@@ -16,9 +22,28 @@ from testbed.errors import BadRequestException
 GOOD_PASSWORD = "correct-horse-battery"
 KMS_ID = "1234abcd-12ab-34cd-56ef-1234567890ab"
 PRIVATE = {
-    "e-mail": ["jane.doe@example.com", "jane@localhost", "Jane Doe <jane@example.com>", "jane\uff20example.com"],
-    "phone": ["555-123-4567", "(555) 123-4567", "+49 171 2345678", "0049-171-2345678", "5551234567", "44.20.7946.0958", "call_555_123_4567", "+1234567"],
-    "access key": ["AKIAIOSFODNN7EXAMPLE", "orders-AKIAIOSFODNN7EXAMPLE-2", "ASIAIOSFODNN7EXAMPLE", "akiaiosfodnn7example"],
+    "e-mail": [
+        "jane.doe@example.com",
+        "jane@localhost",
+        "Jane Doe <jane@example.com>",
+        "jane\uff20example.com",
+    ],
+    "phone": [
+        "555-123-4567",
+        "(555) 123-4567",
+        "+49 171 2345678",
+        "0049-171-2345678",
+        "5551234567",
+        "44.20.7946.0958",
+        "call_555_123_4567",
+        "+1234567",
+    ],
+    "access key": [
+        "AKIAIOSFODNN7EXAMPLE",
+        "orders-AKIAIOSFODNN7EXAMPLE-2",
+        "ASIAIOSFODNN7EXAMPLE",
+        "akiaiosfodnn7example",
+    ],
     "KMS key": [
         KMS_ID,
         f"orders-{KMS_ID}"[:50],
@@ -31,9 +56,21 @@ PRIVATE = {
 ALL_PRIVATE = [(kind, value) for kind, values in PRIVATE.items() for value in values]
 # What brokers, users and tags are really called.
 CLEAN = [
-    "orders", "Orders_2", "a1", "test-1754038923", "test-1754038923000", "nightly-2026-08-01", "nightly-20260801-120000",
-    "20260801", "ip-192-168-100-200", "billing-123456789012", "v5-19-9", "deadbeef" * 4, "AKIA", "team-7-shop-42",
-]  # fmt: skip
+    "orders",
+    "Orders_2",
+    "a1",
+    "test-1754038923",
+    "test-1754038923000",
+    "nightly-2026-08-01",
+    "nightly-20260801-120000",
+    "20260801",
+    "ip-192-168-100-200",
+    "billing-123456789012",
+    "v5-19-9",
+    "deadbeef" * 4,
+    "AKIA",
+    "team-7-shop-42",
+]
 
 
 def refusal(check, *arguments) -> BadRequestException:  # type: ignore[no-untyped-def]
@@ -43,7 +80,21 @@ def refusal(check, *arguments) -> BadRequestException:  # type: ignore[no-untype
 
 
 def everything_it_says(error: BadRequestException) -> str:
-    return " ".join(map(str, (error, repr(error), error.args, error.message, error.hint, error.error_attribute, error.__cause__, error.__context__)))
+    return " ".join(
+        map(
+            str,
+            (
+                error,
+                repr(error),
+                error.args,
+                error.message,
+                error.hint,
+                error.error_attribute,
+                error.__cause__,
+                error.__context__,
+            ),
+        )
+    )
 
 
 @pytest.mark.parametrize("value", CLEAN)
@@ -63,7 +114,13 @@ def test_what_looks_private_is_refused_by_the_documented_rule(kind: str, value: 
         refusal(check_tag, value, "x"),
         refusal(check_tag, "owner", value),
     ]
-    assert [error.error_attribute for error in refusals] == ["brokerName", "username", "username", "tags", "tags"]
+    assert [error.error_attribute for error in refusals] == [
+        "brokerName",
+        "username",
+        "username",
+        "tags",
+        "tags",
+    ]
     for error in refusals:
         assert PII_SENTENCE in error.message and kind in error.message
         assert value not in everything_it_says(error)
@@ -74,10 +131,16 @@ def test_an_address_breaks_both_rules_of_a_broker_name() -> None:
     assert BROKER_NAME.sentence in message and PII_SENTENCE in message
 
 
-@pytest.mark.parametrize("name", ["", "x" * 51, "two words", "a.b", "a~b", "größe", "name\n", "a/b", "*", "[a]"])
+@pytest.mark.parametrize(
+    "name", ["", "x" * 51, "two words", "a.b", "a~b", "größe", "name\n", "a/b", "*", "[a]"]
+)
 def test_a_broker_name_is_by_the_api(name: str) -> None:
     error = refusal(check_broker_name, name)
-    assert (error.message, error.error_attribute, error.status) == (BROKER_NAME.sentence, "brokerName", 400)
+    assert (error.message, error.error_attribute, error.status) == (
+        BROKER_NAME.sentence,
+        "brokerName",
+        400,
+    )
 
 
 @given(st.text(string.ascii_letters + "-_", min_size=1, max_size=50))
@@ -94,7 +157,10 @@ def test_a_broker_name_that_passes_matches_the_api(name: str) -> None:
     assert BROKER_NAME.pattern.fullmatch(name)
 
 
-@given(st.integers(10**9 * 2, 10**10 - 1).filter(lambda n: not str(n).startswith("20")), st.sampled_from("-_"))
+@given(
+    st.integers(10**9 * 2, 10**10 - 1).filter(lambda n: not str(n).startswith("20")),
+    st.sampled_from("-_"),
+)
 def test_any_number_in_three_three_four_is_a_phone_number(number: int, separator: str) -> None:
     digits = str(number)
     grouped = separator.join((digits[:3], digits[3:6], digits[6:]))
@@ -112,18 +178,35 @@ def test_each_engine_has_its_own_user_names() -> None:
             assert refusal(check_username, engine, name).message == USERNAME[engine].sentence
 
 
-@pytest.mark.parametrize("password", ["abcd" * 3, "abcd" * 62 + "ab", GOOD_PASSWORD, "päßwörter sind gut"])
+@pytest.mark.parametrize(
+    "password", ["abcd" * 3, "abcd" * 62 + "ab", GOOD_PASSWORD, "päßwörter sind gut"]
+)
 def test_a_password_at_the_limits_passes(password: str) -> None:
     check_password(password)
 
 
-@pytest.mark.parametrize("password", ["", "abcdefghijk", "abcd" * 63, "abcabcabcabc", "abcdefgh,ijkl", "abcdefgh:ijkl", "abcdefgh=ijkl"])
+@pytest.mark.parametrize(
+    "password",
+    [
+        "",
+        "abcdefghijk",
+        "abcd" * 63,
+        "abcabcabcabc",
+        "abcdefgh,ijkl",
+        "abcdefgh:ijkl",
+        "abcdefgh=ijkl",
+    ],
+)
 def test_a_password_beyond_them_is_refused(password: str) -> None:
     error = refusal(check_password, password)
     assert (error.message, error.error_attribute) == (PASSWORD_SENTENCE, "password")
 
 
-@given(st.text(min_size=5).filter(lambda text: text not in everything_it_says(refusal(check_password, ""))))
+@given(
+    st.text(min_size=5).filter(
+        lambda text: text not in everything_it_says(refusal(check_password, ""))
+    )
+)
 def test_no_refusal_repeats_a_password(password: str) -> None:
     for bad in (password, f"{password}:"):
         try:
@@ -139,13 +222,25 @@ def test_users_are_counted_by_engine() -> None:
     check_users("ACTIVEMQ", [User(f"user{n}", GOOD_PASSWORD) for n in range(250)])
     assert "one and only one" in refusal(check_users, "RABBITMQ", [one, two]).message
     assert "one and only one" in refusal(check_users, "RABBITMQ", []).message
-    assert "1 to 250" in refusal(check_users, "ACTIVEMQ", [User(f"user{n}", GOOD_PASSWORD) for n in range(251)]).message
+    assert (
+        "1 to 250"
+        in refusal(
+            check_users, "ACTIVEMQ", [User(f"user{n}", GOOD_PASSWORD) for n in range(251)]
+        ).message
+    )
     assert refusal(check_users, "ACTIVEMQ", [one, one]).error_attribute == "users"
 
 
-@pytest.mark.parametrize("groups", [("g",), ("a,b",), ("a b",), tuple(f"group{n}" for n in range(21))])
+@pytest.mark.parametrize(
+    "groups", [("g",), ("a,b",), ("a b",), tuple(f"group{n}" for n in range(21))]
+)
 def test_groups_are_by_the_api(groups: tuple[str, ...]) -> None:
-    assert refusal(check_users, "ACTIVEMQ", [User("admin", GOOD_PASSWORD, groups=groups)]).error_attribute == "groups"
+    assert (
+        refusal(
+            check_users, "ACTIVEMQ", [User("admin", GOOD_PASSWORD, groups=groups)]
+        ).error_attribute
+        == "groups"
+    )
 
 
 SERVERS = [
@@ -165,12 +260,24 @@ SERVERS = [
 
 
 @pytest.mark.parametrize("server", SERVERS)
-@given(st.text(string.ascii_lowercase, min_size=1), st.text(st.characters(exclude_categories=["Cs"]), min_size=6))
-def test_credentials_in_a_url_are_refused_and_not_repeated(server: str, user: str, password: str) -> None:
+@given(
+    st.text(string.ascii_lowercase, min_size=1),
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=6),
+)
+def test_credentials_in_a_url_are_refused_and_not_repeated(
+    server: str, user: str, password: str
+) -> None:
     secret = quote(password, safe="")
-    for url in (server.format(f"{user}:{secret}"), server.format(f"{user}%3A{secret}"), quote(server.format(f"{user}:{secret}"), safe="")):
+    for url in (
+        server.format(f"{user}:{secret}"),
+        server.format(f"{user}%3A{secret}"),
+        quote(server.format(f"{user}:{secret}"), safe=""),
+    ):
         error = refusal(check_no_credentials_in_url, url, "networkConnector.uri")
-        assert error.error_attribute == "networkConnector.uri" and "credentials information in the URL" in error.message
+        assert (
+            error.error_attribute == "networkConnector.uri"
+            and "credentials information in the URL" in error.message
+        )
         said = everything_it_says(error)
         assume(password not in everything_it_says(refusal(check_no_credentials_in_url, "a:b@c")))
         assert password not in said and secret not in said
@@ -179,11 +286,19 @@ def test_credentials_in_a_url_are_refused_and_not_repeated(server: str, user: st
 @pytest.mark.parametrize(
     "url",
     [
-        "amqps://admin:pa/ss@h:5671", "amqps://admin:pa#ss@h", "ssl://admin:pa?ss@h", "ssl://admin:p@ss@h", "ssl://admin:,)@h",
-        "amqps://token@h", "amqps://:password@h", "ssl%253A%252F%252Fu%253Ap%2540h",
-        "failover:(ssl://h:1)?jms.userName=u&jms.password=p", "https://h/?access_token=abc", "amqps://h?PASSWORD=x",
+        "amqps://admin:pa/ss@h:5671",
+        "amqps://admin:pa#ss@h",
+        "ssl://admin:pa?ss@h",
+        "ssl://admin:p@ss@h",
+        "ssl://admin:,)@h",
+        "amqps://token@h",
+        "amqps://:password@h",
+        "ssl%253A%252F%252Fu%253Ap%2540h",
+        "failover:(ssl://h:1)?jms.userName=u&jms.password=p",
+        "https://h/?access_token=abc",
+        "amqps://h?PASSWORD=x",
     ],
-)  # fmt: skip
+)
 def test_credentials_in_disguise_are_refused_too(url: str) -> None:
     refusal(check_no_credentials_in_url, url)
 
@@ -192,10 +307,16 @@ def test_credentials_in_disguise_are_refused_too(url: str) -> None:
     "url",
     [
         *(server.replace("{}@", "") for server in SERVERS),
-        "ldap://h:389/cn=jane@example.com,dc=example", "ldaps://h/dc=example?mail?sub?(mail=jane@example.com)", "ssl://[::1]:61617/x@y",
+        "ldap://h:389/cn=jane@example.com,dc=example",
+        "ldaps://h/dc=example?mail?sub?(mail=jane@example.com)",
+        "ssl://[::1]:61617/x@y",
         "failover:(ssl://b-1.mq.us-east-1.amazonaws.com:61617,ssl://b-2.mq.us-east-1.amazonaws.com:61617)?maxReconnectAttempts=3",
-        "amqps://h:5671/vhost%40home?heartbeat=30", "https://h/a@b", "ssl://h:1?verifyHostName=true", "ldap.example.com:636", "",
+        "amqps://h:5671/vhost%40home?heartbeat=30",
+        "https://h/a@b",
+        "ssl://h:1?verifyHostName=true",
+        "ldap.example.com:636",
+        "",
     ],
-)  # fmt: skip
+)
 def test_a_url_without_them_passes(url: str) -> None:
     check_no_credentials_in_url(url)

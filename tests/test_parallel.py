@@ -97,9 +97,15 @@ side_by_side([lambda: listening(heard), deaf, child], heard.set, patience=2.0)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_program_tells_its_threads_and_leaves_no_child(tmp_path: Path, how: signal.Signals) -> None:
+def test_an_interrupted_program_tells_its_threads_and_leaves_no_child(
+    tmp_path: Path, how: signal.Signals
+) -> None:
     handler = "import signal; signal.signal(signal.SIGTERM, signal.default_int_handler)\n"
-    process = subprocess.Popen([sys.executable, "-c", handler + _SCRIPT, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-c", handler + _SCRIPT, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
     pid = tmp_path / "pid"
     _until(lambda: pid.exists() and pid.read_text().strip() != "")
     process.send_signal(how)
@@ -110,7 +116,9 @@ def test_an_interrupted_program_tells_its_threads_and_leaves_no_child(tmp_path: 
 
 def test_control_a_child_started_otherwise_outlives_the_program(tmp_path: Path) -> None:
     script = "import subprocess; print(subprocess.Popen(['sleep', '600'], stdout=subprocess.DEVNULL).pid)"
-    pid = int(subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True).stdout)
+    pid = int(
+        subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True).stdout
+    )
     assert _runs(pid)
     os.kill(pid, signal.SIGKILL)
 

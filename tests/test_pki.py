@@ -38,7 +38,13 @@ def broker(authority: Authority) -> Certificate:
     return authority.issue()
 
 
-def refused_with(server: Certificate, folder: Path, host: str = HOST, ca: bytes = b"", client: Certificate | None = None) -> int:
+def refused_with(
+    server: Certificate,
+    folder: Path,
+    host: str = HOST,
+    ca: bytes = b"",
+    client: Certificate | None = None,
+) -> int:
     """The verify code with which a client refuses the server in a real handshake; 0 where both go on."""
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     serving.set_ciphers("DEFAULT:@SECLEVEL=0")  # or it would not even load the weak key
@@ -72,7 +78,9 @@ def refused_with(server: Certificate, folder: Path, host: str = HOST, ca: bytes 
 
 
 @pytest.mark.parametrize("host", [HOST, *ADDRESSES])
-def test_a_client_that_trusts_the_authority_connects(broker: Certificate, tmp_path: Path, host: str) -> None:
+def test_a_client_that_trusts_the_authority_connects(
+    broker: Certificate, tmp_path: Path, host: str
+) -> None:
     assert refused_with(broker, tmp_path, host) == 0
 
 
@@ -85,16 +93,22 @@ def test_a_client_that_trusts_the_authority_connects(broker: Certificate, tmp_pa
         ("127.0.0.2", ADDRESS_MISMATCH),
     ],
 )
-def test_a_client_that_asks_for_another_host_refuses(broker: Certificate, tmp_path: Path, host: str, code: int) -> None:
+def test_a_client_that_asks_for_another_host_refuses(
+    broker: Certificate, tmp_path: Path, host: str, code: int
+) -> None:
     assert refused_with(broker, tmp_path, host) == code
 
 
-def test_a_client_that_trusts_another_authority_refuses(broker: Certificate, tmp_path: Path) -> None:
+def test_a_client_that_trusts_another_authority_refuses(
+    broker: Certificate, tmp_path: Path
+) -> None:
     assert refused_with(broker, tmp_path, ca=Authority.create().ca_pem) == NO_ISSUER
 
 
 @pytest.mark.parametrize("defect", BAD)
-def test_each_defect_is_refused_for_what_it_is(authority: Authority, tmp_path: Path, defect: str) -> None:
+def test_each_defect_is_refused_for_what_it_is(
+    authority: Authority, tmp_path: Path, defect: str
+) -> None:
     certificate = authority.issue_bad(defect)
     assert certificate.profile.refused_with != 0
     assert refused_with(certificate, tmp_path) == certificate.profile.refused_with
@@ -102,11 +116,21 @@ def test_each_defect_is_refused_for_what_it_is(authority: Authority, tmp_path: P
 
 
 def test_every_defect_of_the_plan_is_there() -> None:
-    assert set(BAD) == {"expired", "missing-intermediate", "not-yet-valid", "self-signed", "weak-key", "wrong-authority", "wrong-host"}
+    assert set(BAD) == {
+        "expired",
+        "missing-intermediate",
+        "not-yet-valid",
+        "self-signed",
+        "weak-key",
+        "wrong-authority",
+        "wrong-host",
+    }
 
 
 def test_a_strict_verifier_agrees(authority: Authority, broker: Certificate) -> None:
-    verifier = PolicyBuilder().store(Store([authority.root])).build_server_verifier(x509.DNSName(HOST))
+    verifier = (
+        PolicyBuilder().store(Store([authority.root])).build_server_verifier(x509.DNSName(HOST))
+    )
     assert len(verifier.verify(broker.leaf, list(broker.sent))) == 3
     for defect in set(BAD) - {"weak-key"}:  # it has no opinion on the length of RSA keys
         bad = authority.issue_bad(defect)
@@ -117,17 +141,25 @@ def test_a_strict_verifier_agrees(authority: Authority, broker: Certificate) -> 
 def test_a_broker_certificate_has_the_shape_of_the_services(broker: Certificate) -> None:
     names = broker.leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     assert not names.critical
-    assert names.value.get_values_for_type(x509.DNSName) == ["*.mq.us-east-1.amazonaws.com", "localhost"]
-    assert names.value.get_values_for_type(x509.IPAddress) == [ipaddress.ip_address(a) for a in ("127.0.0.1", "::1")]
+    assert names.value.get_values_for_type(x509.DNSName) == [
+        "*.mq.us-east-1.amazonaws.com",
+        "localhost",
+    ]
+    assert names.value.get_values_for_type(x509.IPAddress) == [
+        ipaddress.ip_address(a) for a in ("127.0.0.1", "::1")
+    ]
     assert broker.leaf.subject.rfc4514_string() == "CN=*.mq.us-east-1.amazonaws.com"
-    assert list(broker.leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value) == [ExtendedKeyUsageOID.SERVER_AUTH]
+    assert list(broker.leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value) == [
+        ExtendedKeyUsageOID.SERVER_AUTH
+    ]
     assert broker.leaf.not_valid_after_utc - broker.leaf.not_valid_before_utc == timedelta(days=397)
     assert broker.leaf.not_valid_before_utc < datetime.now(UTC) - timedelta(hours=23)
 
 
 def test_only_the_authorities_may_sign(authority: Authority, broker: Certificate) -> None:
     constraints = [
-        certificate.extensions.get_extension_for_class(x509.BasicConstraints).value for certificate in (authority.root, authority.intermediate, broker.leaf)
+        certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+        for certificate in (authority.root, authority.intermediate, broker.leaf)
     ]
     assert [(c.ca, c.path_length) for c in constraints] == [(True, 1), (True, 0), (False, None)]
     with pytest.raises(TestbedError, match="not issued"):
@@ -137,23 +169,34 @@ def test_only_the_authorities_may_sign(authority: Authority, broker: Certificate
 def test_the_roots_key_is_forgotten(authority: Authority) -> None:
     document = authority.to_document()
     assert authority.key.public_key() != authority.root.public_key()
-    assert "".join(document.values()).count("PRIVATE KEY-----") == 2  # one key: its first and its last line
+    assert (
+        "".join(document.values()).count("PRIVATE KEY-----") == 2
+    )  # one key: its first and its last line
 
 
 def test_further_names_and_another_region(authority: Authority, tmp_path: Path) -> None:
-    assert refused_with(authority.issue(names=("broker-1", "10.1.2.3", "localhost")), tmp_path, "10.1.2.3") == 0
+    assert (
+        refused_with(
+            authority.issue(names=("broker-1", "10.1.2.3", "localhost")), tmp_path, "10.1.2.3"
+        )
+        == 0
+    )
     elsewhere = Authority.create("eu-west-1").issue()
     assert refused_with(elsewhere, tmp_path, "b-1.mq.eu-west-1.amazonaws.com") == 0
     assert refused_with(elsewhere, tmp_path, HOST) == MISMATCH
 
 
-def test_a_client_certificate_is_accepted_of_clients_only(authority: Authority, broker: Certificate, tmp_path: Path) -> None:
+def test_a_client_certificate_is_accepted_of_clients_only(
+    authority: Authority, broker: Certificate, tmp_path: Path
+) -> None:
     client = authority.issue("client")
     assert refused_with(broker, tmp_path, client=client) == 0
     assert refused_with(client, tmp_path) == WRONG_PURPOSE
 
 
-def test_a_loaded_authority_goes_on_where_it_was(authority: Authority, broker: Certificate, tmp_path: Path) -> None:
+def test_a_loaded_authority_goes_on_where_it_was(
+    authority: Authority, broker: Certificate, tmp_path: Path
+) -> None:
     again = Authority.from_document(authority.to_document())
     later = again.issue()
     assert refused_with(later, tmp_path, ca=authority.ca_pem) == 0
@@ -162,7 +205,9 @@ def test_a_loaded_authority_goes_on_where_it_was(authority: Authority, broker: C
 
 
 @pytest.mark.parametrize("part", ["root", "intermediate", "key"])
-def test_a_damaged_authority_is_one_clear_error(authority: Authority, broker: Certificate, part: str) -> None:
+def test_a_damaged_authority_is_one_clear_error(
+    authority: Authority, broker: Certificate, part: str
+) -> None:
     document = authority.to_document()
     others = {**Authority.create().to_document(), "key": broker.private_key_pem.decode()}
     for damage in ("", document[part][:200], others[part]):
@@ -184,7 +229,9 @@ def test_keys_are_in_no_printed_form(authority: Authority, broker: Certificate) 
         assert "PrivateKey" not in printed and "PRIVATE KEY" not in printed
 
 
-def test_files_are_their_owners_alone(broker: Certificate, authority: Authority, tmp_path: Path) -> None:
+def test_files_are_their_owners_alone(
+    broker: Certificate, authority: Authority, tmp_path: Path
+) -> None:
     previous = os.umask(0)
     try:
         written = broker.write(tmp_path / "tls")
@@ -217,9 +264,22 @@ def keytool_list(store: bytes, folder: Path) -> str:
     (folder / "store.p12").write_bytes(store)
     (folder / "password").write_text(PASSWORD)
     listed = subprocess.run(
-        ["keytool", "-list", "-v", "-keystore", folder / "store.p12", "-storetype", "PKCS12", "-storepass:file", folder / "password"],
-        capture_output=True, text=True, timeout=60, env={**os.environ, "LC_ALL": "C"},
-    )  # fmt: skip
+        [
+            "keytool",
+            "-list",
+            "-v",
+            "-keystore",
+            folder / "store.p12",
+            "-storetype",
+            "PKCS12",
+            "-storepass:file",
+            folder / "password",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "LC_ALL": "C"},
+    )
     assert listed.returncode == 0, listed.stdout
     return listed.stdout
 
@@ -231,5 +291,7 @@ def test_java_sees_key_chain_and_authority(broker: Certificate, tmp_path: Path) 
     truststore = keytool_list(broker.truststore_p12(PASSWORD), tmp_path)
     assert truststore.count("Entry type: trustedCertEntry") == 1
     # The control: without Oracle's attribute the same certificate is no entry at all.
-    plain = pkcs12.serialize_key_and_certificates(None, None, None, [broker.ca], BestAvailableEncryption(PASSWORD.encode()))
+    plain = pkcs12.serialize_key_and_certificates(
+        None, None, None, [broker.ca], BestAvailableEncryption(PASSWORD.encode())
+    )
     assert "Your keystore contains 0 entries" in keytool_list(plain, tmp_path)

@@ -14,7 +14,7 @@ from testbed.testbed import Testbed
 pytestmark = pytest.mark.containers
 
 # What a project writes that has never seen the testbed's own code.
-TESTS = '''
+TESTS = """
 import socket, ssl
 import boto3, pika, pytest
 
@@ -69,7 +69,7 @@ def test_a_reboot(rabbitmq_broker):
     rabbitmq_broker.reboot()
     assert rabbitmq_broker.port("amqp") == before
     assert rabbitmq_broker.describe()["BrokerState"] == "RUNNING"
-'''
+"""
 
 
 class Project(CommandLine):
@@ -79,9 +79,20 @@ class Project(CommandLine):
         (self.folder / "test_mine.py").write_text(tests)
 
     def start_pytest(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        own = {name: value for name, value in self._environment(environment).items() if name != "TESTBED_STATE" or name in environment}
+        own = {
+            name: value
+            for name, value in self._environment(environment).items()
+            if name != "TESTBED_STATE" or name in environment
+        }
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.folder, env=own)
+        return subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=self.folder,
+            env=own,
+        )
 
     def pytest(self, *arguments: str, **environment: str) -> tuple[int, str]:
         process = self.start_pytest(*arguments, **environment)
@@ -101,7 +112,10 @@ def test_another_projects_tests_pass_and_nothing_is_left(project: Project) -> No
     assert "5 passed" in output
     said = re.findall("testbed: (.*)", output)
     ready = [said.index(f"{name}: ready") for name in ("rabbitmq", "activemq")]
-    started = [next(at for at, line in enumerate(said) if line.startswith(f"{name}: starting")) for name in ("rabbitmq", "activemq")]
+    started = [
+        next(at for at, line in enumerate(said) if line.startswith(f"{name}: starting"))
+        for name in ("rabbitmq", "activemq")
+    ]
     assert max(started) < min(ready), "side by side"
     project.wait_until_nothing_is_left()
 
@@ -114,8 +128,12 @@ def test_nothing_is_left_after_a_failure(project: Project) -> None:
 
 
 @pytest.mark.parametrize("how, status", [(signal.SIGINT, 2), (signal.SIGKILL, -signal.SIGKILL)])
-def test_nothing_is_left_after_an_interruption(project: Project, how: signal.Signals, status: int) -> None:
-    project.write("import time\n\ndef test_mine(rabbitmq_broker):\n    print('in the test', flush=True)\n    time.sleep(600)\n")
+def test_nothing_is_left_after_an_interruption(
+    project: Project, how: signal.Signals, status: int
+) -> None:
+    project.write(
+        "import time\n\ndef test_mine(rabbitmq_broker):\n    print('in the test', flush=True)\n    time.sleep(600)\n"
+    )
     process = project.start_pytest("-s")
     assert process.stdout is not None
     said = []
@@ -130,9 +148,13 @@ def test_nothing_is_left_after_an_interruption(project: Project, how: signal.Sig
     project.wait_until_nothing_is_left()
 
 
-def test_a_testbed_that_is_up_is_used_and_stays(project: Project, testbed: Testbed, rabbitmq_broker: object) -> None:
+def test_a_testbed_that_is_up_is_used_and_stays(
+    project: Project, testbed: Testbed, rabbitmq_broker: object
+) -> None:
     """The session's own stands for one of `testbed up`."""
-    project.write("def test_mine(testbed, rabbitmq_broker, kms_key):\n    print('broker', rabbitmq_broker.broker_id)\n")
+    project.write(
+        "def test_mine(testbed, rabbitmq_broker, kms_key):\n    print('broker', rabbitmq_broker.broker_id)\n"
+    )
     before = testbed.containers.find()
     status, output = project.pytest("-s", TESTBED_STATE=str(testbed.state.folder))
     assert status == 0 and f"broker {rabbitmq_broker.broker_id}" in output, output  # type: ignore[attr-defined]
@@ -143,7 +165,10 @@ def test_an_engine_that_is_missing_is_said_with_what_to_do(project: Project) -> 
     project.write("def test_mine(kms_key):\n    pass\n\ndef test_pure():\n    pass\n")
     status, output = project.pytest(DOCKER_HOST="unix:///nonexistent.sock")
     assert status == 1 and "1 passed, 1 error" in output
-    assert "No container engine answers at DOCKER_HOST=unix:///nonexistent.sock" in output and "hint: Unset DOCKER_HOST" in output
+    assert (
+        "No container engine answers at DOCKER_HOST=unix:///nonexistent.sock" in output
+        and "hint: Unset DOCKER_HOST" in output
+    )
     project.wait_until_nothing_is_left()
 
 

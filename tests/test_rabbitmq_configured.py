@@ -59,18 +59,31 @@ def spec(configuration: str, version: str = "4.2") -> NodeSpec:
 
 
 @pytest.fixture(scope="module", params=list(RELEASES))
-def strict(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+def strict(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Node]:
     with rabbitmq(tmp_path_factory.mktemp("strict"), spec(STRICT, request.param)) as node:
         yield node
 
 
 @pytest.fixture(scope="module", params=list(RELEASES))
-def by_name(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    with rabbitmq(tmp_path_factory.mktemp("by-name"), spec(BY_ALTERNATIVE_NAME, request.param)) as node:
+def by_name(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Node]:
+    with rabbitmq(
+        tmp_path_factory.mktemp("by-name"), spec(BY_ALTERNATIVE_NAME, request.param)
+    ) as node:
         yield node
 
 
-def certified(node: Node, folder: Path, user: User | None = None, *, authority: Authority = AUTHORITY, **of: object) -> Address:
+def certified(
+    node: Node,
+    folder: Path,
+    user: User | None = None,
+    *,
+    authority: Authority = AUTHORITY,
+    **of: object,
+) -> Address:
     """An address with a client's certificate; without a user, the certificate is the login."""
     written = authority.issue("client", **of).write(folder)  # type: ignore[arg-type]
     address = node.address("amqp", user or User("", ""))
@@ -87,14 +100,24 @@ def passes_a_message(address: Address) -> bool:
         return message.body == b"an order"
 
 
-def ask(node: Node, method: str, path: str, body: object = None) -> tuple[int, bytes, dict[str, str]]:
+def ask(
+    node: Node, method: str, path: str, body: object = None
+) -> tuple[int, bytes, dict[str, str]]:
     """The management interface's answer, asked without a certificate."""
     context = ssl.create_default_context(cafile=str(node.ca_file))
-    connection = http.client.HTTPSConnection("localhost", node.addresses["management"][1], context=context, timeout=30)
+    connection = http.client.HTTPSConnection(
+        "localhost", node.addresses["management"][1], context=context, timeout=30
+    )
     credentials = base64.b64encode(f"{ALICE.username}:{ALICE.password}".encode()).decode()
-    connection.request(method, f"/api/{path}", body and json.dumps(body), {"Authorization": f"Basic {credentials}"})
+    connection.request(
+        method, f"/api/{path}", body and json.dumps(body), {"Authorization": f"Basic {credentials}"}
+    )
     answer = connection.getresponse()
-    return answer.status, answer.read(), {name.lower(): value for name, value in answer.getheaders()}
+    return (
+        answer.status,
+        answer.read(),
+        {name.lower(): value for name, value in answer.getheaders()},
+    )
 
 
 # A listener that wants a certificate
@@ -104,7 +127,10 @@ def test_a_certificate_is_a_login(strict: Node, tmp_path: Path) -> None:
     assert passes_a_message(certified(strict, tmp_path))
     with connect(certified(strict, tmp_path)):
         end = time.monotonic() + 60  # what the interface shows it gathers every few seconds
-        while not (users := {each.get("user") for each in json.loads(ask(strict, "GET", "connections")[1])} - {None}):
+        while not (
+            users := {each.get("user") for each in json.loads(ask(strict, "GET", "connections")[1])}
+            - {None}
+        ):
             assert time.monotonic() < end
             time.sleep(0.2)
     assert users == {COMMON_NAME.username}
@@ -122,12 +148,16 @@ def test_nobody_without_a_certificate_gets_through_the_handshake(strict: Node) -
             connect(strict.address(protocol))
 
 
-def test_nor_with_a_certificate_of_another_authority_or_for_another_purpose(strict: Node, tmp_path: Path) -> None:
+def test_nor_with_a_certificate_of_another_authority_or_for_another_purpose(
+    strict: Node, tmp_path: Path
+) -> None:
     with pytest.raises(ConnectionRefused):
         connect(certified(strict, tmp_path / "stranger", authority=Authority.create()))
     servers = AUTHORITY.issue().write(tmp_path / "server")
     with pytest.raises(ConnectionRefused):
-        connect(dataclasses.replace(strict.address("amqp"), certificate=servers.chain, key=servers.key))
+        connect(
+            dataclasses.replace(strict.address("amqp"), certificate=servers.chain, key=servers.key)
+        )
 
 
 def test_the_management_interface_asks_for_none(strict: Node) -> None:
@@ -138,8 +168,12 @@ def test_the_management_interface_asks_for_none(strict: Node) -> None:
 
 
 def test_versions_and_suites_are_the_documented_ones_all_the_same(strict: Node) -> None:
-    scan = probe_all({"amqps": strict.addresses["amqps"]}, server_name=HOSTNAME, ca_file=strict.ca_file)["amqps"]
-    assert {each.version: set(each.accepted) for each in scan.versions if each.accepted} == {"TLSv1.2": set(RABBITMQ_SUITES)}
+    scan = probe_all(
+        {"amqps": strict.addresses["amqps"]}, server_name=HOSTNAME, ca_file=strict.ca_file
+    )["amqps"]
+    assert {each.version: set(each.accepted) for each in scan.versions if each.accepted} == {
+        "TLSv1.2": set(RABBITMQ_SUITES)
+    }
     assert not any(each.confirmed for each in scan.versions), "the prober has no certificate"
     assert not any(answer.served for answer in scan.plaintext)
 
@@ -163,34 +197,63 @@ def test_a_password_is_no_login_where_only_certificates_are(by_name: Node, tmp_p
 
 def test_limits_are_in_force(by_name: Node, tmp_path: Path) -> None:
     address = certified(by_name, tmp_path, names=["alice"])
-    with connect(address) as client, pytest.raises(ClientError, match="larger than configured max size 1000"):
+    with (
+        connect(address) as client,
+        pytest.raises(ClientError, match="larger than configured max size 1000"),
+    ):
         client.publish(QUEUE, b"x" * 1001)
-    statuses = [ask(by_name, "PUT", f"queues/%2F/limited{number}", {"durable": True}) for number in range(3)]
+    statuses = [
+        ask(by_name, "PUT", f"queues/%2F/limited{number}", {"durable": True}) for number in range(3)
+    ]
     assert b"queue limit in cluster (2) is reached" in statuses[-1][1] and statuses[-1][0] == 400
     assert "x-frame-options" not in ask(by_name, "GET", "whoami")[2], "switched off"
 
 
 def test_a_consumer_may_take_for_ever(by_name: Node) -> None:
     evaluated = by_name.run(
-        "env", "HOME=/data/broker", "LANG=C.UTF-8", "rabbitmqctl", "--node", "rabbit@localhost", "eval",
-        "{application:get_env(rabbit, consumer_timeout), application:get_env(rabbit, cluster_exchange_limit)}.", user="rabbitmq",
-    )  # fmt: skip
+        "env",
+        "HOME=/data/broker",
+        "LANG=C.UTF-8",
+        "rabbitmqctl",
+        "--node",
+        "rabbit@localhost",
+        "eval",
+        "{application:get_env(rabbit, consumer_timeout), application:get_env(rabbit, cluster_exchange_limit)}.",
+        user="rabbitmq",
+    )
     assert evaluated.split() == "{{ok,undefined},{ok,100}}".split()
 
 
 # Shovels and federation
 
 
-@pytest.mark.parametrize(("verify", "name", "state"), [
-    ("", "localhost", "running"), ("", "its own name", "no"), ("amqp_client.ssl_options.verify = verify_none\n", "its own name", "running"),
-])  # fmt: skip
-def test_a_shovel_verifies_the_broker_it_sends_to_unless_told_otherwise(tmp_path: Path, verify: str, name: str, state: str) -> None:
+@pytest.mark.parametrize(
+    ("verify", "name", "state"),
+    [
+        ("", "localhost", "running"),
+        ("", "its own name", "no"),
+        ("amqp_client.ssl_options.verify = verify_none\n", "its own name", "running"),
+    ],
+)
+def test_a_shovel_verifies_the_broker_it_sends_to_unless_told_otherwise(
+    tmp_path: Path, verify: str, name: str, state: str
+) -> None:
     """The certificate has the name localhost, and not the one that the container has."""
     with rabbitmq(tmp_path, spec(verify)) as node:
         host = node.run("hostname").strip() if name == "its own name" else name
         uri = f"amqps://{ALICE.username}:{ALICE.password}@{{}}:5671"
-        value = {"src-protocol": "amqp091", "src-uri": uri.format("localhost"), "src-queue": "a", "src-queue-args": {"x-queue-type": "quorum"}}
-        value |= {"dest-protocol": "amqp091", "dest-uri": uri.format(host), "dest-queue": "b", "dest-queue-args": {"x-queue-type": "quorum"}}
+        value = {
+            "src-protocol": "amqp091",
+            "src-uri": uri.format("localhost"),
+            "src-queue": "a",
+            "src-queue-args": {"x-queue-type": "quorum"},
+        }
+        value |= {
+            "dest-protocol": "amqp091",
+            "dest-uri": uri.format(host),
+            "dest-queue": "b",
+            "dest-queue-args": {"x-queue-type": "quorum"},
+        }
         assert ask(node, "PUT", "parameters/shovel/%2F/mine", {"value": value})[0] in (201, 204)
         with connect(node.address("amqp")) as client:
             client.publish(Destination.queue("a"), b"to be moved")

@@ -9,13 +9,22 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
-BY_OTHERS = {"make demo": "test_scenarios.py runs all scenarios, test_cli_interrupted.py the command", "make test": "this run"}
+BLOCKS = re.findall(
+    r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
+)
+BY_OTHERS = {
+    "make demo": "test_scenarios.py runs all scenarios, test_cli_interrupted.py the command",
+    "make test": "this run",
+}
 
 
 def environment(folder: Path) -> dict[str, str]:
     """Of a shell in the checkout, with a state folder of its own."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TESTBED_"))}
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "TESTBED_"))
+    }
     return {**clean, "TESTBED_STATE": str(folder / "state")}
 
 
@@ -32,12 +41,30 @@ def test_the_readme_leads_with_the_two_commands() -> None:
 @pytest.mark.parametrize("block", BLOCKS[1:], ids=lambda block: block.splitlines()[0])
 def test_the_commands_of_the_readme_work(block: str, tmp_path: Path) -> None:
     try:
-        done = subprocess.run(["bash", "-c", script(block)], cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, timeout=600)
+        done = subprocess.run(
+            ["bash", "-c", script(block)],
+            cwd=ROOT,
+            env=environment(tmp_path),
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
     finally:
-        subprocess.run([Path(sys.executable).parent / "testbed", "down"], env=environment(tmp_path), capture_output=True, check=True)
+        subprocess.run(
+            [Path(sys.executable).parent / "testbed", "down"],
+            env=environment(tmp_path),
+            capture_output=True,
+            check=True,
+        )
 
 
 def test_control_a_command_that_fails_is_found(tmp_path: Path) -> None:
-    done = subprocess.run(["bash", "-c", script(".venv/bin/testbed status\n")], cwd=ROOT, env=environment(tmp_path), capture_output=True, timeout=60)
+    done = subprocess.run(
+        ["bash", "-c", script(".venv/bin/testbed status\n")],
+        cwd=ROOT,
+        env=environment(tmp_path),
+        capture_output=True,
+        timeout=60,
+    )
     assert done.returncode == 1

@@ -19,7 +19,9 @@ from testbed.report.claims import NOT_CHECKED, Row, settle, settle_run, succeede
 from testbed.results import Cell, Finding, Matrix, MatrixRow, Run, ScenarioResult, Verdict
 
 HOLDS, FAILS, NOT_REPRODUCIBLE = Verdict.HOLDS, Verdict.FAILS, Verdict.NOT_REPRODUCIBLE
-CONTROL = Finding("T3", "a listener with a third suite", FAILS, ("extra suite: TLS_RSA_WITH_AES_128_CBC_SHA",))
+CONTROL = Finding(
+    "T3", "a listener with a third suite", FAILS, ("extra suite: TLS_RSA_WITH_AES_128_CBC_SHA",)
+)
 GOOD = Finding("T3", "RABBITMQ amqps:5671", HOLDS, ("two suites accepted",), CONTROL)
 HOSTILE = "<script>alert(1)</script> & ]]> [bold]{{ 7*7 }}[/bold] \x1b[31m \x00 \ud800"
 
@@ -46,7 +48,13 @@ def scenario(*findings: Finding, error: str = "", notes: tuple[str, ...] = ()) -
 def test_the_claims_are_all_there_and_distinct() -> None:
     ids = [claim.id for claim in CLAIMS]
     assert len(ids) == len(set(ids)) == 29
-    assert {each[0]: sum(other[0] == each[0] for other in ids) for each in ids} == {"P": 6, "R": 11, "G": 3, "T": 8, "E": 1}
+    assert {each[0]: sum(other[0] == each[0] for other in ids) for each in ids} == {
+        "P": 6,
+        "R": 11,
+        "G": 3,
+        "T": 8,
+        "E": 1,
+    }
     assert all(claim.statement and claim.evidence for claim in CLAIMS)
 
 
@@ -72,9 +80,15 @@ def test_a_claim_with_evidence_and_a_failing_control_holds() -> None:
         ([], None, ""),
     ],
 )
-def test_anything_less_does_not(findings: list[Finding], verdict: Verdict | None, reason: str) -> None:
+def test_anything_less_does_not(
+    findings: list[Finding], verdict: Verdict | None, reason: str
+) -> None:
     settled = row(findings)
-    assert settled.verdict is verdict and reason in settled.reason and settled.findings == tuple(findings)
+    assert (
+        settled.verdict is verdict
+        and reason in settled.reason
+        and settled.findings == tuple(findings)
+    )
 
 
 def test_claims_without_a_finding_are_listed() -> None:
@@ -100,7 +114,12 @@ def test_a_failure_stays_one_in_a_scenario_that_broke_off() -> None:
 
 
 def test_the_tally_has_every_status() -> None:
-    assert tally(settle([GOOD])) == {"HOLDS": 1, "FAILS": 0, "NOT REPRODUCIBLE LOCALLY": 0, NOT_CHECKED: 28}
+    assert tally(settle([GOOD])) == {
+        "HOLDS": 1,
+        "FAILS": 0,
+        "NOT REPRODUCIBLE LOCALLY": 0,
+        NOT_CHECKED: 28,
+    }
 
 
 # Rendering
@@ -114,7 +133,9 @@ def shown(run: Run, width: int = 80, **how: bool) -> str:
 
 FULL = run_of(
     scenario(GOOD, finding(NOT_REPRODUCIBLE, None, "R8"), notes=("a handshake takes 11 ms",)),
-    ScenarioResult("keys", "Keys that go away", (finding(FAILS, None, "R9"),), 3.0, "LocalStack stopped"),
+    ScenarioResult(
+        "keys", "Keys that go away", (finding(FAILS, None, "R9"),), 3.0, "LocalStack stopped"
+    ),
     docker="20.10",
     python="3.11",
 )
@@ -125,9 +146,21 @@ def test_the_terminal_shows_everything_within_its_width(width: int) -> None:
     text = shown(FULL, width)
     assert max(map(len, text.splitlines())) <= width
     flat = re.sub(r"[\s│]+", " ", text)
-    for expected in ("RABBITMQ amqps:5671", "two suites accepted", "Control FAILS: a listener with a third suite", "LocalStack stopped"):
+    for expected in (
+        "RABBITMQ amqps:5671",
+        "two suites accepted",
+        "Control FAILS: a listener with a third suite",
+        "LocalStack stopped",
+    ):
         assert expected in flat
-    for expected in ("a handshake takes 11 ms", "docker 20.10", "1 HOLDS", "1 FAILS", "26 NOT YET CHECKED", "What the listeners accept"):
+    for expected in (
+        "a handshake takes 11 ms",
+        "docker 20.10",
+        "1 HOLDS",
+        "1 FAILS",
+        "26 NOT YET CHECKED",
+        "What the listeners accept",
+    ):
         assert expected in flat
     for claim in CLAIMS:
         assert re.search(rf"│ {claim.id} +│", text)
@@ -145,7 +178,10 @@ def test_json_carries_everything_and_its_schema() -> None:
     claim = next(each for each in read["claims"] if each["id"] == "T3")
     assert claim["verdict"] == "HOLDS" and claim["findings"][0]["control"]["verdict"] == "FAILS"
     assert [each["error"] for each in read["scenarios"]] == ["", "LocalStack stopped"]
-    assert read["scenarios"][0]["notes"][0] == "a handshake takes 11 ms" and read["summary"]["FAILS"] == 1
+    assert (
+        read["scenarios"][0]["notes"][0] == "a handshake takes 11 ms"
+        and read["summary"]["FAILS"] == 1
+    )
 
 
 class Page(HTMLParser):
@@ -168,9 +204,18 @@ def test_the_page_stands_alone_and_shows_evidence_and_controls() -> None:
     page = html.render(FULL)
     seen = Page(page)
     assert page.startswith("<!doctype html>")
-    assert not any({"src", "href"} & attributes.keys() or tag in ("script", "link", "img") for tag, attributes in seen.tags)
+    assert not any(
+        {"src", "href"} & attributes.keys() or tag in ("script", "link", "img")
+        for tag, attributes in seen.tags
+    )
     assert "url(" not in page and "@import" not in page and "prefers-color-scheme: dark" in page
-    for expected in ("two suites accepted", "Control: ", "extra suite: TLS_RSA_WITH_AES_128_CBC_SHA", "LocalStack stopped", "20.10"):
+    for expected in (
+        "two suites accepted",
+        "Control: ",
+        "extra suite: TLS_RSA_WITH_AES_128_CBC_SHA",
+        "LocalStack stopped",
+        "20.10",
+    ):
         assert expected in seen.text
     assert sum(tag == "details" for tag, _ in seen.tags) == len(CLAIMS)
 
@@ -180,7 +225,9 @@ def test_junit_counts_and_names() -> None:
     claims, scenarios = root.findall("testsuite")
     assert (claims.get("tests"), claims.get("failures"), claims.get("skipped")) == ("29", "1", "27")
     assert (scenarios.get("tests"), scenarios.get("errors")) == ("2", "1")
-    case = next(each for each in claims.findall("testcase") if str(each.get("name")).startswith("T3 "))
+    case = next(
+        each for each in claims.findall("testcase") if str(each.get("name")).startswith("T3 ")
+    )
     assert case.find("failure") is None and "control FAILS" in str(case.findtext("system-out"))
 
 
@@ -192,11 +239,25 @@ HOSTILE_RUN = Run(
         ScenarioResult(
             HOSTILE,
             HOSTILE,
-            (Finding(HOSTILE, HOSTILE, FAILS, (HOSTILE,), Finding("T1", HOSTILE, HOLDS, (HOSTILE,))),),
+            (
+                Finding(
+                    HOSTILE, HOSTILE, FAILS, (HOSTILE,), Finding("T1", HOSTILE, HOLDS, (HOSTILE,))
+                ),
+            ),
             0.0,
             HOSTILE,
             (HOSTILE,),
-            (Matrix(HOSTILE, (HOSTILE,), (MatrixRow(HOSTILE, Suite(HOSTILE, HOSTILE, 1), (Cell(True, False, HOSTILE),)),)),),
+            (
+                Matrix(
+                    HOSTILE,
+                    (HOSTILE,),
+                    (
+                        MatrixRow(
+                            HOSTILE, Suite(HOSTILE, HOSTILE, 1), (Cell(True, False, HOSTILE),)
+                        ),
+                    ),
+                ),
+            ),
         ),
     ),
 )
@@ -204,7 +265,12 @@ HOSTILE_RUN = Run(
 
 def test_hostile_text_is_only_ever_text() -> None:
     page = html.render(HOSTILE_RUN)
-    assert "<script" not in page and "&lt;script&gt;" in page and "{{ 7*7 }}" in page and "\x1b" not in page
+    assert (
+        "<script" not in page
+        and "&lt;script&gt;" in page
+        and "{{ 7*7 }}" in page
+        and "\x1b" not in page
+    )
     ElementTree.fromstring(junit.render(HOSTILE_RUN).encode())
     assert "<script" not in junit.render(HOSTILE_RUN)
     assert "\x1b" not in shown(HOSTILE_RUN) and "[bold]" in shown(HOSTILE_RUN)
@@ -219,11 +285,19 @@ def test_an_empty_run_renders() -> None:
     assert ElementTree.fromstring(junit.render(run_of())).findall("testsuite/testcase/skipped")
 
 
-texts = st.text(max_size=20) | st.just(HOSTILE) | st.text(st.characters(exclude_categories=()), max_size=5)
+texts = (
+    st.text(max_size=20)
+    | st.just(HOSTILE)
+    | st.text(st.characters(exclude_categories=()), max_size=5)
+)
 ids = st.sampled_from([claim.id for claim in CLAIMS]) | texts
 findings = st.recursive(
-    st.builds(Finding, ids, texts, st.sampled_from(Verdict), st.lists(texts, max_size=3).map(tuple)),
-    lambda inner: st.builds(Finding, ids, texts, st.sampled_from(Verdict), st.lists(texts, max_size=3).map(tuple), inner),
+    st.builds(
+        Finding, ids, texts, st.sampled_from(Verdict), st.lists(texts, max_size=3).map(tuple)
+    ),
+    lambda inner: st.builds(
+        Finding, ids, texts, st.sampled_from(Verdict), st.lists(texts, max_size=3).map(tuple), inner
+    ),
     max_leaves=3,
 )
 seconds = st.floats(0, 1e6)
@@ -234,7 +308,9 @@ suites = st.none() | st.builds(Suite, texts, texts, st.integers(0, 65535))
 @st.composite
 def matrices(draw: st.DrawFn) -> Matrix:
     listeners = draw(st.lists(texts, max_size=3))
-    row = st.builds(MatrixRow, texts, suites, st.tuples(*[cells] * len(listeners)), st.integers(0, 400))
+    row = st.builds(
+        MatrixRow, texts, suites, st.tuples(*[cells] * len(listeners)), st.integers(0, 400)
+    )
     return Matrix(draw(texts), tuple(listeners), tuple(draw(st.lists(row, max_size=2))))
 
 
@@ -248,7 +324,13 @@ scenarios = st.builds(
     st.lists(texts, max_size=3).map(tuple),
     st.lists(matrices(), max_size=2).map(tuple),
 )
-runs = st.builds(Run, st.datetimes(timezones=st.just(UTC)), seconds, st.dictionaries(texts, texts, max_size=3), st.lists(scenarios, max_size=3).map(tuple))
+runs = st.builds(
+    Run,
+    st.datetimes(timezones=st.just(UTC)),
+    seconds,
+    st.dictionaries(texts, texts, max_size=3),
+    st.lists(scenarios, max_size=3).map(tuple),
+)
 
 
 @settings(max_examples=40, deadline=None)
@@ -266,4 +348,7 @@ def test_only_a_whole_proof_holds(given_findings: list[Finding]) -> None:
     for settled in settle(given_findings):
         if settled.verdict is HOLDS:
             assert settled.findings
-            assert all(each.verdict is HOLDS and each.control and each.control.verdict is FAILS for each in settled.findings)
+            assert all(
+                each.verdict is HOLDS and each.control and each.control.verdict is FAILS
+                for each in settled.findings
+            )

@@ -22,27 +22,44 @@ SOUND = Matrix(
         MatrixRow("TLSv1.3", None, (Cell(None, False), Cell(None, True)), 15),
     ),
 )
-LACKING = MatrixRow("TLSv1.2", RABBITMQ_SUITES[0], (YES, Cell(True, False, "alert: fatal insufficient_security")))
+LACKING = MatrixRow(
+    "TLSv1.2", RABBITMQ_SUITES[0], (YES, Cell(True, False, "alert: fatal insufficient_security"))
+)
 TOO_MUCH = MatrixRow("TLSv1.2", ACTIVEMQ_SUITES[1], (Cell(False, True), Cell(False, True)))
 SILENT = MatrixRow("TLSv1.1", None, (NO, Cell(False, None, "timeout")), 356)
 WRONG = Matrix("RABBITMQ orders", ("amqps", "management"), (LACKING, TOO_MUCH, SILENT))
 
 
 def run_of(*matrices: Matrix) -> Run:
-    return Run(datetime(2026, 1, 2, tzinfo=UTC), 1.0, {}, (ScenarioResult("tls", "What the listeners accept", (), 1.0, matrices=matrices),))
+    return Run(
+        datetime(2026, 1, 2, tzinfo=UTC),
+        1.0,
+        {},
+        (ScenarioResult("tls", "What the listeners accept", (), 1.0, matrices=matrices),),
+    )
 
 
 def shown(shown: Matrix, width: int, *, colour: bool = False) -> str:
     out = io.StringIO()
-    Console(file=out, width=width, force_terminal=colour, color_system="standard" if colour else None).print(matrix.MatrixTable(shown))
+    Console(
+        file=out, width=width, force_terminal=colour, color_system="standard" if colour else None
+    ).print(matrix.MatrixTable(shown))
     return out.getvalue()
 
 
 def test_every_state_has_a_mark_of_its_own() -> None:
     states = {
-        Cell(documented, accepted).state: matrix.mark(Cell(documented, accepted)) for documented in (True, False) for accepted in (True, False, None)
+        Cell(documented, accepted).state: matrix.mark(Cell(documented, accepted))
+        for documented in (True, False)
+        for accepted in (True, False, None)
     }
-    assert states == {"accepted": "✓", "missing": "LACKS", "unknown": "?", "extra": "EXTRA", "refused": "·"}
+    assert states == {
+        "accepted": "✓",
+        "missing": "LACKS",
+        "unknown": "?",
+        "extra": "EXTRA",
+        "refused": "·",
+    }
     assert [matrix.mark(Cell(None, accepted)) for accepted in (True, False)] == ["(✓)", "(·)"]
     assert all(mark in matrix.LEGEND for mark in states.values())
 
@@ -60,7 +77,13 @@ def test_the_summary_says_what_differs_and_where() -> None:
 def test_it_fits_the_terminal(width: int) -> None:
     text = shown(SOUND, width)
     assert max(map(len, text.splitlines())) <= width
-    for expected in ("RABBITMQ orders", "the other 354 suites", "all 15 suites", RABBITMQ_SUITES[0].iana, "exactly as documented"):
+    for expected in (
+        "RABBITMQ orders",
+        "the other 354 suites",
+        "all 15 suites",
+        RABBITMQ_SUITES[0].iana,
+        "exactly as documented",
+    ):
         assert expected in text
     assert (RABBITMQ_SUITES[0].openssl in text) == (width > 80)
 
@@ -68,7 +91,9 @@ def test_it_fits_the_terminal(width: int) -> None:
 def test_six_listeners_with_long_suites_still_fit_80_columns_on_a_line_each() -> None:
     cells = (Cell(False, True),) * 6
     six = Matrix(
-        "ACTIVEMQ", ("openwire", "amqp", "stomp", "mqtt", "wss", "console"), tuple(MatrixRow("TLSv1.2", suite, cells) for suite in ACTIVEMQ_SUITES)
+        "ACTIVEMQ",
+        ("openwire", "amqp", "stomp", "mqtt", "wss", "console"),
+        tuple(MatrixRow("TLSv1.2", suite, cells) for suite in ACTIVEMQ_SUITES),
     )
     rows = [line for line in shown(six, 80).splitlines() if "EXTRA" in line and "TLS_" in line]
     assert len(rows) == 18 and all(line.count("EXTRA") == 6 for line in rows)
@@ -78,7 +103,11 @@ def test_only_differences_are_loud() -> None:
     red = "\x1b[1;37;41m"
     assert red not in shown(SOUND, 80, colour=True)
     text = shown(WRONG, 80, colour=True)
-    assert [part.partition("\x1b")[0].strip() for part in text.split(red)[1:]] == ["LACKS", "EXTRA", "EXTRA"]
+    assert [part.partition("\x1b")[0].strip() for part in text.split(red)[1:]] == [
+        "LACKS",
+        "EXTRA",
+        "EXTRA",
+    ]
 
 
 class Cells(HTMLParser):
@@ -125,6 +154,10 @@ def test_the_terminal_report_and_json_carry_it() -> None:
     (read,) = json.loads(as_json.render(run_of(WRONG)))["scenarios"][0]["matrices"]
     assert read["listeners"] == ["amqps", "management"]
     first = read["rows"][0]
-    assert first["suite"] == {"iana": RABBITMQ_SUITES[0].iana, "openssl": RABBITMQ_SUITES[0].openssl, "code": 0xC030}
+    assert first["suite"] == {
+        "iana": RABBITMQ_SUITES[0].iana,
+        "openssl": RABBITMQ_SUITES[0].openssl,
+        "code": 0xC030,
+    }
     assert [cell["state"] for cell in first["cells"]] == ["accepted", "missing"]
     assert read["rows"][2]["suite"] is None and read["rows"][2]["others"] == 356

@@ -14,7 +14,13 @@ from pathlib import Path
 import docker
 import pytest
 
-from testbed.errors import ContainerFailed, EngineUnavailable, ImageBuildFailed, NotEnoughDisk, PortTaken
+from testbed.errors import (
+    ContainerFailed,
+    EngineUnavailable,
+    ImageBuildFailed,
+    NotEnoughDisk,
+    PortTaken,
+)
 from testbed.runtime import engine, images, ports
 from testbed.runtime.containers import Containers, ContainerSpec, purge, require_disk
 from testbed.runtime.exec import open_exec
@@ -81,12 +87,16 @@ def test_the_ca_bundle_is_in_no_image_of_ours(client: docker.DockerClient, base:
     container = client.containers.create(base)
     try:
         stream, _ = container.get_archive("/tmp")
-        assert "ca.crt" not in " ".join(tarfile.open(fileobj=io.BytesIO(b"".join(stream))).getnames())
+        assert "ca.crt" not in " ".join(
+            tarfile.open(fileobj=io.BytesIO(b"".join(stream))).getnames()
+        )
     finally:
         container.remove()
 
 
-def test_a_build_that_fails_says_where_and_the_next_one_recovers(client: docker.DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_that_fails_says_where_and_the_next_one_recovers(
+    client: docker.DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "containers" / "broken"
     folder.mkdir(parents=True)
     recipe = folder / "Dockerfile"
@@ -103,31 +113,46 @@ def test_a_build_that_fails_says_where_and_the_next_one_recovers(client: docker.
     client.images.remove(spec.tag)
 
 
-def test_an_image_of_the_users_own_that_cannot_be_had_is_one_clear_error(client: docker.DockerClient) -> None:
+def test_an_image_of_the_users_own_that_cannot_be_had_is_one_clear_error(
+    client: docker.DockerClient,
+) -> None:
     with pytest.raises(ImageBuildFailed, match="not on this engine and could not be pulled"):
         images.ensure(client, [images.own("RABBITMQ", "localhost:1/no/such:image")])
 
 
-def test_an_image_of_the_users_own_gets_what_the_volume_needs(client: docker.DockerClient, base: str) -> None:
+def test_an_image_of_the_users_own_gets_what_the_volume_needs(
+    client: docker.DockerClient, base: str
+) -> None:
     """Debian stands for the user's image: it lacks gocryptfs as the official broker images do."""
     spec = images.own("RABBITMQ", _debian())
     tag = images.ensure(client, [spec])[spec]
-    assert client.containers.run(tag, ["-c", "command -v gocryptfs"], entrypoint="/bin/sh", remove=True).strip()
+    assert client.containers.run(
+        tag, ["-c", "command -v gocryptfs"], entrypoint="/bin/sh", remove=True
+    ).strip()
     client.images.remove(tag)
 
 
-def test_secrets_reach_a_container_over_standard_input_alone(containers: Containers, base: str) -> None:
+def test_secrets_reach_a_container_over_standard_input_alone(
+    containers: Containers, base: str
+) -> None:
     """The entry point refuses broken secrets, so what was fed is seen in its refusal, and nowhere else."""
     secret = uuid.uuid4().hex.encode()
     name = f"testbed-{containers.instance}-x"
-    identity = containers.run(ContainerSpec(name, base, "test", tmpfs={"/run/testbed": "mode=0700"}), stdin=b"32\n" + secret)
+    identity = containers.run(
+        ContainerSpec(name, base, "test", tmpfs={"/run/testbed": "mode=0700"}),
+        stdin=b"32\n" + secret,
+    )
     containers.client.api.wait(identity)
     assert containers.state(identity).exit_code == 64
     assert "broken" in containers.last_words(identity)
-    assert secret.decode() not in str(containers.inspect(identity)) + containers.last_words(identity, 100)
+    assert secret.decode() not in str(containers.inspect(identity)) + containers.last_words(
+        identity, 100
+    )
 
 
-def test_what_a_container_uses_is_read_from_the_kernel_at_once_and_is_what_the_engine_says(containers: Containers, idle: str) -> None:
+def test_what_a_container_uses_is_read_from_the_kernel_at_once_and_is_what_the_engine_says(
+    containers: Containers, idle: str
+) -> None:
     """The engine answers once a second at most, too seldom for a turn of a benchmark."""
     identity = containers.run(ContainerSpec(f"testbed-{containers.instance}-u", idle, "test"))
     with Container(identity) as container:
@@ -153,15 +178,24 @@ def test_where_the_kernel_does_not_tell_the_engine_does(containers: Containers, 
         assert container.counters().cpu > 0
 
 
-def test_a_fixed_port_that_is_taken_is_said_and_nothing_stays(containers: Containers, idle: str) -> None:
+def test_a_fixed_port_that_is_taken_is_said_and_nothing_stays(
+    containers: Containers, idle: str
+) -> None:
     [port] = ports.free(1)
-    first = containers.run(ContainerSpec(f"testbed-{containers.instance}-a", idle, "test", ports=((port, 80),)))
+    first = containers.run(
+        ContainerSpec(f"testbed-{containers.instance}-a", idle, "test", ports=((port, 80),))
+    )
     with pytest.raises(PortTaken, match=str(port)):
         ports.require_free(port)
     with pytest.raises(PortTaken):
-        containers.run(ContainerSpec(f"testbed-{containers.instance}-b", idle, "test", ports=((port, 80),)))
+        containers.run(
+            ContainerSpec(f"testbed-{containers.instance}-b", idle, "test", ports=((port, 80),))
+        )
     assert [row["id"] for row in containers.find()] == [first]
-    assert containers.inspect(first)["HostConfig"]["PortBindings"]["80/tcp"][0]["HostIp"] == "127.0.0.1"
+    assert (
+        containers.inspect(first)["HostConfig"]["PortBindings"]["80/tcp"][0]["HostIp"]
+        == "127.0.0.1"
+    )
 
 
 def test_what_is_gone_is_gone_quietly_and_what_is_wrong_is_not(containers: Containers) -> None:
@@ -172,7 +206,9 @@ def test_what_is_gone_is_gone_quietly_and_what_is_wrong_is_not(containers: Conta
         containers.start("no-such-thing")
 
 
-def test_a_command_in_a_container_talks_and_its_end_is_noticed(containers: Containers, idle: str) -> None:
+def test_a_command_in_a_container_talks_and_its_end_is_noticed(
+    containers: Containers, idle: str
+) -> None:
     identity = containers.run(ContainerSpec(f"testbed-{containers.instance}-e", idle, "test"))
     command = open_exec(identity, ["cat"])
     command.write(b"hello")
@@ -187,12 +223,21 @@ def test_a_command_in_a_container_talks_and_its_end_is_noticed(containers: Conta
     command.close()
 
 
-def test_purge_leaves_nothing_of_the_instance_and_touches_no_other(client: docker.DockerClient, containers: Containers, idle: str) -> None:
+def test_purge_leaves_nothing_of_the_instance_and_touches_no_other(
+    client: docker.DockerClient, containers: Containers, idle: str
+) -> None:
     other = Containers(client, f"test-{uuid.uuid4().hex[:8]}")
     try:
         for mine in (containers, other):
             mine.create_volume(f"vol-{mine.instance}")
-            mine.run(ContainerSpec(f"testbed-{mine.instance}-p", idle, "test", volumes={f"vol-{mine.instance}": "/volume"}))
+            mine.run(
+                ContainerSpec(
+                    f"testbed-{mine.instance}-p",
+                    idle,
+                    "test",
+                    volumes={f"vol-{mine.instance}": "/volume"},
+                )
+            )
         assert containers.purge() == {"containers": 1, "volumes": 1, "networks": 1}
         assert containers.purge() == {"containers": 0, "volumes": 0, "networks": 0}
         assert len(other.find()) == 1 and other.has_volume(f"vol-{other.instance}")
@@ -200,7 +245,9 @@ def test_purge_leaves_nothing_of_the_instance_and_touches_no_other(client: docke
         other.purge()
 
 
-def test_the_reaper_cleans_up_behind_a_killed_process(client: docker.DockerClient, idle: str, tmp_path: Path) -> None:
+def test_the_reaper_cleans_up_behind_a_killed_process(
+    client: docker.DockerClient, idle: str, tmp_path: Path
+) -> None:
     instance, folder = f"test-{uuid.uuid4().hex[:8]}", tmp_path / "state"
     folder.mkdir()
     script = f"""
@@ -232,14 +279,18 @@ def test_too_little_disk_is_said_before_anything_is_made(client: docker.DockerCl
         require_disk(client, 2**60, "A broker")
 
 
-def test_an_engine_that_is_named_and_does_not_answer_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_is_named_and_does_not_answer_is_not_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///no/such.sock")
     with pytest.raises(EngineUnavailable, match="DOCKER_HOST=unix:///no/such.sock") as error:
         engine.connect()
     assert "Docker Desktop" in error.value.hint
 
 
-def test_where_no_engine_can_be_started_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_engine_can_be_started_the_error_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setattr(engine, "_usual", lambda: iter(()))
     monkeypatch.setattr(engine.debian, "can_install", lambda: False)

@@ -24,17 +24,26 @@ def test_every_finding_holds_and_has_a_control_that_fails(testbed: Testbed, name
     result = scenario.run(chosen, testbed, said.append)
     print("\n".join(said))
     assert result.error == ""
-    wrong = {f"{each.claim} {each.subject}": each.evidence for each in result.findings if each.verdict is Verdict.FAILS}
+    wrong = {
+        f"{each.claim} {each.subject}": each.evidence
+        for each in result.findings
+        if each.verdict is Verdict.FAILS
+    }
     assert wrong == {}
     uncontrolled = [
         f"{each.claim} {each.subject}"
         for each in result.findings
-        if each.verdict is Verdict.HOLDS and (each.control is None or each.control.verdict is not Verdict.FAILS)
+        if each.verdict is Verdict.HOLDS
+        and (each.control is None or each.control.verdict is not Verdict.FAILS)
     ]
     assert uncontrolled == []
     assert all(each.evidence for each in result.findings)
-    assert {each.claim for each in result.findings} == set(chosen.claims), "it settles what it says, and says what it settles"
-    assert [broker.broker_name for broker in testbed.brokers.list() if broker.broker_state != "RUNNING"] == [], "the brokers are left well"
+    assert {each.claim for each in result.findings} == set(chosen.claims), (
+        "it settles what it says, and says what it settles"
+    )
+    assert [
+        broker.broker_name for broker in testbed.brokers.list() if broker.broker_state != "RUNNING"
+    ] == [], "the brokers are left well"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -57,10 +66,15 @@ def test_an_unknown_name_is_one_clear_line() -> None:
 
 
 @pytest.mark.parametrize("content", ["TITLE = ", "TITLE = 'no more'", "1 / 0"])
-def test_a_broken_file_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
+def test_a_broken_file_is_one_clear_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
     (tmp_path / "broken.py").write_text(content)
     monkeypatch.setattr(scenario.paths, "data", lambda name: tmp_path)
-    with pytest.raises(TestbedError, match=r"broken.py cannot be loaded: (SyntaxError|AttributeError|ZeroDivisionError)") as error:
+    with pytest.raises(
+        TestbedError,
+        match=r"broken.py cannot be loaded: (SyntaxError|AttributeError|ZeroDivisionError)",
+    ) as error:
         scenario.find()
     assert "TITLE, CLAIMS and run" in error.value.hint
 
@@ -69,10 +83,14 @@ def test_a_broken_file_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def _finding(subject: str) -> Finding:
-    return Finding("T1", subject, Verdict.HOLDS, ("seen",), Finding("T1", "control", Verdict.FAILS, ("seen",)))
+    return Finding(
+        "T1", subject, Verdict.HOLDS, ("seen",), Finding("T1", "control", Verdict.FAILS, ("seen",))
+    )
 
 
-def _run(*yielded: Finding | Matrix | str | BaseException) -> tuple[scenario.ScenarioResult, list[str]]:
+def _run(
+    *yielded: Finding | Matrix | str | BaseException,
+) -> tuple[scenario.ScenarioResult, list[str]]:
     def story(testbed: Testbed, say: scenario.Say) -> Iterator[Finding | Matrix | str]:
         for each in yielded:
             if isinstance(each, BaseException):
@@ -86,20 +104,30 @@ def _run(*yielded: Finding | Matrix | str | BaseException) -> tuple[scenario.Sce
 def test_findings_notes_and_matrices_are_told_apart_in_their_order() -> None:
     matrix = Matrix("RABBITMQ", (), ())
     result, said = _run(_finding("one"), "a note", matrix, _finding("two"))
-    assert ([each.subject for each in result.findings], result.notes, result.matrices, result.error) == (["one", "two"], ("a note",), (matrix,), "")
+    assert (
+        [each.subject for each in result.findings],
+        result.notes,
+        result.matrices,
+        result.error,
+    ) == (["one", "two"], ("a note",), (matrix,), "")
     assert said == ["scenario story: A story", "  HOLDS T1: one", "  HOLDS T1: two"]
 
 
 @pytest.mark.parametrize(
     "raised, told",
     [
-        (TestbedError("The broker is gone.", hint="Look at its log."), "The broker is gone. Look at its log."),
+        (
+            TestbedError("The broker is gone.", hint="Look at its log."),
+            "The broker is gone. Look at its log.",
+        ),
         (ZeroDivisionError("division by zero"), "ZeroDivisionError: division by zero"),
         (ValueError(), "ValueError: "),
         (AssertionError("no"), "AssertionError: no"),
     ],
 )
-def test_what_a_scenario_raises_is_its_error_and_what_it_had_found_stays(raised: Exception, told: str) -> None:
+def test_what_a_scenario_raises_is_its_error_and_what_it_had_found_stays(
+    raised: Exception, told: str
+) -> None:
     result, said = _run(_finding("before"), raised, _finding("after"))
     assert [each.subject for each in result.findings] == ["before"]
     assert result.error.strip() == told.strip() and said[-1].startswith("  broke off: ")
@@ -120,7 +148,14 @@ def test_one_that_breaks_off_does_not_take_the_others_down(monkeypatch: pytest.M
         yield _finding("sound")
 
     monkeypatch.setattr(scenario, "environment", lambda testbed: {})
-    stories = [Scenario(name, name, ("T1",), story) for name, story in (("broken", broken), ("sound", sound), ("again", broken))]
+    stories = [
+        Scenario(name, name, ("T1",), story)
+        for name, story in (("broken", broken), ("sound", sound), ("again", broken))
+    ]
     run = scenario.run_all(stories, None, lambda line: None)  # type: ignore[arg-type]
-    assert [(each.name, bool(each.error), len(each.findings)) for each in run.scenarios] == [("broken", True, 0), ("sound", False, 1), ("again", True, 0)]
+    assert [(each.name, bool(each.error), len(each.findings)) for each in run.scenarios] == [
+        ("broken", True, 0),
+        ("sound", False, 1),
+        ("again", True, 0),
+    ]
     assert not claims.succeeded(run)

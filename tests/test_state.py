@@ -57,7 +57,13 @@ def test_a_folder_of_ours_is_removed_sound_or_broken(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", [b"no database at all, but long enough to be looked at" * 99, b"SQLite format 3\0" + b"x" * 500])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"no database at all, but long enough to be looked at" * 99,
+        b"SQLite format 3\0" + b"x" * 500,
+    ],
+)
 def test_a_broken_database_is_one_clear_error(tmp_path: Path, content: bytes) -> None:
     State(tmp_path / "s")
     (tmp_path / "s" / DATABASE).write_bytes(content)

@@ -10,7 +10,9 @@ from testbed.storage.raw import search
 
 
 @given(st.binary(max_size=200), st.binary(max_size=200), st.lists(st.integers(1, 40), min_size=1))
-def test_the_needle_is_found_wherever_the_chunks_break(before: bytes, after: bytes, sizes: list[int]) -> None:
+def test_the_needle_is_found_wherever_the_chunks_break(
+    before: bytes, after: bytes, sizes: list[int]
+) -> None:
     needle = b"canary-0123456789"
     data, chunks = before + needle + after, []
     rest, turn = data, 0

@@ -20,7 +20,9 @@ from testbed.testbed import Testbed, down, temporary
 pytestmark = pytest.mark.containers
 
 
-def test_keys_survive_a_killed_kms_and_what_was_encrypted_opens(testbed: Testbed, kms_key: KeyFixture) -> None:
+def test_keys_survive_a_killed_kms_and_what_was_encrypted_opens(
+    testbed: Testbed, kms_key: KeyFixture
+) -> None:
     """The volumes of all brokers depend on it."""
     blob = kms_key.call("Encrypt", Plaintext=b"before")["CiphertextBlob"]
     [row] = testbed.containers.find("kms")
@@ -29,15 +31,25 @@ def test_keys_survive_a_killed_kms_and_what_was_encrypted_opens(testbed: Testbed
     try:
         assert again.localstack_url == testbed.localstack_url, "clients find it where it was"
         for each in (again, testbed):
-            assert each.kms.call(USER, "Decrypt", {"CiphertextBlob": blob, "KeyId": kms_key.arn})["Plaintext"] == b"before"
+            assert (
+                each.kms.call(USER, "Decrypt", {"CiphertextBlob": blob, "KeyId": kms_key.arn})[
+                    "Plaintext"
+                ]
+                == b"before"
+            )
     finally:
         again.close()
 
 
-def test_the_folder_is_all_it_takes_to_rejoin(testbed: Testbed, rabbitmq_broker: BrokerFixture) -> None:
+def test_the_folder_is_all_it_takes_to_rejoin(
+    testbed: Testbed, rabbitmq_broker: BrokerFixture
+) -> None:
     again = Testbed.open(testbed.state.folder)
     try:
-        assert again.standing("RABBITMQ").nodes == testbed.brokers.describe(rabbitmq_broker.broker_id).nodes
+        assert (
+            again.standing("RABBITMQ").nodes
+            == testbed.brokers.describe(rabbitmq_broker.broker_id).nodes
+        )
         assert again.ca_file.read_bytes() == testbed.ca_file.read_bytes()
         assert again.delay == testbed.delay
     finally:
@@ -55,7 +67,9 @@ def test_whoever_only_looks_starts_nothing(tmp_path: Path) -> None:
         began = time.monotonic()
         with pytest.raises(KmsError, match="KMS does not run") as error:
             looking.kms.call(USER, "CreateKey", {})
-        assert "testbed up" in error.value.hint and time.monotonic() - began < 8, "and nothing is waited for"
+        assert "testbed up" in error.value.hint and time.monotonic() - began < 8, (
+            "and nothing is waited for"
+        )
         assert [row["status"] for row in first.containers.find("kms")] == ["exited"]
     finally:
         first.down()
@@ -73,7 +87,9 @@ def test_two_commands_at_once_start_one_kms(tmp_path: Path) -> None:
         opened[0].down()
 
 
-def test_two_testbeds_side_by_side_do_not_touch_each_other(testbed: Testbed, kms_key: KeyFixture) -> None:
+def test_two_testbeds_side_by_side_do_not_touch_each_other(
+    testbed: Testbed, kms_key: KeyFixture
+) -> None:
     before = {row["id"] for row in testbed.containers.find()}
     with temporary() as other:
         key = other.new_key("of the other")
@@ -81,7 +97,10 @@ def test_two_testbeds_side_by_side_do_not_touch_each_other(testbed: Testbed, kms
             with pytest.raises(KmsError) as error:
                 kms.call(USER, "DescribeKey", {"KeyId": stranger})
             assert error.value.code == "NotFoundException"
-        assert other.state.folder != testbed.state.folder and other.localstack_url != testbed.localstack_url
+        assert (
+            other.state.folder != testbed.state.folder
+            and other.localstack_url != testbed.localstack_url
+        )
         assert other.ca_file.read_bytes() != testbed.ca_file.read_bytes()
         folder, mine = other.state.folder, other.containers
         assert len(mine.find()) == 1
@@ -135,12 +154,20 @@ with temporary(lambda line: print(line, flush=True)) as testbed:
 
 @pytest.mark.parametrize(
     "until, work",
-    [("KMS: starting", "testbed.kms"), ("up", "testbed.new_key('of a test')"), ("rabbitmq: starting", "testbed.standing('RABBITMQ')")],
+    [
+        ("KMS: starting", "testbed.kms"),
+        ("up", "testbed.new_key('of a test')"),
+        ("rabbitmq: starting", "testbed.standing('RABBITMQ')"),
+    ],
     ids=["kms starting", "kms up", "broker starting"],
 )
-def test_a_temporary_testbed_is_gone_after_its_process_was_killed(testbed: Testbed, tmp_path: Path, until: str, work: str) -> None:
+def test_a_temporary_testbed_is_gone_after_its_process_was_killed(
+    testbed: Testbed, tmp_path: Path, until: str, work: str
+) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    process = subprocess.Popen([sys.executable, "-c", _OWNER % work], stdout=subprocess.PIPE, text=True, env=environment)
+    process = subprocess.Popen(
+        [sys.executable, "-c", _OWNER % work], stdout=subprocess.PIPE, text=True, env=environment
+    )
     assert process.stdout is not None
     lines = []
     while not lines or not lines[-1].startswith(until):

@@ -17,7 +17,12 @@ from testbed.history import Recorder
 from testbed.traffic import Traffic, drain
 
 CANARY = b"canary-7f3a91c2"
-PROTOCOLS = {"openwire": "openwire", "amqp10": "amqp", "stomp": "stomp", "stomp-ws": "wss"}  # and where each is spoken
+PROTOCOLS = {
+    "openwire": "openwire",
+    "amqp10": "amqp",
+    "stomp": "stomp",
+    "stomp-ws": "wss",
+}  # and where each is spoken
 
 # Which address a client takes
 
@@ -61,7 +66,9 @@ def test_one_is_active_and_the_other_has_nothing_open_nor_mounted(pair: Pair) ->
     active = pair.active()
     standby = pair.other(active)
     assert pair.serving() == [active]
-    assert active.listening().keys() == {listener.container_port for listener in active.engine.listeners("5.19")}
+    assert active.listening().keys() == {
+        listener.container_port for listener in active.engine.listeners("5.19")
+    }
     wait_for("the standby to wait", lambda: waits(standby))
     assert not standby.listening()
     assert "gocryptfs" not in standby.run("cat", "/proc/mounts")
@@ -77,13 +84,20 @@ def test_what_waits_in_the_standby_is_in_memory_and_roots_alone(pair: Pair) -> N
     files = standby.run("find", "/run/testbed", "-type", "f", "-printf", "%m %u\n").splitlines()
     assert set(files) == {"600 root"}
     assert standby.run("stat", "-c", "%a %U", "/run/testbed").strip() == "700 root"
-    seen = standby.run("sh", "-c", "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ | tr '\\0' '\\n'") + standby.log()
-    assert not [secret for secret in (standby.data_key, ALICE.password, BOB.password) if secret in seen]
+    seen = (
+        standby.run("sh", "-c", "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ | tr '\\0' '\\n'")
+        + standby.log()
+    )
+    assert not [
+        secret for secret in (standby.data_key, ALICE.password, BOB.password) if secret in seen
+    ]
 
 
 @pytest.mark.containers
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_every_protocol_publishes_and_receives_at_whichever_is_active(pair: Pair, protocol: str) -> None:
+def test_every_protocol_publishes_and_receives_at_whichever_is_active(
+    pair: Pair, protocol: str
+) -> None:
     addresses = pair.addresses(PROTOCOLS[protocol], protocol)
     orders = Destination.queue(f"orders.{protocol}")
     with failover(addresses)(addresses[0]) as client:
@@ -99,7 +113,10 @@ def test_every_protocol_publishes_and_receives_at_whichever_is_active(pair: Pair
 def test_a_topic_reaches_its_subscriber_over_mqtt(pair: Pair, protocol: str) -> None:
     addresses = pair.addresses("mqtt" if protocol == "mqtt" else "wss", protocol)
     prices = Destination.topic("prices")
-    with failover(addresses)(addresses[0]) as subscriber, failover(addresses)(addresses[0]) as publisher:
+    with (
+        failover(addresses)(addresses[0]) as subscriber,
+        failover(addresses)(addresses[0]) as publisher,
+    ):
         subscriber.subscribe(prices)
         publisher.publish(prices, b"a price")
         message = subscriber.receive()
@@ -108,8 +125,20 @@ def test_a_topic_reaches_its_subscriber_over_mqtt(pair: Pair, protocol: str) -> 
 
 @pytest.mark.containers
 def test_the_standby_takes_over_again_and_again_with_nothing_confirmed_lost(pair: Pair) -> None:
-    addresses, orders, recorder = pair.addresses("stomp"), Destination.queue("through.failovers"), Recorder()
-    with Traffic(addresses[0], orders, rate=100, size=2000, timeout=10, recorder=recorder, connect=failover(addresses)) as traffic:
+    addresses, orders, recorder = (
+        pair.addresses("stomp"),
+        Destination.queue("through.failovers"),
+        Recorder(),
+    )
+    with Traffic(
+        addresses[0],
+        orders,
+        rate=100,
+        size=2000,
+        timeout=10,
+        recorder=recorder,
+        connect=failover(addresses),
+    ) as traffic:
         for _ in range(4):
             active = pair.active()
             standby = pair.other(active)
@@ -189,7 +218,17 @@ def test_nothing_in_the_shared_filesystem_is_readable(pair: Pair) -> None:
     for node in pair.nodes:
         raw = b"".join(node.containers.archive(node.container, "/volume"))
         assert b"gocryptfs.conf" in raw
-        assert not [word for word in (CANARY, b"canaries", b"kahadb", ALICE.username.encode(), node.data_key.encode()) if word in raw]
+        assert not [
+            word
+            for word in (
+                CANARY,
+                b"canaries",
+                b"kahadb",
+                ALICE.username.encode(),
+                node.data_key.encode(),
+            )
+            if word in raw
+        ]
 
 
 # Controls: what these checks must find

@@ -18,23 +18,41 @@ from testbed.errors import BadRequestException
 from testbed.pki import Authority
 from testbed.traffic import Traffic, drain
 
-PROTOCOLS = {"openwire": "openwire", "amqp10": "amqp", "stomp": "stomp", "stomp-ws": "wss"}  # and where each is spoken
+PROTOCOLS = {
+    "openwire": "openwire",
+    "amqp10": "amqp",
+    "stomp": "stomp",
+    "stomp-ws": "wss",
+}  # and where each is spoken
 BRIDGED = "has been established"  # what a broker logs of a connection to another
 
 # What is rendered
 
-CONNECTOR = NetworkConnector("a & b", 'static:(ssl://one:61617)?a="1"&b=<2>', ALICE.username, attributes=(("networkTTL", "2"),))
+CONNECTOR = NetworkConnector(
+    "a & b",
+    'static:(ssl://one:61617)?a="1"&b=<2>',
+    ALICE.username,
+    attributes=(("networkTTL", "2"),),
+)
 
 
 def rendered(connector: NetworkConnector) -> bytes:
-    return ActiveMQ().files(dataclasses.replace(spec(), network_connectors=(connector,)))["etc/activemq.xml"]
+    return ActiveMQ().files(dataclasses.replace(spec(), network_connectors=(connector,)))[
+        "etc/activemq.xml"
+    ]
 
 
 def test_a_connector_is_rendered_whole_and_without_a_password() -> None:
-    [element] = xml.etree.ElementTree.fromstring(rendered(CONNECTOR)).iter("{http://activemq.apache.org/schema/core}networkConnector")
+    [element] = xml.etree.ElementTree.fromstring(rendered(CONNECTOR)).iter(
+        "{http://activemq.apache.org/schema/core}networkConnector"
+    )
     assert element.attrib == {
-        "name": CONNECTOR.name, "uri": CONNECTOR.uri, "userName": ALICE.username, "duplex": "true", "networkTTL": "2",
-    }  # fmt: skip
+        "name": CONNECTOR.name,
+        "uri": CONNECTOR.uri,
+        "userName": ALICE.username,
+        "duplex": "true",
+        "networkTTL": "2",
+    }
     assert ALICE.password.encode() not in rendered(CONNECTOR)
 
 
@@ -57,18 +75,33 @@ def test_a_user_that_the_broker_does_not_have_is_refused() -> None:
 
 
 @pytest.fixture(scope="module", params=[2, 3], ids=["two", "mesh of three"])
-def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Node]]:
+def network(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Node]]:
     names = NAMES[: request.param]
     with activemq_network(tmp_path_factory.mktemp("network"), names, mesh(names)) as nodes:
         for name, node in nodes.items():
-            wait_for(f"the bridges of {name}", lambda node=node: node.log().count(BRIDGED) >= len(node.spec.network_connectors))  # type: ignore[misc]
+            wait_for(
+                f"the bridges of {name}",
+                lambda node=node: node.log().count(BRIDGED) >= len(node.spec.network_connectors),
+            )  # type: ignore[misc]
         yield nodes
 
 
-def crosses(sender: Node, receiver: Node, protocol: str, name: str, body: bytes = b"an order", timeout: float = 20.0) -> bool:
+def crosses(
+    sender: Node,
+    receiver: Node,
+    protocol: str,
+    name: str,
+    body: bytes = b"an order",
+    timeout: float = 20.0,
+) -> bool:
     """Whether a message published at one broker is received at another."""
     orders, listener = Destination.queue(name), PROTOCOLS[protocol]
-    with connect(receiver.address(listener, protocol=protocol)) as consumer, connect(sender.address(listener, protocol=protocol)) as publisher:
+    with (
+        connect(receiver.address(listener, protocol=protocol)) as consumer,
+        connect(sender.address(listener, protocol=protocol)) as publisher,
+    ):
         consumer.subscribe(orders)
         publisher.publish(orders, body)
         message = consumer.receive(timeout=timeout)
@@ -80,20 +113,30 @@ def crosses(sender: Node, receiver: Node, protocol: str, name: str, body: bytes 
 
 @pytest.mark.containers
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_messages_cross_between_every_two_in_both_directions(network: dict[str, Node], protocol: str) -> None:
+def test_messages_cross_between_every_two_in_both_directions(
+    network: dict[str, Node], protocol: str
+) -> None:
     for sender in network.values():
         for receiver in network.values():
             if sender is not receiver:
-                assert crosses(sender, receiver, protocol, f"crossing.{protocol}.{sender.name}.{receiver.name}"), (sender.name, receiver.name)
+                assert crosses(
+                    sender, receiver, protocol, f"crossing.{protocol}.{sender.name}.{receiver.name}"
+                ), (sender.name, receiver.name)
 
 
 @pytest.mark.containers
 @pytest.mark.parametrize("protocol", ["mqtt", "mqtt-ws"])
 def test_a_topic_crosses_over_mqtt(network: dict[str, Node], protocol: str) -> None:
     north, south = network["north"], network["south"]
-    listener, prices = "mqtt" if protocol == "mqtt" else "wss", Destination.topic(f"prices.{protocol}")
+    listener, prices = (
+        "mqtt" if protocol == "mqtt" else "wss",
+        Destination.topic(f"prices.{protocol}"),
+    )
     received: list[bytes] = []
-    with connect(south.address(listener, protocol=protocol)) as subscriber, connect(north.address(listener, protocol=protocol)) as publisher:
+    with (
+        connect(south.address(listener, protocol=protocol)) as subscriber,
+        connect(north.address(listener, protocol=protocol)) as publisher,
+    ):
         subscriber.subscribe(prices)
 
         def published() -> bool:  # north hears of the subscription a little later
@@ -109,7 +152,14 @@ def test_a_topic_crosses_over_mqtt(network: dict[str, Node], protocol: str) -> N
 @pytest.mark.containers
 def test_no_password_of_a_connector_is_to_be_seen(network: dict[str, Node]) -> None:
     for node in network.values():
-        seen = node.run("sh", "-c", "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'; true") + node.log()
+        seen = (
+            node.run(
+                "sh",
+                "-c",
+                "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'; true",
+            )
+            + node.log()
+        )
         assert BOB.password not in seen
         if node.spec.network_connectors:
             assert BOB.password not in node.run("cat", "/run/testbed/etc/activemq.xml")
@@ -140,14 +190,21 @@ def test_control_a_broker_whose_certificate_is_not_accepted_gets_nothing(tmp_pat
     names = NAMES
     connectors = mesh(names) | {
         "north": (
-            NetworkConnector("another-authority", f"static:(ssl://{hostname('south')}:61617)", BOB.username),
+            NetworkConnector(
+                "another-authority", f"static:(ssl://{hostname('south')}:61617)", BOB.username
+            ),
             NetworkConnector("another-name", "static:(ssl://testbed-west:61617)", BOB.username),
         ),
         "south": (),
     }
     strangers = {"south": Authority.create().issue()}
-    with activemq_network(tmp_path, names, connectors, certificates=strangers, aliases={"west": ("testbed-west",)}) as nodes:
-        wait_for("both refusals", lambda: all(word in nodes["north"].log() for word in ("PKIX path", "testbed-west")))
+    with activemq_network(
+        tmp_path, names, connectors, certificates=strangers, aliases={"west": ("testbed-west",)}
+    ) as nodes:
+        wait_for(
+            "both refusals",
+            lambda: all(word in nodes["north"].log() for word in ("PKIX path", "testbed-west")),
+        )
         for name in ("south", "west"):
             assert not crosses(nodes["north"], nodes[name], "stomp", f"not.to.{name}", timeout=5)
         assert BRIDGED not in nodes["north"].log()
@@ -158,5 +215,10 @@ def test_control_a_user_with_another_password_there_gets_no_bridge(tmp_path: Pat
     names = NAMES[:2]
     other = dataclasses.replace(BOB, password="another-password-1")
     with activemq_network(tmp_path, names, mesh(names), users={"south": (ALICE, other)}) as nodes:
-        wait_for("the refusal", lambda: "is invalid" in nodes["south"].log() or "SecurityException" in nodes["north"].log())
+        wait_for(
+            "the refusal",
+            lambda: (
+                "is invalid" in nodes["south"].log() or "SecurityException" in nodes["north"].log()
+            ),
+        )
         assert not crosses(nodes["north"], nodes["south"], "stomp", "not.to.south", timeout=5)

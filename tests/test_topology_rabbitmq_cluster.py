@@ -30,10 +30,15 @@ from testbed.traffic import Traffic, drain
 
 
 def test_every_port_leads_to_the_same_port_of_every_node() -> None:
-    size, _, text = balancer.configuration(["b-1.test", "b-2.test"], [5671, 15671]).decode().partition("\n")
+    size, _, text = (
+        balancer.configuration(["b-1.test", "b-2.test"], [5671, 15671]).decode().partition("\n")
+    )
     assert int(size) == len(text)
     for port in (5671, 15671):
-        assert f"bind :{port}\n    server node-1 b-1.test:{port}\n    server node-2 b-2.test:{port}\n" in text
+        assert (
+            f"bind :{port}\n    server node-1 b-1.test:{port}\n    server node-2 b-2.test:{port}\n"
+            in text
+        )
 
 
 # A real cluster
@@ -48,7 +53,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQCluste
 def ask(cluster: RabbitMQCluster, path: str) -> Any:
     """The management interface's answer, at the cluster's address."""
     context = ssl.create_default_context(cafile=str(cluster.nodes[0].ca_file))
-    connection = http.client.HTTPSConnection("localhost", cluster.addresses["management"][1], context=context, timeout=30)
+    connection = http.client.HTTPSConnection(
+        "localhost", cluster.addresses["management"][1], context=context, timeout=30
+    )
     credentials = base64.b64encode(f"{ALICE.username}:{ALICE.password}".encode()).decode()
     connection.request("GET", f"/api/{path}", headers={"Authorization": f"Basic {credentials}"})
     answer = connection.getresponse()
@@ -62,7 +69,9 @@ def queue(cluster: RabbitMQCluster, name: str) -> Destination:
     with connect(cluster.address("amqp")) as client:
         client.declare(made)  # type: ignore[attr-defined]
     wait_for("three members", lambda: len(ask(cluster, f"queues/%2F/{name}")["online"]) == 3)
-    time.sleep(2)  # RabbitMQ 4.0 can lose a quorum queue's content when it is killed within a second of its declaration
+    time.sleep(
+        2
+    )  # RabbitMQ 4.0 can lose a quorum queue's content when it is killed within a second of its declaration
     return made
 
 
@@ -76,35 +85,57 @@ def test_three_nodes_are_one_broker_with_the_services_defaults(cluster: RabbitMQ
     nodes = {node["name"]: node["running"] for node in ask(cluster, "nodes")}
     assert nodes == {f"rabbit@{node.spec.hostname}": True for node in cluster.nodes}
     policies = {policy["name"]: policy for policy in ask(cluster, "policies")}
-    assert set(policies) == {"AWS-DEFAULT-POLICY-CLUSTER", "AWS-DEFAULT-QUORUM-QUEUES-POLICY-CLUSTER-MULTI-AZ"}
+    assert set(policies) == {
+        "AWS-DEFAULT-POLICY-CLUSTER",
+        "AWS-DEFAULT-QUORUM-QUEUES-POLICY-CLUSTER-MULTI-AZ",
+    }
     with connect(cluster.address("amqp")) as client:
         client.declare(Destination.queue("by.default"))  # type: ignore[attr-defined]
         client.declare(Destination.queue("classic", "classic"))  # type: ignore[attr-defined]
     in_force = {
         "by.default": {"max-length": 8_000_000, "overflow": "reject-publish"},
-        "classic": {"max-length": 8_000_000, "overflow": "reject-publish", "queue-mode": "lazy", "queue-version": 2},
+        "classic": {
+            "max-length": 8_000_000,
+            "overflow": "reject-publish",
+            "queue-mode": "lazy",
+            "queue-version": 2,
+        },
     }
     for name, expected in in_force.items():
-        wait_for(name, lambda: ask(cluster, f"queues/%2F/{name}").get("effective_policy_definition") == expected)
+        wait_for(
+            name,
+            lambda: (
+                ask(cluster, f"queues/%2F/{name}").get("effective_policy_definition") == expected
+            ),
+        )
     quorum = ask(cluster, "queues/%2F/by.default")
     assert quorum["type"] == "quorum" and len(quorum["members"]) == 3
 
 
 @pytest.mark.containers
-def test_only_the_balancer_is_published_and_erlang_is_among_the_containers_alone(cluster: RabbitMQCluster) -> None:
+def test_only_the_balancer_is_published_and_erlang_is_among_the_containers_alone(
+    cluster: RabbitMQCluster,
+) -> None:
     for node in cluster.nodes:
         assert node.listening().keys() == {5671, 15671, 4369, 25672}
         assert not cluster.containers.inspect(node.container)["NetworkSettings"]["Ports"]
     published = cluster.containers.inspect(cluster.balancer)["NetworkSettings"]["Ports"]
     assert set(published) == {"5671/tcp", "15671/tcp"}
-    assert {binding["HostIp"] for bindings in published.values() for binding in bindings} == {"127.0.0.1"}
+    assert {binding["HostIp"] for bindings in published.values() for binding in bindings} == {
+        "127.0.0.1"
+    }
 
 
 @pytest.mark.containers
 @pytest.mark.parametrize("protocol", ["amqp", "amqp10"])
-def test_both_protocols_publish_and_receive_at_the_one_address(cluster: RabbitMQCluster, protocol: str) -> None:
+def test_both_protocols_publish_and_receive_at_the_one_address(
+    cluster: RabbitMQCluster, protocol: str
+) -> None:
     orders = Destination.queue(f"orders.{protocol}")
-    with connect(cluster.address(protocol)) as publisher, connect(cluster.address(protocol)) as consumer:
+    with (
+        connect(cluster.address(protocol)) as publisher,
+        connect(cluster.address(protocol)) as consumer,
+    ):
         publisher.publish(orders, b"an order")
         consumer.subscribe(orders)
         message = consumer.receive()
@@ -118,7 +149,10 @@ def test_connections_are_spread_over_the_nodes(cluster: RabbitMQCluster) -> None
         for _ in range(6):
             stack.enter_context(connect(cluster.address("amqp")))
         expected = {f"rabbit@{node.spec.hostname}" for node in cluster.nodes}
-        wait_for("connections at each node", lambda: {each["node"] for each in ask(cluster, "connections")} == expected)
+        wait_for(
+            "connections at each node",
+            lambda: {each["node"] for each in ask(cluster, "connections")} == expected,
+        )
 
 
 @pytest.mark.containers
@@ -127,7 +161,10 @@ def test_the_cookie_is_one_and_nowhere_to_be_seen(cluster: RabbitMQCluster) -> N
     cookie = cluster.nodes[0].spec.cluster.cookie
     read = "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'; true"
     for node in cluster.nodes:
-        assert node.run("stat", "-c", "%a %U", "/data/broker/.erlang.cookie", user="rabbitmq").strip() == "400 rabbitmq"
+        assert (
+            node.run("stat", "-c", "%a %U", "/data/broker/.erlang.cookie", user="rabbitmq").strip()
+            == "400 rabbitmq"
+        )
         assert node.run("cat", "/data/broker/.erlang.cookie", user="rabbitmq") == cookie
         seen = node.run("sh", "-c", read) + node.run("sh", "-c", read, user="rabbitmq")
         assert f"-name\nrabbit@{node.spec.hostname}\n" in seen
@@ -138,7 +175,9 @@ def test_the_cookie_is_one_and_nowhere_to_be_seen(cluster: RabbitMQCluster) -> N
 
 
 @pytest.mark.containers
-def test_a_node_is_lost_under_traffic_and_comes_back_with_nothing_confirmed_lost(cluster: RabbitMQCluster) -> None:
+def test_a_node_is_lost_under_traffic_and_comes_back_with_nothing_confirmed_lost(
+    cluster: RabbitMQCluster,
+) -> None:
     orders = queue(cluster, "through.an.outage")
     address = cluster.address("amqp")
     for _ in range(2):
@@ -151,19 +190,28 @@ def test_a_node_is_lost_under_traffic_and_comes_back_with_nothing_confirmed_lost
             assert leader(cluster, orders.name) in others
             lost.start()  # on the same volume, under the same name
             traffic.wait_confirmed(20, timeout=60)
-            wait_for("its member of the queue", lambda: len(ask(cluster, f"queues/%2F/{orders.name}")["online"]) == 3)
+            wait_for(
+                "its member of the queue",
+                lambda: len(ask(cluster, f"queues/%2F/{orders.name}")["online"]) == 3,
+            )
         account = check(drain(address, orders, traffic.recorder))
         assert account.ok, str(account)
 
 
 @pytest.mark.containers
-def test_whoever_connects_while_a_node_is_lost_gets_to_another_one_within_seconds(cluster: RabbitMQCluster) -> None:
+def test_whoever_connects_while_a_node_is_lost_gets_to_another_one_within_seconds(
+    cluster: RabbitMQCluster,
+) -> None:
     context = ssl.create_default_context(cafile=str(cluster.nodes[0].ca_file))
 
     def handshake() -> float:
         begun = time.monotonic()
-        with socket.create_connection(("localhost", cluster.addresses["management"][1]), timeout=20) as plain:
-            with suppress(ssl.SSLEOFError, ConnectionResetError):  # a handshake with the lost node itself ends at once
+        with socket.create_connection(
+            ("localhost", cluster.addresses["management"][1]), timeout=20
+        ) as plain:
+            with suppress(
+                ssl.SSLEOFError, ConnectionResetError
+            ):  # a handshake with the lost node itself ends at once
                 context.wrap_socket(plain, server_hostname="localhost").close()
         return time.monotonic() - begun
 
@@ -182,18 +230,29 @@ def test_whoever_connects_while_a_node_is_lost_gets_to_another_one_within_second
 
 
 @pytest.mark.containers
-def test_a_connection_to_a_node_without_a_network_is_ended_within_seconds(cluster: RabbitMQCluster) -> None:
+def test_a_connection_to_a_node_without_a_network_is_ended_within_seconds(
+    cluster: RabbitMQCluster,
+) -> None:
     cut = cluster.nodes[2]
-    container, [network] = cluster.containers.client.containers.get(cut.container), cluster.containers.inspect(cut.container)["NetworkSettings"]["Networks"]
+    container, [network] = (
+        cluster.containers.client.containers.get(cut.container),
+        cluster.containers.inspect(cut.container)["NetworkSettings"]["Networks"],
+    )
     context = ssl.create_default_context(cafile=str(cluster.nodes[0].ca_file))
     with ExitStack() as stack:
         idle = []
         for _ in range(6):  # the nodes that the balancer knows to be there are chosen in turns
-            plain = stack.enter_context(socket.create_connection(("localhost", cluster.addresses["amqps"][1]), timeout=20))
-            idle.append(stack.enter_context(context.wrap_socket(plain, server_hostname="localhost")))
+            plain = stack.enter_context(
+                socket.create_connection(("localhost", cluster.addresses["amqps"][1]), timeout=20)
+            )
+            idle.append(
+                stack.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
+            )
         begun = time.monotonic()
         cluster.containers.client.networks.get(network).disconnect(container)
-        ended, _, _ = select.select(idle, [], [], 8)  # the nodes themselves give up a silent client after 10 s
+        ended, _, _ = select.select(
+            idle, [], [], 8
+        )  # the nodes themselves give up a silent client after 10 s
         seconds = time.monotonic() - begun
     cut.kill()
     cut.start()
@@ -201,7 +260,9 @@ def test_a_connection_to_a_node_without_a_network_is_ended_within_seconds(cluste
 
 
 @pytest.mark.containers
-def test_control_without_a_quorum_nothing_is_confirmed_and_with_it_again_everything_is_there(cluster: RabbitMQCluster) -> None:
+def test_control_without_a_quorum_nothing_is_confirmed_and_with_it_again_everything_is_there(
+    cluster: RabbitMQCluster,
+) -> None:
     orders = queue(cluster, "without.a.quorum")
     address = cluster.address("amqp")
     with Traffic(address, orders, rate=50, timeout=5) as traffic:

@@ -24,8 +24,11 @@ from testbed.traffic import Traffic, drain
 ALICE = User("alice", "alices-password-1")
 ENGINES = {"RABBITMQ": RabbitMQ(), "ACTIVEMQ": ActiveMQ()}
 MODES = [
-    ("RABBITMQ", "SINGLE_INSTANCE"), ("RABBITMQ", "CLUSTER_MULTI_AZ"), ("ACTIVEMQ", "SINGLE_INSTANCE"), ("ACTIVEMQ", "ACTIVE_STANDBY_MULTI_AZ"),
-]  # fmt: skip
+    ("RABBITMQ", "SINGLE_INSTANCE"),
+    ("RABBITMQ", "CLUSTER_MULTI_AZ"),
+    ("ACTIVEMQ", "SINGLE_INSTANCE"),
+    ("ACTIVEMQ", "ACTIVE_STANDBY_MULTI_AZ"),
+]
 GRANTS = {"SINGLE_INSTANCE": 2, "ACTIVE_STANDBY_MULTI_AZ": 2, "CLUSTER_MULTI_AZ": 5}
 
 # What is planned
@@ -44,26 +47,50 @@ def request(engine_type: str, mode: str, **options: object) -> CreateBroker:
         ("ACTIVEMQ", "ACTIVE_STANDBY_MULTI_AZ", ["b-1-1", "b-1-2"], 1, 2),
     ],
 )
-def test_nodes_names_and_volumes_of_each_deployment_mode(engine_type: str, mode: str, hosts: list[str], volumes: int, consoles: int) -> None:
-    nodes, front = topology.plan(request(engine_type, mode), ENGINES[engine_type], "b-1", "EBS" if engine_type == "RABBITMQ" else "EFS")
-    assert [node.hostname for node in nodes] == [f"{host}.mq.us-east-1.amazonaws.com" for host in hosts]
+def test_nodes_names_and_volumes_of_each_deployment_mode(
+    engine_type: str, mode: str, hosts: list[str], volumes: int, consoles: int
+) -> None:
+    nodes, front = topology.plan(
+        request(engine_type, mode),
+        ENGINES[engine_type],
+        "b-1",
+        "EBS" if engine_type == "RABBITMQ" else "EFS",
+    )
+    assert [node.hostname for node in nodes] == [
+        f"{host}.mq.us-east-1.amazonaws.com" for host in hosts
+    ]
     assert len({node.volume.volume_id for node in nodes}) == volumes
     instances = [front] if front else nodes
     assert len(instances) == consoles
-    assert bool(front) == (mode == "CLUSTER_MULTI_AZ") and not any(node.endpoints for node in nodes if front)
-    ports = [port for instance in instances for port, _ in topology.published(ENGINES[engine_type], "", instance.endpoints)]
+    assert bool(front) == (mode == "CLUSTER_MULTI_AZ") and not any(
+        node.endpoints for node in nodes if front
+    )
+    ports = [
+        port
+        for instance in instances
+        for port, _ in topology.published(ENGINES[engine_type], "", instance.endpoints)
+    ]
     assert len(set(ports)) == len(ports)
 
 
 def test_fixed_ports_are_the_documented_ones() -> None:
-    _, front = topology.plan(request("RABBITMQ", "CLUSTER_MULTI_AZ", fixed_ports=True), RabbitMQ(), "b-1", "EBS")
-    assert front and topology.published(RabbitMQ(), "4.2", front.endpoints) == ((5671, 5671), (15671, 15671), (443, 15671))
+    _, front = topology.plan(
+        request("RABBITMQ", "CLUSTER_MULTI_AZ", fixed_ports=True), RabbitMQ(), "b-1", "EBS"
+    )
+    assert front and topology.published(RabbitMQ(), "4.2", front.endpoints) == (
+        (5671, 5671),
+        (15671, 15671),
+        (443, 15671),
+    )
 
 
 def test_a_certificate_survives_the_state_folder() -> None:
     authority = Authority.create()
     for made in (authority.issue(names=["b-1.test"]), authority.issue_bad("expired")):
-        assert Certificate.from_document(json.loads(json.dumps(made.to_document()))).to_document() == made.to_document()
+        assert (
+            Certificate.from_document(json.loads(json.dumps(made.to_document()))).to_document()
+            == made.to_document()
+        )
 
 
 # Real brokers
@@ -76,15 +103,28 @@ def testbed() -> Iterator[Testbed]:
 
 
 def created(testbed: Testbed, engine_type: str, mode: str, **options: object) -> Broker:
-    asked = testbed.request(engine_type, "topology", testbed.new_key("of a topology"), deployment_mode=mode, storage_type="")
+    asked = testbed.request(
+        engine_type,
+        "topology",
+        testbed.new_key("of a topology"),
+        deployment_mode=mode,
+        storage_type="",
+    )
     return testbed.brokers.create(dataclasses.replace(asked, **options))  # type: ignore[arg-type]
 
 
-def crosses(testbed: Testbed, sender: Broker, receiver: Broker, protocol: str, kind: str = "queue") -> bool:
+def crosses(
+    testbed: Testbed, sender: Broker, receiver: Broker, protocol: str, kind: str = "queue"
+) -> bool:
     """Whether what is published at one broker is received at another, or the same."""
     destination = Destination(kind, f"topology.{protocol}.{kind}")
-    at_sender, at_receiver = (testbed.brokers.addresses(broker, protocol) for broker in (sender, receiver))
-    with failover(at_receiver)(at_receiver[0]) as consumer, failover(at_sender)(at_sender[0]) as publisher:
+    at_sender, at_receiver = (
+        testbed.brokers.addresses(broker, protocol) for broker in (sender, receiver)
+    )
+    with (
+        failover(at_receiver)(at_receiver[0]) as consumer,
+        failover(at_sender)(at_sender[0]) as publisher,
+    ):
         consumer.subscribe(destination)
         publisher.publish(destination, b"an order")
         message = consumer.receive(timeout=20)
@@ -100,7 +140,9 @@ def protocols(broker: Broker) -> list[str]:
 
 @pytest.mark.containers
 @pytest.mark.parametrize(("engine_type", "mode"), MODES)
-def test_a_broker_is_created_used_on_every_listener_loses_a_node_and_is_deleted(testbed: Testbed, engine_type: str, mode: str) -> None:
+def test_a_broker_is_created_used_on_every_listener_loses_a_node_and_is_deleted(
+    testbed: Testbed, engine_type: str, mode: str
+) -> None:
     broker = created(testbed, engine_type, mode)
     described = broker.describe()
     assert (described["BrokerState"], described["DeploymentMode"]) == ("RUNNING", mode)
@@ -110,7 +152,9 @@ def test_a_broker_is_created_used_on_every_listener_loses_a_node_and_is_deleted(
     assert len(granted) == GRANTS[mode]
 
     for protocol in protocols(broker):
-        assert crosses(testbed, broker, broker, protocol, "topic" if protocol.startswith("mqtt") else "queue"), protocol
+        assert crosses(
+            testbed, broker, broker, protocol, "topic" if protocol.startswith("mqtt") else "queue"
+        ), protocol
 
     orders = Destination.queue("through.an.outage")
     addresses = testbed.brokers.addresses(broker, "amqp" if engine_type == "RABBITMQ" else "stomp")
@@ -141,11 +185,15 @@ def test_a_network_of_brokers_is_created_and_loses_one(testbed: Testbed) -> None
     uri = topology.network_uri(north)
     assert uri.startswith("masterslave:(ssl://") and north.nodes[1].hostname in uri
     connector = NetworkConnector("to-north", uri, north.users[0].username)
-    south = created(testbed, "ACTIVEMQ", "SINGLE_INSTANCE", users=north.users, network_connectors=(connector,))
+    south = created(
+        testbed, "ACTIVEMQ", "SINGLE_INSTANCE", users=north.users, network_connectors=(connector,)
+    )
 
     def joined() -> bool:
         try:
-            return crosses(testbed, south, north, "stomp") and crosses(testbed, north, south, "stomp")
+            return crosses(testbed, south, north, "stomp") and crosses(
+                testbed, north, south, "stomp"
+            )
         except ClientError:  # while the standby takes over
             return False
 
@@ -157,7 +205,9 @@ def test_a_network_of_brokers_is_created_and_loses_one(testbed: Testbed) -> None
 
 
 @pytest.mark.containers
-def test_without_its_key_a_cluster_loses_a_node_for_good_and_stays_up_by_quorum(testbed: Testbed) -> None:
+def test_without_its_key_a_cluster_loses_a_node_for_good_and_stays_up_by_quorum(
+    testbed: Testbed,
+) -> None:
     broker = created(testbed, "RABBITMQ", "CLUSTER_MULTI_AZ")
     orders, address = Destination.queue("without.a.key"), testbed.brokers.address(broker, "amqp")
     with Traffic(address, orders, rate=50, timeout=10) as flow:
@@ -183,14 +233,26 @@ REFUSED = [
     ("RABBITMQ", "ACTIVE_STANDBY_MULTI_AZ", {}, "deployment mode"),
     ("ACTIVEMQ", "ACTIVE_STANDBY_MULTI_AZ", {"storage_type": "EBS"}, "storage type"),
     ("ACTIVEMQ", "ACTIVE_STANDBY_MULTI_AZ", {"fixed_ports": True}, "exist once here"),
-    ("RABBITMQ", "SINGLE_INSTANCE", {"network_connectors": (NetworkConnector("a", "static:(ssl://b:61617)", "alice"),)}, "Only ActiveMQ"),
-    ("ACTIVEMQ", "SINGLE_INSTANCE", {"network_connectors": (NetworkConnector("a", "static:(ssl://u:p@b:61617)", "alice"),)}, "credentials"),
+    (
+        "RABBITMQ",
+        "SINGLE_INSTANCE",
+        {"network_connectors": (NetworkConnector("a", "static:(ssl://b:61617)", "alice"),)},
+        "Only ActiveMQ",
+    ),
+    (
+        "ACTIVEMQ",
+        "SINGLE_INSTANCE",
+        {"network_connectors": (NetworkConnector("a", "static:(ssl://u:p@b:61617)", "alice"),)},
+        "credentials",
+    ),
 ]
 
 
 @pytest.mark.containers
 @pytest.mark.parametrize(("engine_type", "mode", "options", "words"), REFUSED)
-def test_what_cannot_be_is_refused_and_nothing_is_left(testbed: Testbed, engine_type: str, mode: str, options: dict, words: str) -> None:
+def test_what_cannot_be_is_refused_and_nothing_is_left(
+    testbed: Testbed, engine_type: str, mode: str, options: dict, words: str
+) -> None:
     before = testbed.containers.find()
     with pytest.raises(BadRequestException, match=words):
         testbed.brokers.create(dataclasses.replace(request(engine_type, mode), **options))

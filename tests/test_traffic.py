@@ -105,7 +105,9 @@ def no_thread_is_left() -> Iterator[None]:
 
 def run(broker: Memory, count: int = 50, **how: object) -> Account:
     recorder = Recorder(1)
-    with Traffic(ADDRESS, QUEUE, count=count, recorder=recorder, connect=broker.connect, **(FAST | how)) as traffic:
+    with Traffic(
+        ADDRESS, QUEUE, count=count, recorder=recorder, connect=broker.connect, **(FAST | how)
+    ) as traffic:
         traffic.wait(10)
     account = check(drain(ADDRESS, QUEUE, recorder, connect=broker.connect, **SHORT))
     assert broker.open_clients == 0
@@ -118,7 +120,12 @@ def only(number: int, fate: str) -> Callable[[int], str]:
 
 def test_a_sound_broker_is_found_sound() -> None:
     account = run(Memory())
-    assert account.ok and account.confirmed == account.received == 50 and not account.duplicated and not account.unknown
+    assert (
+        account.ok
+        and account.confirmed == account.received == 50
+        and not account.duplicated
+        and not account.unknown
+    )
 
 
 def test_with_a_consumer_beside_the_publisher_too() -> None:
@@ -138,7 +145,11 @@ def test_a_repeated_message_is_found_and_allowed() -> None:
 
 def test_a_changed_message_is_both_lost_and_unexpected() -> None:
     account = run(Memory(only(20, "garbled")))
-    assert len(account.lost) == len(account.unexpected) == 1 and account.unexpected[0].startswith("foreign:") and not account.ok
+    assert (
+        len(account.lost) == len(account.unexpected) == 1
+        and account.unexpected[0].startswith("foreign:")
+        and not account.ok
+    )
 
 
 def test_what_somebody_else_sent_is_unexpected() -> None:
@@ -148,7 +159,11 @@ def test_what_somebody_else_sent_is_unexpected() -> None:
 
 def test_a_message_taken_without_confirmation_is_recovered() -> None:
     account = run(Memory(only(20, "taken, not confirmed")))
-    assert len(account.unknown) == len(account.recovered) == 1 and account.ok and account.confirmed == 49
+    assert (
+        len(account.unknown) == len(account.recovered) == 1
+        and account.ok
+        and account.confirmed == 49
+    )
 
 
 def test_a_refused_message_is_not_lost() -> None:
@@ -158,20 +173,29 @@ def test_a_refused_message_is_not_lost() -> None:
 
 def test_traffic_goes_on_after_an_outage() -> None:
     broker, recorder = Memory(), Recorder()
-    with Traffic(ADDRESS, QUEUE, consume=True, recorder=recorder, connect=broker.connect, **FAST) as traffic:
+    with Traffic(
+        ADDRESS, QUEUE, consume=True, recorder=recorder, connect=broker.connect, **FAST
+    ) as traffic:
         traffic.wait_confirmed(20, timeout=5)
         broker.up = False
-        with pytest.raises(ClientError, match="^0 messages instead of 1 were confirmed within 0.4 s$"):
+        with pytest.raises(
+            ClientError, match="^0 messages instead of 1 were confirmed within 0.4 s$"
+        ):
             time.sleep(0.1)  # a confirmation may be on its way
             traffic.wait_confirmed(1, timeout=0.4)
         broker.up = True
         traffic.wait_confirmed(20, timeout=5)
     account = check(drain(ADDRESS, QUEUE, recorder, connect=broker.connect, **SHORT))
-    assert account.ok and 1 <= len(account.unknown) <= 2 and recorder.history().longest_pause() > 0.4
+    assert (
+        account.ok and 1 <= len(account.unknown) <= 2 and recorder.history().longest_pause() > 0.4
+    )
 
 
 def test_a_broker_that_is_away_from_the_beginning_is_told_at_once() -> None:
-    with pytest.raises(ConnectionRefused), Traffic(ADDRESS, QUEUE, consume=True, connect=Memory(up=False).connect):
+    with (
+        pytest.raises(ConnectionRefused),
+        Traffic(ADDRESS, QUEUE, consume=True, connect=Memory(up=False).connect),
+    ):
         pass
 
 
@@ -183,13 +207,18 @@ def test_traffic_ends_when_it_is_told_and_only_then() -> None:
         history = traffic.stop()
         assert traffic.stop() == history
     time.sleep(0.05)
-    assert broker.published == len(history.of(Kind.ATTEMPTED)) == len(history.of(Kind.CONFIRMED)) > 0
+    assert (
+        broker.published == len(history.of(Kind.ATTEMPTED)) == len(history.of(Kind.CONFIRMED)) > 0
+    )
     assert broker.open_clients == 0
 
 
 def test_ctrl_c_ends_it_too() -> None:
     broker = Memory()
-    with pytest.raises(KeyboardInterrupt), Traffic(ADDRESS, QUEUE, consume=True, connect=broker.connect, **FAST):
+    with (
+        pytest.raises(KeyboardInterrupt),
+        Traffic(ADDRESS, QUEUE, consume=True, connect=broker.connect, **FAST),
+    ):
         raise KeyboardInterrupt
     assert broker.open_clients == 0
 
@@ -236,13 +265,22 @@ def test_control_an_impatient_drain_would_call_it_lost() -> None:
     broker, recorder = Memory(), Recorder()
     first, late = confirmed(recorder, broker, 2)
     broker.queue.append(first)
-    assert len(check(drain(ADDRESS, QUEUE, recorder, quiet=0.05, patience=0.05, connect=broker.connect)).lost) == 1
+    assert (
+        len(
+            check(
+                drain(ADDRESS, QUEUE, recorder, quiet=0.05, patience=0.05, connect=broker.connect)
+            ).lost
+        )
+        == 1
+    )
 
 
 def test_a_drain_reads_on_after_all_that_was_expected() -> None:
     broker, recorder = Memory(), Recorder()
     broker.queue.extend([*confirmed(recorder, broker, 3), b"one", b"two"])
-    assert len(check(drain(ADDRESS, QUEUE, recorder, connect=broker.connect, **SHORT)).unexpected) == 2
+    assert (
+        len(check(drain(ADDRESS, QUEUE, recorder, connect=broker.connect, **SHORT)).unexpected) == 2
+    )
 
 
 def test_a_drain_survives_an_outage_shorter_than_its_patience() -> None:

@@ -16,14 +16,21 @@ from testbed.trail.record import Call, Setting, kms_record, mq_record
 from testbed.trail.store import Trail
 
 START = 1_700_000_000
-KEY, OTHER_KEY = (f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/{letter * 8}-1111-4111-8111-111111111111" for letter in "ab")
+KEY, OTHER_KEY = (
+    f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/{letter * 8}-1111-4111-8111-111111111111"
+    for letter in "ab"
+)
 ALICE = Caller(f"arn:aws:iam::{USER_ACCOUNT}:user/Alice", USER_ACCOUNT, "IAMUser")
 SESSION = Caller(f"arn:aws:sts::{USER_ACCOUNT}:assumed-role/Admin/bob", USER_ACCOUNT, "AssumedRole")
 
 
-def kms(number: int, operation: str, caller: Caller = USER, key: str = KEY, at: float = START) -> dict[str, Any]:
+def kms(
+    number: int, operation: str, caller: Caller = USER, key: str = KEY, at: float = START
+) -> dict[str, Any]:
     call = Call(caller, operation, {"KeyId": key}, at, f"request-{number}")
-    return kms_record(call, Setting(), event_id=f"event-{number}", recipient=USER_ACCOUNT, resources=(key,))
+    return kms_record(
+        call, Setting(), event_id=f"event-{number}", recipient=USER_ACCOUNT, resources=(key,)
+    )
 
 
 @pytest.fixture
@@ -47,13 +54,22 @@ def trail(tmp_path: Path) -> Trail:
         3,
     ):
         trail.append(kms(number, operation, caller, key, START + 10 * number))
-    trail.append(mq_record(Call(ALICE, "RebootBroker", {"BrokerId": "b-1"}, START + 90, "request-9"), Setting(), event_id="event-9"))
+    trail.append(
+        mq_record(
+            Call(ALICE, "RebootBroker", {"BrokerId": "b-1"}, START + 90, "request-9"),
+            Setting(),
+            event_id="event-9",
+        )
+    )
     return trail
 
 
 def found(trail: Trail, key: str = "", value: str = "", **more: Any) -> list[int]:
     attribute = Attribute(key, value) if key else None
-    return [int(record["eventID"].removeprefix("event-")) for record in events(trail, USER_ACCOUNT, attribute=attribute, **more)]
+    return [
+        int(record["eventID"].removeprefix("event-"))
+        for record in events(trail, USER_ACCOUNT, attribute=attribute, **more)
+    ]
 
 
 # What is found
@@ -90,7 +106,9 @@ def test_by_each_attribute(trail: Trail, key: str, value: str, numbers: list[int
 
 
 def test_by_the_access_key_of_a_record(trail: Trail) -> None:
-    (record,) = lookup_events(trail, USER_ACCOUNT, attribute=Attribute("EventId", "event-4")).records
+    (record,) = lookup_events(
+        trail, USER_ACCOUNT, attribute=Attribute("EventId", "event-4")
+    ).records
     assert found(trail, "AccessKeyId", record["userIdentity"]["accessKeyId"]) == [4]
 
 
@@ -106,9 +124,13 @@ def test_by_the_access_key_of_a_record(trail: Trail) -> None:
         ({"start": START + 91}, []),
     ],
 )
-def test_within_a_time_range_both_ends_included(trail: Trail, range_: dict[str, float], numbers: list[int]) -> None:
+def test_within_a_time_range_both_ends_included(
+    trail: Trail, range_: dict[str, float], numbers: list[int]
+) -> None:
     assert found(trail, **range_) == numbers
-    assert found(trail, "EventSource", "kms.amazonaws.com", **range_) == [number for number in numbers if number not in (2, 9)]
+    assert found(trail, "EventSource", "kms.amazonaws.com", **range_) == [
+        number for number in numbers if number not in (2, 9)
+    ]
 
 
 def test_records_of_one_second_stand_in_the_order_of_their_writing(tmp_path: Path) -> None:
@@ -135,10 +157,20 @@ def test_pages_have_every_record_once(trail: Trail, size: int) -> None:
 
 
 def test_what_comes_while_pages_are_turned_moves_nothing(trail: Trail) -> None:
-    first = lookup_events(trail, USER_ACCOUNT, max_results=4, attribute=Attribute("EventSource", "kms.amazonaws.com"))
+    first = lookup_events(
+        trail, USER_ACCOUNT, max_results=4, attribute=Attribute("EventSource", "kms.amazonaws.com")
+    )
     trail.append(kms(10, "Decrypt", at=START + 100))
-    second = lookup_events(trail, USER_ACCOUNT, max_results=9, attribute=Attribute("EventSource", "kms.amazonaws.com"), next_token=first.next_token)
-    assert [record["eventID"] for record in (*first.records, *second.records)] == [f"event-{number}" for number in (8, 7, 6, 5, 4, 3, 1, 0)]
+    second = lookup_events(
+        trail,
+        USER_ACCOUNT,
+        max_results=9,
+        attribute=Attribute("EventSource", "kms.amazonaws.com"),
+        next_token=first.next_token,
+    )
+    assert [record["eventID"] for record in (*first.records, *second.records)] == [
+        f"event-{number}" for number in (8, 7, 6, 5, 4, 3, 1, 0)
+    ]
 
 
 # Refusals
@@ -154,20 +186,38 @@ def test_what_comes_while_pages_are_turned_moves_nothing(trail: Trail) -> None:
         ({"max_results": 51}, "InvalidMaxResultsException"),
         ({"next_token": "not one of ours"}, "InvalidNextTokenException"),
         ({"next_token": base64.b64encode(b"[1]").decode()}, "InvalidNextTokenException"),
-        ({"next_token": base64.b64encode(json.dumps(["x", 1, "y"]).encode()).decode()}, "InvalidNextTokenException"),
+        (
+            {"next_token": base64.b64encode(json.dumps(["x", 1, "y"]).encode()).decode()},
+            "InvalidNextTokenException",
+        ),
     ],
 )
-def test_what_cloudtrail_refuses_is_refused_with_its_code(trail: Trail, request_: dict[str, Any], code: str) -> None:
+def test_what_cloudtrail_refuses_is_refused_with_its_code(
+    trail: Trail, request_: dict[str, Any], code: str
+) -> None:
     with pytest.raises(ApiError) as refusal:
         lookup_events(trail, USER_ACCOUNT, **request_)
     assert (refusal.value.code, refusal.value.status) == (code, 400) and refusal.value.message
 
 
 def test_a_token_is_good_for_the_request_that_it_came_from_only(trail: Trail) -> None:
-    token = lookup_events(trail, USER_ACCOUNT, max_results=2, attribute=Attribute("EventName", "Decrypt")).next_token
-    assert len(lookup_events(trail, USER_ACCOUNT, attribute=Attribute("EventName", "Decrypt"), next_token=token).records) == 1
+    token = lookup_events(
+        trail, USER_ACCOUNT, max_results=2, attribute=Attribute("EventName", "Decrypt")
+    ).next_token
+    assert (
+        len(
+            lookup_events(
+                trail, USER_ACCOUNT, attribute=Attribute("EventName", "Decrypt"), next_token=token
+            ).records
+        )
+        == 1
+    )
     decrypt, disable = Attribute("EventName", "Decrypt"), Attribute("EventName", "DisableKey")
-    for account, attribute in ((USER_ACCOUNT, None), (USER_ACCOUNT, disable), ("111122223333", decrypt)):
+    for account, attribute in (
+        (USER_ACCOUNT, None),
+        (USER_ACCOUNT, disable),
+        ("111122223333", decrypt),
+    ):
         with pytest.raises(ApiError, match="InvalidNextTokenException"):
             lookup_events(trail, account, attribute=attribute, next_token=token)
 
@@ -188,7 +238,9 @@ def test_following_shows_each_record_once_as_it_comes(trail: Trail) -> None:
 def test_following_with_an_attribute_in_small_steps(trail: Trail) -> None:
     seen, cursor = [], 0
     while cursor < newest(trail):
-        records, cursor = since(trail, USER_ACCOUNT, cursor, attribute=Attribute("EventName", "Decrypt"), limit=2)
+        records, cursor = since(
+            trail, USER_ACCOUNT, cursor, attribute=Attribute("EventName", "Decrypt"), limit=2
+        )
         seen += [record["eventID"] for record in records]
     assert seen == ["event-3", "event-4", "event-5"]
     with pytest.raises(ApiError, match="InvalidLookupAttributesException"):
@@ -199,7 +251,9 @@ def test_following_with_an_attribute_in_small_steps(trail: Trail) -> None:
 
 
 def test_an_event_has_what_it_is_found_by_and_the_record_as_text(trail: Trail) -> None:
-    (record,) = lookup_events(trail, USER_ACCOUNT, attribute=Attribute("EventId", "event-8")).records
+    (record,) = lookup_events(
+        trail, USER_ACCOUNT, attribute=Attribute("EventId", "event-8")
+    ).records
     event = as_event(record)
     assert json.loads(event.pop("CloudTrailEvent")) == record
     assert event == {
@@ -215,10 +269,18 @@ def test_an_event_has_what_it_is_found_by_and_the_record_as_text(trail: Trail) -
 
 
 def test_an_event_of_a_service_has_no_user_and_no_access_key(trail: Trail) -> None:
-    (record,) = lookup_events(trail, USER_ACCOUNT, attribute=Attribute("EventId", "event-3")).records
+    (record,) = lookup_events(
+        trail, USER_ACCOUNT, attribute=Attribute("EventId", "event-3")
+    ).records
     assert not {"Username", "AccessKeyId"} & set(as_event(record))
 
 
 def test_a_broker_is_found_by_its_id_its_name_and_its_arn(trail: Trail) -> None:
-    (record,) = lookup_events(trail, USER_ACCOUNT, attribute=Attribute("ResourceName", "orders")).records
-    assert {name for kind, name in resources(record)} == {"b-1", "orders", "arn:aws:mq:::broker:orders:b-1"}
+    (record,) = lookup_events(
+        trail, USER_ACCOUNT, attribute=Attribute("ResourceName", "orders")
+    ).records
+    assert {name for kind, name in resources(record)} == {
+        "b-1",
+        "orders",
+        "arn:aws:mq:::broker:orders:b-1",
+    }

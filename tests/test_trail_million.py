@@ -25,9 +25,15 @@ RARE = Attribute("EventName", "CreateKey")
 def record(operation: str, at: float, number: int = 1) -> dict[str, Any]:
     caller = USER if operation == "CreateKey" else MQ
     call = Call(caller, operation, {"KeyId": KEY}, at, "request")
-    whole = kms_record(call, Setting(), event_id=f"event-{number:07d}", recipient=USER_ACCOUNT, resources=(KEY,))
+    whole = kms_record(
+        call, Setting(), event_id=f"event-{number:07d}", recipient=USER_ACCOUNT, resources=(KEY,)
+    )
     # What nobody looks for is left out: a million of these have to be written first.
-    return {name: value for name, value in whole.items() if name not in ("userAgent", "sourceIPAddress", "requestID", "eventVersion", "awsRegion")}
+    return {
+        name: value
+        for name, value in whole.items()
+        if name not in ("userAgent", "sourceIPAddress", "requestID", "eventVersion", "awsRegion")
+    }
 
 
 # What the writer would have written, all of it by SQLite itself: a hundred calls of Decrypt a second on a thousand keys.
@@ -64,15 +70,25 @@ def _fill(path: Path) -> None:
     sample = record("Decrypt", START)
     rows = list(rows_of(2, USER_ACCOUNT, json.dumps(sample)))
     [resource] = {attribute for _, attribute, value, *_ in rows if value == KEY}
-    values = {"record": json.dumps(sample, separators=(",", ":")), "key": KEY, "time": sample["eventTime"], "resource": resource}
+    values = {
+        "record": json.dumps(sample, separators=(",", ":")),
+        "key": KEY,
+        "time": sample["eventTime"],
+        "resource": resource,
+    }
     database = sqlite3.connect(path, isolation_level=None)
     for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -200000"):
         database.execute(f"PRAGMA {pragma}")
     for statement in filter(str.strip, FILL.split(";\n")):
-        database.execute(statement, {name: value for name, value in values.items() if f":{name}" in statement})
+        database.execute(
+            statement, {name: value for name, value in values.items() if f":{name}" in statement}
+        )
     for _, attribute, value, *_ in rows:
         if value not in (KEY, sample["eventID"]):
-            database.execute("INSERT INTO attributes SELECT ?, ?, ?, time, seq FROM calls", (USER_ACCOUNT, attribute, value))
+            database.execute(
+                "INSERT INTO attributes SELECT ?, ?, ?, time, seq FROM calls",
+                (USER_ACCOUNT, attribute, value),
+            )
     database.close()
 
 
@@ -80,7 +96,12 @@ def test_it_is_what_the_writer_would_have_written(million: Trail) -> None:
     for seq in (2, RECORDS + 1):
         with million.reading() as database:
             [text] = database.execute("SELECT record FROM events WHERE seq = ?", (seq,)).fetchone()
-            written = set(database.execute("SELECT * FROM attributes WHERE time = ? AND seq = ?", (START + (seq - 1) // A_SECOND, seq)))
+            written = set(
+                database.execute(
+                    "SELECT * FROM attributes WHERE time = ? AND seq = ?",
+                    (START + (seq - 1) // A_SECOND, seq),
+                )
+            )
         assert written == set(rows_of(seq, USER_ACCOUNT, text)) and len(written) > 6
 
 
@@ -90,28 +111,61 @@ def ask(million: Trail, **request: Any) -> list[str]:
 
 QUESTIONS: dict[str, tuple[Callable[[Trail], Any], Any]] = {
     "the newest": (lambda trail: ask(trail)[0], "event-1000000"),
-    "by id": (lambda trail: ask(trail, attribute=Attribute("EventId", "event-0654321")), ["event-0654321"]),
-    "by an id that nothing has": (lambda trail: ask(trail, attribute=Attribute("EventId", "event-")), []),
+    "by id": (
+        lambda trail: ask(trail, attribute=Attribute("EventId", "event-0654321")),
+        ["event-0654321"],
+    ),
+    "by an id that nothing has": (
+        lambda trail: ask(trail, attribute=Attribute("EventId", "event-")),
+        [],
+    ),
     "the one event of its name": (lambda trail: ask(trail, attribute=RARE), ["event-0000000"]),
-    "the one that changed something": (lambda trail: ask(trail, attribute=Attribute("ReadOnly", "false")), ["event-0000000"]),
-    "the one of its user": (lambda trail: ask(trail, attribute=Attribute("Username", "root")), ["event-0000000"]),
-    "by the name of nearly all": (lambda trail: len(ask(trail, attribute=Attribute("EventName", "Decrypt"))), 50),
+    "the one that changed something": (
+        lambda trail: ask(trail, attribute=Attribute("ReadOnly", "false")),
+        ["event-0000000"],
+    ),
+    "the one of its user": (
+        lambda trail: ask(trail, attribute=Attribute("Username", "root")),
+        ["event-0000000"],
+    ),
+    "by the name of nearly all": (
+        lambda trail: len(ask(trail, attribute=Attribute("EventName", "Decrypt"))),
+        50,
+    ),
     "by the source of all, in the middle": (
-        lambda trail: ask(trail, attribute=Attribute("EventSource", "kms.amazonaws.com"), end=START + 5000)[0],
+        lambda trail: ask(
+            trail, attribute=Attribute("EventSource", "kms.amazonaws.com"), end=START + 5000
+        )[0],
         "event-0500099",
     ),
     "by the type of all, the oldest": (
-        lambda trail: ask(trail, attribute=Attribute("ResourceType", "AWS::KMS::Key"), end=START - 1),
+        lambda trail: ask(
+            trail, attribute=Attribute("ResourceType", "AWS::KMS::Key"), end=START - 1
+        ),
         ["event-0000000"],
     ),
-    "by one key": (lambda trail: ask(trail, attribute=Attribute("ResourceName", KEY))[0], "event-0999007"),
+    "by one key": (
+        lambda trail: ask(trail, attribute=Attribute("ResourceName", KEY))[0],
+        "event-0999007",
+    ),
     "by one key, in one second": (
-        lambda trail: ask(trail, attribute=Attribute("ResourceName", KEY), start=START + 5000, end=START + 5000),
+        lambda trail: ask(
+            trail, attribute=Attribute("ResourceName", KEY), start=START + 5000, end=START + 5000
+        ),
         ["event-0500007"],
     ),
-    "by a key that nothing is about": (lambda trail: ask(trail, attribute=Attribute("ResourceName", KEY + "x")), []),
-    "a rare one in a range without it": (lambda trail: ask(trail, attribute=RARE, start=START, end=END), []),
-    "what came last": (lambda trail: since(trail, USER_ACCOUNT, newest(trail) - 10)[0][0]["eventID"], "event-0999991"),
+    "by a key that nothing is about": (
+        lambda trail: ask(trail, attribute=Attribute("ResourceName", KEY + "x")),
+        [],
+    ),
+    "a rare one in a range without it": (
+        lambda trail: ask(trail, attribute=RARE, start=START, end=END),
+        [],
+    ),
+    "what came last": (
+        lambda trail: since(trail, USER_ACCOUNT, newest(trail) - 10)[0][0]["eventID"],
+        "event-0999991",
+    ),
     "another account's": (lambda trail: lookup_events(trail, "111122223333").records, ()),
 }
 
@@ -131,7 +185,9 @@ def test_a_question_is_answered_in_less_than_50_ms(million: Trail, question: str
 
 def test_page_after_page_is_as_fast_as_the_first(million: Trail) -> None:
     pages = events(million, USER_ACCOUNT, attribute=Attribute("ResourceName", KEY))
-    assert len({each["eventID"] for each in pages}) == RECORDS // KEYS + 1  # the CreateKey is about the same key
+    assert (
+        len({each["eventID"] for each in pages}) == RECORDS // KEYS + 1
+    )  # the CreateKey is about the same key
 
 
 def test_what_writers_leave_unindexed_costs_a_reader_little(million: Trail) -> None:
@@ -139,7 +195,10 @@ def test_what_writers_leave_unindexed_costs_a_reader_little(million: Trail) -> N
         million.append(record("Decrypt", END + 1, 2_000_000 + number))
     start = time.perf_counter()
     found = ask(million)
-    assert found[0] == f"event-{2_000_000 + INDEX_EVERY - 2}" and time.perf_counter() - start < 10 * LIMIT
+    assert (
+        found[0] == f"event-{2_000_000 + INDEX_EVERY - 2}"
+        and time.perf_counter() - start < 10 * LIMIT
+    )
 
 
 def test_control_without_the_index_the_same_question_takes_longer(million: Trail) -> None:

@@ -9,23 +9,49 @@ import pytest
 
 from testbed.errors import KmsError, NotFoundException
 from testbed.kms.base import MQ, SERVICE_ACCOUNT, USER, USER_ACCOUNT, Caller
-from testbed.trail.record import Call, Setting, is_shared, kms_record, mq_record, recipients, service_event_record
+from testbed.trail.record import (
+    Call,
+    Setting,
+    is_shared,
+    kms_record,
+    mq_record,
+    recipients,
+    service_event_record,
+)
 
 AT = 1_700_000_000.9
 KEY = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 OTHER = "111122223333"
 OTHERS_KEY = KEY.replace(USER_ACCOUNT, OTHER)
-ALICE = Caller(f"arn:aws:iam::{USER_ACCOUNT}:user/staff/Alice", USER_ACCOUNT, "IAMUser", source_ip="192.0.2.7", user_agent="aws-cli/2")
-SESSION = Caller(f"arn:aws:sts::{USER_ACCOUNT}:assumed-role/AmazonMqConsole/alice", USER_ACCOUNT, "AssumedRole")
-EBS = Caller("ec2.us-east-1.amazonaws.com", USER_ACCOUNT, "AWSService", invoked_by="mq.amazonaws.com")
+ALICE = Caller(
+    f"arn:aws:iam::{USER_ACCOUNT}:user/staff/Alice",
+    USER_ACCOUNT,
+    "IAMUser",
+    source_ip="192.0.2.7",
+    user_agent="aws-cli/2",
+)
+SESSION = Caller(
+    f"arn:aws:sts::{USER_ACCOUNT}:assumed-role/AmazonMqConsole/alice", USER_ACCOUNT, "AssumedRole"
+)
+EBS = Caller(
+    "ec2.us-east-1.amazonaws.com", USER_ACCOUNT, "AWSService", invoked_by="mq.amazonaws.com"
+)
 SETTING = Setting(session_started=AT - 60)
 REFUSED = KmsError(f"{KEY} is disabled.", code="DisabledException")
 
 
-def record(operation: str, parameters: dict[str, Any], caller: Caller = ALICE, resources: tuple[str, ...] = (KEY,), **more: Any) -> dict[str, Any]:
+def record(
+    operation: str,
+    parameters: dict[str, Any],
+    caller: Caller = ALICE,
+    resources: tuple[str, ...] = (KEY,),
+    **more: Any,
+) -> dict[str, Any]:
     outcome = {name: more.pop(name) for name in ("answer", "error") if name in more}
     call = Call(caller, operation, parameters, AT, "request", **outcome)
-    return kms_record(call, SETTING, event_id="event", recipient=USER_ACCOUNT, resources=resources, **more)
+    return kms_record(
+        call, SETTING, event_id="event", recipient=USER_ACCOUNT, resources=resources, **more
+    )
 
 
 # The whole of it
@@ -58,14 +84,24 @@ def test_a_record_has_the_documented_members_in_their_order() -> None:
 
 def test_a_refused_call_has_the_code_and_the_sentence_and_no_response() -> None:
     shown = record("DisableKey", {"KeyId": KEY}, answer={}, error=REFUSED)
-    assert (shown["errorCode"], shown["errorMessage"]) == ("DisabledException", f"{KEY} is disabled.")
+    assert (shown["errorCode"], shown["errorMessage"]) == (
+        "DisabledException",
+        f"{KEY} is disabled.",
+    )
     assert shown["requestParameters"] == {"keyId": KEY} and shown["responseElements"] is None
-    assert "errorMessage" not in record("Decrypt", {}, error=KmsError("", code="InvalidCiphertextException"))
+    assert "errorMessage" not in record(
+        "Decrypt", {}, error=KmsError("", code="InvalidCiphertextException")
+    )
 
 
 def test_the_version_of_the_pages_samples_can_be_asked_for() -> None:
     call = Call(USER, "ListKeys", {}, AT, "r")
-    assert kms_record(call, replace(SETTING, event_version="1.08"), event_id="e", recipient=USER_ACCOUNT)["eventVersion"] == "1.08"
+    assert (
+        kms_record(
+            call, replace(SETTING, event_version="1.08"), event_id="e", recipient=USER_ACCOUNT
+        )["eventVersion"]
+        == "1.08"
+    )
 
 
 # Who
@@ -85,15 +121,26 @@ def test_root() -> None:
 def test_an_iam_user_has_a_name_and_ids_in_iams_form_that_stay_the_same() -> None:
     identity = record("ListKeys", {})["userIdentity"]
     assert identity["type"] == "IAMUser" and identity["userName"] == "Alice"
-    assert re.fullmatch("AIDA[A-Z2-7]{16}", identity["principalId"]) and re.fullmatch("AKIA[A-Z2-7]{16}", identity["accessKeyId"])
+    assert re.fullmatch("AIDA[A-Z2-7]{16}", identity["principalId"]) and re.fullmatch(
+        "AKIA[A-Z2-7]{16}", identity["accessKeyId"]
+    )
     assert record("ListAliases", {})["userIdentity"] == identity
-    assert record("ListKeys", {}, replace(ALICE, principal=ALICE.principal + "x"))["userIdentity"]["accessKeyId"] != identity["accessKeyId"]
+    assert (
+        record("ListKeys", {}, replace(ALICE, principal=ALICE.principal + "x"))["userIdentity"][
+            "accessKeyId"
+        ]
+        != identity["accessKeyId"]
+    )
 
 
 def test_an_assumed_role_has_the_session_and_who_issued_it() -> None:
     identity = record("ListKeys", {}, SESSION)["userIdentity"]
     role = identity["principalId"].split(":")[0]
-    assert identity["type"] == "AssumedRole" and identity["principalId"] == f"{role}:alice" and identity["accessKeyId"].startswith("ASIA")
+    assert (
+        identity["type"] == "AssumedRole"
+        and identity["principalId"] == f"{role}:alice"
+        and identity["accessKeyId"].startswith("ASIA")
+    )
     assert identity["sessionContext"] == {
         "sessionIssuer": {
             "type": "Role",
@@ -107,7 +154,14 @@ def test_an_assumed_role_has_the_session_and_who_issued_it() -> None:
     }
 
 
-@pytest.mark.parametrize("caller, name", [(MQ, "mq.amazonaws.com"), (EBS, "mq.amazonaws.com"), (replace(EBS, invoked_by=""), EBS.principal)])
+@pytest.mark.parametrize(
+    "caller, name",
+    [
+        (MQ, "mq.amazonaws.com"),
+        (EBS, "mq.amazonaws.com"),
+        (replace(EBS, invoked_by=""), EBS.principal),
+    ],
+)
 def test_a_service_is_its_dns_name_and_nothing_else(caller: Caller, name: str) -> None:
     shown = record("Decrypt", {}, caller)
     assert shown["userIdentity"] == {"type": "AWSService", "invokedBy": name}
@@ -118,10 +172,15 @@ def test_a_service_is_its_dns_name_and_nothing_else(caller: Caller, name: str) -
 
 
 @pytest.mark.parametrize("kind", [USER, ALICE, SESSION])
-def test_a_grant_made_by_amazon_mq_in_the_users_session_has_amazon_mqs_source_and_the_users_address(kind: Caller) -> None:
+def test_a_grant_made_by_amazon_mq_in_the_users_session_has_amazon_mqs_source_and_the_users_address(
+    kind: Caller,
+) -> None:
     shown = record("CreateGrant", {"KeyId": KEY}, replace(kind, invoked_by="mq.amazonaws.com"))
     assert shown["eventSource"] == "amazonmq.amazonaws.com"
-    assert shown["userIdentity"]["type"] == kind.kind and shown["userIdentity"]["invokedBy"] == "mq.amazonaws.com"
+    assert (
+        shown["userIdentity"]["type"] == kind.kind
+        and shown["userIdentity"]["invokedBy"] == "mq.amazonaws.com"
+    )
     assert shown["sourceIPAddress"] == kind.source_ip
 
 
@@ -141,7 +200,10 @@ def test_every_other_call_on_kms_has_kmss_source(operation: str, caller: Caller)
 
 # Who gets it
 
-DENIED, OUT = KmsError("no", code="AccessDeniedException"), KmsError("", code="KMSInternalException", status=500)
+DENIED, OUT = (
+    KmsError("no", code="AccessDeniedException"),
+    KmsError("", code="KMSInternalException", status=500),
+)
 MISSING = KmsError("no such key", code="NotFoundException")
 
 
@@ -236,24 +298,66 @@ SHOWN = {
     "DisableKey": ({"KeyId": KEY}, {}, {"keyId": KEY}, {"keyId": KEY}, False),
     "EnableKey": ({"KeyId": KEY}, {}, {"keyId": KEY}, {"keyId": KEY}, False),
     "CancelKeyDeletion": ({"KeyId": KEY}, {"KeyId": KEY}, {"keyId": KEY}, {"keyId": KEY}, False),
-    "RevokeGrant": ({"KeyId": KEY, "GrantId": "f00"}, {}, {"keyId": KEY, "grantId": "f00"}, None, False),
+    "RevokeGrant": (
+        {"KeyId": KEY, "GrantId": "f00"},
+        {},
+        {"keyId": KEY, "grantId": "f00"},
+        None,
+        False,
+    ),
     "ScheduleKeyDeletion": (
         {"KeyId": KEY, "PendingWindowInDays": 7},
-        {"KeyId": KEY, "KeyState": "PendingDeletion", "PendingWindowInDays": 7, "DeletionDate": datetime(2021, 4, 12, 18, 58, 30, tzinfo=UTC)},
+        {
+            "KeyId": KEY,
+            "KeyState": "PendingDeletion",
+            "PendingWindowInDays": 7,
+            "DeletionDate": datetime(2021, 4, 12, 18, 58, 30, tzinfo=UTC),
+        },
         {"keyId": KEY, "pendingWindowInDays": 7},
-        {"keyId": KEY, "keyState": "PendingDeletion", "deletionDate": "Apr 12, 2021 6:58:30 PM", "pendingWindowInDays": 7},
+        {
+            "keyId": KEY,
+            "keyState": "PendingDeletion",
+            "deletionDate": "Apr 12, 2021 6:58:30 PM",
+            "pendingWindowInDays": 7,
+        },
         False,
     ),
     "CreateKey": (
         {"Description": "d", "Tags": [{"TagKey": "a", "TagValue": "b"}], "Policy": "{}"},
-        {"KeyMetadata": {"AWSAccountId": USER_ACCOUNT, "Arn": KEY, "Enabled": True, "EncryptionAlgorithms": ["SYMMETRIC_DEFAULT"]}},
+        {
+            "KeyMetadata": {
+                "AWSAccountId": USER_ACCOUNT,
+                "Arn": KEY,
+                "Enabled": True,
+                "EncryptionAlgorithms": ["SYMMETRIC_DEFAULT"],
+            }
+        },
         {"policy": "{}", "description": "d", "tags": [{"tagKey": "a", "tagValue": "b"}]},
-        {"keyMetadata": {"aWSAccountId": USER_ACCOUNT, "arn": KEY, "enabled": True, "encryptionAlgorithms": ["SYMMETRIC_DEFAULT"]}},
+        {
+            "keyMetadata": {
+                "aWSAccountId": USER_ACCOUNT,
+                "arn": KEY,
+                "enabled": True,
+                "encryptionAlgorithms": ["SYMMETRIC_DEFAULT"],
+            }
+        },
         False,
     ),
-    "GetKeyPolicy": ({"KeyId": KEY, "PolicyName": "default"}, {"Policy": "{}"}, {"keyId": KEY, "policyName": "default"}, None, True),
+    "GetKeyPolicy": (
+        {"KeyId": KEY, "PolicyName": "default"},
+        {"Policy": "{}"},
+        {"keyId": KEY, "policyName": "default"},
+        None,
+        True,
+    ),
     "ListKeys": ({}, {"Keys": [{"KeyArn": KEY}]}, None, None, True),
-    "ListRetirableGrants": ({"RetiringPrincipal": "mq.amazonaws.com"}, {"Grants": []}, {"retiringPrincipal": "mq.amazonaws.com"}, None, True),
+    "ListRetirableGrants": (
+        {"RetiringPrincipal": "mq.amazonaws.com"},
+        {"Grants": []},
+        {"retiringPrincipal": "mq.amazonaws.com"},
+        None,
+        True,
+    ),
 }
 
 
@@ -261,7 +365,11 @@ SHOWN = {
 def test_what_is_shown_of_an_operation(operation: str) -> None:
     parameters, answer, request, response, read_only = SHOWN[operation]
     shown = record(operation, parameters, answer=answer)
-    assert (shown["requestParameters"], shown["responseElements"], shown["readOnly"]) == (request, response, read_only)
+    assert (shown["requestParameters"], shown["responseElements"], shown["readOnly"]) == (
+        request,
+        response,
+        read_only,
+    )
 
 
 def test_retire_grant_shows_the_grant_and_not_the_request() -> None:
@@ -272,22 +380,40 @@ def test_retire_grant_shows_the_grant_and_not_the_request() -> None:
 
 
 def test_the_id_of_the_key_material_used_is_beside_the_event() -> None:
-    shown = record("Decrypt", {"CiphertextBlob": BLOB}, answer={"KeyId": KEY, "KeyMaterialId": "ab12"})
+    shown = record(
+        "Decrypt", {"CiphertextBlob": BLOB}, answer={"KeyId": KEY, "KeyMaterialId": "ab12"}
+    )
     assert shown["additionalEventData"] == {"keyMaterialId": "ab12"}
 
 
 def test_an_operation_that_nobody_has_described_shows_what_names_a_resource_and_no_more() -> None:
-    shown = record("RotateSecretSauce", {"KeyId": KEY, "Sauce": "s3cret", "Nested": {"KeyId": "s3cret"}}, answer={"Sauce": "s3cret"})
-    assert shown["requestParameters"] == {"keyId": KEY} and shown["responseElements"] is None and not shown["readOnly"]
+    shown = record(
+        "RotateSecretSauce",
+        {"KeyId": KEY, "Sauce": "s3cret", "Nested": {"KeyId": "s3cret"}},
+        answer={"Sauce": "s3cret"},
+    )
+    assert (
+        shown["requestParameters"] == {"keyId": KEY}
+        and shown["responseElements"] is None
+        and not shown["readOnly"]
+    )
     assert record("GetSecretSauce", {"Sauce": "s3cret"})["readOnly"] and "s3cret" not in repr(shown)
 
 
 def test_what_kms_does_by_itself_has_no_caller_and_no_request() -> None:
     shown = service_event_record("DeleteKey", KEY, AT, SETTING, event_id="event", details={})
-    assert shown["userIdentity"] == {"accountId": USER_ACCOUNT, "invokedBy": "AWS Internal"} and "requestID" not in shown
+    assert (
+        shown["userIdentity"] == {"accountId": USER_ACCOUNT, "invokedBy": "AWS Internal"}
+        and "requestID" not in shown
+    )
     assert (shown["eventType"], shown["sourceIPAddress"]) == ("AwsServiceEvent", "AWS Internal")
-    assert shown["serviceEventDetails"] == {"keyId": KEY.rpartition("/")[2]} and shown["recipientAccountId"] == USER_ACCOUNT
-    rotated = service_event_record("RotateKey", KEY, AT, SETTING, event_id="event", details={"rotationType": "AUTOMATIC"})
+    assert (
+        shown["serviceEventDetails"] == {"keyId": KEY.rpartition("/")[2]}
+        and shown["recipientAccountId"] == USER_ACCOUNT
+    )
+    rotated = service_event_record(
+        "RotateKey", KEY, AT, SETTING, event_id="event", details={"rotationType": "AUTOMATIC"}
+    )
     assert rotated["serviceEventDetails"]["rotationType"] == "AUTOMATIC"
 
 
@@ -295,7 +421,9 @@ def test_what_kms_does_by_itself_has_no_caller_and_no_request() -> None:
 
 
 def mq(operation: str, parameters: dict[str, Any], **outcome: Any) -> dict[str, Any]:
-    return mq_record(Call(ALICE, operation, parameters, AT, "request", **outcome), SETTING, event_id="event")
+    return mq_record(
+        Call(ALICE, operation, parameters, AT, "request", **outcome), SETTING, event_id="event"
+    )
 
 
 def test_create_broker_is_as_the_developer_guide_shows_it() -> None:
@@ -308,7 +436,11 @@ def test_create_broker_is_as_the_developer_guide_shows_it() -> None:
         "Tags": {"Team": "a"},
         "Users": [{"Username": "alice", "Password": "hunter2hunter2", "Groups": ["admins"]}],
     }
-    shown = mq("CreateBroker", parameters, answer={"BrokerId": "b-1", "BrokerArn": "arn:aws:mq:::broker:orders:b-1"})
+    shown = mq(
+        "CreateBroker",
+        parameters,
+        answer={"BrokerId": "b-1", "BrokerArn": "arn:aws:mq:::broker:orders:b-1"},
+    )
     assert shown["requestParameters"] == {
         "brokerName": "orders",
         "deploymentMode": "SINGLE_INSTANCE",
@@ -318,22 +450,55 @@ def test_create_broker_is_as_the_developer_guide_shows_it() -> None:
         "tags": {"Team": "a"},
         "users": [{"username": "alice", "password": "***", "groups": ["admins"]}],
     }
-    assert shown["responseElements"] == {"brokerArn": "arn:aws:mq:::broker:orders:b-1", "brokerId": "b-1"}
-    assert shown["eventSource"] == "amazonmq.amazonaws.com" and not shown["readOnly"] and "resources" not in shown
+    assert shown["responseElements"] == {
+        "brokerArn": "arn:aws:mq:::broker:orders:b-1",
+        "brokerId": "b-1",
+    }
+    assert (
+        shown["eventSource"] == "amazonmq.amazonaws.com"
+        and not shown["readOnly"]
+        and "resources" not in shown
+    )
 
 
-@pytest.mark.parametrize("operation", ["DescribeBroker", "ListBrokers", "DescribeUser", "DescribeConfigurationRevision", "ListUsers"])
+@pytest.mark.parametrize(
+    "operation",
+    ["DescribeBroker", "ListBrokers", "DescribeUser", "DescribeConfigurationRevision", "ListUsers"],
+)
 def test_of_a_get_the_request_is_shown_and_the_response_is_not(operation: str) -> None:
-    shown = mq(operation, {"BrokerId": "b-1"}, answer={"BrokerId": "b-1", "Data": "secret", "Users": [{"Username": "u"}]})
-    assert shown["requestParameters"] == {"broker-id": "b-1"} and shown["responseElements"] is None and shown["readOnly"]
+    shown = mq(
+        operation,
+        {"BrokerId": "b-1"},
+        answer={"BrokerId": "b-1", "Data": "secret", "Users": [{"Username": "u"}]},
+    )
+    assert (
+        shown["requestParameters"] == {"broker-id": "b-1"}
+        and shown["responseElements"] is None
+        and shown["readOnly"]
+    )
 
 
 @pytest.mark.parametrize("operation", ["CreateUser", "UpdateUser", "UpdateConfiguration"])
 def test_passwords_and_data_are_asterisks(operation: str) -> None:
-    shown = mq(operation, {"BrokerId": "b-1", "ConfigurationId": "c-1", "Password": "hunter2hunter2", "Data": "PGJyb2tlci8+"})
+    shown = mq(
+        operation,
+        {
+            "BrokerId": "b-1",
+            "ConfigurationId": "c-1",
+            "Password": "hunter2hunter2",
+            "Data": "PGJyb2tlci8+",
+        },
+    )
     assert "***" in repr(shown) and "hunter2" not in repr(shown) and "PGJyb2" not in repr(shown)
 
 
 def test_a_refusal_of_amazon_mq() -> None:
-    shown = mq("DescribeBroker", {"BrokerId": "b-9"}, error=NotFoundException("Can't find requested broker [b-9]."))
-    assert (shown["errorCode"], shown["errorMessage"]) == ("NotFoundException", "Can't find requested broker [b-9].")
+    shown = mq(
+        "DescribeBroker",
+        {"BrokerId": "b-9"},
+        error=NotFoundException("Can't find requested broker [b-9]."),
+    )
+    assert (shown["errorCode"], shown["errorMessage"]) == (
+        "NotFoundException",
+        "Can't find requested broker [b-9].",
+    )

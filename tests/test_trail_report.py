@@ -10,7 +10,12 @@ from testbed.report.trail import json_line, line
 from testbed.trail.record import Call, Setting, kms_record, mq_record, service_event_record
 
 KEY = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-SESSION = Caller(f"arn:aws:sts::{USER_ACCOUNT}:assumed-role/Admin/alice", USER_ACCOUNT, "AssumedRole", invoked_by="mq.amazonaws.com")
+SESSION = Caller(
+    f"arn:aws:sts::{USER_ACCOUNT}:assumed-role/Admin/alice",
+    USER_ACCOUNT,
+    "AssumedRole",
+    invoked_by="mq.amazonaws.com",
+)
 REFUSED = KmsError(f"{KEY} is disabled.", code="DisabledException")
 
 
@@ -22,20 +27,53 @@ def kms(operation: str, caller: Caller = USER, error: KmsError | None = None) ->
 @pytest.mark.parametrize(
     "record, words",
     [
-        (kms("EnableKey"), ["2023-11-14T22:13:20Z", "EnableKey", "root", "key/1234abcd-12ab-34cd-56ef-1234567890ab", "ok"]),
-        (kms("Decrypt", MQ, REFUSED), ["Decrypt", "mq.amazonaws.com", f"DisabledException: {KEY} is disabled."]),
-        (kms("CreateGrant", SESSION), ["CreateGrant", "assumed-role/Admin/alice by mq.amazonaws.com", "ok"]),
-        (kms("Decrypt", error=KmsError("", code="InvalidCiphertextException")), ["InvalidCiphertextException"]),
+        (
+            kms("EnableKey"),
+            [
+                "2023-11-14T22:13:20Z",
+                "EnableKey",
+                "root",
+                "key/1234abcd-12ab-34cd-56ef-1234567890ab",
+                "ok",
+            ],
+        ),
+        (
+            kms("Decrypt", MQ, REFUSED),
+            ["Decrypt", "mq.amazonaws.com", f"DisabledException: {KEY} is disabled."],
+        ),
+        (
+            kms("CreateGrant", SESSION),
+            ["CreateGrant", "assumed-role/Admin/alice by mq.amazonaws.com", "ok"],
+        ),
+        (
+            kms("Decrypt", error=KmsError("", code="InvalidCiphertextException")),
+            ["InvalidCiphertextException"],
+        ),
         (
             service_event_record("DeleteKey", KEY, 0, Setting(), event_id="e", details={}),
             ["1970-01-01", "DeleteKey", "AWS Internal", "key/1234abcd", "ok"],
         ),
         (
-            mq_record(Call(USER, "CreateBroker", {"BrokerName": "orders"}, 0, "r", {"BrokerId": "b-1"}), Setting(), event_id="e"),
+            mq_record(
+                Call(USER, "CreateBroker", {"BrokerName": "orders"}, 0, "r", {"BrokerId": "b-1"}),
+                Setting(),
+                event_id="e",
+            ),
             ["CreateBroker", "root", "orders b-1", "ok"],
         ),
         (
-            mq_record(Call(USER, "RebootBroker", {"BrokerId": "b-1"}, 0, "r", error=BadRequestException("no")), Setting(), event_id="e"),
+            mq_record(
+                Call(
+                    USER,
+                    "RebootBroker",
+                    {"BrokerId": "b-1"},
+                    0,
+                    "r",
+                    error=BadRequestException("no"),
+                ),
+                Setting(),
+                event_id="e",
+            ),
             ["RebootBroker", "b-1", "BadRequestException: no"],
         ),
     ],
@@ -49,10 +87,16 @@ def test_a_line_tells_the_whole_story(record: dict[str, object], words: list[str
 
 
 def test_a_line_carries_nothing_that_a_terminal_would_obey() -> None:
-    shown = line(kms("Decrypt", error=KmsError("\x1b[2Jgone\nDecrypt root ok", code="ValidationException")))
+    shown = line(
+        kms("Decrypt", error=KmsError("\x1b[2Jgone\nDecrypt root ok", code="ValidationException"))
+    )
     assert "\x1b" not in shown and "\n" not in shown
 
 
 def test_json_is_the_record_in_one_line_of_ascii() -> None:
     record = kms("Decrypt", error=KmsError("né\n", code="ValidationException"))
-    assert json.loads(json_line(record)) == record and json_line(record).isascii() and "\n" not in json_line(record)
+    assert (
+        json.loads(json_line(record)) == record
+        and json_line(record).isascii()
+        and "\n" not in json_line(record)
+    )

@@ -21,7 +21,11 @@ ACCOUNT, SERVICE = "000000000000", "999999999999"
 
 def record(number: int, account: str = ACCOUNT, **changed: Any) -> dict[str, Any]:
     return {
-        "userIdentity": {"type": "Root", "arn": f"arn:aws:iam::{account}:root", "accessKeyId": "AKIA"},
+        "userIdentity": {
+            "type": "Root",
+            "arn": f"arn:aws:iam::{account}:root",
+            "accessKeyId": "AKIA",
+        },
         "eventTime": "2026-08-07T12:00:00Z",
         "eventSource": "kms.amazonaws.com",
         "eventName": "Decrypt",
@@ -51,7 +55,9 @@ for number in range({first}, {first} + {count}):
 
 
 def writer(folder: Path, first: int, count: int) -> subprocess.Popen[str]:
-    script = WRITER.format(tests=str(Path(__file__).parent), folder=str(folder), first=first, count=count)
+    script = WRITER.format(
+        tests=str(Path(__file__).parent), folder=str(folder), first=first, count=count
+    )
     return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
 
 
@@ -67,7 +73,11 @@ def test_what_is_appended_is_there_and_stays(tmp_path: Path) -> None:
 def test_an_account_sees_its_own_records_and_no_others(tmp_path: Path) -> None:
     trail = Trail(tmp_path)
     trail.append(record(1), record(2, SERVICE))
-    assert ids(trail) == ["event-1"] and ids(trail, SERVICE) == ["event-2"] and ids(trail, "111122223333") == []
+    assert (
+        ids(trail) == ["event-1"]
+        and ids(trail, SERVICE) == ["event-2"]
+        and ids(trail, "111122223333") == []
+    )
     assert [each["eventID"] for each in since(trail, ACCOUNT)[0]] == ["event-1"]
 
 
@@ -82,14 +92,20 @@ def test_nobody_else_can_read_it(tmp_path: Path) -> None:
     assert len(files) == 3 and {path.stat().st_mode & 0o077 for path in files} == {0}
 
 
-def test_threads_and_processes_append_at_once_and_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
-    processes = [writer(tmp_path, first, 300) for first in (1000, 2000, 3000)]  # each makes the file if it is the first
+def test_threads_and_processes_append_at_once_and_nothing_is_lost_or_doubled(
+    tmp_path: Path,
+) -> None:
+    processes = [
+        writer(tmp_path, first, 300) for first in (1000, 2000, 3000)
+    ]  # each makes the file if it is the first
     trail = Trail(tmp_path)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda number: trail.append(record(number)), range(300)))
     assert [process.wait(120) for process in processes] == [0, 0, 0]
 
-    written = {f"event-{number}" for first in (0, 1000, 2000, 3000) for number in range(first, first + 300)}
+    written = {
+        f"event-{number}" for first in (0, 1000, 2000, 3000) for number in range(first, first + 300)
+    }
     assert sorted(ids(trail)) == sorted(written)
     followed, _ = since(trail, ACCOUNT, limit=10_000)
     assert sorted(each["eventID"] for each in followed) == sorted(written)
@@ -122,12 +138,17 @@ def test_what_is_not_indexed_yet_is_found_all_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 3, INDEX_EVERY + 1])
-def test_writers_index_as_they_go_so_that_a_reader_has_little_left_to_do(tmp_path: Path, at_once: int) -> None:
+def test_writers_index_as_they_go_so_that_a_reader_has_little_left_to_do(
+    tmp_path: Path, at_once: int
+) -> None:
     trail = Trail(tmp_path)
     for number in range(0, 4 * INDEX_EVERY, at_once):
         trail.append(*(record(number + more) for more in range(at_once)))
     with sqlite3.connect(trail.path) as database:
-        [indexed], [last] = database.execute("SELECT seq FROM indexed").fetchone(), database.execute("SELECT max(seq) FROM events").fetchone()
+        [indexed], [last] = (
+            database.execute("SELECT seq FROM indexed").fetchone(),
+            database.execute("SELECT max(seq) FROM events").fetchone(),
+        )
     assert last - indexed < INDEX_EVERY
 
 
@@ -148,10 +169,18 @@ def test_a_reader_keeps_no_writer_waiting(tmp_path: Path) -> None:
         start = time.monotonic()
         trail.append(record(2))
         assert time.monotonic() - start < 5  # a writer that is kept out gives up after 10 s
-        assert database.execute("SELECT count(*) FROM events").fetchone() == (1,), "and the reader sees what it saw"
+        assert database.execute("SELECT count(*) FROM events").fetchone() == (1,), (
+            "and the reader sees what it saw"
+        )
 
 
-@pytest.mark.parametrize("content", [b"no database at all, but long enough to be looked at" * 99, b"SQLite format 3\0" + b"x" * 500])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"no database at all, but long enough to be looked at" * 99,
+        b"SQLite format 3\0" + b"x" * 500,
+    ],
+)
 def test_a_broken_file_is_one_clear_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / DATABASE).write_bytes(content)
     with pytest.raises(StateBroken, match="trail.sqlite cannot be used"):

@@ -16,12 +16,21 @@ from testbed.trail.record import Call, Setting, kms_record, mq_record
 KEY = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
-def record(operation: str, parameters: dict[str, Any], error: KmsError | None = None) -> dict[str, Any]:
-    return kms_record(Call(USER, operation, parameters, 0, "request", error=error), Setting(), event_id="event", recipient=USER_ACCOUNT)
+def record(
+    operation: str, parameters: dict[str, Any], error: KmsError | None = None
+) -> dict[str, Any]:
+    return kms_record(
+        Call(USER, operation, parameters, 0, "request", error=error),
+        Setting(),
+        event_id="event",
+        recipient=USER_ACCOUNT,
+    )
 
 
 def mq(operation: str, parameters: dict[str, Any], error: MqError | None = None) -> dict[str, Any]:
-    return mq_record(Call(USER, operation, parameters, 0, "request", error=error), Setting(), event_id="event")
+    return mq_record(
+        Call(USER, operation, parameters, 0, "request", error=error), Setting(), event_id="event"
+    )
 
 
 # Secrets that a sentence repeats
@@ -41,22 +50,42 @@ SECRET = "hunter2hunter2-é"
         (SECRET * 9, SECRET * 2 + "..."),
     ],
 )
-def test_a_sentence_that_repeats_what_is_not_recorded_is_not_recorded_either(value: Any, quoted: str) -> None:
-    error = KmsError(f"Invalid type for parameter Plaintext, value: {quoted}, type: x", code="ValidationException")
+def test_a_sentence_that_repeats_what_is_not_recorded_is_not_recorded_either(
+    value: Any, quoted: str
+) -> None:
+    error = KmsError(
+        f"Invalid type for parameter Plaintext, value: {quoted}, type: x",
+        code="ValidationException",
+    )
     shown = record("Encrypt", {"KeyId": KEY, "Plaintext": value}, error=error)
-    assert shown["errorCode"] == "ValidationException" and "is not recorded" in shown["errorMessage"] and quoted not in repr(shown)
+    assert (
+        shown["errorCode"] == "ValidationException"
+        and "is not recorded" in shown["errorMessage"]
+        and quoted not in repr(shown)
+    )
 
 
 def test_a_sentence_about_what_is_recorded_stays() -> None:
     error = KmsError(f"{KEY} is disabled.", code="DisabledException")
-    assert record("Encrypt", {"KeyId": KEY, "Plaintext": SECRET}, error=error)["errorMessage"] == error.message
+    assert (
+        record("Encrypt", {"KeyId": KEY, "Plaintext": SECRET}, error=error)["errorMessage"]
+        == error.message
+    )
     hidden = MqError(f"The password {SECRET} is too short.", code="BadRequestException")
-    assert "is not recorded" in mq("CreateUser", {"BrokerId": "b-1", "Username": "u", "Password": SECRET}, error=hidden)["errorMessage"]
+    assert (
+        "is not recorded"
+        in mq("CreateUser", {"BrokerId": "b-1", "Username": "u", "Password": SECRET}, error=hidden)[
+            "errorMessage"
+        ]
+    )
 
 
 @pytest.mark.parametrize("tag", ["_custom_key_material_", "_custom_id_"])
 def test_key_material_in_the_guise_of_a_tag_is_none(tag: str) -> None:
-    shown = record("CreateKey", {"Tags": [{"TagKey": tag, "TagValue": SECRET}, {"TagKey": "a", "TagValue": "b"}]})
+    shown = record(
+        "CreateKey",
+        {"Tags": [{"TagKey": tag, "TagValue": SECRET}, {"TagKey": "a", "TagValue": "b"}]},
+    )
     assert shown["requestParameters"] == {"tags": [{"tagKey": "a", "tagValue": "b"}]}
 
 
@@ -71,7 +100,9 @@ def test_key_material_in_the_guise_of_a_tag_is_none(tag: str) -> None:
         {"EncryptionContext": {"a": ["secret"]}},
     ],
 )
-def test_a_value_of_a_type_that_its_member_cannot_have_is_not_shown_nor_is_a_sentence_about_it(parameters: dict[str, Any]) -> None:
+def test_a_value_of_a_type_that_its_member_cannot_have_is_not_shown_nor_is_a_sentence_about_it(
+    parameters: dict[str, Any],
+) -> None:
     error = KmsError(f"Invalid type for parameter, value: {parameters}", code="ValidationException")
     assert "secret" not in repr(record("Encrypt", parameters, error))
 
@@ -96,19 +127,42 @@ def described(shape: Any, members: Any, operation: str) -> Iterator[tuple[str, A
 
 
 @pytest.mark.parametrize("service, table", [("kms", KMS_EVENTS), ("mq", MQ_EVENTS)])
-def test_the_tables_show_nothing_that_the_api_calls_sensitive_or_that_is_binary_or_a_token(service: str, table: dict[str, Event]) -> None:
+def test_the_tables_show_nothing_that_the_api_calls_sensitive_or_that_is_binary_or_a_token(
+    service: str, table: dict[str, Event]
+) -> None:
     checked = 0
     for operation, event in table.items():
         model = MODELS[service].operation_model(operation)
-        for shape, members in ((model.input_shape, event.request), (model.output_shape, event.response)):
+        for shape, members in (
+            (model.input_shape, event.request),
+            (model.output_shape, event.response),
+        ):
             for name, inner, how in described(shape, members, operation):
                 telling = re.search(r"\.[^.]*(Token|Password|Plaintext)[^.]*$|\.Data$", name)
-                assert not telling and not inner.metadata.get("sensitive") and inner.type_name != "blob", f"{name} is shown"
+                assert (
+                    not telling
+                    and not inner.metadata.get("sensitive")
+                    and inner.type_name != "blob"
+                ), f"{name} is shown"
                 checked += 1
     assert checked > 60
 
 
 def test_every_operation_but_those_on_custom_key_stores_and_other_regions_is_described() -> None:
-    missing = {name for name in MODELS["kms"].operation_names if name not in KMS_EVENTS and "CustomKeyStore" not in name}
-    assert missing <= {"Decapsulate", "Encapsulate", "GetKeyLastUsage", "ReplicateKey", "UpdatePrimaryRegion"}
-    assert {name for name in MODELS["mq"].operation_names if name not in MQ_EVENTS and not name.startswith(("Describe", "List"))} == set()
+    missing = {
+        name
+        for name in MODELS["kms"].operation_names
+        if name not in KMS_EVENTS and "CustomKeyStore" not in name
+    }
+    assert missing <= {
+        "Decapsulate",
+        "Encapsulate",
+        "GetKeyLastUsage",
+        "ReplicateKey",
+        "UpdatePrimaryRegion",
+    }
+    assert {
+        name
+        for name in MODELS["mq"].operation_names
+        if name not in MQ_EVENTS and not name.startswith(("Describe", "List"))
+    } == set()

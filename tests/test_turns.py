@@ -35,7 +35,11 @@ def test_threads_take_turns(tmp_path: Path) -> None:
 
 def test_another_name_and_another_folder_are_other_turns(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
-    with one_at_a_time(tmp_path, "kms", NEVER), one_at_a_time(tmp_path, "broker", NEVER), one_at_a_time(tmp_path / "b", "kms", NEVER):
+    with (
+        one_at_a_time(tmp_path, "kms", NEVER),
+        one_at_a_time(tmp_path, "broker", NEVER),
+        one_at_a_time(tmp_path / "b", "kms", NEVER),
+    ):
         pass
 
 
@@ -52,7 +56,10 @@ with one_at_a_time(pathlib.Path({str(tmp_path)!r}), "kms", threading.Event()):
     said: list[str] = []
     cancelled = threading.Event()
     threading.Timer(2.5, cancelled.set).start()
-    with pytest.raises(Interrupted), one_at_a_time(tmp_path, "kms", cancelled, lambda: said.append("waiting")):
+    with (
+        pytest.raises(Interrupted),
+        one_at_a_time(tmp_path, "kms", cancelled, lambda: said.append("waiting")),
+    ):
         pass
     assert said == ["waiting"], "said once"
     process.kill()
@@ -62,5 +69,8 @@ with one_at_a_time(pathlib.Path({str(tmp_path)!r}), "kms", threading.Event()):
 
 
 def test_a_folder_that_is_gone_is_one_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(StateBroken, match="cannot be used"), one_at_a_time(tmp_path / "gone", "kms", NEVER):
+    with (
+        pytest.raises(StateBroken, match="cannot be used"),
+        one_at_a_time(tmp_path / "gone", "kms", NEVER),
+    ):
         pass

@@ -26,14 +26,18 @@ def said(*pieces: bytes, port: int = 5671) -> Stream:
 
 
 def captured(*streams: Stream) -> Capture:
-    return Capture(sum(each.packets for each in streams), sum(each.wire_bytes for each in streams), streams)
+    return Capture(
+        sum(each.packets for each in streams), sum(each.wire_bytes for each in streams), streams
+    )
 
 
 # What is looked for
 
 
 @given(st.binary(min_size=12, max_size=40), st.binary(max_size=20), st.binary(max_size=20))
-def test_a_needle_is_found_in_base64_whatever_is_around_it(needle: bytes, before: bytes, after: bytes) -> None:
+def test_a_needle_is_found_in_base64_whatever_is_around_it(
+    needle: bytes, before: bytes, after: bytes
+) -> None:
     written = base64.b64encode(before + needle + after)
     assert any(form in written for name, form in forms(needle).items() if "base64" in name)
     assert forms(needle)["hex"] in (before + needle).hex().encode()
@@ -46,18 +50,32 @@ def test_short_needles_have_no_form_that_chance_would_find_and_nothing_is_no_nee
 
 
 def test_sightings_say_what_where_and_how_often_but_not_the_secret() -> None:
-    found = captured(said(b"xx canary canary"), said(base64.b64encode(b"alice:canary"), port=15671)).find({"a secret": b"canary"})
+    found = captured(
+        said(b"xx canary canary"), said(base64.b64encode(b"alice:canary"), port=15671)
+    ).find({"a secret": b"canary"})
     console = Endpoint(SERVER.host, 15671)
-    assert found == (Sighting("a secret", "as it is", CLIENT, SERVER, 2), Sighting("a secret", "base64, 0 bytes in", CLIENT, console, 1))
+    assert found == (
+        Sighting("a secret", "as it is", CLIENT, SERVER, 2),
+        Sighting("a secret", "base64, 0 bytes in", CLIENT, console, 1),
+    )
     assert str(found[0]) == "a secret (as it is) 2 times from 172.19.0.1:40000 to 172.19.0.2:5671"
-    assert captured(said(b"can", b"ary")).find({"a secret": b"canary"}) == (), "something is missing in between"
+    assert captured(said(b"can", b"ary")).find({"a secret": b"canary"}) == (), (
+        "something is missing in between"
+    )
 
 
 def test_a_capture_can_be_narrowed_and_says_whether_it_is_whole() -> None:
-    secured, clear, broken = said(b"\x16\x03\x01\0\5hello"), said(b"CONNECT\n", port=61613), said(b"a", b"b", port=1)
+    secured, clear, broken = (
+        said(b"\x16\x03\x01\0\5hello"),
+        said(b"CONNECT\n", port=61613),
+        said(b"a", b"b", port=1),
+    )
     everything = captured(secured, clear, broken)
     assert everything.on(61613).streams == (clear,) and everything.on(61613).packets == 1
-    assert everything.between(CLIENT.host, SERVER.host) == everything and everything.between(CLIENT.host).streams == ()
+    assert (
+        everything.between(CLIENT.host, SERVER.host) == everything
+        and everything.between(CLIENT.host).streams == ()
+    )
     assert everything.in_clear == (clear, broken) and everything.said == 20
     assert not everything.whole and everything.on(5671, 61613).whole
     assert "hello" not in repr(everything)
@@ -78,14 +96,18 @@ def image() -> str:
 @pytest.fixture(scope="module")
 def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rabbitmq_node.Node]:
     control = Control(plaintext_listener=True)
-    with rabbitmq_node.rabbitmq(tmp_path_factory.mktemp("rabbitmq"), rabbitmq_node.spec(control=control)) as node:
+    with rabbitmq_node.rabbitmq(
+        tmp_path_factory.mktemp("rabbitmq"), rabbitmq_node.spec(control=control)
+    ) as node:
         yield node
 
 
 @pytest.fixture(scope="module")
 def activemq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[activemq_node.Node]:
     control = Control(plaintext_listener=True)
-    with activemq_node.activemq(tmp_path_factory.mktemp("activemq"), activemq_node.spec(control=control)) as node:
+    with activemq_node.activemq(
+        tmp_path_factory.mktemp("activemq"), activemq_node.spec(control=control)
+    ) as node:
         yield node
 
 
@@ -102,10 +124,16 @@ def exchange(address: Address, canary: bytes) -> None:
 
 
 def needles(address: Address, canary: bytes) -> dict[str, bytes]:
-    return {"the canary": canary, "the password": address.password.encode(), "the user": address.username.encode()}
+    return {
+        "the canary": canary,
+        "the password": address.password.encode(),
+        "the user": address.username.encode(),
+    }
 
 
-def watched(node: rabbitmq_node.Node | activemq_node.Node, image: str, address: Address, port: int) -> tuple[Capture, tuple[Sighting, ...]]:
+def watched(
+    node: rabbitmq_node.Node | activemq_node.Node, image: str, address: Address, port: int
+) -> tuple[Capture, tuple[Sighting, ...]]:
     canary = uuid.uuid4().hex.encode()
     with capturing(node.containers, node.container, image) as recording:
         exchange(address, canary)
@@ -116,38 +144,65 @@ def watched(node: rabbitmq_node.Node | activemq_node.Node, image: str, address: 
 
 
 SECURED = [("rabbitmq", "amqp", 5671), ("rabbitmq", "amqp10", 5671)]
-SECURED += [("activemq", "amqp10", 5671), ("activemq", "stomp", 61614), ("activemq", "mqtt", 8883), ("activemq", "openwire", 61617)]
+SECURED += [
+    ("activemq", "amqp10", 5671),
+    ("activemq", "stomp", 61614),
+    ("activemq", "mqtt", 8883),
+    ("activemq", "openwire", 61617),
+]
 SECURED += [("activemq", "stomp-ws", 61619), ("activemq", "mqtt-ws", 61619)]
 LISTENERS = {"amqp10": "amqp", "stomp-ws": "wss", "mqtt-ws": "wss"}
 
 
 @pytest.mark.containers
 @pytest.mark.parametrize(("broker", "protocol", "port"), SECURED, ids=lambda value: str(value))
-def test_over_tls_nothing_of_it_is_in_any_packet(request: pytest.FixtureRequest, image: str, broker: str, protocol: str, port: int) -> None:
+def test_over_tls_nothing_of_it_is_in_any_packet(
+    request: pytest.FixtureRequest, image: str, broker: str, protocol: str, port: int
+) -> None:
     node = request.getfixturevalue(broker)
-    address = node.address(protocol) if broker == "rabbitmq" else node.address(LISTENERS.get(protocol, protocol), protocol=protocol)
+    address = (
+        node.address(protocol)
+        if broker == "rabbitmq"
+        else node.address(LISTENERS.get(protocol, protocol), protocol=protocol)
+    )
     seen, sightings = watched(node, image, address, port)
     assert sightings == () and seen.in_clear == ()
 
 
 @pytest.mark.containers
 @pytest.mark.parametrize(("protocol", "port"), [("amqp", 5672), ("amqp10", 5672)])
-def test_control_on_rabbitmqs_plaintext_listener_all_of_it_is(rabbitmq: rabbitmq_node.Node, image: str, protocol: str, port: int) -> None:
+def test_control_on_rabbitmqs_plaintext_listener_all_of_it_is(
+    rabbitmq: rabbitmq_node.Node, image: str, protocol: str, port: int
+) -> None:
     seen, sightings = watched(rabbitmq, image, rabbitmq.address(protocol, tls=False), port)
-    assert {each.needle for each in sightings} == {"the canary", "the password", "the user"} and len(seen.in_clear) >= 2
-    by_direction = {each.destination.port == port: each.count for each in sightings if each.needle == "the canary"}
+    assert {each.needle for each in sightings} == {
+        "the canary",
+        "the password",
+        "the user",
+    } and len(seen.in_clear) >= 2
+    by_direction = {
+        each.destination.port == port: each.count
+        for each in sightings
+        if each.needle == "the canary"
+    }
     assert by_direction == {True: 2, False: 2}, "there and back, once in each message"
 
 
 @pytest.mark.containers
 @pytest.mark.parametrize(("protocol", "port"), [("openwire", 61616), ("stomp", 61613)])
-def test_control_on_activemqs_plaintext_listeners_all_of_it_is(activemq: activemq_node.Node, image: str, protocol: str, port: int) -> None:
-    _, sightings = watched(activemq, image, activemq.address(f"{protocol}-plaintext", tls=False), port)
+def test_control_on_activemqs_plaintext_listeners_all_of_it_is(
+    activemq: activemq_node.Node, image: str, protocol: str, port: int
+) -> None:
+    _, sightings = watched(
+        activemq, image, activemq.address(f"{protocol}-plaintext", tls=False), port
+    )
     assert {each.needle for each in sightings} == {"the canary", "the password", "the user"}
 
 
 @pytest.mark.containers
-def test_what_happened_before_and_after_is_not_in_it(rabbitmq: rabbitmq_node.Node, image: str) -> None:
+def test_what_happened_before_and_after_is_not_in_it(
+    rabbitmq: rabbitmq_node.Node, image: str
+) -> None:
     before, during, after = (uuid.uuid4().hex.encode() for _ in range(3))
     address = rabbitmq.address("amqp", tls=False)
     exchange(address, before)
@@ -155,17 +210,25 @@ def test_what_happened_before_and_after_is_not_in_it(rabbitmq: rabbitmq_node.Nod
         exchange(address, during)
         seen = recording.stop()
         exchange(address, after)
-    assert {each.needle for each in seen.find({"before": before, "during": during, "after": after})} == {"during"}
+    assert {
+        each.needle for each in seen.find({"before": before, "during": during, "after": after})
+    } == {"during"}
 
 
 @pytest.mark.containers
-def test_nothing_of_a_capture_is_left_and_nothing_is_in_a_log(rabbitmq: rabbitmq_node.Node, image: str) -> None:
+def test_nothing_of_a_capture_is_left_and_nothing_is_in_a_log(
+    rabbitmq: rabbitmq_node.Node, image: str
+) -> None:
     with capturing(rabbitmq.containers, rabbitmq.container, image) as recording:
         (container,) = rabbitmq.containers.find("capture")
         exchange(rabbitmq.address("amqp", tls=False), b"canary")
         recording.stop()
         inspected = rabbitmq.containers.inspect(container["id"])["HostConfig"]
-        assert inspected["CapAdd"] in (["NET_RAW"], ["CAP_NET_RAW"]) and inspected["CapDrop"] == ["ALL"] and not inspected["Privileged"]
+        assert (
+            inspected["CapAdd"] in (["NET_RAW"], ["CAP_NET_RAW"])
+            and inspected["CapDrop"] == ["ALL"]
+            and not inspected["Privileged"]
+        )
         assert b"".join(rabbitmq.containers.logs(container["id"])) == b""
     assert rabbitmq.containers.find("capture") == []
 

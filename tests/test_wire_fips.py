@@ -28,7 +28,20 @@ def test_its_values_are_those_of_the_registries() -> None:
 
 
 def test_nothing_that_is_not_approved_is_in_it() -> None:
-    for part in ("CHACHA20", "3DES", "RC4", "NULL", "MD5", "_anon_", "CAMELLIA", "ARIA", "TLS_RSA_", "_DSS_", "_PSK_", "EXPORT"):
+    for part in (
+        "CHACHA20",
+        "3DES",
+        "RC4",
+        "NULL",
+        "MD5",
+        "_anon_",
+        "CAMELLIA",
+        "ARIA",
+        "TLS_RSA_",
+        "_DSS_",
+        "_PSK_",
+        "EXPORT",
+    ):
         assert not [suite.iana for suite in fips.SUITES if part in suite.iana], part
     assert not {"x25519", "x448", "secp256k1"} & set(fips.GROUPS.values())
     assert not [name for name in fips.SIGNATURES.values() if "sha1" in name or "sha224" in name]
@@ -36,15 +49,30 @@ def test_nothing_that_is_not_approved_is_in_it() -> None:
 
 def test_of_activemqs_18_the_six_with_key_transport_are_outside_and_of_rabbitmqs_two_none() -> None:
     outside = [suite.iana for suite in ACTIVEMQ_SUITES if fips.why_outside(suite)]
-    assert outside == [suite.iana for suite in ACTIVEMQ_SUITES if suite.iana.startswith("TLS_RSA_")] and len(outside) == 6
-    assert all("disallowed after 2023" in fips.why_outside(suite) for suite in ACTIVEMQ_SUITES if suite.iana in outside)
+    assert (
+        outside == [suite.iana for suite in ACTIVEMQ_SUITES if suite.iana.startswith("TLS_RSA_")]
+        and len(outside) == 6
+    )
+    assert all(
+        "disallowed after 2023" in fips.why_outside(suite)
+        for suite in ACTIVEMQ_SUITES
+        if suite.iana in outside
+    )
     assert not [suite for suite in (*RABBITMQ_SUITES, *TLS13_SUITES) if fips.why_outside(suite)]
     assert "not among" in fips.why_outside(registry()[0xCCA8])
 
 
 def test_cbc_with_sha_1_is_approved_with_a_remark() -> None:
     remarked = [suite.iana for suite in ACTIVEMQ_SUITES if fips.remark(suite)]
-    assert remarked == [suite.iana for suite in ACTIVEMQ_SUITES if suite.iana.endswith("_CBC_SHA") and suite.forward_secret] and len(remarked) == 4
+    assert (
+        remarked
+        == [
+            suite.iana
+            for suite in ACTIVEMQ_SUITES
+            if suite.iana.endswith("_CBC_SHA") and suite.forward_secret
+        ]
+        and len(remarked) == 4
+    )
 
 
 # Listeners
@@ -64,7 +92,12 @@ def test_a_listener_with_the_documented_suites_takes_it(pki: Pki, engine: str) -
     with python_tls(pki, ":".join(suite.openssl for suite in PROFILES[engine].suites)) as port:
         answer = asked(port, pki)
     assert answer.accepted and answer.extended_master_secret, answer
-    assert answer.suite in fips.SUITES and answer.group and answer.group.code in fips.GROUPS and answer.key == "RSA 2048"
+    assert (
+        answer.suite in fips.SUITES
+        and answer.group
+        and answer.group.code in fips.GROUPS
+        and answer.key == "RSA 2048"
+    )
     told = observed(answer)
     assert "it chose TLS_ECDHE_RSA" in told[0] and told[1].endswith("succeeded") and len(told) == 2
 
@@ -76,8 +109,12 @@ def test_tls_1_3_too(pki: Pki) -> None:
         assert not asked(port, pki).accepted
 
 
-@pytest.mark.parametrize("cipher", ["ECDHE-RSA-CHACHA20-POLY1305", "AES128-SHA", "AES256-GCM-SHA384"])
-def test_control_a_listener_with_one_suite_that_is_not_approved_refuses(pki: Pki, cipher: str) -> None:
+@pytest.mark.parametrize(
+    "cipher", ["ECDHE-RSA-CHACHA20-POLY1305", "AES128-SHA", "AES256-GCM-SHA384"]
+)
+def test_control_a_listener_with_one_suite_that_is_not_approved_refuses(
+    pki: Pki, cipher: str
+) -> None:
     with python_tls(pki, cipher) as port:
         answer = asked(port, pki)
     assert not answer.accepted and answer.refusal and answer.refusal.kind == "alert"
@@ -86,13 +123,17 @@ def test_control_a_listener_with_one_suite_that_is_not_approved_refuses(pki: Pki
 
 @with_openssl
 def test_control_a_listener_with_x25519_alone_refuses(pki: Pki) -> None:
-    with openssl_server(pki, "-tls1_2", "-cipher", "ECDHE-RSA-AES256-GCM-SHA384", "-groups", "X25519") as port:
+    with openssl_server(
+        pki, "-tls1_2", "-cipher", "ECDHE-RSA-AES256-GCM-SHA384", "-groups", "X25519"
+    ) as port:
         assert not asked(port, pki).accepted
 
 
 @with_openssl
 def test_control_a_listener_that_signs_with_sha_1_alone_refuses(pki: Pki) -> None:
-    with openssl_server(pki, "-tls1_2", "-cipher", "ECDHE-RSA-AES256-GCM-SHA384:@SECLEVEL=0", "-sigalgs", "RSA+SHA1") as port:
+    with openssl_server(
+        pki, "-tls1_2", "-cipher", "ECDHE-RSA-AES256-GCM-SHA384:@SECLEVEL=0", "-sigalgs", "RSA+SHA1"
+    ) as port:
         assert not asked(port, pki).accepted
 
 
@@ -115,6 +156,16 @@ def test_a_listener_that_does_not_know_the_extended_master_secret_is_told_about(
 
 
 def test_several_side_by_side_and_one_without_tls(pki: Pki) -> None:
-    with python_tls(pki, RABBITMQ_SUITES[0].openssl) as good, serving(lambda connection: None) as bad:
-        answers = ask_all({"good": ("127.0.0.1", good), "bad": ("127.0.0.1", bad)}, server_name=NAME, ca_file=pki.ca)
-    assert {name: answer.accepted for name, answer in answers.items()} == {"good": True, "bad": False}
+    with (
+        python_tls(pki, RABBITMQ_SUITES[0].openssl) as good,
+        serving(lambda connection: None) as bad,
+    ):
+        answers = ask_all(
+            {"good": ("127.0.0.1", good), "bad": ("127.0.0.1", bad)},
+            server_name=NAME,
+            ca_file=pki.ca,
+        )
+    assert {name: answer.accepted for name, answer in answers.items()} == {
+        "good": True,
+        "bad": False,
+    }

@@ -54,7 +54,12 @@ def test_no_bytes_break_it(answer: bytes) -> None:
 
 
 def test_every_documented_protocol_has_a_greeting() -> None:
-    assert {protocol for engine in LISTENERS.values() for listener in engine for protocol in listener.protocols} == SPOKEN_BY.keys()
+    assert {
+        protocol
+        for engine in LISTENERS.values()
+        for listener in engine
+        for protocol in listener.protocols
+    } == SPOKEN_BY.keys()
     assert set().union(*SPOKEN_BY.values()) == GREETINGS.keys()
 
 
@@ -95,7 +100,10 @@ def test_one_protocol_and_no_other(pki: Pki, id_: str) -> None:
         answers = wrong_protocols({"it": ("127.0.0.1", port)}, server_name=NAME, patience=0.5)["it"]
     assert [answer.protocol for answer in answers if answer.served] == [protocol]
     assert judge_protocols(answers, [id_]) == ()
-    assert [(each.kind, each.subject) for each in judge_protocols(answers, ["mqtt"])] == [("wrong protocol", protocol), ("missing protocol", "MQTT")]
+    assert [(each.kind, each.subject) for each in judge_protocols(answers, ["mqtt"])] == [
+        ("wrong protocol", protocol),
+        ("missing protocol", "MQTT"),
+    ]
 
 
 def test_a_greeting_in_another_language_is_not_served(pki: Pki) -> None:
@@ -114,7 +122,10 @@ def test_hanging_up_and_silence_are_told_apart(pki: Pki) -> None:
         hung_up = over_tls(Where("127.0.0.1", port, NAME, 2.0), "MQTT")
     with speaking(pki, only("HTTP")) as port:
         silent = over_tls(Where("127.0.0.1", port, NAME, 0.3), "MQTT")
-    assert (hung_up.ended, hung_up.words) == (True, "") and (silent.ended, silent.words) == (False, "")
+    assert (hung_up.ended, hung_up.words) == (True, "") and (silent.ended, silent.words) == (
+        False,
+        "",
+    )
 
 
 def test_a_listener_without_tls_serves_nothing() -> None:

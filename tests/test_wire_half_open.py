@@ -13,8 +13,16 @@ CLOSE_NOTIFY = b"\x15\x03\x03\0\2\1\0"
 
 
 def waited(port: int, patience: float) -> tuple[HalfOpen, ...]:
-    answers = half_open.wait({"a": ("127.0.0.1", port)}, server_name=NAME, version="TLSv1.2", suites=offered("TLSv1.2"), patience=patience)
-    assert list(answers) == ["a"] and [each.stage for each in answers["a"]] == list(half_open.STAGES)
+    answers = half_open.wait(
+        {"a": ("127.0.0.1", port)},
+        server_name=NAME,
+        version="TLSv1.2",
+        suites=offered("TLSv1.2"),
+        patience=patience,
+    )
+    assert list(answers) == ["a"] and [each.stage for each in answers["a"]] == list(
+        half_open.STAGES
+    )
     return answers["a"]
 
 

@@ -17,7 +17,9 @@ from testbed.wire.suites import offered
 
 
 def server_hello(version: int, suite: int, extensions: bytes = b"") -> bytes:
-    body = struct.pack(">H", version) + bytes(32) + b"\0" + struct.pack(">HB", suite, 0) + extensions
+    body = (
+        struct.pack(">H", version) + bytes(32) + b"\0" + struct.pack(">HB", suite, 0) + extensions
+    )
     message = b"\2" + len(body).to_bytes(3, "big") + body
     return b"\x16\x03\x00" + struct.pack(">H", len(message)) + message
 
@@ -40,7 +42,11 @@ def answering(reply: bytes) -> Callable[[socket.socket], None]:
         ("TLSv1.2", b"\x15\x03\x01\0\2\1\x70", Refusal("alert", "warning unrecognized_name")),
         ("TLSv1.2", b"\x15\x03\x01\0\2\2\x28", Refusal("alert", "fatal handshake_failure")),
         ("TLSv1.2", b"\x15\x03\x01\0\2\2\xfe", Refusal("alert", "fatal alert 254")),
-        ("TLSv1.2", server_hello(0x0303, 0xC030), Refusal("bytes", "")),  # a suite that was not offered
+        (
+            "TLSv1.2",
+            server_hello(0x0303, 0xC030),
+            Refusal("bytes", ""),
+        ),  # a suite that was not offered
         ("TLSv1.2", b"HTTP/1.1 400 Bad Request\r\n\r\n", Refusal("bytes", "48 54 54")),
         ("TLSv1.2", b"\x16\x03\x03\0\4\2\0\0\0", Refusal("bytes", "")),
         ("TLSv1.2", b"", Refusal("closed")),
@@ -52,12 +58,22 @@ def test_odd_answers(version: str, reply: bytes, expected: str | Refusal) -> Non
     if isinstance(expected, str):
         assert isinstance(answer, Agreed) and answer.hello.version == expected
     else:
-        assert isinstance(answer, Refusal) and answer.kind == expected.kind and answer.detail.startswith(expected.detail)
+        assert (
+            isinstance(answer, Refusal)
+            and answer.kind == expected.kind
+            and answer.detail.startswith(expected.detail)
+        )
 
 
 @given(st.binary(max_size=200))
 def test_no_bytes_break_the_reader(data: bytes) -> None:
-    for read in (hello.record, hello.server_hello, hello.certificates, hello.alert, lambda content: list(hello.messages(content))):
+    for read in (
+        hello.record,
+        hello.server_hello,
+        hello.certificates,
+        hello.alert,
+        lambda content: list(hello.messages(content)),
+    ):
         try:
             read(data)
         except hello.NotTls:

@@ -26,12 +26,15 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
 
 
 def asked(port: int, identity: tuple[Path, Path] | None = None, timeout: float = 3.0) -> Manners:
-    return manners.ask(Where("127.0.0.1", port, NAME, timeout, identity), "TLSv1.2", offered("TLSv1.2"))
+    return manners.ask(
+        Where("127.0.0.1", port, NAME, timeout, identity), "TLSv1.2", offered("TLSv1.2")
+    )
 
 
 @with_openssl
 @pytest.mark.parametrize(
-    ("flags", "session_id", "ticket"), [((), True, True), (("-no_ticket",), True, False), (("-no_ticket", "-no_cache"), False, False)]
+    ("flags", "session_id", "ticket"),
+    [((), True, True), (("-no_ticket",), True, False), (("-no_ticket", "-no_cache"), False, False)],
 )
 def test_resumption(pki: Pki, flags: tuple[str, ...], session_id: bool, ticket: bool) -> None:
     with openssl_server(pki, "-tls1_2", *flags) as port:
@@ -50,7 +53,9 @@ def test_renegotiation_accepted(pki: Pki) -> None:
 def test_renegotiation_refused(pki: Pki, flag: str) -> None:
     with openssl_server(pki, flag) as port:
         renegotiation = asked(port).renegotiation
-    assert isinstance(renegotiation, Refusal) and renegotiation.kind in ("alert", "closed"), renegotiation
+    assert isinstance(renegotiation, Refusal) and renegotiation.kind in ("alert", "closed"), (
+        renegotiation
+    )
 
 
 def test_a_listener_that_speaks_first_is_asked_all_the_same(pki: Pki) -> None:
@@ -66,7 +71,9 @@ def test_a_listener_that_speaks_first_is_asked_all_the_same(pki: Pki) -> None:
 
     with serving(greet) as port:
         found = asked(port)
-    assert isinstance(found.renegotiation, Refusal) and found.renegotiation.kind == "alert"  # this OpenSSL refuses it
+    assert (
+        isinstance(found.renegotiation, Refusal) and found.renegotiation.kind == "alert"
+    )  # this OpenSSL refuses it
     assert found.ticket is True
 
 
@@ -78,13 +85,21 @@ def test_nothing_is_asked_for_and_a_certificate_all_the_same_is_refused(pki: Pki
 
 @with_openssl
 def test_a_certificate_that_is_asked_for_is_a_difference_unless_it_is_documented(pki: Pki) -> None:
-    with openssl_server(pki, "-tls1_2", "-cipher", CIPHERS, "-Verify", "2", "-CAfile", str(pki.ca), "-serverpref") as port:
+    with openssl_server(
+        pki, "-tls1_2", "-cipher", CIPHERS, "-Verify", "2", "-CAfile", str(pki.ca), "-serverpref"
+    ) as port:
         without = probe("127.0.0.1", port, server_name=NAME, ca_file=pki.ca)
-        shown = probe("127.0.0.1", port, server_name=NAME, ca_file=pki.ca, identity=(pki.chain, pki.key))
-    assert without.manners.asks_certificate is True and without.manners.unsolicited_certificate is None
+        shown = probe(
+            "127.0.0.1", port, server_name=NAME, ca_file=pki.ca, identity=(pki.chain, pki.key)
+        )
+    assert (
+        without.manners.asks_certificate is True and without.manners.unsolicited_certificate is None
+    )
     assert without.version("TLSv1.2").confirmed == ()  # type: ignore[union-attr]
     assert without.manners.session_id is None, "without a certificate there is no session"
-    assert [(each.kind, each.subject) for each in judge(shown, PROFILES["RABBITMQ"])] == [("client certificate", "asked for")]
+    assert [(each.kind, each.subject) for each in judge(shown, PROFILES["RABBITMQ"])] == [
+        ("client certificate", "asked for")
+    ]
     assert judge(shown, PROFILES["RABBITMQ"], mutual=True) == ()
     assert shown.manners.renegotiation is not None
 
@@ -92,7 +107,9 @@ def test_a_certificate_that_is_asked_for_is_a_difference_unless_it_is_documented
 def test_where_one_should_be_asked_for_its_absence_is_a_difference(pki: Pki) -> None:
     with python_tls(pki, CIPHERS) as port:
         scan = probe("127.0.0.1", port, server_name=NAME, ca_file=pki.ca)
-    assert [(each.kind, each.subject) for each in judge(scan, PROFILES["RABBITMQ"], mutual=True)] == [("client certificate", "not asked for")]
+    assert [
+        (each.kind, each.subject) for each in judge(scan, PROFILES["RABBITMQ"], mutual=True)
+    ] == [("client certificate", "not asked for")]
 
 
 def test_all_of_it_is_told_in_sentences(pki: Pki) -> None:

@@ -14,7 +14,13 @@ CLIENT, SERVER = Endpoint("172.19.0.1", 40000), Endpoint("172.19.0.2", 5671)
 SYN, ACK, FIN = 2, 16, 1
 
 
-def segment(sequence: int, payload: bytes, flags: int = ACK, source: Endpoint = CLIENT, destination: Endpoint = SERVER) -> Packet:
+def segment(
+    sequence: int,
+    payload: bytes,
+    flags: int = ACK,
+    source: Endpoint = CLIENT,
+    destination: Endpoint = SERVER,
+) -> Packet:
     return Packet(6, source, destination, sequence & 0xFFFFFFFF, flags, payload, len(payload) + 54)
 
 
@@ -25,14 +31,39 @@ def ip(payload: bytes, version: int = 4, protocol: int = 6) -> bytes:
     if version == 4:
         return (
             struct.pack(
-                ">BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 0, 0, 64, protocol, 0, ip_address(CLIENT.host).packed, ip_address(SERVER.host).packed
+                ">BBHHHBBH4s4s",
+                0x45,
+                0,
+                20 + len(payload),
+                0,
+                0,
+                64,
+                protocol,
+                0,
+                ip_address(CLIENT.host).packed,
+                ip_address(SERVER.host).packed,
             )
             + payload
         )
-    return struct.pack(">IHBB16s16s", 6 << 28, len(payload), protocol, 64, ip_address("fd00::1").packed, ip_address("fd00::2").packed) + payload
+    return (
+        struct.pack(
+            ">IHBB16s16s",
+            6 << 28,
+            len(payload),
+            protocol,
+            64,
+            ip_address("fd00::1").packed,
+            ip_address("fd00::2").packed,
+        )
+        + payload
+    )
 
 
-TCP = struct.pack(">HHIIBBHHH", CLIENT.port, SERVER.port, 7, 0, 0x80, SYN | ACK, 0, 0, 0) + bytes(12) + b"hello"
+TCP = (
+    struct.pack(">HHIIBBHHH", CLIENT.port, SERVER.port, 7, 0, 0x80, SYN | ACK, 0, 0, 0)
+    + bytes(12)
+    + b"hello"
+)
 SLL2 = struct.pack(">HHIHBB8s", 0x0800, 0, 5, 1, 0, 6, bytes(8))
 
 
@@ -52,8 +83,16 @@ def test_every_kind_of_link(link: int, frame: bytes) -> None:
 def test_ip_version_6_and_udp() -> None:
     six = packet(Format("<", 1), bytes(12) + b"\x86\xdd" + ip(TCP, 6), 99)
     assert six and (str(six.source), six.payload) == ("fd00::1:40000", b"hello")
-    datagram = packet(Format("<", 1), bytes(12) + b"\x08\0" + ip(struct.pack(">HHHH", 1, 9, 13, 0) + b"hello", protocol=17), 99)
-    assert datagram and (datagram.protocol, datagram.destination.port, datagram.payload) == (17, 9, b"hello")
+    datagram = packet(
+        Format("<", 1),
+        bytes(12) + b"\x08\0" + ip(struct.pack(">HHHH", 1, 9, 13, 0) + b"hello", protocol=17),
+        99,
+    )
+    assert datagram and (datagram.protocol, datagram.destination.port, datagram.payload) == (
+        17,
+        9,
+        b"hello",
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,7 +111,11 @@ def test_what_says_nothing_here_is_left_out(frame: bytes) -> None:
 
 def test_what_the_loopback_interface_shows_twice_is_seen_once() -> None:
     def cooked(interface: int, direction: int) -> Packet | None:
-        return packet(Format("<", 276), struct.pack(">HHIHBB8s", 0x0800, 0, interface, 772, direction, 6, bytes(8)) + ip(TCP), 0)
+        return packet(
+            Format("<", 276),
+            struct.pack(">HHIHBB8s", 0x0800, 0, interface, 772, direction, 6, bytes(8)) + ip(TCP),
+            0,
+        )
 
     assert cooked(1, 0) and cooked(1, 4) is None and cooked(5, 4)
 
@@ -101,7 +144,9 @@ def test_a_files_header_and_records(order: str, magic: int) -> None:
     start=st.sampled_from([0, 1000, 2**32 - 1, 2**32 - 100]),
     data=st.data(),
 )
-def test_any_order_and_repetition_gives_what_was_said(said: bytes, cuts: list[int], start: int, data: st.DataObject) -> None:
+def test_any_order_and_repetition_gives_what_was_said(
+    said: bytes, cuts: list[int], start: int, data: st.DataObject
+) -> None:
     borders = sorted({0, len(said), *(cut % len(said) for cut in cuts)})
     sent = [segment(start + 1 + begin, said[begin:end]) for begin, end in pairwise(borders)]
     sent += data.draw(st.lists(st.sampled_from(sent), max_size=4))
@@ -142,7 +187,9 @@ def test_a_connection_that_began_before_the_capture() -> None:
 
 
 def test_packets_and_bytes_are_counted_and_a_handshake_is_known() -> None:
-    (found,) = streams([segment(0, b"", SYN), segment(1, b"\x16\x03\x01\0\5hello"), segment(11, b"", FIN | ACK)])
+    (found,) = streams(
+        [segment(0, b"", SYN), segment(1, b"\x16\x03\x01\0\5hello"), segment(11, b"", FIN | ACK)]
+    )
     assert (found.packets, found.wire_bytes, found.tls) == (3, 54 * 3 + 10, True)
     assert streams([]) == ()
     (empty,) = streams([segment(0, b"", SYN)])

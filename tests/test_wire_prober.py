@@ -21,7 +21,9 @@ from testbed.wire.verdict import Difference, judge, judge_certificate, observed
 RABBITMQ, ACTIVEMQ = PROFILES["RABBITMQ"], PROFILES["ACTIVEMQ"]
 RABBITMQ_CIPHERS = ":".join(suite.openssl for suite in RABBITMQ.suites)
 ACTIVEMQ_CIPHERS = ":".join(suite.openssl for suite in ACTIVEMQ.suites)
-pytestmark = pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1:DeprecationWarning")  # offering them is the point
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:ssl.TLSVersion.TLSv1:DeprecationWarning"
+)  # offering them is the point
 with_openssl = pytest.mark.skipif(not OPENSSL, reason="needs the openssl program")
 
 
@@ -53,7 +55,10 @@ def test_the_registry_is_whole_and_agrees_with_what_is_documented() -> None:
 @with_openssl
 def test_the_registry_agrees_with_the_local_openssl() -> None:
     output = subprocess.run(
-        [str(OPENSSL), "ciphers", "-V", "-stdname", "ALL:COMPLEMENTOFALL:@SECLEVEL=0"], capture_output=True, text=True, check=True
+        [str(OPENSSL), "ciphers", "-V", "-stdname", "ALL:COMPLEMENTOFALL:@SECLEVEL=0"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     seen = 0
     for line in output.stdout.splitlines():
@@ -75,9 +80,20 @@ def test_exactly_the_two_suites_of_rabbitmq(pki: Pki) -> None:
     assert judge(scan, RABBITMQ) == ()
     assert judge_certificate(scan, [WILDCARD]) == ()
     twelve = scan.version("TLSv1.2")
-    assert twelve and twelve.accepted == twelve.confirmed == RABBITMQ.suites  # in the server's order
-    assert twelve.preference == "server" and twelve.compression is False and twelve.secure_renegotiation is True
-    assert [each.accepted for each in scan.versions if each.version != "TLSv1.2"] == [(), (), (), ()]
+    assert (
+        twelve and twelve.accepted == twelve.confirmed == RABBITMQ.suites
+    )  # in the server's order
+    assert (
+        twelve.preference == "server"
+        and twelve.compression is False
+        and twelve.secure_renegotiation is True
+    )
+    assert [each.accepted for each in scan.versions if each.version != "TLSv1.2"] == [
+        (),
+        (),
+        (),
+        (),
+    ]
     assert str(scan.version("TLSv1.1").refusal) == "alert: fatal protocol_version"  # type: ignore[union-attr]
     assert scan.handshakes < 30
 
@@ -88,7 +104,9 @@ def test_exactly_the_eighteen_suites_of_activemq(pki: Pki) -> None:
     dhe = {suite.code for suite in ACTIVEMQ.suites if "_DHE_" in suite.iana}
     differences = judge(scan, ACTIVEMQ)
     # Python's ssl gives a server no Diffie-Hellman parameters: these six cannot be had from it.
-    assert {each.subject for each in differences} == {suite.iana for suite in ACTIVEMQ.suites if suite.code in dhe}
+    assert {each.subject for each in differences} == {
+        suite.iana for suite in ACTIVEMQ.suites if suite.code in dhe
+    }
 
 
 @with_openssl
@@ -116,12 +134,16 @@ def test_the_certificate_is_read_and_checked(pki: Pki) -> None:
 
 def test_one_suite_too_many_is_seen(pki: Pki) -> None:
     with python_tls(pki, f"{RABBITMQ_CIPHERS}:AES128-SHA:@SECLEVEL=0") as port:
-        assert kinds(judge(scan_of(port, pki), RABBITMQ)) == [("extra suite", "TLS_RSA_WITH_AES_128_CBC_SHA")]
+        assert kinds(judge(scan_of(port, pki), RABBITMQ)) == [
+            ("extra suite", "TLS_RSA_WITH_AES_128_CBC_SHA")
+        ]
 
 
 def test_one_suite_too_few_is_seen(pki: Pki) -> None:
     with python_tls(pki, RABBITMQ.suites[0].openssl) as port:
-        assert kinds(judge(scan_of(port, pki), RABBITMQ)) == [("missing suite", RABBITMQ.suites[1].iana)]
+        assert kinds(judge(scan_of(port, pki), RABBITMQ)) == [
+            ("missing suite", RABBITMQ.suites[1].iana)
+        ]
 
 
 def test_a_version_too_many_is_seen_and_its_suites_are_named(pki: Pki) -> None:
@@ -135,14 +157,18 @@ def test_a_version_too_many_is_seen_and_its_suites_are_named(pki: Pki) -> None:
         "TLS_AES_128_GCM_SHA256",
     }
     assert [suite.iana for suite in thirteen.confirmed] == ["TLS_AES_256_GCM_SHA384"]
-    assert judge(scan, TlsProfile(("TLSv1.2", "TLSv1.3"), RABBITMQ.suites + thirteen.accepted)) == ()
+    assert (
+        judge(scan, TlsProfile(("TLSv1.2", "TLSv1.3"), RABBITMQ.suites + thirteen.accepted)) == ()
+    )
 
 
 def test_the_wrong_version_alone(pki: Pki) -> None:
     with python_tls(pki, RABBITMQ_CIPHERS, "TLSv1_3", "TLSv1_3") as port:
         scan = scan_of(port, pki)
     assert ("missing version", "TLSv1.2") in kinds(judge(scan, RABBITMQ))
-    assert scan.certificate and scan.certificate.chain_length == 0  # TLS 1.3 does not show it on the wire
+    assert (
+        scan.certificate and scan.certificate.chain_length == 0
+    )  # TLS 1.3 does not show it on the wire
 
 
 @with_openssl
@@ -167,11 +193,15 @@ def test_suites_without_a_certificate_are_seen(pki: Pki) -> None:
 
 @with_openssl
 def test_everything_openssl_can_do_at_once(pki: Pki) -> None:
-    with openssl_server(pki, "-cipher", "ALL:COMPLEMENTOFALL:@SECLEVEL=0", "-min_protocol", "TLSv1") as port:
+    with openssl_server(
+        pki, "-cipher", "ALL:COMPLEMENTOFALL:@SECLEVEL=0", "-min_protocol", "TLSv1"
+    ) as port:
         scan = scan_of(port, pki)
     assert [bool(each.accepted) for each in scan.versions] == [False, True, True, True, True]
     assert len(scan.version("TLSv1.2").accepted) > 40  # type: ignore[union-attr]
-    assert {("extra version", version) for version in ("TLSv1", "TLSv1.1", "TLSv1.3")} <= set(kinds(judge(scan, RABBITMQ)))
+    assert {("extra version", version) for version in ("TLSv1", "TLSv1.1", "TLSv1.3")} <= set(
+        kinds(judge(scan, RABBITMQ))
+    )
 
 
 @pytest.mark.parametrize(("client_order", "preference"), [(False, "server"), (True, "client")])
@@ -194,7 +224,9 @@ def test_an_expired_certificate_is_refused_with_the_reason(tmp_path: Path) -> No
 def test_a_missing_name_is_seen(pki: Pki) -> None:
     with python_tls(pki, RABBITMQ_CIPHERS) as port:
         scan = scan_of(port, pki)
-    assert kinds(judge_certificate(scan, ["*.mq.eu-west-1.amazonaws.com"])) == [("missing name", "*.mq.eu-west-1.amazonaws.com")]
+    assert kinds(judge_certificate(scan, ["*.mq.eu-west-1.amazonaws.com"])) == [
+        ("missing name", "*.mq.eu-west-1.amazonaws.com")
+    ]
 
 
 # Listeners that are no TLS listeners
@@ -226,13 +258,20 @@ def test_a_tls_listener_serves_no_plaintext(pki: Pki) -> None:
 
 
 def test_silence_is_bounded_and_refuses_nothing(pki: Pki) -> None:
-    with serving(lambda connection: [None for _ in iter(lambda: connection.recv(4096), b"")]) as port:  # type: ignore[arg-type, return-value]
+    with serving(
+        lambda connection: [None for _ in iter(lambda: connection.recv(4096), b"")]
+    ) as port:  # type: ignore[arg-type, return-value]
         scan = probe("127.0.0.1", port, server_name=NAME, ca_file=pki.ca, timeout=0.3)
     assert scan.seconds < 0.3 * (len(VERSIONS) + 4) + 2
     assert {each.refusal for each in scan.versions} == {Refusal("timeout")}
     found = kinds(judge(scan, RABBITMQ))
     assert ("missing version", "TLSv1.2") in found
-    assert [subject for kind, subject in found if kind == "no answer"] == ["SSLv3", "TLSv1", "TLSv1.1", "TLSv1.3"]
+    assert [subject for kind, subject in found if kind == "no answer"] == [
+        "SSLv3",
+        "TLSv1",
+        "TLSv1.1",
+        "TLSv1.3",
+    ]
 
 
 def test_a_trickle_is_bounded_too() -> None:
@@ -253,7 +292,10 @@ def test_nobody_listens(pki: Pki) -> None:
     assert {each.refusal.kind for each in scan.versions} == {"unreachable"}
     assert judge(scan, RABBITMQ) and len(observed(scan)) == 6
     assert not scan.verified.accepted and not scan.wrong_authority.rejected
-    assert {kind for kind, _ in kinds(judge_certificate(scan))} == {"certificate refused", "no answer"}
+    assert {kind for kind, _ in kinds(judge_certificate(scan))} == {
+        "certificate refused",
+        "no answer",
+    }
 
 
 def test_an_authority_that_cannot_be_read(tmp_path: Path) -> None:
@@ -265,19 +307,31 @@ def test_an_authority_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_several_side_by_side_and_one_broken_takes_no_other_down(pki: Pki) -> None:
     with python_tls(pki, RABBITMQ_CIPHERS) as good, serving(lambda connection: None) as bad:
-        scans = probe_all({"good": ("127.0.0.1", good), "bad": ("127.0.0.1", bad)}, server_name=NAME, ca_file=pki.ca)
+        scans = probe_all(
+            {"good": ("127.0.0.1", good), "bad": ("127.0.0.1", bad)},
+            server_name=NAME,
+            ca_file=pki.ca,
+        )
     assert judge(scans["good"], RABBITMQ) == ()
     assert {each.refusal.kind for each in scans["bad"].versions} == {"closed"}
 
 
 def test_what_is_accepted_can_be_asked_alone_and_is_the_same(pki: Pki) -> None:
-    with python_tls(pki, RABBITMQ_CIPHERS, high="TLSv1_3") as good, serving(lambda connection: None) as bad:
-        found = accepted_all({"good": ("127.0.0.1", good), "bad": ("127.0.0.1", bad)}, server_name=NAME)
+    with (
+        python_tls(pki, RABBITMQ_CIPHERS, high="TLSv1_3") as good,
+        serving(lambda connection: None) as bad,
+    ):
+        found = accepted_all(
+            {"good": ("127.0.0.1", good), "bad": ("127.0.0.1", bad)}, server_name=NAME
+        )
         whole = scan_of(good, pki)
     assert [(each.version, each.accepted, each.groups) for each in found["good"]] == [
         (each.version, each.accepted, each.groups) for each in whole.versions
     ]
-    assert all(each.confirmed == () for each in found["good"]) and [each.accepted for each in found["bad"]] == [()] * 5
+    assert (
+        all(each.confirmed == () for each in found["good"])
+        and [each.accepted for each in found["bad"]] == [()] * 5
+    )
 
 
 def test_a_suite_is_named_by_its_number_where_it_has_no_name() -> None:

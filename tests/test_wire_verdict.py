@@ -30,9 +30,18 @@ REFUSED = Refusal("alert", "fatal handshake_failure")
         (scan_with(), [("not asked", "TLSv1.2")]),
         (scan_with(VersionScan("TLSv1.2", (), REFUSED)), [("missing version", "TLSv1.2")]),
         (scan_with(VersionScan("TLSv1.2", SUITES, REFUSED, confirmed=SUITES)), []),
-        (scan_with(VersionScan("TLSv1.2", SUITES, REFUSED, confirmed=SUITES[:1])), [("missing suite", SUITES[1].iana)]),
-        (scan_with(VersionScan("TLSv1.2", SUITES, Refusal("timeout"), confirmed=SUITES)), [("no answer", "TLSv1.2")]),
-        (scan_with(VersionScan("TLSv1.2", SUITES, REFUSED, confirmed=SUITES, compression=True)), [("compression", "TLSv1.2")]),
+        (
+            scan_with(VersionScan("TLSv1.2", SUITES, REFUSED, confirmed=SUITES[:1])),
+            [("missing suite", SUITES[1].iana)],
+        ),
+        (
+            scan_with(VersionScan("TLSv1.2", SUITES, Refusal("timeout"), confirmed=SUITES)),
+            [("no answer", "TLSv1.2")],
+        ),
+        (
+            scan_with(VersionScan("TLSv1.2", SUITES, REFUSED, confirmed=SUITES, compression=True)),
+            [("compression", "TLSv1.2")],
+        ),
     ],
 )
 def test_the_verdict(scan: ListenerScan, expected: list[tuple[str, str]]) -> None:
@@ -40,7 +49,10 @@ def test_the_verdict(scan: ListenerScan, expected: list[tuple[str, str]]) -> Non
 
 
 def test_a_client_that_accepts_anything_fails_the_certificate_check() -> None:
-    assert {kind for kind, _ in kinds(judge_certificate(scan_with()))} == {"wrong name accepted", "wrong authority accepted"}
+    assert {kind for kind, _ in kinds(judge_certificate(scan_with()))} == {
+        "wrong name accepted",
+        "wrong authority accepted",
+    }
 
 
 def test_old_versions_want_only_the_suites_they_can_use() -> None:
@@ -56,9 +68,15 @@ THIRTEEN = VersionScan("TLSv1.3", TLS13_SUITES, REFUSED, confirmed=TLS13_SUITES[
 def test_the_older_edition_of_the_page_says_nothing_of_tls_1_3_for_rabbitmq() -> None:
     older = profile("RABBITMQ", edition="older")
     assert profile("RABBITMQ") == RABBITMQ and older.suites == RABBITMQ.suites
-    for thirteen in (THIRTEEN, VersionScan("TLSv1.3", (), REFUSED), VersionScan("TLSv1.3", (), Refusal("timeout"))):
+    for thirteen in (
+        THIRTEEN,
+        VersionScan("TLSv1.3", (), REFUSED),
+        VersionScan("TLSv1.3", (), Refusal("timeout")),
+    ):
         assert judge(scan_with(TWELVE, thirteen), older) == ()
-    assert kinds(judge(scan_with(TWELVE, THIRTEEN), profile("RABBITMQ"))) == [("extra version", "TLSv1.3")]
+    assert kinds(judge(scan_with(TWELVE, THIRTEEN), profile("RABBITMQ"))) == [
+        ("extra version", "TLSv1.3")
+    ]
 
 
 def test_tls_1_3_on_activemq_is_a_parameter_and_off_by_default() -> None:
@@ -67,13 +85,20 @@ def test_tls_1_3_on_activemq_is_a_parameter_and_off_by_default() -> None:
     assert kinds(judge(scan, profile("ACTIVEMQ"))) == [("extra version", "TLSv1.3")]
     on = profile("ACTIVEMQ", activemq_tls13=True)
     assert judge(scan, on) == ()
-    assert kinds(judge(scan_with(scan.versions[0], VersionScan("TLSv1.3", (), REFUSED)), on)) == [("missing version", "TLSv1.3")]
+    assert kinds(judge(scan_with(scan.versions[0], VersionScan("TLSv1.3", (), REFUSED)), on)) == [
+        ("missing version", "TLSv1.3")
+    ]
     assert profile("ACTIVEMQ", edition="older") == profile("ACTIVEMQ") == ACTIVEMQ
 
 
 def test_renegotiation_without_its_extension_is_a_difference() -> None:
     def with_manners(secure: bool) -> ListenerScan:
-        return replace(scan_with(replace(TWELVE, secure_renegotiation=secure)), manners=Manners(renegotiation="accepted"))
+        return replace(
+            scan_with(replace(TWELVE, secure_renegotiation=secure)),
+            manners=Manners(renegotiation="accepted"),
+        )
 
-    assert kinds(judge(with_manners(False), RABBITMQ)) == [("insecure renegotiation", "accepted without RFC 5746")]
+    assert kinds(judge(with_manners(False), RABBITMQ)) == [
+        ("insecure renegotiation", "accepted without RFC 5746")
+    ]
     assert judge(with_manners(True), RABBITMQ) == ()

@@ -37,14 +37,27 @@ def make_pki(folder: Path, *, expired: bool = False) -> Pki:
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, WILDCARD)])
     ca = (
-        x509.CertificateBuilder(issuer, issuer, keys[0].public_key(), 1, now - timedelta(days=9), now + timedelta(days=9))
+        x509.CertificateBuilder(
+            issuer,
+            issuer,
+            keys[0].public_key(),
+            1,
+            now - timedelta(days=9),
+            now + timedelta(days=9),
+        )
         .add_extension(x509.BasicConstraints(True, None), True)
         .sign(keys[0], hashes.SHA256())
     )
-    names = [x509.DNSName(WILDCARD), x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+    names = [
+        x509.DNSName(WILDCARD),
+        x509.DNSName("localhost"),
+        x509.IPAddress(ip_address("127.0.0.1")),
+    ]
     end = now + timedelta(days=-1 if expired else 5, minutes=5)
     leaf = (
-        x509.CertificateBuilder(issuer, subject, keys[1].public_key(), 2, now - timedelta(days=8), end)
+        x509.CertificateBuilder(
+            issuer, subject, keys[1].public_key(), 2, now - timedelta(days=8), end
+        )
         .add_extension(x509.SubjectAlternativeName(names), False)
         .sign(keys[0], hashes.SHA256())
     )
@@ -84,7 +97,14 @@ def serving(handle: Callable[[socket.socket], None]) -> Iterator[int]:
 
 
 @contextmanager
-def python_tls(pki: Pki, ciphers: str, low: str = "TLSv1_2", high: str = "TLSv1_2", *, client_order: bool = False) -> Iterator[int]:
+def python_tls(
+    pki: Pki,
+    ciphers: str,
+    low: str = "TLSv1_2",
+    high: str = "TLSv1_2",
+    *,
+    client_order: bool = False,
+) -> Iterator[int]:
     """Python's ``ssl`` as the server, with these suites and versions."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_ciphers(ciphers)  # first, since it may lower the level that the key has to meet
@@ -114,7 +134,9 @@ def openssl_server(pki: Pki, *arguments: str) -> Iterator[int]:
     command = [str(OPENSSL), "s_server", "-quiet", "-accept", f"127.0.0.1:{port}", *arguments]
     if "-nocert" not in arguments:
         command += ["-cert", str(pki.chain), "-cert_chain", str(pki.ca), "-key", str(pki.key)]
-    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         for _ in range(100):
             try:

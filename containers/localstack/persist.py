@@ -33,15 +33,35 @@ SNAPSHOT = DIRECTORY / "kms.snapshot"
 DESTROY = "aws:testbed:destroy"  # the tag's value is the id of the key
 
 # Operations known to change nothing; any other is written down, also one that a later LocalStack adds.
-READS = ("Describe", "List", "GetKey", "GetPublicKey", "Encrypt", "Decrypt", "ReEncrypt", "Generate", "Sign", "Verify", "Derive")
+READS = (
+    "Describe",
+    "List",
+    "GetKey",
+    "GetPublicKey",
+    "Encrypt",
+    "Decrypt",
+    "ReEncrypt",
+    "Generate",
+    "Sign",
+    "Verify",
+    "Derive",
+)
 
 changing = threading.RLock()  # one change at a time: each snapshot holds whole operations only
 
 
 def save() -> None:
     with kms_stores.lock:  # held by LocalStack while it adds the store of a new account or region
-        stores = [(account, region, dict(vars(store))) for account, region, store in kms_stores.iter_stores()]
-    content = pickle.dumps([(a, r, {k: v for k, v in s.items() if k.startswith(LOCAL_ATTR_PREFIX)}) for a, r, s in stores])
+        stores = [
+            (account, region, dict(vars(store)))
+            for account, region, store in kms_stores.iter_stores()
+        ]
+    content = pickle.dumps(
+        [
+            (a, r, {k: v for k, v in s.items() if k.startswith(LOCAL_ATTR_PREFIX)})
+            for a, r, s in stores
+        ]
+    )
     draft = SNAPSHOT.with_suffix(".draft")
     with open(draft, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
         file.write(hashlib.sha256(content).digest() + content)
@@ -70,11 +90,25 @@ def destroyed(context) -> bool:
     if context.operation.name != "TagResource" or DESTROY not in tags:
         return False
     store, key_id = kms_stores[context.account_id][context.region], tags[DESTROY]
-    key = store.keys.pop(key_id, None)  # it may be gone already: the answer to an earlier request was lost
-    store.aliases = {name: alias for name, alias in store.aliases.items() if alias.metadata["TargetKeyId"] != key_id}
-    store.grants = {name: grant for name, grant in store.grants.items() if not grant.metadata["KeyArn"].endswith(f"/{key_id}")}
-    store.grant_tokens = {token: name for token, name in store.grant_tokens.items() if name in store.grants}
-    store.imports = {token: state for token, state in store.imports.items() if state.key_id != key_id}
+    key = store.keys.pop(
+        key_id, None
+    )  # it may be gone already: the answer to an earlier request was lost
+    store.aliases = {
+        name: alias
+        for name, alias in store.aliases.items()
+        if alias.metadata["TargetKeyId"] != key_id
+    }
+    store.grants = {
+        name: grant
+        for name, grant in store.grants.items()
+        if not grant.metadata["KeyArn"].endswith(f"/{key_id}")
+    }
+    store.grant_tokens = {
+        token: name for token, name in store.grant_tokens.items() if name in store.grants
+    }
+    store.imports = {
+        token: state for token, state in store.imports.items() if state.key_id != key_id
+    }
     if key:
         store.tags.delete_all_tags(key.metadata["Arn"])
     return True
@@ -85,7 +119,9 @@ def invoke(self, context, original=Skeleton.invoke):
         return original(self, context)
     # Naming an AWS managed key (alias/aws/s3) creates it on first use, whatever the operation.
     request = context.service_request or {}
-    named = any(member.endswith("KeyId") and "alias/aws/" in str(value) for member, value in request.items())
+    named = any(
+        member.endswith("KeyId") and "alias/aws/" in str(value) for member, value in request.items()
+    )
     reads = context.operation.name.startswith(READS)
     if reads and not named:
         return original(self, context)
@@ -93,7 +129,9 @@ def invoke(self, context, original=Skeleton.invoke):
         if destroyed(context):
             save()
             serializer = create_serializer(context.service, context.protocol)
-            return serializer.serialize_to_response({}, context.operation, context.request.headers, context.request_id)
+            return serializer.serialize_to_response(
+                {}, context.operation, context.request.headers, context.request_id
+            )
         keys = kms_stores[context.account_id][context.region].keys
         before = len(keys)
         response = original(self, context)
@@ -108,9 +146,12 @@ try:
         restore()
     save()  # a directory that cannot be written is found now, not at the first key
 except Exception as error:
-    print(f"testbed-kms: REFUSING TO START: {SNAPSHOT} cannot be used: {error!r}. "
-          "Restore it from a copy, or remove it to start without any key: volumes under the lost keys stay closed.",
-          file=sys.stderr, flush=True)
+    print(
+        f"testbed-kms: REFUSING TO START: {SNAPSHOT} cannot be used: {error!r}. "
+        "Restore it from a copy, or remove it to start without any key: volumes under the lost keys stay closed.",
+        file=sys.stderr,
+        flush=True,
+    )
     os._exit(78)  # LocalStack logs what a script raises and starts regardless
 models.ON_DEMAND_ROTATION_LIMIT = sys.maxsize
 Skeleton.invoke = invoke

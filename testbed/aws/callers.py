@@ -40,15 +40,20 @@ def caller(request: Request, scope: Credential | None) -> Caller:
         raise ApiError(
             "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header, and a 'Credential' parameter of the form "
             "'AKID/YYYYMMDD/REGION/SERVICE/aws4_request'.",
-            code="IncompleteSignatureException", status=400,
-        )  # fmt: skip
+            code="IncompleteSignatureException",
+            status=400,
+        )
     if scope is None:
-        raise ApiError("Missing Authentication Token", code="MissingAuthenticationTokenException", status=403)
+        raise ApiError(
+            "Missing Authentication Token", code="MissingAuthenticationTokenException", status=403
+        )
     if scope.region != REGION:
         raise ApiError(
-            f"Credential should be scoped to a valid region, not '{scope.region}'. ", code="InvalidSignatureException", status=403,
+            f"Credential should be scoped to a valid region, not '{scope.region}'. ",
+            code="InvalidSignatureException",
+            status=403,
             hint=f"The testbed is in {REGION}: set AWS_DEFAULT_REGION.",
-        )  # fmt: skip
+        )
     account = scope.access_key_id if _ACCOUNT.fullmatch(scope.access_key_id) else USER.account
     return replace(
         USER,

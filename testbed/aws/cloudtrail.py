@@ -13,10 +13,16 @@ from testbed.trail.store import Trail
 
 
 def service(trail: Trail) -> JsonService:
-    return JsonService("cloudtrail", "CloudTrail_20131101", lambda caller, operation, parameters: _call(trail, caller, operation, parameters))
+    return JsonService(
+        "cloudtrail",
+        "CloudTrail_20131101",
+        lambda caller, operation, parameters: _call(trail, caller, operation, parameters),
+    )
 
 
-def _call(trail: Trail, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def _call(
+    trail: Trail, caller: Caller, operation: str, parameters: Mapping[str, Any]
+) -> dict[str, Any]:
     if operation != "LookupEvents":
         raise ApiError(
             f"The testbed has LookupEvents of CloudTrail and not {operation}: its records are always on.",
@@ -24,7 +30,11 @@ def _call(trail: Trail, caller: Caller, operation: str, parameters: Mapping[str,
             status=400,
         )
     if "EventCategory" in parameters:
-        raise ApiError("The testbed records management events; there are no insight events.", code="InvalidEventCategoryException", status=400)
+        raise ApiError(
+            "The testbed records management events; there are no insight events.",
+            code="InvalidEventCategoryException",
+            status=400,
+        )
     page = lookup_events(
         trail,
         caller.account,
@@ -34,7 +44,10 @@ def _call(trail: Trail, caller: Caller, operation: str, parameters: Mapping[str,
         max_results=parameters.get("MaxResults", LOOKUP_MAX_RESULTS),
         next_token=parameters.get("NextToken", ""),
     )
-    return {"Events": [as_event(record) for record in page.records], "NextToken": page.next_token or None}
+    return {
+        "Events": [as_event(record) for record in page.records],
+        "NextToken": page.next_token or None,
+    }
 
 
 def _attribute(given: list[dict[str, str]]) -> Attribute | None:
@@ -42,7 +55,9 @@ def _attribute(given: list[dict[str, str]]) -> Attribute | None:
         return None
     if len(given) > 1 or set(given[0]) != {"AttributeKey", "AttributeValue"}:
         raise ApiError(
-            "You can specify only one lookup attribute, with AttributeKey and AttributeValue.", code="InvalidLookupAttributesException", status=400
+            "You can specify only one lookup attribute, with AttributeKey and AttributeValue.",
+            code="InvalidLookupAttributesException",
+            status=400,
         )
     return Attribute(given[0]["AttributeKey"], given[0]["AttributeValue"])
 

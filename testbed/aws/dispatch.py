@@ -38,7 +38,11 @@ class Dispatch:
         try:
             if scope and service is None:
                 names = ", ".join(self._services)
-                raise ApiError(f"The testbed serves {names}, and not {scope.service}.", code="UnknownOperationException", status=404)
+                raise ApiError(
+                    f"The testbed serves {names}, and not {scope.service}.",
+                    code="UnknownOperationException",
+                    status=404,
+                )
             caller = callers.caller(request, scope)
             assert service is not None, "without a scope there is no caller"
             response = service.answer(request, caller)
@@ -48,12 +52,22 @@ class Dispatch:
             response = refusal(error)
         except TestbedError as error:  # the machine's fault and not the request's: said as it is
             self._log(f"{request.method} {request.path[:200]}: {error}")
-            response = refusal(ApiError(f"{error} {error.hint}".strip(), code=_INTERNAL, status=500))
+            response = refusal(
+                ApiError(f"{error} {error.hint}".strip(), code=_INTERNAL, status=500)
+            )
         except Exception as error:  # noqa: BLE001 - the endpoint's own fault must not end it
             # Without its words, which may quote the request.
-            self._log(f"{request.method} {request.path[:200]}: {type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}")
-            response = refusal(ApiError("The testbed's endpoint failed; its log says where.", code=_INTERNAL, status=500))
-        return replace(response, headers={**response.headers, "X-Amzn-RequestId": str(uuid.uuid4())})
+            self._log(
+                f"{request.method} {request.path[:200]}: {type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"
+            )
+            response = refusal(
+                ApiError(
+                    "The testbed's endpoint failed; its log says where.", code=_INTERNAL, status=500
+                )
+            )
+        return replace(
+            response, headers={**response.headers, "X-Amzn-RequestId": str(uuid.uuid4())}
+        )
 
     def _unsigned(self, request: Request) -> Service | None:
         """Whom a request looks as if it were for."""
@@ -65,5 +79,9 @@ class Dispatch:
 
 def _refusal_for(request: Request) -> Callable[[ApiError], Response]:
     """For a service that is not served: in JSON to those who speak it, in XML to all others."""
-    speaks_json = request.header("x-amz-target") or "json" in request.header("content-type") or request.path.startswith("/v1/")
+    speaks_json = (
+        request.header("x-amz-target")
+        or "json" in request.header("content-type")
+        or request.path.startswith("/v1/")
+    )
     return json_protocol.refusal if speaks_json else sts.xml_refusal

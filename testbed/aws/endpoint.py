@@ -66,16 +66,27 @@ def serve(testbed: Testbed, *, port: int = 0, log: Log | None = None) -> Iterato
     work = Work(testbed, log or testbed.say)
     services = {
         "kms": kms.service(testbed.kms),
-        "mq": Mq(Room(testbed.brokers, testbed.state, testbed.clock, work.finish), testbed.recorder),
+        "mq": Mq(
+            Room(testbed.brokers, testbed.state, testbed.clock, work.finish), testbed.recorder
+        ),
         "cloudtrail": cloudtrail.service(testbed.trail),
         "sts": Sts(),
     }
     certificate = testbed.authority.issue(names=[HOST, LOOPBACK])
     try:
-        server = https.HttpsServer(port or ports.free(1)[0], https.context(certificate), Dispatch(services, work.log).answer)
+        server = https.HttpsServer(
+            port or ports.free(1)[0],
+            https.context(certificate),
+            Dispatch(services, work.log).answer,
+        )
     except OSError as error:
-        raise PortTaken(f"The endpoint's port {port} cannot be opened: {error}.", hint="Name another one, or none.") from error
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="endpoint", daemon=True)
+        raise PortTaken(
+            f"The endpoint's port {port} cannot be opened: {error}.",
+            hint="Name another one, or none.",
+        ) from error
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="endpoint", daemon=True
+    )
     thread.start()
     try:
         yield Endpoint(server.server_port, testbed.ca_file)
@@ -95,7 +106,9 @@ class Work:
 
     def finish(self, broker_id: str) -> None:
         """Bring to its end what the broker is in the middle of. Errors are logged: nobody waits for them."""
-        thread = threading.Thread(target=self._finish, args=(broker_id,), name=f"finish {broker_id}", daemon=True)
+        thread = threading.Thread(
+            target=self._finish, args=(broker_id,), name=f"finish {broker_id}", daemon=True
+        )
         with self._guard:
             self._threads = [each for each in self._threads if each.is_alive()] + [thread]
             thread.start()

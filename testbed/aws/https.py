@@ -23,7 +23,9 @@ from testbed.runtime.ports import LOOPBACK
 HANDSHAKE = 5.0  # seconds that a client has for it
 IDLE = 60.0  # seconds between two requests, or two pieces of one
 CONNECTIONS = 200  # at a time; another one is closed
-BODY = 4 * 2**20  # bytes; the largest that these services take is below (KMS: 4 KiB of plaintext; a configuration: 1 MB)
+BODY = (
+    4 * 2**20
+)  # bytes; the largest that these services take is below (KMS: 4 KiB of plaintext; a configuration: 1 MB)
 _QUERY_FIELDS = 200
 _MINIMUM = {"TLSv1.2": ssl.TLSVersion.TLSv1_2}
 
@@ -78,7 +80,10 @@ class HttpsServer(ThreadingHTTPServer):
                     self.finish_request(secured, client_address)
                 finally:
                     self._goes(secured)
-        except (OSError, ValueError):  # the other side is allowed to leave, and to speak something else, at any point
+        except (
+            OSError,
+            ValueError,
+        ):  # the other side is allowed to leave, and to speak something else, at any point
             pass
         finally:
             self._left(request)

@@ -25,7 +25,11 @@ class JsonService:
         """Raises ``ApiError``, for ``refusal``."""
         operation = self._operation(request)
         try:
-            parameters = shapes.parse(operation.input_shape, shapes.read(request.body)) if operation.input_shape else {}
+            parameters = (
+                shapes.parse(operation.input_shape, shapes.read(request.body))
+                if operation.input_shape
+                else {}
+            )
         except shapes.Malformed as error:
             raise ApiError(str(error), code="SerializationException", status=400) from error
         answer = self._call(caller, operation.name, parameters)
@@ -39,15 +43,27 @@ class JsonService:
     def _operation(self, request: Request) -> OperationModel:
         prefix, _, name = request.header("x-amz-target").rpartition(".")
         # CloudTrail's clients write more before the target than its documentation does.
-        if request.method != "POST" or prefix.rpartition(".")[2] != self._target or name not in self._operations:
+        if (
+            request.method != "POST"
+            or prefix.rpartition(".")[2] != self._target
+            or name not in self._operations
+        ):
             raise ApiError("", code="UnknownOperationException", status=400)
         return self._operations[name]
 
 
 def refusal(error: ApiError) -> Response:
     """The header is for clients of REST-JSON, who do not look into the body for the code."""
-    return _response(error.status, {"__type": error.code, "message": error.message}, {"X-Amzn-ErrorType": error.code})
+    return _response(
+        error.status,
+        {"__type": error.code, "message": error.message},
+        {"X-Amzn-ErrorType": error.code},
+    )
 
 
-def _response(status: int, document: Mapping[str, Any], headers: Mapping[str, str] = {}) -> Response:  # noqa: B006 - never changed
-    return Response(status, json.dumps(document).encode(), {"Content-Type": CONTENT_TYPE, **headers})
+def _response(
+    status: int, document: Mapping[str, Any], headers: Mapping[str, str] = {}
+) -> Response:  # noqa: B006 - never changed
+    return Response(
+        status, json.dumps(document).encode(), {"Content-Type": CONTENT_TYPE, **headers}
+    )

@@ -16,7 +16,9 @@ PERIOD = 10.0  # seconds
 class Maintenance:
     """Rounds for all of ``brokers`` from ``start`` to ``stop``. Errors go to ``log`` when they are new, and end nothing."""
 
-    def __init__(self, brokers: Brokers, log: Callable[[str], None], period: float = PERIOD) -> None:
+    def __init__(
+        self, brokers: Brokers, log: Callable[[str], None], period: float = PERIOD
+    ) -> None:
         self._brokers, self._log, self._period = brokers, log, period
         self._over = threading.Event()
         self._rounds: dict[str, threading.Thread] = {}
@@ -40,10 +42,14 @@ class Maintenance:
             self._over.wait(self._period)
 
     def _begin(self, ids: tuple[str, ...]) -> None:
-        self._rounds = {identity: thread for identity, thread in self._rounds.items() if thread.is_alive()}
+        self._rounds = {
+            identity: thread for identity, thread in self._rounds.items() if thread.is_alive()
+        }
         for identity in ids:
             if identity not in self._rounds:
-                self._rounds[identity] = threading.Thread(target=self._round, args=(identity,), daemon=True)
+                self._rounds[identity] = threading.Thread(
+                    target=self._round, args=(identity,), daemon=True
+                )
                 self._rounds[identity].start()
 
     def _round(self, identity: str) -> None:
@@ -63,7 +69,9 @@ class _Logged:
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> bool:
         line = f"{self._what}: {kind.__name__}: {error}" if kind else ""
         if line and self._said.get(self._what) != line:
             self._log(line)

@@ -47,12 +47,17 @@ class Place:
         try:
             self._file = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
         except OSError as error:
-            raise TestbedError(f"There is no testbed in {folder} ({error}).", hint="`testbed up` starts one.") from error
+            raise TestbedError(
+                f"There is no testbed in {folder} ({error}).", hint="`testbed up` starts one."
+            ) from error
         deadline = time.monotonic() + _LOOKED_AT
         while not _locked(self._file, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
                 os.close(self._file)
-                raise TestbedError(f"The endpoint of {folder} runs already.", hint="`testbed env` says where; `testbed down` ends it.")
+                raise TestbedError(
+                    f"The endpoint of {folder} runs already.",
+                    hint="`testbed env` says where; `testbed down` ends it.",
+                )
             time.sleep(_TICK)
         self.last_port = _read(self._file).get("port", 0)
         self.note(0)
@@ -116,9 +121,13 @@ class Launch:
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "testbed.aws.server", str(folder)],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True, cwd="/",
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+                cwd="/",
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            )  # fmt: skip
+            )
         finally:
             os.close(log)
         self._log = folder / LOG
@@ -139,7 +148,10 @@ class Launch:
             return
         self._process.wait()
         words = self._log.read_text(errors="replace").strip()[-500:]
-        raise TestbedError(f"The endpoint did not start: {words or 'it said nothing'}", hint="`testbed down` and then `testbed up` start anew.")
+        raise TestbedError(
+            f"The endpoint did not start: {words or 'it said nothing'}",
+            hint="`testbed down` and then `testbed up` start anew.",
+        )
 
     def cancel(self) -> None:
         """It is not wanted."""
@@ -175,7 +187,9 @@ class Standing:
 def started(pid: int) -> str:
     """When the process of this id was started, in the kernel's own way of saying it; empty when there is none that runs."""
     if not Path("/proc/self/stat").exists():
-        return subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout.strip()
+        return subprocess.run(
+            ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+        ).stdout.strip()
     try:
         # The second field, the name, may have anything in it. The third is the state, the 22nd the ticks since the machine's start.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -26,7 +26,15 @@ _MISSING = 3  # looks in a row that it is not there: it is replaced in less
 Log = Callable[[str], None]
 
 
-def run(folder: Path, log: Log, ready: Callable[[Endpoint], None], over: threading.Event, *, port: int = 0, period: float = PERIOD) -> None:
+def run(
+    folder: Path,
+    log: Log,
+    ready: Callable[[Endpoint], None],
+    over: threading.Event,
+    *,
+    port: int = 0,
+    period: float = PERIOD,
+) -> None:
     """Serve the testbed of ``folder`` until ``over`` is set or it is gone. ``ready`` is told where, once it answers.
 
     Raises ``TestbedError`` when it is served already, cannot be opened, or ``port`` is taken.
@@ -97,13 +105,18 @@ def main(folder: str) -> None:
 def _ready(endpoint: Endpoint) -> None:
     print(endpoint.port, flush=True)
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1):  # whoever waits for the end of this process's output has waited long enough
+    for stream in (
+        0,
+        1,
+    ):  # whoever waits for the end of this process's output has waited long enough
         os.dup2(nowhere, stream)
     os.close(nowhere)
 
 
 def _log(line: str) -> None:
-    print(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}", file=sys.stderr, flush=True)
+    print(
+        f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}", file=sys.stderr, flush=True
+    )
 
 
 if __name__ == "__main__":

@@ -30,7 +30,10 @@ def read(body: bytes) -> dict[str, Any]:
         return {}
     try:
         document = json.loads(body, parse_constant=_no_number)
-    except (ValueError, RecursionError):  # not JSON, not UTF-8, a number without end, or nested without end
+    except (
+        ValueError,
+        RecursionError,
+    ):  # not JSON, not UTF-8, a number without end, or nested without end
         raise Malformed("", "a JSON object") from None
     if not isinstance(document, dict):
         raise Malformed("", "a JSON object")
@@ -52,7 +55,10 @@ def parse(shape: Shape, value: Any, member: str = "") -> Any:
             return [parse(shape.member, each, member) for each in value]
         case "map":
             _require(isinstance(value, dict), member, "an object")
-            return {parse(shape.key, name, member): parse(shape.value, each, member) for name, each in value.items()}
+            return {
+                parse(shape.key, name, member): parse(shape.value, each, member)
+                for name, each in value.items()
+            }
         case "string":
             _require(isinstance(value, str) and _is_text(value), member, "a string")
             return value
@@ -64,7 +70,9 @@ def parse(shape: Shape, value: Any, member: str = "") -> Any:
             _require(whole and abs(value) < 2 ** _BITS[shape.type_name], member, "an integer")
             return value
         case "float" | "double":
-            _require(isinstance(value, (int, float)) and not isinstance(value, bool), member, "a number")
+            _require(
+                isinstance(value, (int, float)) and not isinstance(value, bool), member, "a number"
+            )
             return value
         case "blob":
             _require(isinstance(value, str), member, "base64")
@@ -88,7 +96,9 @@ def render(shape: Shape, value: Any) -> Any:
     match shape.type_name:
         case "structure":
             return {
-                wire_name(name, each): render(each, value[name]) for name, each in shape.members.items() if value.get(name) is not None
+                wire_name(name, each): render(each, value[name])
+                for name, each in shape.members.items()
+                if value.get(name) is not None
             }
         case "list":
             return [render(shape.member, each) for each in value]
@@ -149,5 +159,3 @@ def _rendered_time(shape: Shape, value: datetime | str) -> float | str:
 def _no_number(constant: str) -> None:
     """JSON has neither Infinity nor NaN, though Python reads them."""
     raise ValueError(constant)
-
-

@@ -21,13 +21,19 @@ class Sts:
         if action != "GetCallerIdentity":
             known = action in models.operations("sts")
             raise ApiError(
-                f"The testbed has GetCallerIdentity of STS and not {action}." if known else f"Could not find operation {action or '(none)'}",
-                code="InvalidAction", status=400,
-            )  # fmt: skip
+                f"The testbed has GetCallerIdentity of STS and not {action}."
+                if known
+                else f"Could not find operation {action or '(none)'}",
+                code="InvalidAction",
+                status=400,
+            )
         identity = {"Arn": caller.principal, "UserId": caller.account, "Account": caller.account}
         members = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in identity.items())
         result = f"<GetCallerIdentityResult>{members}</GetCallerIdentityResult>"
-        return xml(200, f'<GetCallerIdentityResponse xmlns="{_NAMESPACE}">{result}</GetCallerIdentityResponse>')
+        return xml(
+            200,
+            f'<GetCallerIdentityResponse xmlns="{_NAMESPACE}">{result}</GetCallerIdentityResponse>',
+        )
 
     def refusal(self, error: ApiError) -> Response:
         return xml_refusal(error, _NAMESPACE)
@@ -46,7 +52,11 @@ def xml_refusal(error: ApiError, namespace: str = "") -> Response:
 
 
 def xml(status: int, document: str, headers: Mapping[str, str] = {}) -> Response:  # noqa: B006 - never changed
-    return Response(status, f'<?xml version="1.0" encoding="UTF-8"?>\n{document}\n'.encode(), {"Content-Type": "text/xml", **headers})
+    return Response(
+        status,
+        f'<?xml version="1.0" encoding="UTF-8"?>\n{document}\n'.encode(),
+        {"Content-Type": "text/xml", **headers},
+    )
 
 
 def _action(request: Request) -> str:
@@ -54,10 +64,14 @@ def _action(request: Request) -> str:
     try:
         sent = {**request.query, **parse_qs(body, max_num_fields=100)}
     except ValueError:
-        raise ApiError("The request has too many parameters.", code="MalformedQueryString", status=400) from None
+        raise ApiError(
+            "The request has too many parameters.", code="MalformedQueryString", status=400
+        ) from None
     return next(iter(sent.get("Action", ())), "")[:100]
 
 
 def _text(message: str) -> str:
     """XML has no way to write most control characters."""
-    return escape("".join(each if each.isprintable() or each in "\n\t" else "?" for each in message))
+    return escape(
+        "".join(each if each.isprintable() or each in "\n\t" else "?" for each in message)
+    )

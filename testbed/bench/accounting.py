@@ -41,7 +41,10 @@ class Tally:
         self.of(producer, number)[number] += 1
 
     def packed(self) -> dict[int, bytes]:
-        return {producer: zlib.compress(bytes(counts).rstrip(b"\0"), 1) for producer, counts in self._counts.items()}
+        return {
+            producer: zlib.compress(bytes(counts).rstrip(b"\0"), 1)
+            for producer, counts in self._counts.items()
+        }
 
 
 def account(run: int, sent: Iterable[Sent], received: Iterable[Mapping[int, bytes]]) -> Account:
@@ -55,7 +58,9 @@ def account(run: int, sent: Iterable[Sent], received: Iterable[Mapping[int, byte
             _add(counts.setdefault(producer, bytearray()), zlib.decompress(packed))
     rows = [(each, counts.pop(each.producer, bytearray())) for each in sent]
     rows += [(Sent(stranger, 0), seen) for stranger, seen in counts.items()]
-    names: dict[str, list[str]] = {kind: [] for kind in ("failed", "lost", "duplicated", "unexpected", "unknown", "recovered")}
+    names: dict[str, list[str]] = {
+        kind: [] for kind in ("failed", "lost", "duplicated", "unexpected", "unknown", "recovered")
+    }
     for each, seen in rows:
         seen.extend(bytes(max(0, each.attempted - len(seen))))
         if seen.count(1) == len(seen) == each.attempted and not each.refused and not each.unknown:
@@ -70,11 +75,16 @@ def account(run: int, sent: Iterable[Sent], received: Iterable[Mapping[int, byte
         confirmed=sum(each.attempted - len(each.refused) - len(each.unknown) for each, _ in rows),
         received=sum(len(seen) - seen.count(0) for _, seen in rows),
         failed=len(names["failed"]),
-        **{kind: tuple(names[kind]) for kind in ("lost", "duplicated", "unexpected", "unknown", "recovered")},
+        **{
+            kind: tuple(names[kind])
+            for kind in ("lost", "duplicated", "unexpected", "unknown", "recovered")
+        },
     )
 
 
-def _kinds(number: int, times: int, attempted: int, refused: set[int], unknown: set[int]) -> Iterable[str]:
+def _kinds(
+    number: int, times: int, attempted: int, refused: set[int], unknown: set[int]
+) -> Iterable[str]:
     """What a message is, in the checker's words."""
     if number in unknown:
         yield "unknown"

@@ -51,14 +51,31 @@ def read(path: Path) -> Aim:
         document = json.loads(path.read_text())
         workload = Workload(**document["workload"])
         if workload.payload:
-            workload = replace(workload, payload=str(_beside(path, ".payload", base64.b64decode(document["payload"]))))
-        authorities = _beside(path, ".pem", document["authorities"].encode()) if document["authorities"] else None
+            workload = replace(
+                workload,
+                payload=str(_beside(path, ".payload", base64.b64decode(document["payload"]))),
+            )
+        authorities = (
+            _beside(path, ".pem", document["authorities"].encode())
+            if document["authorities"]
+            else None
+        )
         username, password = document["login"]
-        address = Address(**document["address"], username=username, password=password, ca_file=authorities)
-        target = Target(document["engine_type"], address, Encryption(**document["encryption"]), document["server_name"])
+        address = Address(
+            **document["address"], username=username, password=password, ca_file=authorities
+        )
+        target = Target(
+            document["engine_type"],
+            address,
+            Encryption(**document["encryption"]),
+            document["server_name"],
+        )
         return Aim(workload, Driver(**document["driver"]), target, document["run"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TestbedError(f"{path} does not say where the load is to go: {error!r}.", hint="`testbed bench scale` writes such a file.") from error
+        raise TestbedError(
+            f"{path} does not say where the load is to go: {error!r}.",
+            hint="`testbed bench scale` writes such a file.",
+        ) from error
 
 
 def _beside(path: Path, suffix: str, content: bytes) -> Path:

@@ -15,7 +15,16 @@ from testbed.errors import TestbedError
 
 
 def render(result: Result) -> str:
-    return json.dumps({"schema": SCHEMA, "kind": "amazonmq-testbed benchmark", "caveats": caveats(result), **asdict(result)}, indent=1, default=_plain)
+    return json.dumps(
+        {
+            "schema": SCHEMA,
+            "kind": "amazonmq-testbed benchmark",
+            "caveats": caveats(result),
+            **asdict(result),
+        },
+        indent=1,
+        default=_plain,
+    )
 
 
 def read(path: Path) -> Result:
@@ -27,9 +36,14 @@ def read(path: Path) -> Result:
     if not isinstance(document, dict) or document.get("kind") != "amazonmq-testbed benchmark":
         raise TestbedError(f"{path} is not a benchmark's result.")
     if document.get("schema") != SCHEMA:
-        raise TestbedError(f"{path} has schema {document.get('schema')}; this testbed reads schema {SCHEMA}.", hint="Run the benchmark again.")
+        raise TestbedError(
+            f"{path} has schema {document.get('schema')}; this testbed reads schema {SCHEMA}.",
+            hint="Run the benchmark again.",
+        )
     try:
-        return _build(Result, {name: document[name] for name in (each.name for each in fields(Result))})
+        return _build(
+            Result, {name: document[name] for name in (each.name for each in fields(Result))}
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise TestbedError(f"{path} is a damaged result: {error!r}.") from error
 
@@ -55,7 +69,9 @@ def _build(kind: Any, value: Any) -> Any:
         return dict(value)
     if is_dataclass(kind):
         hints = get_type_hints(kind)
-        return kind(**{each.name: _build(hints[each.name], value[each.name]) for each in fields(kind)})
+        return kind(
+            **{each.name: _build(hints[each.name], value[each.name]) for each in fields(kind)}
+        )
     if kind is datetime:
         return datetime.fromisoformat(value)
     return kind(value) if kind is float else value

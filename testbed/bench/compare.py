@@ -88,10 +88,15 @@ def alternate(
     while number < workload.rounds:
         new: dict[str, Round] = {}
         for labels in [order] if takes_turns(workload, driver) else [[label] for label in order]:
-            plans = [plan(workload, driver, targets[label], handicap=(handicaps or {}).get(label, 0.0)) for label in labels]
+            plans = [
+                plan(workload, driver, targets[label], handicap=(handicaps or {}).get(label, 0.0))
+                for label in labels
+            ]
             together = " and ".join(labels)
             tell = lambda progress: say(together, number, progress, None)  # noqa: B023 - it is called at once
-            played = play_in_turns(fleet, plans, workload.warm_up, workload.duration, workload.turn, tell)
+            played = play_in_turns(
+                fleet, plans, workload.warm_up, workload.duration, workload.turn, tell
+            )
             for label, one in zip(labels, played, strict=True):
                 if not one.ok:
                     raise ClientError(
@@ -107,6 +112,13 @@ def alternate(
             made[label].append(one)
         number += 1
     sides = tuple(
-        Side(label, targets[label].encryption, targets[label].running, route(targets[label]), tuple(rounds)) for label, rounds in made.items()
+        Side(
+            label,
+            targets[label].encryption,
+            targets[label].running,
+            route(targets[label]),
+            tuple(rounds),
+        )
+        for label, rounds in made.items()
     )
     return Series(workload, driver, sides, repeated)

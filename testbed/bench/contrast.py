@@ -42,7 +42,14 @@ def _contrast(first: str, base: Result, second: str, other: Result) -> Contrast:
         if key in found:
             before, after = series.rates(side), found[key][0].rates(found[key][1])
             if all(before) and all(after):
-                rows.append(Row(", ".join(key), series.median(side), found[key][0].median(found[key][1]), unpaired(before, after)))
+                rows.append(
+                    Row(
+                        ", ".join(key),
+                        series.median(side),
+                        found[key][0].median(found[key][1]),
+                        unpaired(before, after),
+                    )
+                )
     changed = tuple(
         f"{name}: {base.environment.get(name, 'unknown')} and {other.environment.get(name, 'unknown')}"
         for name in dict.fromkeys([*base.environment, *other.environment])
@@ -52,4 +59,8 @@ def _contrast(first: str, base: Result, second: str, other: Result) -> Contrast:
 
 
 def _sides(result: Result) -> dict[tuple[str, str, str], tuple[Series, Side]]:
-    return {(series.workload.name, series.driver.name, side.label): (series, side) for series in result.series for side in series.sides}
+    return {
+        (series.workload.name, series.driver.name, side.label): (series, side)
+        for series in result.series
+        for side in series.sides
+    }

@@ -10,7 +10,10 @@ from testbed.documented.engines import DEPLOYMENT_MODES, ENGINE_TYPES
 
 FOLDER = Path(__file__).parent / "drivers"
 GENERATORS = ("fast", "client")
-_PROTOCOLS = {"RABBITMQ": ("amqp", "amqp10"), "ACTIVEMQ": ("openwire", "amqp10", "stomp", "stomp-ws", "mqtt", "mqtt-ws")}
+_PROTOCOLS = {
+    "RABBITMQ": ("amqp", "amqp10"),
+    "ACTIVEMQ": ("openwire", "amqp10", "stomp", "stomp-ws", "mqtt", "mqtt-ws"),
+}
 _FAST = ("amqp", "openwire")
 
 
@@ -50,11 +53,18 @@ class Driver:
         one_of("queue_type", self.queue_type, ("quorum", "classic"))
         if self.generator == "fast":
             one_of("protocol of a fast generator", self.protocol, _FAST)
-        for name, most in (("connections", 1000), ("processes", 64), ("prefetch", 100_000), ("acknowledge", 100_000)):
+        for name, most in (
+            ("connections", 1000),
+            ("processes", 64),
+            ("prefetch", 100_000),
+            ("acknowledge", 100_000),
+        ):
             within(name, getattr(self, name), 1, most)
         within("pipeline", self.pipeline, 0, 1_000_000)
         if self.acknowledge > self.prefetch:
-            raise ValueError(f"acknowledge should be {self.prefetch} (prefetch) at most: the consumer would wait for ever")
+            raise ValueError(
+                f"acknowledge should be {self.prefetch} (prefetch) at most: the consumer would wait for ever"
+            )
 
 
 def load(name: str) -> Driver:

@@ -52,7 +52,10 @@ class Encryption:
         try:
             return cls(**values)
         except ValueError as error:
-            raise TestbedError(f"{text!r} names no encryption: {error}.", hint="For example plaintext+plain, tls+plain, tls, tls+envelope.") from error
+            raise TestbedError(
+                f"{text!r} names no encryption: {error}.",
+                hint="For example plaintext+plain, tls+plain, tls, tls+envelope.",
+            ) from error
 
     def __str__(self) -> str:
         """What ``parse`` reads."""
@@ -66,7 +69,14 @@ class Encryption:
     def label(self) -> str:
         """For people."""
         chosen = self.suite or self.version
-        parts = [("plaintext" if self.listener == "plaintext" else "TLS") + (f" ({chosen})" if chosen else "")]
+        parts = [
+            ("plaintext" if self.listener == "plaintext" else "TLS")
+            + (f" ({chosen})" if chosen else "")
+        ]
         parts += [] if self.volume == "unknown" else [f"{self.volume} volume"]
-        parts += {"clear": [], "envelope": ["payload encrypted"], "envelope-cached": ["payload encrypted, data keys cached"]}[self.payload]
+        parts += {
+            "clear": [],
+            "envelope": ["payload encrypted"],
+            "envelope-cached": ["payload encrypted, data keys cached"],
+        }[self.payload]
         return ", ".join(parts)

@@ -58,7 +58,9 @@ class Fleet:
         while len(self._processes) < count:
             ours, theirs = self._context.Pipe()
             counters = self._context.RawArray("Q", 4)
-            process = self._context.Process(target=main, args=(theirs, counters), name="bench worker", daemon=True)
+            process = self._context.Process(
+                target=main, args=(theirs, counters), name="bench worker", daemon=True
+            )
             process.start()
             theirs.close()
             self._pipes.append(ours)
@@ -86,7 +88,12 @@ class Fleet:
             raise
 
     def _run(
-        self, sides: Sequence[Sequence[Job]], times: Sequence[Times], copies: int, mark: Callable[[int], None], show: Callable[[Progress], None]
+        self,
+        sides: Sequence[Sequence[Job]],
+        times: Sequence[Times],
+        copies: int,
+        mark: Callable[[int], None],
+        show: Callable[[Progress], None],
     ) -> list[list[Part]]:
         jobs = [job for side in sides for job in side]
         self.grow(len(jobs))
@@ -95,26 +102,49 @@ class Fleet:
             counters[:] = [0, 0, 0, 0]
         # Those who take messages first, and one by one: they make the queues, and RabbitMQ 4.0 trips over two
         # connections that declare and consume the same new quorum queue at once (INTERNAL_ERROR).
-        taking = [(pipe, job) for pipe, job in zip(pipes, jobs, strict=True) if job.role in ("consume", "relay")]
+        taking = [
+            (pipe, job)
+            for pipe, job in zip(pipes, jobs, strict=True)
+            if job.role in ("consume", "relay")
+        ]
         for pipe, job in taking:
             pipe.send(job)
             self._all([pipe], "ready", _READY_WITHIN)
-        sending = [(pipe, job) for pipe, job in zip(pipes, jobs, strict=True) if job.role not in ("consume", "relay")]
+        sending = [
+            (pipe, job)
+            for pipe, job in zip(pipes, jobs, strict=True)
+            if job.role not in ("consume", "relay")
+        ]
         for pipe, job in sending:
             pipe.send(job)
         self._all([pipe for pipe, _ in sending], "ready", _READY_WITHIN)
         start = time.monotonic_ns() + int(_START_IN * 1e9)
         begun = [each.beginning(start) for each in times]
-        for pipe, own in zip(pipes, (each for side, each in zip(sides, begun, strict=True) for _ in side), strict=True):
+        for pipe, own in zip(
+            pipes,
+            (each for side, each in zip(sides, begun, strict=True) for _ in side),
+            strict=True,
+        ):
             pipe.send(own)
-        moments = sorted((moment, side) for side, each in enumerate(begun) for turn in each.measured for moment in turn)
+        moments = sorted(
+            (moment, side)
+            for side, each in enumerate(begun)
+            for turn in each.measured
+            for moment in turn
+        )
         for moment, side in moments:
             self._until(moment, moments[0][0], show)
             mark(side)
-        moving = [(job, pipe) for job, pipe in zip(jobs, pipes, strict=False) if job.role != "visit"]
+        moving = [
+            (job, pipe) for job, pipe in zip(jobs, pipes, strict=False) if job.role != "visit"
+        ]
         if moving:
             patience = max(job.patience for job in jobs)
-            self._all([pipe for _, pipe in moving], "sent", (moments[-1][0] - moments[0][0]) / 1e9 + patience + 10)
+            self._all(
+                [pipe for _, pipe in moving],
+                "sent",
+                (moments[-1][0] - moments[0][0]) / 1e9 + patience + 10,
+            )
             self._drain(jobs, copies, patience)
             for _, pipe in moving:
                 pipe.send("stop")
@@ -127,16 +157,25 @@ class Fleet:
             show(self._progress((time.monotonic_ns() - measure) / 1e9))
 
     def _progress(self, seconds: float) -> Progress:
-        totals = [sum(counters[place] for counters in self._counters) for place in (CONFIRMED, RECEIVED, CONNECTED)]
+        totals = [
+            sum(counters[place] for counters in self._counters)
+            for place in (CONFIRMED, RECEIVED, CONNECTED)
+        ]
         return Progress(seconds, *totals)
 
     def _drain(self, jobs: Sequence[Job], copies: int, patience: float) -> None:
         """Wait until all that was confirmed has arrived, or nothing has for ``patience`` seconds."""
         of_role = list(zip(jobs, self._counters, strict=False))
-        expected = copies * sum(counters[CONFIRMED] for job, counters in of_role if job.role in ("produce", "request"))
+        expected = copies * sum(
+            counters[CONFIRMED] for job, counters in of_role if job.role in ("produce", "request")
+        )
         heard, before = time.monotonic(), -1
         while time.monotonic() - heard < patience:
-            arrived = sum(counters[RECEIVED] for job, counters in of_role if job.role in ("consume", "request"))
+            arrived = sum(
+                counters[RECEIVED]
+                for job, counters in of_role
+                if job.role in ("consume", "request")
+            )
             if arrived >= expected:
                 time.sleep(_GRACE)
                 return

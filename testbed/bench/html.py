@@ -15,7 +15,10 @@ from testbed.bench.sweep import Curve
 from testbed.report.text import printable
 
 # Where a percentile curve has its marks: 1 / (1 - percentile), so that every nine takes the same room.
-_NINES = tuple((1 / (1 - percentile / 100), f"{percentile:g} %") for percentile in (50.0, 90.0, 99.0, 99.9, 99.99))
+_NINES = tuple(
+    (1 / (1 - percentile / 100), f"{percentile:g} %")
+    for percentile in (50.0, 90.0, 99.0, 99.9, 99.99)
+)
 
 
 @cache
@@ -37,8 +40,13 @@ def render(result: Result, contrasts: Sequence[Contrast] = ()) -> str:
     values = {
         "result": result,
         "caveats": caveats(result),
-        "series": [(each, summaries(each), _waterfall(each), _percentiles(each)) for each in result.series],
-        "curves": [(workload, _rates(curves), _late(curves), curves) for workload, curves in _grouped(result.curves)],
+        "series": [
+            (each, summaries(each), _waterfall(each), _percentiles(each)) for each in result.series
+        ],
+        "curves": [
+            (workload, _rates(curves), _late(curves), curves)
+            for workload, curves in _grouped(result.curves)
+        ],
         "contrasts": contrasts,
     }
     return _environment().get_template("page.html").render(values)
@@ -54,7 +62,10 @@ def number(value: float | None, digits: int = 3) -> str:
 def _waterfall(series: Series) -> Markup:
     made = summaries(series)
     notes = [""] + [f"{step} of the one above" for step in steps(series)]
-    bars = [Bar(each.label, each.rate, each.low, each.high, note) for each, note in zip(made, notes, strict=True)]
+    bars = [
+        Bar(each.label, each.rate, each.low, each.high, note)
+        for each, note in zip(made, notes, strict=True)
+    ]
     return Markup(waterfall(f"{series.workload.title}: what each layer leaves", unit(series), bars))  # noqa: S704 - svg escapes all text
 
 
@@ -65,25 +76,59 @@ def unit(series: Series) -> str:
 def _percentiles(series: Series) -> Markup:
     connecting = series.workload.pattern == "connect"
     drawn = [
-        Line(each.label, tuple((1 / (1 - min(p, 99.999) / 100), ms) for p, ms in (each.confirmation if connecting else each.end_to_end).curve() if p >= 10))
+        Line(
+            each.label,
+            tuple(
+                (1 / (1 - min(p, 99.999) / 100), ms)
+                for p, ms in (each.confirmation if connecting else each.end_to_end).curve()
+                if p >= 10
+            ),
+        )
         for each in summaries(series)
     ]
     what = "time to connect (ms)" if connecting else "end to end (ms)"
-    return Markup(lines(f"{series.workload.title}: latency by percentile", Axis("percentile", True, _NINES), Axis(what, True), drawn))  # noqa: S704
+    return Markup(
+        lines(
+            f"{series.workload.title}: latency by percentile",
+            Axis("percentile", True, _NINES),
+            Axis(what, True),
+            drawn,
+        )
+    )  # noqa: S704
 
 
 def _grouped(curves: Sequence[Curve]) -> list[tuple[str, list[Curve]]]:
     groups: dict[str, list[Curve]] = {}
     for curve in curves:
-        groups.setdefault(f"{curve.workload.title or curve.workload.name}, {curve.driver.title or curve.driver.name}", []).append(curve)
+        groups.setdefault(
+            f"{curve.workload.title or curve.workload.name}, {curve.driver.title or curve.driver.name}",
+            [],
+        ).append(curve)
     return list(groups.items())
 
 
 def _rates(curves: Sequence[Curve]) -> Markup:
-    drawn = [Line(each.label, tuple((point.rate, point.throughput) for point in each.points)) for each in curves]
-    return Markup(lines("Throughput against rate", Axis("offered (msg/s)"), Axis("delivered (msg/s)"), drawn))  # noqa: S704
+    drawn = [
+        Line(each.label, tuple((point.rate, point.throughput) for point in each.points))
+        for each in curves
+    ]
+    return Markup(
+        lines("Throughput against rate", Axis("offered (msg/s)"), Axis("delivered (msg/s)"), drawn)
+    )  # noqa: S704
 
 
 def _late(curves: Sequence[Curve]) -> Markup:
-    drawn = [Line(each.label, tuple((point.rate, point.round.end_to_end.at(99)) for point in each.points)) for each in curves]
-    return Markup(lines("Latency against rate", Axis("offered (msg/s)"), Axis("end to end, 99 of 100 (ms)", True), drawn))  # noqa: S704
+    drawn = [
+        Line(
+            each.label, tuple((point.rate, point.round.end_to_end.at(99)) for point in each.points)
+        )
+        for each in curves
+    ]
+    return Markup(
+        lines(
+            "Latency against rate",
+            Axis("offered (msg/s)"),
+            Axis("end to end, 99 of 100 (ms)", True),
+            drawn,
+        )
+    )  # noqa: S704

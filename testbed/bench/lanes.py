@@ -41,9 +41,17 @@ class Measured:
 class Producer:
     """Keeps its window full, or its timetable."""
 
-    def __init__(self, sender: Sender, producer: int, window: Window, rate: float, measured: Measured) -> None:
+    def __init__(
+        self, sender: Sender, producer: int, window: Window, rate: float, measured: Measured
+    ) -> None:
         self.sockets = [sender]
-        self._sender, self._producer, self._window, self._rate, self._measured = sender, producer, window, rate, measured
+        self._sender, self._producer, self._window, self._rate, self._measured = (
+            sender,
+            producer,
+            window,
+            rate,
+            measured,
+        )
         self._timetable: Timetable | None = None
         self._confirmed = 0
 
@@ -53,7 +61,9 @@ class Producer:
     def step(self, now: int) -> int:
         """Send what is due; when to come again (ns), 0 for when something arrives."""
         if self._timetable is None:
-            left = self._window.most  # a client settles a message before it returns: it would never be full
+            left = (
+                self._window.most
+            )  # a client settles a message before it returns: it would never be full
             while left > 0 and (count := self._window.room(self._under_way())):
                 self._send([time.monotonic_ns()] * count)
                 left -= count
@@ -92,10 +102,20 @@ class Producer:
 
     def sent(self) -> list[Sent]:
         outstanding = self._sender.outstanding
-        return [Sent(self._producer, outstanding.attempted, tuple(outstanding.refused), outstanding.unknown())]
+        return [
+            Sent(
+                self._producer,
+                outstanding.attempted,
+                tuple(outstanding.refused),
+                outstanding.unknown(),
+            )
+        ]
 
     def sample(self, run: int) -> list[Event]:
-        return [Event(kind, name_of(run, self._producer, number), at / 1e9) for kind, number, at in self._sender.outstanding.sample]
+        return [
+            Event(kind, name_of(run, self._producer, number), at / 1e9)
+            for kind, number, at in self._sender.outstanding.sample
+        ]
 
     def close(self, *, delete: bool) -> None:
         self._sender.close()
@@ -159,7 +179,9 @@ class Consumer:
 class Relay(Consumer):
     """Answers each request with a message of the same size that carries the time at which the request was meant to go."""
 
-    def __init__(self, receiver: Receiver, sender: Sender, producer: int, run: int, measured: Measured) -> None:
+    def __init__(
+        self, receiver: Receiver, sender: Sender, producer: int, run: int, measured: Measured
+    ) -> None:
         super().__init__(receiver, run, measured)
         self.sockets = [receiver, sender]
         self._sender, self._producer = sender, producer
@@ -182,10 +204,20 @@ class Relay(Consumer):
 
     def sent(self) -> list[Sent]:
         outstanding = self._sender.outstanding
-        return [Sent(self._producer, outstanding.attempted, tuple(outstanding.refused), outstanding.unknown())]
+        return [
+            Sent(
+                self._producer,
+                outstanding.attempted,
+                tuple(outstanding.refused),
+                outstanding.unknown(),
+            )
+        ]
 
     def sample(self, run: int) -> list[Event]:
-        answers = [Event(kind, name_of(run, self._producer, number), at / 1e9) for kind, number, at in self._sender.outstanding.sample]
+        answers = [
+            Event(kind, name_of(run, self._producer, number), at / 1e9)
+            for kind, number, at in self._sender.outstanding.sample
+        ]
         return [*self._sample, *answers]
 
     def close(self, *, delete: bool) -> None:
@@ -196,7 +228,15 @@ class Relay(Consumer):
 class Requester(Producer):
     """A producer whose window is of requests without a reply."""
 
-    def __init__(self, sender: Sender, replies: Consumer, producer: int, window: Window, rate: float, measured: Measured) -> None:
+    def __init__(
+        self,
+        sender: Sender,
+        replies: Consumer,
+        producer: int,
+        window: Window,
+        rate: float,
+        measured: Measured,
+    ) -> None:
         super().__init__(sender, producer, window, rate, measured)
         self._replies = replies
 

@@ -49,7 +49,9 @@ class Distribution:
         if not self.count:
             return ()
         points = _decoded(self.histogram).get_recorded_iterator()
-        return tuple((each.percentile_level_iterated_to, each.value_iterated_to / 1000) for each in points)
+        return tuple(
+            (each.percentile_level_iterated_to, each.value_iterated_to / 1000) for each in points
+        )
 
 
 def distribution(encoded: Iterable[str]) -> Distribution:
@@ -62,7 +64,10 @@ def distribution(encoded: Iterable[str]) -> Distribution:
         histogram=total.encode().decode(),
         count=count,
         most=total.get_max_value() / 1000 if count else 0.0,
-        percentiles=tuple((each, total.get_value_at_percentile(each) / 1000 if count else 0.0) for each in PERCENTILES),
+        percentiles=tuple(
+            (each, total.get_value_at_percentile(each) / 1000 if count else 0.0)
+            for each in PERCENTILES
+        ),
     )
 
 

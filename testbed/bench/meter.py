@@ -61,7 +61,13 @@ class Meter:
         before = time.monotonic()
         counters = self._container.counters()
         at = (before + time.monotonic()) / 2
-        return Reading(at, counters.cpu, counters.received, counters.sent, self._syncs.read() if self._syncs else None)
+        return Reading(
+            at,
+            counters.cpu,
+            counters.received,
+            counters.sent,
+            self._syncs.read() if self._syncs else None,
+        )
 
 
 def stolen(stat: Path = Path("/proc/stat")) -> float:
@@ -80,7 +86,11 @@ def used(readings: Sequence[Reading]) -> Usage:
     """In all turns together, of which ``readings`` has the begin and the end: begin, end, begin, end."""
     turns = list(zip(readings[::2], readings[1::2], strict=True))
     seconds = max(sum(end.at - begin.at for begin, end in turns), 1e-9)
-    syncs = [end.syncs - begin.syncs for begin, end in turns if begin.syncs is not None and end.syncs is not None]
+    syncs = [
+        end.syncs - begin.syncs
+        for begin, end in turns
+        if begin.syncs is not None and end.syncs is not None
+    ]
     return Usage(
         seconds=seconds,
         cores=sum(end.cpu - begin.cpu for begin, end in turns) / seconds,

@@ -36,7 +36,9 @@ class Outstanding:
         self.attempted += count
         return first
 
-    def settle(self, number: int, now: int, *, multiple: bool = False, confirmed: bool = True) -> None:
+    def settle(
+        self, number: int, now: int, *, multiple: bool = False, confirmed: bool = True
+    ) -> None:
         """``number``, and with ``multiple`` all unsettled before it, is answered for; twice is harmless."""
         numbers = range(self._lowest, number + 1) if multiple else (number,)
         for each in numbers:

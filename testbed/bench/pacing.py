@@ -23,7 +23,9 @@ class Timetable:
 
     def take(self, now: int, most: int) -> list[int]:
         """The intended times of the messages due at ``now``, ``most`` of them at most."""
-        due = int((now - self._start) / self._interval) + 1 - self._given if now >= self._start else 0
+        due = (
+            int((now - self._start) / self._interval) + 1 - self._given if now >= self._start else 0
+        )
         count = max(0, min(due, most))
         times = [self._start + int((self._given + more) * self._interval) for more in range(count)]
         self._given += count
@@ -65,7 +67,12 @@ class Times:
 
     def beginning(self, at: int) -> "Times":
         """The same, counted from ``at``."""
-        return Times(*(tuple((at + begin, at + end) for begin, end in spans) for spans in (self.warm, self.measured)))
+        return Times(
+            *(
+                tuple((at + begin, at + end) for begin, end in spans)
+                for spans in (self.warm, self.measured)
+            )
+        )
 
 
 def in_turns(sides: int, warm_up: float, seconds: float, turn: float = 0.0) -> list[Times]:

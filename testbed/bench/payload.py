@@ -23,12 +23,20 @@ def payload(target: Target) -> Payload:
     if kind == "clear":
         return Clear()
     if key is None:
-        raise ClientError("encrypted payloads need a KMS key, and this broker's KMS is not within reach")
+        raise ClientError(
+            "encrypted payloads need a KMS key, and this broker's KMS is not within reach"
+        )
     import boto3  # takes its time, and most workers do without
 
     from testbed.clients.envelope import Envelope
 
     _, _, _, region, account, _ = key.key_arn.split(":", 5)
     # LocalStack reads the account off the access key id; there is no secret.
-    kms = boto3.client("kms", region, endpoint_url=key.kms_url, aws_access_key_id=account, aws_secret_access_key="none")
+    kms = boto3.client(
+        "kms",
+        region,
+        endpoint_url=key.kms_url,
+        aws_access_key_id=account,
+        aws_secret_access_key="none",
+    )
     return Envelope(kms, key.key_arn, cached=kind == "envelope-cached")

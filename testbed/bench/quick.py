@@ -21,7 +21,11 @@ from testbed.clients.base import Address
 WORKLOAD = "durable-1k"
 DRIVERS = {"RABBITMQ": "rabbitmq", "ACTIVEMQ": "activemq"}
 PROTOCOLS = {"RABBITMQ": "amqp", "ACTIVEMQ": "openwire"}  # for which the addresses have to be
-_PLAINTEXT, _TLS, _ENCRYPTED = Encryption("plaintext", "plain"), Encryption("tls", "plain"), Encryption()
+_PLAINTEXT, _TLS, _ENCRYPTED = (
+    Encryption("plaintext", "plain"),
+    Encryption("tls", "plain"),
+    Encryption(),
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,12 @@ class Quick:
 
 
 def quick(
-    addresses: list[Addresses], say: Callable[[str], None] = lambda line: None, *, rounds: int = 5, warm_up: float = 0.4, duration: float = 0.6
+    addresses: list[Addresses],
+    say: Callable[[str], None] = lambda line: None,
+    *,
+    rounds: int = 5,
+    warm_up: float = 0.4,
+    duration: float = 0.6,
 ) -> Quick:
     """Measure every engine of ``addresses``: about 12 s each.
 
@@ -75,14 +84,24 @@ def quick(
     with Fleet() as fleet:
         for each in addresses:
             fleet_say = _progress(each.engine_type, rounds, say)
-            series[each.engine_type] = alternate(workload, drivers.load(DRIVERS[each.engine_type]), _targets(each), fleet, fleet_say)
-    return Quick(tuple(cost for name, made in series.items() for cost in _costs(name, made)), series)
+            series[each.engine_type] = alternate(
+                workload, drivers.load(DRIVERS[each.engine_type]), _targets(each), fleet, fleet_say
+            )
+    return Quick(
+        tuple(cost for name, made in series.items() for cost in _costs(name, made)), series
+    )
 
 
 def _targets(addresses: Addresses) -> dict[str, Target]:
-    wanted = {_PLAINTEXT: addresses.plaintext, _TLS: addresses.control, _ENCRYPTED: addresses.broker}
+    wanted = {
+        _PLAINTEXT: addresses.plaintext,
+        _TLS: addresses.control,
+        _ENCRYPTED: addresses.broker,
+    }
     return {
-        encryption.label: by("direct", Target(addresses.engine_type, address, encryption, container=address.beside))
+        encryption.label: by(
+            "direct", Target(addresses.engine_type, address, encryption, container=address.beside)
+        )
         for encryption, address in wanted.items()
     }
 
@@ -90,14 +109,30 @@ def _targets(addresses: Addresses) -> dict[str, Target]:
 def _costs(engine_type: str, series: Series) -> tuple[Cost, Cost]:
     plaintext, tls, encrypted = series.sides
     return (
-        Cost(engine_type, "TLS", series.median(plaintext), series.median(tls), series.ratio(tls, plaintext)),
-        Cost(engine_type, "volume", series.median(tls), series.median(encrypted), series.ratio(encrypted, tls)),
+        Cost(
+            engine_type,
+            "TLS",
+            series.median(plaintext),
+            series.median(tls),
+            series.ratio(tls, plaintext),
+        ),
+        Cost(
+            engine_type,
+            "volume",
+            series.median(tls),
+            series.median(encrypted),
+            series.ratio(encrypted, tls),
+        ),
     )
 
 
-def _progress(engine_type: str, rounds: int, say: Callable[[str], None]) -> Callable[[str, int, Progress | None, Round | None], None]:
+def _progress(
+    engine_type: str, rounds: int, say: Callable[[str], None]
+) -> Callable[[str, int, Progress | None, Round | None], None]:
     def show(label: str, number: int, progress: Progress | None, made: Round | None) -> None:
         if made:
-            say(f"{engine_type} round {number + 1}/{rounds}, {label}: {min(made.confirmed, made.received):,.0f} msg/s")
+            say(
+                f"{engine_type} round {number + 1}/{rounds}, {label}: {min(made.confirmed, made.received):,.0f} msg/s"
+            )
 
     return show

@@ -45,7 +45,12 @@ def route(target: Target) -> str:
 
 def _moved(target: Target, host: str, port: int, namespace: str = "") -> Target:
     address = replace(target.address, host=host, port=port)
-    return replace(target, address=address, server_name=target.server_name or target.address.host, namespace=namespace)
+    return replace(
+        target,
+        address=address,
+        server_name=target.server_name or target.address.host,
+        namespace=namespace,
+    )
 
 
 def _answers(host: str, port: int) -> bool:

@@ -28,13 +28,22 @@ def build(values: Mapping[str, Any], kind: type[T], where: str) -> T:
     known = {each.name: each for each in fields(kind)}  # type: ignore[arg-type]
     for name, value in values.items():
         if name not in known:
-            raise TestbedError(f"{where}: there is no field {name!r}; there are {', '.join(known)}.")
+            raise TestbedError(
+                f"{where}: there is no field {name!r}; there are {', '.join(known)}."
+            )
         wanted = known[name].type
         given = float(value) if wanted is float and type(value) is int else value
         if isinstance(wanted, type) and type(given) is not wanted:
-            raise TestbedError(f"{where}: {name} should be {_NAMES.get(wanted, wanted.__name__)}, not {value!r}.")
+            raise TestbedError(
+                f"{where}: {name} should be {_NAMES.get(wanted, wanted.__name__)}, not {value!r}."
+            )
     try:
-        return kind(**{name: float(value) if known[name].type is float else value for name, value in values.items()})
+        return kind(
+            **{
+                name: float(value) if known[name].type is float else value
+                for name, value in values.items()
+            }
+        )
     except (TypeError, ValueError) as error:
         raise TestbedError(f"{where}: {error}.") from error
 

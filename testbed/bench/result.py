@@ -51,7 +51,9 @@ def _model() -> str:
         lines = _MODEL.read_text().splitlines()
     except OSError:
         return ""
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    model = next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), ""
+    )
     flags = next((line.split() for line in lines if line.startswith("flags")), [])
     return f", {model}{', AES instructions' if 'aes' in flags else ''}" if model else ""
 
@@ -71,17 +73,30 @@ def caveats(result: Result) -> tuple[str, ...]:
     sides = [(series, side) for series in result.series for side in series.sides]
     for series, side in sides:
         if "generator" in series.limits(side):
-            said.append(f"{series.workload.name}, {series.driver.name}, {side.label}: the generator was the limit; the broker could do more.")
+            said.append(
+                f"{series.workload.name}, {series.driver.name}, {side.label}: the generator was the limit; the broker could do more."
+            )
     if any(side.route == "published" for _, side in sides):
-        said.append("Connections to a published port pass the container engine's proxy, which takes processor time of its own.")
+        said.append(
+            "Connections to a published port pass the container engine's proxy, which takes processor time of its own."
+        )
     if any(side.route == "remote" for _, side in sides):
         said.append("A remote broker's processor time, bytes and syncs are not seen from here.")
     if any(series.driver.generator == "client" for series, _ in sides):
-        said.append("The users' clients send one message at a time and wait for its confirmation: that is a latency in disguise, not a ceiling.")
-    if any(side.encryption.volume == "plain" or side.encryption.listener == "plaintext" for _, side in sides):
-        said.append("Plaintext listeners and plain volumes are controls: they exist in a benchmark only, and Amazon MQ has neither.")
+        said.append(
+            "The users' clients send one message at a time and wait for its confirmation: that is a latency in disguise, not a ceiling."
+        )
+    if any(
+        side.encryption.volume == "plain" or side.encryption.listener == "plaintext"
+        for _, side in sides
+    ):
+        said.append(
+            "Plaintext listeners and plain volumes are controls: they exist in a benchmark only, and Amazon MQ has neither."
+        )
     if float(result.environment.get("load before", "0")) > 0.5 * (os.cpu_count() or 1):
-        said.append(f"The machine was busy with something else when this began (load {result.environment['load before']}).")
+        said.append(
+            f"The machine was busy with something else when this began (load {result.environment['load before']})."
+        )
     taken = stolen_share(result)
     if taken > STOLEN:
         said.append(
@@ -93,7 +108,11 @@ def caveats(result: Result) -> tuple[str, ...]:
         said.append(
             f"{repeated} rounds were made again on all sides, since the hypervisor gave more than {100 * ROBBED:.0f} % of the processors to others during them."
         )
-    noisy = [f"{series.workload.name} by {series.driver.name} ({side.label})" for series, side in sides if spread(series.rates(side)) > 0.1]
+    noisy = [
+        f"{series.workload.name} by {series.driver.name} ({side.label})"
+        for series, side in sides
+        if spread(series.rates(side)) > 0.1
+    ]
     if noisy:
         said.append(f"Rounds of the same thing lie more than 10 % apart: {'; '.join(noisy)}.")
     return tuple(dict.fromkeys(said))

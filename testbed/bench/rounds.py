@@ -89,7 +89,10 @@ def takes_turns(workload: Workload, driver: Driver) -> bool:
 
 def kept_up(workload: Workload, driver: Driver, made: Round) -> bool:
     """Whether the rate that was asked for came out: 98 % of it, up to one message of each producer that fell just beyond the end."""
-    return throughput(workload, made) + producers(workload, driver) / made.seconds >= 0.98 * workload.rate
+    return (
+        throughput(workload, made) + producers(workload, driver) / made.seconds
+        >= 0.98 * workload.rate
+    )
 
 
 def limit(workload: Workload, driver: Driver, made: Round, cores: int = os.cpu_count() or 1) -> str:
@@ -99,12 +102,18 @@ def limit(workload: Workload, driver: Driver, made: Round, cores: int = os.cpu_c
     left = 1 - made.stolen  # of each core, by the hypervisor
     if made.busiest >= _BUSY * left:
         return "generator"
-    if made.broker and made.broker.cores + made.generator_cores >= _BUSY * cores * left and made.generator_cores > made.broker.cores / 2:
+    if (
+        made.broker
+        and made.broker.cores + made.generator_cores >= _BUSY * cores * left
+        and made.generator_cores > made.broker.cores / 2
+    ):
         return "machine"
     return "broker"
 
 
-def plan(workload: Workload, driver: Driver, target: Target, *, handicap: float = 0.0, run: int = 0) -> Plan:
+def plan(
+    workload: Workload, driver: Driver, target: Target, *, handicap: float = 0.0, run: int = 0
+) -> Plan:
     """Who does what, on destinations that nobody has used before, or on those of ``run``."""
     run = run or random.getrandbits(32)
     shape = Shape(
@@ -121,22 +130,61 @@ def plan(workload: Workload, driver: Driver, target: Target, *, handicap: float 
         window = 1
     if driver.pipeline and workload.confirmation != "transaction":
         window = min(window, driver.pipeline)
-    common = Job("produce", driver.generator, target, (), run, shape, window, workload.rate / senders, handicap=handicap)
+    common = Job(
+        "produce",
+        driver.generator,
+        target,
+        (),
+        run,
+        shape,
+        window,
+        workload.rate / senders,
+        handicap=handicap,
+    )
     consuming = replace(common, role="consume", rate=0.0, handicap=0.0)
     if workload.pattern == "connect":
         lanes = [Lane(number, Destination.queue("none")) for number in range(senders)]
         return Plan(run, tuple(replace(common, role="visit", lanes=(lane,)) for lane in lanes))
     if workload.pattern == "request-reply":
-        lanes = [Lane(number, _queue(driver, run, f"ask-{number}"), _queue(driver, run, f"answer-{number}")) for number in range(senders)]
+        lanes = [
+            Lane(
+                number,
+                _queue(driver, run, f"ask-{number}"),
+                _queue(driver, run, f"answer-{number}"),
+            )
+            for number in range(senders)
+        ]
         asked = [replace(lane, producer=lane.producer + senders) for lane in lanes]
-        return Plan(run, (*_spread(replace(common, role="request"), lanes, driver), *_spread(replace(consuming, role="relay"), asked, driver)))
+        return Plan(
+            run,
+            (
+                *_spread(replace(common, role="request"), lanes, driver),
+                *_spread(replace(consuming, role="relay"), asked, driver),
+            ),
+        )
     if workload.pattern == "fan-out":
         topic = Destination.topic(f"bench.{run:08x}")
         sending = _spread(common, [Lane(number, topic) for number in range(senders)], driver)
-        return Plan(run, (*sending, *_spread(consuming, [Lane(0, topic)] * workload.consumers, driver)), workload.consumers)
+        return Plan(
+            run,
+            (*sending, *_spread(consuming, [Lane(0, topic)] * workload.consumers, driver)),
+            workload.consumers,
+        )
     queues = [_queue(driver, run, str(number)) for number in range(workload.queues)]
-    sending = _spread(common, [Lane(number, queues[number % len(queues)]) for number in range(senders)], driver)
-    return Plan(run, (*sending, *_spread(consuming, [Lane(0, queues[number % len(queues)]) for number in range(workload.consumers)], driver)))
+    sending = _spread(
+        common, [Lane(number, queues[number % len(queues)]) for number in range(senders)], driver
+    )
+    return Plan(
+        run,
+        (
+            *sending,
+            *_spread(
+                consuming,
+                [Lane(0, queues[number % len(queues)]) for number in range(workload.consumers)],
+                driver,
+            ),
+        ),
+    )
 
 
 def _queue(driver: Driver, run: int, name: str) -> Destination:
@@ -149,12 +197,21 @@ def _spread(job: Job, lanes: Sequence[Lane], driver: Driver) -> list[Job]:
     return [replace(job, lanes=tuple(lanes[number::count])) for number in range(count)]
 
 
-def play(fleet: Fleet, planned: Plan, warm_up: float, seconds: float, show: Show = lambda progress: None) -> Round:
+def play(
+    fleet: Fleet, planned: Plan, warm_up: float, seconds: float, show: Show = lambda progress: None
+) -> Round:
     """Make the round. Raises ``ClientError`` when a generator broke off, ``ContainerFailed`` when the broker did."""
     return play_in_turns(fleet, [planned], warm_up, seconds, 0.0, show)[0]
 
 
-def play_in_turns(fleet: Fleet, plans: Sequence[Plan], warm_up: float, seconds: float, turn: float, show: Show = lambda progress: None) -> list[Round]:
+def play_in_turns(
+    fleet: Fleet,
+    plans: Sequence[Plan],
+    warm_up: float,
+    seconds: float,
+    turn: float,
+    show: Show = lambda progress: None,
+) -> list[Round]:
     """Make a round of each, which take turns of ``turn`` seconds (0: one after the other). Raises as ``play``."""
     containers = [planned.jobs[0].target.container for planned in plans]
     readings: list[list[Reading]] = [[] for _ in plans]
@@ -166,20 +223,41 @@ def play_in_turns(fleet: Fleet, plans: Sequence[Plan], warm_up: float, seconds: 
             readings[side].append(meters[containers[side]].read())
 
     with ExitStack() as stack:
-        meters = {container: stack.enter_context(Meter(container)) for container in dict.fromkeys(containers) if container}
+        meters = {
+            container: stack.enter_context(Meter(container))
+            for container in dict.fromkeys(containers)
+            if container
+        }
         if len(plans) > 1:  # a reading that takes a second would be of everybody's turns
             meters = {container: meter for container, meter in meters.items() if meter.at_once}
         sides = [planned.jobs for planned in plans]
-        parts = fleet.run(sides, in_turns(len(plans), warm_up, seconds, turn), copies=plans[0].copies, show=show, mark=mark)
+        parts = fleet.run(
+            sides,
+            in_turns(len(plans), warm_up, seconds, turn),
+            copies=plans[0].copies,
+            show=show,
+            mark=mark,
+        )
     share = (taken[-1][1] - taken[0][1]) / (taken[-1][0] - taken[0][0]) / (os.cpu_count() or 1)
-    return [round_of(*made, seconds, used(read) if read else None, share) for *made, read in zip(plans, parts, readings, strict=True)]
+    return [
+        round_of(*made, seconds, used(read) if read else None, share)
+        for *made, read in zip(plans, parts, readings, strict=True)
+    ]
 
 
-def round_of(planned: Plan, parts: Sequence[Part], seconds: float, usage: Usage | None = None, stolen_share: float = 0.0) -> Round:
+def round_of(
+    planned: Plan,
+    parts: Sequence[Part],
+    seconds: float,
+    usage: Usage | None = None,
+    stolen_share: float = 0.0,
+) -> Round:
     """What the parts amount to. ``usage`` is the broker's."""
 
     def together(role: tuple[str, ...], name: str) -> Distribution:
-        return distribution(getattr(part, name) for part in parts if part.role in role and getattr(part, name))
+        return distribution(
+            getattr(part, name) for part in parts if part.role in role and getattr(part, name)
+        )
 
     def per_second(role: tuple[str, ...], name: str) -> float:
         return sum(getattr(part, name) for part in parts if part.role in role) / seconds
@@ -201,7 +279,9 @@ def round_of(planned: Plan, parts: Sequence[Part], seconds: float, usage: Usage 
         kms_calls=sum(part.kms_calls for part in parts),
         broker=usage,
         account=None if visiting else _account(planned, parts),
-        sample=None if visiting or not sampled else _worst([check(History(events)) for events in _histories(planned, parts)]),
+        sample=None
+        if visiting or not sampled
+        else _worst([check(History(events)) for events in _histories(planned, parts)]),
     )
 
 
@@ -219,9 +299,14 @@ def _histories(planned: Plan, parts: Sequence[Part]) -> list[tuple[Event, ...]]:
     sent = [event for events in lanes for event in events if event.kind is not Kind.RECEIVED]
     received = [[event for event in events if event.kind is Kind.RECEIVED] for events in lanes]
     received = [events for events in received if events] or [[]]
-    shared = [[event for events in received for event in events]] if planned.copies == 1 else received
+    shared = (
+        [[event for events in received for event in events]] if planned.copies == 1 else received
+    )
     order = list(Kind)
-    return [tuple(sorted(sent + events, key=lambda event: (event.at, order.index(event.kind)))) for events in shared]
+    return [
+        tuple(sorted(sent + events, key=lambda event: (event.at, order.index(event.kind))))
+        for events in shared
+    ]
 
 
 def _worst(accounts: Sequence[Account]) -> Account:

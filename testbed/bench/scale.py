@@ -44,7 +44,11 @@ _JOBS = {job.role: job for job in _PLAN.jobs}
 _LANES = {role: sum(len(job.lanes) for job in _PLAN.jobs if job.role == role) for role in _JOBS}
 # Seconds: without a look at the clock; of one Locust task; until everyone is there; without a message at the end.
 _WAIT, _TASK, _READY_WITHIN, _QUIET = 0.05, 0.25, 60.0, 5.0
-_PART, _SUBSCRIBED, _BEGIN = "testbed-part", "testbed-subscribed", "testbed-begin"  # messages between master and workers
+_PART, _SUBSCRIBED, _BEGIN = (
+    "testbed-part",
+    "testbed-subscribed",
+    "testbed-begin",
+)  # messages between master and workers
 # A producer's number: 16 bits for its machine, then these for its worker and for itself.
 _WORKERS, _LANES_EACH = 64, 1024
 
@@ -69,7 +73,13 @@ class _Told(Latencies):
 
     def add(self, nanoseconds: int, count: int = 1) -> None:
         super().add(nanoseconds, count)
-        about = {"request_type": self._kind, "name": _AIM.workload.name, "response_length": _AIM.workload.size, "exception": None, "context": {}}
+        about = {
+            "request_type": self._kind,
+            "name": _AIM.workload.name,
+            "response_length": _AIM.workload.size,
+            "exception": None,
+            "context": {},
+        }
         for _ in range(count):
             events.request.fire(response_time=nanoseconds / 1e6, **about)
 
@@ -82,7 +92,9 @@ class _Here:
         self.numbers = itertools.count()
         self.sent: list[Sent] = []
         self.tallies: list[dict[int, bytes]] = []
-        self.measured = {role: Measured(confirmation=_Told(role), end_to_end=_Told(role)) for role in _JOBS}
+        self.measured = {
+            role: Measured(confirmation=_Told(role), end_to_end=_Told(role)) for role in _JOBS
+        }
         self._parts: list[Part] = []
 
     def measure(self) -> None:
@@ -95,13 +107,28 @@ class _Here:
         gevent.sleep(_AIM.workload.duration)
         cpu = time.process_time() - cpu
         for role, each in self.measured.items():
-            times = {name: getattr(each, name).encoded() for name in ("delay", "confirmation", "end_to_end")}
+            times = {
+                name: getattr(each, name).encoded()
+                for name in ("delay", "confirmation", "end_to_end")
+            }
             # The process is one, whatever its users do: its processor time is in its first part.
-            self._parts.append(Part(role, each.confirmed, each.received, each.connected, **times, cpu=0.0 if self._parts else cpu))
+            self._parts.append(
+                Part(
+                    role,
+                    each.confirmed,
+                    each.received,
+                    each.connected,
+                    **times,
+                    cpu=0.0 if self._parts else cpu,
+                )
+            )
 
     def parts(self) -> list[Part]:
         """When all users have stopped; none where the run did not come to its end."""
-        account = {"produce": {"sent": tuple(self.sent)}, "consume": {"tallies": tuple(self.tallies)}}
+        account = {
+            "produce": {"sent": tuple(self.sent)},
+            "consume": {"tallies": tuple(self.tallies)},
+        }
         return [replace(part, **account.get(part.role, {})) for part in self._parts]  # type: ignore[arg-type]
 
 
@@ -121,7 +148,9 @@ class _LaneUser(User):
             while time.monotonic() < end:
                 self._step()
         except TestbedError as error:
-            self.environment.events.user_error.fire(user_instance=self, exception=error, tb=error.__traceback__)
+            self.environment.events.user_error.fire(
+                user_instance=self, exception=error, tb=error.__traceback__
+            )
             raise StopUser from error
 
     def _step(self) -> None:
@@ -142,10 +171,20 @@ class ProducerUser(_LaneUser):
         job, measured = _JOBS["produce"], _here.measured["produce"]
         worker, lane = self.environment.runner.worker_index, next(_here.numbers)
         if worker >= _WORKERS or lane >= _LANES_EACH:
-            raise TestbedError(f"A load has {_WORKERS} workers at most, each with {_LANES_EACH} producing connections.")
+            raise TestbedError(
+                f"A load has {_WORKERS} workers at most, each with {_LANES_EACH} producing connections."
+            )
         number = _MACHINE << 16 | worker * _LANES_EACH + lane
-        sender = make(job.generator, job.target).sender(job.lanes[0].destination, job.shape, job.run, number, Outstanding(measured.confirmation))
-        self.lane = Producer(sender, number, Window.of(job.window, job.shape.size, job.shape.transaction), job.rate, measured)
+        sender = make(job.generator, job.target).sender(
+            job.lanes[0].destination, job.shape, job.run, number, Outstanding(measured.confirmation)
+        )
+        self.lane = Producer(
+            sender,
+            number,
+            Window.of(job.window, job.shape.size, job.shape.transaction),
+            job.rate,
+            measured,
+        )
         _here.begun.wait()
         self.lane.start(time.monotonic_ns())
 
@@ -192,7 +231,9 @@ class VisitorUser(_LaneUser):
 
     def on_start(self) -> None:
         job = _JOBS["visit"]
-        self.lane = Visitor(make(job.generator, job.target).visit, job.rate, _here.measured["visit"])
+        self.lane = Visitor(
+            make(job.generator, job.target).visit, job.rate, _here.measured["visit"]
+        )
         _here.begun.wait()
         self.lane.start(time.monotonic_ns())
 
@@ -216,19 +257,27 @@ class _Direction:
         self._spawned = True
 
     def _run(self) -> None:
-        ready = self._wait(_READY_WITHIN, lambda: self._spawned and self._subscribed >= _LANES.get("consume", 0))
+        ready = self._wait(
+            _READY_WITHIN, lambda: self._spawned and self._subscribed >= _LANES.get("consume", 0)
+        )
         if ready:
             self._runner.send_message(_BEGIN)
             self._wait(_AIM.workload.warm_up + _AIM.workload.duration + 1.0, lambda: False)
         workers = self._runner.worker_count
         self._runner.stop()
-        self._wait(_JOBS[next(iter(_JOBS))].patience, lambda: len(self._reports) >= workers, failing=False)
+        self._wait(
+            _JOBS[next(iter(_JOBS))].patience, lambda: len(self._reports) >= workers, failing=False
+        )
         failed = [each["msg"] for each in self._runner.exceptions.values()]
         if not failed and len(self._reports) < workers:
             failed = [f"{workers - len(self._reports)} of {workers} workers did not report"]
         if not failed and not ready:
             failed = [f"not everyone was there within {_READY_WITHIN:g} s"]
-        document = {"errors": failed, "workers": workers, "parts": [part for report in self._reports for part in report]}
+        document = {
+            "errors": failed,
+            "workers": workers,
+            "parts": [part for report in self._reports for part in report],
+        }
         _PATH.with_suffix(".parts").write_text(json.dumps(document))
         self._runner.quit()
 
@@ -249,4 +298,8 @@ def _listen(environment: Any, **_: Any) -> None:
         environment.direction = _Direction(runner)
         return
     runner.register_message(_BEGIN, lambda **_: gevent.spawn(_here.measure))
-    events.test_stop.add_listener(lambda environment, **_: runner.send_message(_PART, [packed(part) for part in _here.parts()]))
+    events.test_stop.add_listener(
+        lambda environment, **_: runner.send_message(
+            _PART, [packed(part) for part in _here.parts()]
+        )
+    )

@@ -35,7 +35,12 @@ class Case:
 
 
 def measure(
-    testbed: Testbed | None, cases: Sequence[Case], command: str, say: Say, live: Say = lambda line: None, remote: Target | None = None
+    testbed: Testbed | None,
+    cases: Sequence[Case],
+    command: str,
+    say: Say,
+    live: Say = lambda line: None,
+    remote: Target | None = None,
 ) -> Result:
     """Run all cases, on brokers of the benchmark's own or on ``remote``.
 
@@ -49,22 +54,40 @@ def measure(
     found = environment()
     with Fleet() as fleet, Stage(testbed, encryptions) if testbed else nullcontext() as stage:
         for case in cases:
-            targets = stage.targets(case.driver, case.encryptions) if stage else {remote.encryption.label: remote}  # type: ignore[union-attr]
+            targets = (
+                stage.targets(case.driver, case.encryptions)
+                if stage
+                else {remote.encryption.label: remote}
+            )  # type: ignore[union-attr]
             if case.workload.search:
-                curves += [search(case.workload, case.driver, label, target, fleet, _points(label, say)) for label, target in targets.items()]
+                curves += [
+                    search(case.workload, case.driver, label, target, fleet, _points(label, say))
+                    for label, target in targets.items()
+                ]
                 continue
-            made = alternate(case.workload, case.driver, targets, fleet, _rounds(case.workload, case.driver, say, live))
+            made = alternate(
+                case.workload,
+                case.driver,
+                targets,
+                fleet,
+                _rounds(case.workload, case.driver, say, live),
+            )
             series.append(made)
             if case.sweep:
                 lowest = min(made.median(side) for side in made.sides)
                 rates = [max(1.0, share * lowest) for share in _SHARES]
                 curves += [
-                    at_rates(case.workload, case.driver, label, target, rates, fleet, _points(label, say)) for label, target in targets.items()
+                    at_rates(
+                        case.workload, case.driver, label, target, rates, fleet, _points(label, say)
+                    )
+                    for label, target in targets.items()
                 ]
     return Result(started, time.monotonic() - begun, command, found, tuple(series), tuple(curves))
 
 
-def _rounds(workload: Workload, driver: Driver, say: Say, live: Say) -> Callable[[str, int, Progress | None, Round | None], None]:
+def _rounds(
+    workload: Workload, driver: Driver, say: Say, live: Say
+) -> Callable[[str, int, Progress | None, Round | None], None]:
     def show(label: str, number: int, progress: Progress | None, made: Round | None) -> None:
         if made:
             say(round_line(workload, driver, label, number, made))

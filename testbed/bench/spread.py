@@ -33,12 +33,27 @@ def spread(
     """One round of ``case``'s first encryption, on a broker of its own or on ``remote``. Raises as ``swarm`` and ``Brokers.create`` do."""
     [encryption] = case.encryptions
     # A worker elsewhere is in no network of this machine's containers.
-    driver = replace(case.driver, route="published" if others or case.driver.route == "inside" else case.driver.route)
+    driver = replace(
+        case.driver,
+        route="published" if others or case.driver.route == "inside" else case.driver.route,
+    )
     started, begun = datetime.now(UTC), time.monotonic()
     found = environment()
     with Stage(testbed, [encryption]) if testbed else nullcontext() as stage:
         [target] = stage.targets(driver).values() if stage else [remote]  # type: ignore[list-item]
-        made = swarm(Aim(case.workload, driver, target, random.getrandbits(32)), workers=workers, others=others, bind=bind, say=say)
+        made = swarm(
+            Aim(case.workload, driver, target, random.getrandbits(32)),
+            workers=workers,
+            others=others,
+            bind=bind,
+            say=say,
+        )
     side = Side(target.encryption.label, target.encryption, target.running, route(target), (made,))
     software = {**found, "locust": version("locust"), "workers": str(workers + others)}
-    return Result(started, time.monotonic() - begun, command, software, (Series(case.workload, driver, (side,)),))
+    return Result(
+        started,
+        time.monotonic() - begun,
+        command,
+        software,
+        (Series(case.workload, driver, (side,)),),
+    )

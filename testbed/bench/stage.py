@@ -34,30 +34,50 @@ class Stage:
     def __exit__(self, *exc: object) -> None:
         self._stack.close()
 
-    def targets(self, driver: Driver, encryptions: Sequence[Encryption] = ()) -> Mapping[str, Target]:
+    def targets(
+        self, driver: Driver, encryptions: Sequence[Encryption] = ()
+    ) -> Mapping[str, Target]:
         """A target for each of ``encryptions`` (of those given at first; all if empty), by its label.
 
         Raises as ``Brokers.create`` does.
         """
         kind = (driver.engine, driver.version, driver.deployment)
         if kind not in self._brokers:
-            started = side_by_side([partial(self._start, driver, volume) for volume in self._volumes], self._testbed.stop)
+            started = side_by_side(
+                [partial(self._start, driver, volume) for volume in self._volumes],
+                self._testbed.stop,
+            )
             self._brokers[kind] = dict(zip(self._volumes, started, strict=True))
         chosen = encryptions or self._encryptions
-        return {each.label: self._target(driver, self._brokers[kind][each.volume], each) for each in chosen}
+        return {
+            each.label: self._target(driver, self._brokers[kind][each.volume], each)
+            for each in chosen
+        }
 
     def _start(self, driver: Driver, volume: str) -> Broker:
         plain = volume == "plain"
-        control = Control(plaintext_listener=self._plaintext, plain_volume=plain) if self._plaintext or plain else None
+        control = (
+            Control(plaintext_listener=self._plaintext, plain_volume=plain)
+            if self._plaintext or plain
+            else None
+        )
         request = self._testbed.request(
-            driver.engine, f"bench-{volume}", engine_version=driver.version, deployment_mode=driver.deployment, control=control
+            driver.engine,
+            f"bench-{volume}",
+            engine_version=driver.version,
+            deployment_mode=driver.deployment,
+            control=control,
         )
         return self._stack.enter_context(self._testbed.brief(request))
 
     def _target(self, driver: Driver, broker: Broker, encryption: Encryption) -> Target:
         if encryption.payload != "clear" and self._envelope is None:
-            self._envelope = EnvelopeKey(self._testbed.new_key("payloads of a benchmark"), self._testbed.localstack_url)
-        address = self._testbed.brokers.address(broker, driver.protocol, tls=encryption.listener == "tls")
+            self._envelope = EnvelopeKey(
+                self._testbed.new_key("payloads of a benchmark"), self._testbed.localstack_url
+            )
+        address = self._testbed.brokers.address(
+            broker, driver.protocol, tls=encryption.listener == "tls"
+        )
         target = Target(
             engine_type=driver.engine,
             address=address,

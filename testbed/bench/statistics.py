@@ -49,7 +49,9 @@ class Ratio:
 def ratio(baseline: Sequence[float], other: Sequence[float], confidence: float = 0.95) -> Ratio:
     """How ``other`` compares with ``baseline``, round by round. Raises ``ValueError`` for series that are no pairs."""
     if len(baseline) != len(other) or not baseline:
-        raise ValueError(f"rounds come in pairs: {len(baseline)} of one side, {len(other)} of the other")
+        raise ValueError(
+            f"rounds come in pairs: {len(baseline)} of one side, {len(other)} of the other"
+        )
     if not all(isfinite(value) and value > 0 for value in (*baseline, *other)):
         raise ValueError("a round without a result cannot be compared")
     pairs = tuple(b / a for a, b in zip(baseline, other, strict=True))
@@ -79,7 +81,11 @@ def spread(values: Sequence[float]) -> float:
     """How far rounds of the same thing are apart: half the distance between the quartiles, relative to the median."""
     ordered = sorted(values)
     quarter = len(ordered) // 4
-    return (ordered[-1 - quarter] - ordered[quarter]) / 2 / median(ordered) if ordered and median(ordered) else 0.0
+    return (
+        (ordered[-1 - quarter] - ordered[quarter]) / 2 / median(ordered)
+        if ordered and median(ordered)
+        else 0.0
+    )
 
 
 def unpaired(first: Sequence[float], second: Sequence[float], confidence: float = 0.95) -> Ratio:
@@ -88,10 +94,17 @@ def unpaired(first: Sequence[float], second: Sequence[float], confidence: float 
     The interval is a percentile bootstrap of both medians (10,000 resamples, always the same ones). It knows the noise
     within each run and not what changed between them. ``pairs`` is empty.
     """
-    if not first or not second or not all(isfinite(value) and value > 0 for value in (*first, *second)):
+    if (
+        not first
+        or not second
+        or not all(isfinite(value) and value > 0 for value in (*first, *second))
+    ):
         raise ValueError("a round without a result cannot be compared")
     rng = Random(0)
-    ratios = sorted(median(rng.choices(second, k=len(second))) / median(rng.choices(first, k=len(first))) for _ in range(_RESAMPLES))
+    ratios = sorted(
+        median(rng.choices(second, k=len(second))) / median(rng.choices(first, k=len(first)))
+        for _ in range(_RESAMPLES)
+    )
     outside = int((1 - confidence) / 2 * _RESAMPLES)
     # Fewer rounds than this bootstrap to intervals that are too narrow to mean anything.
     reached = confidence if min(len(first), len(second)) >= _LEAST_UNPAIRED else 0.0

@@ -63,7 +63,11 @@ def _summary(series: Series, side: Side) -> Summary:
     used = [each.broker for each in side.rounds if each.broker]
     messages = sum(rate * each.seconds for rate, each in zip(rates, side.rounds, strict=True))
     # The engine's readings do not begin and end quite when the measuring does: counts are taken per second first.
-    in_readings = sum(rate * each.broker.seconds for rate, each in zip(rates, side.rounds, strict=True) if each.broker)
+    in_readings = sum(
+        rate * each.broker.seconds
+        for rate, each in zip(rates, side.rounds, strict=True)
+        if each.broker
+    )
 
     def per_message(total: float | None) -> float | None:
         return total / in_readings if total is not None and in_readings else None
@@ -82,17 +86,25 @@ def _summary(series: Series, side: Side) -> Summary:
         delay=together("delay"),
         confirmation=together("confirmation"),
         end_to_end=together("end_to_end"),
-        generator_cpu=_microseconds(sum(each.generator_cores * each.seconds for each in side.rounds), messages),
-        broker_cpu=per_message(sum(each.cores * each.seconds for each in used) * 1e6) if used else None,
+        generator_cpu=_microseconds(
+            sum(each.generator_cores * each.seconds for each in side.rounds), messages
+        ),
+        broker_cpu=per_message(sum(each.cores * each.seconds for each in used) * 1e6)
+        if used
+        else None,
         generator_cores=_mean(side.rounds),
         broker_cores=sum(each.cores for each in used) / len(used) if used else None,
         bytes_in=per_message(sum(each.received for each in used)) if used else None,
         bytes_out=per_message(sum(each.sent for each in used)) if used else None,
-        syncs=per_message(sum(each for each in syncs if each is not None)) if syncs and None not in syncs else None,
+        syncs=per_message(sum(each for each in syncs if each is not None))
+        if syncs and None not in syncs
+        else None,
         kms_calls=sum(each.kms_calls for each in side.rounds) / messages if messages else 0.0,
         messages=round(messages),
         limits=series.limits(side),
-        ratio=None if side is series.sides[0] or not all(rates) or not all(series.rates(series.sides[0])) else series.ratio(side),
+        ratio=None
+        if side is series.sides[0] or not all(rates) or not all(series.rates(series.sides[0]))
+        else series.ratio(side),
     )
 
 

@@ -25,7 +25,14 @@ _JOIN = """TESTBED_AIM=aim.json locust -f "$(python -c 'import testbed.bench as 
 _JOIN_WITHIN, _PATIENCE = 120, 60  # seconds: for workers to join, and for their users to stop
 
 
-def swarm(aim: Aim, *, workers: int = 2, others: int = 0, bind: str = "127.0.0.1", say: Callable[[str], None] = print) -> Round:
+def swarm(
+    aim: Aim,
+    *,
+    workers: int = 2,
+    others: int = 0,
+    bind: str = "127.0.0.1",
+    say: Callable[[str], None] = print,
+) -> Round:
     """The load of one round, by ``workers`` on this machine and ``others`` that join at ``bind``.
 
     Raises ``ClientError`` when a worker failed or a message was lost, ``TestbedError`` when Locust is not installed or
@@ -37,7 +44,9 @@ def swarm(aim: Aim, *, workers: int = 2, others: int = 0, bind: str = "127.0.0.1
         path = Path(folder) / "aim.json"
         aim.write(path)
         stack.enter_context(_Queue(planned))
-        said = _run(planned, path, workers, others, bind, say, aim.workload.warm_up + aim.workload.duration)
+        said = _run(
+            planned, path, workers, others, bind, say, aim.workload.warm_up + aim.workload.duration
+        )
         try:
             document = json.loads(path.with_suffix(".parts").read_text())
         except OSError as error:
@@ -53,20 +62,37 @@ def swarm(aim: Aim, *, workers: int = 2, others: int = 0, bind: str = "127.0.0.1
 def check(workload: Workload, driver: Driver, encryption: Encryption) -> None:
     """Raises ``TestbedError`` for what can't be spread over machines."""
     if importlib.util.find_spec("locust") is None:
-        raise TestbedError("Load from several machines needs Locust.", hint="pip install 'amazonmq-testbed[scale]'")
+        raise TestbedError(
+            "Load from several machines needs Locust.", hint="pip install 'amazonmq-testbed[scale]'"
+        )
     if workload.pattern == "request-reply" or workload.queues > 1:
-        raise TestbedError(f"{workload.name} can't be spread over machines.", hint="One queue, a fan-out, or connections can.")
+        raise TestbedError(
+            f"{workload.name} can't be spread over machines.",
+            hint="One queue, a fan-out, or connections can.",
+        )
     if driver.generator != "fast":
-        raise TestbedError(f"{driver.name} can't be spread over machines.", hint="Drivers of prepared frames can: rabbitmq, activemq.")
+        raise TestbedError(
+            f"{driver.name} can't be spread over machines.",
+            hint="Drivers of prepared frames can: rabbitmq, activemq.",
+        )
     if encryption.payload != "clear":
-        raise TestbedError("Encrypted payloads need a KMS key, which is within reach of this machine only.")
+        raise TestbedError(
+            "Encrypted payloads need a KMS key, which is within reach of this machine only."
+        )
 
 
 class _Queue:
     """The queue that all share: there before they are, gone when they have gone."""
 
     def __init__(self, planned: Plan) -> None:
-        self._job = next((job for job in planned.jobs if job.role == "consume" and job.lanes[0].destination.kind == "queue"), None)
+        self._job = next(
+            (
+                job
+                for job in planned.jobs
+                if job.role == "consume" and job.lanes[0].destination.kind == "queue"
+            ),
+            None,
+        )
 
     def __enter__(self) -> None:
         self._open(delete=False)
@@ -77,31 +103,70 @@ class _Queue:
 
     def _open(self, *, delete: bool) -> None:
         if self._job:
-            make(self._job.generator, self._job.target).receiver(self._job.lanes[0].destination, self._job.shape).close(delete=delete)
+            make(self._job.generator, self._job.target).receiver(
+                self._job.lanes[0].destination, self._job.shape
+            ).close(delete=delete)
 
 
-def _run(planned: Plan, path: Path, workers: int, others: int, bind: str, say: Callable[[str], None], seconds: float) -> str:
+def _run(
+    planned: Plan,
+    path: Path,
+    workers: int,
+    others: int,
+    bind: str,
+    say: Callable[[str], None],
+    seconds: float,
+) -> str:
     """Locust's master, until it ends, and the workers of this machine; the last that the master said."""
     users = sum(len(job.lanes) for job in planned.jobs)
     port = free(1)[0]
     base = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE)]
     master = {
-        "-u": users, "-r": min(users, 100), "--expect-workers": workers + others, "--expect-workers-max-wait": _JOIN_WITHIN,
-        "--master-bind-host": bind, "--master-bind-port": port, "--stop-timeout": _PATIENCE,
-    }  # fmt: skip
-    directing = [*base, "--master", "--headless", "--only-summary", *(str(word) for pair in master.items() for word in pair)]
-    here = [*base, "--worker", "--master-host", "127.0.0.1" if bind == "*" else bind, "--master-port", str(port)]
+        "-u": users,
+        "-r": min(users, 100),
+        "--expect-workers": workers + others,
+        "--expect-workers-max-wait": _JOIN_WITHIN,
+        "--master-bind-host": bind,
+        "--master-bind-port": port,
+        "--stop-timeout": _PATIENCE,
+    }
+    directing = [
+        *base,
+        "--master",
+        "--headless",
+        "--only-summary",
+        *(str(word) for pair in master.items() for word in pair),
+    ]
+    here = [
+        *base,
+        "--worker",
+        "--master-host",
+        "127.0.0.1" if bind == "*" else bind,
+        "--master-port",
+        str(port),
+    ]
     if others:
-        say(f"waiting for {others} more: copy {path} to where they are, then {_JOIN} --master-port {port}")
+        say(
+            f"waiting for {others} more: copy {path} to where they are, then {_JOIN} --master-port {port}"
+        )
     environment = {**os.environ, "TESTBED_AIM": str(path)}
     started: list[subprocess.Popen[bytes]] = []
     try:
         none = subprocess.DEVNULL
         for _ in range(workers):
-            started.append(subprocess.Popen(here, stdin=none, stdout=none, stderr=none, env=environment))
+            started.append(
+                subprocess.Popen(here, stdin=none, stdout=none, stderr=none, env=environment)
+            )
         limit = seconds + _JOIN_WITHIN + 3 * _PATIENCE
         done = subprocess.run(
-            directing, stdin=none, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=limit, env=environment, check=False
+            directing,
+            stdin=none,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=limit,
+            env=environment,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise ClientError("the distributed load did not end in time") from error

@@ -49,7 +49,13 @@ class Curve:
 
 
 def at_rates(
-    workload: Workload, driver: Driver, label: str, target: Target, rates: Sequence[float], fleet: Fleet, say: Callable[[Point], None] = lambda point: None
+    workload: Workload,
+    driver: Driver,
+    label: str,
+    target: Target,
+    rates: Sequence[float],
+    fleet: Fleet,
+    say: Callable[[Point], None] = lambda point: None,
 ) -> Curve:
     """One round at each of ``rates``. Raises ``ClientError`` when a message was lost."""
     points = []
@@ -61,7 +67,12 @@ def at_rates(
 
 
 def search(
-    workload: Workload, driver: Driver, label: str, target: Target, fleet: Fleet, say: Callable[[Point], None] = lambda point: None
+    workload: Workload,
+    driver: Driver,
+    label: str,
+    target: Target,
+    fleet: Fleet,
+    say: Callable[[Point], None] = lambda point: None,
 ) -> Curve:
     """Find the highest rate that is sustained, from ``workload.rate`` on, to within 5 %. Raises ``ClientError`` as ``at_rates``."""
     rate, low, high = workload.rate, 0.0, 0.0
@@ -73,12 +84,22 @@ def search(
         rate, low, high = next_rate(rate, low, high, point.sustained)
         if high and high - low <= 0.05 * high:
             break
-    return Curve(workload, driver, label, target.encryption, tuple(sorted(points, key=lambda point: point.rate)))
+    return Curve(
+        workload,
+        driver,
+        label,
+        target.encryption,
+        tuple(sorted(points, key=lambda point: point.rate)),
+    )
 
 
 def _point(workload: Workload, driver: Driver, target: Target, fleet: Fleet) -> Point:
     made = play(fleet, plan(workload, driver, target), workload.warm_up, workload.duration)
     if not made.ok:
-        raise ClientError(f"at {workload.rate:g} a second not all messages came out, which is no result: {made.account}")
+        raise ClientError(
+            f"at {workload.rate:g} a second not all messages came out, which is no result: {made.account}"
+        )
     came = throughput(workload, made)
-    return Point(workload.rate, came, kept_up(workload, driver, made) and made.delay.at(99) <= _LATE_MS, made)
+    return Point(
+        workload.rate, came, kept_up(workload, driver, made) and made.delay.at(99) <= _LATE_MS, made
+    )

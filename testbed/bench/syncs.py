@@ -31,8 +31,12 @@ class Syncs:
         self._instance = instances / f"{_ours()}{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._instance.mkdir()
         try:
-            (self._instance / "options" / "event-fork").write_text("1")  # threads that start later count too
-            chosen = os.open(self._instance / "set_event_pid", os.O_WRONLY | os.O_APPEND)  # Python's own "a" would seek
+            (self._instance / "options" / "event-fork").write_text(
+                "1"
+            )  # threads that start later count too
+            chosen = os.open(
+                self._instance / "set_event_pid", os.O_WRONLY | os.O_APPEND
+            )  # Python's own "a" would seek
             try:
                 for thread in threads:
                     os.write(chosen, f"{thread}\n".encode())
@@ -49,7 +53,10 @@ class Syncs:
 
     def read(self) -> int:
         """Calls so far."""
-        return sum(events((folder / "stats").read_text()) for folder in (self._instance / "per_cpu").iterdir())
+        return sum(
+            events((folder / "stats").read_text())
+            for folder in (self._instance / "per_cpu").iterdir()
+        )
 
     def close(self) -> None:
         for call in _CALLS:
@@ -100,7 +107,10 @@ def _sweep(instances: Path) -> None:
 def events(stats: str) -> int:
     """How many events a processor's buffer has had, those that were overwritten included (Documentation/trace/ftrace.rst)."""
     counted = dict(line.split(":", 1) for line in stats.splitlines() if ":" in line)
-    return sum(int(counted.get(name, "0")) for name in ("entries", "overrun", "dropped events", "read events"))
+    return sum(
+        int(counted.get(name, "0"))
+        for name in ("entries", "overrun", "dropped events", "read events")
+    )
 
 
 def _threads(process: int) -> list[int]:

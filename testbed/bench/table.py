@@ -12,9 +12,21 @@ from testbed.bench.session import Case
 from testbed.bench.statistics import Ratio, Verdict, ratio
 
 _LAYERS = ("plaintext+plain", "tls+plain", "tls")
-_GCM, _CBC = ("ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384"), ("ECDHE-RSA-AES128-SHA256", "ECDHE-RSA-AES256-SHA384", "AES256-SHA")
+_GCM, _CBC = (
+    ("ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384"),
+    ("ECDHE-RSA-AES128-SHA256", "ECDHE-RSA-AES256-SHA384", "AES256-SHA"),
+)
 _KEY_EXCHANGES = ("AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384", "DHE-RSA-AES256-GCM-SHA384")
-_CLIENTS = ("rabbitmq-pika", "rabbitmq-amqp10", "activemq-java", "activemq-amqp10", "activemq-stomp", "activemq-stomp-ws", "activemq-mqtt", "activemq-mqtt-ws")
+_CLIENTS = (
+    "rabbitmq-pika",
+    "rabbitmq-amqp10",
+    "activemq-java",
+    "activemq-amqp10",
+    "activemq-stomp",
+    "activemq-stomp-ws",
+    "activemq-mqtt",
+    "activemq-mqtt-ws",
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +43,12 @@ def sections(*, rounds: int, warm_up: float, duration: float) -> tuple[Section, 
 
     def case(workload: str, driver: str, *encryptions: str, sweep: bool = False) -> Case:
         chosen = tuple(map(Encryption.parse, encryptions))
-        return Case(workloads.load(workload).shortened(warm_up, duration, rounds), drivers.load(driver), chosen, sweep)
+        return Case(
+            workloads.load(workload).shortened(warm_up, duration, rounds),
+            drivers.load(driver),
+            chosen,
+            sweep,
+        )
 
     def suites(names: Sequence[str]) -> list[str]:
         return [f"tls:{name}+plain" for name in names]
@@ -55,17 +72,27 @@ def sections(*, rounds: int, warm_up: float, duration: float) -> tuple[Section, 
         Section(
             "Other patterns",
             "Requests with replies, ten under way; one message to five subscribers.",
-            tuple(case(workload, name, *_LAYERS) for workload in ("request-reply", "fan-out") for name in ("rabbitmq", "activemq")),
+            tuple(
+                case(workload, name, *_LAYERS)
+                for workload in ("request-reply", "fan-out")
+                for name in ("rabbitmq", "activemq")
+            ),
         ),
         Section(
             "Cipher suites",
             "Messages of 64 KB that never reach a disk, so that the cipher counts for most.",
-            (case("transient-64k", "rabbitmq", *suites(_GCM)), case("transient-64k", "activemq", *suites((*_GCM, *_CBC)))),
+            (
+                case("transient-64k", "rabbitmq", *suites(_GCM)),
+                case("transient-64k", "activemq", *suites((*_GCM, *_CBC))),
+            ),
         ),
         Section(
             "Handshakes",
             "Connect, log in, leave, by two visitors at once.",
-            (case("connect", "rabbitmq", "plaintext+plain", "tls+plain"), case("connect", "activemq", "plaintext+plain", *suites(_KEY_EXCHANGES))),
+            (
+                case("connect", "rabbitmq", "plaintext+plain", "tls+plain"),
+                case("connect", "activemq", "plaintext+plain", *suites(_KEY_EXCHANGES)),
+            ),
         ),
         Section(
             "Encrypted payloads",
@@ -124,8 +151,14 @@ def volume_costs(result: Result) -> tuple[VolumeCost, ...]:
     found = []
     for series in result.series:
         rates = {side.label: series.rates(side) for side in series.sides}
-        if series.workload.name == "durable-1k" and all(all(rates.get(each, (0,))) for each in (plain, encrypted)):
-            found.append(VolumeCost(series.driver.title or series.driver.name, ratio(rates[plain], rates[encrypted])))
+        if series.workload.name == "durable-1k" and all(
+            all(rates.get(each, (0,))) for each in (plain, encrypted)
+        ):
+            found.append(
+                VolumeCost(
+                    series.driver.title or series.driver.name, ratio(rates[plain], rates[encrypted])
+                )
+            )
     return tuple(found)
 
 
@@ -153,6 +186,12 @@ def _expected(series: Series) -> list[tuple[str, str]]:
         pairs += [(labels[0], suite(name)) for name in _KEY_EXCHANGES]
         pairs += [(suite("ECDHE-RSA-AES256-GCM-SHA384"), suite("DHE-RSA-AES256-GCM-SHA384"))]
     else:
-        pairs += [(suite(_GCM[0]), suite("AES256-SHA")), (suite(_GCM[0]), suite("ECDHE-RSA-AES256-SHA384")), (suite(_GCM[1]), suite("AES256-SHA"))]
-    envelope = [Encryption.parse(each).label for each in ("tls", "tls+envelope-cached", "tls+envelope")]
+        pairs += [
+            (suite(_GCM[0]), suite("AES256-SHA")),
+            (suite(_GCM[0]), suite("ECDHE-RSA-AES256-SHA384")),
+            (suite(_GCM[1]), suite("AES256-SHA")),
+        ]
+    envelope = [
+        Encryption.parse(each).label for each in ("tls", "tls+envelope-cached", "tls+envelope")
+    ]
     return [*pairs, *zip(envelope, envelope[1:], strict=False)]

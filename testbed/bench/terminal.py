@@ -20,7 +20,10 @@ from testbed.bench.workload import Workload
 
 def renderable(result: Result) -> Group:
     """The whole result."""
-    parts: list[RenderableType] = [Text(", ".join(f"{name} {value}" for name, value in result.environment.items()), "dim"), Text()]
+    parts: list[RenderableType] = [
+        Text(", ".join(f"{name} {value}" for name, value in result.environment.items()), "dim"),
+        Text(),
+    ]
     for series in result.series:
         parts += [*_series(series), *_costs(series), Text()]
     parts += [line for curve in result.curves for line in _curve(curve)]
@@ -46,22 +49,46 @@ def show_contrasts(found: Sequence[Contrast], console: Console | None = None) ->
         printing.print(table)
         for changed in contrast.changed:
             printing.print(Text(f"! {changed}", "yellow"))
-        printing.print(Text("! Two runs at different times: what else the machine did then is in the difference too.", "yellow"))
+        printing.print(
+            Text(
+                "! Two runs at different times: what else the machine did then is in the difference too.",
+                "yellow",
+            )
+        )
 
 
 def _series(series: Series) -> list[Text]:
     """A heading, then two lines for each side: 80 columns hold no table of this."""
     connecting = series.workload.pattern == "connect"
-    parts = [Text(f"{series.workload.title or series.workload.name}: {series.driver.title or series.driver.name}", "bold")]
+    parts = [
+        Text(
+            f"{series.workload.title or series.workload.name}: {series.driver.title or series.driver.name}",
+            "bold",
+        )
+    ]
     for each in summaries(series):
         times = each.confirmation if connecting else each.end_to_end
-        late = ", ".join(f"p{percentile:g} {number(times.at(percentile))}" for percentile in (50, 99, 99.9))
-        parts.append(Text.assemble(f"  {each.label}: ", (f"{number(each.rate)} {unit(series)}", "bold"), f", {late} ms, limit: {', '.join(each.limits)}"))
+        late = ", ".join(
+            f"p{percentile:g} {number(times.at(percentile))}" for percentile in (50, 99, 99.9)
+        )
+        parts.append(
+            Text.assemble(
+                f"  {each.label}: ",
+                (f"{number(each.rate)} {unit(series)}", "bold"),
+                f", {late} ms, limit: {', '.join(each.limits)}",
+            )
+        )
         measured = {
-            "µs broker": each.broker_cpu, "µs generator": each.generator_cpu, "bytes in": each.bytes_in, "bytes out": each.bytes_out,
-            "syncs": each.syncs, "KMS calls": each.kms_calls or None,
-        }  # fmt: skip
-        said = ", ".join(f"{number(value)} {name}" for name, value in measured.items() if value is not None)
+            "µs broker": each.broker_cpu,
+            "µs generator": each.generator_cpu,
+            "bytes in": each.bytes_in,
+            "bytes out": each.bytes_out,
+            "syncs": each.syncs,
+            "KMS calls": each.kms_calls or None,
+        }
+        said = ", ".join(
+            f"{number(value)} {name}" for name, value in measured.items() if value is not None
+        )
         parts.append(Text(f"    each: {said}", "dim"))
     return parts
 
@@ -76,18 +103,30 @@ def _costs(series: Series) -> list[Text]:
 
 
 def _curve(curve: Curve) -> list[Text]:
-    lines = [Text(f"{curve.workload.title or curve.workload.name}, {curve.label}: {number(curve.highest)} msg/s sustained")]
+    lines = [
+        Text(
+            f"{curve.workload.title or curve.workload.name}, {curve.label}: {number(curve.highest)} msg/s sustained"
+        )
+    ]
     for point in curve.points:
         kept = "" if point.sustained else "  not sustained"
         late = f"p50 {number(point.round.end_to_end.at(50))} ms, p99 {number(point.round.end_to_end.at(99))} ms"
-        lines.append(Text(f"  {number(point.rate):>9} offered {number(point.throughput):>9} delivered  {late}{kept}"))
+        lines.append(
+            Text(
+                f"  {number(point.rate):>9} offered {number(point.throughput):>9} delivered  {late}{kept}"
+            )
+        )
     return lines
 
 
 def progress_line(workload: Workload, label: str, number_: int, progress: Progress) -> str:
     """What a round has done so far."""
     phase = "warming up" if progress.seconds < 0 else f"{progress.seconds:.1f} s"
-    done = f"{progress.connected} connections" if workload.pattern == "connect" else f"{progress.confirmed} confirmed, {progress.received} received"
+    done = (
+        f"{progress.connected} connections"
+        if workload.pattern == "connect"
+        else f"{progress.confirmed} confirmed, {progress.received} received"
+    )
     return f"{workload.name} {label} round {number_ + 1}/{workload.rounds}: {phase}, {done}"
 
 

@@ -121,7 +121,15 @@ def _open(job: Job, lane: Lane, measured: Measured) -> list[Any]:
     if job.role == "produce":
         return [Producer(sender, lane.producer, window, job.rate, measured)]
     if job.role == "relay":
-        return [Relay(generator.receiver(lane.destination, job.shape), sender, lane.producer, job.run, measured)]
+        return [
+            Relay(
+                generator.receiver(lane.destination, job.shape),
+                sender,
+                lane.producer,
+                job.run,
+                measured,
+            )
+        ]
     assert lane.reply_to is not None
     replies = Consumer(generator.receiver(lane.reply_to, job.shape), job.run, measured)
     return [replies, Requester(sender, replies, lane.producer, window, job.rate, measured)]
@@ -135,8 +143,23 @@ def _visit(generator: Generator, namespace: str) -> None:
 class _Round:
     """From the start to the account. ``times`` are of the monotonic clock, which all processes of a machine share."""
 
-    def __init__(self, job: Job, lanes: list[Any], measured: Measured, times: Times, pipe: Connection, counters: Any) -> None:
-        self._job, self._lanes, self._measured, self._times, self._pipe, self._counters = job, lanes, measured, times, pipe, counters
+    def __init__(
+        self,
+        job: Job,
+        lanes: list[Any],
+        measured: Measured,
+        times: Times,
+        pipe: Connection,
+        counters: Any,
+    ) -> None:
+        self._job, self._lanes, self._measured, self._times, self._pipe, self._counters = (
+            job,
+            lanes,
+            measured,
+            times,
+            pipe,
+            counters,
+        )
         self._sockets = {socket: lane for lane in lanes for socket in lane.sockets}
         self._offset = [0, 0, 0]
 
@@ -167,7 +190,9 @@ class _Round:
             lane.finish(self._job.patience)
         return Part(
             **{**part, "sent": tuple(sent for lane in self._lanes for sent in lane.sent())},
-            tallies=tuple(lane.tally.packed() for lane in self._lanes if isinstance(lane, Consumer)),
+            tallies=tuple(
+                lane.tally.packed() for lane in self._lanes if isinstance(lane, Consumer)
+            ),
             samples=tuple(tuple(lane.sample(self._job.run)) for lane in self._lanes),
         )
 
@@ -177,10 +202,16 @@ class _Round:
     def _part(self, cpu: float, kms_calls: int) -> dict[str, Any]:
         measured = self._measured
         return {
-            "role": self._job.role, "confirmed": measured.confirmed, "received": measured.received, "connected": measured.connected,
-            "delay": measured.delay.encoded(), "confirmation": measured.confirmation.encoded(),
-            "end_to_end": measured.end_to_end.encoded(), "cpu": cpu, "kms_calls": kms_calls,
-        }  # fmt: skip
+            "role": self._job.role,
+            "confirmed": measured.confirmed,
+            "received": measured.received,
+            "connected": measured.connected,
+            "delay": measured.delay.encoded(),
+            "confirmation": measured.confirmation.encoded(),
+            "end_to_end": measured.end_to_end.encoded(),
+            "cpu": cpu,
+            "kms_calls": kms_calls,
+        }
 
     def _rest_until(self, moment: int) -> None:
         """Only settle what is under way. It counts for the turn in which it was sent."""
@@ -204,7 +235,9 @@ class _Round:
 
     def _wait(self, sockets: Mapping[Any, Any], seconds: float) -> None:
         ready, _, _ = select.select(list(sockets), [], [], max(0.0, min(seconds, _LONGEST_WAIT)))
-        for lane in {id(lane): lane for socket in ready if (lane := sockets[socket]) is not None}.values():
+        for lane in {
+            id(lane): lane for socket in ready if (lane := sockets[socket]) is not None
+        }.values():
             lane.poll()
         if not ready:
             for lane in self._lanes:

@@ -52,7 +52,14 @@ class Workload:
     def __post_init__(self) -> None:
         one_of("pattern", self.pattern, PATTERNS)
         one_of("confirmation", self.confirmation, CONFIRMATIONS)
-        for name, most in (("producers", 1000), ("consumers", 1000), ("queues", 1000), ("window", 1_000_000), ("transaction", 100_000), ("rounds", 1000)):
+        for name, most in (
+            ("producers", 1000),
+            ("consumers", 1000),
+            ("queues", 1000),
+            ("window", 1_000_000),
+            ("transaction", 100_000),
+            ("rounds", 1000),
+        ):
             within(name, getattr(self, name), 1, most)
         within("size", self.size, LEAST_SIZE, _MOST_SIZE)
         within("rate", self.rate, 0, 10_000_000)
@@ -61,7 +68,9 @@ class Workload:
         if self.turn:
             within("turn", self.turn, _LEAST_TURN, 3600)
             if self.confirmation != "each" and self.pattern != "connect":
-                raise ValueError("sides take turns where one message waits for the other: with confirmation each, or pattern connect")
+                raise ValueError(
+                    "sides take turns where one message waits for the other: with confirmation each, or pattern connect"
+                )
         if self.search and not self.rate:
             raise ValueError("search needs a rate to begin with")
         if self.pattern == "queue" and self.queues > min(self.producers, self.consumers):
@@ -72,7 +81,11 @@ class Workload:
         """How many messages may be without an answer, of all producers together."""
         if self.confirmation == "each":
             return self.producers
-        return max(self.window, self.transaction) if self.confirmation == "transaction" else self.window
+        return (
+            max(self.window, self.transaction)
+            if self.confirmation == "transaction"
+            else self.window
+        )
 
     def content(self) -> bytes:
         """Of the payload file; empty where bodies are noise. Raises ``TestbedError``."""
@@ -81,9 +94,13 @@ class Workload:
         try:
             content = Path(self.payload).read_bytes()
         except OSError as error:
-            raise TestbedError(f"{self.payload}, of which {self.name} makes its messages, cannot be read: {error.strerror}.") from error
+            raise TestbedError(
+                f"{self.payload}, of which {self.name} makes its messages, cannot be read: {error.strerror}."
+            ) from error
         if not content:
-            raise TestbedError(f"{self.payload}, of which {self.name} makes its messages, is empty.")
+            raise TestbedError(
+                f"{self.payload}, of which {self.name} makes its messages, is empty."
+            )
         return content
 
     def shortened(self, warm_up: float, duration: float, rounds: int) -> "Workload":
@@ -103,5 +120,8 @@ def find(name: str, folder: Path, what: str) -> Path:
     path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
     if not path.is_file():
         shipped = ", ".join(sorted(each.stem for each in folder.glob("*.toml")))
-        raise TestbedError(f"There is no {what} {name!r}.", hint=f"There are {shipped}; your own is a path that ends in .toml.")
+        raise TestbedError(
+            f"There is no {what} {name!r}.",
+            hint=f"There are {shipped}; your own is a path that ends in .toml.",
+        )
     return path

@@ -32,7 +32,9 @@ from testbed.runtime.images import ImageSpec
 from testbed.testbed import Testbed
 
 PERFTEST = "2.22.1"
-IMAGE = ImageSpec("yardstick", "yardstick", ActiveMQ().image("5.19"), args=(("PERFTEST", PERFTEST),))
+IMAGE = ImageSpec(
+    "yardstick", "yardstick", ActiveMQ().image("5.19"), args=(("PERFTEST", PERFTEST),)
+)
 Say = Callable[[str], None]
 # A JVM compiles what it runs often: its first seconds are not its best.
 _WARM_UP = 5.0
@@ -48,7 +50,11 @@ class Settings:
     transaction: int = 0
 
     def __str__(self) -> str:
-        held = f"transactions of {self.transaction}" if self.transaction else f"{self.window} under way"
+        held = (
+            f"transactions of {self.transaction}"
+            if self.transaction
+            else f"{self.window} under way"
+        )
         return f"{self.producers} producers, {self.consumers} consumers, {held}"
 
 
@@ -76,11 +82,29 @@ class Yardstick:
 # What each side is tried with before the comparison.
 _PERFTEST = (Settings(1, 1, 500), Settings(1, 1, 2000), Settings(2, 1, 1000), Settings(2, 2, 1000))
 _PERFTEST_OURS = (Settings(1, 1, 2000), Settings(2, 1, 2000))
-_ACTIVEMQ = (Settings(1, 1, transaction=100), Settings(1, 1, transaction=1000), Settings(2, 1, transaction=500), Settings(4, 1, transaction=200))
-_ACTIVEMQ_OURS = (Settings(1, 1, 400, 100), Settings(1, 1, 2000, 1000), Settings(2, 1, 1000, 500), Settings(4, 1, 800, 200))
+_ACTIVEMQ = (
+    Settings(1, 1, transaction=100),
+    Settings(1, 1, transaction=1000),
+    Settings(2, 1, transaction=500),
+    Settings(4, 1, transaction=200),
+)
+_ACTIVEMQ_OURS = (
+    Settings(1, 1, 400, 100),
+    Settings(1, 1, 2000, 1000),
+    Settings(2, 1, 1000, 500),
+    Settings(4, 1, 800, 200),
+)
 
 
-def against(testbed: Testbed, engine_type: str, say: Say, *, rounds: int = 8, duration: float = 5.0, tries: float = 3.0) -> Yardstick:
+def against(
+    testbed: Testbed,
+    engine_type: str,
+    say: Say,
+    *,
+    rounds: int = 8,
+    duration: float = 5.0,
+    tries: float = 3.0,
+) -> Yardstick:
     """Compare on a broker of its own. Raises ``ClientError`` when a generator fails, and as ``Brokers.create`` does."""
     rabbitmq = engine_type == "RABBITMQ"
     driver = drivers.load("rabbitmq" if rabbitmq else "activemq")
@@ -92,25 +116,49 @@ def against(testbed: Testbed, engine_type: str, say: Say, *, rounds: int = 8, du
         target = by("inside", published)
         container = _beside(testbed, target, say)
         try:
-            best = _best(theirs, lambda each: _run(container, target, each, workload.size, tries), tool, say)
-            our_best = _best(ours, lambda each: _ours(fleet, target, driver, workload.shortened(0.5, tries, 1), each), "ours", say)
+            best = _best(
+                theirs, lambda each: _run(container, target, each, workload.size, tries), tool, say
+            )
+            our_best = _best(
+                ours,
+                lambda each: _ours(fleet, target, driver, workload.shortened(0.5, tries, 1), each),
+                "ours",
+                say,
+            )
             rates: dict[str, list[float]] = {tool: [], "ours": []}
             order = [tool, "ours"]
             for number in range(rounds):
                 for side in order:
-                    rate = _run(container, target, best, workload.size, duration) if side == tool else _ours(fleet, target, driver, workload, our_best)
+                    rate = (
+                        _run(container, target, best, workload.size, duration)
+                        if side == tool
+                        else _ours(fleet, target, driver, workload, our_best)
+                    )
                     if not rate:
-                        raise ClientError(f"{side} got no message through in {duration:g} s, which is no result")
+                        raise ClientError(
+                            f"{side} got no message through in {duration:g} s, which is no result"
+                        )
                     rates[side].append(rate)
                     say(f"{engine_type} round {number + 1}/{rounds}, {side}: {rate:,.0f} msg/s")
                 order.reverse()
         finally:
             testbed.containers.remove(container)
     compared = ratio(rates[tool], rates["ours"])
-    return Yardstick(engine_type, tool, best, our_best, "inside" if target.namespace else "container", tuple(rates[tool]), tuple(rates["ours"]), compared)
+    return Yardstick(
+        engine_type,
+        tool,
+        best,
+        our_best,
+        "inside" if target.namespace else "container",
+        tuple(rates[tool]),
+        tuple(rates["ours"]),
+        compared,
+    )
 
 
-def _best(candidates: Sequence[Settings], rate: Callable[[Settings], float], who: str, say: Say) -> Settings:
+def _best(
+    candidates: Sequence[Settings], rate: Callable[[Settings], float], who: str, say: Say
+) -> Settings:
     found = []
     for each in candidates:
         found.append(rate(each))
@@ -122,10 +170,20 @@ def _beside(testbed: Testbed, target: Target, say: Say) -> str:
     """A container of the tools, in the broker's network."""
     tag = images.ensure(testbed.client, [IMAGE], say)[IMAGE]
     name = f"testbed-{testbed.state.instance}-yardstick-{target.engine_type.lower()}"
-    return testbed.containers.run(ContainerSpec(name, tag, "yardstick", network_of=target.container, capabilities=("SETUID", "SETGID", "KILL")))
+    return testbed.containers.run(
+        ContainerSpec(
+            name,
+            tag,
+            "yardstick",
+            network_of=target.container,
+            capabilities=("SETUID", "SETGID", "KILL"),
+        )
+    )
 
 
-def _ours(fleet: Fleet, target: Target, driver: Driver, workload: Workload, settings: Settings) -> float:
+def _ours(
+    fleet: Fleet, target: Target, driver: Driver, workload: Workload, settings: Settings
+) -> float:
     chosen = replace(
         workload,
         producers=settings.producers,
@@ -134,7 +192,12 @@ def _ours(fleet: Fleet, target: Target, driver: Driver, workload: Workload, sett
         confirmation="transaction" if settings.transaction else "window",
         transaction=settings.transaction or workload.transaction,
     )
-    made: Round = play(fleet, plan(chosen, replace(driver, connections=1, processes=2), target), chosen.warm_up, chosen.duration)
+    made: Round = play(
+        fleet,
+        plan(chosen, replace(driver, connections=1, processes=2), target),
+        chosen.warm_up,
+        chosen.duration,
+    )
     if not made.ok:
         raise ClientError(f"not all messages came out, which is no result: {made.account}")
     return throughput(chosen, made)
@@ -142,7 +205,11 @@ def _ours(fleet: Fleet, target: Target, driver: Driver, workload: Workload, sett
 
 def _run(container: str, target: Target, settings: Settings, size: int, duration: float) -> float:
     """One run of the broker's own tool: what it confirmed and consumed in a second, the lower of the two."""
-    words = _perftest(target, settings, size, duration) if target.engine_type == "RABBITMQ" else _activemq(target, settings, size, duration)
+    words = (
+        _perftest(target, settings, size, duration)
+        if target.engine_type == "RABBITMQ"
+        else _activemq(target, settings, size, duration)
+    )
     authorities = target.address.ca_file.read_text() if target.address.ca_file else ""
     tool = open_exec(container, ["/opt/yardstick/run", words[0]])
     try:
@@ -150,7 +217,9 @@ def _run(container: str, target: Target, settings: Settings, size: int, duration
         said = _all(tool, _WARM_UP + duration + 60)
     finally:
         tool.close()
-    return perftest_rate(said, _WARM_UP) if target.engine_type == "RABBITMQ" else activemq_rate(said)
+    return (
+        perftest_rate(said, _WARM_UP) if target.engine_type == "RABBITMQ" else activemq_rate(said)
+    )
 
 
 def _all(tool: Exec, timeout: float) -> str:
@@ -168,12 +237,23 @@ def _all(tool: Exec, timeout: float) -> str:
 def _perftest(target: Target, settings: Settings, size: int, duration: float) -> list[str]:
     user = target.address
     port = user.port if target.namespace else _inside_port(target)
-    uri = f"amqps://{quote(user.username, safe='')}:{quote(user.password, safe='')}@127.0.0.1:{port}"
+    uri = (
+        f"amqps://{quote(user.username, safe='')}:{quote(user.password, safe='')}@127.0.0.1:{port}"
+    )
     options = {
-        "--uri": uri, "--queue": f"yardstick-{uuid.uuid4()}", "--producers": settings.producers, "--consumers": settings.consumers,
-        "--confirm": settings.window, "--size": size, "--flag": "persistent", "--qos": 2000, "--multi-ack-every": 200,
-        "--interval": 1, "--time": round(_WARM_UP + duration) + 1, "--heartbeat": 0,
-    }  # fmt: skip
+        "--uri": uri,
+        "--queue": f"yardstick-{uuid.uuid4()}",
+        "--producers": settings.producers,
+        "--consumers": settings.consumers,
+        "--confirm": settings.window,
+        "--size": size,
+        "--flag": "persistent",
+        "--qos": 2000,
+        "--multi-ack-every": 200,
+        "--interval": 1,
+        "--time": round(_WARM_UP + duration) + 1,
+        "--heartbeat": 0,
+    }
     return ["perftest", "--quorum-queue", *(str(word) for pair in options.items() for word in pair)]
 
 
@@ -182,10 +262,17 @@ def _activemq(target: Target, settings: Settings, size: int, duration: float) ->
     port = user.port if target.namespace else _inside_port(target)
     values = {
         # The certificate is made out to a name, and the tool connects to an address.
-        "url": f"ssl://127.0.0.1:{port}?socket.verifyHostName=false", "user": user.username, "password": user.password, "queue": f"yardstick-{uuid.uuid4()}",
-        "producers": settings.producers, "consumers": settings.consumers, "transaction": settings.transaction, "size": size,
-        "warmup": round(_WARM_UP * 1000), "duration": round(duration * 1000),
-    }  # fmt: skip
+        "url": f"ssl://127.0.0.1:{port}?socket.verifyHostName=false",
+        "user": user.username,
+        "password": user.password,
+        "queue": f"yardstick-{uuid.uuid4()}",
+        "producers": settings.producers,
+        "consumers": settings.consumers,
+        "transaction": settings.transaction,
+        "size": size,
+        "warmup": round(_WARM_UP * 1000),
+        "duration": round(duration * 1000),
+    }
     return ["activemq", *(f"{name}={value}" for name, value in values.items())]
 
 
@@ -194,7 +281,9 @@ def _inside_port(target: Target) -> int:
     return moved.address.port
 
 
-_PERFTEST_LINE = re.compile(r"time (?P<time>[\d.,]+) ?s, .*?confirmed: (?P<confirmed>[\d.,]+) msg/s.*?received: (?P<received>[\d.,]+) msg/s")
+_PERFTEST_LINE = re.compile(
+    r"time (?P<time>[\d.,]+) ?s, .*?confirmed: (?P<confirmed>[\d.,]+) msg/s.*?received: (?P<received>[\d.,]+) msg/s"
+)
 
 
 def perftest_rate(said: str, warm_up: float) -> float:
@@ -206,7 +295,10 @@ def perftest_rate(said: str, warm_up: float) -> float:
     counted = [row for row in rows if _float(row["time"]) > warm_up]
     if not counted:
         raise ClientError(f"PerfTest measured nothing: {_last(said)}")
-    return min(sum(_float(row[name]) for row in counted) / len(counted) for name in ("confirmed", "received"))
+    return min(
+        sum(_float(row[name]) for row in counted) / len(counted)
+        for name in ("confirmed", "received")
+    )
 
 
 _MEASURED = re.compile(r"measured (\d+) (\d+) (\d+)")

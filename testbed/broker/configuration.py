@@ -8,7 +8,13 @@ from testbed.documented.instance_types import DEFAULT_INSTANCE_TYPE
 from testbed.engines import activemq_merge, rabbitmq_configuration
 
 
-def check(engine_type: str, version: str, deployment_mode: str, settings: Mapping[str, Any], configuration: Configuration) -> None:
+def check(
+    engine_type: str,
+    version: str,
+    deployment_mode: str,
+    settings: Mapping[str, Any],
+    configuration: Configuration,
+) -> None:
     """Raises ``BadRequestException`` for a configuration with what such a broker does not take, or would not start with.
 
     ``settings`` are CreateBroker's members by the API's names: limits depend on ``HostInstanceType``.

@@ -11,19 +11,34 @@ from testbed.kms.base import Caller, Kms, is_outage
 from testbed.storage import volumes
 
 
-def create_service_grants(kms: Kms, caller: Caller, key_arn: str, shapes: Iterable[GrantShape]) -> tuple[Grant, ...]:
+def create_service_grants(
+    kms: Kms, caller: Caller, key_arn: str, shapes: Iterable[GrantShape]
+) -> tuple[Grant, ...]:
     """The grants to Amazon MQ itself, made with the session of the one who creates the broker. Raises ``KmsError``."""
     session = replace(caller, invoked_by=MQ_PRINCIPAL)
     return tuple(_create(kms, session, key_arn, shape) for shape in shapes if not shape.of_volume)
 
 
-def create_volume_grants(kms: Kms, key_arn: str, shapes: Iterable[GrantShape], volume_ids: Sequence[str]) -> tuple[Grant, ...]:
+def create_volume_grants(
+    kms: Kms, key_arn: str, shapes: Iterable[GrantShape], volume_ids: Sequence[str]
+) -> tuple[Grant, ...]:
     """A grant for each volume, made by Amazon MQ by the right of its own. Raises ``KmsError``."""
     caller = volumes.service(key_arn)
-    return tuple(_create(kms, caller, key_arn, shape, volume) for shape in shapes if shape.of_volume for volume in volume_ids)
+    return tuple(
+        _create(kms, caller, key_arn, shape, volume)
+        for shape in shapes
+        if shape.of_volume
+        for volume in volume_ids
+    )
 
 
-def missing(kms: Kms, key_arn: str, grants: Sequence[Grant], shapes: Iterable[GrantShape], volume_id: str = "") -> tuple[Grant, ...]:
+def missing(
+    kms: Kms,
+    key_arn: str,
+    grants: Sequence[Grant],
+    shapes: Iterable[GrantShape],
+    volume_id: str = "",
+) -> tuple[Grant, ...]:
     """Those of ``grants`` that are no longer on the key; with ``volume_id``, of the volume's own and the service's.
 
     Every service asks for the grants that it may retire, which takes no permission of the key's owner. Raises
@@ -31,7 +46,11 @@ def missing(kms: Kms, key_arn: str, grants: Sequence[Grant], shapes: Iterable[Gr
     """
     looked_for = [grant for grant in grants if not volume_id or grant.volume_id in ("", volume_id)]
     principals = {shape.name: shape.retiring_principal for shape in shapes}
-    present = {grant_id for principal in {principals[grant.name] for grant in looked_for} for grant_id in _retirable(kms, key_arn, principal)}
+    present = {
+        grant_id
+        for principal in {principals[grant.name] for grant in looked_for}
+        for grant_id in _retirable(kms, key_arn, principal)
+    }
     return tuple(grant for grant in looked_for if grant.grant_id not in present)
 
 
@@ -47,7 +66,9 @@ def retire(kms: Kms, key_arn: str, grants: Sequence[Grant], shapes: Iterable[Gra
                 raise
 
 
-def _create(kms: Kms, caller: Caller, key_arn: str, shape: GrantShape, volume_id: str = "") -> Grant:
+def _create(
+    kms: Kms, caller: Caller, key_arn: str, shape: GrantShape, volume_id: str = ""
+) -> Grant:
     parameters: dict[str, Any] = {
         "KeyId": key_arn,
         "GranteePrincipal": shape.grantee_principal,

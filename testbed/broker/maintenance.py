@@ -23,10 +23,19 @@ def key_problem(kms: Kms, broker: Broker) -> str:
     if not broker.key_arn:
         return ""
     try:
-        key = kms.call(volumes.service(broker.key_arn), "DescribeKey", {"KeyId": broker.key_arn})["KeyMetadata"]
+        key = kms.call(volumes.service(broker.key_arn), "DescribeKey", {"KeyId": broker.key_arn})[
+            "KeyMetadata"
+        ]
         if key["KeyState"] != "Enabled":
-            return f"The KMS key {broker.key_arn} is {_STATES.get(key['KeyState'], key['KeyState'])}."
-        gone = grants.missing(kms, broker.key_arn, broker.grants, shapes_of(broker.deployment_mode, broker.storage_type))
+            return (
+                f"The KMS key {broker.key_arn} is {_STATES.get(key['KeyState'], key['KeyState'])}."
+            )
+        gone = grants.missing(
+            kms,
+            broker.key_arn,
+            broker.grants,
+            shapes_of(broker.deployment_mode, broker.storage_type),
+        )
     except KmsError as error:
         if is_outage(error):
             raise
@@ -57,7 +66,12 @@ def noted(broker: Broker, seen: Broker) -> Broker:
     """``broker`` as it is by now, with what a check found on the broker as it was ``seen``."""
     if broker.broker_state not in _IN_SERVICE or seen.broker_state not in _IN_SERVICE:
         return broker
-    return replace(broker, broker_state=seen.broker_state, actions_required=seen.actions_required, checked=seen.checked)
+    return replace(
+        broker,
+        broker_state=seen.broker_state,
+        actions_required=seen.actions_required,
+        checked=seen.checked,
+    )
 
 
 _STATES = {"Disabled": "disabled", "PendingDeletion": "pending deletion"}

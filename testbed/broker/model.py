@@ -49,11 +49,19 @@ class CreateBroker:
             "EngineVersion": self.engine_version,
             "DeploymentMode": self.deployment_mode,
             "StorageType": self.storage_type,
-            "EncryptionOptions": {"UseAwsOwnedKey": options.use_aws_owned_key, "KmsKeyId": options.kms_key_id},
+            "EncryptionOptions": {
+                "UseAwsOwnedKey": options.use_aws_owned_key,
+                "KmsKeyId": options.kms_key_id,
+            },
             "Tags": dict(self.tags),
             **self.settings,
             "Users": [
-                {"Username": user.username, "Password": user.password, "ConsoleAccess": user.console_access, "Groups": list(user.groups)}
+                {
+                    "Username": user.username,
+                    "Password": user.password,
+                    "ConsoleAccess": user.console_access,
+                    "Groups": list(user.groups),
+                }
                 for user in self.users
             ],
         }
@@ -169,7 +177,9 @@ class Broker:
 
     def with_node(self, node: Node) -> "Broker":
         """With ``node`` in the place of that of its name."""
-        return replace(self, nodes=tuple(node if each.name == node.name else each for each in self.nodes))
+        return replace(
+            self, nodes=tuple(node if each.name == node.name else each for each in self.nodes)
+        )
 
     def with_front(self, **changes: str) -> "Broker":
         """With what is in front of its nodes changed."""
@@ -206,15 +216,22 @@ class Broker:
         values["encryption_options"] = EncryptionOptions(**values["encryption_options"])
         values["users"] = tuple(map(User.from_document, values["users"]))
         values["configuration"] = Configuration.from_document(values.get("configuration"))
-        values["configuration_history"] = tuple(Configuration(**each) for each in values.get("configuration_history", ()))
+        values["configuration_history"] = tuple(
+            Configuration(**each) for each in values.get("configuration_history", ())
+        )
         values["pending"] = Pending.from_document(values.get("pending", {}))
         values["nodes"] = tuple(map(_node, values["nodes"]))
-        values["front"] = values.get("front") and Front(**{**values["front"], "endpoints": _endpoints(values["front"])})
+        values["front"] = values.get("front") and Front(
+            **{**values["front"], "endpoints": _endpoints(values["front"])}
+        )
         values["network_connectors"] = tuple(
-            NetworkConnector(**{**each, "attributes": tuple(map(tuple, each["attributes"]))}) for each in values.get("network_connectors", ())
+            NetworkConnector(**{**each, "attributes": tuple(map(tuple, each["attributes"]))})
+            for each in values.get("network_connectors", ())
         )
         values["grants"] = tuple(Grant(**grant) for grant in values["grants"])
-        values["actions_required"] = tuple(ActionRequired(**action) for action in values["actions_required"])
+        values["actions_required"] = tuple(
+            ActionRequired(**action) for action in values["actions_required"]
+        )
         values["control"] = _control(values["control"])
         return cls(**values)
 
@@ -231,19 +248,32 @@ class Broker:
             "DeploymentMode": self.deployment_mode,
             "StorageType": self.storage_type,
             "ActionsRequired": [
-                {"ActionRequiredCode": action.action_required_code, "ActionRequiredInfo": action.action_required_info}
+                {
+                    "ActionRequiredCode": action.action_required_code,
+                    "ActionRequiredInfo": action.action_required_info,
+                }
                 for action in self.actions_required
             ],
             "EncryptionOptions": {
                 "UseAwsOwnedKey": self.encryption_options.use_aws_owned_key,
-                **({"KmsKeyId": self.encryption_options.kms_key_id} if self.encryption_options.kms_key_id else {}),
+                **(
+                    {"KmsKeyId": self.encryption_options.kms_key_id}
+                    if self.encryption_options.kms_key_id
+                    else {}
+                ),
             },
             "Created": self.created,
             "PubliclyAccessible": False,
             "BrokerInstances": [
                 {
-                    "ConsoleURL": next((e.url for e in instance.endpoints if e.scheme == "https"), ""),
-                    "Endpoints": [endpoint.url for endpoint in instance.endpoints if endpoint.scheme != "https"],
+                    "ConsoleURL": next(
+                        (e.url for e in instance.endpoints if e.scheme == "https"), ""
+                    ),
+                    "Endpoints": [
+                        endpoint.url
+                        for endpoint in instance.endpoints
+                        if endpoint.scheme != "https"
+                    ],
                 }
                 for instance in self.instances
             ],
@@ -256,24 +286,37 @@ class Broker:
         for endpoint in self.endpoints:
             if protocol in endpoint.protocols and endpoint.tls == tls:
                 return endpoint
-        raise KeyError(f"{self.engine_type} broker {self.broker_name} has no {'' if tls else 'plaintext '}{protocol} endpoint")
+        raise KeyError(
+            f"{self.engine_type} broker {self.broker_name} has no {'' if tls else 'plaintext '}{protocol} endpoint"
+        )
 
 
 def _node(document: Mapping[str, Any]) -> Node:
-    return Node(**{**document, "volume": Volume(**document["volume"]), "endpoints": _endpoints(document)})
+    return Node(
+        **{**document, "volume": Volume(**document["volume"]), "endpoints": _endpoints(document)}
+    )
 
 
 def _endpoints(document: Mapping[str, Any]) -> tuple[Endpoint, ...]:
-    return tuple(Endpoint(**{**each, "protocols": tuple(each["protocols"])}) for each in document["endpoints"])
+    return tuple(
+        Endpoint(**{**each, "protocols": tuple(each["protocols"])})
+        for each in document["endpoints"]
+    )
 
 
 def _addresses(endpoints: tuple[Endpoint, ...], tls: bool) -> dict[str, tuple[str, int]]:
-    return {endpoint.name: (endpoint.host, endpoint.port) for endpoint in endpoints if endpoint.tls == tls}
+    return {
+        endpoint.name: (endpoint.host, endpoint.port)
+        for endpoint in endpoints
+        if endpoint.tls == tls
+    }
 
 
 def _control(document: Mapping[str, Any] | None) -> Control | None:
     if document is None:
         return None
     tls = document["tls"]
-    profile = tls and TlsProfile(tuple(tls["versions"]), tuple(Suite(**suite) for suite in tls["suites"]))
+    profile = tls and TlsProfile(
+        tuple(tls["versions"]), tuple(Suite(**suite) for suite in tls["suites"])
+    )
     return Control(**{**document, "tls": profile})

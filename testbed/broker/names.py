@@ -43,7 +43,8 @@ _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 # Identifiers of access keys (IAM, "unique identifiers") and of KMS keys (KMS, "key identifiers").
 _ACCESS_KEY_ID = re.compile(r"(?<![a-z0-9])A[KS]IA[a-z0-9]{16}(?![a-z0-9])", re.IGNORECASE)
 _KMS_KEY_ID = re.compile(
-    r"arn:aws[a-z-]*:kms:|(?<![a-z0-9])(mrk[-_][0-9a-f]{32}|[0-9a-f]{8}([-_][0-9a-f]{4}){3}[-_][0-9a-f]{12})(?![a-z0-9])", re.IGNORECASE
+    r"arn:aws[a-z-]*:kms:|(?<![a-z0-9])(mrk[-_][0-9a-f]{32}|[0-9a-f]{8}([-_][0-9a-f]{4}){3}[-_][0-9a-f]{12})(?![a-z0-9])",
+    re.IGNORECASE,
 )
 # Digits that belong together: up to two separators between any two of them, no letter at either end.
 _NUMBER = re.compile(r"(?<![A-Za-z0-9])\+?[(]?\d(?:[-_.~ /()]{0,2}\d)+(?![A-Za-z0-9])")
@@ -80,11 +81,16 @@ def check_password(password: str) -> None:
 def check_users(engine_type: str, users: Sequence[User]) -> None:
     """The users of a CreateBroker request: how many, and each. Raises ``BadRequestException`` for the first that is wrong."""
     least, most = USERS_AT_CREATION[engine_type]
-    _refuse_if([] if least <= len(users) <= most else [_USERS_SENTENCE[engine_type].format(least, most)], "users")
+    _refuse_if(
+        [] if least <= len(users) <= most else [_USERS_SENTENCE[engine_type].format(least, most)],
+        "users",
+    )
     for user in users:
         check_username(engine_type, user.username)
         check_password(user.password)
-        groups_sound = len(user.groups) <= _GROUPS_MAX and all(map(USERNAME["ACTIVEMQ"].pattern.fullmatch, user.groups))
+        groups_sound = len(user.groups) <= _GROUPS_MAX and all(
+            map(USERNAME["ACTIVEMQ"].pattern.fullmatch, user.groups)
+        )
         _refuse_if([] if groups_sound else [_GROUPS_SENTENCE], "groups")
     [(_, times)] = Counter(user.username for user in users).most_common(1)
     _refuse_if(["Each user name may be given once."] if times > 1 else [], "users")
@@ -97,7 +103,9 @@ def check_tag(key: str, value: str) -> None:
 
 def _private(what: str, value: str) -> list[str]:
     """Why ``value`` looks private, with the rule; empty when it does not."""
-    text = unicodedata.normalize("NFKC", value)  # full-width digits and signs read like the plain ones
+    text = unicodedata.normalize(
+        "NFKC", value
+    )  # full-width digits and signs read like the plain ones
     looks = {
         "an e-mail address": _EMAIL.search(text),
         "an access key id": _ACCESS_KEY_ID.search(text),

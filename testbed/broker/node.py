@@ -36,14 +36,25 @@ def spec(broker: Broker, node: Node, certificate: Certificate) -> NodeSpec:
         ca_pem=certificate.ca_pem,
         truststore_p12=certificate.truststore_p12(password),
         control=broker.control,
-        cluster=Cluster(tuple(each.hostname for each in broker.nodes), broker.cookie, broker.inter_node_tls) if broker.front else None,
+        cluster=Cluster(
+            tuple(each.hostname for each in broker.nodes), broker.cookie, broker.inter_node_tls
+        )
+        if broker.front
+        else None,
         network_connectors=broker.network_connectors,
         configuration=broker.configuration.data if broker.configuration else "",
         host_instance_type=broker.settings.get("HostInstanceType", ""),
     )
 
 
-def run(containers: Containers, engine: Engine, broker: Broker, node: Node, rendered: NodeSpec, data_key: bytes | None) -> str:
+def run(
+    containers: Containers,
+    engine: Engine,
+    broker: Broker,
+    node: Node,
+    rendered: NodeSpec,
+    data_key: bytes | None,
+) -> str:
     """Start the node's container on its volume and return its id; ready is ``wait``'s business."""
     return containers.run(
         ContainerSpec(
@@ -78,15 +89,25 @@ def run_front(containers: Containers, engine: Engine, broker: Broker, front: Fro
 
 
 def wait(
-    containers: Containers, engine: Engine, broker: Broker, node: Node, rendered: NodeSpec, ca_file: str,
-    say: Callable[[str], None], cancelled: threading.Event,
-) -> None:  # fmt: skip
+    containers: Containers,
+    engine: Engine,
+    broker: Broker,
+    node: Node,
+    rendered: NodeSpec,
+    ca_file: str,
+    say: Callable[[str], None],
+    cancelled: threading.Event,
+) -> None:
     """Return when every listener answers a TLS handshake and a login; of a node on a shared volume, or of another that has it.
 
     Raises ``VolumeRefused`` when the volume did not attach, ``ContainerFailed`` when the broker stopped or was not ready
     after ``READY_WITHIN`` seconds, ``Interrupted`` when ``cancelled`` was set.
     """
-    places = [each.addresses() for each in broker.instances if broker.standby or each is broker.front or each.container_id == node.container_id]
+    places = [
+        each.addresses()
+        for each in broker.instances
+        if broker.standby or each is broker.front or each.container_id == node.container_id
+    ]
     start = spoken = time.monotonic()
     while True:
         for addresses in places:
@@ -105,7 +126,9 @@ def wait(
             ) from reason
         if now - spoken > SPEAK_EVERY:
             spoken = now
-            say(f"{broker.broker_name}: starting, {now - start:.0f} s ({str(reason).partition(':')[0].removesuffix('.')})")
+            say(
+                f"{broker.broker_name}: starting, {now - start:.0f} s ({str(reason).partition(':')[0].removesuffix('.')})"
+            )
         if cancelled.wait(0.05):
             raise Interrupted(f"The start of {broker.broker_name} was interrupted.")
 
@@ -117,7 +140,10 @@ def require_running(containers: Containers, broker: Broker, node: Node) -> None:
         return
     words = containers.last_words(node.container_id, 8)
     if state.exit_code in _REFUSALS:
-        raise VolumeRefused(f"The volume {node.volume.volume_id} does not attach: {words}", hint="Nothing on it was changed.")
+        raise VolumeRefused(
+            f"The volume {node.volume.volume_id} does not attach: {words}",
+            hint="Nothing on it was changed.",
+        )
     raise ContainerFailed(
         f"The broker {broker.broker_name} stopped while starting (exit {state.exit_code}): {words or 'it said nothing'}",
         hint="`docker info` shows whether the engine is well; the next try starts from nothing.",

@@ -10,7 +10,13 @@ import docker
 from testbed.broker import configuration, topology
 from testbed.broker.model import Broker, CreateBroker
 from testbed.broker.names import check_broker_name, check_tag, check_users
-from testbed.documented.engines import DEFAULT_VERSION, DEPLOYMENT_MODES, ENGINE_TYPES, STORAGE_TYPES, VERSIONS
+from testbed.documented.engines import (
+    DEFAULT_VERSION,
+    DEPLOYMENT_MODES,
+    ENGINE_TYPES,
+    STORAGE_TYPES,
+    VERSIONS,
+)
 from testbed.engines.all import ENGINES
 from testbed.engines.urls import check_no_credentials_in_url
 from testbed.errors import BadRequestException, ConflictException
@@ -32,14 +38,33 @@ def check(request: CreateBroker, names: Collection[str], client: docker.DockerCl
         check_tag(key, value)
     check_users(request.engine_type, request.users)
     version = request.engine_version or DEFAULT_VERSION[request.engine_type]
-    _one_of(version, VERSIONS[request.engine_type], f"{request.engine_type} version", "engineVersion")
-    _one_of(request.deployment_mode, DEPLOYMENT_MODES[request.engine_type], f"{request.engine_type} deployment mode", "deploymentMode")
+    _one_of(
+        version, VERSIONS[request.engine_type], f"{request.engine_type} version", "engineVersion"
+    )
+    _one_of(
+        request.deployment_mode,
+        DEPLOYMENT_MODES[request.engine_type],
+        f"{request.engine_type} deployment mode",
+        "deploymentMode",
+    )
     if request.storage_type:
-        _one_of(request.storage_type, STORAGE_TYPES[request.engine_type], f"{request.engine_type} storage type", "storageType")
+        _one_of(
+            request.storage_type,
+            STORAGE_TYPES[request.engine_type],
+            f"{request.engine_type} storage type",
+            "storageType",
+        )
     if request.broker_name in names:
-        raise ConflictException(f"A broker named {request.broker_name} already exists.", error_attribute="brokerName")
+        raise ConflictException(
+            f"A broker named {request.broker_name} already exists.", error_attribute="brokerName"
+        )
     if request.deployment_mode == "ACTIVE_STANDBY_MULTI_AZ":
-        _one_of(request.storage_type or "EFS", ("EFS",), "storage type of an active/standby broker", "storageType")
+        _one_of(
+            request.storage_type or "EFS",
+            ("EFS",),
+            "storage type of an active/standby broker",
+            "storageType",
+        )
         if request.fixed_ports:
             raise BadRequestException(
                 "The two instances of an active/standby broker have the same documented ports, which exist once here.",
@@ -47,11 +72,19 @@ def check(request: CreateBroker, names: Collection[str], client: docker.DockerCl
                 hint="Leave fixed ports out: free ones are the default.",
             )
     if request.network_connectors and request.engine_type != "ACTIVEMQ":
-        raise BadRequestException("Only ActiveMQ brokers have network connectors.", error_attribute="engineType")
+        raise BadRequestException(
+            "Only ActiveMQ brokers have network connectors.", error_attribute="engineType"
+        )
     for connector in request.network_connectors:
         check_no_credentials_in_url(connector.uri)
     if request.configuration:
-        configuration.check(request.engine_type, version, request.deployment_mode, request.settings, request.configuration)
+        configuration.check(
+            request.engine_type,
+            version,
+            request.deployment_mode,
+            request.settings,
+            request.configuration,
+        )
     if request.fixed_ports:
         for listener in topology.listeners(request, ENGINES[request.engine_type]):
             ports.require_free(listener.port)
@@ -95,4 +128,7 @@ def planned(request: CreateBroker, image: str, key: BrokerKey | None, created: d
 
 def _one_of(value: str, allowed: Sequence[str], what: str, attribute: str) -> None:
     if value not in allowed:
-        raise BadRequestException(f"There is no {what} '{value}'. There is: {', '.join(allowed)}.", error_attribute=attribute)
+        raise BadRequestException(
+            f"There is no {what} '{value}'. There is: {', '.join(allowed)}.",
+            error_attribute=attribute,
+        )

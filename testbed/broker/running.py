@@ -29,7 +29,14 @@ class Running:
     """What runs of the brokers of one state folder. ``cancelled`` ends whatever is waited for."""
 
     def __init__(
-        self, state: State, shelf: Shelf, containers: Containers, kms: Kms, authority: Authority, say: Callable[[str], None], cancelled: Event
+        self,
+        state: State,
+        shelf: Shelf,
+        containers: Containers,
+        kms: Kms,
+        authority: Authority,
+        say: Callable[[str], None],
+        cancelled: Event,
     ) -> None:
         self._state, self._shelf, self._containers, self._kms = state, shelf, containers, kms
         self._authority, self._say, self._cancelled = authority, say, cancelled
@@ -38,20 +45,33 @@ class Running:
         """The image, by its tag: one of the user's own is there then, one of ours when ``imaged`` has seen to it."""
         if request.image:
             return self.built(images.own(request.engine_type, request.image))
-        return ENGINES[request.engine_type].image(request.engine_version or DEFAULT_VERSION[request.engine_type]).tag
+        return (
+            ENGINES[request.engine_type]
+            .image(request.engine_version or DEFAULT_VERSION[request.engine_type])
+            .tag
+        )
 
     def imaged(self, broker: Broker) -> Broker:
         """With the images of the version that it is to have; where it runs an image of the user's own, with that."""
         if broker.front and not broker.front.image:
-            broker = self._shelf.change(broker, partial(Broker.with_front, image=self.built(balancer.IMAGE)))
+            broker = self._shelf.change(
+                broker, partial(Broker.with_front, image=self.built(balancer.IMAGE))
+            )
         if not broker.running_version:
             return broker
         engine = ENGINES[broker.engine_type]
-        image, release = self.built(engine.image(broker.engine_version)), engine.running_version(broker.engine_version)
-        return self._shelf.change(broker, lambda each: replace(each, image=image, running_version=release))
+        image, release = (
+            self.built(engine.image(broker.engine_version)),
+            engine.running_version(broker.engine_version),
+        )
+        return self._shelf.change(
+            broker, lambda each: replace(each, image=image, running_version=release)
+        )
 
     def built(self, image: images.ImageSpec) -> str:
-        return Task(lambda: images.ensure(self._containers.client, [image], self._say)).result(self._cancelled)[image]
+        return Task(lambda: images.ensure(self._containers.client, [image], self._say)).result(
+            self._cancelled
+        )[image]
 
     def started(self, broker: Broker, chosen: Sequence[Node]) -> Broker:
         """With the ``chosen`` nodes on their volumes and ready, started side by side; containers that were there before are replaced."""
@@ -59,8 +79,15 @@ class Running:
         certificate = self._certificate(broker)
         rendered = {each.name: node.spec(broker, each, certificate) for each in chosen}
         data_keys = {each.name: self._data_key(broker, each) for each in chosen}
-        tasks = {each.name: Task(partial(self._launched, broker, each, rendered[each.name], data_keys[each.name])) for each in chosen}
-        for task in tasks.values():  # all, before any failure is heard: whoever cleans up is not to come too early
+        tasks = {
+            each.name: Task(
+                partial(self._launched, broker, each, rendered[each.name], data_keys[each.name])
+            )
+            for each in chosen
+        }
+        for task in (
+            tasks.values()
+        ):  # all, before any failure is heard: whoever cleans up is not to come too early
             task.wait()
         for name, task in tasks.items():
             launched: Node = task.result()
@@ -69,23 +96,43 @@ class Running:
             if broker.front.container_id:
                 self._containers.remove(broker.front.container_id)
             container_id = node.run_front(self._containers, engine, broker, broker.front)
-            broker = self._shelf.change(broker, partial(Broker.with_front, container_id=container_id))
+            broker = self._shelf.change(
+                broker, partial(Broker.with_front, container_id=container_id)
+            )
         for each in broker.nodes:
             if each.name in rendered:
                 try:
-                    node.wait(self._containers, engine, broker, each, rendered[each.name], str(self._state.ca_file), self._say, self._cancelled)
+                    node.wait(
+                        self._containers,
+                        engine,
+                        broker,
+                        each,
+                        rendered[each.name],
+                        str(self._state.ca_file),
+                        self._say,
+                        self._cancelled,
+                    )
                 except BaseException:
-                    self._containers.remove(each.container_id)  # a node that runs is one that was ready
+                    self._containers.remove(
+                        each.container_id
+                    )  # a node that runs is one that was ready
                     raise
         return broker
 
-    def _launched(self, broker: Broker, each: Node, rendered: NodeSpec, data_key: bytes | None) -> Node:
+    def _launched(
+        self, broker: Broker, each: Node, rendered: NodeSpec, data_key: bytes | None
+    ) -> Node:
         if self._cancelled.is_set():
             raise Interrupted(f"The start of {broker.broker_name} was interrupted.")
         if each.container_id:
             self._containers.stop(each.container_id)
             self._containers.remove(each.container_id)
-        return replace(each, container_id=node.run(self._containers, ENGINES[broker.engine_type], broker, each, rendered, data_key))
+        return replace(
+            each,
+            container_id=node.run(
+                self._containers, ENGINES[broker.engine_type], broker, each, rendered, data_key
+            ),
+        )
 
     def runs(self, instance: Node | Front) -> bool:
         return bool(instance.container_id) and self._containers.state(instance.container_id).running
@@ -98,7 +145,9 @@ class Running:
                 hint="`testbed down` and then `testbed up` start with a new one.",
             )
         shapes = shapes_of(broker.deployment_mode, broker.storage_type)
-        gone = grants.missing(self._kms, broker.key_arn, broker.grants, shapes, each.volume.volume_id)
+        gone = grants.missing(
+            self._kms, broker.key_arn, broker.grants, shapes, each.volume.volume_id
+        )
         if gone:
             raise VolumeRefused(
                 f"The volume {each.volume.volume_id} does not attach: the {gone[0].name} of {broker.broker_name} is no longer on its key.",
@@ -113,7 +162,9 @@ class Running:
         if broker.control and broker.control.certificate:
             certificate = self._authority.issue_bad(broker.control.certificate)
         else:
-            certificate = self._authority.issue(names=[each.hostname for each in dict.fromkeys((*broker.nodes, *broker.instances))])
+            certificate = self._authority.issue(
+                names=[each.hostname for each in dict.fromkeys((*broker.nodes, *broker.instances))]
+            )
         self._state.put(_CERTIFICATE, broker.broker_id, certificate.to_document())
         return certificate
 
@@ -122,11 +173,16 @@ class Running:
         for each in broker.nodes:
             rendered = node.spec(broker, each, self._certificate(broker))
             try:
-                ENGINES[broker.engine_type].login(rendered, each.addresses(), str(self._state.ca_file))
+                ENGINES[broker.engine_type].login(
+                    rendered, each.addresses(), str(self._state.ca_file)
+                )
                 return each
             except ClientError:
                 continue
-        raise ContainerFailed(f"No node of {broker.broker_name} serves.", hint="A standby takes some seconds to take over.")
+        raise ContainerFailed(
+            f"No node of {broker.broker_name} serves.",
+            hint="A standby takes some seconds to take over.",
+        )
 
     def release(self, broker: Broker) -> None:
         """Its containers, volumes and certificate, all gone; harmless where there is none."""

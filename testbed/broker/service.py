@@ -27,7 +27,7 @@ from testbed.errors import (
     KmsError,
     NotFoundException,
     TestbedError,
-)  # fmt: skip
+)
 from testbed.kms import keys
 from testbed.kms.base import USER, Caller, Kms
 from testbed.pki import Authority
@@ -61,7 +61,9 @@ class Brokers:
         self._clock, self._say, self._check_period = clock, say, check_period
         self._ca_file, self._cancelled = state.ca_file, threading.Event()
         self._shelf = Shelf(state, self._cancelled)
-        self._running = Running(state, self._shelf, containers, kms, authority, say, self._cancelled)
+        self._running = Running(
+            state, self._shelf, containers, kms, authority, say, self._cancelled
+        )
 
     # The API's operations
 
@@ -77,11 +79,19 @@ class Brokers:
         """The first half of ``create``: the broker in CREATION_IN_PROGRESS, with its grants and its volumes' data keys. Raises as it does."""
         return self._create(request, caller, lambda broker: broker)
 
-    def _create(self, request: CreateBroker, caller: Caller, go_on: Callable[[Broker], Broker]) -> Broker:
+    def _create(
+        self, request: CreateBroker, caller: Caller, go_on: Callable[[Broker], Broker]
+    ) -> Broker:
         with self._recorder.mq_call(caller, "CreateBroker", request.parameters()) as answer:
-            check_request(request, [each.broker_name for each in self._shelf.all()], self._containers.client)
+            check_request(
+                request, [each.broker_name for each in self._shelf.all()], self._containers.client
+            )
             image = self._running.image(request)
-            key = None if _plain(request) else keys.resolve(self._kms, caller, request.encryption_options)
+            key = (
+                None
+                if _plain(request)
+                else keys.resolve(self._kms, caller, request.encryption_options)
+            )
             broker = planned(request, image, key, self._clock.datetime())
             answer.elements = {"BrokerArn": broker.arn, "BrokerId": broker.broker_id}
             with self._shelf.alone(broker):
@@ -133,7 +143,10 @@ class Brokers:
     def begin_delete(self, broker_id: str, caller: Caller = USER) -> Broker:
         """The first half of ``delete``: the broker in DELETION_IN_PROGRESS."""
         with self._recorder.mq_call(caller, "DeleteBroker", {"BrokerId": broker_id}) as answer:
-            broker = self._shelf.change(self._shelf.get(broker_id), lambda each: replace(each, broker_state="DELETION_IN_PROGRESS"))
+            broker = self._shelf.change(
+                self._shelf.get(broker_id),
+                lambda each: replace(each, broker_state="DELETION_IN_PROGRESS"),
+            )
             answer.elements = {"BrokerId": broker.broker_id}
         return broker
 
@@ -153,11 +166,17 @@ class Brokers:
 
     def _current(self, broker_id: str) -> Broker:
         broker = self._shelf.get(broker_id)
-        return self.check(broker.broker_id) if self._clock.now() - broker.checked >= self._check_period else broker
+        return (
+            self.check(broker.broker_id)
+            if self._clock.now() - broker.checked >= self._check_period
+            else broker
+        )
 
     def _finished(self, broker: Broker) -> None:
         match broker.broker_state:
-            case "CREATION_IN_PROGRESS" if broker.key_arn and not all(each.volume.encrypted_data_key for each in broker.nodes):
+            case "CREATION_IN_PROGRESS" if broker.key_arn and not all(
+                each.volume.encrypted_data_key for each in broker.nodes
+            ):
                 self._erase(broker)  # who began it did not get as far as to answer
             case "CREATION_IN_PROGRESS":
                 try:
@@ -167,7 +186,9 @@ class Brokers:
                 except TestbedError as error:
                     self._say(f"{broker.broker_name}: creation failed: {error}")
                     self._release(self._shelf.get(broker.broker_id))
-                    self._shelf.change(broker, lambda each: replace(each, broker_state="CREATION_FAILED"))
+                    self._shelf.change(
+                        broker, lambda each: replace(each, broker_state="CREATION_FAILED")
+                    )
             case "REBOOT_IN_PROGRESS":
                 self._rebooted(broker.broker_id)
             case "DELETION_IN_PROGRESS":
@@ -180,13 +201,17 @@ class Brokers:
         self._say(f"{broker.broker_name}: starting {broker.engine_type} {broker.running_version}")
         self._running.started(broker, broker.nodes)
         self._say(f"{broker.broker_name}: ready")
-        return self._shelf.change(broker, lambda each: replace(each, broker_state="RUNNING", checked=self._clock.now()))
+        return self._shelf.change(
+            broker, lambda each: replace(each, broker_state="RUNNING", checked=self._clock.now())
+        )
 
     def _rebooted(self, broker_id: str) -> Broker:
         broker = self._shelf.get(broker_id)
         self._say(f"{broker.broker_name}: rebooting")
         try:
-            if version := broker.pending.engine_version:  # before anything changes: it may not be to be had
+            if (
+                version := broker.pending.engine_version
+            ):  # before anything changes: it may not be to be had
                 self._running.built(ENGINES[broker.engine_type].image(version))
             broker = self._shelf.change(broker, Broker.applied)
             broker = self._running.imaged(broker) if version else broker
@@ -233,7 +258,9 @@ class Brokers:
         if broker.broker_state == "CRITICAL_ACTION_REQUIRED" and broker.storage_type == "EFS":
             for each in broker.nodes:
                 if self._running.runs(each):
-                    self._say(f"{broker.broker_name}: its file system no longer works without the key, node {each.name} stops")
+                    self._say(
+                        f"{broker.broker_name}: its file system no longer works without the key, node {each.name} stops"
+                    )
                     self._containers.kill(each.container_id)
         return broker
 
@@ -259,19 +286,29 @@ class Brokers:
         """
         with self._shelf.alone(self._shelf.get(broker_id)):
             broker = self._shelf.get(broker_id)
-            if broker.broker_state in ("CREATION_IN_PROGRESS", "CREATION_FAILED", "DELETION_IN_PROGRESS"):
+            if broker.broker_state in (
+                "CREATION_IN_PROGRESS",
+                "CREATION_FAILED",
+                "DELETION_IN_PROGRESS",
+            ):
                 self._erase(broker)
                 return self._shelf.get(broker_id)
             return self._revived(broker)
 
     def _revived(self, broker: Broker) -> Broker:
-        if broker.broker_state == "REBOOT_IN_PROGRESS":  # whoever rebooted it did not come to the end
+        if (
+            broker.broker_state == "REBOOT_IN_PROGRESS"
+        ):  # whoever rebooted it did not come to the end
             broker = self._shelf.change(broker, lambda each: replace(each, broker_state="RUNNING"))
         lost = [each for each in broker.nodes if not self._running.runs(each)]
         if lost:
-            self._say(f"{broker.broker_name}: node {' and '.join(each.name for each in lost)} stopped, starting again")
+            self._say(
+                f"{broker.broker_name}: node {' and '.join(each.name for each in lost)} stopped, starting again"
+            )
         if lost or (broker.front and not self._running.runs(broker.front)):
-            broker = self._running.started(broker, lost)  # together: a cluster needs most of its nodes to start
+            broker = self._running.started(
+                broker, lost
+            )  # together: a cluster needs most of its nodes to start
         return broker
 
     def cancel(self) -> None:
@@ -280,21 +317,35 @@ class Brokers:
 
     # How to reach one
 
-    def address(self, broker: Broker, protocol: str, *, tls: bool = True, user: User | None = None) -> Address:
+    def address(
+        self, broker: Broker, protocol: str, *, tls: bool = True, user: User | None = None
+    ) -> Address:
         """Where and as whom a client of ``protocol`` connects to ``broker``. Raises ``KeyError`` when it does not speak it."""
         return self.addresses(broker, protocol, tls=tls, user=user)[0]
 
-    def addresses(self, broker: Broker, protocol: str, *, tls: bool = True, user: User | None = None) -> tuple[Address, ...]:
+    def addresses(
+        self, broker: Broker, protocol: str, *, tls: bool = True, user: User | None = None
+    ) -> tuple[Address, ...]:
         """The same for each instance, for ``clients.failover``: of an active/standby broker one answers at a time."""
         user = user or broker.users[0]
         found = tuple(
-            Address(protocol, each.host, each.port, user.username, user.password, self._ca_file if tls else None, instance.container_id)
+            Address(
+                protocol,
+                each.host,
+                each.port,
+                user.username,
+                user.password,
+                self._ca_file if tls else None,
+                instance.container_id,
+            )
             for instance in broker.instances
             for each in instance.endpoints
             if protocol in each.protocols and each.tls == tls
         )
         if not found:
-            raise KeyError(f"{broker.engine_type} broker {broker.broker_name} has no {'' if tls else 'plaintext '}{protocol} endpoint")
+            raise KeyError(
+                f"{broker.engine_type} broker {broker.broker_name} has no {'' if tls else 'plaintext '}{protocol} endpoint"
+            )
         return found
 
     def active(self, broker_id: str) -> Node:
@@ -312,8 +363,16 @@ class Brokers:
         if broker.key_ownership != "AWS_OWNED":  # that one is Amazon MQ's own: it needs no leave
             made = grants.create_service_grants(self._kms, caller, broker.key_arn, shapes)
             broker = self._shelf.put(replace(broker, grants=made))
-        nodes = {each.volume.volume_id: volumes.create(self._kms, broker.key_arn, each.volume.volume_id) for each in broker.nodes}
-        broker = replace(broker, nodes=tuple(replace(each, volume=nodes[each.volume.volume_id]) for each in broker.nodes))
+        nodes = {
+            each.volume.volume_id: volumes.create(self._kms, broker.key_arn, each.volume.volume_id)
+            for each in broker.nodes
+        }
+        broker = replace(
+            broker,
+            nodes=tuple(
+                replace(each, volume=nodes[each.volume.volume_id]) for each in broker.nodes
+            ),
+        )
         if broker.key_ownership != "AWS_OWNED":
             made += grants.create_volume_grants(self._kms, broker.key_arn, shapes, list(nodes))
         return self._shelf.put(replace(broker, grants=made))
@@ -327,7 +386,12 @@ class Brokers:
     def _release(self, broker: Broker) -> None:
         self._running.release(broker)
         try:
-            grants.retire(self._kms, broker.key_arn, broker.grants, shapes_of(broker.deployment_mode, broker.storage_type))
+            grants.retire(
+                self._kms,
+                broker.key_arn,
+                broker.grants,
+                shapes_of(broker.deployment_mode, broker.storage_type),
+            )
         except KmsError as error:  # KMS is out: grants to a broker that is no more open nothing
             self._say(f"{broker.broker_name}: its grants could not be retired ({error})")
 
@@ -335,7 +399,8 @@ class Brokers:
         chosen = tuple(each for each in broker.nodes if node_name in ("", each.name))
         if not chosen:
             raise TestbedError(
-                f"The broker {broker.broker_name} has no node {node_name!r}.", hint=f"There are: {', '.join(each.name for each in broker.nodes)}."
+                f"The broker {broker.broker_name} has no node {node_name!r}.",
+                hint=f"There are: {', '.join(each.name for each in broker.nodes)}.",
             )
         return chosen
 
@@ -346,9 +411,13 @@ def _plain(request: CreateBroker) -> bool:
 
 def _rebooting(broker: Broker) -> Broker:
     if broker.broker_state != "RUNNING":
-        reasons = "; ".join(f"{action.action_required_code}: {action.action_required_info}" for action in broker.actions_required)
+        reasons = "; ".join(
+            f"{action.action_required_code}: {action.action_required_info}"
+            for action in broker.actions_required
+        )
         raise BadRequestException(
-            f"Broker {broker.broker_id} cannot be rebooted: its state is {broker.broker_state}" + (f" ({reasons})." if reasons else "."),
+            f"Broker {broker.broker_id} cannot be rebooted: its state is {broker.broker_state}"
+            + (f" ({reasons})." if reasons else "."),
             error_attribute="broker-id",
             hint="EnableKey, or CancelKeyDeletion and then EnableKey; then wait for the next check.",
         )

@@ -29,10 +29,14 @@ class Shelf:
 
     def get(self, broker_id: str) -> Broker:
         """By id or by name. Raises ``NotFoundException``."""
-        broker = self.find(broker_id) or next((each for each in self.all() if each.broker_name == broker_id), None)
+        broker = self.find(broker_id) or next(
+            (each for each in self.all() if each.broker_name == broker_id), None
+        )
         if broker is None:
             raise NotFoundException(
-                f"Can't find requested broker [{broker_id}]. Make sure your broker exists.", error_attribute="broker-id", hint="`testbed status` lists them."
+                f"Can't find requested broker [{broker_id}]. Make sure your broker exists.",
+                error_attribute="broker-id",
+                hint="`testbed status` lists them.",
             )
         return broker
 
@@ -42,8 +46,14 @@ class Shelf:
 
     def change(self, broker: Broker, change: Callable[[Broker], Broker]) -> Broker:
         """Change what is stored of ``broker`` in one step, so that what others change meanwhile is not lost. Raises as ``get`` does."""
-        document = self._state.update(_KIND, broker.broker_id, lambda stored: change(Broker.from_document(stored)).to_document())
-        return Broker.from_document(document) if document else self.get(broker.broker_id)  # which raises
+        document = self._state.update(
+            _KIND,
+            broker.broker_id,
+            lambda stored: change(Broker.from_document(stored)).to_document(),
+        )
+        return (
+            Broker.from_document(document) if document else self.get(broker.broker_id)
+        )  # which raises
 
     def remove(self, broker: Broker) -> None:
         self._state.delete(_KIND, broker.broker_id)

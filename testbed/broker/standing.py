@@ -39,8 +39,12 @@ def standing(brokers: Brokers, kms: Kms, engine_type: str, wish: Wish = Wish()) 
         engine_type=engine_type,
         engine_version=wish.engine_version,
         storage_type="EBS",
-        users=(User(USERNAME, new_password(), groups=("admins",) if engine_type == "ACTIVEMQ" else ()),),
-        encryption_options=EncryptionOptions(False, wish.kms_key_id or customer_key(kms, f"alias/testbed-{name}")),
+        users=(
+            User(USERNAME, new_password(), groups=("admins",) if engine_type == "ACTIVEMQ" else ()),
+        ),
+        encryption_options=EncryptionOptions(
+            False, wish.kms_key_id or customer_key(kms, f"alias/testbed-{name}")
+        ),
         fixed_ports=wish.fixed_ports,
         image=wish.image,
     )
@@ -54,7 +58,11 @@ def customer_key(kms: Kms, alias: str) -> str:
     except KmsError as error:
         if error.code != "NotFoundException":
             raise
-    arn = kms.call(USER, "CreateKey", {"Description": f"Encrypts the testbed's {alias.removeprefix('alias/testbed-')} broker"})["KeyMetadata"]["Arn"]
+    arn = kms.call(
+        USER,
+        "CreateKey",
+        {"Description": f"Encrypts the testbed's {alias.removeprefix('alias/testbed-')} broker"},
+    )["KeyMetadata"]["Arn"]
     kms.call(USER, "CreateAlias", {"AliasName": alias, "TargetKeyId": arn})
     return arn
 

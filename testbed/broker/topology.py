@@ -17,11 +17,15 @@ HOST = "localhost"
 _NODES = {"SINGLE_INSTANCE": 1, "ACTIVE_STANDBY_MULTI_AZ": 2, "CLUSTER_MULTI_AZ": 3}
 
 
-def plan(request: CreateBroker, engine: Engine, broker_id: str, storage_type: str) -> tuple[tuple[Node, ...], Front | None]:
+def plan(
+    request: CreateBroker, engine: Engine, broker_id: str, storage_type: str
+) -> tuple[tuple[Node, ...], Front | None]:
     """The nodes of a broker that is to be created, on volumes that have no key yet, and what is in front of them."""
     count = _NODES[request.deployment_mode]
     clustered = request.deployment_mode == "CLUSTER_MULTI_AZ"
-    shared = volumes.new_id(storage_type) if request.deployment_mode == "ACTIVE_STANDBY_MULTI_AZ" else ""
+    shared = (
+        volumes.new_id(storage_type) if request.deployment_mode == "ACTIVE_STANDBY_MULTI_AZ" else ""
+    )
     # Only ActiveMQ's instances have host names of their own to the outside (GUIDE22, WWR).
     numbered = clustered or request.engine_type == "ACTIVEMQ"
     wanted = listeners(request, engine)
@@ -46,15 +50,26 @@ def listeners(request: CreateBroker, engine: Engine) -> tuple[Listener, ...]:
     return wanted
 
 
-def published(engine: Engine, version: str, endpoints: Sequence[Endpoint]) -> tuple[tuple[int, int], ...]:
+def published(
+    engine: Engine, version: str, endpoints: Sequence[Endpoint]
+) -> tuple[tuple[int, int], ...]:
     """Pairs of a port of this machine and the container's port behind it; those that two listeners share, once."""
-    known = {listener.name: listener for listener in (*engine.listeners(version), *engine.plaintext_listeners())}
-    return tuple(dict.fromkeys((endpoint.port, known[endpoint.name].container_port) for endpoint in endpoints))
+    known = {
+        listener.name: listener
+        for listener in (*engine.listeners(version), *engine.plaintext_listeners())
+    }
+    return tuple(
+        dict.fromkeys(
+            (endpoint.port, known[endpoint.name].container_port) for endpoint in endpoints
+        )
+    )
 
 
 def network_uri(broker: Broker) -> str:
     """The ``uri`` of another broker's network connector to this one, as Amazon MQ writes it (GUIDE22, "network-of-brokers")."""
-    port = next(endpoint.documented_port for endpoint in broker.endpoints if endpoint.name == "openwire")
+    port = next(
+        endpoint.documented_port for endpoint in broker.endpoints if endpoint.name == "openwire"
+    )
     urls = ",".join(f"ssl://{node.hostname}:{port}" for node in broker.nodes)
     return f"{'masterslave' if len(broker.nodes) > 1 else 'static'}:({urls})"
 
@@ -63,7 +78,9 @@ def _hostname(label: str) -> str:
     return f"{label}.{DOMAIN.format(region=REGION)}"
 
 
-def _endpoints(engine: Engine, wanted: Sequence[Listener], times: int, fixed: bool) -> tuple[tuple[Endpoint, ...], ...]:
+def _endpoints(
+    engine: Engine, wanted: Sequence[Listener], times: int, fixed: bool
+) -> tuple[tuple[Endpoint, ...], ...]:
     """Each listener at a port of this machine; two that are one port inside are one port here, unless fixed."""
     inside = list(dict.fromkeys(listener.container_port for listener in wanted))
     free = iter(ports.free(len(inside) * times))

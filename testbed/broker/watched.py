@@ -21,9 +21,18 @@ class Seen:
 def reports_invalid_key(brokers: Brokers, broker_id: str) -> Seen:
     """Does the periodic check report CRITICAL_ACTION_REQUIRED with the invalid-key code?"""
     broker = brokers.check(broker_id)
-    codes = [f"{action.action_required_code} ({action.action_required_info})" for action in broker.actions_required]
-    said = f"DescribeBroker says {broker.broker_state}" + (f" with {', '.join(codes)}" if codes else "")
-    return Seen(broker.broker_state == "CRITICAL_ACTION_REQUIRED" and any("INVALID_KMS_KEY" in code for code in codes), said)
+    codes = [
+        f"{action.action_required_code} ({action.action_required_info})"
+        for action in broker.actions_required
+    ]
+    said = f"DescribeBroker says {broker.broker_state}" + (
+        f" with {', '.join(codes)}" if codes else ""
+    )
+    return Seen(
+        broker.broker_state == "CRITICAL_ACTION_REQUIRED"
+        and any("INVALID_KMS_KEY" in code for code in codes),
+        said,
+    )
 
 
 def refuses_reboot(brokers: Brokers, broker_id: str) -> Seen:

@@ -45,6 +45,9 @@ def _interrupted(*_: object) -> NoReturn:
 
 def _given_up(*_: object) -> NoReturn:
     """As after `kill -9`: the reaper or `testbed down` removes the rest."""
-    print(f"error: interrupted, and not at the end {PATIENCE:.0f} s later: hanging up. This is a fault of the testbed's; it was here:", file=sys.stderr)
+    print(
+        f"error: interrupted, and not at the end {PATIENCE:.0f} s later: hanging up. This is a fault of the testbed's; it was here:",
+        file=sys.stderr,
+    )
     faulthandler.dump_traceback()
     os._exit(130)

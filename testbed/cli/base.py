@@ -15,8 +15,13 @@ from testbed.runtime import engine
 from testbed.state.store import DEFAULT_FOLDER, State, is_ours
 from testbed.testbed import Testbed
 
-StateOption = Annotated[Path, typer.Option("--state", envvar="TESTBED_STATE", help="The state folder.", show_default=True)]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+StateOption = Annotated[
+    Path,
+    typer.Option("--state", envvar="TESTBED_STATE", help="The state folder.", show_default=True),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on standard output.")
+]
 STATE = Path(DEFAULT_FOLDER)
 _started = time.monotonic()
 
@@ -54,7 +59,10 @@ def translated(as_json: bool = False) -> Iterator[None]:
 def existing(folder: Path) -> Iterator[Testbed]:
     """The testbed of ``folder``, which has to be up; nothing is started. Raises ``TestbedError`` when there is none."""
     if not is_ours(folder):
-        raise TestbedError(f"There is no testbed in {folder}.", hint="`testbed up` starts one; --state names another folder.")
+        raise TestbedError(
+            f"There is no testbed in {folder}.",
+            hint="`testbed up` starts one; --state names another folder.",
+        )
     testbed = Testbed(State(folder), engine.connect(say, start=False), say, start=False)
     try:
         yield testbed

@@ -21,20 +21,52 @@ from testbed.cli.base import STATE, JsonOption, StateOption, say, show, translat
 from testbed.errors import TestbedError
 from testbed.testbed import Testbed, temporary
 
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the result as JSON into this file.")]
-HtmlFile = Annotated[Path | None, typer.Option("--html", help="Write the result as one HTML page into this file.")]
-Workloads = Annotated[list[str], typer.Option("--workload", "-w", help="A workload's name or file; may be given more than once.")]
-Drivers = Annotated[list[str], typer.Option("--driver", "-d", help="A driver's name or file; may be given more than once.")]
-Encryptions = Annotated[
-    list[str], typer.Option("--encryption", "-e", help="plaintext, tls, tls:SUITE or tls:TLSv1.3, then +plain, +envelope, +envelope-cached.")
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", help="Write the result as JSON into this file.")
 ]
-Endpoint = Annotated[str, typer.Option(help="A broker elsewhere, by the URL of its endpoint, instead of brokers of its own.")]
+HtmlFile = Annotated[
+    Path | None, typer.Option("--html", help="Write the result as one HTML page into this file.")
+]
+Workloads = Annotated[
+    list[str],
+    typer.Option(
+        "--workload", "-w", help="A workload's name or file; may be given more than once."
+    ),
+]
+Drivers = Annotated[
+    list[str],
+    typer.Option("--driver", "-d", help="A driver's name or file; may be given more than once."),
+]
+Encryptions = Annotated[
+    list[str],
+    typer.Option(
+        "--encryption",
+        "-e",
+        help="plaintext, tls, tls:SUITE or tls:TLSv1.3, then +plain, +envelope, +envelope-cached.",
+    ),
+]
+Endpoint = Annotated[
+    str,
+    typer.Option(
+        help="A broker elsewhere, by the URL of its endpoint, instead of brokers of its own."
+    ),
+]
 Username = Annotated[str, typer.Option(help="For --endpoint.")]
-PasswordFile = Annotated[Path | None, typer.Option(help="For --endpoint: a file with the password, or - for standard input.")]
-CaFile = Annotated[Path | None, typer.Option(help="For --endpoint: the authorities to trust, this machine's by default.")]
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option(help="For --endpoint: a file with the password, or - for standard input."),
+]
+CaFile = Annotated[
+    Path | None,
+    typer.Option(help="For --endpoint: the authorities to trust, this machine's by default."),
+]
 Fresh = Annotated[bool, typer.Option("--fresh", help="On a testbed of its own, gone afterwards.")]
 _LAYERS = ["plaintext+plain", "tls+plain", "tls"]
-_group = typer.Typer(help="What encryption costs: throughput and latency on real brokers.", no_args_is_help=True, rich_markup_mode=None)
+_group = typer.Typer(
+    help="What encryption costs: throughput and latency on real brokers.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 app.add_typer(_group, name="bench")
 
 
@@ -42,9 +74,21 @@ app.add_typer(_group, name="bench")
 def list_files(as_json_: JsonOption = False) -> None:
     """The workloads and drivers that come with the testbed."""
     with translated(as_json_):
-        rows = [{"kind": "workload", "name": each.name, "title": each.title} for each in map(workload.load, _names(workload.FOLDER))]
-        rows += [{"kind": "driver", "name": each.name, "title": each.title} for each in map(driver.load, _names(driver.FOLDER))]
-        show(rows, as_json_, lambda rows: "\n".join(f"{row['kind']:<9} {row['name']:<18} {row['title']}" for row in rows))
+        rows = [
+            {"kind": "workload", "name": each.name, "title": each.title}
+            for each in map(workload.load, _names(workload.FOLDER))
+        ]
+        rows += [
+            {"kind": "driver", "name": each.name, "title": each.title}
+            for each in map(driver.load, _names(driver.FOLDER))
+        ]
+        show(
+            rows,
+            as_json_,
+            lambda rows: "\n".join(
+                f"{row['kind']:<9} {row['name']:<18} {row['title']}" for row in rows
+            ),
+        )
 
 
 @_group.command("run")
@@ -52,13 +96,37 @@ def run(
     workloads: Workloads = ["durable-1k"],  # noqa: B006 - typer's way
     drivers: Drivers = ["rabbitmq", "activemq"],  # noqa: B006
     encryptions: Encryptions = _LAYERS,  # noqa: B006
-    rounds: Annotated[int | None, typer.Option(help="Rounds on each side, instead of the workload's own.")] = None,
-    warm_up: Annotated[float | None, typer.Option(help="Seconds of warm-up in each round, instead of the workload's own.")] = None,
-    duration: Annotated[float | None, typer.Option(help="Seconds of measuring in each round, instead of the workload's own.")] = None,
-    rate: Annotated[float | None, typer.Option(help="Messages a second of all producers, instead of the workload's own.")] = None,
-    turn: Annotated[float | None, typer.Option(help="Seconds that each side works before it is the other's turn, instead of whole rounds.")] = None,
-    search: Annotated[bool, typer.Option("--search", help="Find the highest rate that is sustained, from --rate on.")] = False,
-    sweep: Annotated[bool, typer.Option("--sweep", help="Besides, look at rising rates: throughput and latency against rate.")] = False,
+    rounds: Annotated[
+        int | None, typer.Option(help="Rounds on each side, instead of the workload's own.")
+    ] = None,
+    warm_up: Annotated[
+        float | None,
+        typer.Option(help="Seconds of warm-up in each round, instead of the workload's own."),
+    ] = None,
+    duration: Annotated[
+        float | None,
+        typer.Option(help="Seconds of measuring in each round, instead of the workload's own."),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(help="Messages a second of all producers, instead of the workload's own."),
+    ] = None,
+    turn: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds that each side works before it is the other's turn, instead of whole rounds."
+        ),
+    ] = None,
+    search: Annotated[
+        bool,
+        typer.Option("--search", help="Find the highest rate that is sustained, from --rate on."),
+    ] = False,
+    sweep: Annotated[
+        bool,
+        typer.Option(
+            "--sweep", help="Besides, look at rising rates: throughput and latency against rate."
+        ),
+    ] = False,
     endpoint: Endpoint = "",
     username: Username = "",
     password_file: PasswordFile = None,
@@ -70,23 +138,46 @@ def run(
 ) -> None:
     """Run workloads by drivers, with and without encryption in turns."""
     with translated():
-        asked = {"rounds": rounds, "warm_up": warm_up, "duration": duration, "rate": rate, "turn": turn, "search": search or None}
-        changes: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+        asked = {
+            "rounds": rounds,
+            "warm_up": warm_up,
+            "duration": duration,
+            "rate": rate,
+            "turn": turn,
+            "search": search or None,
+        }
+        changes: dict[str, Any] = {
+            name: value for name, value in asked.items() if value is not None
+        }
         axis = tuple(map(Encryption.parse, encryptions))
         if turn and (rate or search):
-            raise TestbedError("A rate is kept for whole rounds: --turn is for as many messages as come.")
+            raise TestbedError(
+                "A rate is kept for whole rounds: --turn is for as many messages as come."
+            )
         chosen = [driver.load(name) for name in drivers]
         try:
-            cases = [Case(replace(workload.load(name), **changes), by, axis, sweep) for by in chosen for name in workloads]
+            cases = [
+                Case(replace(workload.load(name), **changes), by, axis, sweep)
+                for by in chosen
+                for name in workloads
+            ]
         except ValueError as error:
             raise TestbedError(f"{error}.") from error
-        if turn and (many := next((case for case in cases if not takes_turns(case.workload, case.driver)), None)):
-            raise TestbedError(f"{many.driver.name} sends more than {FEW} messages at once: its sides can't take turns within a round.")
+        if turn and (
+            many := next(
+                (case for case in cases if not takes_turns(case.workload, case.driver)), None
+            )
+        ):
+            raise TestbedError(
+                f"{many.driver.name} sends more than {FEW} messages at once: its sides can't take turns within a round."
+            )
         elsewhere = None
         if endpoint:
             if len(chosen) > 1:
                 raise TestbedError("An endpoint speaks one protocol: give one --driver.")
-            elsewhere = remote.target(endpoint, username, _password(password_file), chosen[0].protocol, ca_file)
+            elsewhere = remote.target(
+                endpoint, username, _password(password_file), chosen[0].protocol, ca_file
+            )
         with nullcontext(None) if elsewhere else _testbed(fresh, state) as testbed:
             result = measure(testbed, cases, _command(), say, _live, elsewhere)
         conclude(result, json_file, html_file)
@@ -94,7 +185,10 @@ def run(
 
 @_group.command("compare")
 def compare(
-    files: Annotated[list[Path], typer.Argument(help="Results as JSON; the first is what the others are compared with.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Results as JSON; the first is what the others are compared with."),
+    ],
     html_file: HtmlFile = None,
 ) -> None:
     """Compare results of different runs."""
@@ -108,7 +202,9 @@ def compare(
 
 
 @_group.command("show")
-def show_file(file: Annotated[Path, typer.Argument(help="A result as JSON.")], html_file: HtmlFile = None) -> None:
+def show_file(
+    file: Annotated[Path, typer.Argument(help="A result as JSON.")], html_file: HtmlFile = None
+) -> None:
     """Show a result again."""
     with translated():
         conclude(as_json.read(file), None, html_file)
@@ -153,15 +249,33 @@ def _live(line: str) -> None:
 
 @_group.command("scale")
 def scale(
-    work: Annotated[str, typer.Option("--workload", "-w", help="A workload's name or file.")] = "rate-1k",
-    by: Annotated[str, typer.Option("--driver", "-d", help="A driver's name or file.")] = "rabbitmq",
+    work: Annotated[
+        str, typer.Option("--workload", "-w", help="A workload's name or file.")
+    ] = "rate-1k",
+    by: Annotated[
+        str, typer.Option("--driver", "-d", help="A driver's name or file.")
+    ] = "rabbitmq",
     encryption: Annotated[str, typer.Option("--encryption", "-e", help="As for run; one.")] = "tls",
     workers: Annotated[int, typer.Option(min=1, help="Workers on this machine.")] = 2,
-    others: Annotated[int, typer.Option(min=0, help="Workers elsewhere that are waited for; how they join is printed.")] = 0,
-    bind: Annotated[str, typer.Option(help="Where workers join: an address of this machine, or * for all.")] = "127.0.0.1",
-    warm_up: Annotated[float | None, typer.Option(help="Seconds of warm-up, instead of the workload's own.")] = None,
-    duration: Annotated[float | None, typer.Option(help="Seconds of measuring, instead of the workload's own.")] = None,
-    rate: Annotated[float | None, typer.Option(help="Messages a second of all producers, instead of the workload's own.")] = None,
+    others: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Workers elsewhere that are waited for; how they join is printed."
+        ),
+    ] = 0,
+    bind: Annotated[
+        str, typer.Option(help="Where workers join: an address of this machine, or * for all.")
+    ] = "127.0.0.1",
+    warm_up: Annotated[
+        float | None, typer.Option(help="Seconds of warm-up, instead of the workload's own.")
+    ] = None,
+    duration: Annotated[
+        float | None, typer.Option(help="Seconds of measuring, instead of the workload's own.")
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(help="Messages a second of all producers, instead of the workload's own."),
+    ] = None,
     endpoint: Endpoint = "",
     username: Username = "",
     password_file: PasswordFile = None,
@@ -180,23 +294,41 @@ def scale(
 
     with translated():
         asked = {"warm_up": warm_up, "duration": duration, "rate": rate}
-        changes: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+        changes: dict[str, Any] = {
+            name: value for name, value in asked.items() if value is not None
+        }
         chosen, with_ = driver.load(by), Encryption.parse(encryption)
         try:
             load = replace(workload.load(work), rounds=1, **changes)
         except ValueError as error:
             raise TestbedError(f"{error}.") from error
         check(load, chosen, with_)
-        elsewhere = remote.target(endpoint, username, _password(password_file), chosen.protocol, ca_file) if endpoint else None
+        elsewhere = (
+            remote.target(endpoint, username, _password(password_file), chosen.protocol, ca_file)
+            if endpoint
+            else None
+        )
         with nullcontext(None) if elsewhere else _testbed(fresh, state) as testbed:
             case = Case(load, chosen, (with_,))
-            result = spread(testbed, case, _command(), say, workers=workers, others=others, bind=bind, remote=elsewhere)
+            result = spread(
+                testbed,
+                case,
+                _command(),
+                say,
+                workers=workers,
+                others=others,
+                bind=bind,
+                remote=elsewhere,
+            )
         conclude(result, json_file, html_file)
 
 
 @_group.command("yardstick")
 def yardstick(
-    engines: Annotated[list[str], typer.Option("--engine", help="RABBITMQ or ACTIVEMQ; may be given more than once.")] = ["RABBITMQ", "ACTIVEMQ"],  # noqa: B006
+    engines: Annotated[
+        list[str],
+        typer.Option("--engine", help="RABBITMQ or ACTIVEMQ; may be given more than once."),
+    ] = ["RABBITMQ", "ACTIVEMQ"],  # noqa: B006
     rounds: Annotated[int, typer.Option(min=1, help="Rounds on each side.")] = 8,
     duration: Annotated[float, typer.Option(help="Seconds of measuring in each round.")] = 5.0,
     fresh: Fresh = False,
@@ -216,9 +348,22 @@ def yardstick(
 
 @_group.command("table")
 def table(
-    short: Annotated[bool, typer.Option("--short", help="In minutes instead of about an hour: to see that it works, not to quote.")] = False,
-    only: Annotated[list[str], typer.Option("--section", help="Only sections whose title has this in it.")] = [],  # noqa: B006
-    docs: Annotated[Path | None, typer.Option("--docs", help="Write the table as Markdown into this file, such as docs/costs.md.")] = None,
+    short: Annotated[
+        bool,
+        typer.Option(
+            "--short",
+            help="In minutes instead of about an hour: to see that it works, not to quote.",
+        ),
+    ] = False,
+    only: Annotated[
+        list[str], typer.Option("--section", help="Only sections whose title has this in it.")
+    ] = [],  # noqa: B006
+    docs: Annotated[
+        Path | None,
+        typer.Option(
+            "--docs", help="Write the table as Markdown into this file, such as docs/costs.md."
+        ),
+    ] = None,
     json_file: JsonFile = None,
     html_file: HtmlFile = None,
     fresh: Fresh = False,
@@ -235,11 +380,21 @@ def table(
 
     with translated():
         rounds, warm_up, duration = (5, 0.3, 0.7) if short else (8, 1.0, 2.0)
-        chosen = [each for each in sections(rounds=rounds, warm_up=warm_up, duration=duration) if not only or any(part in each.title for part in only)]
+        chosen = [
+            each
+            for each in sections(rounds=rounds, warm_up=warm_up, duration=duration)
+            if not only or any(part in each.title for part in only)
+        ]
         if not chosen:
             raise TestbedError("There is no such section.")
         with _testbed(fresh, state) as testbed:
-            result = measure(testbed, [case for section in chosen for case in section.cases], _command(), say, _live)
+            result = measure(
+                testbed,
+                [case for section in chosen for case in section.cases],
+                _command(),
+                say,
+                _live,
+            )
             conclude(result, json_file, html_file)  # kept, whatever comes of the rest
             compared = []
             for engine in () if short or only else ("RABBITMQ", "ACTIVEMQ"):

@@ -1,6 +1,5 @@
 """`testbed images`: what the testbed runs, built here."""
 
-
 import typer
 
 from testbed.cli import app
@@ -18,7 +17,17 @@ def list_images(as_json: JsonOption = False) -> None:
     """What is built on this engine."""
     with translated(as_json):
         rows = images.built(engine.connect(say, start=False))
-        show(rows, as_json, lambda rows: "\n".join(f"{row['tag']:<48} {row['bytes'] / 2**20:6.0f} MiB  {row['created']}" for row in rows) or "None.")
+        show(
+            rows,
+            as_json,
+            lambda rows: (
+                "\n".join(
+                    f"{row['tag']:<48} {row['bytes'] / 2**20:6.0f} MiB  {row['created']}"
+                    for row in rows
+                )
+                or "None."
+            ),
+        )
 
 
 @_group.command()
@@ -37,4 +46,8 @@ def build(as_json: JsonOption = False) -> None:
 def remove(as_json: JsonOption = False) -> None:
     """Remove them all, except those in use."""
     with translated(as_json):
-        show(images.remove(engine.connect(say, start=False)), as_json, lambda tags: "\n".join(tags) or "None.")
+        show(
+            images.remove(engine.connect(say, start=False)),
+            as_json,
+            lambda tags: "\n".join(tags) or "None.",
+        )

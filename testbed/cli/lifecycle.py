@@ -29,15 +29,51 @@ BrokerArgument = Annotated[str, typer.Argument(help="A broker's name or id.")]
 
 @app.command()
 def up(
-    engine: Annotated[list[str], typer.Option(help="rabbitmq or activemq; both when left out. May be given twice.")] = [],  # noqa: B006 - typer's way
-    rabbitmq_version: Annotated[str, typer.Option(help=f"As CreateBroker takes it; {DEFAULT_VERSION['RABBITMQ']} when left out.")] = "",
-    activemq_version: Annotated[str, typer.Option(help=f"As CreateBroker takes it; {DEFAULT_VERSION['ACTIVEMQ']} when left out.")] = "",
-    rabbitmq_image: Annotated[str, typer.Option(help="An image of your own, such as rabbitmq:4.2-management.")] = "",
-    activemq_image: Annotated[str, typer.Option(help="An image of your own, such as apache/activemq-classic:5.19.1.")] = "",
-    kms_image: Annotated[str, typer.Option(help="A LocalStack image of your own, such as localstack/localstack:4.14.0.")] = "",
-    kms_key_id: Annotated[str, typer.Option(help="The key that encrypts the brokers; each gets one of its own when left out.")] = "",
-    delay: Annotated[float | None, typer.Option(min=0, help="Seconds until a disabled key or a revoked grant is felt; 3 when left out.")] = None,
-    fixed_ports: Annotated[bool, typer.Option("--fixed-ports", help="Publish the documented ports of one engine, instead of free ones.")] = False,
+    engine: Annotated[
+        list[str],
+        typer.Option(help="rabbitmq or activemq; both when left out. May be given twice."),
+    ] = [],  # noqa: B006 - typer's way
+    rabbitmq_version: Annotated[
+        str,
+        typer.Option(
+            help=f"As CreateBroker takes it; {DEFAULT_VERSION['RABBITMQ']} when left out."
+        ),
+    ] = "",
+    activemq_version: Annotated[
+        str,
+        typer.Option(
+            help=f"As CreateBroker takes it; {DEFAULT_VERSION['ACTIVEMQ']} when left out."
+        ),
+    ] = "",
+    rabbitmq_image: Annotated[
+        str, typer.Option(help="An image of your own, such as rabbitmq:4.2-management.")
+    ] = "",
+    activemq_image: Annotated[
+        str, typer.Option(help="An image of your own, such as apache/activemq-classic:5.19.1.")
+    ] = "",
+    kms_image: Annotated[
+        str,
+        typer.Option(help="A LocalStack image of your own, such as localstack/localstack:4.14.0."),
+    ] = "",
+    kms_key_id: Annotated[
+        str,
+        typer.Option(
+            help="The key that encrypts the brokers; each gets one of its own when left out."
+        ),
+    ] = "",
+    delay: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Seconds until a disabled key or a revoked grant is felt; 3 when left out."
+        ),
+    ] = None,
+    fixed_ports: Annotated[
+        bool,
+        typer.Option(
+            "--fixed-ports",
+            help="Publish the documented ports of one engine, instead of free ones.",
+        ),
+    ] = False,
     state: StateOption = STATE,
     as_json: JsonOption = False,
 ) -> None:
@@ -48,7 +84,10 @@ def up(
     with translated(as_json):
         wanted = [_engine(name) for name in engine or _ENGINES]
         if fixed_ports and len(wanted) > 1:
-            raise TestbedError("Both engines have port 5671, so only one can have its documented ports.", hint="Add --engine rabbitmq or --engine activemq.")
+            raise TestbedError(
+                "Both engines have port 5671, so only one can have its documented ports.",
+                hint="Add --engine rabbitmq or --engine activemq.",
+            )
         wishes = {
             "RABBITMQ": Wish(rabbitmq_version, rabbitmq_image, fixed_ports, kms_key_id),
             "ACTIVEMQ": Wish(activemq_version, activemq_image, fixed_ports, kms_key_id),
@@ -57,7 +96,13 @@ def up(
             testbed = Testbed.open(state, say, kms_image=kms_image, delay=delay)
             try:
                 with process.launched(testbed) as launch:  # gets ready while the brokers do
-                    side_by_side([partial(testbed.standing, each, wishes[each]) for each in dict.fromkeys(wanted)], testbed.stop)
+                    side_by_side(
+                        [
+                            partial(testbed.standing, each, wishes[each])
+                            for each in dict.fromkeys(wanted)
+                        ],
+                        testbed.stop,
+                    )
                     launch.go()
                 document = _endpoints(testbed)
             except BaseException:
@@ -83,7 +128,9 @@ def _all_or_nothing(folder: Path) -> Iterator[None]:
 
 @app.command()
 def down(
-    everything: Annotated[bool, typer.Option("--all", help="Remove what any testbed has left on this engine.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Remove what any testbed has left on this engine.")
+    ] = False,
     state: StateOption = STATE,
     as_json: JsonOption = False,
 ) -> None:
@@ -104,7 +151,11 @@ def reboot(broker: BrokerArgument, state: StateOption = STATE, as_json: JsonOpti
     As RebootBroker: refused while the broker's key is invalid. Ports and confirmed messages stay.
     """
     with translated(as_json), existing(state) as testbed:
-        show(testbed.brokers.reboot(broker).describe(), as_json, lambda answer: f"{answer['BrokerName']}: {answer['BrokerState']}")
+        show(
+            testbed.brokers.reboot(broker).describe(),
+            as_json,
+            lambda answer: f"{answer['BrokerName']}: {answer['BrokerState']}",
+        )
 
 
 @app.command()
@@ -115,7 +166,10 @@ def status(state: StateOption = STATE, as_json: JsonOption = False) -> None:
             "folder": str(testbed.state.folder),
             "aws": _url(testbed),
             "kms": {"url": testbed.localstack_url, "status": _kms_status(testbed)},
-            "brokers": [{**broker.describe(), "nodes": _nodes(testbed, broker)} for broker in testbed.brokers.list()],
+            "brokers": [
+                {**broker.describe(), "nodes": _nodes(testbed, broker)}
+                for broker in testbed.brokers.list()
+            ],
         }
         show(document, as_json, _status_text)
 
@@ -137,12 +191,28 @@ def env(state: StateOption = STATE, as_json: JsonOption = False) -> None:
         endpoint = _served(testbed)
         if endpoint is None:
             say("the endpoint for AWS tools does not run: `testbed up` starts it")
-        variables = {**(endpoint.environment() if endpoint else {}), "TESTBED_CA_FILE": str(testbed.ca_file)}
+        variables = {
+            **(endpoint.environment() if endpoint else {}),
+            "TESTBED_CA_FILE": str(testbed.ca_file),
+        }
         for broker in testbed.brokers.list():
             prefix = f"TESTBED_{broker.broker_name.upper().replace('-', '_')}"
-            variables |= {f"{prefix}_{endpoint.name.upper().replace('-', '_')}": endpoint.url for endpoint in broker.endpoints if endpoint.tls}
-            variables |= {f"{prefix}_USERNAME": broker.users[0].username, f"{prefix}_PASSWORD": broker.users[0].password}
-        show(variables, as_json, lambda each: "\n".join(f"export {name}={shlex.quote(value)}" for name, value in each.items()))
+            variables |= {
+                f"{prefix}_{endpoint.name.upper().replace('-', '_')}": endpoint.url
+                for endpoint in broker.endpoints
+                if endpoint.tls
+            }
+            variables |= {
+                f"{prefix}_USERNAME": broker.users[0].username,
+                f"{prefix}_PASSWORD": broker.users[0].password,
+            }
+        show(
+            variables,
+            as_json,
+            lambda each: "\n".join(
+                f"export {name}={shlex.quote(value)}" for name, value in each.items()
+            ),
+        )
 
 
 @app.command()
@@ -160,7 +230,16 @@ def logs(
         else:
             containers = [node.container_id for node in testbed.brokers.describe(broker).nodes]
         if as_json:
-            show({identity: b"".join(testbed.containers.logs(identity, tail or None)).decode(errors="replace") for identity in containers}, True, str)
+            show(
+                {
+                    identity: b"".join(testbed.containers.logs(identity, tail or None)).decode(
+                        errors="replace"
+                    )
+                    for identity in containers
+                },
+                True,
+                str,
+            )
             return
         for identity in containers:
             for piece in testbed.containers.logs(identity, tail or None, follow):
@@ -171,7 +250,14 @@ def logs(
 def _removed_text(counts: dict[str, int]) -> str:
     if not any(counts.values()):
         return "Nothing was there."
-    return "Removed " + ", ".join(f"{count} {what if count != 1 else what.removesuffix('s')}" for what, count in counts.items()) + "."
+    return (
+        "Removed "
+        + ", ".join(
+            f"{count} {what if count != 1 else what.removesuffix('s')}"
+            for what, count in counts.items()
+        )
+        + "."
+    )
 
 
 def _served(testbed: Testbed) -> Endpoint | None:
@@ -186,7 +272,9 @@ def _url(testbed: Testbed) -> str:
 
 def _engine(name: str) -> str:
     if name not in _ENGINES:
-        raise TestbedError(f"There is no engine {name!r}.", hint=f"There are: {', '.join(_ENGINES)}.")
+        raise TestbedError(
+            f"There is no engine {name!r}.", hint=f"There are: {', '.join(_ENGINES)}."
+        )
     return _ENGINES[name]
 
 
@@ -196,17 +284,33 @@ def _kms_status(testbed: Testbed) -> str:
 
 def _nodes(testbed: Testbed, broker: Broker) -> list[dict[str, Any]]:
     return [
-        {"name": node.name, "container": testbed.containers.state(node.container_id).status, "volume": node.volume.volume_id} for node in broker.nodes
+        {
+            "name": node.name,
+            "container": testbed.containers.state(node.container_id).status,
+            "volume": node.volume.volume_id,
+        }
+        for node in broker.nodes
     ]
 
 
 def _status_text(document: dict[str, Any]) -> str:
-    lines = [f"endpoint   {document['aws'] or 'does not run'}", f"KMS        {document['kms']['status']}  {document['kms']['url']}"]
+    lines = [
+        f"endpoint   {document['aws'] or 'does not run'}",
+        f"KMS        {document['kms']['status']}  {document['kms']['url']}",
+    ]
     for broker in document["brokers"]:
-        nodes = ", ".join(f"node {node['name']} {node['container']} on {node['volume']}" for node in broker["nodes"])
-        lines.append(f"{broker['BrokerName']:<10} {broker['BrokerState']}  {broker['EngineType']} {broker['EngineVersion']}  {nodes}")
+        nodes = ", ".join(
+            f"node {node['name']} {node['container']} on {node['volume']}"
+            for node in broker["nodes"]
+        )
+        lines.append(
+            f"{broker['BrokerName']:<10} {broker['BrokerState']}  {broker['EngineType']} {broker['EngineVersion']}  {nodes}"
+        )
         lines.append(f"           key {broker['EncryptionOptions'].get('KmsKeyId', 'of AWS')}")
-        lines += [f"           {action['ActionRequiredCode']}: {action['ActionRequiredInfo']}" for action in broker["ActionsRequired"]]
+        lines += [
+            f"           {action['ActionRequiredCode']}: {action['ActionRequiredInfo']}"
+            for action in broker["ActionsRequired"]
+        ]
     return "\n".join(lines)
 
 
@@ -220,7 +324,11 @@ def _endpoints(testbed: Testbed) -> dict[str, Any]:
                 "engine": f"{broker.engine_type} {broker.running_version or broker.image}",
                 "username": broker.users[0].username,
                 "endpoints": [
-                    {"url": endpoint.url, "protocols": list(endpoint.protocols), "documented_port": endpoint.documented_port}
+                    {
+                        "url": endpoint.url,
+                        "protocols": list(endpoint.protocols),
+                        "documented_port": endpoint.documented_port,
+                    }
                     for endpoint in broker.endpoints
                     if endpoint.tls
                 ],
@@ -231,10 +339,20 @@ def _endpoints(testbed: Testbed) -> dict[str, Any]:
 
 
 def _endpoint_text(document: dict[str, Any]) -> str:
-    lines = [f"AWS tools  {document['aws']}  KMS, Amazon MQ, CloudTrail and STS (settings: testbed env)"] if document["aws"] else []
+    lines = (
+        [
+            f"AWS tools  {document['aws']}  KMS, Amazon MQ, CloudTrail and STS (settings: testbed env)"
+        ]
+        if document["aws"]
+        else []
+    )
     for broker in document["brokers"]:
-        lines.append(f"{broker['name']}  {broker['engine']}, user {broker['username']} (its password: testbed env)")
+        lines.append(
+            f"{broker['name']}  {broker['engine']}, user {broker['username']} (its password: testbed env)"
+        )
         for endpoint in broker["endpoints"]:
-            lines.append(f"  {endpoint['url']:<32} {' and '.join(endpoint['protocols'])} (documented port {endpoint['documented_port']})")
+            lines.append(
+                f"  {endpoint['url']:<32} {' and '.join(endpoint['protocols'])} (documented port {endpoint['documented_port']})"
+            )
     lines.append(f"Clients trust {document['ca_file']}")
     return "\n".join(lines)

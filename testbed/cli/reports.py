@@ -21,9 +21,19 @@ from testbed.results import Run
 from testbed.runtime.parallel import side_by_side
 from testbed.testbed import Testbed, temporary
 
-ReportOption = Annotated[Path | None, typer.Option("--report", help="Write report.json, report.html and report.xml (JUnit) into this folder.")]
-EvidenceOption = Annotated[bool, typer.Option("--evidence", help="Print all evidence, and not only the first sentence of it.")]
-_group = typer.Typer(help="Scenarios, and the claims that they settle.", no_args_is_help=True, rich_markup_mode=None)
+ReportOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--report", help="Write report.json, report.html and report.xml (JUnit) into this folder."
+    ),
+]
+EvidenceOption = Annotated[
+    bool,
+    typer.Option("--evidence", help="Print all evidence, and not only the first sentence of it."),
+]
+_group = typer.Typer(
+    help="Scenarios, and the claims that they settle.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(_group, name="scenario")
 
 
@@ -31,14 +41,25 @@ app.add_typer(_group, name="scenario")
 def list_scenarios(as_json: JsonOption = False) -> None:
     """Name, claims and title of each."""
     with translated(as_json):
-        rows = [{"name": each.name, "claims": list(each.claims), "title": each.title} for each in scenario.find()]
-        show(rows, as_json, lambda rows: "\n".join(f"{row['name']:<24} {row['title']} ({', '.join(row['claims'])})" for row in rows))
+        rows = [
+            {"name": each.name, "claims": list(each.claims), "title": each.title}
+            for each in scenario.find()
+        ]
+        show(
+            rows,
+            as_json,
+            lambda rows: "\n".join(
+                f"{row['name']:<24} {row['title']} ({', '.join(row['claims'])})" for row in rows
+            ),
+        )
 
 
 @_group.command("run")
 def run_scenarios(
     names: Annotated[list[str], typer.Argument(help="Names of scenarios; all when left out.")] = [],  # noqa: B006 - typer's way
-    fresh: Annotated[bool, typer.Option("--fresh", help="On a testbed of their own, gone afterwards.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="On a testbed of their own, gone afterwards.")
+    ] = False,
     report: ReportOption = None,
     evidence: EvidenceOption = False,
     state: StateOption = STATE,
@@ -51,14 +72,21 @@ def run_scenarios(
     with translated(as_json):
         chosen = scenario.find(names)
         _require_writable(report)
-        with temporary(say, delay=SEVERAL_HOURS) if fresh else nullcontext(Testbed.open(state, say)) as testbed:
+        with (
+            temporary(say, delay=SEVERAL_HOURS)
+            if fresh
+            else nullcontext(Testbed.open(state, say)) as testbed
+        ):
             run = scenario.run_all(chosen, testbed, say)
         _conclude(run, report, evidence, as_json)
 
 
 @app.command()
 def demo(
-    report: Annotated[Path, typer.Option("--report", help="Where report.json, report.html and report.xml (JUnit) go.")] = Path("report"),
+    report: Annotated[
+        Path,
+        typer.Option("--report", help="Where report.json, report.html and report.xml (JUnit) go."),
+    ] = Path("report"),
     evidence: EvidenceOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -72,7 +100,9 @@ def demo(
     with translated(as_json):
         _require_writable(report)
         with temporary(say, delay=SEVERAL_HOURS) as testbed:
-            side_by_side([partial(testbed.standing, each) for each in ("RABBITMQ", "ACTIVEMQ")], testbed.stop)
+            side_by_side(
+                [partial(testbed.standing, each) for each in ("RABBITMQ", "ACTIVEMQ")], testbed.stop
+            )
             if not as_json:
                 print(_endpoint_text(_endpoints(testbed)), flush=True)
             run = scenario.run_all(scenario.find(), testbed, say)
@@ -82,7 +112,11 @@ def demo(
 def _conclude(run: Run, report: Path | None, evidence: bool, as_json: bool) -> None:
     """Write and print the report; exit status 1 when a claim fails or a scenario broke off."""
     if report:
-        for name, text in (("report.json", json_report.render(run)), ("report.html", html.render(run)), ("report.xml", junit.render(run))):
+        for name, text in (
+            ("report.json", json_report.render(run)),
+            ("report.html", html.render(run)),
+            ("report.xml", junit.render(run)),
+        ):
             (report / name).write_text(text)
     if as_json:
         print(json.dumps(json_report.as_dict(run), indent=2))
@@ -102,4 +136,7 @@ def _require_writable(report: Path | None) -> None:
             with TemporaryFile(dir=report):
                 pass
         except OSError as error:
-            raise TestbedError(f"No report can be written into {report}: {error}.", hint="Name another folder with --report.") from error
+            raise TestbedError(
+                f"No report can be written into {report}: {error}.",
+                hint="Name another folder with --report.",
+            ) from error

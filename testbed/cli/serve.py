@@ -17,8 +17,15 @@ from testbed.state.store import is_ours
 
 @app.command()
 def serve(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port on 127.0.0.1; the one before, or a free one, when 0.")] = 0,
-    period: Annotated[float, typer.Option(min=0.1, help="Seconds between two rounds of maintenance.")] = PERIOD,
+    port: Annotated[
+        int,
+        typer.Option(
+            min=0, max=65535, help="The port on 127.0.0.1; the one before, or a free one, when 0."
+        ),
+    ] = 0,
+    period: Annotated[
+        float, typer.Option(min=0.1, help="Seconds between two rounds of maintenance.")
+    ] = PERIOD,
     state: StateOption = STATE,
     as_json: JsonOption = False,
 ) -> None:
@@ -28,11 +35,18 @@ def serve(
     """
 
     def ready(endpoint: Endpoint) -> None:
-        show(endpoint.environment(), as_json, lambda each: "\n".join(f"{name}={value}" for name, value in each.items()))
+        show(
+            endpoint.environment(),
+            as_json,
+            lambda each: "\n".join(f"{name}={value}" for name, value in each.items()),
+        )
 
     with translated(as_json):
         if not is_ours(state):
-            raise TestbedError(f"There is no testbed in {state}.", hint="`testbed up` starts one; --state names another folder.")
+            raise TestbedError(
+                f"There is no testbed in {state}.",
+                hint="`testbed up` starts one; --state names another folder.",
+            )
         over = threading.Event()
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, lambda *_: over.set())

@@ -21,13 +21,28 @@ _POLL = 0.5  # seconds
 
 @app.command()
 def trail(
-    attribute: Annotated[str, typer.Option("--attribute", help=f"KEY=VALUE as LookupEvents has it; KEY is one of {', '.join(LOOKUP_ATTRIBUTES)}.")] = "",
+    attribute: Annotated[
+        str,
+        typer.Option(
+            "--attribute",
+            help=f"KEY=VALUE as LookupEvents has it; KEY is one of {', '.join(LOOKUP_ATTRIBUTES)}.",
+        ),
+    ] = "",
     start: Annotated[datetime | None, typer.Option(help="Nothing before this time.")] = None,
     end: Annotated[datetime | None, typer.Option(help="Nothing after this time.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="So many records at most, the newest.")] = 50,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
-    export_to: Annotated[Path | None, typer.Option("--export", help="Write all records into this folder as CloudTrail delivers them.")] = None,
-    account: Annotated[str, typer.Option(help="Whose trail; the user's account when left out.")] = USER_ACCOUNT,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")
+    ] = False,
+    export_to: Annotated[
+        Path | None,
+        typer.Option(
+            "--export", help="Write all records into this folder as CloudTrail delivers them."
+        ),
+    ] = None,
+    account: Annotated[
+        str, typer.Option(help="Whose trail; the user's account when left out.")
+    ] = USER_ACCOUNT,
     state: StateOption = STATE,
     as_json: JsonOption = False,
 ) -> None:
@@ -42,7 +57,13 @@ def trail(
                 print(path)
             return
         chosen, cursor = _attribute(attribute), newest(testbed.trail)
-        found = events(testbed.trail, account, attribute=chosen, start=start and start.timestamp(), end=end and end.timestamp())
+        found = events(
+            testbed.trail,
+            account,
+            attribute=chosen,
+            start=start and start.timestamp(),
+            end=end and end.timestamp(),
+        )
         for record in reversed([record for record, _ in zip(found, range(limit), strict=False)]):
             print(show(record), flush=True)
         if follow:
@@ -59,5 +80,8 @@ def _attribute(text: str) -> Attribute | None:
         return None
     key, equals, value = text.partition("=")
     if not equals or key not in LOOKUP_ATTRIBUTES:
-        raise TestbedError(f"{text!r} is no attribute to look for.", hint=f"Write KEY=VALUE, with one of {', '.join(LOOKUP_ATTRIBUTES)} for KEY.")
+        raise TestbedError(
+            f"{text!r} is no attribute to look for.",
+            hint=f"Write KEY=VALUE, with one of {', '.join(LOOKUP_ATTRIBUTES)} for KEY.",
+        )
     return Attribute(key, value)

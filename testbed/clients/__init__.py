@@ -31,11 +31,14 @@ def connect(address: Address) -> Client:
     try:
         module, name = _CLIENTS[address.protocol]
     except KeyError:
-        raise ClientError(f"there is no client for {address.protocol!r}; there is one for each of {', '.join(PROTOCOLS)}") from None
+        raise ClientError(
+            f"there is no client for {address.protocol!r}; there is one for each of {', '.join(PROTOCOLS)}"
+        ) from None
     try:
         client = getattr(import_module(f"testbed.clients.{module}"), name)
     except ImportError as error:
         raise ClientError(
-            f"the client library of {address.protocol} is missing: {error}", hint="Install the testbed with its dependencies."
+            f"the client library of {address.protocol} is missing: {error}",
+            hint="Install the testbed with its dependencies.",
         ) from error
     return client(address)

@@ -54,14 +54,22 @@ class Amqp091Client:
             on_open_error_callback=self._on_end,
             on_close_callback=self._on_end,
         )
-        self._thread = threading.Thread(target=self._run, name=f"amqp {address.host}:{address.port}", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, name=f"amqp {address.host}:{address.port}", daemon=True
+        )
         self._thread.start()
         try:
             self._mail.wait("open", opened, timeout, "login")
-            self._channel = self._ask(lambda answer: self._connection.channel(on_open_callback=answer), timeout)
-            self._channel.add_on_close_callback(lambda channel, reason: self._mail.end(_translated(self._address, reason)))
+            self._channel = self._ask(
+                lambda answer: self._connection.channel(on_open_callback=answer), timeout
+            )
+            self._channel.add_on_close_callback(
+                lambda channel, reason: self._mail.end(_translated(self._address, reason))
+            )
             self._channel.add_on_return_callback(self._on_return)
-            self._ask(lambda answer: self._channel.confirm_delivery(self._on_confirm, answer), timeout)
+            self._ask(
+                lambda answer: self._channel.confirm_delivery(self._on_confirm, answer), timeout
+            )
         except NotConfirmed as error:
             self.close()
             raise tls.refusal(address, error.message) from error
@@ -75,15 +83,28 @@ class Amqp091Client:
             name = destination.name
             if destination not in self._declared:
                 kind = {"x-queue-type": destination.queue_type}
-                self._ask(lambda answer: self._channel.queue_declare(name, durable=True, arguments=kind, callback=answer), timeout)
+                self._ask(
+                    lambda answer: self._channel.queue_declare(
+                        name, durable=True, arguments=kind, callback=answer
+                    ),
+                    timeout,
+                )
                 self._declared.add(destination)
             return name
         name = f"{destination.name}.subscriber.{uuid.uuid4().hex}"
         expiry = {"x-expires": _ORPHAN_MS}
         self._ask(
-            lambda answer: self._channel.queue_declare(name, durable=True, auto_delete=True, arguments=expiry, callback=answer), timeout
+            lambda answer: self._channel.queue_declare(
+                name, durable=True, auto_delete=True, arguments=expiry, callback=answer
+            ),
+            timeout,
         )
-        self._ask(lambda answer: self._channel.queue_bind(name, TOPICS, destination.name, callback=answer), timeout)
+        self._ask(
+            lambda answer: self._channel.queue_bind(
+                name, TOPICS, destination.name, callback=answer
+            ),
+            timeout,
+        )
         return name
 
     def publish(self, destination: Destination, body: bytes, *, timeout: float = 10.0) -> None:
@@ -108,7 +129,9 @@ class Amqp091Client:
     def subscribe(self, destination: Destination) -> None:
         queue = self.declare(destination)
         self._ask(lambda answer: self._channel.basic_qos(prefetch_count=_PREFETCH, callback=answer))
-        self._ask(lambda answer: self._channel.basic_consume(queue, self._on_message, callback=answer))
+        self._ask(
+            lambda answer: self._channel.basic_consume(queue, self._on_message, callback=answer)
+        )
 
     def receive(self, *, timeout: float = 10.0) -> Message | None:
         return self._mail.receive(timeout)
@@ -168,18 +191,28 @@ class Amqp091Client:
     def _on_confirm(self, frame: Any) -> None:
         tag, refused = frame.method.delivery_tag, isinstance(frame.method, pika.spec.Basic.Nack)
         numbers = range(self._settled + 1, tag + 1) if frame.method.multiple else (tag,)
-        self._settled = max(self._settled, numbers[-1]) if frame.method.multiple and numbers else self._settled
+        self._settled = (
+            max(self._settled, numbers[-1]) if frame.method.multiple and numbers else self._settled
+        )
         for number in numbers:
             if number in self._returned:
                 self._mail.answer(number, ClientError("there is no such queue"))
             else:
-                self._mail.answer(number, ClientError("the broker refused the message") if refused else None)
+                self._mail.answer(
+                    number, ClientError("the broker refused the message") if refused else None
+                )
 
-    def _on_return(self, channel: Any, method: Any, properties: pika.BasicProperties, body: bytes) -> None:
+    def _on_return(
+        self, channel: Any, method: Any, properties: pika.BasicProperties, body: bytes
+    ) -> None:
         self._returned.add(int(properties.message_id))
 
-    def _on_message(self, channel: Any, method: Any, properties: pika.BasicProperties, body: bytes) -> None:
-        self._mail.deliver(Message(body, lambda: self._soon(lambda: channel.basic_ack(method.delivery_tag))))
+    def _on_message(
+        self, channel: Any, method: Any, properties: pika.BasicProperties, body: bytes
+    ) -> None:
+        self._mail.deliver(
+            Message(body, lambda: self._soon(lambda: channel.basic_ack(method.delivery_tag)))
+        )
 
 
 def _credentials(address: Address) -> pika.PlainCredentials | ExternalCredentials:
@@ -190,7 +223,9 @@ def _credentials(address: Address) -> pika.PlainCredentials | ExternalCredential
 
 def _translated(address: Address, error: Exception) -> ClientError:
     said = f"{tls.where(address)}: {error}"
-    if isinstance(error, (pika.exceptions.ProbableAuthenticationError, pika.exceptions.AuthenticationError)):
+    if isinstance(
+        error, (pika.exceptions.ProbableAuthenticationError, pika.exceptions.AuthenticationError)
+    ):
         return NotAuthorized(said)
     if getattr(error, "reply_code", 0) == 403:  # ACCESS_REFUSED
         return NotAuthorized(said)

@@ -10,7 +10,13 @@ from urllib.parse import quote
 import proton
 from cproton import pn_ssl_domain_set_ciphers, pn_ssl_domain_set_protocols
 from proton.handlers import MessagingHandler
-from proton.utils import BlockingConnection, BlockingReceiver, BlockingSender, LinkDetached, SendException
+from proton.utils import (
+    BlockingConnection,
+    BlockingReceiver,
+    BlockingSender,
+    LinkDetached,
+    SendException,
+)
 
 from testbed.clients import tls
 from testbed.clients.amqp091 import TOPICS, Amqp091Client
@@ -94,7 +100,9 @@ class Amqp10Client:
             # ``inferred`` makes it a data section, which every other protocol receives as bytes.
             sender.send(proton.Message(body=body, inferred=True, durable=True), timeout=timeout)
         except SendException as error:
-            raise ClientError(f"publish to {destination.name}: the broker answers {error.state}") from error
+            raise ClientError(
+                f"publish to {destination.name}: the broker answers {error.state}"
+            ) from error
         except LinkDetached as error:
             self._senders.pop(destination, None)
             raise _detached(error) from error
@@ -104,7 +112,9 @@ class Amqp10Client:
     def subscribe(self, destination: Destination) -> None:
         try:
             self._check_open()
-            receiver = self._connection.create_receiver(self._source(destination), credit=_PREFETCH, handler=self._inbox)
+            receiver = self._connection.create_receiver(
+                self._source(destination), credit=_PREFETCH, handler=self._inbox
+            )
         except LinkDetached as error:
             raise _detached(error) from error
         except (proton.ProtonException, OSError) as error:
@@ -126,7 +136,9 @@ class Amqp10Client:
 
     def close(self) -> None:
         self._closed = True
-        while self._receivers:  # or RabbitMQ 4.0 may hold what is not acknowledged for another 30 s, its idle timeout
+        while (
+            self._receivers
+        ):  # or RabbitMQ 4.0 may hold what is not acknowledged for another 30 s, its idle timeout
             self._receivers.pop().link.close()  # once: a link does not outlive its connection
         try:
             self._connection.close()
@@ -147,7 +159,9 @@ class Amqp10Client:
         delivery.settle()
         link.flow(1)
         try:
-            self._connection.wait(_once(), timeout=0)  # proton sends while it is waiting, and only then
+            self._connection.wait(
+                _once(), timeout=0
+            )  # proton sends while it is waiting, and only then
         except (proton.ProtonException, OSError):
             pass  # the next call tells
 
@@ -206,9 +220,15 @@ def _name(address: Address, timeout: float) -> str | None:
     if address.ca_file is None or not _is_ip(address.host):
         return None
     with tls.open_socket(address, timeout) as verified:
-        names = [name for kind, name in verified.getpeercert()["subjectAltName"] if kind == "DNS" and "*" not in name]
+        names = [
+            name
+            for kind, name in verified.getpeercert()["subjectAltName"]
+            if kind == "DNS" and "*" not in name
+        ]
     if not names:
-        raise ClientError(f"{tls.where(address)}: the certificate has no host name, and Proton can compare nothing else")
+        raise ClientError(
+            f"{tls.where(address)}: the certificate has no host name, and Proton can compare nothing else"
+        )
     return names[0]
 
 
@@ -220,7 +240,11 @@ def _is_ip(host: str) -> bool:
 
 
 def _detached(error: LinkDetached) -> ClientError:
-    return NotAuthorized(str(error)) if error.condition == "amqp:unauthorized-access" else ClientError(str(error))
+    return (
+        NotAuthorized(str(error))
+        if error.condition == "amqp:unauthorized-access"
+        else ClientError(str(error))
+    )
 
 
 def _once() -> Callable[[], bool]:

@@ -27,7 +27,10 @@ class Envelope:
             import aws_encryption_sdk as sdk
             from aws_encryption_sdk.key_providers.kms import KMSMasterKey
         except ImportError as error:
-            raise ClientError(f"encrypted payloads need the AWS Encryption SDK: {error}", hint="Install aws-encryption-sdk.") from error
+            raise ClientError(
+                f"encrypted payloads need the AWS Encryption SDK: {error}",
+                hint="Install aws-encryption-sdk.",
+            ) from error
         self.kms_calls = 0
         kms.meta.events.register("before-call.kms", self._count)
         materials: Any = sdk.DefaultCryptoMaterialsManager(KMSMasterKey(key_id=key_arn, client=kms))
@@ -38,13 +41,23 @@ class Envelope:
                 max_age=CACHE_SECONDS,
                 max_messages_encrypted=CACHE_MESSAGES,
             )
-        self._client = sdk.EncryptionSDKClient(commitment_policy=sdk.CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT)
-        self._materials, self._algorithm = materials, sdk.Algorithm.AES_256_GCM_HKDF_SHA512_COMMIT_KEY
+        self._client = sdk.EncryptionSDKClient(
+            commitment_policy=sdk.CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT
+        )
+        self._materials, self._algorithm = (
+            materials,
+            sdk.Algorithm.AES_256_GCM_HKDF_SHA512_COMMIT_KEY,
+        )
 
     def seal(self, body: bytes, context: Mapping[str, str] = {}) -> bytes:  # noqa: B006 - never changed
         """``body`` as an AWS Encryption SDK message, bound to ``context``. Raises ``ClientError``, with KMS's words where they are the reason."""
         try:
-            return self._client.encrypt(source=body, materials_manager=self._materials, algorithm=self._algorithm, encryption_context=dict(context))[0]
+            return self._client.encrypt(
+                source=body,
+                materials_manager=self._materials,
+                algorithm=self._algorithm,
+                encryption_context=dict(context),
+            )[0]
         except Exception as error:  # noqa: BLE001 - the SDK's, botocore's and cryptography's have no common base
             raise ClientError(f"a body could not be encrypted: {_reason(error)}") from error
 

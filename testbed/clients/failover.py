@@ -7,7 +7,9 @@ from testbed.clients.base import Address, Client
 from testbed.errors import ConnectionRefused
 
 
-def failover(addresses: Sequence[Address], connect: Callable[[Address], Client] = clients.connect) -> Callable[[Address], Client]:
+def failover(
+    addresses: Sequence[Address], connect: Callable[[Address], Client] = clients.connect
+) -> Callable[[Address], Client]:
     """A ``connect`` for ``Traffic`` and ``drain``: it tries ``addresses`` in turn, beginning with the one that answered last.
 
     It has no use for the address that it is called with. What it raises is the last refusal.

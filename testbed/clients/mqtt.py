@@ -13,7 +13,12 @@ from testbed.clients.mailbox import Mailbox
 from testbed.errors import ClientError, ConnectionRefused, NotAuthorized, NotConfirmed
 
 _QOS = 1  # at least once: the broker confirms, and so does the subscriber
-_LOGIN_REFUSED = (4, 5, 134, 135)  # bad user name or password, not authorised; in 3.1.1's numbers and in 5's, which paho maps to
+_LOGIN_REFUSED = (
+    4,
+    5,
+    134,
+    135,
+)  # bad user name or password, not authorised; in 3.1.1's numbers and in 5's, which paho maps to
 
 
 class MqttClient:
@@ -44,7 +49,9 @@ class MqttClient:
             self._paho.tls_set_context(trusted)
         self._paho.on_connect = self._on_connect
         self._paho.on_disconnect = self._on_disconnect
-        self._paho.on_subscribe = lambda client, data, number, codes, properties: self._mail.answer("subscribe", codes)
+        self._paho.on_subscribe = lambda client, data, number, codes, properties: self._mail.answer(
+            "subscribe", codes
+        )
         self._paho.on_message = self._on_message
         login = self._mail.expect("login")
         try:
@@ -64,12 +71,16 @@ class MqttClient:
         what = f"publish to {destination.name}"
         while not (sent.rc == paho.MQTT_ERR_SUCCESS and sent.is_published()):
             if self._mail.ended is not None:
-                raise NotConfirmed(f"{what}: the connection ended first: {self._mail.ended.message}")
+                raise NotConfirmed(
+                    f"{what}: the connection ended first: {self._mail.ended.message}"
+                )
             left = deadline - monotonic()
             if left <= 0:
                 raise NotConfirmed(f"{what}: no answer within {timeout:g} s")
             if sent.rc == paho.MQTT_ERR_SUCCESS:
-                sent.wait_for_publish(min(left, 0.2))  # in slices: it does not end with the connection
+                sent.wait_for_publish(
+                    min(left, 0.2)
+                )  # in slices: it does not end with the connection
             else:
                 self._mail.end(ConnectionRefused(paho.error_string(sent.rc)))
 
@@ -99,7 +110,9 @@ class MqttClient:
 
     # In paho's thread
 
-    def _on_connect(self, client: paho.Client, data: Any, flags: Any, reason: Any, properties: Any) -> None:
+    def _on_connect(
+        self, client: paho.Client, data: Any, flags: Any, reason: Any, properties: Any
+    ) -> None:
         if not reason.is_failure:
             self._mail.answer("login")
         elif reason.value in _LOGIN_REFUSED:
@@ -107,11 +120,15 @@ class MqttClient:
         else:
             self._mail.answer("login", ConnectionRefused(f"{tls.where(self._address)}: {reason}"))
 
-    def _on_disconnect(self, client: paho.Client, data: Any, flags: Any, reason: Any, properties: Any) -> None:
+    def _on_disconnect(
+        self, client: paho.Client, data: Any, flags: Any, reason: Any, properties: Any
+    ) -> None:
         self._mail.end(ConnectionRefused(f"{tls.where(self._address)}: {reason}"))
 
     def _on_message(self, client: paho.Client, data: Any, message: paho.MQTTMessage) -> None:
-        self._mail.deliver(Message(bytes(message.payload), lambda: client.ack(message.mid, message.qos)))
+        self._mail.deliver(
+            Message(bytes(message.payload), lambda: client.ack(message.mid, message.qos))
+        )
 
 
 def _topic(destination: Destination) -> str:

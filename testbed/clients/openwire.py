@@ -12,7 +12,13 @@ from pathlib import Path
 from testbed.clients import tls
 from testbed.clients.base import Address, Destination, Message
 from testbed.documented.listeners import ACTIVEMQ, ACTIVEMQ_CLOSED
-from testbed.errors import ClientError, ConnectionRefused, ContainerFailed, NotAuthorized, NotConfirmed
+from testbed.errors import (
+    ClientError,
+    ConnectionRefused,
+    ContainerFailed,
+    NotAuthorized,
+    NotConfirmed,
+)
 from testbed.runtime.exec import Exec, open_exec
 
 _BRIDGE = ["/opt/activemq/bin/bridge"]
@@ -31,9 +37,18 @@ class OpenWireClient:
         try:
             self._exec: Exec = open_exec(address.beside, _BRIDGE)
         except ContainerFailed as error:
-            raise ConnectionRefused(f"The OpenWire client could not be started beside the broker: {error.message}") from error
+            raise ConnectionRefused(
+                f"The OpenWire client could not be started beside the broker: {error.message}"
+            ) from error
         try:
-            self._ask(b"C" + _request(_url(address), address.username, address.password, _authorities(address.ca_file)), CONNECT_TIMEOUT, last=True)
+            self._ask(
+                b"C"
+                + _request(
+                    _url(address), address.username, address.password, _authorities(address.ca_file)
+                ),
+                CONNECT_TIMEOUT,
+                last=True,
+            )
         except NotAuthorized:
             self.close()
             raise
@@ -48,7 +63,9 @@ class OpenWireClient:
         except NotAuthorized:
             raise
         except ClientError as error:
-            raise NotConfirmed(f"The broker did not confirm over OpenWire: {error.message}") from error
+            raise NotConfirmed(
+                f"The broker did not confirm over OpenWire: {error.message}"
+            ) from error
 
     def subscribe(self, destination: Destination) -> None:
         """See ``Client.subscribe``."""
@@ -94,7 +111,9 @@ class OpenWireClient:
                 payload = self._exec.read(size, _MARGIN)
         except (ContainerFailed, TimeoutError) as error:
             self.close()
-            raise NotConfirmed(f"the client beside the broker {'is gone' if isinstance(error, ContainerFailed) else 'is silent'}") from error
+            raise NotConfirmed(
+                f"the client beside the broker {'is gone' if isinstance(error, ContainerFailed) else 'is silent'}"
+            ) from error
         if kind in _REFUSALS:
             raise _REFUSALS[kind](payload.decode(errors="replace"))
         return kind, payload

@@ -89,11 +89,20 @@ class _Listener(stomp.ConnectionListener):
         self._mail.answer(frame.headers["receipt-id"])
 
     def on_message(self, frame: Frame) -> None:
-        self._mail.deliver(Message(frame.body or b"", lambda: self._client.acknowledge(frame.headers["ack"])))
+        self._mail.deliver(
+            Message(frame.body or b"", lambda: self._client.acknowledge(frame.headers["ack"]))
+        )
 
     def on_error(self, frame: Frame) -> None:
-        said = frame.headers.get("message") or (frame.body or b"no reason given").decode(errors="replace").splitlines()[0]
-        error = NotAuthorized(said) if _LOGIN.search(said) else ClientError(f"the broker refuses: {said}")
+        said = (
+            frame.headers.get("message")
+            or (frame.body or b"no reason given").decode(errors="replace").splitlines()[0]
+        )
+        error = (
+            NotAuthorized(said)
+            if _LOGIN.search(said)
+            else ClientError(f"the broker refuses: {said}")
+        )
         self._mail.answer(frame.headers.get("receipt-id", "login"), error)
 
     def on_disconnected(self) -> None:
@@ -112,7 +121,9 @@ class StompClient:
         login = self._mail.expect("login")
         try:
             # ActiveMQ resolves escapes in this frame, which by the standard has none.
-            self._connection.connect(*(value.replace("\\", "\\\\") for value in (address.username, address.password)))
+            self._connection.connect(
+                *(value.replace("\\", "\\\\") for value in (address.username, address.password))
+            )
             self._mail.wait("login", login, timeout, "login")
         except (NotConfirmed, stomp.exception.StompException, OSError) as error:
             self.close()
@@ -128,7 +139,9 @@ class StompClient:
         # With a length the body is bytes to ActiveMQ, without it is text.
         headers = {"persistent": "true", "content-length": len(body)}
         self._ask(
-            lambda receipt: self._connection.send(_path(destination), body, headers=headers, receipt=receipt),
+            lambda receipt: self._connection.send(
+                _path(destination), body, headers=headers, receipt=receipt
+            ),
             timeout,
             f"publish to {destination.name}",
         )
@@ -137,7 +150,11 @@ class StompClient:
         limit = {"activemq.prefetchSize": _PREFETCH}
         self._ask(
             lambda receipt: self._connection.subscribe(
-                _path(destination), uuid.uuid4().hex, "client-individual", headers=limit, receipt=receipt
+                _path(destination),
+                uuid.uuid4().hex,
+                "client-individual",
+                headers=limit,
+                receipt=receipt,
             ),
             10.0,
             f"subscribe to {destination.name}",
@@ -180,7 +197,11 @@ class StompClient:
         try:
             if self._mail.ended is None:
                 send(receipt)
-        except (stomp.exception.StompException, OSError, AttributeError) as error:  # what a socket that just went raises
+        except (
+            stomp.exception.StompException,
+            OSError,
+            AttributeError,
+        ) as error:  # what a socket that just went raises
             self._mail.end(ConnectionRefused(f"the connection is lost: {error}"))
         self._mail.wait(receipt, future, timeout, what)
 

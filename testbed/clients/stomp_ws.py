@@ -31,7 +31,10 @@ class _WsTransport(WSTransport):
         scheme = "ws" if address.ca_file is None else "wss"
         try:
             self.socket = websocket.create_connection(
-                f"{scheme}://{_in_url(address.host)}:{address.port}/", socket=stream, timeout=self._timeout, subprotocols=[_SUBPROTOCOL]
+                f"{scheme}://{_in_url(address.host)}:{address.port}/",
+                socket=stream,
+                timeout=self._timeout,
+                subprotocols=[_SUBPROTOCOL],
             )
         except (websocket.WebSocketException, OSError) as error:
             stream.close()
@@ -69,7 +72,9 @@ class StompWsClient(StompClient):
         try:
             body.decode()
         except UnicodeDecodeError as error:
-            raise ClientError(f"ActiveMQ takes STOMP over WebSocket as text only, and this body is not UTF-8: {error}") from error
+            raise ClientError(
+                f"ActiveMQ takes STOMP over WebSocket as text only, and this body is not UTF-8: {error}"
+            ) from error
         super().publish(destination, body, timeout=timeout)
 
 

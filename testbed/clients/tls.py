@@ -33,13 +33,17 @@ def context(address: Address) -> ssl.SSLContext | None:
     try:
         made = ssl.create_default_context(cafile=str(address.ca_file))
     except OSError as error:  # includes ssl.SSLError: not a certificate
-        raise ClientError(f"{address.ca_file} cannot be used as certificate authority: {error}") from error
+        raise ClientError(
+            f"{address.ca_file} cannot be used as certificate authority: {error}"
+        ) from error
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     if address.certificate:
         try:
             made.load_cert_chain(address.certificate, address.key)
         except OSError as error:
-            raise ClientError(f"{address.certificate} and {address.key} cannot be used as the client's certificate: {error}") from error
+            raise ClientError(
+                f"{address.certificate} and {address.key} cannot be used as the client's certificate: {error}"
+            ) from error
     return made
 
 
@@ -47,7 +51,9 @@ def where(address: Address) -> str:
     return f"{address.protocol} on {address.host}:{address.port}"
 
 
-def open_socket(address: Address, timeout: float, *, server_name: str = "", suite: str = "", version: str = "") -> socket.socket:
+def open_socket(
+    address: Address, timeout: float, *, server_name: str = "", suite: str = "", version: str = ""
+) -> socket.socket:
     """A connected socket, TLS already established and verified.
 
     ``server_name`` is the name the certificate has to carry, the address's host if empty; ``suite`` is the one TLS 1.2
@@ -61,12 +67,16 @@ def open_socket(address: Address, timeout: float, *, server_name: str = "", suit
         except ssl.SSLError as error:
             raise ClientError(f"OpenSSL knows no suite {suite}") from error
     if trusted is not None and version:
-        trusted.minimum_version = trusted.maximum_version = ssl.TLSVersion[version.replace(".", "_")]
+        trusted.minimum_version = trusted.maximum_version = ssl.TLSVersion[
+            version.replace(".", "_")
+        ]
     try:
         plain = socket.create_connection((address.host, address.port), timeout)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as error:
-        raise ConnectionRefused(f"{where(address)}: no connection: {error.strerror or error}") from error
+        raise ConnectionRefused(
+            f"{where(address)}: no connection: {error.strerror or error}"
+        ) from error
     if trusted is None:
         return plain
     try:
@@ -74,10 +84,14 @@ def open_socket(address: Address, timeout: float, *, server_name: str = "", suit
     except ssl.SSLCertVerificationError as error:
         plain.close()
         reason = _REASONS.get(error.verify_code, "it is not accepted")
-        raise ConnectionRefused(f"{where(address)}: the certificate is refused: {reason} ({error.verify_message})") from error
+        raise ConnectionRefused(
+            f"{where(address)}: the certificate is refused: {reason} ({error.verify_message})"
+        ) from error
     except TimeoutError as error:
         plain.close()
-        raise ConnectionRefused(f"{where(address)}: no TLS: no answer within {timeout:g} s") from error
+        raise ConnectionRefused(
+            f"{where(address)}: no TLS: no answer within {timeout:g} s"
+        ) from error
     except OSError as error:  # includes ssl.SSLError
         plain.close()
         reason = getattr(error, "reason", None) or error.strerror or error
@@ -93,4 +107,6 @@ def refusal(address: Address, said: object) -> ClientError:
         open_socket(address, _PROBE_SECONDS).close()
     except ClientError as error:
         return error
-    return ConnectionRefused(f"{where(address)}: no {address.protocol} connection: {str(said) or type(said).__name__}")
+    return ConnectionRefused(
+        f"{where(address)}: no {address.protocol} connection: {str(said) or type(said).__name__}"
+    )

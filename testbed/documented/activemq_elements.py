@@ -41,7 +41,11 @@ def _attributes(**kinds: str | Value) -> dict[str, Value]:
     """Names by kind, or a name with its own ``Value``."""
     values: dict[str, Value] = {}
     for kind, names in kinds.items():
-        values |= {kind: names} if isinstance(names, Value) else {name: Value(kind) for name in names.split()}
+        values |= (
+            {kind: names}
+            if isinstance(names, Value)
+            else {name: Value(kind) for name in names.split()}
+        )
     return values
 
 
@@ -55,7 +59,9 @@ def _many(children: str) -> Collection:
 
 _ACCESS = _attributes(boolean="tempQueue tempTopic", string="admin queue read topic write")
 _AUDIT = "maxAuditDepth maxProducersToAudit"
-_COMPOSITE = _attributes(boolean="concurrentSend copyMessage forwardOnly sendWhenNotMatched", string="name")
+_COMPOSITE = _attributes(
+    boolean="concurrentSend copyMessage forwardOnly sendWhenNotMatched", string="name"
+)
 _DEAD_LETTER = "enableAudit processExpired processNonPersistent"
 _DESTINATION = _attributes(boolean="DLQ", string="physicalName")
 _EVICTION = "evictExpiredMessagesHighWatermark"
@@ -63,7 +69,11 @@ _SLOW = "abortConnection ignoreNetworkConsumers"
 _SLOW_FOR = "checkPeriod maxSlowCount maxSlowDuration"
 
 ATTRIBUTES: dict[str, dict[str, Value]] = {
-    "abortSlowAckConsumerStrategy": _attributes(boolean=f"{_SLOW} ignoreIdleConsumers", long=f"{_SLOW_FOR} maxTimeSinceLastAck", string="name"),
+    "abortSlowAckConsumerStrategy": _attributes(
+        boolean=f"{_SLOW} ignoreIdleConsumers",
+        long=f"{_SLOW_FOR} maxTimeSinceLastAck",
+        string="name",
+    ),
     "abortSlowConsumerStrategy": _attributes(boolean=_SLOW, long=_SLOW_FOR, string="name"),
     "authorizationEntry": _ACCESS,
     "authorizationMap": {},
@@ -83,16 +93,26 @@ ATTRIBUTES: dict[str, dict[str, Value]] = {
     "clientIdFilterDispatchPolicy": _attributes(string="ptpClientId ptpSuffix"),
     "compositeQueue": _COMPOSITE,
     "compositeTopic": _COMPOSITE,
-    "conditionalNetworkBridgeFilterFactory": _attributes(boolean="replayWhenNoConsumers selectorAware", integer="rateDuration rateLimit replayDelay"),
+    "conditionalNetworkBridgeFilterFactory": _attributes(
+        boolean="replayWhenNoConsumers selectorAware", integer="rateDuration rateLimit replayDelay"
+    ),
     "constantPendingMessageLimitStrategy": _attributes(integer="limit"),
-    "discarding": _attributes(boolean=_DEAD_LETTER, integer=_AUDIT, long="expiration", string="deadLetterQueue"),
-    "discardingDLQBrokerPlugin": _attributes(boolean="dropAll dropTemporaryQueues dropTemporaryTopics", integer="reportInterval", string="dropOnly"),
+    "discarding": _attributes(
+        boolean=_DEAD_LETTER, integer=_AUDIT, long="expiration", string="deadLetterQueue"
+    ),
+    "discardingDLQBrokerPlugin": _attributes(
+        boolean="dropAll dropTemporaryQueues dropTemporaryTopics",
+        integer="reportInterval",
+        string="dropOnly",
+    ),
     "fileCursor": {},
     "fileDurableSubscriberCursor": {},
     "fileQueueCursor": {},
     "filteredDestination": _attributes(string="queue selector topic"),
     "fixedCountSubscriptionRecoveryPolicy": _attributes(integer="maximumSize"),
-    "fixedSizedSubscriptionRecoveryPolicy": _attributes(boolean="useSharedBuffer", integer="maximumSize"),
+    "fixedSizedSubscriptionRecoveryPolicy": _attributes(
+        boolean="useSharedBuffer", integer="maximumSize"
+    ),
     "forcePersistencyModeBrokerPlugin": _attributes(boolean="persistenceFlag"),
     "individualDeadLetterStrategy": _attributes(
         boolean=f"{_DEAD_LETTER} destinationPerDurableSubscriber useQueueForQueueMessages useQueueForTopicMessages",
@@ -156,7 +176,9 @@ ATTRIBUTES: dict[str, dict[str, Value]] = {
     "redeliveryPolicyMap": {},
     "retainedMessageSubscriptionRecoveryPolicy": {},
     "roundRobinDispatchPolicy": {},
-    "sharedDeadLetterStrategy": _attributes(boolean=_DEAD_LETTER, integer=_AUDIT, long="expiration"),
+    "sharedDeadLetterStrategy": _attributes(
+        boolean=_DEAD_LETTER, integer=_AUDIT, long="expiration"
+    ),
     "simpleDispatchPolicy": {},
     "simpleMessageGroupMapFactory": {},
     "statisticsBrokerPlugin": {},
@@ -167,16 +189,20 @@ ATTRIBUTES: dict[str, dict[str, Value]] = {
     "tempDestinationAuthorizationEntry": _ACCESS,
     "tempQueue": _DESTINATION,
     "tempTopic": _DESTINATION,
-    "timeStampingBrokerPlugin": _attributes(boolean="futureOnly processNetworkMessages", long="ttlCeiling zeroExpirationOverride"),
+    "timeStampingBrokerPlugin": _attributes(
+        boolean="futureOnly processNetworkMessages", long="ttlCeiling zeroExpirationOverride"
+    ),
     "timedSubscriptionRecoveryPolicy": _attributes(long="recoverDuration"),
     "topic": _DESTINATION,
     "transportConnector": _attributes(
-        boolean="rebalanceClusterClients updateClusterClients updateClusterClientsOnRemove", name=Value("string", choices=("openwire",))
+        boolean="rebalanceClusterClients updateClusterClients updateClusterClientsOnRemove",
+        name=Value("string", choices=("openwire",)),
     ),
     "uniquePropertyMessageEvictionStrategy": _attributes(integer=_EVICTION, string="propertyName"),
     "virtualDestinationInterceptor": {},
     "virtualTopic": _attributes(
-        boolean="concurrentSend dropOnResourceLimit local selectorAware setOriginalDestination transactedSend", string="name postfix prefix"
+        boolean="concurrentSend dropOnResourceLimit local selectorAware setOriginalDestination transactedSend",
+        string="name postfix prefix",
     ),
     "vmCursor": {},
     "vmDurableCursor": {},
@@ -222,7 +248,9 @@ COLLECTIONS: dict[str, dict[str, Collection]] = {
         "staticallyIncludedDestinations": _many(_FORWARDS),
     },
     "policyEntry": {
-        "deadLetterStrategy": _one("discarding individualDeadLetterStrategy sharedDeadLetterStrategy"),
+        "deadLetterStrategy": _one(
+            "discarding individualDeadLetterStrategy sharedDeadLetterStrategy"
+        ),
         "destination": _one(_DESTINATIONS),
         "dispatchPolicy": _one(
             "clientIdFilterDispatchPolicy priorityDispatchPolicy priorityNetworkDispatchPolicy roundRobinDispatchPolicy simpleDispatchPolicy "
@@ -231,10 +259,16 @@ COLLECTIONS: dict[str, dict[str, Collection]] = {
         "messageEvictionStrategy": _one(
             "oldestMessageEvictionStrategy oldestMessageWithLowestPriorityEvictionStrategy uniquePropertyMessageEvictionStrategy"
         ),
-        "messageGroupMapFactory": _one("cachedMessageGroupMapFactory messageGroupHashBucketFactory simpleMessageGroupMapFactory"),
+        "messageGroupMapFactory": _one(
+            "cachedMessageGroupMapFactory messageGroupHashBucketFactory simpleMessageGroupMapFactory"
+        ),
         "networkBridgeFilterFactory": _one("conditionalNetworkBridgeFilterFactory"),
-        "pendingDurableSubscriberPolicy": _one("fileDurableSubscriberCursor storeDurableSubscriberCursor vmDurableCursor"),
-        "pendingMessageLimitStrategy": _one("constantPendingMessageLimitStrategy prefetchRatePendingMessageLimitStrategy"),
+        "pendingDurableSubscriberPolicy": _one(
+            "fileDurableSubscriberCursor storeDurableSubscriberCursor vmDurableCursor"
+        ),
+        "pendingMessageLimitStrategy": _one(
+            "constantPendingMessageLimitStrategy prefetchRatePendingMessageLimitStrategy"
+        ),
         "pendingQueuePolicy": _one("fileQueueCursor storeCursor vmQueueCursor"),
         "pendingSubscriberPolicy": _one("fileCursor vmCursor"),
         "slowConsumerStrategy": _one("abortSlowAckConsumerStrategy abortSlowConsumerStrategy"),
@@ -242,11 +276,16 @@ COLLECTIONS: dict[str, dict[str, Collection]] = {
     },
     "policyMap": {"defaultEntry": _one("policyEntry"), "policyEntries": _many("policyEntry")},
     "redeliveryPlugin": {"redeliveryPolicyMap": _one("redeliveryPolicyMap")},
-    "redeliveryPolicyMap": {"defaultEntry": _one("redeliveryPolicy"), "redeliveryPolicyEntries": _many("redeliveryPolicy")},
+    "redeliveryPolicyMap": {
+        "defaultEntry": _one("redeliveryPolicy"),
+        "redeliveryPolicyEntries": _many("redeliveryPolicy"),
+    },
     "retainedMessageSubscriptionRecoveryPolicy": {"wrapped": _one(_RECOVERY)},
     "sharedDeadLetterStrategy": {"deadLetterQueue": _one(_DESTINATIONS)},
     "systemUsage": {"memoryUsage": _one("memoryUsage")},
-    "virtualDestinationInterceptor": {"virtualDestinations": _many("compositeQueue compositeTopic virtualTopic")},
+    "virtualDestinationInterceptor": {
+        "virtualDestinations": _many("compositeQueue compositeTopic virtualTopic")
+    },
 }
 
 # The configuration that the service gives a broker that was not given another ("Auto-generated default"), without the

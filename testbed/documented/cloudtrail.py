@@ -22,10 +22,23 @@ AWS_INTERNAL = "AWS Internal"  # KMSG: who deletes a key at the end of its windo
 # MQ's own event source; every other sample of a KMS call (KMSG, and DP's own of EBS) has KMS's.
 FORWARDED_BY, FORWARDED_UNDER_MQ_SOURCE = "mq.amazonaws.com", frozenset({"CreateGrant"})
 
-KMS_KEY, MQ_BROKER, MQ_CONFIGURATION = "AWS::KMS::Key", "AWS::AmazonMQ::Broker", "AWS::AmazonMQ::Configuration"
+KMS_KEY, MQ_BROKER, MQ_CONFIGURATION = (
+    "AWS::KMS::Key",
+    "AWS::AmazonMQ::Broker",
+    "AWS::AmazonMQ::Configuration",
+)
 
 # CTAPI: LookupEvents.
-LOOKUP_ATTRIBUTES = ("EventId", "EventName", "ReadOnly", "Username", "ResourceType", "ResourceName", "EventSource", "AccessKeyId")
+LOOKUP_ATTRIBUTES = (
+    "EventId",
+    "EventName",
+    "ReadOnly",
+    "Username",
+    "ResourceType",
+    "ResourceName",
+    "EventSource",
+    "AccessKeyId",
+)
 LOOKUP_MAX_RESULTS = 50
 
 # CTG: a log file holds the events of about five minutes; its name ends in 16 characters without a meaning.
@@ -76,25 +89,37 @@ _KEY_METADATA = _members(
     MacAlgorithms=Shown.LIST,
     KeyAgreementAlgorithms=Shown.LIST,
 )
-_CONSTRAINTS = _members("SourceArn", EncryptionContextSubset=Shown.MAP, EncryptionContextEquals=Shown.MAP)
+_CONSTRAINTS = _members(
+    "SourceArn", EncryptionContextSubset=Shown.MAP, EncryptionContextEquals=Shown.MAP
+)
 _PAGE = "Limit Marker"
 _SYMMETRIC = "SYMMETRIC_DEFAULT"
 
 
-def _crypto(values: str, *, context: bool = True, defaults: Mapping[str, str] | None = None) -> Event:
+def _crypto(
+    values: str, *, context: bool = True, defaults: Mapping[str, str] | None = None
+) -> Event:
     """A cryptographic operation: read-only in CloudTrail's eyes, its response omitted (KMSG)."""
     others = {"EncryptionContext": Shown.MAP} if context else {}
     return Event(_members(f"KeyId {values} DryRun", **others), defaults=defaults or {})
 
 
-def _change(request: Members, response: Members | None = None, *, key_in_response: bool = False, keys: tuple[str, ...] = ("KeyId",)) -> Event:
+def _change(
+    request: Members,
+    response: Members | None = None,
+    *,
+    key_in_response: bool = False,
+    keys: tuple[str, ...] = ("KeyId",),
+) -> Event:
     return Event(request, response or {}, False, keys, key_in_response)
 
 
 # KMSG, one page for each operation. CreateGrant's Name is in none of the samples, DP's included, so it is not here.
 KMS_EVENTS: Mapping[str, Event] = {
     "CancelKeyDeletion": _change(_KEY, _KEY),
-    "CreateAlias": _change(_members("AliasName TargetKeyId"), key_in_response=True, keys=("AliasName", "TargetKeyId")),
+    "CreateAlias": _change(
+        _members("AliasName TargetKeyId"), key_in_response=True, keys=("AliasName", "TargetKeyId")
+    ),
     "CreateGrant": _change(
         _members(
             "KeyId GranteePrincipal GranteeServicePrincipal RetiringPrincipal RetiringServicePrincipal DryRun",
@@ -132,7 +157,9 @@ KMS_EVENTS: Mapping[str, Event] = {
     "GetKeyRotationStatus": Event(_KEY),
     "GetParametersForImport": Event(_members("KeyId WrappingAlgorithm WrappingKeySpec")),
     "GetPublicKey": Event(_KEY),
-    "ImportKeyMaterial": _change(_members("KeyId ValidTo ExpirationModel ImportType KeyMaterialId"), key_in_response=True),
+    "ImportKeyMaterial": _change(
+        _members("KeyId ValidTo ExpirationModel ImportType KeyMaterialId"), key_in_response=True
+    ),
     "ListAliases": Event(_members(f"KeyId {_PAGE}")),
     "ListGrants": Event(_members(f"KeyId GrantId GranteePrincipal {_PAGE}")),
     "ListKeyPolicies": Event(_members(f"KeyId {_PAGE}")),
@@ -148,16 +175,24 @@ KMS_EVENTS: Mapping[str, Event] = {
             DestinationEncryptionContext=Shown.MAP,
         ),
         keys=("SourceKeyId", "DestinationKeyId"),
-        defaults={"sourceEncryptionAlgorithm": _SYMMETRIC, "destinationEncryptionAlgorithm": _SYMMETRIC},
+        defaults={
+            "sourceEncryptionAlgorithm": _SYMMETRIC,
+            "destinationEncryptionAlgorithm": _SYMMETRIC,
+        },
     ),
     "RetireGrant": _change({}),  # null, and the grant's id in additionalEventData
     "RevokeGrant": _change(_members("KeyId GrantId DryRun")),
     "RotateKeyOnDemand": _change(_KEY, _KEY),
-    "ScheduleKeyDeletion": _change(_members("KeyId PendingWindowInDays"), _members("KeyId KeyState DeletionDate PendingWindowInDays")),
+    "ScheduleKeyDeletion": _change(
+        _members("KeyId PendingWindowInDays"),
+        _members("KeyId KeyState DeletionDate PendingWindowInDays"),
+    ),
     "Sign": _crypto("MessageType SigningAlgorithm", context=False),
     "TagResource": _change(_members("KeyId", Tags=Shown.TAGS)),
     "UntagResource": _change(_members("KeyId", TagKeys=Shown.LIST)),
-    "UpdateAlias": _change(_members("AliasName TargetKeyId"), key_in_response=True, keys=("AliasName", "TargetKeyId")),
+    "UpdateAlias": _change(
+        _members("AliasName TargetKeyId"), key_in_response=True, keys=("AliasName", "TargetKeyId")
+    ),
     "UpdateKeyDescription": _change(_members("KeyId Description")),
     "Verify": _crypto("MessageType SigningAlgorithm", context=False),
     "VerifyMac": _crypto("MacAlgorithm", context=False),
@@ -178,13 +213,17 @@ _BROKER = _members(
     SecurityGroups=Shown.LIST,
 )
 _BROKER_ID = _members("BrokerId")
-_CONFIGURATION = _members("Arn Created Id Name", LatestRevision=_members("Created Description Revision"))
+_CONFIGURATION = _members(
+    "Arn Created Id Name", LatestRevision=_members("Created Description Revision")
+)
 
 # GUIDE22: requests and responses of what changes something are recorded, passwords and ``data`` as asterisks.
 MQ_EVENTS: Mapping[str, Event] = {
     "CreateBroker": _change(
         {
-            **_members("BrokerName CreatorRequestId DataReplicationPrimaryBrokerArn DeploymentMode EngineType PubliclyAccessible StorageType"),
+            **_members(
+                "BrokerName CreatorRequestId DataReplicationPrimaryBrokerArn DeploymentMode EngineType PubliclyAccessible StorageType"
+            ),
             **_BROKER,
             "EncryptionOptions": _members("KmsKeyId UseAwsOwnedKey"),
             "SubnetIds": Shown.LIST,
@@ -206,7 +245,9 @@ MQ_EVENTS: Mapping[str, Event] = {
     "Promote": _change(_members("BrokerId Mode"), _BROKER_ID),
     "RebootBroker": _change(_BROKER_ID),
     "UpdateBroker": _change({**_BROKER_ID, **_BROKER}, {**_BROKER_ID, **_BROKER}),
-    "UpdateConfiguration": _change(_members("ConfigurationId Description", Data=Shown.HIDDEN), _CONFIGURATION),
+    "UpdateConfiguration": _change(
+        _members("ConfigurationId Description", Data=Shown.HIDDEN), _CONFIGURATION
+    ),
     "UpdateUser": _change({**_BROKER_ID, **_USER}),
 }
 
@@ -226,13 +267,18 @@ MQ_PATH_MEMBERS = {
 }
 
 # An operation that is in neither table: nothing but what names a resource, which is a secret in no operation.
-UNKNOWN_KMS, UNKNOWN_MQ = _members("KeyId AliasName TargetKeyId GrantId PolicyName"), _members("BrokerId ConfigurationId")
+UNKNOWN_KMS, UNKNOWN_MQ = (
+    _members("KeyId AliasName TargetKeyId GrantId PolicyName"),
+    _members("BrokerId ConfigurationId"),
+)
 _READ_ONLY = ("Describe", "Get", "List")
 
 
 def kms_event(operation: str) -> Event:
     """What is recorded of a KMS operation."""
-    return KMS_EVENTS.get(operation) or Event(UNKNOWN_KMS, read_only=operation.startswith(_READ_ONLY))
+    return KMS_EVENTS.get(operation) or Event(
+        UNKNOWN_KMS, read_only=operation.startswith(_READ_ONLY)
+    )
 
 
 def mq_event(operation: str) -> Event:

@@ -85,7 +85,9 @@ RSA_BITS = 2048  # at least
 
 _KEY_TRANSPORT = "key transport with PKCS #1 v1.5 padding is disallowed after 2023 (SP 800-131A Rev. 2, section 6)"
 _OTHER = "not among the suites of SP 800-52 Rev. 2, section 3.3.1"
-_SHA1 = "HMAC with SHA-1 is approved, and NIST ends it after 2030 (announcement of 15 December 2022)"
+_SHA1 = (
+    "HMAC with SHA-1 is approved, and NIST ends it after 2030 (announcement of 15 December 2022)"
+)
 
 
 def why_outside(suite: Suite) -> str:

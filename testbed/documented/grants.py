@@ -26,11 +26,28 @@ class GrantShape:
 
 
 _MQ_SINGLE = GrantShape(
-    "mq_grant", ("CreateGrant", "Decrypt", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo", "DescribeKey")
+    "mq_grant",
+    (
+        "CreateGrant",
+        "Decrypt",
+        "GenerateDataKeyWithoutPlaintext",
+        "ReEncryptFrom",
+        "ReEncryptTo",
+        "DescribeKey",
+    ),
 )
 _MQ_CLUSTER = GrantShape(
     "mq_grant",
-    ("CreateGrant", "Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "DescribeKey"),
+    (
+        "CreateGrant",
+        "Encrypt",
+        "Decrypt",
+        "ReEncryptFrom",
+        "ReEncryptTo",
+        "GenerateDataKey",
+        "GenerateDataKeyWithoutPlaintext",
+        "DescribeKey",
+    ),
 )
 _MQ_RABBIT = GrantShape("mq_rabbit_grant", ("DescribeKey",))
 _EBS = GrantShape("ebs_grant", ("Decrypt",), retiring_principal=EBS_PRINCIPAL, of_volume=True)

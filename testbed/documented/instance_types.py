@@ -17,16 +17,37 @@ class InstanceOption:
 
 
 _M5 = ("mq.m5.large", "mq.m5.xlarge", "mq.m5.2xlarge", "mq.m5.4xlarge")
-_M7G = tuple(f"mq.m7g.{size}" for size in ("medium", "large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge"))
+_M7G = tuple(
+    f"mq.m7g.{size}"
+    for size in (
+        "medium",
+        "large",
+        "xlarge",
+        "2xlarge",
+        "4xlarge",
+        "8xlarge",
+        "12xlarge",
+        "16xlarge",
+    )
+)
 _SINGLE = ("SINGLE_INSTANCE",)
 
 # RabbitMQ 4 runs on mq.m7g only (R4), and RabbitMQ no longer on mq.t3.micro (CreateBroker refuses it). ActiveMQ has EBS
 # on mq.m5 only, and on EBS only single instances (STOR).
 INSTANCE_OPTIONS = (
-    *(InstanceOption("ACTIVEMQ", name, "EFS", DEPLOYMENT_MODES["ACTIVEMQ"], VERSIONS["ACTIVEMQ"]) for name in ("mq.t3.micro", *_M5)),
+    *(
+        InstanceOption("ACTIVEMQ", name, "EFS", DEPLOYMENT_MODES["ACTIVEMQ"], VERSIONS["ACTIVEMQ"])
+        for name in ("mq.t3.micro", *_M5)
+    ),
     *(InstanceOption("ACTIVEMQ", name, "EBS", _SINGLE, VERSIONS["ACTIVEMQ"]) for name in _M5),
-    *(InstanceOption("RABBITMQ", name, "EBS", DEPLOYMENT_MODES["RABBITMQ"], ("3.13",)) for name in _M5),
-    *(InstanceOption("RABBITMQ", name, "EBS", DEPLOYMENT_MODES["RABBITMQ"], VERSIONS["RABBITMQ"]) for name in _M7G),
+    *(
+        InstanceOption("RABBITMQ", name, "EBS", DEPLOYMENT_MODES["RABBITMQ"], ("3.13",))
+        for name in _M5
+    ),
+    *(
+        InstanceOption("RABBITMQ", name, "EBS", DEPLOYMENT_MODES["RABBITMQ"], VERSIONS["RABBITMQ"])
+        for name in _M7G
+    ),
 )
 
 # What a broker is said to be on that was not created with one.

@@ -49,7 +49,21 @@ LISTENERS = {"ACTIVEMQ": ACTIVEMQ, "RABBITMQ": RABBITMQ}
 
 # Protocols that RabbitMQ can speak and Amazon MQ for RabbitMQ does not offer, with the
 # ports a client would try (WWR, "supported protocols").
-RABBITMQ_CLOSED = {"amqp plaintext": 5672, "mqtt": 1883, "mqtts": 8883, "stomp": 61613, "stomps": 61614, "stream": 5552, "streams": 5551}
+RABBITMQ_CLOSED = {
+    "amqp plaintext": 5672,
+    "mqtt": 1883,
+    "mqtts": 8883,
+    "stomp": 61613,
+    "stomps": 61614,
+    "stream": 5552,
+    "streams": 5551,
+}
 # ActiveMQ has no plaintext listener (GUIDE22): its usual plaintext ports stay closed.
-ACTIVEMQ_CLOSED = {"openwire": 61616, "amqp": 5672, "stomp": 61613, "mqtt": 1883, "console http": 8161}
+ACTIVEMQ_CLOSED = {
+    "openwire": 61616,
+    "amqp": 5672,
+    "stomp": 61613,
+    "mqtt": 1883,
+    "console http": 8161,
+}
 CLOSED = {"ACTIVEMQ": ACTIVEMQ_CLOSED, "RABBITMQ": RABBITMQ_CLOSED}

@@ -62,9 +62,18 @@ KEYS: dict[str, Key] = {
     "management.ssl.depth": Key("integer", most=255, since=4),
     "management.ssl.hostname_verification": Key("choice", choices=_HOSTNAME, since=4),
     "ssl_cert_login_from": Key(
-        "choice", choices=("distinguished_name", "common_name", "subject_alternative_name", "subject_alt_name"), since=4
+        "choice",
+        choices=(
+            "distinguished_name",
+            "common_name",
+            "subject_alternative_name",
+            "subject_alt_name",
+        ),
+        since=4,
     ),
-    "ssl_cert_login_san_type": Key("choice", choices=("dns", "ip", "email", "uri", "other_name"), since=4),
+    "ssl_cert_login_san_type": Key(
+        "choice", choices=("dns", "ip", "email", "uri", "other_name"), since=4
+    ),
     "ssl_cert_login_san_index": Key("integer", most=255, since=4),
     "aws.arns.assume_role_arn": Key("arn", choices=("iam",), since=4),
     "aws.arns.ssl_options.cacertfile": Key("arn", choices=_CERTIFICATE_ARN, since=4),
@@ -81,15 +90,38 @@ NUMBERED: dict[str, Key] = {
 # "If any setting requires the use of an AWS ARN, aws.arns.assume_role_arn must be provided." (SSLAUTH)
 ROLE_KEY = "aws.arns.assume_role_arn"
 # "Use aws.arns.ssl_options.cacertfile instead" (SSLAUTH)
-BY_ARN = {f"{listener}.cacertfile": f"aws.arns.{listener}.cacertfile" for listener in ("ssl_options", "management.ssl")}
+BY_ARN = {
+    f"{listener}.cacertfile": f"aws.arns.{listener}.cacertfile"
+    for listener in ("ssl_options", "management.ssl")
+}
 
 # "The following SSL configuration options are not supported" (SSLAUTH; MTLS for management.ssl). ciphers is in neither list.
 _UNSUPPORTED = (
-    "cert", "certfile", "ciphers", "client_renegotiation", "crl_check", "dh", "dhfile", "honor_cipher_order", "honor_ecc_order", "key", "keyfile",
-    "log_alert", "password", "psk_identity", "reuse_sessions", "secure_renegotiate", "sni", "versions",
-)  # fmt: skip
+    "cert",
+    "certfile",
+    "ciphers",
+    "client_renegotiation",
+    "crl_check",
+    "dh",
+    "dhfile",
+    "honor_cipher_order",
+    "honor_ecc_order",
+    "key",
+    "keyfile",
+    "log_alert",
+    "password",
+    "psk_identity",
+    "reuse_sessions",
+    "secure_renegotiate",
+    "sni",
+    "versions",
+)
 FIXED = (
-    *(f"{listener}.{option}" for listener in ("ssl_options", "management.ssl") for option in _UNSUPPORTED),
+    *(
+        f"{listener}.{option}"
+        for listener in ("ssl_options", "management.ssl")
+        for option in _UNSUPPORTED
+    ),
     # Strict mTLS is not supported for the management API (MTLS).
     "management.ssl.fail_if_no_peer_cert",
     "listeners",
@@ -97,13 +129,23 @@ FIXED = (
     "management.listener",
 )
 # How keys for servers outside the broker begin.
-OUTSIDE = ("auth_ldap.", "auth_http.", "auth_oauth2.", "management.oauth_", "aws.arns.auth_", "aws.arns.management.oauth_")
+OUTSIDE = (
+    "auth_ldap.",
+    "auth_http.",
+    "auth_oauth2.",
+    "management.oauth_",
+    "aws.arns.auth_",
+    "aws.arns.management.oauth_",
+)
 
 
 def _table(*rows: str) -> dict[str, dict[str, int]]:
     """Instance type, then its limits in the order of ``LIMIT_KEYS``."""
     cells = [row.split() for row in rows]
-    return {f"mq.m7g.{size}": dict(zip(LIMIT_KEYS, map(int, limits), strict=True)) for size, *limits in cells}
+    return {
+        f"mq.m7g.{size}": dict(zip(LIMIT_KEYS, map(int, limits), strict=True))
+        for size, *limits in cells
+    }
 
 
 # LIMITS: the most that a limit may be set to, by deployment mode and instance type. RabbitMQ 4 runs on mq.m7g only.
@@ -129,9 +171,7 @@ MAXIMA = {
         "16xlarge 160000 480000 1000 60000 1500 4800 300000 134217728",
     ),
 }
-LIMIT_SENTENCE = (
-    "Configuration Revision {revision} for configuration:{key} has limit: of value: {value} larger than maximum allowed limit:{maximum}"
-)
+LIMIT_SENTENCE = "Configuration Revision {revision} for configuration:{key} has limit: of value: {value} larger than maximum allowed limit:{maximum}"
 # LIMITS, "Instance specific section support": {{m7g.large.3}}, once before and once after. RabbitMQ 4 only.
 SECTION_MODES = {"SINGLE_INSTANCE": "1", "CLUSTER_MULTI_AZ": "3"}
 

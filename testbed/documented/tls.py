@@ -86,7 +86,9 @@ def profile(engine: str, *, edition: Edition = "newer", activemq_tls13: bool = F
     the testbed's do not, unless ``activemq_tls13``.
     """
     if engine == "RABBITMQ":
-        return TlsProfile(("TLSv1.2",), RABBITMQ_SUITES, unstated=("TLSv1.3",) if edition == "older" else ())
+        return TlsProfile(
+            ("TLSv1.2",), RABBITMQ_SUITES, unstated=("TLSv1.3",) if edition == "older" else ()
+        )
     if activemq_tls13:
         return TlsProfile(("TLSv1.2", "TLSv1.3"), ACTIVEMQ_SUITES + TLS13_SUITES)
     return TlsProfile(("TLSv1.2",), ACTIVEMQ_SUITES)
@@ -98,5 +100,9 @@ PROFILES = {engine: profile(engine) for engine in ("ACTIVEMQ", "RABBITMQ")}
 # forward secrecy" (DP, "infrastructure security"). No page lists the suites; these are the sound ones of each version.
 API = TlsProfile(
     ("TLSv1.2", "TLSv1.3"),
-    (*RABBITMQ_SUITES, *TLS13_SUITES, Suite("TLS_CHACHA20_POLY1305_SHA256", "TLS_CHACHA20_POLY1305_SHA256", 0x1303)),
+    (
+        *RABBITMQ_SUITES,
+        *TLS13_SUITES,
+        Suite("TLS_CHACHA20_POLY1305_SHA256", "TLS_CHACHA20_POLY1305_SHA256", 0x1303),
+    ),
 )

@@ -27,9 +27,19 @@ PLAINTEXT = (
 # jdk.tls.disabledAlgorithms of OpenJDK 21.0.13 after its protocol versions, without TLS_RSA_*: that is 6 of the 18
 # documented suites. The OpenJDKs of November 2026 all disable it; those of early 2025 did not.
 _DISABLED = (
-    "RC4", "DES", "MD5withRSA", "DH keySize < 1024", "EC keySize < 224", "3DES_EDE_CBC", "anon", "NULL", "ECDH",
-    "rsa_pkcs1_sha1 usage HandshakeSignature", "ecdsa_sha1 usage HandshakeSignature", "dsa_sha1 usage HandshakeSignature",
-)  # fmt: skip
+    "RC4",
+    "DES",
+    "MD5withRSA",
+    "DH keySize < 1024",
+    "EC keySize < 224",
+    "3DES_EDE_CBC",
+    "anon",
+    "NULL",
+    "ECDH",
+    "rsa_pkcs1_sha1 usage HandshakeSignature",
+    "ecdsa_sha1 usage HandshakeSignature",
+    "dsa_sha1 usage HandshakeSignature",
+)
 _VERSIONS = ("SSLv3", "TLSv1", "TLSv1.1", "DTLSv1.0", "TLSv1.2", "TLSv1.3")
 _TLS13_SUITES = ("TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256")
 
@@ -44,7 +54,9 @@ class ActiveMQ:
 
     def image(self, version: str) -> ImageSpec:
         """See ``Engine.image``."""
-        return ImageSpec(f"activemq-{version}", "activemq", BROKER_BASE, args=(("VERSION", RELEASES[version]),))
+        return ImageSpec(
+            f"activemq-{version}", "activemq", BROKER_BASE, args=(("VERSION", RELEASES[version]),)
+        )
 
     def running_version(self, version: str) -> str:
         """See ``Engine.running_version``."""
@@ -74,15 +86,25 @@ class ActiveMQ:
         }
         console = [user for user in node.users if user.console_access]
         if console:  # as whom the console's pages browse and send
-            node_properties |= {"console.username": console[0].username, "console.password": console[0].password}
+            node_properties |= {
+                "console.username": console[0].username,
+                "console.password": console[0].password,
+            }
         groups = {group for user in node.users for group in user.groups}
-        members = {group: ",".join(user.username for user in node.users if group in user.groups) for group in sorted(groups)}
+        members = {
+            group: ",".join(user.username for user in node.users if group in user.groups)
+            for group in sorted(groups)
+        }
         return {
             "start": self._start(node),
             "etc/node.properties": _properties(node_properties),
-            "etc/users.properties": _properties({user.username: user.password for user in node.users}),
+            "etc/users.properties": _properties(
+                {user.username: user.password for user in node.users}
+            ),
             "etc/groups.properties": _properties(members),
-            "etc/console.properties": _properties({user.username: user.password for user in console}),
+            "etc/console.properties": _properties(
+                {user.username: user.password for user in console}
+            ),
             "etc/java.security": f"jdk.tls.disabledAlgorithms={', '.join(_disabled(node.tls))}\n".encode(),
             "tls/keystore.p12": node.keystore_p12,
             "tls/truststore.p12": node.truststore_p12,
@@ -97,11 +119,15 @@ class ActiveMQ:
             list(pool.map(lambda login: _log_in(node, login, addresses), others))
 
     def _start(self, node: NodeSpec) -> bytes:
-        config = "plaintext.xml" if node.control and node.control.plaintext_listener else "activemq.xml"
+        config = (
+            "plaintext.xml" if node.control and node.control.plaintext_listener else "activemq.xml"
+        )
         return f"exec /opt/activemq/bin/broker {config} -Xmx{self.heap}\n".encode()
 
 
-def _log_in(node: NodeSpec, login: activemq_login.Login, addresses: dict[str, tuple[str, int]]) -> None:
+def _log_in(
+    node: NodeSpec, login: activemq_login.Login, addresses: dict[str, tuple[str, int]]
+) -> None:
     """A customer's authorization map may keep any user out, from the advisory that each connection makes on: ready all the same."""
     try:
         activemq_login.login(node, login, addresses)
@@ -133,11 +159,16 @@ def _disabled(profile: TlsProfile) -> Iterable[str]:
 
 def _properties(values: dict[str, str]) -> bytes:
     """A ``java.util.Properties`` file; every character that could mean something is written as its code."""
-    return "".join(f"{_escape(name)}={_escape(value)}\n" for name, value in values.items()).encode("ascii")
+    return "".join(f"{_escape(name)}={_escape(value)}\n" for name, value in values.items()).encode(
+        "ascii"
+    )
 
 
 def _escape(text: str) -> str:
-    return "".join(character if character.isascii() and character.isalnum() else _codes(character) for character in text)
+    return "".join(
+        character if character.isascii() and character.isalnum() else _codes(character)
+        for character in text
+    )
 
 
 def _codes(character: str) -> str:

@@ -48,11 +48,16 @@ def sanitize(data: str, version: str = DEFAULT_VERSION["ACTIVEMQ"]) -> Sanitized
     activemq_startable.check(clean)
     etree.indent(clean)
     text = etree.tostring(clean, encoding="unicode")
-    return Sanitized(f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n{text}\n', tuple(sanitizer.warnings[:WARNINGS_MAX]))
+    return Sanitized(
+        f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n{text}\n',
+        tuple(sanitizer.warnings[:WARNINGS_MAX]),
+    )
 
 
 def _parsed(data: str) -> etree._Element:
-    parser = etree.XMLParser(encoding="utf-8", resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False)
+    parser = etree.XMLParser(
+        encoding="utf-8", resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False
+    )
     try:
         root = etree.fromstring(data.encode(), parser)
     except UnicodeEncodeError:
@@ -60,9 +65,13 @@ def _parsed(data: str) -> etree._Element:
     except etree.XMLSyntaxError as error:
         # libxml2 quotes what it stumbled over, which may be a secret: the place is enough.
         line, column = error.position
-        raise _refusal(f"The configuration is not well-formed XML (line {line}, column {column}).") from None
+        raise _refusal(
+            f"The configuration is not well-formed XML (line {line}, column {column})."
+        ) from None
     if root.getroottree().docinfo.internalDTD is not None:
-        raise _refusal("The configuration has a document type declaration, which Amazon MQ does not take.")
+        raise _refusal(
+            "The configuration has a document type declaration, which Amazon MQ does not take."
+        )
     if _local(root) != ROOT:
         raise _refusal(f'The configuration has to be one <{ROOT} xmlns="{NAMESPACE}"> element.')
     return root

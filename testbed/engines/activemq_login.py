@@ -34,13 +34,24 @@ def login(node: NodeSpec, login: Login, addresses: dict[str, tuple[str, int]]) -
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with _context(node).wrap_socket(raw, server_hostname=node.hostname) as tls:
                 if tls.getpeercert(binary_form=True) != ssl.PEM_cert_to_DER_cert(_leaf(node)):
-                    raise ConnectionRefused(f"{name} at {host}:{port} has the certificate of something else.")
+                    raise ConnectionRefused(
+                        f"{name} at {host}:{port} has the certificate of something else."
+                    )
                 if user:
                     speak(tls, user)
     except ClientError:
         raise
-    except (OSError, ValueError, EOFError, struct.error, http.client.HTTPException, websocket.WebSocketException) as error:
-        raise ConnectionRefused(f"{name} does not answer yet: {str(error) or type(error).__name__}") from error
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        struct.error,
+        http.client.HTTPException,
+        websocket.WebSocketException,
+    ) as error:
+        raise ConnectionRefused(
+            f"{name} does not answer yet: {str(error) or type(error).__name__}"
+        ) from error
 
 
 def _context(node: NodeSpec) -> ssl.SSLContext:
@@ -62,11 +73,27 @@ def _openwire(tls: ssl.SSLSocket, user: User) -> None:
     identity = _utf8(f"login-{uuid.uuid4()}")
     flags = ("TightEncodingEnabled", "CacheEnabled", "SizePrefixDisabled")
     settings = struct.pack(">i", len(flags)) + b"".join(_utf8(flag) + b"\x01\x00" for flag in flags)
-    _send(tls, b"\x01ActiveMQ" + struct.pack(">i", 1) + b"\x01" + struct.pack(">i", len(settings)) + settings)
+    _send(
+        tls,
+        b"\x01ActiveMQ"
+        + struct.pack(">i", 1)
+        + b"\x01"
+        + struct.pack(">i", len(settings))
+        + settings,
+    )
     if _frame(tls)[1:9] != b"ActiveMQ":
         raise ValueError("not OpenWire")
     text = b"\x01" + identity + b"\x01" + _utf8(user.password) + b"\x01" + _utf8(user.username)
-    _send(tls, b"\x03" + struct.pack(">i", 1) + b"\x01" + b"\x01\x78\x01" + identity + text + b"\x00\x00\x00")
+    _send(
+        tls,
+        b"\x03"
+        + struct.pack(">i", 1)
+        + b"\x01"
+        + b"\x01\x78\x01"
+        + identity
+        + text
+        + b"\x00\x00\x00",
+    )
     while (answer := _frame(tls))[0] not in (30, 31):  # Response, ExceptionResponse
         pass
     _require(answer[0] == 30, "openwire")
@@ -80,7 +107,15 @@ def _amqp(tls: ssl.SSLSocket, user: User) -> None:
     _exactly(tls, struct.unpack(">I", _exactly(tls, 4))[0] - 4)  # sasl-mechanisms
     response = b"\0" + user.username.encode() + b"\0" + user.password.encode()
     fields = b"\xa3\x05PLAIN" + b"\xb0" + struct.pack(">I", len(response)) + response
-    _send(tls, b"\x02\x01\x00\x00" + b"\x00\x53\x41" + b"\xd0" + struct.pack(">II", len(fields) + 4, 2) + fields, including=True)
+    _send(
+        tls,
+        b"\x02\x01\x00\x00"
+        + b"\x00\x53\x41"
+        + b"\xd0"
+        + struct.pack(">II", len(fields) + 4, 2)
+        + fields,
+        including=True,
+    )
     outcome = _exactly(tls, struct.unpack(">I", _exactly(tls, 4))[0] - 4)
     _require(outcome.endswith(b"\x50\x00"), "amqp")  # code: ubyte 0, ok
 
@@ -103,15 +138,26 @@ def _mqtt(tls: ssl.SSLSocket, user: User) -> None:
 
 def _mqtt_connect(user: User) -> bytes:
     """MQTT 3.1.1, section 3.1."""
-    rest = b"\x00\x04MQTT\x04\xc2\x00\x1e" + b"".join(map(_utf8, (f"login-{uuid.uuid4().hex[:16]}", user.username, user.password)))
-    size = bytes([len(rest)]) if len(rest) < 128 else bytes([len(rest) % 128 | 128, len(rest) // 128])
+    rest = b"\x00\x04MQTT\x04\xc2\x00\x1e" + b"".join(
+        map(_utf8, (f"login-{uuid.uuid4().hex[:16]}", user.username, user.password))
+    )
+    size = (
+        bytes([len(rest)]) if len(rest) < 128 else bytes([len(rest) % 128 | 128, len(rest) // 128])
+    )
     return b"\x10" + size + rest
 
 
-def _over_websocket(protocol: str, first: Callable[[User], bytes], accepted: Callable[[bytes], bool]) -> Callable[[ssl.SSLSocket, User], None]:
+def _over_websocket(
+    protocol: str, first: Callable[[User], bytes], accepted: Callable[[bytes], bool]
+) -> Callable[[ssl.SSLSocket, User], None]:
     def speak(tls: ssl.SSLSocket, user: User) -> None:
-        channel = websocket.create_connection("wss://localhost/", socket=tls, subprotocols=[protocol])
-        channel.send(first(user), websocket.ABNF.OPCODE_BINARY if protocol == "mqtt" else websocket.ABNF.OPCODE_TEXT)
+        channel = websocket.create_connection(
+            "wss://localhost/", socket=tls, subprotocols=[protocol]
+        )
+        channel.send(
+            first(user),
+            websocket.ABNF.OPCODE_BINARY if protocol == "mqtt" else websocket.ABNF.OPCODE_TEXT,
+        )
         answer = channel.recv()
         _require(accepted(answer.encode() if isinstance(answer, str) else answer), protocol)
 
@@ -123,7 +169,11 @@ def _console(tls: ssl.SSLSocket, user: User) -> None:
     connection = http.client.HTTPConnection("localhost")
     connection.sock = tls
     # Without an origin Jolokia refuses (jolokia-access.xml).
-    headers = {"Authorization": f"Basic {credentials}", "Origin": "https://localhost", "Connection": "close"}
+    headers = {
+        "Authorization": f"Basic {credentials}",
+        "Origin": "https://localhost",
+        "Connection": "close",
+    }
     connection.request("GET", "/api/jolokia/version", headers=headers)
     status = connection.getresponse().status
     _require(status not in (401, 403), "console")
@@ -165,7 +215,12 @@ LOGINS: tuple[Login, ...] = (
     ("amqp", _amqp),
     ("stomp", _stomp),
     ("mqtt", _mqtt),
-    ("wss", _over_websocket("v12.stomp", _stomp_connect, lambda answer: answer.startswith(b"CONNECTED"))),
+    (
+        "wss",
+        _over_websocket(
+            "v12.stomp", _stomp_connect, lambda answer: answer.startswith(b"CONNECTED")
+        ),
+    ),
     ("wss", _over_websocket("mqtt", _mqtt_connect, lambda answer: answer[3:4] == b"\x00")),
     ("console", _console),
 )

@@ -52,7 +52,9 @@ def merge(own: str, data: str, version: str) -> str:
         else:
             broker.append(collection)
     if broker.find(f".//{_tag('redeliveryPlugin')}") is not None:
-        broker.set("schedulerSupport", "true")  # it schedules what it delivers again, and does not start without
+        broker.set(
+            "schedulerSupport", "true"
+        )  # it schedules what it delivers again, and does not start without
     check_names(root)
     etree.cleanup_namespaces(root)
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True).decode()
@@ -64,7 +66,9 @@ def _image_own() -> str:
 
 def _set_openwire(broker: etree._Element, collection: etree._Element) -> None:
     """The service has one listener that these options are for; whichever else is named does not exist."""
-    own = next(each for each in broker.iter(_tag("transportConnector")) if each.get("name") == _OPENWIRE)
+    own = next(
+        each for each in broker.iter(_tag("transportConnector")) if each.get("name") == _OPENWIRE
+    )
     for connector in collection:
         if connector.get("name") == _OPENWIRE:
             _overlay(own, connector)

@@ -30,7 +30,11 @@ def files(node: NodeSpec) -> dict[str, bytes]:
             )
     text = (paths.data("containers") / "activemq" / "etc" / "activemq.xml").read_text()
     elements = "".join(map(_element, node.network_connectors))
-    return {"etc/activemq.xml": text.replace(_PLACE, f"<networkConnectors>{elements}</networkConnectors>").encode()}
+    return {
+        "etc/activemq.xml": text.replace(
+            _PLACE, f"<networkConnectors>{elements}</networkConnectors>"
+        ).encode()
+    }
 
 
 def _element(connector: NetworkConnector) -> str:
@@ -43,5 +47,8 @@ def _element(connector: NetworkConnector) -> str:
     }
     for name, value in attributes.items():
         if "${" in value or "#{" in value:  # Spring would put something in its place
-            raise BadRequestException(f"The network connector's attribute {name} has to be a static value.", error_attribute="data")
+            raise BadRequestException(
+                f"The network connector's attribute {name} has to be a static value.",
+                error_attribute="data",
+            )
     return f"<networkConnector {' '.join(f'{name}={quoteattr(value)}' for name, value in attributes.items())}/>"

@@ -79,4 +79,6 @@ def _name(node: etree._Element) -> str:
 
 
 def _refusal(reason: str) -> BadRequestException:
-    return BadRequestException(f"The broker would not start with this configuration: {reason}.", error_attribute="data")
+    return BadRequestException(
+        f"The broker would not start with this configuration: {reason}.", error_attribute="data"
+    )

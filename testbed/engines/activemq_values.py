@@ -29,8 +29,12 @@ _HARMLESS = (
 )
 _OPTION = rf"(?:{_HARMLESS})=[A-Za-z0-9.]+"
 _ADDRESS = rf"{_BROKER}(?:\?{_OPTION}(?:&{_OPTION})*)?"
-_SOME = rf"(?:\({_ADDRESS}(?:,{_ADDRESS})*\)(?:\?{_OPTION}(?:&{_OPTION})*)?|{_ADDRESS}(?:,{_ADDRESS})*)"
-_NETWORK_URI = re.compile(rf"(?:static|masterslave):(?://)?(?:{_SOME}|\(?failover:(?://)?{_SOME}\)?)")
+_SOME = (
+    rf"(?:\({_ADDRESS}(?:,{_ADDRESS})*\)(?:\?{_OPTION}(?:&{_OPTION})*)?|{_ADDRESS}(?:,{_ADDRESS})*)"
+)
+_NETWORK_URI = re.compile(
+    rf"(?:static|masterslave):(?://)?(?:{_SOME}|\(?failover:(?://)?{_SOME}\)?)"
+)
 
 
 def clean(element: str, attribute: str, text: str) -> str | None:
@@ -53,7 +57,9 @@ def _fits(allowed: Value, text: str) -> bool:
         return bool(_DOUBLE.fullmatch(text))
     if allowed.kind in _BITS:
         end = 2 ** _BITS[allowed.kind]
-        return bool(_NUMBER.fullmatch(text)) and max(-end, allowed.least or -end) <= int(text) <= min(end - 1, allowed.most or end - 1)
+        return bool(_NUMBER.fullmatch(text)) and max(-end, allowed.least or -end) <= int(
+            text
+        ) <= min(end - 1, allowed.most or end - 1)
     return True
 
 
@@ -67,7 +73,9 @@ def _is_size(bits: int) -> Callable[[str], bool]:
 
     def check(text: str) -> bool:
         size = _SIZE.fullmatch(text)
-        return bool(size) and int(size[1]) * 1024 ** " kmg".index((size[2] or " ").lower()) < 2**bits
+        return (
+            bool(size) and int(size[1]) * 1024 ** " kmg".index((size[2] or " ").lower()) < 2**bits
+        )
 
     return check
 

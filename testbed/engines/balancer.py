@@ -48,5 +48,8 @@ def configuration(hostnames: Sequence[str], ports: Iterable[int]) -> bytes:
     text = _COMMON
     for port in ports:
         text += f"listen port-{port}\n    bind :{port}\n"
-        text += "".join(f"    server node-{number} {hostname}:{port}\n" for number, hostname in enumerate(hostnames, 1))
+        text += "".join(
+            f"    server node-{number} {hostname}:{port}\n"
+            for number, hostname in enumerate(hostnames, 1)
+        )
     return f"{len(text)}\n{text}".encode()

@@ -88,7 +88,9 @@ class NodeSpec:
     control: Control | None = None
     cluster: Cluster | None = None  # RabbitMQ
     network_connectors: tuple[NetworkConnector, ...] = ()  # ActiveMQ
-    configuration: str = ""  # the customer's, as UpdateConfiguration takes it; empty: the service's default
+    configuration: str = (
+        ""  # the customer's, as UpdateConfiguration takes it; empty: the service's default
+    )
     host_instance_type: str = ""  # CreateBroker's; empty: the service's default
 
 

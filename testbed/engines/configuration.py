@@ -13,7 +13,11 @@ class SanitizationWarning:
 
     def describe(self) -> dict[str, str]:
         """In the API's names."""
-        names = {"AttributeName": self.attribute_name, "ElementName": self.element_name, "Reason": self.reason}
+        names = {
+            "AttributeName": self.attribute_name,
+            "ElementName": self.element_name,
+            "Reason": self.reason,
+        }
         return {name: value for name, value in names.items() if value}
 
 

@@ -6,7 +6,9 @@ import tarfile
 from testbed.engines.base import Engine, NodeSpec
 
 
-def secrets(engine: Engine, node: NodeSpec, data_key: bytes | None, *, shared: bool = False) -> bytes:
+def secrets(
+    engine: Engine, node: NodeSpec, data_key: bytes | None, *, shared: bool = False
+) -> bytes:
     """A byte count on a line, then a tar of all that is the node's own, the volume's plaintext data key included.
 
     ``data_key`` is None on a control's unencrypted volume. With ``shared`` the node waits until no other one has the

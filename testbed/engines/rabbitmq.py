@@ -27,10 +27,15 @@ PLAINTEXT = (Listener("amqp-plaintext", "amqp", 5672, ("amqp", "amqp10")),)
 # What Amazon MQ offers ("rabbitmq-basic-elements-plugins"), as far as it works without an outside party or a listener
 # that is not documented.
 PLUGINS = (
-    "rabbitmq_management", "rabbitmq_shovel", "rabbitmq_shovel_management", "rabbitmq_federation",
-    "rabbitmq_federation_management", "rabbitmq_consistent_hash_exchange", "rabbitmq_jms_topic_exchange",
+    "rabbitmq_management",
+    "rabbitmq_shovel",
+    "rabbitmq_shovel_management",
+    "rabbitmq_federation",
+    "rabbitmq_federation_management",
+    "rabbitmq_consistent_hash_exchange",
+    "rabbitmq_jms_topic_exchange",
     "rabbitmq_auth_mechanism_ssl",
-)  # fmt: skip
+)
 
 _TLS13_SUITES = ("TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256")
 
@@ -73,7 +78,9 @@ class RabbitMQ:
         """See ``Engine.files``."""
         return {
             "start": rabbitmq_start.script(node),
-            "etc/rabbitmq.conf": "".join(f"{name} = {value}\n" for name, value in self._settings(node).items()).encode(),
+            "etc/rabbitmq.conf": "".join(
+                f"{name} = {value}\n" for name, value in self._settings(node).items()
+            ).encode(),
             "etc/advanced.config": rabbitmq_settings.advanced(rabbitmq_settings.chosen(node)),
             "etc/enabled_plugins": f"[{','.join(PLUGINS)}].\n".encode(),
             "etc/definitions.json": rabbitmq_definitions.definitions(node),
@@ -92,11 +99,18 @@ class RabbitMQ:
 
     def _settings(self, node: NodeSpec) -> dict[str, str]:
         """The customer's, under the broker's own: those win."""
-        return {**dict(rabbitmq_settings.conf(rabbitmq_settings.chosen(node))), **dict(self._own(node))}
+        return {
+            **dict(rabbitmq_settings.conf(rabbitmq_settings.chosen(node))),
+            **dict(self._own(node)),
+        }
 
     def _own(self, node: NodeSpec) -> Iterator[tuple[str, str]]:
         plaintext = node.control and node.control.plaintext_listener
-        yield ("listeners.tcp.default", str(PLAINTEXT[0].port)) if plaintext else ("listeners.tcp", "none")
+        yield (
+            ("listeners.tcp.default", str(PLAINTEXT[0].port))
+            if plaintext
+            else ("listeners.tcp", "none")
+        )
         ports = {listener.name: str(listener.container_port) for listener in listeners.RABBITMQ}
         yield "listeners.ssl.default", ports["amqps"]
         yield from _tls("ssl_options", node.tls)
@@ -110,7 +124,10 @@ class RabbitMQ:
         if node.cluster:
             yield "cluster_formation.peer_discovery_backend", "classic_config"
             names = (rabbitmq_start.node_name(hostname) for hostname in node.cluster.hostnames)
-            yield from ((f"cluster_formation.classic_config.nodes.{number}", name) for number, name in enumerate(names, 1))
+            yield from (
+                (f"cluster_formation.classic_config.nodes.{number}", name)
+                for number, name in enumerate(names, 1)
+            )
             # A node that sees no majority stops serving: what it confirmed could be lost.
             yield "cluster_partition_handling", "pause_minority"
         yield "vm_memory_high_watermark.absolute", self.memory

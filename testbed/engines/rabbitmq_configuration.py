@@ -53,11 +53,15 @@ def sanitize(data: str, version: str) -> Sanitized:
     """
     chosen = dict(_checked(data, version))
     if any(key.startswith("aws.arns.") for key in chosen) and ROLE_KEY not in chosen:
-        raise _refusal(f"If any setting requires the use of an AWS ARN, {ROLE_KEY} must be provided.")
+        raise _refusal(
+            f"If any setting requires the use of an AWS ARN, {ROLE_KEY} must be provided."
+        )
     for key, by_arn in BY_ARN.items():
         verify = f"{key.removesuffix('cacertfile')}verify"
         if chosen.get(verify) == "verify_peer" and by_arn not in chosen:
-            raise _refusal(f"{verify} = verify_peer needs {by_arn}: nobody's certificate would be accepted.")
+            raise _refusal(
+                f"{verify} = verify_peer needs {by_arn}: nobody's certificate would be accepted."
+            )
     return Sanitized(data)
 
 
@@ -79,7 +83,11 @@ def settings(
     maxima = MAXIMA[deployment_mode].get(instance_type, {})
     for key in LIMIT_KEYS:
         if key in chosen and key in maxima and int(chosen[key]) > maxima[key]:
-            raise _refusal(LIMIT_SENTENCE.format(revision=revision, key=key, value=chosen[key], maximum=maxima[key]))
+            raise _refusal(
+                LIMIT_SENTENCE.format(
+                    revision=revision, key=key, value=chosen[key], maximum=maxima[key]
+                )
+            )
     return chosen
 
 
@@ -114,7 +122,9 @@ def _key(entry: _Entry, version: str, major: int) -> Key:
     if outside or "://" in entry.value:
         check_no_credentials_in_url(entry.value, "data")
     if outside:
-        raise _refusal(f"{name} is for a server outside of the broker, which the testbed does not have.")
+        raise _refusal(
+            f"{name} is for a server outside of the broker, which the testbed does not have."
+        )
     if name in BY_ARN:
         raise _refusal(f"Use {BY_ARN[name]} instead of {name}.")
     if any(_within(name, fixed) for fixed in FIXED):
@@ -148,16 +158,24 @@ def _entries(data: str) -> Iterator[_Entry]:
 def _section(tag: str, current: str, number: int) -> str:
     """The section that ``tag`` begins, or none when it ends ``current``."""
     if current and tag != current:
-        raise _refusal(f"Line {number} of the configuration begins a section in the section {current}.")
+        raise _refusal(
+            f"Line {number} of the configuration begins a section in the section {current}."
+        )
     instance_type, _, mode = tag.rpartition(".")
     if f"mq.{instance_type}" not in MAXIMA["SINGLE_INSTANCE"] or mode not in SECTION_MODES.values():
-        raise _refusal(f"Line {number} of the configuration names no instance type and deployment mode, such as m7g.large.3.")
+        raise _refusal(
+            f"Line {number} of the configuration names no instance type and deployment mode, such as m7g.large.3."
+        )
     return "" if current else tag
 
 
 def _fits(key: Key, value: str) -> bool:
     if key.kind == "integer":
-        return bool(_NUMBER.fullmatch(value)) and key.least <= int(value) and (key.most is None or int(value) <= key.most)
+        return (
+            bool(_NUMBER.fullmatch(value))
+            and key.least <= int(value)
+            and (key.most is None or int(value) <= key.most)
+        )
     if key.kind == "boolean":
         return value in ("true", "false")
     if key.kind == "arn":
@@ -168,10 +186,16 @@ def _fits(key: Key, value: str) -> bool:
 
 def _expected(key: Key) -> str:
     if key.kind == "integer":
-        return f"a whole number from {key.least}" + (f" to {key.most}" if key.most is not None else "")
+        return f"a whole number from {key.least}" + (
+            f" to {key.most}" if key.most is not None else ""
+        )
     if key.kind == "boolean":
         return "true or false"
-    return f"the ARN of a resource of {' or '.join(key.choices)}" if key.kind == "arn" else " or ".join(key.choices)
+    return (
+        f"the ARN of a resource of {' or '.join(key.choices)}"
+        if key.kind == "arn"
+        else " or ".join(key.choices)
+    )
 
 
 def _within(name: str, family: str) -> bool:

@@ -30,16 +30,29 @@ def definitions(node: NodeSpec) -> bytes:
             "users": users,
             "permissions": [{"user": user.username, **everything} for user in node.users],
             "policies": [
-                {"vhost": _VHOST, "name": policy.name, **_policy(policy)} for policy in policies.policies(node.version, node.cluster is not None)
+                {"vhost": _VHOST, "name": policy.name, **_policy(policy)}
+                for policy in policies.policies(node.version, node.cluster is not None)
             ],
             # Not among "policies": RabbitMQ keeps it as a parameter of this component.
-            "parameters": [{"vhost": _VHOST, "component": "operator_policy", "name": operator.name, "value": _policy(operator)}],
+            "parameters": [
+                {
+                    "vhost": _VHOST,
+                    "component": "operator_policy",
+                    "name": operator.name,
+                    "value": _policy(operator),
+                }
+            ],
         }
     ).encode()
 
 
 def _policy(policy: Policy) -> dict[str, object]:
-    return {"pattern": policy.pattern, "apply-to": policy.apply_to, "priority": policy.priority, "definition": dict(policy.definition)}
+    return {
+        "pattern": policy.pattern,
+        "apply-to": policy.apply_to,
+        "priority": policy.priority,
+        "definition": dict(policy.definition),
+    }
 
 
 def _password_hash(user: User, broker_id: str) -> str:

@@ -41,9 +41,15 @@ def login(node: NodeSpec, name: str, management: bool, address: tuple[str, int])
         if "PLAIN" in rabbitmq_settings.mechanisms(node):
             _log_in(host, port, node.users[0])
     except (OSError, http.client.HTTPException, pika.exceptions.AMQPError) as error:
-        if not management and getattr(error, "reason", "") in _NO_CERTIFICATE and rabbitmq_settings.wants_certificate(node):
+        if (
+            not management
+            and getattr(error, "reason", "") in _NO_CERTIFICATE
+            and rabbitmq_settings.wants_certificate(node)
+        ):
             return
-        raise ConnectionRefused(f"{name} does not answer yet: {str(error) or type(error).__name__}") from error
+        raise ConnectionRefused(
+            f"{name} does not answer yet: {str(error) or type(error).__name__}"
+        ) from error
 
 
 def _handshake(node: NodeSpec, host: str, port: int) -> ssl.SSLSocket:
@@ -84,7 +90,10 @@ def _log_in(host: str, port: int, user: User) -> None:
     )
     try:
         pika.BlockingConnection(parameters).close()
-    except (pika.exceptions.ProbableAuthenticationError, pika.exceptions.AuthenticationError) as error:
+    except (
+        pika.exceptions.ProbableAuthenticationError,
+        pika.exceptions.AuthenticationError,
+    ) as error:
         raise NotAuthorized("The broker refused the login over amqps.") from error
 
 
@@ -94,7 +103,11 @@ def _ask_management(tls: ssl.SSLSocket, node: NodeSpec) -> None:
     credentials = base64.b64encode(f"{user.username}:{user.password}".encode()).decode()
     connection = http.client.HTTPConnection("localhost", timeout=TIMEOUT)
     connection.sock = tls
-    connection.request("GET", "/api/overview?columns=listeners", headers={"Authorization": f"Basic {credentials}", "Connection": "close"})
+    connection.request(
+        "GET",
+        "/api/overview?columns=listeners",
+        headers={"Authorization": f"Basic {credentials}", "Connection": "close"},
+    )
     answer = connection.getresponse()
     if answer.status in (401, 403):
         raise NotAuthorized("The broker refused the login over management.")
@@ -102,7 +115,11 @@ def _ask_management(tls: ssl.SSLSocket, node: NodeSpec) -> None:
         raise ConnectionRefused(f"The management interface answers HTTP {answer.status}.")
     if node.cluster:
         member = rabbitmq_start.node_name(node.hostname)
-        ports = {listener["port"] for listener in json.load(answer)["listeners"] if listener["node"] == member}
+        ports = {
+            listener["port"]
+            for listener in json.load(answer)["listeners"]
+            if listener["node"] == member
+        }
         # A node counts as running before it listens.
         if not ports >= {listener.container_port for listener in listeners.RABBITMQ}:
             raise ConnectionRefused(f"{member} does not listen yet.")

@@ -19,15 +19,25 @@ _INFINITE = "consumer_timeout"
 _HEADERS = "secure.management.http.headers.enabled"
 _OUTGOING = "amqp_client.ssl_options.verify"
 _EXCHANGES = "cluster_exchange_limit"  # not in the schema of 4.0, which stands for 4.2
-_NOT_RABBITMQS = {_HEADERS, _OUTGOING, _EXCHANGES, "ssl_options.hostname_verification", "management.ssl.hostname_verification"}
+_NOT_RABBITMQS = {
+    _HEADERS,
+    _OUTGOING,
+    _EXCHANGES,
+    "ssl_options.hostname_verification",
+    "management.ssl.hostname_verification",
+}
 
 
 def chosen(node: NodeSpec) -> dict[str, str]:
     """The customer's keys, and the documented defaults of the others. Raises ``BadRequestException``."""
     mode = "CLUSTER_MULTI_AZ" if node.cluster else "SINGLE_INSTANCE"
-    customers = settings(node.configuration, node.version, deployment_mode=mode, **_instance_type(node))
+    customers = settings(
+        node.configuration, node.version, deployment_mode=mode, **_instance_type(node)
+    )
     major = int(node.version.partition(".")[0])
-    defaults = {name: key.default for name, key in KEYS.items() if key.default and key.since <= major}
+    defaults = {
+        name: key.default for name, key in KEYS.items() if key.default and key.since <= major
+    }
     if not any(name.startswith(_MECHANISM) for name in customers):
         defaults |= _MECHANISMS
     return defaults | customers
@@ -52,7 +62,9 @@ def advanced(values: Mapping[str, str]) -> bytes:
     terms = [f"{{rabbit, [{', '.join(rabbit)}]}}"]
     if _OUTGOING in values:
         # The service verifies against the authorities that browsers know; here there is one.
-        terms.append(f'{{amqp_client, [{{ssl_options, [{{verify, {values[_OUTGOING]}}}, {{cacertfile, "{CA_FILE}"}}]}}]}}')
+        terms.append(
+            f'{{amqp_client, [{{ssl_options, [{{verify, {values[_OUTGOING]}}}, {{cacertfile, "{CA_FILE}"}}]}}]}}'
+        )
     return f"[{', '.join(terms)}].\n".encode()
 
 
@@ -64,7 +76,10 @@ def mechanisms(node: NodeSpec) -> set[str]:
 def wants_certificate(node: NodeSpec) -> bool:
     """Whether a client without a certificate is turned away in the handshake."""
     values = chosen(node)
-    return values.get("ssl_options.verify") == "verify_peer" and values.get("ssl_options.fail_if_no_peer_cert") == "true"
+    return (
+        values.get("ssl_options.verify") == "verify_peer"
+        and values.get("ssl_options.fail_if_no_peer_cert") == "true"
+    )
 
 
 def _instance_type(node: NodeSpec) -> dict[str, str]:

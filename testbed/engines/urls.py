@@ -14,7 +14,9 @@ _SENTENCE = (
 _USER_INFO = re.compile(r"(?:\A[/\\]*|:[/\\]{2,})[^/\\?#@]*@")
 # A password with a slash or the like, written as it is: what stands where the port should be is no port, and @ follows.
 _RAW_PASSWORD = re.compile(r":[/\\]{2,}[^/\\?#@:\[]*:(?!\d*(?:[/\\?#,)]|\Z))[^@]*@")
-_SECRET_PARAMETER = re.compile(r"[?&;][\w.-]*(?:password|passwd|secret|token)=[^&;)]", re.IGNORECASE)
+_SECRET_PARAMETER = re.compile(
+    r"[?&;][\w.-]*(?:password|passwd|secret|token)=[^&;)]", re.IGNORECASE
+)
 
 
 def check_no_credentials_in_url(url: str, error_attribute: str = "url") -> None:
@@ -23,8 +25,14 @@ def check_no_credentials_in_url(url: str, error_attribute: str = "url") -> None:
     Takes whatever brokers take for one: ``failover:(...)``, ``static:(...)``, LDAP and AMQP URLs, a host without a
     scheme, percent-encoded or not. A user name alone is refused too: it is half of the credentials, or a token.
     """
-    if any(pattern.search(form) for form in _decoded(url) for pattern in (_USER_INFO, _RAW_PASSWORD, _SECRET_PARAMETER)):
-        raise BadRequestException(f"The URL contains credentials. {_SENTENCE}", error_attribute=error_attribute)
+    if any(
+        pattern.search(form)
+        for form in _decoded(url)
+        for pattern in (_USER_INFO, _RAW_PASSWORD, _SECRET_PARAMETER)
+    ):
+        raise BadRequestException(
+            f"The URL contains credentials. {_SENTENCE}", error_attribute=error_attribute
+        )
 
 
 def _decoded(url: str) -> Iterator[str]:

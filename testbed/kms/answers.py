@@ -49,7 +49,9 @@ class FaithfulKms:
     def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """See ``Kms.call``."""
         asked = {
-            name: bound(value) if name in _CONTEXTS else value for name, value in parameters.items() if name not in ("DryRun", "DryRunModifiers")
+            name: bound(value) if name in _CONTEXTS else value
+            for name, value in parameters.items()
+            if name not in ("DryRun", "DryRunModifiers")
         }
         dry_run = parameters.get("DryRun", False)
         if dry_run and "IGNORE_CIPHERTEXT" in parameters.get("DryRunModifiers", ()):
@@ -65,7 +67,9 @@ class FaithfulKms:
             answer = self._decrypt(caller, asked)
         elif operation == "ReEncrypt":
             answer = self._reencrypt(caller, asked)
-        elif operation == "GetPublicKey" and self._spec(asked["KeyId"]).startswith(("SYMMETRIC", "HMAC")):
+        elif operation == "GetPublicKey" and self._spec(asked["KeyId"]).startswith(
+            ("SYMMETRIC", "HMAC")
+        ):
             raise refusals.refusal("UnsupportedOperationException")
         else:
             answer = self._ask(caller, operation, asked)
@@ -79,17 +83,31 @@ class FaithfulKms:
         self._check(asked["KeyId"], operation, SYMMETRIC)
         plaintext = secrets.token_bytes(asked.get("NumberOfBytes") or _SIZES[asked["KeySpec"]])
         wrapped = self._ask(
-            caller, "Encrypt", {"KeyId": asked["KeyId"], "Plaintext": plaintext, "EncryptionContext": asked.get("EncryptionContext", {})}
+            caller,
+            "Encrypt",
+            {
+                "KeyId": asked["KeyId"],
+                "Plaintext": plaintext,
+                "EncryptionContext": asked.get("EncryptionContext", {}),
+            },
         )
         answer = {"CiphertextBlob": wrapped["CiphertextBlob"], "KeyId": wrapped["KeyId"]}
-        return answer if operation == "GenerateDataKeyWithoutPlaintext" else {**answer, "Plaintext": plaintext}
+        return (
+            answer
+            if operation == "GenerateDataKeyWithoutPlaintext"
+            else {**answer, "Plaintext": plaintext}
+        )
 
-    def _encrypt(self, caller: Caller, asked: Mapping[str, Any], operation: str = "Encrypt") -> dict[str, Any]:
+    def _encrypt(
+        self, caller: Caller, asked: Mapping[str, Any], operation: str = "Encrypt"
+    ) -> dict[str, Any]:
         algorithm = asked.get("EncryptionAlgorithm", SYMMETRIC)
         self._check(asked["KeyId"], operation, algorithm)
         return {**self._ask(caller, "Encrypt", asked), "EncryptionAlgorithm": algorithm}
 
-    def _decrypt(self, caller: Caller, asked: Mapping[str, Any], operation: str = "Decrypt") -> dict[str, Any]:
+    def _decrypt(
+        self, caller: Caller, asked: Mapping[str, Any], operation: str = "Decrypt"
+    ) -> dict[str, Any]:
         algorithm = asked.get("EncryptionAlgorithm", SYMMETRIC)
         if algorithm == SYMMETRIC:
             key_id = key_id_in(asked["CiphertextBlob"])
@@ -139,10 +157,16 @@ class FaithfulKms:
         """LocalStack, in the account of the key: some of its operations look for keys in the caller's alone."""
         arn = asked.get("KeyId") or asked.get("TargetKeyId")
         account = arn.split(":")[4] if arn else caller.account
-        if "TargetKeyId" in asked:  # UpdateAlias keeps it as it is given, and an alias of an ARN leads nowhere
+        if (
+            "TargetKeyId" in asked
+        ):  # UpdateAlias keeps it as it is given, and an alias of an ARN leads nowhere
             asked = {**asked, "TargetKeyId": asked["TargetKeyId"].rpartition("/")[2]}
         try:
-            return self._kms.call(caller if account == caller.account else replace(caller, account=account), operation, asked)
+            return self._kms.call(
+                caller if account == caller.account else replace(caller, account=account),
+                operation,
+                asked,
+            )
         except KmsError as error:
             if error.code == "ValidationError":  # not a code of KMS
                 raise refusals.invalid(error.message) from error

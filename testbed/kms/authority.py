@@ -59,7 +59,9 @@ def assemble(
     names = KeyNames(innermost, ledger)
     kms: Kms = OwnershipKms(rotating, ledger, now)
     kms = LifecycleKms(kms, ledger, now, delay=delay)
-    kms = GrantingKms(kms, ledger, now, delay=delay, start_delay=grant_start_delay, grants_per_key=grants_per_key)
+    kms = GrantingKms(
+        kms, ledger, now, delay=delay, start_delay=grant_start_delay, grants_per_key=grants_per_key
+    )
     kms = AuthorizingKms(kms, ledger, names, now, identity)
     kms = ValidatingKms(NamingKms(kms, names))
     return SettlingKms(kms, innermost, rotating, ledger, moment, happened)

@@ -49,20 +49,43 @@ def administrators(caller: Caller, action: str, arn: str) -> bool:
 class AuthorizingKms:
     """Let through what ownership, policy and grants allow. Keys are named by ARN."""
 
-    def __init__(self, kms: Kms, ledger: Ledger, names: KeyNames, now: Callable[[], float], identity: Identity = administrators) -> None:
-        self._kms, self._ledger, self._names, self._now, self._identity = kms, ledger, names, now, identity
+    def __init__(
+        self,
+        kms: Kms,
+        ledger: Ledger,
+        names: KeyNames,
+        now: Callable[[], float],
+        identity: Identity = administrators,
+    ) -> None:
+        self._kms, self._ledger, self._names, self._now, self._identity = (
+            kms,
+            ledger,
+            names,
+            now,
+            identity,
+        )
 
     def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """See ``Kms.call``; raises ``AccessDeniedException``, and ``InvalidGrantTokenException`` for a token that was never given."""
         tokens = tuple(self._granted(token) for token in parameters.get("GrantTokens", ()))
         if tokens:
-            parameters = {name: value for name, value in parameters.items() if name != "GrantTokens"}
-        needed = _OTHERWISE.get(operation) or ((("KeyId", operation),) if operation not in _OTHERWISE and "KeyId" in parameters else ())
+            parameters = {
+                name: value for name, value in parameters.items() if name != "GrantTokens"
+            }
+        needed = _OTHERWISE.get(operation) or (
+            (("KeyId", operation),) if operation not in _OTHERWISE and "KeyId" in parameters else ()
+        )
         for member, action in needed:
             self._check(caller, action, parameters[member], parameters, tokens)
         if operation in ("UpdateAlias", "DeleteAlias"):
             # The key that the alias leaves has to allow it too.
-            self._check(caller, operation, self._names.target(caller.account, parameters["AliasName"]), parameters, tokens)
+            self._check(
+                caller,
+                operation,
+                self._names.target(caller.account, parameters["AliasName"]),
+                parameters,
+                tokens,
+            )
         elif not needed and operation != "RetireGrant":
             self._check_identity(caller, f"kms:{operation}", parameters.get("KeyId", ""))
         return self._kms.call(caller, operation, parameters)
@@ -72,22 +95,41 @@ class AuthorizingKms:
         other_account = bool(arn) and arn.split(":")[4] != caller.account
         if other_account or not self._identity(caller, action, arn or "*"):
             why = refusals.not_identity_based(action)
-            raise refusals.access_denied(caller.principal, action, arn or "*", other_account=other_account, why=why)
+            raise refusals.access_denied(
+                caller.principal, action, arn or "*", other_account=other_account, why=why
+            )
 
-    def _check(self, caller: Caller, action: str, arn: str, parameters: Mapping[str, Any], tokens: tuple[str, ...]) -> None:
+    def _check(
+        self,
+        caller: Caller,
+        action: str,
+        arn: str,
+        parameters: Mapping[str, Any],
+        tokens: tuple[str, ...],
+    ) -> None:
         other_account = arn.split(":")[4] != caller.account
         try:
             key = self._names.key(arn)
         except KmsError as error:
             if other_account and error.code == "NotFoundException":
-                raise refusals.access_denied(caller.principal, f"kms:{action}", arn, other_account=True) from error
+                raise refusals.access_denied(
+                    caller.principal, f"kms:{action}", arn, other_account=True
+                ) from error
             raise
         why = self._obstacle(caller, action, key, parameters, tokens, other_account)
         if why is not None:
-            raise refusals.access_denied(caller.principal, f"kms:{action}", arn, other_account=other_account, why=why)
+            raise refusals.access_denied(
+                caller.principal, f"kms:{action}", arn, other_account=other_account, why=why
+            )
 
     def _obstacle(
-        self, caller: Caller, action: str, key: Key, parameters: Mapping[str, Any], tokens: tuple[str, ...], other_account: bool
+        self,
+        caller: Caller,
+        action: str,
+        key: Key,
+        parameters: Mapping[str, Any],
+        tokens: tuple[str, ...],
+        other_account: bool,
     ) -> str | None:
         """None when it is allowed; otherwise what AWS gives for the reason, empty for there being no permission at all."""
         name = f"kms:{action}"
@@ -119,5 +161,10 @@ def _grantees(caller: Caller) -> tuple[str, ...]:
     """Every way in which the grantee of a grant can be this caller."""
     if caller.kind == "AWSService":
         return (caller.principal,)
-    names = (caller.principal, caller.account, f"arn:aws:iam::{caller.account}:root", policy.role_of(caller))
+    names = (
+        caller.principal,
+        caller.account,
+        f"arn:aws:iam::{caller.account}:root",
+        policy.role_of(caller),
+    )
     return tuple(dict.fromkeys(filter(None, names)))

@@ -25,9 +25,17 @@ _BY_USAGE = {
     "GENERATE_VERIFY_MAC": ("GenerateMac", "VerifyMac"),
     "KEY_AGREEMENT": ("DeriveSharedSecret", "GetPublicKey"),
 }
-_SYMMETRIC = ("GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext")
+_SYMMETRIC = (
+    "GenerateDataKey",
+    "GenerateDataKeyWithoutPlaintext",
+    "GenerateDataKeyPair",
+    "GenerateDataKeyPairWithoutPlaintext",
+)
 # The parameter with the encryption context that the constraints are about; other operations have none to constrain.
-_CONTEXT_OF = {"ReEncryptFrom": "SourceEncryptionContext", "ReEncryptTo": "DestinationEncryptionContext"}
+_CONTEXT_OF = {
+    "ReEncryptFrom": "SourceEncryptionContext",
+    "ReEncryptTo": "DestinationEncryptionContext",
+}
 _UNCONSTRAINED = ("DescribeKey", "RetireGrant")
 
 _TOKEN = b"\x01\x0agrant"  # what every grant token begins with, so that others are known at sight
@@ -52,19 +60,29 @@ class Grant:
 
     def in_effect(self, now: float, tokens: tuple[str, ...] = ()) -> bool:
         """A grant token makes a new grant effective at once for the request that carries it."""
-        return (now >= self.starts or self.grant_id in tokens) and (self.ends is None or now < self.ends)
+        return (now >= self.starts or self.grant_id in tokens) and (
+            self.ends is None or now < self.ends
+        )
 
     def allows(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> bool:
         """Whether it lets ``caller`` do ``operation``, named as in a grant, with the request's ``parameters``."""
         if operation not in self.operations or not is_named(self.grantee, caller):
             return False
         if operation == "CreateGrant":
-            return self.covers(parameters.get("Operations", ()), parameters.get("Constraints") or {})
-        return operation in _UNCONSTRAINED or satisfies(parameters.get(_CONTEXT_OF.get(operation, "EncryptionContext")), self.constraints)
+            return self.covers(
+                parameters.get("Operations", ()), parameters.get("Constraints") or {}
+            )
+        return operation in _UNCONSTRAINED or satisfies(
+            parameters.get(_CONTEXT_OF.get(operation, "EncryptionContext")), self.constraints
+        )
 
-    def covers(self, operations: tuple[str, ...] | list[str], constraints: Mapping[str, Mapping[str, str]]) -> bool:
+    def covers(
+        self, operations: tuple[str, ...] | list[str], constraints: Mapping[str, Mapping[str, str]]
+    ) -> bool:
         """Whether a child with these would be no wider."""
-        return set(operations) <= set(self.operations) and at_least_as_strict(constraints, self.constraints)
+        return set(operations) <= set(self.operations) and at_least_as_strict(
+            constraints, self.constraints
+        )
 
     def retirable_by(self, caller: Caller) -> bool:
         """By the retiring principal, by the grantee if RetireGrant is granted, by the account in which it was created."""
@@ -98,7 +116,9 @@ class Grant:
     def token(self) -> str:
         """A new grant token: another one each time, all of them as good."""
         nonce = secrets.token_bytes(16)
-        return base64.b64encode(_TOKEN + bytes.fromhex(self.grant_id) + nonce + self._seal(nonce)).decode()
+        return base64.b64encode(
+            _TOKEN + bytes.fromhex(self.grant_id) + nonce + self._seal(nonce)
+        ).decode()
 
     def issued(self, token: str) -> bool:
         content = _content(token)
@@ -121,7 +141,9 @@ def grant_of(token: str) -> str:
 
 def is_named(named: str, caller: Caller) -> bool:
     """Whether the principal of a grant is the caller, or the caller's account as a whole."""
-    return is_same_principal(named, caller) or (bool(account_named(named)) and belongs_to(caller, account_named(named)))
+    return is_same_principal(named, caller) or (
+        bool(account_named(named)) and belongs_to(caller, account_named(named))
+    )
 
 
 def new_id() -> str:
@@ -133,9 +155,21 @@ def _content(token: str) -> bytes:
         content = base64.b64decode(token, validate=True)
     except (binascii.Error, ValueError):
         return b""
-    return content.removeprefix(_TOKEN) if content.startswith(_TOKEN) and len(content) == len(_TOKEN) + 64 else b""
+    return (
+        content.removeprefix(_TOKEN)
+        if content.startswith(_TOKEN) and len(content) == len(_TOKEN) + 64
+        else b""
+    )
 
 
 def _request(grant: Grant) -> tuple[object, ...]:
     constraints = {kind: dict(pairs) for kind, pairs in grant.constraints.items()}
-    return grant.name, grant.key_arn, grant.grantee, grant.retiring, set(grant.operations), constraints, grant.issuing_account
+    return (
+        grant.name,
+        grant.key_arn,
+        grant.grantee,
+        grant.retiring,
+        set(grant.operations),
+        constraints,
+        grant.issuing_account,
+    )

@@ -23,7 +23,9 @@ from testbed.kms.states import Key
 
 GRANTS_PER_KEY = 50_000  # KMS, "Resource quotas"
 _PAGE = 50
-_PRINCIPAL = re.compile(r"arn:aws:(iam|sts)::\d{12}:(root|(user|role|assumed-role|federated-user)/[\w+=,.@/-]+)")
+_PRINCIPAL = re.compile(
+    r"arn:aws:(iam|sts)::\d{12}:(root|(user|role|assumed-role|federated-user)/[\w+=,.@/-]+)"
+)
 _SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com")
 
 
@@ -53,7 +55,9 @@ class GrantingKms:
     def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """See ``Kms.call``."""
         answer = self._answers.get(operation)
-        return answer(caller, parameters) if answer else self._kms.call(caller, operation, parameters)
+        return (
+            answer(caller, parameters) if answer else self._kms.call(caller, operation, parameters)
+        )
 
     def _create(self, caller: Caller, parameters: Mapping[str, Any]) -> dict[str, Any]:
         with self._ledger.change():
@@ -75,10 +79,17 @@ class GrantingKms:
                 starts=now + self._start_delay,
                 secret=secrets.token_hex(16),
             )
-            again = (known for known in self._ledger.grants(key=key.arn, name=new.name) if known.ends is None and new.same_request(known))
+            again = (
+                known
+                for known in self._ledger.grants(key=key.arn, name=new.name)
+                if known.ends is None and new.same_request(known)
+            )
             grant = next(again, new) if new.name else new
             if grant is new and self._ledger.count_grants(key.arn) >= self._most:
-                raise refusals.refusal("LimitExceededException", f"{key.arn} has {self._most} grants, the most a KMS key can have.")
+                raise refusals.refusal(
+                    "LimitExceededException",
+                    f"{key.arn} has {self._most} grants, the most a KMS key can have.",
+                )
             if parameters.get("DryRun"):
                 raise refusals.dry_run()
             self._ledger.put_grant(grant)
@@ -89,7 +100,9 @@ class GrantingKms:
         found = [
             grant
             for grant in self._ledger.grants(key=parameters["KeyId"])
-            if grant.ends is None and wanted_id in (None, grant.grant_id) and grantee in (None, grant.grantee)
+            if grant.ends is None
+            and wanted_id in (None, grant.grant_id)
+            and grantee in (None, grant.grantee)
         ]
         if wanted_id and not found:
             raise refusals.no_such_grant(wanted_id)
@@ -116,7 +129,9 @@ class GrantingKms:
             return self._end(grant, parameters)
 
     def _retire(self, caller: Caller, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        token, key_arn, grant_id = (parameters.get(name, "") for name in ("GrantToken", "KeyId", "GrantId"))
+        token, key_arn, grant_id = (
+            parameters.get(name, "") for name in ("GrantToken", "KeyId", "GrantId")
+        )
         if bool(token) == bool(key_arn and grant_id):
             raise refusals.invalid("Grant token OR (grant ID, key ID) must be specified")
         with self._ledger.change():
@@ -128,7 +143,10 @@ class GrantingKms:
             grant = self._found(grant_id, key_arn)
             if not grant.retirable_by(caller):
                 raise refusals.access_denied(
-                    caller.principal, "kms:RetireGrant", key_arn, other_account=not belongs_to(caller, key_arn.split(":")[4])
+                    caller.principal,
+                    "kms:RetireGrant",
+                    key_arn,
+                    other_account=not belongs_to(caller, key_arn.split(":")[4]),
                 )
             return self._end(grant, parameters)
 
@@ -148,7 +166,11 @@ class GrantingKms:
 def _check(caller: Caller, key: Key, parameters: Mapping[str, Any]) -> None:
     """Raises what KMS says of a grant that cannot be made. Only services can make grants to services (KMS, "Grants")."""
     constraints = parameters.get("Constraints") or {}
-    if "GranteeServicePrincipal" in parameters or "RetiringServicePrincipal" in parameters or "SourceArn" in constraints:
+    if (
+        "GranteeServicePrincipal" in parameters
+        or "RetiringServicePrincipal" in parameters
+        or "SourceArn" in constraints
+    ):
         raise refusals.refusal(
             "UnsupportedOperationException",
             "The testbed does not evaluate GranteeServicePrincipal, RetiringServicePrincipal and SourceArn.",
@@ -158,16 +180,30 @@ def _check(caller: Caller, key: Key, parameters: Mapping[str, Any]) -> None:
         raise refusals.missing("granteePrincipal")
     by_service = caller.kind == "AWSService" or bool(caller.invoked_by)
     for principal in (parameters["GranteePrincipal"], parameters.get("RetiringPrincipal")):
-        if principal and not _PRINCIPAL.fullmatch(principal) and not (by_service and _SERVICE.fullmatch(principal)):
-            raise refusals.refusal("InvalidArnException", f"ARN does not refer to a valid principal: {principal}")
+        if (
+            principal
+            and not _PRINCIPAL.fullmatch(principal)
+            and not (by_service and _SERVICE.fullmatch(principal))
+        ):
+            raise refusals.refusal(
+                "InvalidArnException", f"ARN does not refer to a valid principal: {principal}"
+            )
     unfit = set(parameters["Operations"]) - operations_for(key.usage, key.symmetric)
     if unfit:
-        raise refusals.invalid(f"A grant on {key.arn}, a key of {key.spec} for {key.usage}, cannot allow {', '.join(sorted(unfit))}.")
+        raise refusals.invalid(
+            f"A grant on {key.arn}, a key of {key.spec} for {key.usage}, cannot allow {', '.join(sorted(unfit))}."
+        )
     if constraints and not key.symmetric:
-        raise refusals.invalid(f"{key.arn} is of {key.spec}: only symmetric encryption keys have an encryption context to constrain.")
+        raise refusals.invalid(
+            f"{key.arn} is of {key.spec}: only symmetric encryption keys have an encryption context to constrain."
+        )
     for kind, pairs in constraints.items():
-        if not 1 <= len(pairs) <= MOST_PAIRS or any(len(value) > LONGEST_VALUE for value in pairs.values()):
-            raise refusals.invalid(f"{kind} must have 1 to {MOST_PAIRS} pairs, with values of at most {LONGEST_VALUE} characters.")
+        if not 1 <= len(pairs) <= MOST_PAIRS or any(
+            len(value) > LONGEST_VALUE for value in pairs.values()
+        ):
+            raise refusals.invalid(
+                f"{kind} must have 1 to {MOST_PAIRS} pairs, with values of at most {LONGEST_VALUE} characters."
+            )
 
 
 def _page(grants: Iterable[Grant], parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,8 +213,13 @@ def _page(grants: Iterable[Grant], parameters: Mapping[str, Any]) -> dict[str, A
         after = _place(parameters["Marker"])
         rest = [(place, grant) for place, grant in rest if place > after]
     limit = parameters.get("Limit", _PAGE)
-    page: dict[str, Any] = {"Grants": [grant.entry() for _, grant in rest[:limit]], "Truncated": len(rest) > limit}
-    return {**page, "NextMarker": "{}:{}".format(*rest[limit - 1][0])} if page["Truncated"] else page
+    page: dict[str, Any] = {
+        "Grants": [grant.entry() for _, grant in rest[:limit]],
+        "Truncated": len(rest) > limit,
+    }
+    return (
+        {**page, "NextMarker": "{}:{}".format(*rest[limit - 1][0])} if page["Truncated"] else page
+    )
 
 
 def _place(marker: str) -> tuple[float, str]:

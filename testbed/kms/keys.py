@@ -22,11 +22,15 @@ from testbed.errors import BadRequestException, KmsError
 from testbed.kms.base import MQ, Caller, Kms, is_outage
 
 AWS_MANAGED_ALIAS = "alias/aws/mq"
-AWS_OWNED_ALIAS = "alias/owned-by-aws/mq"  # the testbed's own name; AWS's is not known to anyone outside
+AWS_OWNED_ALIAS = (
+    "alias/owned-by-aws/mq"  # the testbed's own name; AWS's is not known to anyone outside
+)
 
 _KEY = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|mrk-[0-9a-fA-F]{32}"
 _ALIAS = r"alias/[a-zA-Z0-9/_-]{1,250}"
-_KEY_ID = re.compile(rf"{_KEY}|{_ALIAS}|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{{12}}:(key/({_KEY})|{_ALIAS})")
+_KEY_ID = re.compile(
+    rf"{_KEY}|{_ALIAS}|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{{12}}:(key/({_KEY})|{_ALIAS})"
+)
 _creating = threading.Lock()
 
 
@@ -53,16 +57,26 @@ def resolve(kms: Kms, caller: Caller, options: EncryptionOptions) -> BrokerKey:
     when the key cannot encrypt a broker, and creates nothing then; ``KmsError`` when KMS is out.
     """
     if options.use_aws_owned_key and options.kms_key_id:
-        raise _refusal("KmsKeyId was given together with UseAwsOwnedKey.", "Set UseAwsOwnedKey to false to use your own key.")
+        raise _refusal(
+            "KmsKeyId was given together with UseAwsOwnedKey.",
+            "Set UseAwsOwnedKey to false to use your own key.",
+        )
     if options.use_aws_owned_key:
         key = _service_key(kms, MQ, AWS_OWNED_ALIAS, "AWS owned key of Amazon MQ")
         return BrokerKey(_usable(kms, MQ, key), "AWS_OWNED")
     if not options.kms_key_id:
         service = replace(MQ, account=caller.account)  # Amazon MQ, at work in the user's account
-        key = _service_key(kms, service, AWS_MANAGED_ALIAS, "Default key that protects my Amazon MQ data when no other key is defined")
+        key = _service_key(
+            kms,
+            service,
+            AWS_MANAGED_ALIAS,
+            "Default key that protects my Amazon MQ data when no other key is defined",
+        )
         return BrokerKey(_usable(kms, service, key), "AWS_MANAGED")
     if not _KEY_ID.fullmatch(options.kms_key_id):
-        raise _refusal(f"KmsKeyId '{options.kms_key_id}' is not a KMS key id, key ARN, alias name or alias ARN.")
+        raise _refusal(
+            f"KmsKeyId '{options.kms_key_id}' is not a KMS key id, key ARN, alias name or alias ARN."
+        )
     try:
         key = _describe(kms, caller, options.kms_key_id)
     except KmsError as error:
@@ -95,7 +109,8 @@ def _usable(kms: Kms, caller: Caller, key: Mapping[str, Any]) -> str:
         }
         reason = _reason(kms, caller, arn)
         raise _refusal(
-            f"The KMS key {arn} cannot be used: its state is {key['KeyState']}{reason}.", hint.get(key["KeyState"], "")
+            f"The KMS key {arn} cannot be used: its state is {key['KeyState']}{reason}.",
+            hint.get(key["KeyState"], ""),
         )
     return arn
 
@@ -103,9 +118,15 @@ def _usable(kms: Kms, caller: Caller, key: Mapping[str, Any]) -> str:
 def _reason(kms: Kms, caller: Caller, arn: str) -> str:
     """KMS's own words for refusing to work with a key; DryRun, so nothing comes of it should KMS agree."""
     try:
-        kms.call(caller, "GenerateDataKeyWithoutPlaintext", {"KeyId": arn, "KeySpec": "AES_256", "DryRun": True})
+        kms.call(
+            caller,
+            "GenerateDataKeyWithoutPlaintext",
+            {"KeyId": arn, "KeySpec": "AES_256", "DryRun": True},
+        )
     except KmsError as error:
-        if error.code != "DryRunOperationException":  # the state is asked for, and not yet in effect
+        if (
+            error.code != "DryRunOperationException"
+        ):  # the state is asked for, and not yet in effect
             return f" ({str(error).rstrip('.')})"
     return ""
 
@@ -123,7 +144,11 @@ def _service_key(kms: Kms, service: Caller, alias: str, description: str) -> dic
             kms.call(service, "CreateAlias", {"AliasName": alias, "TargetKeyId": created["KeyId"]})
         except KmsError as error:
             # Another process was faster, or KMS went away: the key without a name must not stay.
-            kms.call(service, "ScheduleKeyDeletion", {"KeyId": created["KeyId"], "PendingWindowInDays": 7})
+            kms.call(
+                service,
+                "ScheduleKeyDeletion",
+                {"KeyId": created["KeyId"], "PendingWindowInDays": 7},
+            )
             if error.code != "AlreadyExistsException":
                 raise
             return _describe(kms, service, alias)

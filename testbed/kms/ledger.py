@@ -61,7 +61,9 @@ class Ledger:
         with self.change():
             [version] = self._one("PRAGMA user_version") or (0,)
             if version not in (0, _SCHEMA):
-                raise self._broken(f"it was written by another version of the testbed (schema {version}, this one is {_SCHEMA})")
+                raise self._broken(
+                    f"it was written by another version of the testbed (schema {version}, this one is {_SCHEMA})"
+                )
             if version == 0:
                 for statement in _TABLES.split(";"):
                     self._all(statement)
@@ -92,7 +94,10 @@ class Ledger:
         """For one call by this thread: what it has read before, and nobody has changed, is not read again."""
         with self._translated():
             [version] = self._connection().execute("PRAGMA data_version").fetchone()
-        if version != getattr(self._local, "version", None) or len(self._local.kept.keys) + len(self._local.kept.grants) > _MOST_KEPT:
+        if (
+            version != getattr(self._local, "version", None)
+            or len(self._local.kept.keys) + len(self._local.kept.grants) > _MOST_KEPT
+        ):
             self._local.kept, self._local.version = _Seen(), version
         self._local.seen = self._local.kept
         try:
@@ -125,7 +130,9 @@ class Ledger:
         seen = self._seen
         if seen is not None and seen.first_due is not None:
             return seen.first_due <= now
-        row = self._one("SELECT MIN(due) FROM (SELECT MIN(due) AS due FROM keys UNION ALL SELECT MIN(ends) FROM grants)")
+        row = self._one(
+            "SELECT MIN(due) FROM (SELECT MIN(due) AS due FROM keys UNION ALL SELECT MIN(ends) FROM grants)"
+        )
         first_due = row[0] if row and row[0] is not None else math.inf
         if seen is not None:
             seen.first_due = first_due
@@ -133,10 +140,19 @@ class Ledger:
 
     def due(self, now: float) -> list[Key]:
         """The keys with which something is to be done by ``now``, those that have waited longest first."""
-        return [_key(body) for (body,) in self._all("SELECT body FROM keys WHERE due <= ? ORDER BY due", now)]
+        return [
+            _key(body)
+            for (body,) in self._all("SELECT body FROM keys WHERE due <= ? ORDER BY due", now)
+        ]
 
     def put_key(self, key: Key) -> None:
-        self._all("INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?)", key.arn, key.key_id, key.due, json.dumps(key.document()))
+        self._all(
+            "INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?)",
+            key.arn,
+            key.key_id,
+            key.due,
+            json.dumps(key.document()),
+        )
 
     def drop_key(self, arn: str) -> None:
         """With its grants."""
@@ -149,7 +165,9 @@ class Ledger:
         row = self._one("SELECT body FROM grants WHERE id = ?", grant_id)
         return _grant(row[0]) if row else None
 
-    def grants(self, *, key: str = "", grantees: tuple[str, ...] = (), retiring: str = "", name: str = "") -> Iterator[Grant]:
+    def grants(
+        self, *, key: str = "", grantees: tuple[str, ...] = (), retiring: str = "", name: str = ""
+    ) -> Iterator[Grant]:
         """In the order of their creation, all those that fit what is given. Principals are as ``policy.plain`` writes them."""
         wanted = {"key = ?": key, "retiring = ?": retiring, "name = ?": name}
         clauses = [clause for clause, value in wanted.items() if value]
@@ -158,7 +176,12 @@ class Ledger:
             clauses.append(f"grantee IN ({', '.join('?' * len(grantees))})")
             values += grantees
         where = " AND ".join(clauses) or "1"
-        return (_grant(body) for (body,) in self._all(f"SELECT body FROM grants WHERE {where} ORDER BY rowid", *values))
+        return (
+            _grant(body)
+            for (body,) in self._all(
+                f"SELECT body FROM grants WHERE {where} ORDER BY rowid", *values
+            )
+        )
 
     def grants_to(self, key: str, grantees: tuple[str, ...]) -> list[Grant]:
         """The grants on a key to a principal, who has these names."""
@@ -178,8 +201,14 @@ class Ledger:
         """Keeps its place in the order when it is there already."""
         self._all(
             "INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET ends = excluded.ends, body = excluded.body",
-            grant.grant_id, grant.key_arn, grant.name, plain(grant.grantee), plain(grant.retiring), grant.ends, json.dumps(asdict(grant)),
-        )  # fmt: skip
+            grant.grant_id,
+            grant.key_arn,
+            grant.name,
+            plain(grant.grantee),
+            plain(grant.retiring),
+            grant.ends,
+            json.dumps(asdict(grant)),
+        )
 
     def drop_ended_grants(self, now: float) -> None:
         self._all("DELETE FROM grants WHERE ends <= ?", now)
@@ -202,7 +231,9 @@ class Ledger:
         """One for each thread; a child process must not use its parent's."""
         if getattr(self._local, "process", None) != os.getpid():
             connection = sqlite3.connect(self._path, timeout=60, isolation_level=None)
-            connection.execute("PRAGMA journal_mode = WAL")  # so that nobody who only looks waits for a change
+            connection.execute(
+                "PRAGMA journal_mode = WAL"
+            )  # so that nobody who only looks waits for a change
             connection.execute("PRAGMA synchronous = FULL")
             self._local.connection, self._local.process = connection, os.getpid()
             self._local.kept, self._local.version = _Seen(), None

@@ -26,7 +26,9 @@ class LifecycleKms:
 
     def __init__(self, kms: Kms, ledger: Ledger, now: Callable[[], float], *, delay: float) -> None:
         if not 0 <= delay < SHORTEST_WINDOW * DAY:
-            raise ValueError("the delay must be 0 or more seconds, and shorter than the shortest window of a deletion, 7 days")
+            raise ValueError(
+                "the delay must be 0 or more seconds, and shorter than the shortest window of a deletion, 7 days"
+            )
         self._kms, self._ledger, self._now, self._delay = kms, ledger, now, delay
         self._changes = {
             "DisableKey": self._disable,
@@ -63,18 +65,29 @@ class LifecycleKms:
         states.check(key, "EnableKey", self._now())
         if self._imported(key) != "Enabled":
             self._kms.call(owner(key.account), "EnableKey", {"KeyId": key.arn})
-        overdue = key.rotates is not None and key.rotates < self._now()  # not made up for, but rotated once
-        self._ledger.put_key(replace(key.enabled(), rotates=self._now() if overdue else key.rotates))
+        overdue = (
+            key.rotates is not None and key.rotates < self._now()
+        )  # not made up for, but rotated once
+        self._ledger.put_key(
+            replace(key.enabled(), rotates=self._now() if overdue else key.rotates)
+        )
         return {}
 
     def _schedule(self, key: Key, parameters: Mapping[str, Any]) -> dict[str, Any]:
         days = parameters.get("PendingWindowInDays", LONGEST_WINDOW)
         if not SHORTEST_WINDOW <= days <= LONGEST_WINDOW:
-            raise refusals.invalid(f"PendingWindowInDays should be between {SHORTEST_WINDOW} and {LONGEST_WINDOW}, but it is {days}")
+            raise refusals.invalid(
+                f"PendingWindowInDays should be between {SHORTEST_WINDOW} and {LONGEST_WINDOW}, but it is {days}"
+            )
         states.check(key, "ScheduleKeyDeletion", self._now())
         scheduled = key.scheduled(self._now(), self._delay, days)
         self._ledger.put_key(scheduled)
-        return {"KeyId": key.arn, "DeletionDate": _date(scheduled.deletion), "KeyState": scheduled.state, "PendingWindowInDays": days}
+        return {
+            "KeyId": key.arn,
+            "DeletionDate": _date(scheduled.deletion),
+            "KeyState": scheduled.state,
+            "PendingWindowInDays": days,
+        }
 
     def _cancel(self, key: Key, parameters: Mapping[str, Any]) -> dict[str, Any]:
         if key.state != "PendingDeletion" and self._on_localstack(key) == "PendingDeletion":
@@ -86,7 +99,9 @@ class LifecycleKms:
         return {"KeyId": key.arn}
 
     def _on_localstack(self, key: Key) -> str:
-        return self._kms.call(owner(key.account), "DescribeKey", {"KeyId": key.arn})["KeyMetadata"]["KeyState"]
+        return self._kms.call(owner(key.account), "DescribeKey", {"KeyId": key.arn})["KeyMetadata"][
+            "KeyState"
+        ]
 
     def _imported(self, key: Key) -> str:
         """The state on LocalStack; raises ``KMSInvalidStateException`` while the key has no material yet."""

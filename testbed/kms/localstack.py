@@ -9,7 +9,13 @@ from typing import Any
 import botocore.session
 from botocore.client import BaseClient
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, ParamValidationError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    HTTPClientError,
+    ParamValidationError,
+)
 
 from testbed.documented.engines import REGION
 from testbed.errors import KmsError
@@ -59,11 +65,20 @@ class LocalStackKms:
         try:
             answer = getattr(client, botocore.xform_name(operation))(**parameters)
         except ClientError as error:
-            detail, metadata = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
+            detail, metadata = (
+                error.response.get("Error", {}),
+                error.response.get("ResponseMetadata", {}),
+            )
             status = metadata.get("HTTPStatusCode", 0)
             if status == 501:  # "has not yet been emulated": no fault, and nothing to try again
-                raise KmsError(f"{operation} is not supported here.", code="UnsupportedOperationException", status=400) from error
-            raise KmsError(detail.get("Message", ""), code=detail.get("Code", ""), status=status) from error
+                raise KmsError(
+                    f"{operation} is not supported here.",
+                    code="UnsupportedOperationException",
+                    status=400,
+                ) from error
+            raise KmsError(
+                detail.get("Message", ""), code=detail.get("Code", ""), status=status
+            ) from error
         except ParamValidationError as error:
             raise KmsError(str(error), code="ValidationException") from error
         except (ConnectionError, HTTPClientError) as error:  # refused, reset, timed out
@@ -75,7 +90,9 @@ class LocalStackKms:
             ) from error
         except BotoCoreError as error:  # an answer that is not KMS's
             raise KmsError(
-                f"What answers at {self.endpoint_url} is not KMS: {error}", code="KMSInternalException", status=500
+                f"What answers at {self.endpoint_url} is not KMS: {error}",
+                code="KMSInternalException",
+                status=500,
             ) from error
         answer.pop("ResponseMetadata", None)
         return answer
@@ -104,7 +121,9 @@ class LocalStackKms:
             sleep(0.02)
 
     def _client(self, account: str) -> BaseClient:
-        with self._lock:  # clients may be shared between threads; creating them in two at once may not
+        with (
+            self._lock
+        ):  # clients may be shared between threads; creating them in two at once may not
             if account not in self._clients:
                 self._clients[account] = self._session.create_client(
                     "kms",

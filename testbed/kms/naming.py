@@ -90,9 +90,15 @@ class KeyNames:
         account = arn.split(":")[4]
         with self._ledger.change():
             metadata = self._described(account, arn)
-            document = self._backend.call(owner(account), "GetKeyPolicy", {"KeyId": arn, "PolicyName": "default"})["Policy"]
+            document = self._backend.call(
+                owner(account), "GetKeyPolicy", {"KeyId": arn, "PolicyName": "default"}
+            )["Policy"]
             aliases = self._backend.call(owner(account), "ListAliases", {"KeyId": arn})["Aliases"]
-            services = [alias["AliasName"].removeprefix("alias/aws/") for alias in aliases if alias["AliasName"].startswith("alias/aws/")]
+            services = [
+                alias["AliasName"].removeprefix("alias/aws/")
+                for alias in aliases
+                if alias["AliasName"].startswith("alias/aws/")
+            ]
             found = Key.described(metadata, document)
             found = found.managed_by_service(services[0]) if services else found
             known = self._ledger.key(arn)
@@ -112,7 +118,10 @@ class NamingKms:
 
     def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """See ``Kms.call``; raises ``NotFoundException`` for a key that is not there, ``InvalidCiphertextException`` for what no key made."""
-        named = {name: self._arn(caller, operation, value) if name in _KEYS else value for name, value in parameters.items()}
+        named = {
+            name: self._arn(caller, operation, value) if name in _KEYS else value
+            for name, value in parameters.items()
+        }
         source = _SOURCE.get(operation, "")
         if not source or source in named:
             return self._kms.call(caller, operation, named)
@@ -123,7 +132,9 @@ class NamingKms:
         action = "kms:ReEncryptFrom" if operation == "ReEncrypt" else f"kms:{operation}"
         if key is None:
             arn = key_arn(caller.account, key_id)
-            raise refusals.denied_for_ciphertext(refusals.access_denied(caller.principal, action, arn, other_account=True), arn)
+            raise refusals.denied_for_ciphertext(
+                refusals.access_denied(caller.principal, action, arn, other_account=True), arn
+            )
         try:
             return self._kms.call(caller, operation, {**named, source: key.arn})
         except KmsError as error:
@@ -135,8 +146,13 @@ class NamingKms:
         try:
             return self._names.arn(caller.account, name, alias_too=operation in _ALIAS_TOO)
         except KmsError as error:
-            if error.code == "NotFoundException" and _account(caller.account, name) != caller.account:
-                raise refusals.access_denied(caller.principal, f"kms:{operation}", name, other_account=True) from error
+            if (
+                error.code == "NotFoundException"
+                and _account(caller.account, name) != caller.account
+            ):
+                raise refusals.access_denied(
+                    caller.principal, f"kms:{operation}", name, other_account=True
+                ) from error
             raise
 
 

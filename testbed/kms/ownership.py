@@ -59,10 +59,17 @@ class OwnershipKms:
         for tag in parameters.get("Tags", ()):
             # LocalStack's way to choose the id of a key; it would put the new one in the old one's place.
             if tag["TagKey"] == "_custom_id_" and self._ledger.arns(tag["TagValue"]):
-                raise refusals.refusal("AlreadyExistsException", f"Key {tag['TagValue']} already exists")
+                raise refusals.refusal(
+                    "AlreadyExistsException", f"Key {tag['TagValue']} already exists"
+                )
         document = parameters.get("Policy")
         if document:
-            policy.check(document, caller, "*", bypass_lockout_check=parameters.get("BypassPolicyLockoutSafetyCheck", False))
+            policy.check(
+                document,
+                caller,
+                "*",
+                bypass_lockout_check=parameters.get("BypassPolicyLockoutSafetyCheck", False),
+            )
         else:
             document = policy.default(caller.account)
         answer = self._kms.call(caller, "CreateKey", {**parameters, "Policy": document})
@@ -79,14 +86,28 @@ class OwnershipKms:
         if key is None:
             return dict(answer)
         manager = "AWS" if key.managed_by else "CUSTOMER"
-        return {**answer, "KeyMetadata": {**metadata, "KeyManager": manager, "CreationDate": datetime.fromtimestamp(key.created, UTC)}}
+        return {
+            **answer,
+            "KeyMetadata": {
+                **metadata,
+                "KeyManager": manager,
+                "CreationDate": datetime.fromtimestamp(key.created, UTC),
+            },
+        }
 
     def _put_policy(self, caller: Caller, parameters: Mapping[str, Any]) -> dict[str, Any]:
         if parameters.get("PolicyName", "default") != "default":
-            raise refusals.refusal("UnsupportedOperationException", "Only default policy is supported")
+            raise refusals.refusal(
+                "UnsupportedOperationException", "Only default policy is supported"
+            )
         with self._ledger.change():
             key = self._key(parameters["KeyId"])
-            policy.check(parameters["Policy"], caller, key.arn, bypass_lockout_check=parameters.get("BypassPolicyLockoutSafetyCheck", False))
+            policy.check(
+                parameters["Policy"],
+                caller,
+                key.arn,
+                bypass_lockout_check=parameters.get("BypassPolicyLockoutSafetyCheck", False),
+            )
             self._ledger.put_key(replace(key, policy=parameters["Policy"]))
         return {}
 
@@ -98,11 +119,15 @@ class OwnershipKms:
 
 
 def _check_usage(parameters: Mapping[str, Any]) -> None:
-    spec = parameters.get("KeySpec") or parameters.get("CustomerMasterKeySpec") or "SYMMETRIC_DEFAULT"
+    spec = (
+        parameters.get("KeySpec") or parameters.get("CustomerMasterKeySpec") or "SYMMETRIC_DEFAULT"
+    )
     usage = parameters.get("KeyUsage")
     usages = _USAGES.get(spec.partition("_")[0])
     if usage is None and not spec.startswith("SYMMETRIC"):
-        raise refusals.invalid("You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.")
+        raise refusals.invalid(
+            "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys."
+        )
     if usage and usages and usage not in usages:
         raise refusals.invalid(f"KeyUsage {usage} is not compatible with KeySpec {spec}.")
 

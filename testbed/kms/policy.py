@@ -27,7 +27,9 @@ _OPERATORS = ("StringEquals", "StringLike", "StringNotEquals", "Bool")
 
 def default(account: str) -> str:
     """The policy of a key that was made without one (KMS, "Default key policy")."""
-    root = _statement("Enable IAM User Permissions", {"AWS": f"arn:aws:iam::{account}:root"}, "kms:*")
+    root = _statement(
+        "Enable IAM User Permissions", {"AWS": f"arn:aws:iam::{account}:root"}, "kms:*"
+    )
     return _document("key-default-1", root)
 
 
@@ -36,11 +38,27 @@ def aws_managed(account: str, service: str) -> str:
 
     Nobody but the service can change the key or its policy.
     """
-    use = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:CreateGrant", "kms:DescribeKey"]
-    through = {"StringEquals": {"kms:CallerAccount": account, "kms:ViaService": f"{service}.{REGION}.amazonaws.com"}}
+    use = [
+        "kms:Encrypt",
+        "kms:Decrypt",
+        "kms:ReEncrypt*",
+        "kms:GenerateDataKey*",
+        "kms:CreateGrant",
+        "kms:DescribeKey",
+    ]
+    through = {
+        "StringEquals": {
+            "kms:CallerAccount": account,
+            "kms:ViaService": f"{service}.{REGION}.amazonaws.com",
+        }
+    }
     return _document(
         f"auto-{service}-1",
-        _statement(f"Allow access through {service} for all principals in the account that are authorized to use it", {"AWS": "*"}, use)
+        _statement(
+            f"Allow access through {service} for all principals in the account that are authorized to use it",
+            {"AWS": "*"},
+            use,
+        )
         | {"Condition": through},
         _statement(
             "Allow direct access to key metadata to the account",
@@ -71,7 +89,9 @@ def belongs_to(caller: Caller, account: str) -> bool:
 
 def is_same_principal(named: str, caller: Caller) -> bool:
     """Whether ``named``, the principal of a statement or a grant, is the caller: itself, or the role whose session it is."""
-    return named == caller.principal or (named.startswith("arn:") and plain(named) == role_of(caller))
+    return named == caller.principal or (
+        named.startswith("arn:") and plain(named) == role_of(caller)
+    )
 
 
 def role_of(caller: Caller) -> str:
@@ -96,16 +116,27 @@ def check(policy: str, caller: Caller, arn: str, *, bypass_lockout_check: bool =
     if len(policy.encode()) > LARGEST:
         raise refusal("LimitExceededException", f"The key policy is larger than {LARGEST} bytes.")
     for statement in _parsed(policy):
-        if not all(kind == "Service" or _PRINCIPAL.fullmatch(name) for kind, name in statement.principals):
-            raise refusal("MalformedPolicyDocumentException", "Policy contains a statement with one or more invalid principals.")
+        if not all(
+            kind == "Service" or _PRINCIPAL.fullmatch(name) for kind, name in statement.principals
+        ):
+            raise refusal(
+                "MalformedPolicyDocumentException",
+                "Policy contains a statement with one or more invalid principals.",
+            )
         if statement.unknown:
             raise refusal(
                 "MalformedPolicyDocumentException",
                 f"The testbed does not evaluate {', '.join(statement.unknown)} in a key policy.",
                 hint=f"It evaluates {', '.join(_OPERATORS)} on {', '.join(CONDITIONS)}.",
             )
-    if not bypass_lockout_check and answer(policy, caller, "kms:PutKeyPolicy", arn) not in ("allow", "account"):
-        raise refusal("MalformedPolicyDocumentException", "The new key policy will not allow you to update the key policy in the future.")
+    if not bypass_lockout_check and answer(policy, caller, "kms:PutKeyPolicy", arn) not in (
+        "allow",
+        "account",
+    ):
+        raise refusal(
+            "MalformedPolicyDocumentException",
+            "The new key policy will not allow you to update the key policy in the future.",
+        )
 
 
 @dataclass(frozen=True)
@@ -128,7 +159,10 @@ class _Statement:
     def holds(self, caller: Caller) -> bool:
         if self.unknown:
             return self.denies
-        return all(_holds(operator, _value(key, caller), values) for operator, key, values in self.conditions)
+        return all(
+            _holds(operator, _value(key, caller), values)
+            for operator, key, values in self.conditions
+        )
 
     def names(self, caller: Caller) -> Answer:
         answers = [_names(kind, name, caller) for kind, name in self.principals]
@@ -152,7 +186,11 @@ def _names(kind: str, name: str, caller: Caller) -> Answer:
 
 def _value(key: str, caller: Caller) -> str | None:
     if key == "kms:ViaService":
-        return f"{caller.invoked_by.removesuffix('.amazonaws.com')}.{REGION}.amazonaws.com" if caller.invoked_by else None
+        return (
+            f"{caller.invoked_by.removesuffix('.amazonaws.com')}.{REGION}.amazonaws.com"
+            if caller.invoked_by
+            else None
+        )
     if key == "kms:CallerAccount":
         return caller.account
     return "true" if caller.invoked_by or caller.kind == "AWSService" else "false"
@@ -182,17 +220,29 @@ def _parsed(policy: str) -> tuple[_Statement, ...]:
         document = json.loads(policy)
         return tuple(_parse(statement) for statement in _many(document["Statement"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise refusal("MalformedPolicyDocumentException", f"The key policy cannot be read: {error!r}.") from error
+        raise refusal(
+            "MalformedPolicyDocumentException", f"The key policy cannot be read: {error!r}."
+        ) from error
 
 
 def _parse(statement: Mapping[str, Any]) -> _Statement:
     if statement["Effect"] not in ("Allow", "Deny"):
         raise ValueError(f"Effect {statement['Effect']}")
     principal = statement["NotPrincipal"] if "NotPrincipal" in statement else statement["Principal"]
-    named = {"*": ["*"]} if principal == "*" else {kind: _many(names) for kind, names in principal.items()}
+    named = (
+        {"*": ["*"]}
+        if principal == "*"
+        else {kind: _many(names) for kind, names in principal.items()}
+    )
     actions = statement["NotAction"] if "NotAction" in statement else statement["Action"]
     conditions = [
-        (operator, key, tuple(str(value).lower() if operator == "Bool" else str(value) for value in _many(values)))
+        (
+            operator,
+            key,
+            tuple(
+                str(value).lower() if operator == "Bool" else str(value) for value in _many(values)
+            ),
+        )
         for operator, keys in statement.get("Condition", {}).items()
         for key, values in keys.items()
     ]
@@ -204,8 +254,14 @@ def _parse(statement: Mapping[str, Any]) -> _Statement:
         actions=tuple(_pattern(action, re.IGNORECASE) for action in _many(actions)),
         not_actions="NotAction" in statement,
         resources=tuple(_pattern(resource, re.NOFLAG) for resource in _many(statement["Resource"])),
-        conditions=tuple((operator, known.get(key.lower(), key), values) for operator, key, values in conditions),
-        unknown=tuple(f"{operator} on {key}" for operator, key, _ in conditions if operator not in _OPERATORS or key.lower() not in known),
+        conditions=tuple(
+            (operator, known.get(key.lower(), key), values) for operator, key, values in conditions
+        ),
+        unknown=tuple(
+            f"{operator} on {key}"
+            for operator, key, _ in conditions
+            if operator not in _OPERATORS or key.lower() not in known
+        ),
     )
 
 
@@ -218,14 +274,22 @@ def _pattern(text: str, flags: re.RegexFlag) -> re.Pattern[str]:
 
 
 def _statement(sid: str, principal: Mapping[str, str], action: str | list[str]) -> dict[str, Any]:
-    return {"Sid": sid, "Effect": "Allow", "Principal": dict(principal), "Action": action, "Resource": "*"}
+    return {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Principal": dict(principal),
+        "Action": action,
+        "Resource": "*",
+    }
 
 
 def _document(identity: str, *statements: Mapping[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Id": identity, "Statement": list(statements)})
 
 
-_PRINCIPAL = re.compile(r"\*|\d{12}|arn:aws:(iam|sts)::\d{12}:(root|(user|role|assumed-role|federated-user)/[\w+=,.@/-]+)")
+_PRINCIPAL = re.compile(
+    r"\*|\d{12}|arn:aws:(iam|sts)::\d{12}:(root|(user|role|assumed-role|federated-user)/[\w+=,.@/-]+)"
+)
 _SESSION = re.compile(r"arn:aws:sts::(\d{12}):assumed-role/([^/]+)/[^/]+")
 _ROLE = re.compile(r"(arn:aws:iam::\d{12}:role/)(?:.+/)?([^/]+)")
 _ACCOUNT = re.compile(r"(\d{12})|arn:aws:iam::(\d{12}):root")

@@ -57,7 +57,9 @@ def pending_import(arn: str) -> KmsError:
 # Permissions
 
 
-def access_denied(principal: str, action: str, arn: str, *, other_account: bool, why: str = "") -> KmsError:
+def access_denied(
+    principal: str, action: str, arn: str, *, other_account: bool, why: str = ""
+) -> KmsError:
     """``why`` ends the sentence; without it no policy or grant allows the action.
 
     Across accounts AWS does not say whether the key is there.
@@ -65,19 +67,28 @@ def access_denied(principal: str, action: str, arn: str, *, other_account: bool,
     if other_account:
         on, why = "this resource", UNSEEN
     else:
-        on, why = f"resource: {arn}", why or f"because no resource-based policy allows the {action} action"
-    return refusal("AccessDeniedException", f"User: {principal} is not authorized to perform: {action} on {on} {why}")
+        on, why = (
+            f"resource: {arn}",
+            why or f"because no resource-based policy allows the {action} action",
+        )
+    return refusal(
+        "AccessDeniedException",
+        f"User: {principal} is not authorized to perform: {action} on {on} {why}",
+    )
 
 
 def denied_for_ciphertext(error: KmsError, arn: str) -> KmsError:
     """The same refusal for a caller who named no key: that of the ciphertext is not told."""
     ciphertext = "the resource associated with this ciphertext"
-    return refusal(error.code, error.message.replace(f"resource: {arn}", ciphertext).replace("this resource because", f"{ciphertext} because"))
+    return refusal(
+        error.code,
+        error.message.replace(f"resource: {arn}", ciphertext).replace(
+            "this resource because", f"{ciphertext} because"
+        ),
+    )
 
 
-UNSEEN = (
-    "because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access"
-)
+UNSEEN = "because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access"
 DENIED = "with an explicit deny in a resource-based policy"
 
 
@@ -94,7 +105,9 @@ def no_such_grant(grant_id: str) -> KmsError:
 
 
 def invalid_grant_token() -> KmsError:
-    return refusal("InvalidGrantTokenException", "The grant token is not valid.")  # sentence: the testbed's own
+    return refusal(
+        "InvalidGrantTokenException", "The grant token is not valid."
+    )  # sentence: the testbed's own
 
 
 # Requests
@@ -105,15 +118,23 @@ def invalid_ciphertext() -> KmsError:
 
 
 def incorrect_key() -> KmsError:
-    return refusal("IncorrectKeyException", "The key ID in the request does not identify a CMK that can perform this operation.")
+    return refusal(
+        "IncorrectKeyException",
+        "The key ID in the request does not identify a CMK that can perform this operation.",
+    )
 
 
 def invalid_usage(arn: str, usage: str, operation: str) -> KmsError:
-    return refusal("InvalidKeyUsageException", f"{arn} key usage is {usage} which is not valid for {operation}.")
+    return refusal(
+        "InvalidKeyUsageException",
+        f"{arn} key usage is {usage} which is not valid for {operation}.",
+    )
 
 
 def incompatible(algorithm: str, spec: str) -> KmsError:
-    return refusal("InvalidKeyUsageException", f"Algorithm {algorithm} is incompatible with key spec {spec}.")
+    return refusal(
+        "InvalidKeyUsageException", f"Algorithm {algorithm} is incompatible with key spec {spec}."
+    )
 
 
 def invalid(sentence: str) -> KmsError:
@@ -121,8 +142,13 @@ def invalid(sentence: str) -> KmsError:
 
 
 def missing(member: str) -> KmsError:
-    return invalid(f"1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not be null")
+    return invalid(
+        f"1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not be null"
+    )
 
 
 def dry_run() -> KmsError:
-    return refusal("DryRunOperationException", "The request would have succeeded, but the DryRun option is set.")
+    return refusal(
+        "DryRunOperationException",
+        "The request would have succeeded, but the DryRun option is set.",
+    )

@@ -44,7 +44,11 @@ class RetryingKms:
                 return self._kms.call(caller, operation, parameters)
             except KmsError as error:
                 pause = self._jitter() * min(self._longest, self._first * 2 ** (attempt - 1))
-                if not is_outage(error) or attempt == self._attempts or self._clock() + pause > deadline:
+                if (
+                    not is_outage(error)
+                    or attempt == self._attempts
+                    or self._clock() + pause > deadline
+                ):
                     raise
             self._sleep(pause)
         raise ValueError("attempts must be at least 1")

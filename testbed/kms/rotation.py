@@ -49,8 +49,12 @@ class RotatingKms:
     def rotated(self, key: Key, date: float, kind: str) -> Key:
         """With new material, as of ``date``; to be kept by the caller. Killed in between, there is a material more than is listed."""
         self._kms.call(owner(key.account), "RotateKeyOnDemand", {"KeyId": key.arn})
-        metadata = self._kms.call(owner(key.account), "DescribeKey", {"KeyId": key.arn})["KeyMetadata"]
-        return replace(key, rotations=(*key.rotations, (metadata["CurrentKeyMaterialId"], date, kind)))
+        metadata = self._kms.call(owner(key.account), "DescribeKey", {"KeyId": key.arn})[
+            "KeyMetadata"
+        ]
+        return replace(
+            key, rotations=(*key.rotations, (metadata["CurrentKeyMaterialId"], date, kind))
+        )
 
     def _enable(self, key: Key, parameters: Mapping[str, Any]) -> dict[str, Any]:
         _ours(key)
@@ -66,9 +70,15 @@ class RotatingKms:
 
     def _status(self, key: Key, parameters: Mapping[str, Any]) -> dict[str, Any]:
         _ours(key)
-        status: dict[str, Any] = {"KeyId": key.arn, "KeyRotationEnabled": bool(key.rotation_period) and key.state != "PendingDeletion"}
+        status: dict[str, Any] = {
+            "KeyId": key.arn,
+            "KeyRotationEnabled": bool(key.rotation_period) and key.state != "PendingDeletion",
+        }
         if status["KeyRotationEnabled"]:
-            status |= {"RotationPeriodInDays": key.rotation_period, "NextRotationDate": _date(key.rotates)}
+            status |= {
+                "RotationPeriodInDays": key.rotation_period,
+                "NextRotationDate": _date(key.rotates),
+            }
         return status
 
     def _on_demand(self, key: Key, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,22 +93,41 @@ class RotatingKms:
 
     def _list(self, key: Key, parameters: Mapping[str, Any]) -> dict[str, Any]:
         materials = [
-            {"KeyId": key.arn, "KeyMaterialId": material, "RotationDate": _date(date), "RotationType": kind, "KeyMaterialState": "NON_CURRENT"}
+            {
+                "KeyId": key.arn,
+                "KeyMaterialId": material,
+                "RotationDate": _date(date),
+                "RotationType": kind,
+                "KeyMaterialState": "NON_CURRENT",
+            }
             for material, date, kind in key.rotations
         ]
         if parameters.get("IncludeKeyMaterial") == "ALL_KEY_MATERIAL":
-            materials.insert(0, {"KeyId": key.arn, "KeyMaterialId": key.first_material, "KeyMaterialState": "NON_CURRENT"})
+            materials.insert(
+                0,
+                {
+                    "KeyId": key.arn,
+                    "KeyMaterialId": key.first_material,
+                    "KeyMaterialState": "NON_CURRENT",
+                },
+            )
         if materials:
             materials[-1]["KeyMaterialState"] = "CURRENT"
         start, limit = _start(parameters), parameters.get("Limit", _PAGE)
-        page: dict[str, Any] = {"Rotations": materials[start : start + limit], "Truncated": len(materials) > start + limit}
+        page: dict[str, Any] = {
+            "Rotations": materials[start : start + limit],
+            "Truncated": len(materials) > start + limit,
+        }
         return {**page, "NextMarker": str(start + limit)} if page["Truncated"] else page
 
 
 def _ours(key: Key) -> None:
     """Only material that KMS makes itself is rotated by the clock."""
     if key.origin != "AWS_KMS":
-        raise refusals.refusal("UnsupportedOperationException", f"{key.arn} origin is {key.origin} which is not valid for this operation.")
+        raise refusals.refusal(
+            "UnsupportedOperationException",
+            f"{key.arn} origin is {key.origin} which is not valid for this operation.",
+        )
 
 
 def _start(parameters: Mapping[str, Any]) -> int:

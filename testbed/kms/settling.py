@@ -25,7 +25,15 @@ Happened = Callable[[str, str, float], None]
 class SettlingKms:
     """The outermost wrapper. ``happened`` is told of what the service did by itself, before it is settled: once, or again after a crash."""
 
-    def __init__(self, kms: Kms, backend: Kms, rotation: RotatingKms, ledger: Ledger, moment: Moment, happened: Happened = lambda *_: None) -> None:
+    def __init__(
+        self,
+        kms: Kms,
+        backend: Kms,
+        rotation: RotatingKms,
+        ledger: Ledger,
+        moment: Moment,
+        happened: Happened = lambda *_: None,
+    ) -> None:
         self._kms, self._backend, self._rotation = kms, backend, rotation
         self._ledger, self._moment, self._happened = ledger, moment, happened
 
@@ -55,7 +63,11 @@ class SettlingKms:
 
     def _destroy(self, key: Key) -> None:
         """The material first: a key that is still in the ledger is tried again."""
-        self._backend.call(owner(key.account), "TagResource", {"KeyId": key.arn, "Tags": [{"TagKey": DESTROY, "TagValue": key.key_id}]})
+        self._backend.call(
+            owner(key.account),
+            "TagResource",
+            {"KeyId": key.arn, "Tags": [{"TagKey": DESTROY, "TagValue": key.key_id}]},
+        )
         self._ledger.drop_key(key.arn)
 
     def _rotate(self, key: Key) -> None:

@@ -22,7 +22,9 @@ NEEDS_ENABLED = frozenset(
     "Encrypt Decrypt ReEncrypt GenerateDataKey GenerateDataKeyWithoutPlaintext GenerateDataKeyPair GenerateDataKeyPairWithoutPlaintext "
     "Sign Verify GenerateMac VerifyMac DeriveSharedSecret CreateGrant".split()
 )
-NEEDS_ENABLED_NOW = frozenset("EnableKeyRotation DisableKeyRotation RotateKeyOnDemand ReplicateKey UpdatePrimaryRegion".split())
+NEEDS_ENABLED_NOW = frozenset(
+    "EnableKeyRotation DisableKeyRotation RotateKeyOnDemand ReplicateKey UpdatePrimaryRegion".split()
+)
 NOT_PENDING_DELETION = frozenset(
     "CreateAlias UpdateAlias DisableKey EnableKey ScheduleKeyDeletion TagResource UntagResource UpdateKeyDescription "
     "GetPublicKey GetParametersForImport ImportKeyMaterial DeleteImportedKeyMaterial".split()
@@ -49,7 +51,9 @@ class Key:
     deletion: float | None = None
     rotation_period: int = 0  # days; 0: not rotated automatically
     rotates: float | None = None
-    rotations: tuple[tuple[str, float, str], ...] = ()  # id of the material, date, AUTOMATIC or ON_DEMAND
+    rotations: tuple[
+        tuple[str, float, str], ...
+    ] = ()  # id of the material, date, AUTOMATIC or ON_DEMAND
     first_material: str = ""
 
     @property
@@ -67,7 +71,13 @@ class Key:
     @property
     def due(self) -> float | None:
         """When something has to be done to it without anyone's asking: rotation, or its end."""
-        return self.deletion if self.state == "PendingDeletion" else self.rotates if self.state == "Enabled" else None
+        return (
+            self.deletion
+            if self.state == "PendingDeletion"
+            else self.rotates
+            if self.state == "Enabled"
+            else None
+        )
 
     def usable(self, now: float) -> bool:
         return self.unusable is None or now < self.unusable
@@ -78,7 +88,11 @@ class Key:
     # What its owner asks for
 
     def disabled(self, now: float, delay: float) -> "Key":
-        return self if self.state == "Disabled" else replace(self, state="Disabled", unusable=now + delay)
+        return (
+            self
+            if self.state == "Disabled"
+            else replace(self, state="Disabled", unusable=now + delay)
+        )
 
     def enabled(self) -> "Key":
         return replace(self, state="Enabled", unusable=None)
@@ -124,7 +138,14 @@ class Key:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "Key":
-        return cls(**{**document, "rotations": tuple((material, date, kind) for material, date, kind in document["rotations"])})
+        return cls(
+            **{
+                **document,
+                "rotations": tuple(
+                    (material, date, kind) for material, date, kind in document["rotations"]
+                ),
+            }
+        )
 
 
 def check(key: Key, operation: str, now: float) -> None:

@@ -38,12 +38,24 @@ def check(operation: str, parameters: Mapping[str, Any]) -> None:
         if shape is not None:
             _look(shape, parameters, "", errors)
         # The model does not require it, for there are dry runs without.
-        if operation in ("Decrypt", "ReEncrypt") and "CiphertextBlob" not in parameters and not parameters.get("DryRunModifiers"):
-            errors.append("Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null")
-    except (TypeError, AttributeError, KeyError):  # not even the right type: what AWS's own clients say then
+        if (
+            operation in ("Decrypt", "ReEncrypt")
+            and "CiphertextBlob" not in parameters
+            and not parameters.get("DryRunModifiers")
+        ):
+            errors.append(
+                "Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null"
+            )
+    except (
+        TypeError,
+        AttributeError,
+        KeyError,
+    ):  # not even the right type: what AWS's own clients say then
         raise invalid(ParamValidator().validate(parameters, shape).generate_report()) from None
     if errors:
-        raise invalid(f"{len(errors)} validation error{'s' * (len(errors) > 1)} detected: {'; '.join(errors)}")
+        raise invalid(
+            f"{len(errors)} validation error{'s' * (len(errors) > 1)} detected: {'; '.join(errors)}"
+        )
 
 
 def _look(shape: Shape, value: Any, path: str, errors: list[str]) -> None:
@@ -55,7 +67,9 @@ def _look(shape: Shape, value: Any, path: str, errors: list[str]) -> None:
     elif kind == "structure":
         for name in shape.required_members:
             if name not in value:
-                errors.append(f"Value null at '{_at(path, name)}' failed to satisfy constraint: Member must not be null")
+                errors.append(
+                    f"Value null at '{_at(path, name)}' failed to satisfy constraint: Member must not be null"
+                )
         for name, member in value.items():
             _look(shape.members[name], member, _at(path, name), errors)
     elif kind == "map":
@@ -89,17 +103,27 @@ def _text(shape: Shape, value: str, path: str, errors: list[str]) -> None:
     _range(shape, len(value), path, "length", errors, shown)
     allowed, pattern = limits.get("enum"), limits.get("pattern")
     if allowed and value not in allowed:
-        errors.append(f"{shown} at '{path}' failed to satisfy constraint: Member must satisfy enum value set: [{', '.join(allowed)}]")
+        errors.append(
+            f"{shown} at '{path}' failed to satisfy constraint: Member must satisfy enum value set: [{', '.join(allowed)}]"
+        )
     if pattern and not _compiled(pattern).search(value):
-        errors.append(f"{shown} at '{path}' failed to satisfy constraint: Member must satisfy regular expression pattern: {pattern.strip('^$')}")
+        errors.append(
+            f"{shown} at '{path}' failed to satisfy constraint: Member must satisfy regular expression pattern: {pattern.strip('^$')}"
+        )
 
 
-def _range(shape: Shape, number: int, path: str, what: str, errors: list[str], shown: str = "Value") -> None:
+def _range(
+    shape: Shape, number: int, path: str, what: str, errors: list[str], shown: str = "Value"
+) -> None:
     least, most = shape.metadata.get("min"), shape.metadata.get("max")
     if least is not None and number < least:
-        errors.append(f"{shown} at '{path}' failed to satisfy constraint: Member must have {what} greater than or equal to {least}")
+        errors.append(
+            f"{shown} at '{path}' failed to satisfy constraint: Member must have {what} greater than or equal to {least}"
+        )
     if most is not None and number > most:
-        errors.append(f"{shown} at '{path}' failed to satisfy constraint: Member must have {what} less than or equal to {most}")
+        errors.append(
+            f"{shown} at '{path}' failed to satisfy constraint: Member must have {what} less than or equal to {most}"
+        )
 
 
 @cache

@@ -23,7 +23,10 @@ from testbed.pki.certificate import Certificate, key_pem, pem
 from testbed.pki.files import write_private
 from testbed.pki.profiles import Profile
 
-_EXTENDED = {"server_auth": ExtendedKeyUsageOID.SERVER_AUTH, "client_auth": ExtendedKeyUsageOID.CLIENT_AUTH}
+_EXTENDED = {
+    "server_auth": ExtendedKeyUsageOID.SERVER_AUTH,
+    "client_auth": ExtendedKeyUsageOID.CLIENT_AUTH,
+}
 _USAGES = (
     "digital_signature",
     "content_commitment",
@@ -49,7 +52,10 @@ class Authority:
     @classmethod
     def create(cls, region: str = REGION) -> "Authority":
         """A new authority; its two RSA keys take a fraction of a second."""
-        of_root, of_intermediate = profiles.good("authority", region), profiles.good("intermediate", region)
+        of_root, of_intermediate = (
+            profiles.good("authority", region),
+            profiles.good("intermediate", region),
+        )
         root_key, key = _new_key(of_root), _new_key(of_intermediate)
         root = _sign(of_root, root_key, None, root_key)
         return cls(region, root, _sign(of_intermediate, key, root, root_key), key)
@@ -94,7 +100,10 @@ class Authority:
             intermediate = x509.load_pem_x509_certificate(document["intermediate"].encode())
             key = load_pem_private_key(document["key"].encode(), None)
             intermediate.verify_directly_issued_by(root)
-            if not isinstance(key, rsa.RSAPrivateKey) or key.public_key() != intermediate.public_key():
+            if (
+                not isinstance(key, rsa.RSAPrivateKey)
+                or key.public_key() != intermediate.public_key()
+            ):
                 raise ValueError("the key is another's")
             return cls(document["region"], root, intermediate, key)
         except (KeyError, ValueError, TypeError, InvalidSignature) as error:
@@ -108,7 +117,9 @@ class Authority:
         key = _new_key(profile)
         # A stranger bears the same names and holds other keys; what the client trusts stays this authority.
         signer = Authority.create(self.region) if profile.signed_by == "stranger" else self
-        issuer, issuer_key = (None, key) if profile.signed_by == "itself" else (signer.intermediate, signer.key)
+        issuer, issuer_key = (
+            (None, key) if profile.signed_by == "itself" else (signer.intermediate, signer.key)
+        )
         sent = {"intermediate": signer.intermediate, "authority": signer.root}
         return Certificate(
             profile=profile,
@@ -136,19 +147,34 @@ def _sign(
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, profile.common_name)])
     usages = {usage: usage in profile.key_usage for usage in _USAGES}
     builder = (
-        x509.CertificateBuilder(issuer.subject if issuer else subject, subject, key.public_key(), x509.random_serial_number(), begin, end)
-        .add_extension(x509.BasicConstraints(profile.path_length is not None, profile.path_length), critical=True)
+        x509.CertificateBuilder(
+            issuer.subject if issuer else subject,
+            subject,
+            key.public_key(),
+            x509.random_serial_number(),
+            begin,
+            end,
+        )
+        .add_extension(
+            x509.BasicConstraints(profile.path_length is not None, profile.path_length),
+            critical=True,
+        )
         .add_extension(x509.KeyUsage(**usages), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         # Tells authorities of the same name apart: each testbed has one.
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
+            critical=False,
+        )
     )
     if profile.extended_key_usage:
         extended = x509.ExtendedKeyUsage([_EXTENDED[usage] for usage in profile.extended_key_usage])
         builder = builder.add_extension(extended, critical=False)
     if names:
         # Not critical beside a subject (RFC 5280, 4.2.1.6): strict verifiers refuse the certificate otherwise.
-        alternatives = x509.SubjectAlternativeName([_general_name(name) for name in dict.fromkeys(names)])
+        alternatives = x509.SubjectAlternativeName(
+            [_general_name(name) for name in dict.fromkeys(names)]
+        )
         builder = builder.add_extension(alternatives, critical=False)
     return builder.sign(issuer_key, SHA256())
 

@@ -7,7 +7,14 @@ from typing import Any, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat, load_pem_private_key, pkcs12
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+    pkcs12,
+)
 
 from testbed.documented.engines import REGION
 from testbed.pki import profiles
@@ -50,7 +57,9 @@ class Certificate:
     def keystore_p12(self, password: str) -> bytes:
         """Key and chain for Java, which sends what it finds there. Raises ``ValueError`` for an empty password."""
         name = self.profile.name.encode()
-        return pkcs12.serialize_key_and_certificates(name, self.key, self.leaf, self.sent, _encrypted(password))
+        return pkcs12.serialize_key_and_certificates(
+            name, self.key, self.leaf, self.sent, _encrypted(password)
+        )
 
     def truststore_p12(self, password: str) -> bytes:
         """The authority for Java. Raises ``ValueError`` for an empty password.
@@ -58,7 +67,9 @@ class Certificate:
         Java takes a certificate in a PKCS12 file for trusted only where Oracle's attribute says so; without it the
         file is empty to Java.
         """
-        return pkcs12.serialize_java_truststore([pkcs12.PKCS12Certificate(self.ca, b"authority")], _encrypted(password))
+        return pkcs12.serialize_java_truststore(
+            [pkcs12.PKCS12Certificate(self.ca, b"authority")], _encrypted(password)
+        )
 
     def to_document(self) -> dict[str, Any]:
         """For the state folder: all of it, the key included."""
@@ -75,13 +86,19 @@ class Certificate:
         name = document["profile"]
         leaf, *sent = (x509.load_pem_x509_certificate(each.encode()) for each in document["chain"])
         key = load_pem_private_key(document["key"].encode(), None)
-        profile = profiles.bad(name, region) if name in profiles.BAD else profiles.good(name, region)
-        return cls(profile, leaf, tuple(sent), x509.load_pem_x509_certificate(document["ca"].encode()), key)  # type: ignore[arg-type]
+        profile = (
+            profiles.bad(name, region) if name in profiles.BAD else profiles.good(name, region)
+        )
+        return cls(
+            profile, leaf, tuple(sent), x509.load_pem_x509_certificate(document["ca"].encode()), key
+        )  # type: ignore[arg-type]
 
     def write(self, folder: Path) -> Written:
         """Write ``chain.pem``, ``key.pem`` and ``ca.pem``, readable by the owner only. Raises ``StateBroken``."""
         written = Written(folder / "chain.pem", folder / "key.pem", folder / "ca.pem")
-        for path, content in zip(written, (self.chain_pem, self.private_key_pem, self.ca_pem), strict=True):
+        for path, content in zip(
+            written, (self.chain_pem, self.private_key_pem, self.ca_pem), strict=True
+        ):
             write_private(path, content)
         return written
 

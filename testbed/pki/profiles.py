@@ -48,7 +48,10 @@ def bad(name: str, region: str) -> Profile:
 
 def _profile(known: dict[str, Path], name: str, region: str) -> Profile:
     if name not in known:
-        raise TestbedError(f"There is no certificate profile {name!r} here.", hint=f"There are: {', '.join(known)}.")
+        raise TestbedError(
+            f"There is no certificate profile {name!r} here.",
+            hint=f"There are: {', '.join(known)}.",
+        )
     fields = {key: _filled(value, region) for key, value in _read(known[name]).items()}
     return Profile(name=name, **fields)
 

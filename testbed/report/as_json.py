@@ -30,9 +30,23 @@ def _matrix(matrix: Matrix) -> dict[str, Any]:
         "rows": [
             {
                 "version": row.version,
-                "suite": {"iana": row.suite.iana, "openssl": row.suite.openssl, "code": row.suite.code} if row.suite else None,
+                "suite": {
+                    "iana": row.suite.iana,
+                    "openssl": row.suite.openssl,
+                    "code": row.suite.code,
+                }
+                if row.suite
+                else None,
                 "others": row.others,
-                "cells": [{"state": cell.state, "documented": cell.documented, "accepted": cell.accepted, "detail": cell.detail} for cell in row.cells],
+                "cells": [
+                    {
+                        "state": cell.state,
+                        "documented": cell.documented,
+                        "accepted": cell.accepted,
+                        "detail": cell.detail,
+                    }
+                    for cell in row.cells
+                ],
             }
             for row in matrix.rows
         ],

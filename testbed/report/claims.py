@@ -31,7 +31,10 @@ class Row:
 def weigh(finding: Finding) -> tuple[Verdict, str]:
     """What one finding is worth, and why not HOLDS where it is not."""
     if finding.verdict is not Verdict.HOLDS:
-        return finding.verdict, f"{finding.subject}: {finding.evidence[0] if finding.evidence else 'no reason given'}"
+        return (
+            finding.verdict,
+            f"{finding.subject}: {finding.evidence[0] if finding.evidence else 'no reason given'}",
+        )
     if not finding.evidence:
         return Verdict.FAILS, f"{finding.subject}: no evidence"
     if finding.control is None:
@@ -46,7 +49,9 @@ def settle(findings: Sequence[Finding]) -> tuple[Row, ...]:
 
     One finding that fails decides its claim; one that is not reproducible here decides it otherwise.
     """
-    rows = [_row(claim, tuple(each for each in findings if each.claim == claim.id)) for claim in CLAIMS]
+    rows = [
+        _row(claim, tuple(each for each in findings if each.claim == claim.id)) for claim in CLAIMS
+    ]
     known = {claim.id for claim in CLAIMS}
     for unknown in dict.fromkeys(each.claim for each in findings if each.claim not in known):
         about = tuple(each for each in findings if each.claim == unknown)
@@ -71,18 +76,28 @@ def settle_run(run: Run) -> tuple[Row, ...]:
     broken: dict[str, str] = {}
     for scenario in run.scenarios:
         if scenario.error:
-            broken |= {finding.claim: f"scenario {scenario.name} broke off" for finding in scenario.findings}
+            broken |= {
+                finding.claim: f"scenario {scenario.name} broke off"
+                for finding in scenario.findings
+            }
     return tuple(
-        replace(row, verdict=None, reason=broken[row.claim.id]) if row.verdict is Verdict.HOLDS and row.claim.id in broken else row for row in rows
+        replace(row, verdict=None, reason=broken[row.claim.id])
+        if row.verdict is Verdict.HOLDS and row.claim.id in broken
+        else row
+        for row in rows
     )
 
 
 def tally(rows: Sequence[Row]) -> dict[str, int]:
     """How many claims have each status; every status is there, also with 0."""
     counted = Counter(row.status for row in rows)
-    return {status: counted[status] for status in (*(verdict.value for verdict in Verdict), NOT_CHECKED)}
+    return {
+        status: counted[status] for status in (*(verdict.value for verdict in Verdict), NOT_CHECKED)
+    }
 
 
 def succeeded(run: Run) -> bool:
     """Whether no claim fails and no scenario broke off: what an exit status should say."""
-    return not any(scenario.error for scenario in run.scenarios) and all(row.verdict is not Verdict.FAILS for row in settle_run(run))
+    return not any(scenario.error for scenario in run.scenarios) and all(
+        row.verdict is not Verdict.FAILS for row in settle_run(run)
+    )

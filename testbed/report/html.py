@@ -22,7 +22,12 @@ def _environment() -> Environment:
         # Text of a finding may hold what HTML cannot; the template's own is clean.
         finalize=lambda value: printable(value) if type(value) is str else value,
     )
-    environment.globals |= {"lines": matrix.lines, "mark": matrix.mark, "summary": matrix.summary, "legend": matrix.LEGEND}
+    environment.globals |= {
+        "lines": matrix.lines,
+        "mark": matrix.mark,
+        "summary": matrix.summary,
+        "legend": matrix.LEGEND,
+    }
     return environment
 
 

@@ -12,12 +12,19 @@ from testbed.results import Finding, Run, ScenarioResult, Verdict
 
 
 def _lines(finding: Finding, label: str = "") -> list[str]:
-    lines = [f"{label}{finding.verdict.value}: {finding.subject}", *(f"  {sentence}" for sentence in finding.evidence)]
+    lines = [
+        f"{label}{finding.verdict.value}: {finding.subject}",
+        *(f"  {sentence}" for sentence in finding.evidence),
+    ]
     return lines + (_lines(finding.control, "control ") if finding.control else [])
 
 
 def _case(suite: ElementTree.Element, name: str, seconds: float = 0.0) -> ElementTree.Element:
-    attributes = {"classname": f"testbed.{suite.get('name')}", "name": printable(name), "time": f"{seconds:.3f}"}
+    attributes = {
+        "classname": f"testbed.{suite.get('name')}",
+        "name": printable(name),
+        "time": f"{seconds:.3f}",
+    }
     return ElementTree.SubElement(suite, "testcase", attributes)
 
 
@@ -28,7 +35,9 @@ def _claim(suite: ElementTree.Element, row: Row) -> None:
         ElementTree.SubElement(case, kind, {"message": printable(row.reason or row.status)})
     if row.findings:
         out = ElementTree.SubElement(case, "system-out")
-        out.text = printable("\n".join(line for finding in row.findings for line in _lines(finding)))
+        out.text = printable(
+            "\n".join(line for finding in row.findings for line in _lines(finding))
+        )
 
 
 def _scenario(suite: ElementTree.Element, scenario: ScenarioResult) -> None:
@@ -42,13 +51,19 @@ def _scenario(suite: ElementTree.Element, scenario: ScenarioResult) -> None:
 def render(run: Run) -> str:
     """The whole document."""
     root = ElementTree.Element("testsuites", {"name": "testbed", "time": f"{run.seconds:.3f}"})
-    claims = ElementTree.SubElement(root, "testsuite", {"name": "claims", "timestamp": run.started.isoformat()})
+    claims = ElementTree.SubElement(
+        root, "testsuite", {"name": "claims", "timestamp": run.started.isoformat()}
+    )
     properties = ElementTree.SubElement(claims, "properties")
     for name, value in run.environment.items():
-        ElementTree.SubElement(properties, "property", {"name": printable(name), "value": printable(value)})
+        ElementTree.SubElement(
+            properties, "property", {"name": printable(name), "value": printable(value)}
+        )
     for row in settle_run(run):
         _claim(claims, row)
-    scenarios = ElementTree.SubElement(root, "testsuite", {"name": "scenarios", "timestamp": run.started.isoformat()})
+    scenarios = ElementTree.SubElement(
+        root, "testsuite", {"name": "scenarios", "timestamp": run.started.isoformat()}
+    )
     for scenario in run.scenarios:
         _scenario(scenarios, scenario)
     for suite in (claims, scenarios):
@@ -56,4 +71,8 @@ def render(run: Run) -> str:
         for kind, plural in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
             suite.set(plural, str(len(suite.findall(f"testcase/{kind}"))))
     ElementTree.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        + ElementTree.tostring(root, encoding="unicode")
+        + "\n"
+    )

@@ -13,7 +13,13 @@ from testbed.results import Cell, Matrix
 
 # The mark of each state, and its style on the terminal: only differences are loud.
 _MARKS = {"accepted": "✓", "refused": "·", "missing": "LACKS", "extra": "EXTRA", "unknown": "?"}
-_STYLES = {"accepted": "green", "refused": "dim", "missing": "bold white on red", "extra": "bold white on red", "unknown": "bold black on yellow"}
+_STYLES = {
+    "accepted": "green",
+    "refused": "dim",
+    "missing": "bold white on red",
+    "extra": "bold white on red",
+    "unknown": "bold black on yellow",
+}
 LEGEND = "✓ accepted and · refused as documented; LACKS and EXTRA are not as documented; ? no answer; in brackets: not stated in the documentation."
 _ROOM_FOR_BOTH_NAMES = 120  # columns
 
@@ -33,7 +39,13 @@ def lines(matrix: Matrix) -> tuple[Line, ...]:
     named = {row.version for row in matrix.rows if row.suite}
     shown = []
     for row in matrix.rows:
-        iana = row.suite.iana if row.suite else f"the other {row.others} suites" if row.version in named else f"all {row.others} suites"
+        iana = (
+            row.suite.iana
+            if row.suite
+            else f"the other {row.others} suites"
+            if row.version in named
+            else f"all {row.others} suites"
+        )
         shown.append(Line(row.version, iana, row.suite.openssl if row.suite else "", row.cells))
     return tuple(shown)
 
@@ -71,7 +83,12 @@ class MatrixTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         both = options.max_width >= _ROOM_FOR_BOTH_NAMES
-        table = Table(title=printable(self.matrix.subject), title_justify="left", box=None, padding=(0, 1, 0, 0))
+        table = Table(
+            title=printable(self.matrix.subject),
+            title_justify="left",
+            box=None,
+            padding=(0, 1, 0, 0),
+        )
         table.add_column("suite", overflow="fold")
         if both:
             table.add_column("OpenSSL", style="dim", overflow="fold")
@@ -83,8 +100,14 @@ class MatrixTable:
                 version = line.version
                 table.add_row(Text(printable(version), "bold"))
             cells = [Text(mark(cell), _STYLES.get(cell.state, "dim")) for cell in line.cells]
-            table.add_row(Text(f" {printable(line.iana)}"), *([Text(printable(line.openssl))] if both else []), *cells)
+            table.add_row(
+                Text(f" {printable(line.iana)}"),
+                *([Text(printable(line.openssl))] if both else []),
+                *cells,
+            )
         yield table
-        yield Text(printable(summary(self.matrix)), "bold red" if self.matrix.differences else "green")
+        yield Text(
+            printable(summary(self.matrix)), "bold red" if self.matrix.differences else "green"
+        )
         yield Text(LEGEND, "dim")
         yield Rule(style="dim")

@@ -23,7 +23,14 @@ def _text(text: str, style: str = "") -> Text:
 
 
 def _finding(finding: Finding, label: str = "") -> list[Text]:
-    lines = [Text.assemble(label, (finding.verdict.value, _STYLES[finding.verdict.value]), ": ", printable(finding.subject))]
+    lines = [
+        Text.assemble(
+            label,
+            (finding.verdict.value, _STYLES[finding.verdict.value]),
+            ": ",
+            printable(finding.subject),
+        )
+    ]
     lines += [_text(f"  {sentence}", "dim") for sentence in finding.evidence]
     if finding.control:
         lines += _finding(finding.control, "Control ")
@@ -35,7 +42,13 @@ def _brief(finding: Finding) -> Group:
     seen = _text(f"  {finding.evidence[0] if finding.evidence else 'no evidence'}", "dim")
     seen.no_wrap, seen.overflow = True, "ellipsis"
     controlled = f"control {finding.control.verdict.value}" if finding.control else "no control"
-    return Group(Text.assemble((finding.verdict.value, _STYLES[finding.verdict.value]), f" {printable(finding.subject)} ({controlled})"), seen)
+    return Group(
+        Text.assemble(
+            (finding.verdict.value, _STYLES[finding.verdict.value]),
+            f" {printable(finding.subject)} ({controlled})",
+        ),
+        seen,
+    )
 
 
 def _claims(rows: tuple[Row, ...], evidence: bool) -> Table:
@@ -50,14 +63,25 @@ def _claims(rows: tuple[Row, ...], evidence: bool) -> Table:
         for finding in row.findings:
             said += _finding(finding) if evidence else [_brief(finding)]
         apart = bool(row.findings or (following and following.findings))
-        table.add_row(_text(row.claim.id), Text(row.status, _STYLES[row.status]), Group(*said), end_section=apart)
+        table.add_row(
+            _text(row.claim.id),
+            Text(row.status, _STYLES[row.status]),
+            Group(*said),
+            end_section=apart,
+        )
     return table
 
 
 def _scenario(scenario: ScenarioResult) -> Group:
     ended = ("broke off", "bold red") if scenario.error else ("finished", "green")
     said: list[RenderableType] = [
-        Text.assemble(ended, f" after {scenario.seconds:.1f} s  ", (printable(scenario.name), "bold"), "  ", printable(scenario.title))
+        Text.assemble(
+            ended,
+            f" after {scenario.seconds:.1f} s  ",
+            (printable(scenario.name), "bold"),
+            "  ",
+            printable(scenario.title),
+        )
     ]
     if scenario.error:
         said.append(Padding(_text(scenario.error, "red"), (0, 0, 0, 2)))
@@ -69,10 +93,22 @@ def _scenario(scenario: ScenarioResult) -> Group:
 def renderable(run: Run, *, evidence: bool = True) -> Group:
     """The whole report; without ``evidence`` the first sentence of each finding's."""
     rows = settle_run(run)
-    counted = Text("  ").join(Text(f"{count} {status}", _STYLES[status]) for status, count in tally(rows).items())
+    counted = Text("  ").join(
+        Text(f"{count} {status}", _STYLES[status]) for status, count in tally(rows).items()
+    )
     environment = ", ".join(f"{name} {value}" for name, value in run.environment.items())
-    heading = _text(f"Started {run.started.isoformat(timespec='seconds')}, took {run.seconds:.1f} s. {environment}")
-    return Group(heading, Text(), _claims(rows, evidence), Text("Scenarios", "italic"), *map(_scenario, run.scenarios), Text(), counted)
+    heading = _text(
+        f"Started {run.started.isoformat(timespec='seconds')}, took {run.seconds:.1f} s. {environment}"
+    )
+    return Group(
+        heading,
+        Text(),
+        _claims(rows, evidence),
+        Text("Scenarios", "italic"),
+        *map(_scenario, run.scenarios),
+        Text(),
+        counted,
+    )
 
 
 def show(run: Run, console: Console | None = None, *, evidence: bool = True) -> None:

@@ -11,7 +11,13 @@ OK = "ok"
 
 def line(record: Mapping[str, Any]) -> str:
     """Time, event, who, what about, and what came of it: ``ok``, or the error's code and sentence."""
-    words = (record["eventTime"], f"{record['eventName']:<32}", f"{who(record):<40}", what(record), result(record))
+    words = (
+        record["eventTime"],
+        f"{record['eventName']:<32}",
+        f"{who(record):<40}",
+        what(record),
+        result(record),
+    )
     return printable("  ".join(word for word in words if word.strip())).replace("\n", " ")
 
 
@@ -35,7 +41,10 @@ def what(record: Mapping[str, Any]) -> str:
     names = [resource["ARN"].split(":", 5)[-1] for resource in record.get("resources", ())]
     if not names:
         elements = {**(record["requestParameters"] or {}), **(record["responseElements"] or {})}
-        found = (elements.get(name) for name in ("brokerName", "broker-id", "brokerId", "configuration-id", "id"))
+        found = (
+            elements.get(name)
+            for name in ("brokerName", "broker-id", "brokerId", "configuration-id", "id")
+        )
         names = list(dict.fromkeys(str(name) for name in found if name))
     return " ".join(names)
 
@@ -44,4 +53,8 @@ def result(record: Mapping[str, Any]) -> str:
     """``ok``, or why not."""
     if "errorCode" not in record:
         return OK
-    return f"{record['errorCode']}: {record['errorMessage']}" if record.get("errorMessage") else record["errorCode"]
+    return (
+        f"{record['errorCode']}: {record['errorMessage']}"
+        if record.get("errorMessage")
+        else record["errorCode"]
+    )

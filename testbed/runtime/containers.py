@@ -88,9 +88,17 @@ class Containers:
                 self._network(): self.client.api.create_endpoint_config(aliases=list(spec.aliases))
             }
         if spec.mounts_fuse:
-            options |= {"devices": ["/dev/fuse"], "cap_add": ["SYS_ADMIN"], "security_opt": ["apparmor=unconfined"]}
+            options |= {
+                "devices": ["/dev/fuse"],
+                "cap_add": ["SYS_ADMIN"],
+                "security_opt": ["apparmor=unconfined"],
+            }
         else:
-            options |= {"cap_drop": ["ALL"], "cap_add": list(spec.capabilities), "security_opt": ["no-new-privileges"]}
+            options |= {
+                "cap_drop": ["ALL"],
+                "cap_add": list(spec.capabilities),
+                "security_opt": ["no-new-privileges"],
+            }
         container = DockerContainer(spec.image, name=spec.name)
         container.with_kwargs(**options)
         container.ports = _published(spec.ports)
@@ -160,7 +168,9 @@ class Containers:
     def logs(self, identity: str, tail: int | None = None, follow: bool = False) -> Iterator[bytes]:
         """Its output, in chunks; with ``follow`` until it stops."""
         with translated("The logs could not be read"):
-            answer = self.client.api.logs(identity, stream=True, follow=follow, tail="all" if tail is None else tail)
+            answer = self.client.api.logs(
+                identity, stream=True, follow=follow, tail="all" if tail is None else tail
+            )
             yield from answer
 
     def last_words(self, identity: str, lines: int = 5) -> str:
@@ -193,7 +203,12 @@ class Containers:
         with translated("The containers could not be listed"):
             rows = self.client.api.containers(all=True, filters=self._filter)
         return [
-            {"id": row["Id"], "name": row["Names"][0].lstrip("/"), "role": row["Labels"].get(ROLE, ""), "status": row["State"]}
+            {
+                "id": row["Id"],
+                "name": row["Names"][0].lstrip("/"),
+                "role": row["Labels"].get(ROLE, ""),
+                "status": row["State"],
+            }
             for row in rows
             if not role or row["Labels"].get(ROLE) == role
         ]
@@ -218,7 +233,10 @@ class Containers:
     def volumes(self) -> list[str]:
         """The names of the instance's volumes."""
         with translated("The volumes could not be listed"):
-            return [row["Name"] for row in self.client.api.volumes(filters=self._filter)["Volumes"] or []]
+            return [
+                row["Name"]
+                for row in self.client.api.volumes(filters=self._filter)["Volumes"] or []
+            ]
 
     def purge(self) -> dict[str, int]:
         """Remove everything under the instance's label; counts what was there."""
@@ -247,7 +265,9 @@ def _published(ports: Sequence[tuple[int, int]]) -> dict[str, Any]:
     return published
 
 
-def purge(client: docker.DockerClient, instance: str = "", *, settle: float = 0.0) -> dict[str, int]:
+def purge(
+    client: docker.DockerClient, instance: str = "", *, settle: float = 0.0
+) -> dict[str, int]:
     """Remove every container, volume and network of ``instance``, or of all instances, and count what was there.
 
     Looks again until nothing has appeared for ``settle`` seconds: what a process asked for right before it was killed
@@ -279,7 +299,12 @@ def purge(client: docker.DockerClient, instance: str = "", *, settle: float = 0.
 def _remove_all(client: docker.DockerClient, chosen: Mapping[str, str]) -> dict[str, int]:
     """One round; counts what was there."""
     containers = client.api.containers(all=True, filters=chosen)
-    parallel.side_by_side([partial(_try, partial(client.api.remove_container, row["Id"], force=True, v=True)) for row in containers])
+    parallel.side_by_side(
+        [
+            partial(_try, partial(client.api.remove_container, row["Id"], force=True, v=True))
+            for row in containers
+        ]
+    )
     volumes = client.api.volumes(filters=chosen)["Volumes"] or []
     for volume in volumes:
         _try(partial(client.api.remove_volume, volume["Name"], force=True))

@@ -21,7 +21,11 @@ def install(packages: Sequence[str], why: str, say: Say) -> None:
     say(f"installing Debian packages {names}: {why}")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     _run(["apt-get", "update", "-qq"], environment, names)
-    _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages], environment, names)
+    _run(
+        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages],
+        environment,
+        names,
+    )
 
 
 def _run(command: list[str], environment: dict[str, str], names: str) -> None:
@@ -29,5 +33,6 @@ def _run(command: list[str], environment: dict[str, str], names: str) -> None:
     if code:
         last = " ".join(output.strip().splitlines()[-3:])
         raise TestbedError(
-            f"`{' '.join(command)}` failed: {last}", hint=f"Install {names} by hand and run the command again."
+            f"`{' '.join(command)}` failed: {last}",
+            hint=f"Install {names} by hand and run the command again.",
         )

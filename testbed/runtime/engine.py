@@ -28,7 +28,9 @@ _WHAT_TO_DO = (
 _starting = threading.Lock()
 
 
-def connect(say: debian.Say = lambda line: None, *, start: bool = True, timeout: float = 60.0) -> docker.DockerClient:
+def connect(
+    say: debian.Say = lambda line: None, *, start: bool = True, timeout: float = 60.0
+) -> docker.DockerClient:
     """A client of the engine, with ``timeout`` seconds for each answer.
 
     ``start=False`` only looks for a running one. Raises ``EngineUnavailable``.
@@ -51,7 +53,8 @@ def _running() -> str | None:
         if _answers(named):
             return named
         raise EngineUnavailable(
-            f"No container engine answers at DOCKER_HOST={named}.", hint=f"Unset DOCKER_HOST, or: {_WHAT_TO_DO}"
+            f"No container engine answers at DOCKER_HOST={named}.",
+            hint=f"Unset DOCKER_HOST, or: {_WHAT_TO_DO}",
         )
     return next((host for host in _usual() if _answers(host)), None)
 
@@ -89,13 +92,17 @@ def _answers(host: str) -> bool:
 def _start(say: debian.Say) -> str:
     daemon = shutil.which("dockerd")
     if not debian.can_install():
-        raise EngineUnavailable("No container engine is running, and none can be started from here.", hint=_WHAT_TO_DO)
+        raise EngineUnavailable(
+            "No container engine is running, and none can be started from here.", hint=_WHAT_TO_DO
+        )
     try:
         if daemon is None:
             debian.install(["docker.io", "iptables"], "no container engine is on this machine", say)
             daemon = shutil.which("dockerd")
         if daemon is None:
-            raise EngineUnavailable("docker.io was installed and brought no dockerd.", hint=_WHAT_TO_DO)
+            raise EngineUnavailable(
+                "docker.io was installed and brought no dockerd.", hint=_WHAT_TO_DO
+            )
     except EngineUnavailable:
         raise
     except TestbedError as error:
@@ -103,7 +110,12 @@ def _start(say: debian.Say) -> str:
     say(f"starting the container engine (dockerd, log in {LOG}); it stays up for the next command")
     with LOG.open("ab") as log:
         process = subprocess.Popen(
-            [daemon], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
+            [daemon],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
         )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
@@ -114,5 +126,6 @@ def _start(say: debian.Say) -> str:
         time.sleep(0.1)
     words = LOG.read_text(errors="replace").strip().splitlines()
     raise EngineUnavailable(
-        f"dockerd did not come up: {words[-1] if words else 'it said nothing'}", hint=f"{LOG} has all it said. {_WHAT_TO_DO}"
+        f"dockerd did not come up: {words[-1] if words else 'it said nothing'}",
+        hint=f"{LOG} has all it said. {_WHAT_TO_DO}",
     )

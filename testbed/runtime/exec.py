@@ -11,7 +11,9 @@ from testbed.runtime import engine
 from testbed.runtime.containers import close_stream
 
 _ENDED = "The command in the container has ended."
-_HEADER = struct.Struct(">BxxxL")  # stream and length of what follows (Docker Engine API, "attach to a container")
+_HEADER = struct.Struct(
+    ">BxxxL"
+)  # stream and length of what follows (Docker Engine API, "attach to a container")
 
 
 class Exec:
@@ -24,7 +26,9 @@ class Exec:
             self._stream = client.api.exec_start(identity, socket=True)
         except DockerException as error:
             client.close()
-            raise ContainerFailed(f"`{argv[0]}` could not be run in a container: {error}") from error
+            raise ContainerFailed(
+                f"`{argv[0]}` could not be run in a container: {error}"
+            ) from error
         self._socket = getattr(self._stream, "_sock", self._stream)
         self._framed, self._output = b"", b""
 

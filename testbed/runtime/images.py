@@ -28,7 +28,9 @@ from testbed.runtime.containers import require_disk
 REPOSITORY = "amazonmq-testbed"
 LABEL = "amazonmq-testbed.image"
 DEBIAN_RELEASE = "trixie"
-_DISK = 2 * 2**30  # bytes of free disk: all images of the testbed with what their builds leave behind
+_DISK = (
+    2 * 2**30
+)  # bytes of free disk: all images of the testbed with what their builds leave behind
 _PROXY = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
@@ -80,13 +82,23 @@ def own(engine_type: str, image: str) -> ImageSpec:
 def own_kms(image: str) -> ImageSpec:
     """A LocalStack image of the user's own, made to remember its keys as ours does."""
     memory = paths.data("containers") / KMS.folder / "persist.py"
-    return ImageSpec("own-localstack", "own-localstack", parent=image, files=((memory.name, memory),))
+    return ImageSpec(
+        "own-localstack", "own-localstack", parent=image, files=((memory.name, memory),)
+    )
 
 
-def ensure(client: docker.DockerClient, specs: Sequence[ImageSpec], say: debian.Say = lambda line: None) -> dict[ImageSpec, str]:
+def ensure(
+    client: docker.DockerClient, specs: Sequence[ImageSpec], say: debian.Say = lambda line: None
+) -> dict[ImageSpec, str]:
     """Build what is missing of ``specs``, side by side, and return their tags. Raises ``ImageBuildFailed`` or ``NotEnoughDisk``."""
     builder = _Builder(client, say)
-    return dict(zip(specs, parallel.side_by_side([partial(builder.ensure, spec) for spec in specs], patience=0.0), strict=True))
+    return dict(
+        zip(
+            specs,
+            parallel.side_by_side([partial(builder.ensure, spec) for spec in specs], patience=0.0),
+            strict=True,
+        )
+    )
 
 
 def missing(client: docker.DockerClient, specs: Sequence[ImageSpec]) -> list[ImageSpec]:
@@ -151,12 +163,20 @@ class _Builder:
         said: list[str] = []
         try:
             # A step may be silent for minutes (compiling, downloading), hence the long timeout.
-            api = docker.APIClient(base_url=os.environ["DOCKER_HOST"], timeout=900)  # as set by engine.connect
+            api = docker.APIClient(
+                base_url=os.environ["DOCKER_HOST"], timeout=900
+            )  # as set by engine.connect
             with _context(spec) as context:
                 for event in api.build(
-                    fileobj=context, custom_context=True, tag=tag, buildargs=arguments, decode=True,
-                    rm=True, forcerm=True, labels={LABEL: spec.name},
-                ):  # fmt: skip
+                    fileobj=context,
+                    custom_context=True,
+                    tag=tag,
+                    buildargs=arguments,
+                    decode=True,
+                    rm=True,
+                    forcerm=True,
+                    labels={LABEL: spec.name},
+                ):
                     if "error" in event:
                         raise ImageBuildFailed(
                             f"The image {spec.name} could not be built: {event['error'].strip()}. {_last(said)}",
@@ -169,7 +189,8 @@ class _Builder:
                         self._say(f"image {spec.name}: {line[:100].splitlines()[0]}")
         except (DockerException, BuildError, OSError) as error:
             raise ImageBuildFailed(
-                f"The image {spec.name} could not be built: {error}", hint="The next run tries again."
+                f"The image {spec.name} could not be built: {error}",
+                hint="The next run tries again.",
             ) from error
 
     def _pulled(self, image: str) -> str:
@@ -203,7 +224,9 @@ class _Builder:
 
     def _registry_has(self, image: str) -> bool:
         try:
-            docker.APIClient(base_url=os.environ["DOCKER_HOST"], timeout=15).inspect_distribution(image)
+            docker.APIClient(base_url=os.environ["DOCKER_HOST"], timeout=15).inspect_distribution(
+                image
+            )
             return True
         except (DockerException, OSError):  # refused, no name, no answer in time
             return False
@@ -212,17 +235,32 @@ class _Builder:
         if shutil.which("mmdebstrap") is None:
             if not debian.can_install():
                 raise TestbedError("mmdebstrap is not installed.", hint="Install mmdebstrap.")
-            debian.install(["mmdebstrap"], "no image registry is reachable, so the base image is made from packages", self._say)
+            debian.install(
+                ["mmdebstrap"],
+                "no image registry is reachable, so the base image is made from packages",
+                self._say,
+            )
         self._say(f"image debian: bootstrapping {DEBIAN_RELEASE} with mmdebstrap")
         with tempfile.TemporaryDirectory(prefix="testbed-debian-") as folder:
             archive = Path(folder) / "base.tar"
             code, output = parallel.run(
-                ["mmdebstrap", "--quiet", "--variant=minbase", "--include=ca-certificates", DEBIAN_RELEASE, str(archive)]
+                [
+                    "mmdebstrap",
+                    "--quiet",
+                    "--variant=minbase",
+                    "--include=ca-certificates",
+                    DEBIAN_RELEASE,
+                    str(archive),
+                ]
             )
             if code:
-                raise TestbedError(f"mmdebstrap failed: {' '.join(output.strip().splitlines()[-3:])}")
+                raise TestbedError(
+                    f"mmdebstrap failed: {' '.join(output.strip().splitlines()[-3:])}"
+                )
             repository, _, version = tag.partition(":")
-            self._client.api.import_image_from_file(str(archive), repository=repository, tag=version, changes=[f"LABEL {LABEL}=debian"])
+            self._client.api.import_image_from_file(
+                str(archive), repository=repository, tag=version, changes=[f"LABEL {LABEL}=debian"]
+            )
         return tag
 
 
@@ -240,8 +278,14 @@ def _last(said: Sequence[str]) -> str:
 
 def _ca_bundle(environment: Mapping[str, str] = os.environ) -> bytes:
     """This machine's CA bundle; empty where there is none to be found."""
-    candidates = [environment.get(name) for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")]
-    candidates += ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"]
+    candidates = [
+        environment.get(name) for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
+    ]
+    candidates += [
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/ssl/cert.pem",
+    ]
     for candidate in candidates:
         if candidate and Path(candidate).is_file():
             return Path(candidate).read_bytes()

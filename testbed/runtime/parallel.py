@@ -44,7 +44,9 @@ class Task:
 
         Raises ``Interrupted`` as soon as ``cancelled`` is set. ``work`` then goes on by itself, and ends with the program.
         """
-        while not self.wait(0.1):  # in slices: a join without an end would not hear Ctrl-C on every platform
+        while not self.wait(
+            0.1
+        ):  # in slices: a join without an end would not hear Ctrl-C on every platform
             if cancelled is not None and cancelled.is_set():
                 raise Interrupted("Interrupted.")
         if self._error is not None:
@@ -52,7 +54,11 @@ class Task:
         return self._result
 
 
-def side_by_side(work: Sequence[Callable[[], T]], on_interrupt: Callable[[], None] = lambda: None, patience: float = 20.0) -> list[T]:
+def side_by_side(
+    work: Sequence[Callable[[], T]],
+    on_interrupt: Callable[[], None] = lambda: None,
+    patience: float = 20.0,
+) -> list[T]:
     """Call each of ``work`` in a thread of its own and return the results in order.
 
     When one raises, the others are awaited and the first error is raised. When the program is interrupted,
@@ -75,7 +81,12 @@ def side_by_side(work: Sequence[Callable[[], T]], on_interrupt: Callable[[], Non
 def run(command: Sequence[str], environment: dict[str, str] | None = None) -> tuple[int, str]:
     """Run ``command`` to its end and return exit code and output, both streams. It is ended when this program ends."""
     child = subprocess.Popen(
-        list(command), env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        list(command),
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     _children.add(child)
     try:

@@ -20,7 +20,9 @@ def free(count: int) -> list[int]:
     """``count`` ports that nothing listens on now. They stay a broker's for its life, reboots included."""
     chosen: list[int] = []
     with _choosing:
-        candidates = random.SystemRandom().sample(_RANGE, len(_RANGE))  # seeding is for tests, not for ports
+        candidates = random.SystemRandom().sample(
+            _RANGE, len(_RANGE)
+        )  # seeding is for tests, not for ports
         while len(chosen) < count:
             port = candidates.pop()
             if port not in _handed_out and _is_free(port):
@@ -46,7 +48,8 @@ def require_free(port: int) -> None:
             probe.bind((LOOPBACK, port))
         except PermissionError as error:
             raise PortTaken(
-                f"Port {port} on {LOOPBACK} may not be opened by this user.", hint="Leave fixed ports out, or run as root."
+                f"Port {port} on {LOOPBACK} may not be opened by this user.",
+                hint="Leave fixed ports out, or run as root.",
             ) from error
         except OSError as error:
             if error.errno != errno.EADDRINUSE:

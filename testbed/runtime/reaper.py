@@ -20,9 +20,13 @@ class Reaper:
     def __init__(self, instance: str, folder: Path | None = None) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "testbed.runtime.reaper", instance, str(folder or "")],
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, cwd="/",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd="/",
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )  # fmt: skip
+        )
 
     def dismiss(self) -> None:
         """Everything is cleaned up: nothing is left to do."""

@@ -14,16 +14,23 @@ def translated(what: str) -> Iterator[None]:
     try:
         yield
     except NotFound as error:
-        raise ContainerFailed(f"{what}: it is gone.", hint="`testbed status` shows what is left.") from error
+        raise ContainerFailed(
+            f"{what}: it is gone.", hint="`testbed status` shows what is left."
+        ) from error
     except (DockerException, OSError) as error:  # an engine that is gone is an OSError
         reason = str(getattr(error, "explanation", None) or error)
         if "port is already allocated" in reason or "address already in use" in reason:
             raise PortTaken(
-                f"{what}: {reason}", hint="Stop what uses the port, or leave fixed ports out: free ones are the default."
+                f"{what}: {reason}",
+                hint="Stop what uses the port, or leave fixed ports out: free ones are the default.",
             ) from error
         if "no space left" in reason.lower():
-            raise NotEnoughDisk(f"{what}: {reason}", hint="`docker system df` shows what takes the space.") from error
-        raise ContainerFailed(f"{what}: {reason}", hint="`docker info` shows whether the engine is well.") from error
+            raise NotEnoughDisk(
+                f"{what}: {reason}", hint="`docker system df` shows what takes the space."
+            ) from error
+        raise ContainerFailed(
+            f"{what}: {reason}", hint="`docker info` shows whether the engine is well."
+        ) from error
 
 
 @contextmanager

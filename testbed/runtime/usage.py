@@ -75,7 +75,9 @@ class Container:
     def addresses(self) -> list[str]:
         """Its own, in the engine's networks."""
         with translated("A container could not be inspected"):
-            networks = self._client.api.inspect_container(self._id)["NetworkSettings"]["Networks"] or {}
+            networks = (
+                self._client.api.inspect_container(self._id)["NetworkSettings"]["Networks"] or {}
+            )
         return [each["IPAddress"] for each in networks.values() if each["IPAddress"]]
 
     def port_behind(self, published: int) -> int | None:
@@ -96,10 +98,15 @@ class _Kernel:
     cpu: Path
 
     @classmethod
-    def of(cls, container_id: str, process: int, root: Path = Path("/sys/fs/cgroup")) -> "_Kernel | None":
+    def of(
+        cls, container_id: str, process: int, root: Path = Path("/sys/fs/cgroup")
+    ) -> "_Kernel | None":
         """None where the process is not this machine's, or its control group can't be seen from here."""
         try:
-            groups = [line.split(":", 2) for line in Path(f"/proc/{process}/cgroup").read_text().splitlines()]
+            groups = [
+                line.split(":", 2)
+                for line in Path(f"/proc/{process}/cgroup").read_text().splitlines()
+            ]
         except OSError:
             return None
         for _, controllers, path in groups:
@@ -119,9 +126,20 @@ class _Kernel:
         """None when the container is gone."""
         try:
             used = self.cpu.read_text().split()
-            lines = [line.split() for line in Path(f"/proc/{self.process}/net/dev").read_text().splitlines()[2:]]
+            lines = [
+                line.split()
+                for line in Path(f"/proc/{self.process}/net/dev").read_text().splitlines()[2:]
+            ]
         except OSError:
             return None
         networks = [line for line in lines if line[0] != "lo:"]
-        cpu = int(used[0]) / 1e9 if self.cpu.name == "cpuacct.usage" else int(used[used.index("usage_usec") + 1]) / 1e6
-        return Counters(cpu, received=sum(int(line[1]) for line in networks), sent=sum(int(line[9]) for line in networks))
+        cpu = (
+            int(used[0]) / 1e9
+            if self.cpu.name == "cpuacct.usage"
+            else int(used[used.index("usage_usec") + 1]) / 1e6
+        )
+        return Counters(
+            cpu,
+            received=sum(int(line[1]) for line in networks),
+            sent=sum(int(line[9]) for line in networks),
+        )

@@ -17,7 +17,9 @@ class Clock:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._known: tuple[int, float] | None = None  # the state's ``changes`` and the offset as they were together
+        self._known: tuple[int, float] | None = (
+            None  # the state's ``changes`` and the offset as they were together
+        )
 
     def now(self) -> float:
         return time.time() + self._offset()

@@ -33,10 +33,14 @@ class State:
         self._watcher: sqlite3.Connection | None = None
         self._prepare()
         with self._transaction() as database:
-            database.execute("CREATE TABLE IF NOT EXISTS documents (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id))")
+            database.execute(
+                "CREATE TABLE IF NOT EXISTS documents (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id))"
+            )
             [version] = database.execute("PRAGMA user_version").fetchone()
             if version not in (0, _SCHEMA):
-                raise self._broken(f"it was written by another version of the testbed (schema {version}, this one is {_SCHEMA})")
+                raise self._broken(
+                    f"it was written by another version of the testbed (schema {version}, this one is {_SCHEMA})"
+                )
             database.execute(f"PRAGMA user_version = {_SCHEMA}")
 
     @property
@@ -58,27 +62,37 @@ class State:
 
     def get(self, kind: str, identity: str) -> dict[str, Any] | None:
         with self._transaction() as database:
-            row = database.execute("SELECT body FROM documents WHERE kind = ? AND id = ?", (kind, identity)).fetchone()
+            row = database.execute(
+                "SELECT body FROM documents WHERE kind = ? AND id = ?", (kind, identity)
+            ).fetchone()
         return json.loads(row[0]) if row else None
 
-    def update(self, kind: str, identity: str, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> dict[str, Any] | None:
+    def update(
+        self, kind: str, identity: str, change: Callable[[dict[str, Any]], Mapping[str, Any]]
+    ) -> dict[str, Any] | None:
         """Change a document in one step, whatever others do meanwhile, and return it; None when there is none.
 
         What ``change`` raises is raised, and nothing is changed.
         """
         with self._transaction() as database:
             database.execute("BEGIN IMMEDIATE")
-            row = database.execute("SELECT body FROM documents WHERE kind = ? AND id = ?", (kind, identity)).fetchone()
+            row = database.execute(
+                "SELECT body FROM documents WHERE kind = ? AND id = ?", (kind, identity)
+            ).fetchone()
             if row is None:
                 return None
             body = json.dumps(change(json.loads(row[0])))
-            database.execute("UPDATE documents SET body = ? WHERE kind = ? AND id = ?", (body, kind, identity))
+            database.execute(
+                "UPDATE documents SET body = ? WHERE kind = ? AND id = ?", (body, kind, identity)
+            )
         return json.loads(body)
 
     def all(self, kind: str) -> list[dict[str, Any]]:
         """In the order of their creation."""
         with self._transaction() as database:
-            rows = database.execute("SELECT body FROM documents WHERE kind = ? ORDER BY rowid", (kind,)).fetchall()
+            rows = database.execute(
+                "SELECT body FROM documents WHERE kind = ? ORDER BY rowid", (kind,)
+            ).fetchall()
         return [json.loads(row[0]) for row in rows]
 
     def delete(self, kind: str, identity: str) -> None:
@@ -94,7 +108,9 @@ class State:
         with self._watching:
             try:
                 if self._watcher is None:
-                    self._watcher = sqlite3.connect(self.folder / DATABASE, timeout=10, check_same_thread=False)
+                    self._watcher = sqlite3.connect(
+                        self.folder / DATABASE, timeout=10, check_same_thread=False
+                    )
                 [version] = self._watcher.execute("PRAGMA data_version").fetchone()
                 return int(version)
             except sqlite3.Error as error:

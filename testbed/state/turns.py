@@ -21,7 +21,12 @@ class Busy(Exception):
 
 @contextmanager
 def one_at_a_time(
-    folder: Path, name: str, cancelled: threading.Event, waiting: Callable[[], None] = lambda: None, *, wait: bool = True
+    folder: Path,
+    name: str,
+    cancelled: threading.Event,
+    waiting: Callable[[], None] = lambda: None,
+    *,
+    wait: bool = True,
 ) -> Iterator[None]:
     """Hold the lock ``name`` of the state folder.
 
@@ -31,7 +36,10 @@ def one_at_a_time(
     try:
         held = os.open(folder / f"{name}{SUFFIX}", os.O_CREAT | os.O_RDWR, 0o600)
     except OSError as error:
-        raise StateBroken(f"The state folder {folder} cannot be used: {error}.", hint="`testbed up` makes a new one.") from error
+        raise StateBroken(
+            f"The state folder {folder} cannot be used: {error}.",
+            hint="`testbed up` makes a new one.",
+        ) from error
     try:
         attempts = 0
         while not _taken(held):

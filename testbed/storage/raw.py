@@ -22,11 +22,19 @@ def on_disk(containers: Containers, container_id: str, needle: bytes) -> RawSear
     return search(containers.archive(container_id, VOLUME), needle)
 
 
-def in_mount(containers: Containers, container_id: str, account: str, needle: bytes) -> tuple[str, ...]:
+def in_mount(
+    containers: Containers, container_id: str, account: str, needle: bytes
+) -> tuple[str, ...]:
     """The files in which the broker, running as ``account``, sees ``needle``, a text without a line break. Raises ``ContainerFailed``."""
     look = ["sh", "-c", 'cd "$1" && grep -rlaF -e "$2" .', "-", MOUNT, needle.decode()]
     _, output = containers.execute(container_id, look, user=account)
-    return tuple(sorted(line.removeprefix("./") for line in output.decode(errors="replace").splitlines() if line.startswith("./")))
+    return tuple(
+        sorted(
+            line.removeprefix("./")
+            for line in output.decode(errors="replace").splitlines()
+            if line.startswith("./")
+        )
+    )
 
 
 def search(chunks: Iterable[bytes], needle: bytes) -> RawSearch:

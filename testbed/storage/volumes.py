@@ -45,7 +45,11 @@ def create(kms: Kms, key_arn: str, volume_id: str) -> Volume:
     answer = kms.call(
         service(key_arn),
         "GenerateDataKeyWithoutPlaintext",
-        {"KeyId": key_arn, "NumberOfBytes": VOLUME_KEY_BYTES, "EncryptionContext": context(volume_id)},
+        {
+            "KeyId": key_arn,
+            "NumberOfBytes": VOLUME_KEY_BYTES,
+            "EncryptionContext": context(volume_id),
+        },
     )
     return Volume(volume_id, key_arn, base64.b64encode(answer["CiphertextBlob"]).decode())
 
@@ -62,12 +66,20 @@ def open_data_key(kms: Kms, volume: Volume) -> bytes | None:
     """
     if not volume.encrypted:
         return None
-    caller = replace(EFS, account=_account(volume.key_arn)) if volume.storage_type == "EFS" else service(volume.key_arn)
+    caller = (
+        replace(EFS, account=_account(volume.key_arn))
+        if volume.storage_type == "EFS"
+        else service(volume.key_arn)
+    )
     try:
         answer = kms.call(
             caller,
             "Decrypt",
-            {"CiphertextBlob": base64.b64decode(volume.encrypted_data_key), "KeyId": volume.key_arn, "EncryptionContext": context(volume.volume_id)},
+            {
+                "CiphertextBlob": base64.b64decode(volume.encrypted_data_key),
+                "KeyId": volume.key_arn,
+                "EncryptionContext": context(volume.volume_id),
+            },
         )
     except KmsError as error:
         if is_outage(error):

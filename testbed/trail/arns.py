@@ -26,13 +26,23 @@ class KeyArns:
     The one takes an alias ARN, the other an account and the id of a grant.
     """
 
-    def __init__(self, region: str, recall_alias: Callable[[str], str], recall_grant: Callable[[str, str], str]) -> None:
+    def __init__(
+        self,
+        region: str,
+        recall_alias: Callable[[str], str],
+        recall_grant: Callable[[str, str], str],
+    ) -> None:
         self._region, self._recall_alias, self._recall_grant = region, recall_alias, recall_grant
         self._behind: dict[str, str] = {}
         self._grants: dict[str, str] = {}
 
     def of(
-        self, caller: Caller, operation: str, parameters: Mapping[str, Any], answer: Mapping[str, Any], error: ApiError | None
+        self,
+        caller: Caller,
+        operation: str,
+        parameters: Mapping[str, Any],
+        answer: Mapping[str, Any],
+        error: ApiError | None,
     ) -> tuple[str, ...]:
         """The resources of a call: the alias if it was about one, then the key or keys. Empty when there is none, or none that exists."""
         if error and error.code == "NotFoundException":
@@ -41,7 +51,10 @@ class KeyArns:
             grant = grant_id(parameters)
             key = grant and (self._grants.get(grant) or self._recall_grant(caller.account, grant))
             return (key,) if key else ()
-        named = [self._full(caller.account, parameters.get(member)) for member in kms_event(operation).keys]
+        named = [
+            self._full(caller.account, parameters.get(member))
+            for member in kms_event(operation).keys
+        ]
         shown = _shown(answer) or (_KEY_ARN.findall(error.message)[:1] if error else [])
         if "AliasName" in parameters:
             return self._of_alias(operation, named, error)
@@ -53,7 +66,9 @@ class KeyArns:
             _keep(self._grants, answer["GrantId"], keys[0])
         return tuple(filter(None, keys))
 
-    def _of_alias(self, operation: str, named: list[str], error: ApiError | None) -> tuple[str, ...]:
+    def _of_alias(
+        self, operation: str, named: list[str], error: ApiError | None
+    ) -> tuple[str, ...]:
         alias = named[0]
         key = named[1] if len(named) > 1 else self._key(alias)
         if not error and alias:
@@ -79,13 +94,21 @@ class KeyArns:
 
 def grant_id(parameters: Mapping[str, Any]) -> str:
     """The id of the grant that RetireGrant is to retire; ``""`` when what it was given is the token of none."""
-    return str(parameters["GrantId"]) if "GrantId" in parameters else grant_of(str(parameters.get("GrantToken", "")))
+    return (
+        str(parameters["GrantId"])
+        if "GrantId" in parameters
+        else grant_of(str(parameters.get("GrantToken", "")))
+    )
 
 
 def _shown(answer: Mapping[str, Any]) -> list[str]:
     """The key ARNs in an answer, the source key's first."""
     metadata = answer.get("KeyMetadata")
-    candidates = (answer.get("SourceKeyId"), answer.get("KeyId"), metadata.get("Arn") if isinstance(metadata, Mapping) else None)
+    candidates = (
+        answer.get("SourceKeyId"),
+        answer.get("KeyId"),
+        metadata.get("Arn") if isinstance(metadata, Mapping) else None,
+    )
     return [each for each in candidates if isinstance(each, str) and _KEY_ARN.fullmatch(each)]
 
 

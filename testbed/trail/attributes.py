@@ -12,7 +12,9 @@ from testbed.trail.identity import username
 # What every record has: by it, all of an account's are found in the order of their time.
 ANY = (len(LOOKUP_ATTRIBUTES), "")
 NUMBERS = {attribute: number for number, attribute in enumerate(LOOKUP_ATTRIBUTES)}
-_EVENT_ID, _EVENT_NAME, _READ_ONLY, _USERNAME, _TYPE, _RESOURCE, _SOURCE, _ACCESS_KEY = range(len(LOOKUP_ATTRIBUTES))
+_EVENT_ID, _EVENT_NAME, _READ_ONLY, _USERNAME, _TYPE, _RESOURCE, _SOURCE, _ACCESS_KEY = range(
+    len(LOOKUP_ATTRIBUTES)
+)
 # Records of Amazon MQ have no ``resources``; what they are about is in these members.
 _MQ_RESOURCES = {
     "broker-id": MQ_BROKER,
@@ -49,7 +51,11 @@ def resources(record: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     found = [(resource["type"], resource["ARN"]) for resource in record.get("resources", ())]
     if record["eventSource"] == MQ_SOURCE:
         for part in (record["requestParameters"], record["responseElements"]):
-            found += [(_MQ_RESOURCES[name], value) for name, value in (part or {}).items() if name in _MQ_RESOURCES]
+            found += [
+                (_MQ_RESOURCES[name], value)
+                for name, value in (part or {}).items()
+                if name in _MQ_RESOURCES
+            ]
     return tuple(dict.fromkeys(found))
 
 

@@ -34,13 +34,19 @@ def _newer(found: Any, expected: str) -> bool:
     """The same major version, and a minor version that is not older: a newer one only adds members (CTG)."""
     if not re.fullmatch(r"\d+\.\d+", str(found)):
         return False
-    (major, minor), (sample_major, sample_minor) = (map(int, version.split(".")) for version in (found, expected))
+    (major, minor), (sample_major, sample_minor) = (
+        map(int, version.split(".")) for version in (found, expected)
+    )
     return major == sample_major and minor >= sample_minor
 
 
 def _address(found: Any, expected: str) -> bool:
     """A service's name is the service's; a user's address is any."""
-    return found == expected if expected.endswith(".amazonaws.com") else _form(r"[0-9a-fA-F.:]{3,39}")(found, expected)
+    return (
+        found == expected
+        if expected.endswith(".amazonaws.com")
+        else _form(r"[0-9a-fA-F.:]{3,39}")(found, expected)
+    )
 
 
 def _regional(found: Any, expected: str) -> bool:
@@ -81,7 +87,9 @@ _MAY_DIFFER: Mapping[str, Callable[[Any, Any], bool]] = {
     "requestParameters.retiringPrincipal": _regional,
     "requestParameters.constraints.encryptionContextSubset.aws:ebs:id": _form(r"vol-[0-9a-f]+"),
     "responseElements.keyId": _KEY,
-    "responseElements.grantId": _form(r"[0-9a-zA-Z-]{1,128}"),  # the API's own bounds: AWS's are 64 hexadecimal digits, LocalStack's UUIDs
+    "responseElements.grantId": _form(
+        r"[0-9a-zA-Z-]{1,128}"
+    ),  # the API's own bounds: AWS's are 64 hexadecimal digits, LocalStack's UUIDs
     "resources[0].accountId": _ACCOUNT,
     "resources[0].ARN": _KEY,
 }
@@ -95,17 +103,33 @@ def differences(record: Mapping[str, Any], sample: Mapping[str, Any]) -> tuple[D
     return (*_compare("", record, sample), *_disagreements(record))
 
 
-def trail_differences(records: Sequence[Mapping[str, Any]], samples: Sequence[Mapping[str, Any]]) -> tuple[Difference, ...]:
+def trail_differences(
+    records: Sequence[Mapping[str, Any]], samples: Sequence[Mapping[str, Any]]
+) -> tuple[Difference, ...]:
     """Where ``records`` are not, one by one, as ``samples``: as many, in their order, each its own event, grant and volume."""
     found: list[Difference] = []
     if len(records) != len(samples):
         found.append(Difference("Records", f"{len(samples)} events", f"{len(records)} events"))
     for number, (record, sample) in enumerate(zip(records, samples, strict=False), 1):
-        found += [Difference(f"event {number}: {each.path}", each.expected, each.found) for each in differences(record, sample)]
-    for path in ("eventID", "responseElements.grantId", "requestParameters.constraints.encryptionContextSubset.aws:ebs:id"):
+        found += [
+            Difference(f"event {number}: {each.path}", each.expected, each.found)
+            for each in differences(record, sample)
+        ]
+    for path in (
+        "eventID",
+        "responseElements.grantId",
+        "requestParameters.constraints.encryptionContextSubset.aws:ebs:id",
+    ):
         values = [value for record in records if (value := _at(record, path)) != _ABSENT]
         twice = sorted({value for value in values if values.count(value) > 1})
-        found += [Difference(f"Records: {path}", "one of its own in each event", f"{value} in {values.count(value)}") for value in twice]
+        found += [
+            Difference(
+                f"Records: {path}",
+                "one of its own in each event",
+                f"{value} in {values.count(value)}",
+            )
+            for value in twice
+        ]
     return tuple(found)
 
 

@@ -26,7 +26,9 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 def export(trail: Trail, folder: Path | str, account: str) -> list[Path]:
     """Write all of the account's records below ``folder``, readable by their owner only, and return the files in order of time."""
     written = []
-    for end, records in groupby(_in_order(trail, account), lambda record: _slot_end(seconds(record["eventTime"]))):
+    for end, records in groupby(
+        _in_order(trail, account), lambda record: _slot_end(seconds(record["eventTime"]))
+    ):
         by_region: dict[str, list[dict[str, Any]]] = {}
         for record in records:
             by_region.setdefault(record["awsRegion"], []).append(record)
@@ -41,7 +43,9 @@ def log_file(account: str, region: str, end: int) -> str:
     """Where the records up to ``end``, seconds since 1970, are delivered to."""
     when = datetime.fromtimestamp(end, UTC)
     digest = int.from_bytes(hashlib.sha256(f"{account} {region} {end}".encode()).digest())
-    unique = "".join(_ALPHABET[digest // len(_ALPHABET) ** n % len(_ALPHABET)] for n in range(UNIQUE_CHARACTERS))
+    unique = "".join(
+        _ALPHABET[digest // len(_ALPHABET) ** n % len(_ALPHABET)] for n in range(UNIQUE_CHARACTERS)
+    )
     name = f"{account}_CloudTrail_{region}_{when:%Y%m%dT%H%MZ}_{unique}.json.gz"
     return f"AWSLogs/{account}/CloudTrail/{region}/{when:%Y/%m/%d}/{name}"
 
@@ -65,5 +69,7 @@ def _write(path: Path, records: list[dict[str, Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + ".part")
     with open(os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(gzip.compress(json.dumps({"Records": records}, separators=(",", ":")).encode(), mtime=0))
+        file.write(
+            gzip.compress(json.dumps({"Records": records}, separators=(",", ":")).encode(), mtime=0)
+        )
     beside.replace(path)

@@ -18,7 +18,12 @@ def user_identity(caller: Caller, session_started: float) -> dict[str, Any]:
     if caller.kind == "AWSService":
         return {"type": "AWSService", "invokedBy": service(caller)}
     name = caller.principal.rsplit("/", 1)[-1]
-    identity: dict[str, Any] = {"type": caller.kind, "principalId": caller.account, "arn": caller.principal, "accountId": caller.account}
+    identity: dict[str, Any] = {
+        "type": caller.kind,
+        "principalId": caller.account,
+        "arn": caller.principal,
+        "accountId": caller.account,
+    }
     identity["accessKeyId"] = access_key_id(caller)
     if caller.kind == "IAMUser":
         identity["principalId"] = _made("AIDA", caller.principal)
@@ -29,7 +34,13 @@ def user_identity(caller: Caller, session_started: float) -> dict[str, Any]:
         role_id = _made("AROA", issuer)
         identity["principalId"] = f"{role_id}:{name}"
         identity["sessionContext"] = {
-            "sessionIssuer": {"type": "Role", "principalId": role_id, "arn": issuer, "accountId": caller.account, "userName": role},
+            "sessionIssuer": {
+                "type": "Role",
+                "principalId": role_id,
+                "arn": issuer,
+                "accountId": caller.account,
+                "userName": role,
+            },
             "webIdFederationData": {},
             "attributes": {"creationDate": timestamp(session_started), "mfaAuthenticated": "false"},
         }

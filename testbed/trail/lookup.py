@@ -59,7 +59,9 @@ def lookup_events(
     ``InvalidMaxResultsException`` or ``InvalidNextTokenException``.
     """
     if not 1 <= max_results <= LOOKUP_MAX_RESULTS:
-        raise _invalid("MaxResults", f"A page has 1 to {LOOKUP_MAX_RESULTS} events, not {max_results}.")
+        raise _invalid(
+            "MaxResults", f"A page has 1 to {LOOKUP_MAX_RESULTS} events, not {max_results}."
+        )
     if start is not None and end is not None and start > end:
         raise _invalid("TimeRange", "The start of the time range is after its end.")
     request = _digest(account, attribute, start, end)
@@ -76,12 +78,19 @@ def lookup_events(
 
 
 def events(
-    trail: Trail, account: str, *, attribute: Attribute | None = None, start: float | None = None, end: float | None = None
+    trail: Trail,
+    account: str,
+    *,
+    attribute: Attribute | None = None,
+    start: float | None = None,
+    end: float | None = None,
 ) -> Iterator[dict[str, Any]]:
     """All of the account's records that fit, newest first, page by page. Raises as ``lookup_events`` does."""
     token = ""
     while True:
-        page = lookup_events(trail, account, attribute=attribute, start=start, end=end, next_token=token)
+        page = lookup_events(
+            trail, account, attribute=attribute, start=start, end=end, next_token=token
+        )
         yield from page.records
         token = page.next_token
         if not token:
@@ -96,7 +105,12 @@ def newest(trail: Trail) -> int:
 
 
 def since(
-    trail: Trail, account: str, cursor: int = 0, *, attribute: Attribute | None = None, limit: int = 1000
+    trail: Trail,
+    account: str,
+    cursor: int = 0,
+    *,
+    attribute: Attribute | None = None,
+    limit: int = 1000,
 ) -> tuple[tuple[dict[str, Any], ...], int]:
     """The account's records written after ``cursor``, in the order of their writing, and the next cursor.
 
@@ -107,7 +121,9 @@ def since(
         query = "SELECT seq, account, record FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
         rows = database.execute(query, (cursor, limit)).fetchall()
     records = (json.loads(record) for _, owner, record in rows if owner == account)
-    return tuple(record for record in records if wanted in attributes(record)), rows[-1][0] if rows else cursor
+    return tuple(record for record in records if wanted in attributes(record)), rows[-1][
+        0
+    ] if rows else cursor
 
 
 def as_event(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,7 +136,9 @@ def as_event(record: Mapping[str, Any]) -> dict[str, Any]:
         "EventTime": datetime.fromtimestamp(seconds(record["eventTime"]), UTC),
         "EventSource": record["eventSource"],
         "Username": username(record["userIdentity"]),
-        "Resources": [{"ResourceType": kind, "ResourceName": name} for kind, name in resources(record)],
+        "Resources": [
+            {"ResourceType": kind, "ResourceName": name} for kind, name in resources(record)
+        ],
         "CloudTrailEvent": json.dumps(record),
     }
     return {name: value for name, value in event.items() if value != ""}
@@ -130,7 +148,10 @@ def _wanted(attribute: Attribute | None) -> tuple[int, str]:
     if attribute is None:
         return ANY
     if attribute.key not in NUMBERS:
-        raise _invalid("LookupAttributes", f"Events are looked up by {', '.join(LOOKUP_ATTRIBUTES)}, not by {attribute.key}.")
+        raise _invalid(
+            "LookupAttributes",
+            f"Events are looked up by {', '.join(LOOKUP_ATTRIBUTES)}, not by {attribute.key}.",
+        )
     if not attribute.value:
         raise _invalid("LookupAttributes", f"The value of {attribute.key} is empty.")
     return NUMBERS[attribute.key], attribute.value

@@ -68,7 +68,9 @@ def recipients(call: Call, resources: Sequence[str]) -> tuple[str, ...]:
     owner = resources[-1].split(":")[4] if resources else call.caller.account
     if call.caller.kind == "AWSService":
         return (owner,)
-    kept_out = isinstance(call.error, KmsError) and (call.error.code == _ACCESS_DENIED or is_outage(call.error))
+    kept_out = isinstance(call.error, KmsError) and (
+        call.error.code == _ACCESS_DENIED or is_outage(call.error)
+    )
     if owner == call.caller.account or kept_out:
         return (call.caller.account,)
     return (call.caller.account, owner)
@@ -76,11 +78,20 @@ def recipients(call: Call, resources: Sequence[str]) -> tuple[str, ...]:
 
 def is_shared(call: Call, accounts: Sequence[str]) -> bool:
     """Whether the record is delivered to more than one account: a service's own is one that nobody here sees."""
-    return len(accounts) > 1 or (call.caller.kind == "AWSService" and accounts[0] != SERVICE_ACCOUNT)
+    return len(accounts) > 1 or (
+        call.caller.kind == "AWSService" and accounts[0] != SERVICE_ACCOUNT
+    )
 
 
 def kms_record(
-    call: Call, setting: Setting, *, event_id: str, recipient: str, resources: Sequence[str] = (), shared_event_id: str = "", grant_id: str = ""
+    call: Call,
+    setting: Setting,
+    *,
+    event_id: str,
+    recipient: str,
+    resources: Sequence[str] = (),
+    shared_event_id: str = "",
+    grant_id: str = "",
 ) -> dict[str, Any]:
     """The record of a call on KMS, for the account ``recipient``.
 
@@ -108,7 +119,9 @@ def kms_record(
     record["requestID"] = call.request_id
     record["eventID"] = event_id
     record["readOnly"] = event.read_only
-    record["resources"] = [{"accountId": arn.split(":")[4], "type": KMS_KEY, "ARN": arn} for arn in resources]
+    record["resources"] = [
+        {"accountId": arn.split(":")[4], "type": KMS_KEY, "ARN": arn} for arn in resources
+    ]
     return _end(record, recipient, shared_event_id=shared_event_id)
 
 
@@ -116,15 +129,32 @@ def mq_record(call: Call, setting: Setting, *, event_id: str) -> dict[str, Any]:
     """The record of a call on Amazon MQ's API. GUIDE22's sample names no resources, so neither does this."""
     event = mq_event(call.operation)
     record = _begin(call, setting, MQ_SOURCE, event)
-    record["requestParameters"] = visible(call.parameters, event.request, lambda name: MQ_PATH_MEMBERS.get(name) or lower_first(name)) or None
-    record["responseElements"] = None if call.error else visible(call.answer, event.response) or None
+    record["requestParameters"] = (
+        visible(
+            call.parameters,
+            event.request,
+            lambda name: MQ_PATH_MEMBERS.get(name) or lower_first(name),
+        )
+        or None
+    )
+    record["responseElements"] = (
+        None if call.error else visible(call.answer, event.response) or None
+    )
     record["requestID"] = call.request_id
     record["eventID"] = event_id
     record["readOnly"] = event.read_only
     return _end(record, call.caller.account)
 
 
-def service_event_record(name: str, key_arn: str, at: float, setting: Setting, *, event_id: str, details: Mapping[str, str]) -> dict[str, Any]:
+def service_event_record(
+    name: str,
+    key_arn: str,
+    at: float,
+    setting: Setting,
+    *,
+    event_id: str,
+    details: Mapping[str, str],
+) -> dict[str, Any]:
     """What KMS does to a key by itself: ``DeleteKey`` at the end of its window, ``RotateKey``, ``DeleteExpiredKeyMaterial``."""
     account = key_arn.split(":")[4]
     record: dict[str, Any] = {
@@ -168,7 +198,13 @@ def _begin(call: Call, setting: Setting, source: str, event: Event) -> dict[str,
     return record
 
 
-def _end(record: dict[str, Any], recipient: str, *, event_type: str = "AwsApiCall", shared_event_id: str = "") -> dict[str, Any]:
+def _end(
+    record: dict[str, Any],
+    recipient: str,
+    *,
+    event_type: str = "AwsApiCall",
+    shared_event_id: str = "",
+) -> dict[str, Any]:
     record["eventType"] = event_type
     record["managementEvent"] = True
     record["recipientAccountId"] = recipient

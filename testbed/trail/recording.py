@@ -19,7 +19,15 @@ from testbed.kms.base import Caller, Kms
 from testbed.state.clock import Clock
 from testbed.trail.arns import KeyArns, grant_id
 from testbed.trail.lookup import Attribute, events, lookup_events
-from testbed.trail.record import Call, Setting, is_shared, kms_record, mq_record, recipients, service_event_record
+from testbed.trail.record import (
+    Call,
+    Setting,
+    is_shared,
+    kms_record,
+    mq_record,
+    recipients,
+    service_event_record,
+)
 from testbed.trail.store import Trail
 
 
@@ -33,7 +41,14 @@ class Answer:
 class Recorder:
     """Writes records of one region into ``trail``, with ``clock``'s time. Safe to share between threads."""
 
-    def __init__(self, trail: Trail, clock: Clock, *, region: str = REGION, event_version: str = EVENT_VERSION) -> None:
+    def __init__(
+        self,
+        trail: Trail,
+        clock: Clock,
+        *,
+        region: str = REGION,
+        event_version: str = EVENT_VERSION,
+    ) -> None:
         self.trail, self._clock = trail, clock
         self._setting = Setting(region, event_version, session_started=clock.now())
         self._arns = KeyArns(region, self._behind_alias, self._of_grant)
@@ -43,7 +58,13 @@ class Recorder:
         return self._clock.now()
 
     def kms_call(
-        self, caller: Caller, operation: str, parameters: Mapping[str, Any], at: float, answer: Mapping[str, Any], error: KmsError | None
+        self,
+        caller: Caller,
+        operation: str,
+        parameters: Mapping[str, Any],
+        at: float,
+        answer: Mapping[str, Any],
+        error: KmsError | None,
     ) -> None:
         """Record a call on KMS, made at ``at``."""
         resources = self._arns.of(caller, operation, parameters, answer, error)
@@ -53,13 +74,23 @@ class Recorder:
         grant = grant_id(parameters) if operation == "RetireGrant" and resources else ""
         self.trail.append(
             *(
-                kms_record(call, self._setting, event_id=_id(), recipient=account, resources=resources, shared_event_id=shared, grant_id=grant)
+                kms_record(
+                    call,
+                    self._setting,
+                    event_id=_id(),
+                    recipient=account,
+                    resources=resources,
+                    shared_event_id=shared,
+                    grant_id=grant,
+                )
                 for account in accounts
             )
         )
 
     @contextmanager
-    def mq_call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> Iterator[Answer]:
+    def mq_call(
+        self, caller: Caller, operation: str, parameters: Mapping[str, Any]
+    ) -> Iterator[Answer]:
         """Record what happens in the ``with`` block as one call on Amazon MQ's API. Parameters and answer in boto3's shape.
 
         An ``ApiError`` that leaves the block is recorded with its code and sentence. Any other exception is, to the
@@ -77,7 +108,9 @@ class Recorder:
             self._thread.calling = False
 
     @contextmanager
-    def _recorded(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> Iterator[Answer]:
+    def _recorded(
+        self, caller: Caller, operation: str, parameters: Mapping[str, Any]
+    ) -> Iterator[Answer]:
         at, answer = self._clock.now(), Answer()
         try:
             yield answer
@@ -89,24 +122,38 @@ class Recorder:
             raise
         self._mq(Call(caller, operation, parameters, at, _id(), answer.elements))
 
-    def service_event(self, name: str, key_arn: str, at: float | None = None, **details: str) -> None:
+    def service_event(
+        self, name: str, key_arn: str, at: float | None = None, **details: str
+    ) -> None:
         """Record what KMS did to a key by itself, now or at ``at``: ``DeleteKey``, or ``RotateKey`` with ``rotationType``."""
         at = self._clock.now() if at is None else at
-        self.trail.append(service_event_record(name, key_arn, at, self._setting, event_id=_id(), details=details))
+        self.trail.append(
+            service_event_record(name, key_arn, at, self._setting, event_id=_id(), details=details)
+        )
 
     def _mq(self, call: Call) -> None:
         self.trail.append(mq_record(call, self._setting, event_id=_id()))
 
     def _behind_alias(self, alias: str) -> str:
         """The key that ``alias``, an ARN, was last given to, by whatever process."""
-        page = lookup_events(self.trail, alias.split(":")[4], attribute=Attribute("ResourceName", alias))
-        arns = (record["resources"][-1]["ARN"] for record in page.records if len(record["resources"]) > 1)
+        page = lookup_events(
+            self.trail, alias.split(":")[4], attribute=Attribute("ResourceName", alias)
+        )
+        arns = (
+            record["resources"][-1]["ARN"]
+            for record in page.records
+            if len(record["resources"]) > 1
+        )
         return next(arns, "")
 
     def _of_grant(self, account: str, grant: str) -> str:
         """The key that ``grant`` was created on, by whatever process."""
         created = events(self.trail, account, attribute=Attribute("EventName", "CreateGrant"))
-        arns = (record["resources"][-1]["ARN"] for record in created if (record["responseElements"] or {}).get("grantId") == grant)
+        arns = (
+            record["resources"][-1]["ARN"]
+            for record in created
+            if (record["responseElements"] or {}).get("grantId") == grant
+        )
         return next(arns, "")
 
 
@@ -125,7 +172,14 @@ class RecordingKms:
             self._recorder.kms_call(caller, operation, parameters, at, {}, error)
             raise
         except BaseException:
-            self._recorder.kms_call(caller, operation, parameters, at, {}, KmsError("", code="KMSInternalException", status=500))
+            self._recorder.kms_call(
+                caller,
+                operation,
+                parameters,
+                at,
+                {},
+                KmsError("", code="KMSInternalException", status=500),
+            )
             raise
         self._recorder.kms_call(caller, operation, parameters, at, answer, None)
         return answer

@@ -57,7 +57,9 @@ class Trail:
         except (OSError, sqlite3.Error) as error:
             raise self._broken(str(error)) from error
         if version not in (0, _SCHEMA):
-            raise self._broken(f"it was written by another version of the testbed (schema {version}, this one is {_SCHEMA})")
+            raise self._broken(
+                f"it was written by another version of the testbed (schema {version}, this one is {_SCHEMA})"
+            )
 
     def append(self, *records: Mapping[str, Any]) -> None:
         """Write records down, all or none; every other process sees them when this returns."""
@@ -107,7 +109,10 @@ class Trail:
                 return 0
             with self._transaction() as database:
                 found = database.execute(_NOT_INDEXED, (at_most,)).fetchall()
-                database.executemany("INSERT INTO attributes VALUES (?, ?, ?, ?, ?)", (row for event in found for row in rows_of(*event)))
+                database.executemany(
+                    "INSERT INTO attributes VALUES (?, ?, ?, ?, ?)",
+                    (row for event in found for row in rows_of(*event)),
+                )
                 if found:  # another process may have been faster
                     database.execute("UPDATE indexed SET seq = ?", (found[-1][0],))
             return len(found)
@@ -124,7 +129,9 @@ class Trail:
 
     def _open(self) -> sqlite3.Connection:
         # isolation_level None: transactions are begun here, not by Python. Threads take turns under the lock.
-        database = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
+        database = sqlite3.connect(
+            self.path, timeout=10, isolation_level=None, check_same_thread=False
+        )
         database.execute("PRAGMA synchronous = OFF")
         return database
 

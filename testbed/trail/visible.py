@@ -20,7 +20,9 @@ def lower_first(name: str) -> str:
     return name[:1].lower() + name[1:]
 
 
-def visible(values: Mapping[str, Any], members: Members, name: Callable[[str], str] = lower_first) -> dict[str, Any]:
+def visible(
+    values: Mapping[str, Any], members: Members, name: Callable[[str], str] = lower_first
+) -> dict[str, Any]:
     """The members of ``values`` that are recorded. One of a type that its member cannot have is left out."""
     shown = {}
     for member, how in members.items():
@@ -49,7 +51,11 @@ def _shown(value: Any, how: Any) -> Any:
     if how is Shown.HIDDEN:
         return HIDDEN
     if how is Shown.MAP:
-        return {k: v for k, v in value.items() if isinstance(v, str)} if isinstance(value, Mapping) else None
+        return (
+            {k: v for k, v in value.items() if isinstance(v, str)}
+            if isinstance(value, Mapping)
+            else None
+        )
     if isinstance(how, Mapping):
         return visible(value, how) if isinstance(value, Mapping) else None
     if not isinstance(value, (list, tuple)):
@@ -57,12 +63,18 @@ def _shown(value: Any, how: Any) -> Any:
     if how is Shown.LIST:
         return [each for each in value if isinstance(each, (str, int))]
     if how is Shown.TAGS:
-        return [{"tagKey": tag["TagKey"], "tagValue": tag["TagValue"]} for tag in value if _is_tag(tag)]
+        return [
+            {"tagKey": tag["TagKey"], "tagValue": tag["TagValue"]} for tag in value if _is_tag(tag)
+        ]
     return [visible(each, how[0]) for each in value if isinstance(each, Mapping)]
 
 
 def _is_tag(tag: Any) -> bool:
-    if not isinstance(tag, Mapping) or not isinstance(tag.get("TagKey"), str) or not isinstance(tag.get("TagValue"), str):
+    if (
+        not isinstance(tag, Mapping)
+        or not isinstance(tag.get("TagKey"), str)
+        or not isinstance(tag.get("TagValue"), str)
+    ):
         return False
     return not tag["TagKey"].startswith(_NOT_A_TAG)
 
@@ -104,7 +116,12 @@ def _texts(values: Iterator[Any]) -> Iterator[str]:
             yield from _texts(iter(value))
         elif isinstance(value, (bytes, bytearray)):
             value = bytes(value)
-            yield from (repr(value)[2:-1], value.decode("latin-1"), value.hex(), base64.b64encode(value).decode())
+            yield from (
+                repr(value)[2:-1],
+                value.decode("latin-1"),
+                value.hex(),
+                base64.b64encode(value).decode(),
+            )
         elif isinstance(value, str):
             yield from (value, repr(value)[1:-1])
         elif value is not None and not isinstance(value, bool):

@@ -84,7 +84,9 @@ def refusal(error: Exception, received: bytes) -> Refusal:
             return Refusal("closed", "reset")
 
 
-def handshake(where: Where, version: str, suites: Sequence[int], **offer: object) -> Agreed | Refusal:
+def handshake(
+    where: Where, version: str, suites: Sequence[int], **offer: object
+) -> Agreed | Refusal:
     """Offer exactly ``version`` and ``suites`` and say what came of it. Never raises for what a listener does.
 
     ``offer`` goes to ``hello.client_hello``: ``compression``, ``groups``, ``signatures``.
@@ -145,7 +147,9 @@ def flight(stream: Stream, version: str, suites: set[int]) -> Agreed | Refusal:
                     if version == "TLSv1.3":
                         return agreed
             elif message == hello.SERVER_HELLO_DONE:
-                return replace(agreed, asks_certificate=bool(agreed.asks_certificate), complete=True)
+                return replace(
+                    agreed, asks_certificate=bool(agreed.asks_certificate), complete=True
+                )
             else:
                 agreed = _with(agreed, message, payload)
 
@@ -156,7 +160,12 @@ def _with(agreed: Agreed, message: int, payload: bytes) -> Agreed:
         if message == hello.CERTIFICATE:
             return replace(agreed, chain=hello.certificates(payload))
         if message == hello.SERVER_KEY_EXCHANGE:
-            return replace(agreed, exchange=key_exchange.read(payload, suite(agreed.hello.suite).iana, agreed.hello.version))
+            return replace(
+                agreed,
+                exchange=key_exchange.read(
+                    payload, suite(agreed.hello.suite).iana, agreed.hello.version
+                ),
+            )
         if message == hello.CERTIFICATE_REQUEST:
             return replace(agreed, asks_certificate=True)
     return agreed

@@ -20,7 +20,23 @@ from testbed.wire.packets import Endpoint, Packet, Stream
 
 IMAGE = ImageSpec("capture", "capture")
 # At once, without looking names up, without giving up the one capability; 32 MiB of buffer in the kernel.
-_TCPDUMP = ["tcpdump", "-i", "any", "-n", "-U", "--immediate-mode", "-s", "0", "-B", "32768", "-Z", "root", "-w", "-", "tcp or (udp and port 9)"]
+_TCPDUMP = [
+    "tcpdump",
+    "-i",
+    "any",
+    "-n",
+    "-U",
+    "--immediate-mode",
+    "-s",
+    "0",
+    "-B",
+    "32768",
+    "-Z",
+    "root",
+    "-w",
+    "-",
+    "tcp or (udp and port 9)",
+]
 _DISCARD = 9  # the port that the last packet is sent to; nobody has to listen there
 _PATIENCE = 30.0  # seconds, for tcpdump to begin and for its last packet
 _MOST = 256 * 2**20  # bytes of packets that are kept
@@ -50,13 +66,25 @@ class Capture:
 
     def on(self, *ports: int) -> "Capture":
         """The part of it that has one of ``ports`` at either end."""
-        kept = tuple(stream for stream in self.streams if {stream.source.port, stream.destination.port} & set(ports))
-        return Capture(sum(each.packets for each in kept), sum(each.wire_bytes for each in kept), kept)
+        kept = tuple(
+            stream
+            for stream in self.streams
+            if {stream.source.port, stream.destination.port} & set(ports)
+        )
+        return Capture(
+            sum(each.packets for each in kept), sum(each.wire_bytes for each in kept), kept
+        )
 
     def between(self, *hosts: str) -> "Capture":
         """The part of it with all ends among ``hosts`` (IP addresses)."""
-        kept = tuple(stream for stream in self.streams if {stream.source.host, stream.destination.host} <= set(hosts))
-        return Capture(sum(each.packets for each in kept), sum(each.wire_bytes for each in kept), kept)
+        kept = tuple(
+            stream
+            for stream in self.streams
+            if {stream.source.host, stream.destination.host} <= set(hosts)
+        )
+        return Capture(
+            sum(each.packets for each in kept), sum(each.wire_bytes for each in kept), kept
+        )
 
     @property
     def said(self) -> int:
@@ -124,7 +152,10 @@ class Recording:
                     break
                 kept += captured
                 if kept > _MOST:
-                    raise ContainerFailed(f"More than {_MOST >> 20} MiB were captured.", hint="Capture a shorter time or less traffic.")
+                    raise ContainerFailed(
+                        f"More than {_MOST >> 20} MiB were captured.",
+                        hint="Capture a shorter time or less traffic.",
+                    )
                 self._packets.append(packet)
         except (ContainerFailed, TimeoutError, ValueError) as error:
             self._failure = error
@@ -143,7 +174,9 @@ class Recording:
         if self._failure:
             raise ContainerFailed(f"The capture broke off: {self._failure}") from self._failure
         captured = [packet for packet in self._packets if packet.protocol == 6]
-        return Capture(len(captured), sum(packet.wire_bytes for packet in captured), packets.streams(captured))
+        return Capture(
+            len(captured), sum(packet.wire_bytes for packet in captured), packets.streams(captured)
+        )
 
 
 @contextmanager
@@ -173,5 +206,6 @@ def _begun(containers: Containers, container: str, tcpdump: Exec) -> Recording:
         return Recording(containers, container, tcpdump)
     except (TimeoutError, ValueError, ContainerFailed) as error:
         raise ContainerFailed(
-            "The capture could not begin: tcpdump says nothing.", hint=f"`docker exec {container[:12]} tcpdump -i any` shows why."
+            "The capture could not begin: tcpdump says nothing.",
+            hint=f"`docker exec {container[:12]} tcpdump -i any` shows why.",
         ) from error

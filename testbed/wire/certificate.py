@@ -33,7 +33,9 @@ def authority_pem(ca_file: Path) -> str:
         pem = ca_file.read_text("ascii")
         ssl.create_default_context(cadata=pem)
     except (OSError, ValueError, ssl.SSLError) as error:
-        raise ClientError(f"no authority certificate can be read from {ca_file}: {error}") from error
+        raise ClientError(
+            f"no authority certificate can be read from {ca_file}: {error}"
+        ) from error
     return pem
 
 
@@ -43,21 +45,43 @@ def unrelated_authority() -> str:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Unrelated authority")])
     now = datetime.now(UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - timedelta(hours=1), now + timedelta(days=1))
+    builder = x509.CertificateBuilder(
+        name,
+        name,
+        key.public_key(),
+        x509.random_serial_number(),
+        now - timedelta(hours=1),
+        now + timedelta(days=1),
+    )
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
 
 
-def _complete(where: Where, context: ssl.SSLContext, server_name: str) -> tuple[Verification, str, bytes]:
+def _complete(
+    where: Where, context: ssl.SSLContext, server_name: str
+) -> tuple[Verification, str, bytes]:
     """A whole handshake: its outcome, the suite and the leaf in DER (both empty where it failed)."""
     try:
         with open_tls(replace(where, server_name=server_name), context) as secured:
             cipher = secured.cipher()
-            return Verification(True), cipher[0] if cipher else "", secured.getpeercert(binary_form=True) or b""
+            return (
+                Verification(True),
+                cipher[0] if cipher else "",
+                secured.getpeercert(binary_form=True) or b"",
+            )
     except ssl.SSLCertVerificationError as error:
         return Verification(False, error.verify_message or str(error), rejected=True), "", b""
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError; ValueError is a name that is none
-        return Verification(False, getattr(error, "reason", None) or str(error) or type(error).__name__), "", b""
+    except (
+        OSError,
+        ValueError,
+    ) as error:  # ssl.SSLError is an OSError; ValueError is a name that is none
+        return (
+            Verification(
+                False, getattr(error, "reason", None) or str(error) or type(error).__name__
+            ),
+            "",
+            b"",
+        )
 
 
 def complete(where: Where, context: ssl.SSLContext) -> Verification:
@@ -88,7 +112,9 @@ def confirm(where: Where, authority: str, version: str, suite: Suite) -> str:
     context.minimum_version = context.maximum_version = _TLS_VERSIONS[version]
     try:
         # Level 0 lets the client offer what is outdated; whether the listener takes it is the question.
-        context.set_ciphers("ALL:@SECLEVEL=0" if version == "TLSv1.3" else f"{suite.openssl}:@SECLEVEL=0")
+        context.set_ciphers(
+            "ALL:@SECLEVEL=0" if version == "TLSv1.3" else f"{suite.openssl}:@SECLEVEL=0"
+        )
     except ssl.SSLError:
         return "the local OpenSSL does not speak it"
     verification, chosen, _ = _complete(where, context, where.server_name)

@@ -43,11 +43,15 @@ class FipsAnswer:
 def ask(where: Where, ca_file: Path, version: str = "TLSv1.2") -> FipsAnswer:
     """Offer ``version`` with all that is approved. Never raises for what a listener does; ``ClientError`` for the file."""
     codes = [each.code for each in fips.SUITES if each.code in offered(version)]
-    answer = handshake(where, version, codes, groups=list(fips.GROUPS), signatures=list(fips.SIGNATURES))
+    answer = handshake(
+        where, version, codes, groups=list(fips.GROUPS), signatures=list(fips.SIGNATURES)
+    )
     completed = _complete(where, certificate.authority_pem(ca_file), version)
     if isinstance(answer, Refusal):
         return FipsAnswer(version, None, None, None, answer, completed, False, "")
-    facts = certificate.facts(answer.chain or (certificate.leaf(where),), len(answer.chain), datetime.now(UTC))
+    facts = certificate.facts(
+        answer.chain or (certificate.leaf(where),), len(answer.chain), datetime.now(UTC)
+    )
     key = facts.key if facts else ""
     return FipsAnswer(
         version=version,
@@ -63,7 +67,12 @@ def ask(where: Where, ca_file: Path, version: str = "TLSv1.2") -> FipsAnswer:
 
 
 def ask_all(
-    addresses: Mapping[str, tuple[str, int]], *, server_name: str, ca_file: Path, version: str = "TLSv1.2", timeout: float = 5.0
+    addresses: Mapping[str, tuple[str, int]],
+    *,
+    server_name: str,
+    ca_file: Path,
+    version: str = "TLSv1.2",
+    timeout: float = 5.0,
 ) -> dict[str, FipsAnswer]:
     """Ask several listeners (name -> host, port) side by side."""
 
@@ -76,7 +85,10 @@ def ask_all(
 
 def _complete(where: Where, authority: str, version: str) -> Verification:
     context = ssl.create_default_context(cadata=authority)
-    context.minimum_version = context.maximum_version = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}[version]
+    context.minimum_version = context.maximum_version = {
+        "TLSv1.2": ssl.TLSVersion.TLSv1_2,
+        "TLSv1.3": ssl.TLSVersion.TLSv1_3,
+    }[version]
     # TLS 1.3's suites cannot be chosen here; all that OpenSSL offers besides ChaCha20 are approved.
     context.set_ciphers(":".join(each.openssl for each in fips.SUITES if "_WITH_" in each.iana))
     context.set_ecdh_curve("prime256v1")
@@ -86,9 +98,17 @@ def _complete(where: Where, authority: str, version: str) -> Verification:
 def _unapproved(answer: Agreed, key: str) -> list[str]:
     found = []
     group = answer.group
-    if group and group.code not in fips.GROUPS and (group.openssl, group.bits) not in [(f"modp_{bits}", bits) for bits in fips.MODP_BITS]:
+    if (
+        group
+        and group.code not in fips.GROUPS
+        and (group.openssl, group.bits) not in [(f"modp_{bits}", bits) for bits in fips.MODP_BITS]
+    ):
         found.append(f"group {group.iana}")
-    if answer.exchange and answer.exchange.signature and answer.exchange.signature.code not in fips.SIGNATURES:
+    if (
+        answer.exchange
+        and answer.exchange.signature
+        and answer.exchange.signature.code not in fips.SIGNATURES
+    ):
         found.append(f"signature {answer.exchange.signature.iana}")
     kind, _, bits = key.partition(" ")
     if (
@@ -105,9 +125,15 @@ def observed(answer: FipsAnswer) -> tuple[str, ...]:
     if answer.refusal:
         return (f"{answer.version}: approved algorithms alone are refused ({answer.refusal})",)
     chosen = ", ".join(each.iana for each in (answer.suite, answer.group, answer.signature) if each)
-    lines = [f"{answer.version}: of approved algorithms alone it chose {chosen}; certificate key {answer.key or 'unknown'}"]
+    lines = [
+        f"{answer.version}: of approved algorithms alone it chose {chosen}; certificate key {answer.key or 'unknown'}"
+    ]
     lines += [f"not approved: {each}" for each in answer.unapproved]
-    lines.append(f"a whole handshake with them {'succeeded' if answer.completed.accepted else f'failed: {answer.completed.reason}'}")
+    lines.append(
+        f"a whole handshake with them {'succeeded' if answer.completed.accepted else f'failed: {answer.completed.reason}'}"
+    )
     if not answer.extended_master_secret:
-        lines.append("no extended master secret: a module that FIPS 140-3 IG D.Q applies to (submitted since May 2023) does not go on")
+        lines.append(
+            "no extended master secret: a module that FIPS 140-3 IG D.Q applies to (submitted since May 2023) does not go on"
+        )
     return tuple(lines)

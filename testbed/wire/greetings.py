@@ -17,8 +17,17 @@ def _mqtt_connect() -> bytes:
 
 
 def _upgrade(subprotocol: str) -> bytes:
-    lines = ["GET / HTTP/1.1", "Host: probe", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"]
-    lines += ["Sec-WebSocket-Key: dGVzdGJlZCBwcm9iZSBrZXk=", f"Sec-WebSocket-Protocol: {subprotocol}"]
+    lines = [
+        "GET / HTTP/1.1",
+        "Host: probe",
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+    ]
+    lines += [
+        "Sec-WebSocket-Key: dGVzdGJlZCBwcm9iZSBrZXk=",
+        f"Sec-WebSocket-Protocol: {subprotocol}",
+    ]
     return "\r\n".join((*lines, "", "")).encode()
 
 
@@ -62,7 +71,11 @@ def plaintext(where: Where, greeting: bytes) -> Refusal:
             while (taken := hello.record(stream.received)) is None:
                 stream.more()
             kind, body, _ = taken
-            return Refusal("alert", str(hello.alert(body))) if kind == hello.ALERT else Refusal("bytes", stream.received[:SHOWN].hex(" "))
+            return (
+                Refusal("alert", str(hello.alert(body)))
+                if kind == hello.ALERT
+                else Refusal("bytes", stream.received[:SHOWN].hex(" "))
+            )
         except hello.NotTls:
             return Refusal("bytes", stream.received[:SHOWN].hex(" "))
         except (OSError, EOFError) as error:
@@ -85,10 +98,14 @@ def over_tls(where: Where, protocol: str) -> ProtocolAnswer:
         pass
     except (OSError, ValueError):
         ended = True
-    return ProtocolAnswer(protocol, spoken(answer), repr(answer[:SHOWN])[2:-1], ended, time.monotonic() - started)
+    return ProtocolAnswer(
+        protocol, spoken(answer), repr(answer[:SHOWN])[2:-1], ended, time.monotonic() - started
+    )
 
 
-def wrong_protocols(addresses: Mapping[str, tuple[str, int]], *, server_name: str, patience: float = 2.0) -> dict[str, tuple[ProtocolAnswer, ...]]:
+def wrong_protocols(
+    addresses: Mapping[str, tuple[str, int]], *, server_name: str, patience: float = 2.0
+) -> dict[str, tuple[ProtocolAnswer, ...]]:
     """Greet every listener (name -> host, port) in every protocol, all side by side.
 
     One that is silent takes ``patience`` seconds. Never raises for what a listener does.
@@ -100,7 +117,12 @@ def wrong_protocols(addresses: Mapping[str, tuple[str, int]], *, server_name: st
 
     with ThreadPoolExecutor(len(questions) or 1) as side_by_side:
         answers = list(side_by_side.map(one, questions))
-    return {name: tuple(answer for (asked, _), answer in zip(questions, answers, strict=True) if asked == name) for name in addresses}
+    return {
+        name: tuple(
+            answer for (asked, _), answer in zip(questions, answers, strict=True) if asked == name
+        )
+        for name in addresses
+    }
 
 
 def spoken(answer: bytes) -> str:
@@ -109,11 +131,17 @@ def spoken(answer: bytes) -> str:
     if head.startswith(b"HTTP/"):
         fields = head.partition(b"\r\n\r\n")[0].lower()
         if b" 101 " in fields[:16]:
-            return "MQTT over WebSocket" if b"\nsec-websocket-protocol: mqtt" in fields else "STOMP over WebSocket"
+            return (
+                "MQTT over WebSocket"
+                if b"\nsec-websocket-protocol: mqtt" in fields
+                else "STOMP over WebSocket"
+            )
         return "HTTP"
     if head.startswith((b"CONNECTED\n", b"CONNECTED\r", b"ERROR\n", b"ERROR\r")):
         return "STOMP"
-    if head.startswith(b"AMQP\0\0\x09\x01") or (head[:3] == b"\1\0\0" and head[7:11] == b"\0\x0a\0\x0a"):
+    if head.startswith(b"AMQP\0\0\x09\x01") or (
+        head[:3] == b"\1\0\0" and head[7:11] == b"\0\x0a\0\x0a"
+    ):
         return "AMQP 0-9-1"  # its header, or connection.start on channel 0
     if head.startswith((b"AMQP\3\1\0\0", b"AMQP\0\1\0\0")):
         return "AMQP 1.0"

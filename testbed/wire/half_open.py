@@ -12,7 +12,12 @@ STAGES = ("connected", "half a ClientHello", "a ClientHello")
 
 
 def wait(
-    addresses: Mapping[str, tuple[str, int]], *, server_name: str, version: str, suites: Sequence[int], patience: float
+    addresses: Mapping[str, tuple[str, int]],
+    *,
+    server_name: str,
+    version: str,
+    suites: Sequence[int],
+    patience: float,
 ) -> dict[str, tuple[HalfOpen, ...]]:
     """Leave a handshake with every listener (name -> host, port) alone at each of ``STAGES``, all side by side.
 
@@ -23,11 +28,18 @@ def wait(
     questions = [(name, stage) for name in addresses for stage in STAGES]
 
     def one(question: tuple[str, str]) -> HalfOpen:
-        return _wait(Where(*addresses[question[0]], server_name, patience), question[1], sent[question[1]])
+        return _wait(
+            Where(*addresses[question[0]], server_name, patience), question[1], sent[question[1]]
+        )
 
     with ThreadPoolExecutor(len(questions) or 1) as side_by_side:
         answers = list(side_by_side.map(one, questions))
-    return {name: tuple(answer for (asked, _), answer in zip(questions, answers, strict=True) if asked == name) for name in addresses}
+    return {
+        name: tuple(
+            answer for (asked, _), answer in zip(questions, answers, strict=True) if asked == name
+        )
+        for name in addresses
+    }
 
 
 def _wait(where: Where, stage: str, sent: bytes) -> HalfOpen:
@@ -42,7 +54,9 @@ def _wait(where: Where, stage: str, sent: bytes) -> HalfOpen:
                 received, ended = stream.received, _ended(error, stream.received)
     except OSError as error:
         ended = Refusal("unreachable", str(error))
-    return HalfOpen(stage, received[:1] == bytes([hello.HANDSHAKE]), ended, time.monotonic() - started)
+    return HalfOpen(
+        stage, received[:1] == bytes([hello.HANDSHAKE]), ended, time.monotonic() - started
+    )
 
 
 def _ended(error: Exception, received: bytes) -> Refusal:

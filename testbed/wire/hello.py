@@ -21,22 +21,58 @@ CODES = {"SSLv3": 0x0300, "TLSv1": 0x0301, "TLSv1.1": 0x0302, "TLSv1.2": 0x0303,
 _NAMES = {code: name for name, code in CODES.items()}
 
 ALERT, HANDSHAKE = 21, 22
-SERVER_HELLO, CERTIFICATE, SERVER_KEY_EXCHANGE, CERTIFICATE_REQUEST, SERVER_HELLO_DONE = 2, 11, 12, 13, 14
+SERVER_HELLO, CERTIFICATE, SERVER_KEY_EXCHANGE, CERTIFICATE_REQUEST, SERVER_HELLO_DONE = (
+    2,
+    11,
+    12,
+    13,
+    14,
+)
 
 # RFC 8446 section 6 and the TLS Alerts registry.
 _ALERTS = {
-    0: "close_notify", 10: "unexpected_message", 20: "bad_record_mac", 21: "decryption_failed", 22: "record_overflow",
-    30: "decompression_failure", 40: "handshake_failure", 41: "no_certificate", 42: "bad_certificate",
-    43: "unsupported_certificate", 44: "certificate_revoked", 45: "certificate_expired", 46: "certificate_unknown",
-    47: "illegal_parameter", 48: "unknown_ca", 49: "access_denied", 50: "decode_error", 51: "decrypt_error",
-    60: "export_restriction", 70: "protocol_version", 71: "insufficient_security", 80: "internal_error",
-    86: "inappropriate_fallback", 90: "user_canceled", 100: "no_renegotiation", 109: "missing_extension",
-    110: "unsupported_extension", 112: "unrecognized_name", 113: "bad_certificate_status_response",
-    115: "unknown_psk_identity", 116: "certificate_required", 120: "no_application_protocol",
-}  # fmt: skip
+    0: "close_notify",
+    10: "unexpected_message",
+    20: "bad_record_mac",
+    21: "decryption_failed",
+    22: "record_overflow",
+    30: "decompression_failure",
+    40: "handshake_failure",
+    41: "no_certificate",
+    42: "bad_certificate",
+    43: "unsupported_certificate",
+    44: "certificate_revoked",
+    45: "certificate_expired",
+    46: "certificate_unknown",
+    47: "illegal_parameter",
+    48: "unknown_ca",
+    49: "access_denied",
+    50: "decode_error",
+    51: "decrypt_error",
+    60: "export_restriction",
+    70: "protocol_version",
+    71: "insufficient_security",
+    80: "internal_error",
+    86: "inappropriate_fallback",
+    90: "user_canceled",
+    100: "no_renegotiation",
+    109: "missing_extension",
+    110: "unsupported_extension",
+    112: "unrecognized_name",
+    113: "bad_certificate_status_response",
+    115: "unknown_psk_identity",
+    116: "certificate_required",
+    120: "no_application_protocol",
+}
 
 _SERVER_NAME, _SUPPORTED_GROUPS, _POINT_FORMATS, _SIGNATURE_ALGORITHMS = 0, 10, 11, 13
-_EXTENDED_MASTER_SECRET, _SESSION_TICKET, _SUPPORTED_VERSIONS, _KEY_SHARE, _RENEGOTIATION_INFO = 23, 35, 43, 51, 0xFF01
+_EXTENDED_MASTER_SECRET, _SESSION_TICKET, _SUPPORTED_VERSIONS, _KEY_SHARE, _RENEGOTIATION_INFO = (
+    23,
+    35,
+    43,
+    51,
+    0xFF01,
+)
 
 # What a client says before it leaves, as the protocol asks: warning, user_canceled.
 FAREWELL = b"\x15\x03\x01\x00\x02\x01\x5a"
@@ -88,9 +124,18 @@ def _shorts(values: Sequence[int]) -> bytes:
 @cache
 def _key_shares() -> dict[int, bytes]:
     """Two real public keys by group, made once: nobody ever derives a secret from them."""
-    first = x25519.X25519PrivateKey.generate().public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    second = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    return {group: _shorts([group]) + _vector(key, 2) for group, key in ((0x001D, first), (0x0017, second))}
+    first = (
+        x25519.X25519PrivateKey.generate().public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    )
+    second = (
+        ec.generate_private_key(ec.SECP256R1())
+        .public_key()
+        .public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    )
+    return {
+        group: _shorts([group]) + _vector(key, 2)
+        for group, key in ((0x001D, first), (0x0017, second))
+    }
 
 
 def _is_address(name: str) -> bool:
@@ -101,7 +146,9 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _extensions(version: str, server_name: str, groups: Sequence[int], signatures: Sequence[int]) -> bytes:
+def _extensions(
+    version: str, server_name: str, groups: Sequence[int], signatures: Sequence[int]
+) -> bytes:
     parts: list[tuple[int, bytes]] = []
     if server_name and not _is_address(server_name):  # RFC 6066: no addresses
         parts.append((_SERVER_NAME, _vector(b"\0" + _vector(server_name.encode("idna"), 2), 2)))
@@ -115,7 +162,14 @@ def _extensions(version: str, server_name: str, groups: Sequence[int], signature
     if version == "TLSv1.3":
         parts.append((_SUPPORTED_VERSIONS, _vector(_shorts([CODES[version]]), 1)))
         # For a group without a share the server asks once more (HelloRetryRequest), which is an answer too.
-        parts.append((_KEY_SHARE, _vector(b"".join(share for group, share in _key_shares().items() if group in groups), 2)))
+        parts.append(
+            (
+                _KEY_SHARE,
+                _vector(
+                    b"".join(share for group, share in _key_shares().items() if group in groups), 2
+                ),
+            )
+        )
     return b"".join(_shorts([kind]) + _vector(body, 2) for kind, body in parts)
 
 
@@ -135,7 +189,9 @@ def client_hello(
     and gets none.
     """
     legacy = CODES["TLSv1.2"] if version == "TLSv1.3" else CODES[version]
-    session = os.urandom(32) if version == "TLSv1.3" else b""  # RFC 8446 appendix D.4: look like a resumption
+    session = (
+        os.urandom(32) if version == "TLSv1.3" else b""
+    )  # RFC 8446 appendix D.4: look like a resumption
     body = _shorts([legacy]) + os.urandom(32) + _vector(session, 1) + _vector(_shorts(suites), 2)
     body += _vector(b"\1\0" if compression else b"\0", 1)
     if version != "SSLv3":
@@ -187,7 +243,11 @@ def server_hello(body: bytes) -> ServerHello:
         while block.rest:
             kind = block.number(2)
             extensions[kind] = block.vector(2)
-    chosen = int.from_bytes(extensions[_SUPPORTED_VERSIONS], "big") if _SUPPORTED_VERSIONS in extensions else version
+    chosen = (
+        int.from_bytes(extensions[_SUPPORTED_VERSIONS], "big")
+        if _SUPPORTED_VERSIONS in extensions
+        else version
+    )
     return ServerHello(_NAMES.get(chosen, f"0x{chosen:04X}"), suite, compression, extensions)
 
 

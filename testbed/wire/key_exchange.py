@@ -121,7 +121,9 @@ def read(body: bytes, suite: str, version: str) -> KeyExchange | None:
         prime = int.from_bytes(reader.vector(2), "big")
         reader.vector(2)
         reader.vector(2)
-        group = _named_primes().get(prime) or Group(f"dh{prime.bit_length()}", "", prime.bit_length())
+        group = _named_primes().get(prime) or Group(
+            f"dh{prime.bit_length()}", "", prime.bit_length()
+        )
     else:
         return None
     return KeyExchange(group, None if "_anon_" in suite else _signature(reader, suite, version))
@@ -138,7 +140,13 @@ def _signature(reader: Reader, suite: str, version: str) -> Signature | None:
 def _named_primes() -> dict[int, Group]:
     """RFC 7919 (from e) and RFC 2409 and 3526 (from pi): 2^n - 2^(n-64) + 2^64 * ([2^(n-130) * c] + x) - 1."""
     named = {}
-    for code, x in {0x0100: 560316, 0x0101: 2625351, 0x0102: 5736041, 0x0103: 15705020, 0x0104: 10965728}.items():
+    for code, x in {
+        0x0100: 560316,
+        0x0101: 2625351,
+        0x0102: 5736041,
+        0x0103: 15705020,
+        0x0104: 10965728,
+    }.items():
         group = GROUPS[code]
         named[_prime(group.bits, _e(group.bits - 130), x)] = group
     for bits, number, x in (
@@ -150,7 +158,9 @@ def _named_primes() -> dict[int, Group]:
         (6144, 17, 929484),
         (8192, 18, 4743158),
     ):
-        named[_prime(bits, _pi(bits - 130), x)] = Group(f"MODP group {number} ({bits})", f"modp_{bits}", bits)
+        named[_prime(bits, _pi(bits - 130), x)] = Group(
+            f"MODP group {number} ({bits})", f"modp_{bits}", bits
+        )
     return named
 
 

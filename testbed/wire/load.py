@@ -25,7 +25,9 @@ from testbed.wire.ask import Agreed, Where, handshake
 MOST_HELD, MOST_A_SECOND, MOST_SECONDS = 2_000, 500.0, 120.0
 _TICK = 0.02  # seconds
 _IN_FLIGHT = 64
-_TRIES = 20  # connections for each that is to be held: a listener that hangs up at once is not run over
+_TRIES = (
+    20  # connections for each that is to be held: a listener that hangs up at once is not run over
+)
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,12 @@ class UnderLoad:
     @property
     def served(self) -> bool:
         """Messages were confirmed throughout, none of them was lost, and of each the outcome is known."""
-        return self.account.ok and not self.account.unknown and not self.account.failed and self.confirmed > 0
+        return (
+            self.account.ok
+            and not self.account.unknown
+            and not self.account.failed
+            and self.confirmed > 0
+        )
 
 
 Load = Callable[[], Held | Refused]
@@ -89,7 +96,11 @@ def half_open(where: Where, suites: Sequence[int], *, count: int, seconds: float
     holding = _Holding((where.host, where.port), message)
     started = time.monotonic()
     with holding:
-        while len(holding) < count and holding.tried < _TRIES * count and time.monotonic() - started < where.timeout + seconds:
+        while (
+            len(holding) < count
+            and holding.tried < _TRIES * count
+            and time.monotonic() - started < where.timeout + seconds
+        ):
             holding.begin(min(50, count - len(holding)))
             holding.listen(_TICK)
         least = most = len(holding)
@@ -99,7 +110,15 @@ def half_open(where: Where, suites: Sequence[int], *, count: int, seconds: float
             least, most = min(least, len(holding)), max(most, len(holding))
             if holding.tried < _TRIES * count:
                 holding.begin(min(50, count - len(holding)))
-    return Held(count, holding.begun, holding.hung_up, holding.unconnected, least, most, time.monotonic() - started)
+    return Held(
+        count,
+        holding.begun,
+        holding.hung_up,
+        holding.unconnected,
+        least,
+        most,
+        time.monotonic() - started,
+    )
 
 
 class _Holding:
@@ -189,21 +208,38 @@ def refused(where: Where, *, a_second: float, seconds: float) -> Refused:
             room.acquire()  # a listener that is slow to refuse is asked less often, not more at once
             tried += 1
             pool.submit(one)
-    return Refused(a_second, tried, accepted, tuple(answers.most_common()), time.monotonic() - started)
+    return Refused(
+        a_second, tried, accepted, tuple(answers.most_common()), time.monotonic() - started
+    )
 
 
 def _require_bounds(where: Where, few: bool, seconds: float) -> None:
     if not few or seconds > MOST_SECONDS:
-        raise ValueError(f"at most {MOST_HELD} at once, {MOST_A_SECOND:g} a second and {MOST_SECONDS:g} s")
+        raise ValueError(
+            f"at most {MOST_HELD} at once, {MOST_A_SECOND:g} a second and {MOST_SECONDS:g} s"
+        )
     try:
-        found = {str(entry[4][0]) for entry in socket.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)}
+        found = {
+            str(entry[4][0])
+            for entry in socket.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)
+        }
     except OSError as error:
         raise ClientError(f"{where.host} has no address: {error}") from error
     if not all(ipaddress.ip_address(address).is_loopback for address in found):
-        raise ClientError(f"{where.host} is not this machine.", hint="Load is only ever put on a broker of the testbed's own.")
+        raise ClientError(
+            f"{where.host} is not this machine.",
+            hint="Load is only ever put on a broker of the testbed's own.",
+        )
 
 
-def under_load(address: Address, destination: Destination, loads: Sequence[Load], *, rate: float = 50.0, before: float = 2.0) -> UnderLoad:
+def under_load(
+    address: Address,
+    destination: Destination,
+    loads: Sequence[Load],
+    *,
+    rate: float = 50.0,
+    before: float = 2.0,
+) -> UnderLoad:
     """Send confirmed messages to ``destination`` (a queue), ``rate`` a second; put all ``loads`` on the broker after ``before`` seconds.
 
     They run side by side, while the messages flow on. Raises ``ClientError`` when there is no traffic to begin with, and
@@ -220,12 +256,20 @@ def under_load(address: Address, destination: Destination, loads: Sequence[Load]
     history = drain(address, destination, traffic.recorder)
     during = _confirmations(history, loaded, ended)
     return UnderLoad(
-        results, check(history), len(during), _pause(during, loaded, ended), _pause(_confirmations(history, begun, loaded), begun, loaded)
+        results,
+        check(history),
+        len(during),
+        _pause(during, loaded, ended),
+        _pause(_confirmations(history, begun, loaded), begun, loaded),
     )
 
 
 def _confirmations(history: History, begin: float, end: float) -> list[float]:
-    return [event.at for event in history.events if event.kind is Kind.CONFIRMED and begin <= event.at <= end]
+    return [
+        event.at
+        for event in history.events
+        if event.kind is Kind.CONFIRMED and begin <= event.at <= end
+    ]
 
 
 def _pause(times: Sequence[float], begin: float, end: float) -> float:

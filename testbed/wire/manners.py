@@ -133,7 +133,9 @@ def _reason(error: SSL.Error) -> str:
     return str(errors[-1][-1]) if errors else str(error) or type(error).__name__
 
 
-def _certificate(where: Where, version: str, suites: Sequence[int]) -> tuple[bool | None, Refusal | None]:
+def _certificate(
+    where: Where, version: str, suites: Sequence[int]
+) -> tuple[bool | None, Refusal | None]:
     """Whether a certificate is asked for, and where it is not, the answer to one that comes all the same."""
     try:
         with Stream(where) as stream:
@@ -148,7 +150,9 @@ def _certificate(where: Where, version: str, suites: Sequence[int]) -> tuple[boo
                 stream.socket.sendall(_CERTIFICATE)
                 while (taken := hello.record(stream.received)) is None:
                     stream.more()
-                return False, Refusal("alert", str(hello.alert(taken[1]))) if taken[0] == hello.ALERT else Refusal("bytes", taken[1][:24].hex(" "))
+                return False, Refusal("alert", str(hello.alert(taken[1]))) if taken[
+                    0
+                ] == hello.ALERT else Refusal("bytes", taken[1][:24].hex(" "))
             except (OSError, EOFError) as error:
                 return False, refusal(error, stream.received)
     except (OSError, EOFError, UnicodeError, hello.NotTls):

@@ -15,20 +15,45 @@ def matrix(subject: str, scans: Mapping[str, ListenerScan], profile: TlsProfile)
     It agrees with ``verdict.judge`` on versions and suites: a cell differs exactly where that finds a difference.
     """
     asked = dict.fromkeys(each.version for scan in scans.values() for each in scan.versions)
-    versions = [*profile.versions, *(version for version in asked if version not in profile.versions)]
-    rows = tuple(row for version in versions for row in _rows(version, [scan.version(version) for scan in scans.values()], profile))
+    versions = [
+        *profile.versions,
+        *(version for version in asked if version not in profile.versions),
+    ]
+    rows = tuple(
+        row
+        for version in versions
+        for row in _rows(version, [scan.version(version) for scan in scans.values()], profile)
+    )
     return Matrix(subject, tuple(scans), rows)
 
 
-def _rows(version: str, scans: Sequence[VersionScan | None], profile: TlsProfile) -> Iterator[MatrixRow]:
+def _rows(
+    version: str, scans: Sequence[VersionScan | None], profile: TlsProfile
+) -> Iterator[MatrixRow]:
     """The documented suites in the page's order, then those accepted besides, then all others as one row."""
-    documented = {suite.code: suite for suite in profile.suites if version in profile.versions and usable(suite, version)}
+    documented = {
+        suite.code: suite
+        for suite in profile.suites
+        if version in profile.versions and usable(suite, version)
+    }
     chosen = {suite.code: suite for scan in scans if scan for suite in scan.accepted}
     suites = documented | {code: suite for code, suite in chosen.items() if code not in documented}
     for code, suite in suites.items():
-        yield MatrixRow(version, suite, tuple(_cell(suite, scan, _documented(code in documented, version, profile)) for scan in scans))
+        yield MatrixRow(
+            version,
+            suite,
+            tuple(
+                _cell(suite, scan, _documented(code in documented, version, profile))
+                for scan in scans
+            ),
+        )
     others = len(set(offered(version)) - suites.keys())
-    yield MatrixRow(version, None, tuple(_rest(scan, _documented(False, version, profile)) for scan in scans), others)
+    yield MatrixRow(
+        version,
+        None,
+        tuple(_rest(scan, _documented(False, version, profile)) for scan in scans),
+        others,
+    )
 
 
 def _documented(named: bool, version: str, profile: TlsProfile) -> bool | None:

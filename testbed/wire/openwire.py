@@ -13,7 +13,13 @@ from pathlib import Path
 
 from testbed.errors import ConnectionRefused, NotAuthorized
 
-_WIRE_FORMAT_INFO, _CONNECTION_INFO, _SHUTDOWN_INFO, _RESPONSE, _EXCEPTION_RESPONSE = 1, 3, 11, 30, 31
+_WIRE_FORMAT_INFO, _CONNECTION_INFO, _SHUTDOWN_INFO, _RESPONSE, _EXCEPTION_RESPONSE = (
+    1,
+    3,
+    11,
+    30,
+    31,
+)
 _CONNECTION_ID = 120
 _TRUE, _NULL = b"\1", b"\0"
 _MOST = 1024 * 1024  # bytes; a broker's frames before and at login are far smaller
@@ -34,15 +40,34 @@ def _wire_format() -> bytes:
     for flag in flags:
         properties += struct.pack(">H", len(flag)) + flag.encode() + b"\1\0"  # a boolean, false
     name = b"MaxInactivityDuration"
-    properties += struct.pack(">H", len(name)) + name + b"\6" + struct.pack(">q", 0)  # a long: no monitor
-    return bytes([_WIRE_FORMAT_INFO]) + b"ActiveMQ" + struct.pack(">i", 1) + _TRUE + struct.pack(">i", len(properties)) + properties
+    properties += (
+        struct.pack(">H", len(name)) + name + b"\6" + struct.pack(">q", 0)
+    )  # a long: no monitor
+    return (
+        bytes([_WIRE_FORMAT_INFO])
+        + b"ActiveMQ"
+        + struct.pack(">i", 1)
+        + _TRUE
+        + struct.pack(">i", len(properties))
+        + properties
+    )
 
 
 def _connection_info(username: str, password: str) -> bytes:
     client = f"probe-{uuid.uuid4()}"
-    header = bytes([_CONNECTION_INFO]) + struct.pack(">i", 1) + _TRUE  # command id 1, wants a response
+    header = (
+        bytes([_CONNECTION_INFO]) + struct.pack(">i", 1) + _TRUE
+    )  # command id 1, wants a response
     identity = _TRUE + bytes([_CONNECTION_ID]) + _string(client)
-    return header + identity + _string(client) + _string(password) + _string(username) + _NULL + b"\0\0"
+    return (
+        header
+        + identity
+        + _string(client)
+        + _string(password)
+        + _string(username)
+        + _NULL
+        + b"\0\0"
+    )
 
 
 class _Frames:
@@ -80,7 +105,16 @@ def _reason(response: bytes) -> str:
     return ": ".join(words) or "no reason given"
 
 
-def login(host: str, port: int, username: str, password: str, *, ca_file: Path, server_name: str = "", timeout: float = 5.0) -> int:
+def login(
+    host: str,
+    port: int,
+    username: str,
+    password: str,
+    *,
+    ca_file: Path,
+    server_name: str = "",
+    timeout: float = 5.0,
+) -> int:
     """Log in over TLS with chain and host name checked, and out again; the broker's OpenWire version.
 
     ``server_name`` is the name the certificate has to carry, ``host`` if empty; ``timeout`` is in

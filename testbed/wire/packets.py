@@ -140,7 +140,9 @@ def streams(packets: Iterable[Packet]) -> tuple[Stream, ...]:
         ends = each.source, each.destination
         direction = open_.get(ends)
         # A new connection between the same ports begins with another SYN than the last one.
-        if direction is None or (each.flags & _SYN and (each.sequence + 1) & 0xFFFFFFFF != direction.start):
+        if direction is None or (
+            each.flags & _SYN and (each.sequence + 1) & 0xFFFFFFFF != direction.start
+        ):
             direction = open_[ends] = _Direction(each)
             found.append(direction)
         direction.add(each)
@@ -168,7 +170,13 @@ class _Direction:
         self._segments.append((self._last, each.payload))
 
     def stream(self) -> Stream:
-        return Stream(self._first.source, self._first.destination, self._packets, self._bytes, tuple(self._pieces()))
+        return Stream(
+            self._first.source,
+            self._first.destination,
+            self._packets,
+            self._bytes,
+            tuple(self._pieces()),
+        )
 
     def _pieces(self) -> Iterator[bytes]:
         joined, end = bytearray(), 0

@@ -16,7 +16,15 @@ from testbed.wire import certificate, manners
 from testbed.wire.ask import Agreed, Where, handshake
 from testbed.wire.greetings import GREETINGS, plaintext
 from testbed.wire.key_exchange import CURVES, Group
-from testbed.wire.scan import VERSIONS, CertificateFacts, ListenerScan, Manners, PlaintextAnswer, Refusal, VersionScan
+from testbed.wire.scan import (
+    VERSIONS,
+    CertificateFacts,
+    ListenerScan,
+    Manners,
+    PlaintextAnswer,
+    Refusal,
+    VersionScan,
+)
 from testbed.wire.suites import offered, suite
 
 # A listener that hangs up without a word on the full list may only dislike its length:
@@ -73,10 +81,16 @@ class _Probe:
         if isinstance(answer, Refusal):
             return scan
         if len(found) > 1:
-            scan = replace(scan, preference="server" if answer.hello.suite == found[0] else "client")
+            scan = replace(
+                scan, preference="server" if answer.hello.suite == found[0] else "client"
+            )
         if scan.version == "TLSv1.3":  # it has neither compression nor renegotiation
             return replace(scan, compression=False)
-        return replace(scan, compression=answer.hello.compression != 0, secure_renegotiation=answer.hello.secure_renegotiation)
+        return replace(
+            scan,
+            compression=answer.hello.compression != 0,
+            secure_renegotiation=answer.hello.secure_renegotiation,
+        )
 
     def groups(self, version: str, found: Sequence[int]) -> Iterator[Group]:
         """Offer all curves, then all but the one that was chosen, and so on."""
@@ -99,7 +113,10 @@ class _Probe:
         return Manners()
 
     def confirm(self, scan: VersionScan) -> VersionScan:
-        reasons = [(each, certificate.confirm(self.where, self.authority, scan.version, each)) for each in scan.accepted]
+        reasons = [
+            (each, certificate.confirm(self.where, self.authority, scan.version, each))
+            for each in scan.accepted
+        ]
         self.handshakes += len(reasons)
         return replace(
             scan,
@@ -145,7 +162,9 @@ def probe(
     # Last, so that it also shows that the listener was still there after the refusals.
     scans = [scanning.confirm(scan) for scan in scans]
     with ThreadPoolExecutor(len(GREETINGS)) as side_by_side:
-        answers = list(side_by_side.map(lambda greeting: plaintext(where, greeting), GREETINGS.values()))
+        answers = list(
+            side_by_side.map(lambda greeting: plaintext(where, greeting), GREETINGS.values())
+        )
     return ListenerScan(
         host=host,
         port=port,
@@ -163,7 +182,11 @@ def probe(
 
 
 def accepted_all(
-    addresses: Mapping[str, tuple[str, int]], *, server_name: str, timeout: float = 5.0, versions: Sequence[str] = VERSIONS
+    addresses: Mapping[str, tuple[str, int]],
+    *,
+    server_name: str,
+    timeout: float = 5.0,
+    versions: Sequence[str] = VERSIONS,
 ) -> dict[str, tuple[VersionScan, ...]]:
     """What several listeners (name -> host, port) accept, side by side: versions, suites in order, groups, compression.
 
@@ -180,12 +203,19 @@ def accepted_all(
 
 
 def probe_all(
-    addresses: Mapping[str, tuple[str, int]], *, server_name: str, ca_file: Path, timeout: float = 5.0, identity: tuple[Path, Path] | None = None
+    addresses: Mapping[str, tuple[str, int]],
+    *,
+    server_name: str,
+    ca_file: Path,
+    timeout: float = 5.0,
+    identity: tuple[Path, Path] | None = None,
 ) -> dict[str, ListenerScan]:
     """Probe several listeners (name -> host, port) side by side. Raises as ``probe`` does."""
 
     def one(address: tuple[str, int]) -> ListenerScan:
-        return probe(*address, server_name=server_name, ca_file=ca_file, timeout=timeout, identity=identity)
+        return probe(
+            *address, server_name=server_name, ca_file=ca_file, timeout=timeout, identity=identity
+        )
 
     with ThreadPoolExecutor(_AT_ONCE) as side_by_side:
         return dict(zip(addresses, side_by_side.map(one, addresses.values()), strict=True))

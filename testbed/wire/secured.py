@@ -15,7 +15,9 @@ def permissive() -> ssl.SSLContext:
     return context
 
 
-def open_tls(where: Where, context: ssl.SSLContext, session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
+def open_tls(
+    where: Where, context: ssl.SSLContext, session: ssl.SSLSession | None = None
+) -> ssl.SSLSocket:
     """A connection with its handshake done, each step of it within ``where.timeout``; shows ``where.identity`` if it is asked for.
 
     Raises ``OSError`` (``ssl.SSLError`` is one), or ``ValueError`` for a name that is none.

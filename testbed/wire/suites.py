@@ -15,7 +15,10 @@ def registry() -> dict[int, Suite]:
     """All suites in ``suites.tsv`` by code, in order. ``openssl`` is empty where OpenSSL has no name for one."""
     lines = files("testbed.wire").joinpath("suites.tsv").read_text("ascii").splitlines()
     rows = (line.split("\t") for line in lines if not line.startswith("#"))
-    return {int(code, 16): Suite(name, "" if openssl == "-" else openssl, int(code, 16)) for code, name, openssl in rows}
+    return {
+        int(code, 16): Suite(name, "" if openssl == "-" else openssl, int(code, 16))
+        for code, name, openssl in rows
+    }
 
 
 def suite(code: int) -> Suite:

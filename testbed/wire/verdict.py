@@ -15,10 +15,23 @@ class Difference:
     """One way in which a listener is not as documented. ``subject`` names the suite, version or protocol."""
 
     kind: Literal[
-        "missing suite", "extra suite", "missing version", "extra version", "not asked", "no answer",
-        "plaintext served", "compression", "certificate refused", "wrong name accepted", "wrong authority accepted",
-        "missing name", "insecure renegotiation", "client certificate", "wrong protocol", "missing protocol",
-    ]  # fmt: skip
+        "missing suite",
+        "extra suite",
+        "missing version",
+        "extra version",
+        "not asked",
+        "no answer",
+        "plaintext served",
+        "compression",
+        "certificate refused",
+        "wrong name accepted",
+        "wrong authority accepted",
+        "missing name",
+        "insecure renegotiation",
+        "client certificate",
+        "wrong protocol",
+        "missing protocol",
+    ]
     subject: str
     detail: str = ""
 
@@ -26,7 +39,9 @@ class Difference:
         return f"{self.kind}: {self.subject}" + (f" ({self.detail})" if self.detail else "")
 
 
-def judge(scan: ListenerScan, profile: TlsProfile, *, mutual: bool = False) -> tuple[Difference, ...]:
+def judge(
+    scan: ListenerScan, profile: TlsProfile, *, mutual: bool = False
+) -> tuple[Difference, ...]:
     """Every difference from ``profile``, none if the listener accepts exactly that and no plaintext.
 
     A documented suite counts as accepted only when a complete handshake confirmed it. A version
@@ -41,10 +56,16 @@ def judge(scan: ListenerScan, profile: TlsProfile, *, mutual: bool = False) -> t
         if each.version in profile.versions or each.version in profile.unstated:
             continue
         if each.accepted:
-            found.append(Difference("extra version", each.version, ", ".join(suite.iana for suite in each.accepted)))
+            found.append(
+                Difference(
+                    "extra version", each.version, ", ".join(suite.iana for suite in each.accepted)
+                )
+            )
         elif not each.refusal.conclusive:
             found.append(Difference("no answer", each.version, str(each.refusal)))
-    if scan.manners.renegotiation == "accepted" and not any(each.secure_renegotiation for each in scan.versions):
+    if scan.manners.renegotiation == "accepted" and not any(
+        each.secure_renegotiation for each in scan.versions
+    ):
         found.append(Difference("insecure renegotiation", "accepted without RFC 5746"))
     if scan.manners.asks_certificate is not None and scan.manners.asks_certificate != mutual:
         found.append(Difference("client certificate", "not asked for" if mutual else "asked for"))
@@ -69,7 +90,11 @@ def settled(scan: VersionScan) -> set[int]:
     In TLS 1.3 a client offers all its suites at once, so there one complete handshake stands for the others.
     """
     agreed = {suite.code for suite in scan.confirmed}
-    return agreed | {suite.code for suite in scan.accepted} if scan.version == "TLSv1.3" and agreed else agreed
+    return (
+        agreed | {suite.code for suite in scan.accepted}
+        if scan.version == "TLSv1.3" and agreed
+        else agreed
+    )
 
 
 def _wanted(version: str, scan: VersionScan | None, profile: TlsProfile) -> list[Difference]:
@@ -85,9 +110,15 @@ def _wanted(version: str, scan: VersionScan | None, profile: TlsProfile) -> list
         for code, suite in wanted.items()
         if code not in agreed
     ]
-    found += [Difference("extra suite", suite.iana, version) for suite in scan.accepted if suite.code not in wanted]
+    found += [
+        Difference("extra suite", suite.iana, version)
+        for suite in scan.accepted
+        if suite.code not in wanted
+    ]
     if not scan.refusal.conclusive:
-        found.append(Difference("no answer", version, f"{scan.refusal} before the last suite was refused"))
+        found.append(
+            Difference("no answer", version, f"{scan.refusal} before the last suite was refused")
+        )
     if scan.compression:
         found.append(Difference("compression", version))
     return found
@@ -110,17 +141,33 @@ def judge_certificate(scan: ListenerScan, names: Collection[str] = ()) -> tuple[
         elif not verification.rejected:
             found.append(Difference("no answer", subject, verification.reason))
     carried = scan.certificate.names if scan.certificate else ()
-    found += [Difference("missing name", name, "carries " + (", ".join(carried) or "none")) for name in names if name not in carried]
+    found += [
+        Difference("missing name", name, "carries " + (", ".join(carried) or "none"))
+        for name in names
+        if name not in carried
+    ]
     return tuple(found)
 
 
-def judge_protocols(answers: Sequence[ProtocolAnswer], protocols: Sequence[str]) -> tuple[Difference, ...]:
+def judge_protocols(
+    answers: Sequence[ProtocolAnswer], protocols: Sequence[str]
+) -> tuple[Difference, ...]:
     """Every protocol that is served and should not be, or the reverse; ``protocols`` are the ids of ``documented/listeners.py``."""
     wanted = set().union(*(SPOKEN_BY[protocol] for protocol in protocols))
     served = {answer.protocol for answer in answers if answer.served}
     told = {answer.protocol: answer.words for answer in answers}
-    found = [Difference("wrong protocol", protocol, told[protocol]) for protocol in told if protocol in served - wanted]
-    return tuple(found + [Difference("missing protocol", protocol, told.get(protocol, "not asked")) for protocol in sorted(wanted - served)])
+    found = [
+        Difference("wrong protocol", protocol, told[protocol])
+        for protocol in told
+        if protocol in served - wanted
+    ]
+    return tuple(
+        found
+        + [
+            Difference("missing protocol", protocol, told.get(protocol, "not asked"))
+            for protocol in sorted(wanted - served)
+        ]
+    )
 
 
 def observed(scan: ListenerScan) -> tuple[str, ...]:
@@ -134,7 +181,12 @@ def observed(scan: ListenerScan) -> tuple[str, ...]:
             )
         else:
             lines.append(f"{each.version}: refused ({each.refusal})")
-    lines.append("plaintext: " + ", ".join(f"{each.protocol} {'SERVED' if each.served else each.answer}" for each in scan.plaintext))
+    lines.append(
+        "plaintext: "
+        + ", ".join(
+            f"{each.protocol} {'SERVED' if each.served else each.answer}" for each in scan.plaintext
+        )
+    )
     return tuple(lines)
 
 
@@ -143,23 +195,38 @@ def observed_manners(scan: ListenerScan) -> tuple[str, ...]:
     lines, manners = [], scan.manners
     for each in scan.versions:
         kinds = Counter(
-            f"{exchange.group.iana}{f' signed by {exchange.signature.iana}' if exchange.signature else ''}" if exchange else "RSA key transport"
+            f"{exchange.group.iana}{f' signed by {exchange.signature.iana}' if exchange.signature else ''}"
+            if exchange
+            else "RSA key transport"
             for exchange in each.exchanges
             if each.version != "TLSv1.3"
         )
         if kinds:
-            lines.append(f"{each.version}: " + ", ".join(f"{count} suites with {kind}" for kind, count in kinds.items()))
+            lines.append(
+                f"{each.version}: "
+                + ", ".join(f"{count} suites with {kind}" for kind, count in kinds.items())
+            )
         if each.groups:
-            lines.append(f"{each.version}: curves " + ", ".join(group.iana for group in each.groups))
+            lines.append(
+                f"{each.version}: curves " + ", ".join(group.iana for group in each.groups)
+            )
         if each.extended_master_secret is not None and each.version != "TLSv1.3":
-            lines.append(f"{each.version}: extended master secret {'yes' if each.extended_master_secret else 'no'}")
+            lines.append(
+                f"{each.version}: extended master secret {'yes' if each.extended_master_secret else 'no'}"
+            )
     for what, resumed in (("session id", manners.session_id), ("ticket", manners.ticket)):
         if resumed is not None:
             lines.append(f"a session is {'' if resumed else 'not '}resumed by its {what}")
     if manners.renegotiation is not None:
-        lines.append(f"renegotiation by the client: {'accepted' if manners.renegotiation == 'accepted' else f'refused ({manners.renegotiation})'}")
+        lines.append(
+            f"renegotiation by the client: {'accepted' if manners.renegotiation == 'accepted' else f'refused ({manners.renegotiation})'}"
+        )
     if manners.asks_certificate is not None:
-        lines.append(f"a client certificate is {'' if manners.asks_certificate else 'not '}asked for")
+        lines.append(
+            f"a client certificate is {'' if manners.asks_certificate else 'not '}asked for"
+        )
     if manners.unsolicited_certificate is not None:
-        lines.append(f"an unasked client certificate is answered with {manners.unsolicited_certificate}")
+        lines.append(
+            f"an unasked client certificate is answered with {manners.unsolicited_certificate}"
+        )
     return tuple(lines)

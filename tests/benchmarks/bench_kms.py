@@ -64,9 +64,23 @@ def prepared(aws: Authority) -> tuple[str, bytes, bytes]:
     for shape in service_grants:
         aws.grant(key, shape.grantee_principal, *shape.operations, by=VIA_MQ, Name=shape.name)
     for number in range(3):
-        aws.grant(key, SERVICE.principal, "Decrypt", by=SERVICE, Constraints={"EncryptionContextSubset": {"aws:ebs:id": f"vol-{number}"}})
-    blob = aws.call(SERVICE, "GenerateDataKeyWithoutPlaintext", KeyId=key, NumberOfBytes=64, EncryptionContext=VOLUME)["CiphertextBlob"]
-    own = container().kms.call(USER, "Encrypt", {"KeyId": key, "Plaintext": bytes(64), "EncryptionContext": VOLUME})["CiphertextBlob"]
+        aws.grant(
+            key,
+            SERVICE.principal,
+            "Decrypt",
+            by=SERVICE,
+            Constraints={"EncryptionContextSubset": {"aws:ebs:id": f"vol-{number}"}},
+        )
+    blob = aws.call(
+        SERVICE,
+        "GenerateDataKeyWithoutPlaintext",
+        KeyId=key,
+        NumberOfBytes=64,
+        EncryptionContext=VOLUME,
+    )["CiphertextBlob"]
+    own = container().kms.call(
+        USER, "Encrypt", {"KeyId": key, "Plaintext": bytes(64), "EncryptionContext": VOLUME}
+    )["CiphertextBlob"]
     return key, blob, own
 
 
@@ -78,11 +92,21 @@ def test_what_the_authority_costs(tmp_path: Path) -> None:
     at_once = assemble(AtOnce(container().kms), aws.state, aws.clock)
     recorded_at_once = RecordingKms(at_once, recorder)
     for operation, request, raw in (
-        ("GenerateDataKeyWithoutPlaintext", {"KeyId": key, "NumberOfBytes": 64, "EncryptionContext": VOLUME}, {}),
-        ("Decrypt", {"KeyId": key, "CiphertextBlob": blob, "EncryptionContext": VOLUME}, {"CiphertextBlob": own}),
+        (
+            "GenerateDataKeyWithoutPlaintext",
+            {"KeyId": key, "NumberOfBytes": 64, "EncryptionContext": VOLUME},
+            {},
+        ),
+        (
+            "Decrypt",
+            {"KeyId": key, "CiphertextBlob": blob, "EncryptionContext": VOLUME},
+            {"CiphertextBlob": own},
+        ),
     ):
         variants: dict[str, Callable[[], object]] = {
-            "LocalStack alone": lambda: container().kms.call(SERVICE, operation, {**request, **raw}),  # noqa: B023  (called at once)
+            "LocalStack alone": lambda: container().kms.call(
+                SERVICE, operation, {**request, **raw}
+            ),  # noqa: B023  (called at once)
             "with the authority": lambda: aws.kms.call(SERVICE, operation, request),  # noqa: B023
             "and recorded": lambda: recorded.call(SERVICE, operation, request),  # noqa: B023
             "the authority by itself": lambda: at_once.call(SERVICE, operation, request),  # noqa: B023
@@ -93,6 +117,8 @@ def test_what_the_authority_costs(tmp_path: Path) -> None:
         print(f"\n{operation}")
         for name, median in medians.items():
             ratio = statistics.median(of / other for of, other in zip(median, alone, strict=True))
-            print(f"{name:>24}: {statistics.median(median) * 1e3:7.3f} ms a call, {ratio:.3f} of LocalStack alone")
+            print(
+                f"{name:>24}: {statistics.median(median) * 1e3:7.3f} ms a call, {ratio:.3f} of LocalStack alone"
+            )
         itself = statistics.median(medians["both by themselves"])
         assert itself <= 0.15 * statistics.median(alone)

@@ -31,14 +31,19 @@ from testbed.testbed import Testbed, temporary
 pytestmark = pytest.mark.containers
 SIZES = (100, 1024, 65536, 1048576)
 ENGINES = ("rabbitmq", "activemq")
-SUITES = [("rabbitmq", suite.openssl) for suite in RABBITMQ_SUITES] + [("activemq", suite.openssl) for suite in ACTIVEMQ_SUITES]
+SUITES = [("rabbitmq", suite.openssl) for suite in RABBITMQ_SUITES] + [
+    ("activemq", suite.openssl) for suite in ACTIVEMQ_SUITES
+]
 
 
 @pytest.fixture(scope="module")
 def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Broker]]:
     with ExitStack() as stack:
         started = {"rabbitmq": rabbitmq, "activemq": activemq}
-        yield {name: stack.enter_context(start(tmp_path_factory.mktemp(name))) for name, start in started.items()}
+        yield {
+            name: stack.enter_context(start(tmp_path_factory.mktemp(name)))
+            for name, start in started.items()
+        }
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +53,9 @@ def testbed() -> Iterator[Testbed]:
 
 
 @pytest.mark.parametrize(("name", "suite"), SUITES)
-def test_handshake(benchmark: BenchmarkFixture, brokers: dict[str, Broker], name: str, suite: str) -> None:
+def test_handshake(
+    benchmark: BenchmarkFixture, brokers: dict[str, Broker], name: str, suite: str
+) -> None:
     """TCP and TLS, up to the first byte that the protocol could say."""
     benchmark.group = f"handshake {name}"
     target = brokers[name].target(driver.load(name), Encryption(suite=suite))
@@ -61,44 +68,62 @@ def test_handshake(benchmark: BenchmarkFixture, brokers: dict[str, Broker], name
 
 @pytest.mark.parametrize("listener", ["plaintext", "tls"])
 @pytest.mark.parametrize("name", ENGINES)
-def test_login(benchmark: BenchmarkFixture, brokers: dict[str, Broker], name: str, listener: str) -> None:
+def test_login(
+    benchmark: BenchmarkFixture, brokers: dict[str, Broker], name: str, listener: str
+) -> None:
     """Connect, log in, leave."""
     benchmark.group = f"login {name}"
     generator = make("fast", brokers[name].target(driver.load(name), Encryption(listener)))
     benchmark.pedantic(generator.visit, rounds=30, warmup_rounds=3)
 
 
-@pytest.mark.parametrize("operation", ["GenerateDataKeyWithoutPlaintext", "Decrypt", "Encrypt", "DescribeKey"])
+@pytest.mark.parametrize(
+    "operation", ["GenerateDataKeyWithoutPlaintext", "Decrypt", "Encrypt", "DescribeKey"]
+)
 def test_kms_call(benchmark: BenchmarkFixture, testbed: Testbed, operation: str) -> None:
     """Through all of the testbed's layers, to LocalStack and back."""
     from testbed.kms.base import USER
 
     benchmark.group = "KMS"
     key = testbed.new_key("benchmark")
-    blob = testbed.kms.call(USER, "Encrypt", {"KeyId": key, "Plaintext": b"x" * 32})["CiphertextBlob"]
+    blob = testbed.kms.call(USER, "Encrypt", {"KeyId": key, "Plaintext": b"x" * 32})[
+        "CiphertextBlob"
+    ]
     parameters: dict[str, dict[str, Any]] = {
         "GenerateDataKeyWithoutPlaintext": {"KeyId": key, "KeySpec": "AES_256"},
         "Decrypt": {"CiphertextBlob": blob},
         "Encrypt": {"KeyId": key, "Plaintext": b"x" * 32},
         "DescribeKey": {"KeyId": key},
     }
-    benchmark.pedantic(lambda: testbed.kms.call(USER, operation, parameters[operation]), rounds=40, warmup_rounds=5)
+    benchmark.pedantic(
+        lambda: testbed.kms.call(USER, operation, parameters[operation]), rounds=40, warmup_rounds=5
+    )
 
 
 def test_data_key_opened(benchmark: BenchmarkFixture, testbed: Testbed) -> None:
     """What attaching a volume asks of KMS."""
     benchmark.group = "volume"
-    with testbed.brief(testbed.request("RABBITMQ", "benchmark", testbed.new_key("benchmark"))) as broker:
+    with testbed.brief(
+        testbed.request("RABBITMQ", "benchmark", testbed.new_key("benchmark"))
+    ) as broker:
         volume = broker.nodes[0].volume
-        benchmark.pedantic(lambda: volumes.open_data_key(testbed.kms, volume), rounds=40, warmup_rounds=5)
+        benchmark.pedantic(
+            lambda: volumes.open_data_key(testbed.kms, volume), rounds=40, warmup_rounds=5
+        )
 
 
 @pytest.fixture
 def attach(brokers: dict[str, Broker]) -> Callable[[], None]:
     """Mounts a volume in a broker's container, beside the broker's own, and takes the mount away again."""
     identity, key = brokers["rabbitmq"].container, secrets.token_hex(32)
-    _script(identity, "mkdir -p /run/testbed/bench/volume /run/testbed/bench/data; gocryptfs -q -init -scryptn 10 /run/testbed/bench/volume", key)
-    return lambda: _script(identity, "cd /run/testbed/bench; gocryptfs -q -nosyslog volume data && umount data", key)
+    _script(
+        identity,
+        "mkdir -p /run/testbed/bench/volume /run/testbed/bench/data; gocryptfs -q -init -scryptn 10 /run/testbed/bench/volume",
+        key,
+    )
+    return lambda: _script(
+        identity, "cd /run/testbed/bench; gocryptfs -q -nosyslog volume data && umount data", key
+    )
 
 
 def _script(identity: str, script: str, key: str) -> None:

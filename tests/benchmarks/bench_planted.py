@@ -25,7 +25,10 @@ TURN = 0.05  # seconds: what the machine does in longer than that touches both s
 
 pytestmark = [
     pytest.mark.containers,
-    pytest.mark.skipif(os.getloadavg()[0] > 0.75 * (os.cpu_count() or 1), reason="the machine is busy: small differences would be lost"),
+    pytest.mark.skipif(
+        os.getloadavg()[0] > 0.75 * (os.cpu_count() or 1),
+        reason="the machine is busy: small differences would be lost",
+    ),
 ]
 
 
@@ -33,17 +36,32 @@ pytestmark = [
 def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Broker]]:
     with ExitStack() as stack:
         started = {"rabbitmq": rabbitmq, "activemq": activemq}
-        yield {name: stack.enter_context(start(tmp_path_factory.mktemp(name))) for name, start in started.items()}
+        yield {
+            name: stack.enter_context(start(tmp_path_factory.mktemp(name)))
+            for name, start in started.items()
+        }
 
 
-def compared(broker: Broker, by: str, work: str, encryptions: tuple[str, str], handicap: float = 0.0, rounds: int = 40) -> Ratio:
+def compared(
+    broker: Broker,
+    by: str,
+    work: str,
+    encryptions: tuple[str, str],
+    handicap: float = 0.0,
+    rounds: int = 40,
+) -> Ratio:
     chosen = replace(driver.load(by), connections=1) if work == "confirm-each" else driver.load(by)
     made = workload.load(work).shortened(0.2, 0.8, rounds)
     if made.confirmation == "each":
         made = replace(made, turn=TURN)
-    targets = {f"{place}: {text}": broker.target(chosen, Encryption.parse(text)) for place, text in zip("AB", encryptions, strict=True)}
+    targets = {
+        f"{place}: {text}": broker.target(chosen, Encryption.parse(text))
+        for place, text in zip("AB", encryptions, strict=True)
+    }
     with Fleet() as fleet:
-        alternate(replace(made, rounds=2), chosen, targets, fleet)  # the JVM's first seconds are not its best
+        alternate(
+            replace(made, rounds=2), chosen, targets, fleet
+        )  # the JVM's first seconds are not its best
         series = alternate(made, chosen, targets, fleet, handicaps={list(targets)[1]: handicap})
     found = series.ratio(series.sides[1])
     print(f"\n{by}, {work}, {' / '.join(targets)}, handicap {handicap:.0%}: {found}")
@@ -65,14 +83,27 @@ def test_twice_the_same(same: Ratio) -> None:
 
 
 def test_a_slowdown_of_five_percent(brokers: dict[str, Broker], engine: str) -> None:
-    assert compared(brokers[engine], engine, "confirm-each", ("tls", "tls"), handicap=0.05).verdict is Verdict.LOWER
+    assert (
+        compared(brokers[engine], engine, "confirm-each", ("tls", "tls"), handicap=0.05).verdict
+        is Verdict.LOWER
+    )
 
 
-def test_a_slowdown_of_three_times_the_noise(brokers: dict[str, Broker], engine: str, same: Ratio) -> None:
+def test_a_slowdown_of_three_times_the_noise(
+    brokers: dict[str, Broker], engine: str, same: Ratio
+) -> None:
     planted = min(3 * (same.high - same.low) / 2, 0.6)
-    assert compared(brokers[engine], engine, "confirm-each", ("tls", "tls"), handicap=planted).verdict is Verdict.LOWER
+    assert (
+        compared(brokers[engine], engine, "confirm-each", ("tls", "tls"), handicap=planted).verdict
+        is Verdict.LOWER
+    )
 
 
 def test_a_forced_cbc_suite(brokers: dict[str, Broker]) -> None:
-    found = compared(brokers["activemq"], "activemq", "transient-64k", ("tls:ECDHE-RSA-AES128-GCM-SHA256", "tls:AES256-SHA"))
+    found = compared(
+        brokers["activemq"],
+        "activemq",
+        "transient-64k",
+        ("tls:ECDHE-RSA-AES128-GCM-SHA256", "tls:AES256-SHA"),
+    )
     assert found.verdict is Verdict.LOWER

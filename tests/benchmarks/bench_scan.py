@@ -33,17 +33,25 @@ def seconds(work: Callable[[], object]) -> float:
 @pytest.mark.parametrize("engine", ["rabbitmq", "activemq"])
 def test_a_whole_broker(request: pytest.FixtureRequest, engine: str) -> None:
     node: Any = request.getfixturevalue(f"standing_{engine}")
-    ports = [listener.container_port for listener in node.engine.listeners(node.spec.version) if listener.name in node.addresses]
+    ports = [
+        listener.container_port
+        for listener in node.engine.listeners(node.spec.version)
+        if listener.name in node.addresses
+    ]
     targets = " ".join(f"127.0.0.1:{port}" for port in ports)
 
     def sslscan(theirs: Scanners, at_once: int) -> None:
         one = f'{shlex.join(SSLSCAN)} "$1" > /dev/null'
-        theirs.run("sh", "-c", f"printf '%s\\n' {targets} | xargs -P {at_once} -I @ sh -c '{one}' sh @")
+        theirs.run(
+            "sh", "-c", f"printf '%s\\n' {targets} | xargs -P {at_once} -I @ sh -c '{one}' sh @"
+        )
 
     with beside(node.containers, node.container) as theirs:
         tools: dict[str, Callable[[], object]] = {
             "the prober": lambda: accepted_all(node.addresses, server_name=HOSTNAME),
-            "the prober, everything": lambda: probe_all(node.addresses, server_name=HOSTNAME, ca_file=node.ca_file),
+            "the prober, everything": lambda: probe_all(
+                node.addresses, server_name=HOSTNAME, ca_file=node.ca_file
+            ),
             "sslscan": lambda: sslscan(theirs, 1),
             "sslscan, side by side": lambda: sslscan(theirs, 4),
         }
@@ -54,7 +62,9 @@ def test_a_whole_broker(request: pytest.FixtureRequest, engine: str) -> None:
             for name, tool in tools.items():
                 taken[name].append(seconds(tool))
         testssl = seconds(lambda: theirs.run(*TESTSSL, f"localhost:{ports[0]}")) * len(ports)
-    medians = {name: statistics.median(values) for name, values in taken.items()} | {"testssl.sh": testssl}
+    medians = {name: statistics.median(values) for name, values in taken.items()} | {
+        "testssl.sh": testssl
+    }
     ours = medians["the prober"]
     print(f"\n{engine}, {len(ports)} listeners")
     for name, median in medians.items():

@@ -15,7 +15,12 @@ from testbed.runtime.parallel import side_by_side
 from testbed.testbed import temporary
 
 ROUNDS = 5
-COMPONENTS: dict[str, tuple[str, ...]] = {"KMS": (), "KMS and RabbitMQ": ("RABBITMQ",), "KMS and ActiveMQ": ("ACTIVEMQ",), "all": ("RABBITMQ", "ACTIVEMQ")}
+COMPONENTS: dict[str, tuple[str, ...]] = {
+    "KMS": (),
+    "KMS and RabbitMQ": ("RABBITMQ",),
+    "KMS and ActiveMQ": ("ACTIVEMQ",),
+    "all": ("RABBITMQ", "ACTIVEMQ"),
+}
 
 
 def seconds(engine_types: Sequence[str]) -> float:
@@ -37,5 +42,13 @@ def test_everything_is_ready_soon_after_the_slowest_component_would_be() -> None
             taken[name].append(seconds(engine_types))
     medians = {name: median(each) for name, each in taken.items()}
     slowest = max((name for name in COMPONENTS if name != "all"), key=lambda name: medians[name])
-    print("\n" + "\n".join(f"{name}: {medians[name]:.1f} s ({min(each):.1f} to {max(each):.1f})" for name, each in taken.items()))
-    print(f"all / {slowest}: {medians['all'] / medians[slowest]:.2f}")  # more than 1.3 would be worth a look
+    print(
+        "\n"
+        + "\n".join(
+            f"{name}: {medians[name]:.1f} s ({min(each):.1f} to {max(each):.1f})"
+            for name, each in taken.items()
+        )
+    )
+    print(
+        f"all / {slowest}: {medians['all'] / medians[slowest]:.2f}"
+    )  # more than 1.3 would be worth a look

@@ -10,7 +10,17 @@ from typing import Any
 
 from testbed.aws import shapes
 from testbed.aws.message import Request, Response
-from testbed.aws.mq import brokers, catalog, configurations, creation, parameters, refusals, routes, tags, users
+from testbed.aws.mq import (
+    brokers,
+    catalog,
+    configurations,
+    creation,
+    parameters,
+    refusals,
+    routes,
+    tags,
+    users,
+)
 from testbed.aws.mq.room import Asked, Operation, Room
 from testbed.errors import ApiError, BadRequestException, ForbiddenException, KmsError, MqError
 from testbed.kms.base import Caller, is_outage
@@ -53,15 +63,26 @@ class Mq:
         """Raises ``ApiError``, for ``refusal``."""
         route = routes.find(request.method, request.path)
         if route is None:
-            raise ApiError(f"Amazon MQ has no {request.method} {request.path[:200]}.", code="UnknownOperationException", status=404)
+            raise ApiError(
+                f"Amazon MQ has no {request.method} {request.path[:200]}.",
+                code="UnknownOperationException",
+                status=404,
+            )
         operation, answer = route.operation, self._perform(route, request, caller)
         body = shapes.render(operation.output_shape, answer) if operation.output_shape else None
         status = operation.http.get("responseCode", 200)
         return _response(status, {} if body is None and status != 204 else body)
 
     def refusal(self, error: ApiError) -> Response:
-        document = {"errorAttribute": getattr(error, "error_attribute", "") or None, "message": error.message}
-        return _response(error.status, {name: value for name, value in document.items() if value is not None}, {"X-Amzn-ErrorType": error.code})
+        document = {
+            "errorAttribute": getattr(error, "error_attribute", "") or None,
+            "message": error.message,
+        }
+        return _response(
+            error.status,
+            {name: value for name, value in document.items() if value is not None},
+            {"X-Amzn-ErrorType": error.code},
+        )
 
     def _perform(self, route: routes.Route, request: Request, caller: Caller) -> Mapping[str, Any]:
         name = route.operation.name
@@ -91,6 +112,8 @@ def _of_kms(error: KmsError) -> MqError:
     return BadRequestException(str(error), error_attribute="encryptionOptions")
 
 
-def _response(status: int, document: Mapping[str, Any] | None, headers: Mapping[str, str] = {}) -> Response:  # noqa: B006 - never changed
+def _response(
+    status: int, document: Mapping[str, Any] | None, headers: Mapping[str, str] = {}
+) -> Response:  # noqa: B006 - never changed
     body = b"" if document is None else json.dumps(document).encode()
     return Response(status, body, {"Content-Type": "application/json", **headers})

@@ -56,7 +56,13 @@ def update(room: Room, asked: Asked) -> dict[str, Any]:
         pending["engine_version"] = "" if version == found.engine_version else version
     if "Configuration" in parameters:
         chosen = configurations.chosen(room, parameters["Configuration"], found.engine_type)
-        configuration.check(found.engine_type, version or found.engine_version, found.deployment_mode, {**found.settings, **parameters}, chosen)
+        configuration.check(
+            found.engine_type,
+            version or found.engine_version,
+            found.deployment_mode,
+            {**found.settings, **parameters},
+            chosen,
+        )
         pending["configuration"] = None if chosen == found.configuration else chosen
     later = {name: parameters[name] for name in _WITH_REBOOT if name in parameters}
     now = {name: parameters[name] for name in _AT_ONCE if name in parameters}
@@ -80,14 +86,21 @@ def _check(found: Broker, parameters: Mapping[str, Any]) -> None:
     if version != found.engine_version:
         _check_upgrade(found, version)
     if "HostInstanceType" in parameters:
-        check_instance(found.engine_type, version, parameters["HostInstanceType"], found.storage_type)
+        check_instance(
+            found.engine_type, version, parameters["HostInstanceType"], found.storage_type
+        )
     check_settings(found.engine_type, parameters)
 
 
 def _check_upgrade(found: Broker, version: str) -> None:
     if not found.running_version:
-        raise refusals.not_here(f"an upgrade of a broker that runs an image of your own, {found.image}", "engineVersion")
+        raise refusals.not_here(
+            f"an upgrade of a broker that runs an image of your own, {found.image}", "engineVersion"
+        )
     newer = VERSIONS[found.engine_type]
     if newer.index(version) > newer.index(found.engine_version):  # newest first
-        raise refusals.bad(f"Broker engine version [{version}] is older than [{found.engine_version}]: a broker is not downgraded.", "engineVersion")
+        raise refusals.bad(
+            f"Broker engine version [{version}] is older than [{found.engine_version}]: a broker is not downgraded.",
+            "engineVersion",
+        )
     ENGINES[found.engine_type].image(version)  # refuses what cannot be had here

@@ -14,8 +14,15 @@ _PAGE = 20  # as in answers that users quote
 def engine_types(parameters: Mapping[str, Any]) -> dict[str, Any]:
     wanted = [each for each in ENGINE_TYPES if each == _engine(parameters, each)]
     rows, token = page(wanted, parameters, "broker-engine-types", _PAGE)
-    types = [{"EngineType": each, "EngineVersions": [{"Name": version} for version in VERSIONS[each]]} for each in rows]
-    return {"BrokerEngineTypes": types, "MaxResults": parameters.get("MaxResults", _PAGE), "NextToken": token}
+    types = [
+        {"EngineType": each, "EngineVersions": [{"Name": version} for version in VERSIONS[each]]}
+        for each in rows
+    ]
+    return {
+        "BrokerEngineTypes": types,
+        "MaxResults": parameters.get("MaxResults", _PAGE),
+        "NextToken": token,
+    }
 
 
 def instance_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,7 +33,15 @@ def instance_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
         and each.host_instance_type == parameters.get("HostInstanceType", each.host_instance_type)
         and each.storage_type == parameters.get("StorageType", each.storage_type).upper()
     ]
-    of = " ".join(["broker-instance-options", *(parameters.get(name, "") for name in ("EngineType", "HostInstanceType", "StorageType"))])
+    of = " ".join(
+        [
+            "broker-instance-options",
+            *(
+                parameters.get(name, "")
+                for name in ("EngineType", "HostInstanceType", "StorageType")
+            ),
+        ]
+    )
     rows, token = page(wanted, parameters, of, _PAGE)
     options = [
         {
@@ -39,7 +54,11 @@ def instance_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
         }
         for each in rows
     ]
-    return {"BrokerInstanceOptions": options, "MaxResults": parameters.get("MaxResults", _PAGE), "NextToken": token}
+    return {
+        "BrokerInstanceOptions": options,
+        "MaxResults": parameters.get("MaxResults", _PAGE),
+        "NextToken": token,
+    }
 
 
 def _engine(parameters: Mapping[str, Any], otherwise: str) -> str:

@@ -30,7 +30,10 @@ _NAME_SENTENCE = (
     "and must be 1-150 characters long."
 )
 _REVISIONS = 300  # LIM
-_SANITIZE = {"ACTIVEMQ": activemq_configuration.sanitize, "RABBITMQ": rabbitmq_configuration.sanitize}
+_SANITIZE = {
+    "ACTIVEMQ": activemq_configuration.sanitize,
+    "RABBITMQ": rabbitmq_configuration.sanitize,
+}
 _DEFAULTS = {"ACTIVEMQ": activemq_elements.DEFAULT, "RABBITMQ": rabbitmq_keys.DEFAULT}
 
 
@@ -40,7 +43,10 @@ def create(room: Room, asked: Asked) -> dict[str, Any]:
     if not asked.owns:
         raise refusals.other_account(USER_ACCOUNT)
     if parameters.get("AuthenticationStrategy", "SIMPLE") != "SIMPLE":
-        raise refusals.not_here(f"the authentication strategy {parameters['AuthenticationStrategy']}", "authenticationStrategy")
+        raise refusals.not_here(
+            f"the authentication strategy {parameters['AuthenticationStrategy']}",
+            "authenticationStrategy",
+        )
     name, version = parameters["Name"], parameters.get("EngineVersion") or DEFAULT_VERSION[engine]
     if version not in VERSIONS[engine]:
         raise refusals.unknown_version(engine, version, VERSIONS[engine])
@@ -48,7 +54,8 @@ def create(room: Room, asked: Asked) -> dict[str, Any]:
         raise refusals.bad(_NAME_SENTENCE, "name")
     if any(each["name"] == name for each in room.state.all(_KIND)):
         raise ConflictException(
-            "This configuration name already exists. Retry your request with another configuration name.", error_attribute="name"
+            "This configuration name already exists. Retry your request with another configuration name.",
+            error_attribute="name",
         )
     for key, value in parameters.get("Tags", {}).items():
         check_tag(key, value)
@@ -60,7 +67,14 @@ def create(room: Room, asked: Asked) -> dict[str, Any]:
         "engine_version": version,
         "created": _now(room),
         "tags": dict(parameters.get("Tags", {})),
-        "revisions": [_revision(room, 1, _DEFAULTS[engine], f"Auto-generated default for {name} on {DISPLAY_NAMES[engine]} {version}")],
+        "revisions": [
+            _revision(
+                room,
+                1,
+                _DEFAULTS[engine],
+                f"Auto-generated default for {name} on {DISPLAY_NAMES[engine]} {version}",
+            )
+        ],
     }
     room.state.put(_KIND, document["id"], document)
     return _described(document)
@@ -69,16 +83,23 @@ def create(room: Room, asked: Asked) -> dict[str, Any]:
 def update(room: Room, asked: Asked) -> dict[str, Any]:
     """UpdateConfiguration: a new revision of what is left of it, and what was removed."""
     document = _stored(room, asked, asked.parameters["ConfigurationId"])
-    sanitized = _SANITIZE[document["engine_type"]](_text(asked.parameters["Data"]), document["engine_version"])
+    sanitized = _SANITIZE[document["engine_type"]](
+        _text(asked.parameters["Data"]), document["engine_version"]
+    )
 
     def add(stored: Document) -> Document:
         revisions = stored["revisions"]
         if len(revisions) >= _REVISIONS:
             raise refusals.bad(f"A configuration has at most {_REVISIONS} revisions.")
-        new = _revision(room, len(revisions) + 1, sanitized.data, asked.parameters.get("Description", ""))
+        new = _revision(
+            room, len(revisions) + 1, sanitized.data, asked.parameters.get("Description", "")
+        )
         return {**stored, "revisions": [*revisions, new]}
 
-    return {**_described(amend(room, document["id"], add)), "Warnings": [warning.describe() for warning in sanitized.warnings]}
+    return {
+        **_described(amend(room, document["id"], add)),
+        "Warnings": [warning.describe() for warning in sanitized.warnings],
+    }
 
 
 def describe(room: Room, asked: Asked) -> dict[str, Any]:
@@ -88,7 +109,11 @@ def describe(room: Room, asked: Asked) -> dict[str, Any]:
 def list_configurations(room: Room, asked: Asked) -> dict[str, Any]:
     documents = room.state.all(_KIND) if asked.owns else []
     rows, token = page(documents, asked.parameters, "configurations")
-    return {"Configurations": [_described(each) for each in rows], "MaxResults": asked.parameters.get("MaxResults", 100), "NextToken": token}
+    return {
+        "Configurations": [_described(each) for each in rows],
+        "MaxResults": asked.parameters.get("MaxResults", 100),
+        "NextToken": token,
+    }
 
 
 def list_revisions(room: Room, asked: Asked) -> dict[str, Any]:
@@ -108,16 +133,23 @@ def describe_revision(room: Room, asked: Asked) -> dict[str, Any]:
     found = next((each for each in document["revisions"] if str(each["revision"]) == wanted), None)
     if found is None:
         raise refusals.no_such_revision(document["id"], wanted)
-    return {"ConfigurationId": document["id"], "Data": base64.b64encode(found["data"].encode()).decode(), **_shown(found)}
+    return {
+        "ConfigurationId": document["id"],
+        "Data": base64.b64encode(found["data"].encode()).decode(),
+        **_shown(found),
+    }
 
 
 def delete(room: Room, asked: Asked) -> dict[str, Any]:
     """DeleteConfiguration. One that a broker has, or is to have, stays."""
     document = _stored(room, asked, asked.parameters["ConfigurationId"])
     for broker in room.brokers.list(asked.caller):
-        if document["id"] in {each.id for each in (broker.configuration, broker.pending.configuration) if each}:
+        if document["id"] in {
+            each.id for each in (broker.configuration, broker.pending.configuration) if each
+        }:
             raise ConflictException(  # the testbed's own sentence
-                f"Configuration [{document['id']}] is in use by broker [{broker.broker_id}].", error_attribute="configuration-id"
+                f"Configuration [{document['id']}] is in use by broker [{broker.broker_id}].",
+                error_attribute="configuration-id",
             )
     room.state.delete(_KIND, document["id"])
     return {"ConfigurationId": document["id"]}
@@ -129,7 +161,10 @@ def chosen(room: Room, wanted: Mapping[str, Any], engine: str) -> Configuration:
     if document is None:
         raise refusals.no_such_configuration(wanted["Id"])
     if document["engine_type"] != engine:
-        raise refusals.bad(f"Configuration [{wanted['Id']}] is for broker engine type [{document['engine_type']}].", "configuration")
+        raise refusals.bad(
+            f"Configuration [{wanted['Id']}] is for broker engine type [{document['engine_type']}].",
+            "configuration",
+        )
     number = wanted.get("Revision", len(document["revisions"]))
     if not 1 <= number <= len(document["revisions"]):
         raise refusals.no_such_revision(wanted["Id"], number)
@@ -187,7 +222,11 @@ def _described(document: Document) -> dict[str, Any]:
 
 
 def _shown(revision: Document) -> dict[str, Any]:
-    return {"Created": revision["created"], "Description": revision["description"], "Revision": revision["revision"]}
+    return {
+        "Created": revision["created"],
+        "Description": revision["description"],
+        "Revision": revision["revision"],
+    }
 
 
 def _arn(document: Document) -> str:

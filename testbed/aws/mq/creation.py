@@ -18,9 +18,17 @@ from testbed.kms.keys import EncryptionOptions
 
 # What is given back as it came. Nothing here acts on it: there is no network of AWS's around, and no instance to choose.
 _ECHOED = (
-    "AutoMinorVersionUpgrade", "CreatorRequestId", "EngineType", "HostInstanceType", "Logs", "MaintenanceWindowStartTime",
-    "PubliclyAccessible", "SecurityGroups", "StorageType", "SubnetIds",
-)  # fmt: skip
+    "AutoMinorVersionUpgrade",
+    "CreatorRequestId",
+    "EngineType",
+    "HostInstanceType",
+    "Logs",
+    "MaintenanceWindowStartTime",
+    "PubliclyAccessible",
+    "SecurityGroups",
+    "StorageType",
+    "SubnetIds",
+)
 _TAGS = 50  # LIM
 _SECURITY_GROUPS = 5  # LIM
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
@@ -40,9 +48,15 @@ def create(room: Room, asked: Asked) -> dict[str, Any]:
 
 def _made_before(room: Room, asked: Asked) -> Broker | None:
     token = asked.parameters.get("CreatorRequestId")
-    made = [each for each in room.brokers.list(asked.caller) if token and each.settings.get("CreatorRequestId") == token]
+    made = [
+        each
+        for each in room.brokers.list(asked.caller)
+        if token and each.settings.get("CreatorRequestId") == token
+    ]
     if made and made[0].broker_name != asked.parameters["BrokerName"]:
-        raise ConflictException("[creatorRequestId] was used for another broker.", error_attribute="creatorRequestId")
+        raise ConflictException(
+            "[creatorRequestId] was used for another broker.", error_attribute="creatorRequestId"
+        )
     return made[0] if made else None
 
 
@@ -51,7 +65,9 @@ def _request(room: Room, parameters: Mapping[str, Any], given: Mapping[str, Any]
     version = parameters.get("EngineVersion") or DEFAULT_VERSION[engine]
     check_offered(parameters)
     check_version(engine, version, parameters.get("AutoMinorVersionUpgrade", True))
-    check_instance(engine, version, parameters["HostInstanceType"], parameters.get("StorageType", ""))
+    check_instance(
+        engine, version, parameters["HostInstanceType"], parameters.get("StorageType", "")
+    )
     check_settings(engine, parameters)
     options = parameters.get("EncryptionOptions", {"UseAwsOwnedKey": True})
     configuration = parameters.get("Configuration")
@@ -62,7 +78,9 @@ def _request(room: Room, parameters: Mapping[str, Any], given: Mapping[str, Any]
         engine_version=version,
         deployment_mode=parameters["DeploymentMode"],
         storage_type=parameters.get("StorageType", ""),
-        encryption_options=EncryptionOptions(options["UseAwsOwnedKey"], options.get("KmsKeyId", "")),
+        encryption_options=EncryptionOptions(
+            options["UseAwsOwnedKey"], options.get("KmsKeyId", "")
+        ),
         tags=checked_tags(parameters.get("Tags", {})),
         settings={name: given[name] for name in _ECHOED if name in given},
         configuration=configurations.chosen(room, configuration, engine) if configuration else None,
@@ -72,15 +90,23 @@ def _request(room: Room, parameters: Mapping[str, Any], given: Mapping[str, Any]
 def check_offered(parameters: Mapping[str, Any]) -> None:
     """Raises ``BadRequestException`` for what Amazon MQ has and the testbed has not."""
     if parameters.get("AuthenticationStrategy", "SIMPLE") != "SIMPLE":
-        raise refusals.not_here(f"the authentication strategy {parameters['AuthenticationStrategy']}", "authenticationStrategy")
+        raise refusals.not_here(
+            f"the authentication strategy {parameters['AuthenticationStrategy']}",
+            "authenticationStrategy",
+        )
     if "LdapServerMetadata" in parameters:
         for host in parameters["LdapServerMetadata"].get("Hosts", ()):
             check_no_credentials_in_url(host, "ldapServerMetadata.hosts")
         raise refusals.not_here("LDAP", "ldapServerMetadata")
-    if parameters.get("DataReplicationMode", "NONE") != "NONE" or "DataReplicationPrimaryBrokerArn" in parameters:
+    if (
+        parameters.get("DataReplicationMode", "NONE") != "NONE"
+        or "DataReplicationPrimaryBrokerArn" in parameters
+    ):
         raise refusals.not_here("cross-Region data replication", "dataReplicationMode")
     if "StorageSize" in parameters:
-        raise refusals.not_here("volumes of a chosen size: they are as large as this machine's disk", "storageSize")
+        raise refusals.not_here(
+            "volumes of a chosen size: they are as large as this machine's disk", "storageSize"
+        )
     if "ResourceShareArns" in parameters:
         raise refusals.not_here("shared resources", "resourceShareArns")
 
@@ -93,14 +119,22 @@ def check_version(engine: str, version: str, auto_minor_version_upgrade: bool) -
 
 
 def check_instance(engine: str, version: str, instance_type: str, storage_type: str) -> None:
-    named = [each for each in INSTANCE_OPTIONS if each.engine_type == engine and each.host_instance_type == instance_type]
+    named = [
+        each
+        for each in INSTANCE_OPTIONS
+        if each.engine_type == engine and each.host_instance_type == instance_type
+    ]
     name = DISPLAY_NAMES[engine]
     if not named:
         raise refusals.unsupported_instance(name, instance_type)
     if not any(version in each.engine_versions for each in named):
-        raise refusals.unsupported_instance_for(f"Broker engine type [{name}] version [{version}]", instance_type)
+        raise refusals.unsupported_instance_for(
+            f"Broker engine type [{name}] version [{version}]", instance_type
+        )
     if storage_type and not any(each.storage_type == storage_type for each in named):
-        raise refusals.unsupported_instance_for(f"Broker engine type [{name}] on storage type [{storage_type}]", instance_type)
+        raise refusals.unsupported_instance_for(
+            f"Broker engine type [{name}] on storage type [{storage_type}]", instance_type
+        )
 
 
 def check_settings(engine: str, parameters: Mapping[str, Any]) -> None:
@@ -108,9 +142,14 @@ def check_settings(engine: str, parameters: Mapping[str, Any]) -> None:
         raise refusals.audit_on_rabbitmq()
     window = parameters.get("MaintenanceWindowStartTime")
     if window and not _TIME_OF_DAY.fullmatch(window["TimeOfDay"]):
-        raise refusals.bad(f"[timeOfDay] value [{window['TimeOfDay']}] is invalid. It must be a time in 24-hour format, as 22:00.", "timeOfDay")
+        raise refusals.bad(
+            f"[timeOfDay] value [{window['TimeOfDay']}] is invalid. It must be a time in 24-hour format, as 22:00.",
+            "timeOfDay",
+        )
     if len(parameters.get("SecurityGroups", ())) > _SECURITY_GROUPS:
-        raise refusals.bad(f"A broker has at most {_SECURITY_GROUPS} security groups.", "securityGroups")
+        raise refusals.bad(
+            f"A broker has at most {_SECURITY_GROUPS} security groups.", "securityGroups"
+        )
 
 
 def checked_tags(tags: Mapping[str, str]) -> dict[str, str]:
@@ -123,14 +162,23 @@ def checked_tags(tags: Mapping[str, str]) -> dict[str, str]:
 def user(parameters: Mapping[str, Any]) -> User:
     """The API's User, or the parameters of CreateUser. Without ``ConsoleAccess`` it has none (API)."""
     if parameters.get("ReplicationUser"):
-        raise refusals.replication_user_on_console() if parameters.get("ConsoleAccess") else refusals.not_here(
-            "users for cross-Region data replication", "replicationUser"
+        raise (
+            refusals.replication_user_on_console()
+            if parameters.get("ConsoleAccess")
+            else refusals.not_here("users for cross-Region data replication", "replicationUser")
         )
-    return User(parameters["Username"], parameters["Password"], parameters.get("ConsoleAccess", False), tuple(parameters.get("Groups", ())))
+    return User(
+        parameters["Username"],
+        parameters["Password"],
+        parameters.get("ConsoleAccess", False),
+        tuple(parameters.get("Groups", ())),
+    )
 
 
 def _users(engine: str, given: Sequence[Mapping[str, Any]]) -> tuple[User, ...]:
-    if engine == "RABBITMQ":  # whose user is its administrator, and has neither groups nor a choice of the console (API)
+    if (
+        engine == "RABBITMQ"
+    ):  # whose user is its administrator, and has neither groups nor a choice of the console (API)
         if len(given) != 1:
             raise refusals.not_one_user()
         return (User(given[0]["Username"], given[0]["Password"]),)

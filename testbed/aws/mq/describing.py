@@ -46,7 +46,11 @@ def summary(broker: Broker) -> dict[str, Any]:
 def users(broker: Broker) -> Iterator[dict[str, Any]]:
     """UserSummary of each, with what is to become of it."""
     current = {user.username: user for user in broker.users}
-    coming = current if broker.pending.users is None else {user.username: user for user in broker.pending.users}
+    coming = (
+        current
+        if broker.pending.users is None
+        else {user.username: user for user in broker.pending.users}
+    )
     for username in sorted({*current, *coming}):
         change = change_of(current.get(username), coming.get(username))
         yield {"Username": username, "PendingChange": change or None}
@@ -71,8 +75,13 @@ def _instances(broker: Broker) -> list[dict[str, Any]]:
 
 def _configurations(broker: Broker) -> dict[str, Any] | None:
     history = [_configuration(each) for each in broker.configuration_history]
-    current, pending = _configuration(broker.configuration), _configuration(broker.pending.configuration)
-    return {"Current": current, "History": history, "Pending": pending} if current or pending else None
+    current, pending = (
+        _configuration(broker.configuration),
+        _configuration(broker.pending.configuration),
+    )
+    return (
+        {"Current": current, "History": history, "Pending": pending} if current or pending else None
+    )
 
 
 def _configuration(configuration: Configuration | None) -> dict[str, Any] | None:
@@ -83,7 +92,10 @@ def _logs(broker: Broker) -> dict[str, Any]:
     """The names are CloudWatch's, where the testbed has no logs: they are in ``testbed logs``."""
     logs = broker.settings.get("Logs", {})
     group = f"/aws/amazonmq/broker/{broker.broker_id}"
-    shown: dict[str, Any] = {"General": logs.get("General", False), "GeneralLogGroup": f"{group}/general"}
+    shown: dict[str, Any] = {
+        "General": logs.get("General", False),
+        "GeneralLogGroup": f"{group}/general",
+    }
     if broker.engine_type == "ACTIVEMQ":
         shown |= {"Audit": logs.get("Audit", False), "AuditLogGroup": f"{group}/audit"}
     return {**shown, "Pending": broker.pending.settings.get("Logs")}

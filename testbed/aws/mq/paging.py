@@ -11,7 +11,9 @@ DEFAULT = 100
 T = TypeVar("T")
 
 
-def page(items: Sequence[T], parameters: Mapping[str, Any], of: str, default: int = DEFAULT) -> tuple[list[T], str | None]:
+def page(
+    items: Sequence[T], parameters: Mapping[str, Any], of: str, default: int = DEFAULT
+) -> tuple[list[T], str | None]:
     """The page that ``parameters`` ask for, and the token for the next, None on the last. ``of`` names the list.
 
     Raises ``BadRequestException`` for a token that is of another list, or of none.

@@ -22,12 +22,18 @@ def read(route: Route, request: Request) -> dict[str, Any]:
         return {}
     try:
         body = shapes.read(request.body) if request.method in ("POST", "PUT") else {}
-        return {name: value for name, member in shape.members.items() if (value := _member(name, member, route, request, body)) is not None}
+        return {
+            name: value
+            for name, member in shape.members.items()
+            if (value := _member(name, member, route, request, body)) is not None
+        }
     except shapes.Malformed as error:
         raise refusals.bad(str(error), error.member) from error
 
 
-def _member(name: str, member: Shape, route: Route, request: Request, body: Mapping[str, Any]) -> Any:
+def _member(
+    name: str, member: Shape, route: Route, request: Request, body: Mapping[str, Any]
+) -> Any:
     wire = shapes.wire_name(name, member)
     match member.serialization.get("location"):
         case "uri":
@@ -50,7 +56,10 @@ def _checked(shape: Shape, value: Any, member: str) -> Any:
         for name in shape.required_members:
             if name not in value:
                 raise refusals.missing(shapes.wire_name(name, shape.members[name]))
-        return {name: _checked(shape.members[name], each, shapes.wire_name(name, shape.members[name])) for name, each in value.items()}
+        return {
+            name: _checked(shape.members[name], each, shapes.wire_name(name, shape.members[name]))
+            for name, each in value.items()
+        }
     if shape.type_name == "list":
         return [_checked(shape.member, each, member) for each in value]
     if shape.type_name == "string" and shape.metadata.get("enum"):

@@ -7,7 +7,12 @@ the sentence is the testbed's own, and its comment says so.
 
 from collections.abc import Iterable
 
-from testbed.errors import BadRequestException, ConflictException, ForbiddenException, NotFoundException
+from testbed.errors import (
+    BadRequestException,
+    ConflictException,
+    ForbiddenException,
+    NotFoundException,
+)
 
 
 def bad(sentence: str, attribute: str = "") -> BadRequestException:
@@ -18,20 +23,29 @@ def bad(sentence: str, attribute: str = "") -> BadRequestException:
 
 
 def no_such_broker(broker_id: str) -> NotFoundException:
-    return NotFoundException(f"Can't find requested broker [{broker_id}]. Make sure your broker exists.", error_attribute="broker-id")
+    return NotFoundException(
+        f"Can't find requested broker [{broker_id}]. Make sure your broker exists.",
+        error_attribute="broker-id",
+    )
 
 
 def no_such_user(username: str) -> NotFoundException:
-    return NotFoundException(f"Can't find requested user [{username}]. Make sure your user exists.", error_attribute="username")
+    return NotFoundException(
+        f"Can't find requested user [{username}]. Make sure your user exists.",
+        error_attribute="username",
+    )
 
 
 def no_such_configuration(configuration_id: str) -> NotFoundException:
     return NotFoundException(
-        f"Can't find requested configuration [{configuration_id}]. Make sure your configuration exists.", error_attribute="configuration_id"
+        f"Can't find requested configuration [{configuration_id}]. Make sure your configuration exists.",
+        error_attribute="configuration_id",
     )
 
 
-def no_such_revision(configuration_id: str, revision: object) -> NotFoundException:  # the testbed's own, after its neighbours
+def no_such_revision(
+    configuration_id: str, revision: object
+) -> NotFoundException:  # the testbed's own, after its neighbours
     return NotFoundException(
         f"Can't find requested revision [{revision}] of configuration [{configuration_id}]. Make sure your revision exists.",
         error_attribute="configuration-revision",
@@ -39,7 +53,10 @@ def no_such_revision(configuration_id: str, revision: object) -> NotFoundExcepti
 
 
 def no_such_resource(arn: str) -> NotFoundException:  # the testbed's own, after its neighbours
-    return NotFoundException(f"Can't find requested resource [{arn}]. Make sure your resource exists.", error_attribute="resource-arn")
+    return NotFoundException(
+        f"Can't find requested resource [{arn}]. Make sure your resource exists.",
+        error_attribute="resource-arn",
+    )
 
 
 # Requests of the wrong form; the sentences are the testbed's own
@@ -50,11 +67,15 @@ def missing(member: str) -> BadRequestException:
 
 
 def invalid(member: str, value: object, allowed: Iterable[str]) -> BadRequestException:
-    return bad(f"[{member}] value [{value}] is invalid. Valid values are: [{', '.join(allowed)}]", member)
+    return bad(
+        f"[{member}] value [{value}] is invalid. Valid values are: [{', '.join(allowed)}]", member
+    )
 
 
 def out_of_range(member: str, value: object, least: object, most: object) -> BadRequestException:
-    return bad(f"[{member}] value [{value}] is invalid. It must be between {least} and {most}.", member)
+    return bad(
+        f"[{member}] value [{value}] is invalid. It must be between {least} and {most}.", member
+    )
 
 
 def bad_token() -> BadRequestException:
@@ -65,25 +86,38 @@ def bad_token() -> BadRequestException:
 
 
 def unknown_engine(value: str, allowed: Iterable[str]) -> BadRequestException:
-    return bad(f"Broker engine type [{value}] is invalid. Valid values are: [{', '.join(allowed)}]", "engineType")
+    return bad(
+        f"Broker engine type [{value}] is invalid. Valid values are: [{', '.join(allowed)}]",
+        "engineType",
+    )
 
 
 def unknown_version(engine_type: str, version: str, allowed: Iterable[str]) -> BadRequestException:
     """The first sentence is AWS's."""
-    invalid = f"Broker engine version [{version}] is invalid for broker engine type [{engine_type}]."
+    invalid = (
+        f"Broker engine version [{version}] is invalid for broker engine type [{engine_type}]."
+    )
     return bad(f"{invalid} Valid values are: [{', '.join(allowed)}]", "engineVersion")
 
 
 def unsupported_instance(engine: str, instance_type: str) -> BadRequestException:
-    return bad(f"Broker engine type [{engine}] does not support host instance type [{instance_type}].", "hostInstanceType")
+    return bad(
+        f"Broker engine type [{engine}] does not support host instance type [{instance_type}].",
+        "hostInstanceType",
+    )
 
 
-def unsupported_instance_for(what: str, instance_type: str) -> BadRequestException:  # the testbed's own, after the above
+def unsupported_instance_for(
+    what: str, instance_type: str
+) -> BadRequestException:  # the testbed's own, after the above
     return bad(f"{what} does not support host instance type [{instance_type}].", "hostInstanceType")
 
 
 def no_minor_upgrades(engine: str, version: str) -> BadRequestException:
-    return bad(f"Brokers on [{engine}] version [{version}] must have [autoMinorVersionUpgrade] set to [true].", "autoMinorVersionUpgrade")
+    return bad(
+        f"Brokers on [{engine}] version [{version}] must have [autoMinorVersionUpgrade] set to [true].",
+        "autoMinorVersionUpgrade",
+    )
 
 
 def not_one_user() -> BadRequestException:
@@ -99,15 +133,23 @@ def security_groups_on_rabbitmq() -> BadRequestException:
 
 
 def replication_user_on_console() -> BadRequestException:
-    return bad("Replication user couldn't have console access. [replicationUser] and [consoleAccess] are mutually exclusive parameters.")
+    return bad(
+        "Replication user couldn't have console access. [replicationUser] and [consoleAccess] are mutually exclusive parameters."
+    )
 
 
 def users_on_rabbitmq() -> BadRequestException:  # the testbed's own, after the above
-    return bad("Managing users is not supported for RabbitMQ brokers. Use the RabbitMQ web console or its management API.", "broker-id")
+    return bad(
+        "Managing users is not supported for RabbitMQ brokers. Use the RabbitMQ web console or its management API.",
+        "broker-id",
+    )
 
 
 def in_state(broker_id: str, state: str) -> ConflictException:  # the testbed's own
-    return ConflictException(f"Broker [{broker_id}] is in state [{state}]. Wait until that is over.", error_attribute="broker-id")
+    return ConflictException(
+        f"Broker [{broker_id}] is in state [{state}]. Wait until that is over.",
+        error_attribute="broker-id",
+    )
 
 
 # What the testbed does not have
@@ -118,4 +160,6 @@ def not_here(what: str, attribute: str = "") -> BadRequestException:
 
 
 def other_account(account: str) -> ForbiddenException:
-    return ForbiddenException(f"The testbed's brokers are in the account {account}: create them with its credentials.")
+    return ForbiddenException(
+        f"The testbed's brokers are in the account {account}: create them with its credentials."
+    )

@@ -40,4 +40,7 @@ def _match(parts: list[str], given: list[str]) -> dict[str, str] | None:
 
 @cache
 def _table() -> list[tuple[str, list[str], OperationModel]]:
-    return [(each.http["method"], each.http["requestUri"].split("/"), each) for each in models.operations("mq").values()]
+    return [
+        (each.http["method"], each.http["requestUri"].split("/"), each)
+        for each in models.operations("mq").values()
+    ]

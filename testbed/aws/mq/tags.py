@@ -21,7 +21,13 @@ def create(room: Room, asked: Asked) -> dict[str, Any]:
 
 
 def delete(room: Room, asked: Asked) -> dict[str, Any]:
-    return _amended(room, asked, lambda tags: {key: value for key, value in tags.items() if key not in asked.parameters["TagKeys"]})
+    return _amended(
+        room,
+        asked,
+        lambda tags: {
+            key: value for key, value in tags.items() if key not in asked.parameters["TagKeys"]
+        },
+    )
 
 
 def list_tags(room: Room, asked: Asked) -> dict[str, Any]:
@@ -31,9 +37,15 @@ def list_tags(room: Room, asked: Asked) -> dict[str, Any]:
 
 def _amended(room: Room, asked: Asked, change: Callable[[Tags], Tags]) -> dict[str, Any]:
     if found := _broker(room, asked):
-        room.brokers.amend(found.broker_id, lambda stored: replace(stored, tags=change(dict(stored.tags))))
+        room.brokers.amend(
+            found.broker_id, lambda stored: replace(stored, tags=change(dict(stored.tags)))
+        )
     else:
-        configurations.amend(room, configurations.of_arn(room, asked)["id"], lambda stored: {**stored, "tags": change(stored["tags"])})
+        configurations.amend(
+            room,
+            configurations.of_arn(room, asked)["id"],
+            lambda stored: {**stored, "tags": change(stored["tags"])},
+        )
     return {}
 
 
@@ -42,7 +54,9 @@ def _broker(room: Room, asked: Asked) -> Broker | None:
     arn = asked.parameters["ResourceArn"]
     if ":configuration:" in arn:
         return None
-    found = next((each for each in room.brokers.list(asked.caller) if asked.owns and each.arn == arn), None)
+    found = next(
+        (each for each in room.brokers.list(asked.caller) if asked.owns and each.arn == arn), None
+    )
     if found is None:
         raise refusals.no_such_resource(arn)
     return found

@@ -20,8 +20,17 @@ Users = dict[str, User]
 def list_users(room: Room, asked: Asked) -> dict[str, Any]:
     """RabbitMQ's are not in it (API)."""
     found = broker(room, asked)
-    rows, token = page([] if found.engine_type == "RABBITMQ" else list(users(found)), asked.parameters, f"users of {found.broker_id}")
-    return {"BrokerId": found.broker_id, "MaxResults": asked.parameters.get("MaxResults", 100), "NextToken": token, "Users": rows}
+    rows, token = page(
+        [] if found.engine_type == "RABBITMQ" else list(users(found)),
+        asked.parameters,
+        f"users of {found.broker_id}",
+    )
+    return {
+        "BrokerId": found.broker_id,
+        "MaxResults": asked.parameters.get("MaxResults", 100),
+        "NextToken": token,
+        "Users": rows,
+    }
 
 
 def describe(room: Room, asked: Asked) -> dict[str, Any]:
@@ -39,7 +48,13 @@ def describe(room: Room, asked: Asked) -> dict[str, Any]:
         "ConsoleAccess": shown.console_access,
         "Groups": list(shown.groups),
         "ReplicationUser": False,
-        "Pending": {"ConsoleAccess": pending.console_access, "Groups": list(pending.groups), "PendingChange": change} if change else None,
+        "Pending": {
+            "ConsoleAccess": pending.console_access,
+            "Groups": list(pending.groups),
+            "PendingChange": change,
+        }
+        if change
+        else None,
     }
 
 
@@ -48,7 +63,10 @@ def create(room: Room, asked: Asked) -> dict[str, Any]:
 
     def add(coming: Users) -> Users:
         if new.username in coming:
-            raise ConflictException(f"A user named {new.username} already exists on this broker.", error_attribute="username")
+            raise ConflictException(
+                f"A user named {new.username} already exists on this broker.",
+                error_attribute="username",
+            )
         return {**coming, new.username: new}
 
     return _amended(room, asked, add)
@@ -62,7 +80,13 @@ def update(room: Room, asked: Asked) -> dict[str, Any]:
         if username not in coming:
             raise refusals.no_such_user(username)
         known = coming[username]
-        given = {"Username": username, "Password": known.password, "ConsoleAccess": known.console_access, "Groups": known.groups, **parameters}
+        given = {
+            "Username": username,
+            "Password": known.password,
+            "ConsoleAccess": known.console_access,
+            "Groups": known.groups,
+            **parameters,
+        }
         return {**coming, username: user(given)}
 
     return _amended(room, asked, change)
@@ -85,7 +109,10 @@ def _amended(room: Room, asked: Asked, change: Callable[[Users], Users]) -> dict
     def amend(stored: Broker) -> Broker:
         coming = tuple(change(_coming(stored)).values())
         check_users(stored.engine_type, coming)
-        return replace(stored, pending=replace(stored.pending, users=None if coming == stored.users else coming))
+        return replace(
+            stored,
+            pending=replace(stored.pending, users=None if coming == stored.users else coming),
+        )
 
     room.brokers.amend(found.broker_id, amend)
     return {}
@@ -104,4 +131,8 @@ def _current(found: Broker) -> Users:
 
 def _coming(found: Broker) -> Users:
     """As they will be after the next reboot."""
-    return _current(found) if found.pending.users is None else {each.username: each for each in found.pending.users}
+    return (
+        _current(found)
+        if found.pending.users is None
+        else {each.username: each for each in found.pending.users}
+    )

@@ -13,9 +13,13 @@ def make(name: str, target: Target) -> Generator:
     """
     chosen = target.encryption
     if name == "fast" and chosen.payload != "clear":
-        raise ClientError("prepared frames have no encrypted payload: take a driver whose generator is client")
+        raise ClientError(
+            "prepared frames have no encrypted payload: take a driver whose generator is client"
+        )
     if name == "client" and (chosen.suite or chosen.version):
-        raise ClientError("the users' clients offer what they like: a suite or version can be chosen for prepared frames only")
+        raise ClientError(
+            "the users' clients offer what they like: a suite or version can be chosen for prepared frames only"
+        )
     # Imported on first use: a worker needs one of them, and each takes its time.
     if name == "client":
         from testbed.bench.generators.client import ByClient

@@ -22,9 +22,17 @@ from testbed.errors import ClientError, ConnectionRefused, NotAuthorized
 
 _METHOD, _HEADER, _BODY, _END = 1, 2, 3, 0xCE
 _FRAME = Struct(">BHI")  # type, channel, size
-_ACK = Struct(">BHIHHQBB")  # Basic.Ack and Basic.Nack (its two flags are one byte too) as whole frames
+_ACK = Struct(
+    ">BHIHHQBB"
+)  # Basic.Ack and Basic.Nack (its two flags are one byte too) as whole frames
 _START, _TUNE, _OPEN_OK, _CLOSE = (10, 10), (10, 30), (10, 41), (10, 50)
-_CHANNEL_CLOSE, _DELIVER, _IS_ACK, _IS_NACK, _CANCEL = (20, 40), (60, 60), (60, 80), (60, 120), (60, 30)
+_CHANNEL_CLOSE, _DELIVER, _IS_ACK, _IS_NACK, _CANCEL = (
+    (20, 40),
+    (60, 60),
+    (60, 80),
+    (60, 120),
+    (60, 30),
+)
 _TAG = b"bench"  # the consumer tag: its length is part of every delivery's
 
 
@@ -38,7 +46,12 @@ def _long(raw: bytes) -> bytes:
 
 
 def _table(**entries: str) -> bytes:
-    return _long(b"".join(_short(name.replace("_", "-")) + b"S" + _long(value.encode()) for name, value in entries.items()))
+    return _long(
+        b"".join(
+            _short(name.replace("_", "-")) + b"S" + _long(value.encode())
+            for name, value in entries.items()
+        )
+    )
 
 
 def _frame(kind: int, payload: bytes, channel: int = 1) -> bytes:
@@ -53,7 +66,9 @@ def _content(body: bytes, properties: bytes, frame_max: int) -> bytes:
     """The content header and as many body frames as it takes."""
     most = frame_max - _FRAME.size - 1
     pieces = (body[at : at + most] for at in range(0, len(body), most))
-    return _frame(_HEADER, struct.pack(">HHQ", 60, 0, len(body)) + properties) + b"".join(_frame(_BODY, piece) for piece in pieces)
+    return _frame(_HEADER, struct.pack(">HHQ", 60, 0, len(body)) + properties) + b"".join(
+        _frame(_BODY, piece) for piece in pieces
+    )
 
 
 def _before_body(properties: bytes) -> int:
@@ -69,15 +84,21 @@ class _Connection:
         try:
             self.wire.write(b"AMQP\0\0\x09\x01")
             self.expect(_START)
-            login = b"\0" + target.address.username.encode() + b"\0" + target.address.password.encode()
-            self.wire.write(_method((10, 11), _table() + _short("PLAIN") + _long(login) + _short("en_US"), 0))
+            login = (
+                b"\0" + target.address.username.encode() + b"\0" + target.address.password.encode()
+            )
+            self.wire.write(
+                _method((10, 11), _table() + _short("PLAIN") + _long(login) + _short("en_US"), 0)
+            )
             try:
                 tune = self.expect(_TUNE)
             except ConnectionRefused as error:  # RabbitMQ closes the connection on a wrong password
                 raise NotAuthorized(f"the broker refused the login: {error.message}") from error
             channel_max, self.frame_max, _ = struct.unpack_from(">HIH", tune)
             # No heartbeats: they would break the stride, and a bounded run has its own time limits.
-            self.wire.write(_method((10, 31), struct.pack(">HIH", channel_max, self.frame_max, 0), 0))
+            self.wire.write(
+                _method((10, 31), struct.pack(">HIH", channel_max, self.frame_max, 0), 0)
+            )
             self.wire.write(_method((10, 40), _short("/") + _short("") + b"\0", 0))
             self.expect(_OPEN_OK)
             self.call((20, 10), _short(""), (20, 11))
@@ -100,11 +121,17 @@ class _Connection:
     @staticmethod
     def refusal(kind: int, payload: bytes) -> ClientError:
         """What the broker says instead of what it was asked for."""
-        method = struct.unpack_from(">HH", payload) if kind == _METHOD and len(payload) >= 4 else (0, 0)
+        method = (
+            struct.unpack_from(">HH", payload) if kind == _METHOD and len(payload) >= 4 else (0, 0)
+        )
         if method in (_CLOSE, _CHANNEL_CLOSE):
             reason = payload[7 : 7 + payload[6]].decode(errors="replace")
-            return ClientError(f"the broker closed the {'connection' if method == _CLOSE else 'channel'}: {reason}")
-        return ClientError(f"the broker sent a frame that does not belong here (type {kind}, method {method})")
+            return ClientError(
+                f"the broker closed the {'connection' if method == _CLOSE else 'channel'}: {reason}"
+            )
+        return ClientError(
+            f"the broker sent a frame that does not belong here (type {kind}, method {method})"
+        )
 
     def leave(self) -> None:
         """Close in good order."""
@@ -116,14 +143,30 @@ class _Connection:
 
     def declare(self, destination: Destination) -> None:
         """A durable queue of the wanted type."""
-        arguments = struct.pack(">H", 0) + _short(destination.name) + b"\x02" + _table(x_queue_type=destination.queue_type)
+        arguments = (
+            struct.pack(">H", 0)
+            + _short(destination.name)
+            + b"\x02"
+            + _table(x_queue_type=destination.queue_type)
+        )
         self.call((50, 10), arguments, (50, 11))
 
     def subscription(self, topic: str) -> str:
         """A queue of this connection's own that gets the topic's messages; its name."""
-        answer = self.call((50, 10), struct.pack(">H", 0) + _short("") + b"\x04" + _table(x_queue_type="classic"), (50, 11))
+        answer = self.call(
+            (50, 10),
+            struct.pack(">H", 0) + _short("") + b"\x04" + _table(x_queue_type="classic"),
+            (50, 11),
+        )
         name = answer[1 : 1 + answer[0]].decode()
-        binding = struct.pack(">H", 0) + _short(name) + _short("amq.topic") + _short(topic) + b"\0" + _table()
+        binding = (
+            struct.pack(">H", 0)
+            + _short(name)
+            + _short("amq.topic")
+            + _short(topic)
+            + b"\0"
+            + _table()
+        )
         self.call((50, 20), binding, (50, 21))
         return name
 
@@ -133,13 +176,26 @@ class Amqp091Sender:
 
     kms_calls = 0
 
-    def __init__(self, target: Target, destination: Destination, shape: Shape, run: int, producer: int, outstanding: Outstanding) -> None:
+    def __init__(
+        self,
+        target: Target,
+        destination: Destination,
+        shape: Shape,
+        run: int,
+        producer: int,
+        outstanding: Outstanding,
+    ) -> None:
         self.outstanding = outstanding
         self._connection = _Connection(target)
         self._wire = self._connection.wire
         topic = destination.kind == "topic"
         self._connection.call((85, 10), b"\0", (85, 11))  # Confirm.Select
-        publish = struct.pack(">H", 0) + _short("amq.topic" if topic else "") + _short(destination.name) + b"\0"
+        publish = (
+            struct.pack(">H", 0)
+            + _short("amq.topic" if topic else "")
+            + _short(destination.name)
+            + b"\0"
+        )
         properties = struct.pack(">HB", 0x1000, 2 if shape.persistent else 1)
         body = bytes(HEADER.size) + filler(run, producer, shape.size, shape.content)
         content = _content(body, properties, self._connection.frame_max)
@@ -173,7 +229,9 @@ class Amqp091Sender:
             if kind != _METHOD or (first, second) not in (_IS_ACK, _IS_NACK):
                 if len(buffer) - at < _FRAME.size + size + 1:
                     break
-                raise self._connection.refusal(kind, bytes(buffer[at + _FRAME.size : at + _FRAME.size + size]))
+                raise self._connection.refusal(
+                    kind, bytes(buffer[at + _FRAME.size : at + _FRAME.size + size])
+                )
             confirmed = (first, second) == _IS_ACK
             self.outstanding.settle(tag - 1, now, multiple=bool(multiple & 1), confirmed=confirmed)
             at += _ACK.size
@@ -206,9 +264,17 @@ class Amqp091Receiver:
         else:
             self._queue = destination.name
             self._connection.declare(destination)
-        self._connection.call((60, 10), struct.pack(">IHB", 0, shape.prefetch, 0), (60, 11))  # Basic.Qos
-        self._deliveries = _Deliveries("amq.topic" if topic else "", destination.name, shape, self._connection.frame_max)
-        self._connection.call((60, 20), struct.pack(">H", 0) + _short(self._queue) + _short(_TAG) + b"\0" + _table(), (60, 21))
+        self._connection.call(
+            (60, 10), struct.pack(">IHB", 0, shape.prefetch, 0), (60, 11)
+        )  # Basic.Qos
+        self._deliveries = _Deliveries(
+            "amq.topic" if topic else "", destination.name, shape, self._connection.frame_max
+        )
+        self._connection.call(
+            (60, 20),
+            struct.pack(">H", 0) + _short(self._queue) + _short(_TAG) + b"\0" + _table(),
+            (60, 21),
+        )
 
     def fileno(self) -> int:
         return self._wire.fileno()
@@ -227,7 +293,9 @@ class Amqp091Receiver:
             taken, self._tag, arrived = self._deliveries.read(buffer, self._tag)
         except ValueError:
             kind, _, size = _FRAME.unpack_from(buffer)
-            raise self._connection.refusal(kind, bytes(buffer[_FRAME.size : _FRAME.size + size])) from None
+            raise self._connection.refusal(
+                kind, bytes(buffer[_FRAME.size : _FRAME.size + size])
+            ) from None
         for at, (run, producer, number, _) in enumerate(arrived):
             if not number % SAMPLE and not self._deliveries.whole(buffer, at, run, producer):
                 raise ClientError("a message arrived damaged, or is not one of this run")
@@ -246,7 +314,10 @@ class Amqp091Receiver:
         try:
             if delete:
                 # The answer may come after deliveries; that it comes in the end is what the wait is for.
-                self._wire.write(_method(_CANCEL, _short(_TAG) + b"\0") + _method((50, 40), struct.pack(">H", 0) + _short(self._queue) + b"\0"))
+                self._wire.write(
+                    _method(_CANCEL, _short(_TAG) + b"\0")
+                    + _method((50, 40), struct.pack(">H", 0) + _short(self._queue) + b"\0")
+                )
                 deadline = time.monotonic() + 5
                 gone = struct.pack(">HH", 50, 41)
                 while gone not in self._wire.buffer[-64:] and time.monotonic() < deadline:
@@ -261,7 +332,9 @@ class _Deliveries:
     """Deliveries of equal length, side by side. A heartbeat, a cancellation or a close between them is a ``ValueError``."""
 
     def __init__(self, exchange: str, key: str, shape: Shape, frame_max: int) -> None:
-        method = struct.pack(">HH", *_DELIVER) + _short(_TAG) + bytes(9) + _short(exchange) + _short(key)
+        method = (
+            struct.pack(">HH", *_DELIVER) + _short(_TAG) + bytes(9) + _short(exchange) + _short(key)
+        )
         properties = struct.pack(">HB", 0x1000, 2 if shape.persistent else 1)
         content = _content(bytes(shape.size), properties, frame_max)
         self._shape, self._frame_max = shape, frame_max
@@ -275,13 +348,17 @@ class _Deliveries:
         """How many bytes were read, the last delivery tag, and the messages."""
         count = len(buffer) // self._length
         if not count:
-            if len(buffer) >= _FRAME.size + 4 and (buffer[0] != _METHOD or struct.unpack_from(">HH", buffer, _FRAME.size) != _DELIVER):
+            if len(buffer) >= _FRAME.size + 4 and (
+                buffer[0] != _METHOD or struct.unpack_from(">HH", buffer, _FRAME.size) != _DELIVER
+            ):
                 raise ValueError("not a delivery")
             return 0, last, []
         end = count * self._length
         arrived = []
         with memoryview(buffer) as view:
-            for kind, _, tag, run, producer, number, intended, mark in self._one.iter_unpack(view[:end]):
+            for kind, _, tag, run, producer, number, intended, mark in self._one.iter_unpack(
+                view[:end]
+            ):
                 if tag != last + 1 or kind != _METHOD or mark != _END:
                     raise ValueError("not a delivery")
                 last = tag
@@ -308,7 +385,14 @@ class Amqp091:
     def __init__(self, target: Target) -> None:
         self._target = target
 
-    def sender(self, destination: Destination, shape: Shape, run: int, producer: int, outstanding: Outstanding) -> Amqp091Sender:
+    def sender(
+        self,
+        destination: Destination,
+        shape: Shape,
+        run: int,
+        producer: int,
+        outstanding: Outstanding,
+    ) -> Amqp091Sender:
         return Amqp091Sender(self._target, destination, shape, run, producer, outstanding)
 
     def receiver(self, destination: Destination, shape: Shape) -> Amqp091Receiver:

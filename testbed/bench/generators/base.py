@@ -83,7 +83,14 @@ class Receiver(Protocol):
 class Generator(Protocol):
     """Makes senders and receivers for one target. Everything raises ``ClientError``."""
 
-    def sender(self, destination: Destination, shape: Shape, run: int, producer: int, outstanding: Outstanding) -> Sender: ...
+    def sender(
+        self,
+        destination: Destination,
+        shape: Shape,
+        run: int,
+        producer: int,
+        outstanding: Outstanding,
+    ) -> Sender: ...
 
     def receiver(self, destination: Destination, shape: Shape) -> Receiver: ...
 

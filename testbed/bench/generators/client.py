@@ -43,20 +43,33 @@ class _AsText:
 
 def _destination(target: Target, destination: Destination) -> Destination:
     """MQTT has topics only: there, a queue with one consumer is a topic with one subscriber."""
-    return Destination.topic(destination.name) if target.address.protocol.startswith("mqtt") else destination
+    return (
+        Destination.topic(destination.name)
+        if target.address.protocol.startswith("mqtt")
+        else destination
+    )
 
 
 class ClientSender:
     """See ``base.Sender``."""
 
     def __init__(
-        self, target: Target, destination: Destination, shape: Shape, run: int, producer: int, outstanding: Outstanding, payload: Payload
+        self,
+        target: Target,
+        destination: Destination,
+        shape: Shape,
+        run: int,
+        producer: int,
+        outstanding: Outstanding,
+        payload: Payload,
     ) -> None:
         self.outstanding, self._payload = outstanding, payload
         self._to, self._run, self._producer = _destination(target, destination), run, producer
         self._rest = filler(run, producer, shape.size, shape.content)
         self._client = clients.connect(target.address)
-        self._readable, self._unused = os.pipe()  # never readable: confirmations are waited for in ``send``
+        self._readable, self._unused = (
+            os.pipe()
+        )  # never readable: confirmations are waited for in ``send``
 
     def fileno(self) -> int:
         return self._readable
@@ -69,7 +82,9 @@ class ClientSender:
         for meant in intended:
             now = time.monotonic_ns()
             number = self.outstanding.add(1, now)
-            body = self._payload.seal(HEADER.pack(self._run, self._producer, number, meant) + self._rest)
+            body = self._payload.seal(
+                HEADER.pack(self._run, self._producer, number, meant) + self._rest
+            )
             try:
                 self._client.publish(self._to, body, timeout=_TIMEOUT)
             except NotConfirmed:
@@ -94,7 +109,9 @@ class ClientSender:
 class ClientReceiver:
     """See ``base.Receiver``. Each message is acknowledged by itself."""
 
-    def __init__(self, target: Target, destination: Destination, shape: Shape, payload: Payload) -> None:
+    def __init__(
+        self, target: Target, destination: Destination, shape: Shape, payload: Payload
+    ) -> None:
         self._payload, self._shape = payload, shape
         self._client = clients.connect(target.address)
         try:
@@ -126,7 +143,9 @@ class ClientReceiver:
                 body = self._payload.open(message.body)
                 arrival = HEADER.unpack_from(body)
                 run, producer, number, _ = arrival
-                if not number % SAMPLE and body[HEADER.size :] != filler(run, producer, self._shape.size, self._shape.content):
+                if not number % SAMPLE and body[HEADER.size :] != filler(
+                    run, producer, self._shape.size, self._shape.content
+                ):
                     raise ClientError("a message arrived damaged, or is not one of this run")
                 message.acknowledge()
                 self._arrived.append(arrival)
@@ -165,8 +184,17 @@ class ByClient:
         self._target = target
         self._payload = _AsText(payload) if target.address.protocol == "stomp-ws" else payload
 
-    def sender(self, destination: Destination, shape: Shape, run: int, producer: int, outstanding: Outstanding) -> ClientSender:
-        return ClientSender(self._target, destination, shape, run, producer, outstanding, self._payload)
+    def sender(
+        self,
+        destination: Destination,
+        shape: Shape,
+        run: int,
+        producer: int,
+        outstanding: Outstanding,
+    ) -> ClientSender:
+        return ClientSender(
+            self._target, destination, shape, run, producer, outstanding, self._payload
+        )
 
     def receiver(self, destination: Destination, shape: Shape) -> ClientReceiver:
         return ClientReceiver(self._target, destination, shape, self._payload)

@@ -20,10 +20,27 @@ from testbed.bench.target import Target
 from testbed.clients.base import Destination
 from testbed.errors import ClientError, ConnectionRefused, NotAuthorized
 
-_WIRE_FORMAT, _CONNECTION, _SESSION, _CONSUMER, _PRODUCER, _TRANSACTION, _DESTINATION = 1, 3, 4, 5, 6, 7, 8
+_WIRE_FORMAT, _CONNECTION, _SESSION, _CONSUMER, _PRODUCER, _TRANSACTION, _DESTINATION = (
+    1,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+)
 _DISPATCH, _ACK, _BYTES_MESSAGE, _RESPONSE, _EXCEPTION = 21, 22, 24, 30, 31
 _SHUTDOWN, _REMOVE, _CONNECTION_ERROR = 11, 12, 16
-_QUEUE_ID, _TOPIC_ID, _MESSAGE_ID, _LOCAL_TRANSACTION, _CONNECTION_ID, _SESSION_ID, _CONSUMER_ID, _PRODUCER_ID = 100, 101, 110, 111, 120, 121, 122, 123
+(
+    _QUEUE_ID,
+    _TOPIC_ID,
+    _MESSAGE_ID,
+    _LOCAL_TRANSACTION,
+    _CONNECTION_ID,
+    _SESSION_ID,
+    _CONSUMER_ID,
+    _PRODUCER_ID,
+) = 100, 101, 110, 111, 120, 121, 122, 123
 _BEGIN, _COMMIT = 0, 2
 _NULL, _TRUE, _FALSE = b"\0", b"\1", b"\0"
 # What follows a message's content: no properties, data structure or target, not compressed, redelivery counter, no
@@ -65,7 +82,15 @@ class _Connection:
                 raise ConnectionRefused("not an OpenWire listener")
             user = target.address
             identity = _object(_CONNECTION_ID, self.name)
-            self.ask(_CONNECTION, identity + self.name + _text(user.password) + _text(user.username) + _NULL + _FALSE * 2)
+            self.ask(
+                _CONNECTION,
+                identity
+                + self.name
+                + _text(user.password)
+                + _text(user.username)
+                + _NULL
+                + _FALSE * 2,
+            )
             self.ask(_SESSION, _object(_SESSION_ID, self.session))
         except BaseException:
             self.wire.close()
@@ -110,13 +135,25 @@ def _framed(command: bytes) -> bytes:
 
 
 def _greeting() -> bytes:
-    flags = {"TightEncodingEnabled": False, "CacheEnabled": False, "SizePrefixDisabled": False, "TcpNoDelayEnabled": True}
+    flags = {
+        "TightEncodingEnabled": False,
+        "CacheEnabled": False,
+        "SizePrefixDisabled": False,
+        "TcpNoDelayEnabled": True,
+    }
     properties = struct.pack(">i", len(flags) + 1)
     for name, value in flags.items():
         properties += struct.pack(">H", len(name)) + name.encode() + b"\1" + _boolean(value)
     name = b"MaxInactivityDuration"  # 0: nobody asks whether the other is still there
     properties += struct.pack(">H", len(name)) + name + b"\6" + struct.pack(">q", 0)
-    return bytes([_WIRE_FORMAT]) + b"ActiveMQ" + struct.pack(">i", 1) + _TRUE + struct.pack(">i", len(properties)) + properties
+    return (
+        bytes([_WIRE_FORMAT])
+        + b"ActiveMQ"
+        + struct.pack(">i", 1)
+        + _TRUE
+        + struct.pack(">i", len(properties))
+        + properties
+    )
 
 
 def refusal(frame: bytes) -> ClientError | None:
@@ -129,7 +166,11 @@ def refusal(frame: bytes) -> ClientError | None:
         words.append(frame[at + 3 : at + 3 + size].decode(errors="replace"))
         at += 3 + size
     reason = ": ".join(words) or "no reason given"
-    return NotAuthorized(reason) if "SecurityException" in reason else ClientError(f"the broker refused: {reason}")
+    return (
+        NotAuthorized(reason)
+        if "SecurityException" in reason
+        else ClientError(f"the broker refused: {reason}")
+    )
 
 
 class OpenWireSender:
@@ -137,23 +178,58 @@ class OpenWireSender:
 
     kms_calls = 0
 
-    def __init__(self, target: Target, destination: Destination, shape: Shape, run: int, producer: int, outstanding: Outstanding) -> None:
+    def __init__(
+        self,
+        target: Target,
+        destination: Destination,
+        shape: Shape,
+        run: int,
+        producer: int,
+        outstanding: Outstanding,
+    ) -> None:
         self.outstanding = outstanding
         self._connection = _Connection(target)
         self._wire, self._run, self._producer = self._connection.wire, run, producer
         self._transaction, self._in_transaction, self._begun = shape.transaction, 0, 0
-        self._numbers: dict[int, tuple[int, bool]] = {}  # command -> message, and whether all before it are meant
-        producer_id = _object(_PRODUCER_ID, self._connection.session[:-8] + struct.pack(">qq", 1, 1))
+        self._numbers: dict[
+            int, tuple[int, bool]
+        ] = {}  # command -> message, and whether all before it are meant
+        producer_id = _object(
+            _PRODUCER_ID, self._connection.session[:-8] + struct.pack(">qq", 1, 1)
+        )
         self._connection.ask(_PRODUCER, producer_id + _NULL * 2)
         where = _destination(destination)
         content = bytes(HEADER.size) + filler(run, producer, shape.size, shape.content)
-        transaction = _object(_LOCAL_TRANSACTION, bytes(8) + _object(_CONNECTION_ID, self._connection.name)) if self._transaction else _NULL
+        transaction = (
+            _object(_LOCAL_TRANSACTION, bytes(8) + _object(_CONNECTION_ID, self._connection.name))
+            if self._transaction
+            else _NULL
+        )
         before_id = producer_id + where + transaction + where
         identity = _object(_MESSAGE_ID, producer_id + bytes(16))
-        middle = _NULL * 2 + struct.pack(">i", 0) + _NULL + _boolean(shape.persistent) + bytes(8) + b"\4" + _NULL + bytes(8) + _NULL
+        middle = (
+            _NULL * 2
+            + struct.pack(">i", 0)
+            + _NULL
+            + _boolean(shape.persistent)
+            + bytes(8)
+            + b"\4"
+            + _NULL
+            + bytes(8)
+            + _NULL
+        )
         after = _NULL * 3 + _FALSE + bytes(4) + _NULL + bytes(8) + _NULL + _FALSE
         head = struct.pack(">Bi", _BYTES_MESSAGE, 0) + _boolean(not self._transaction)
-        self._template = _framed(head + before_id + identity + middle + _TRUE + struct.pack(">i", len(content)) + content + after)
+        self._template = _framed(
+            head
+            + before_id
+            + identity
+            + middle
+            + _TRUE
+            + struct.pack(">i", len(content))
+            + content
+            + after
+        )
         start = 4 + len(head)
         self._transaction_at = start + len(producer_id + where) + 2
         self._number_at = start + len(before_id + identity) - 16
@@ -202,7 +278,9 @@ class OpenWireSender:
     def _transact(self, kind: int) -> int:
         connection = _object(_CONNECTION_ID, self._connection.name)
         transaction = _object(_LOCAL_TRANSACTION, struct.pack(">q", self._begun) + connection)
-        return self._connection.command(_TRANSACTION, connection + transaction + bytes([kind]), answer=kind == _COMMIT)
+        return self._connection.command(
+            _TRANSACTION, connection + transaction + bytes([kind]), answer=kind == _COMMIT
+        )
 
     def poll(self) -> None:
         while self._wire.read():
@@ -211,11 +289,16 @@ class OpenWireSender:
     def _settle(self) -> None:
         buffer, at, now = self._wire.buffer, 0, time.monotonic_ns()
         while len(buffer) - at >= 4:
-            size, kind = int.from_bytes(buffer[at : at + 4], "big"), buffer[at + 4] if len(buffer) - at > 4 else 0
+            size, kind = (
+                int.from_bytes(buffer[at : at + 4], "big"),
+                buffer[at + 4] if len(buffer) - at > 4 else 0,
+            )
             if len(buffer) - at < 4 + size:
                 break
             if kind == _RESPONSE:
-                number, multiple = self._numbers.pop(struct.unpack_from(">i", buffer, at + 10)[0], (-1, False))
+                number, multiple = self._numbers.pop(
+                    struct.unpack_from(">i", buffer, at + 10)[0], (-1, False)
+                )
                 if number >= 0:
                     self.outstanding.settle(number, now, multiple=multiple)
             elif refused := refusal(bytes(buffer[at + 4 : at + 4 + size])):
@@ -240,12 +323,32 @@ class OpenWireReceiver:
     def __init__(self, target: Target, destination: Destination, shape: Shape) -> None:
         self._connection = _Connection(target)
         self._wire = self._connection.wire
-        self._size, self._content, self._acknowledge = max(shape.size, HEADER.size), shape.content, shape.acknowledge
+        self._size, self._content, self._acknowledge = (
+            max(shape.size, HEADER.size),
+            shape.content,
+            shape.acknowledge,
+        )
         self._unacknowledged, self._last = 0, b""
         self._where = _destination(destination)
-        self._consumer = _object(_CONSUMER_ID, self._connection.session[:-8] + struct.pack(">qq", 1, 1))
-        limits = struct.pack(">ii", shape.prefetch if destination.kind == "queue" else _TOPIC_PREFETCH, 0)
-        self._connection.ask(_CONSUMER, self._consumer + _FALSE + self._where + limits + _TRUE + _NULL * 2 + _FALSE * 3 + b"\0" + _NULL * 2 + _FALSE * 3)
+        self._consumer = _object(
+            _CONSUMER_ID, self._connection.session[:-8] + struct.pack(">qq", 1, 1)
+        )
+        limits = struct.pack(
+            ">ii", shape.prefetch if destination.kind == "queue" else _TOPIC_PREFETCH, 0
+        )
+        self._connection.ask(
+            _CONSUMER,
+            self._consumer
+            + _FALSE
+            + self._where
+            + limits
+            + _TRUE
+            + _NULL * 2
+            + _FALSE * 3
+            + b"\0"
+            + _NULL * 2
+            + _FALSE * 3,
+        )
 
     def fileno(self) -> int:
         return self._wire.fileno()
@@ -272,7 +375,9 @@ class OpenWireReceiver:
                 if int.from_bytes(buffer[content - 4 : content], "big") != self._size:
                     raise ClientError("a message arrived that is not one of this run")
                 run, producer, number, intended = HEADER.unpack_from(buffer, content)
-                if not number % SAMPLE and buffer[content + HEADER.size : content + self._size] != filler(run, producer, self._size, self._content):
+                if not number % SAMPLE and buffer[
+                    content + HEADER.size : content + self._size
+                ] != filler(run, producer, self._size, self._content):
                     raise ClientError("a message arrived damaged, or is not one of this run")
                 arrived.append((run, producer, number, intended))
                 last = at
@@ -289,7 +394,9 @@ class OpenWireReceiver:
 
     def _identity(self, dispatch: bytes) -> bytes:
         """The message id in a dispatch, as it stands there."""
-        at = 6 + len(self._consumer) + len(self._where) + 2 + 5  # to the message, and over its own beginning
+        at = (
+            6 + len(self._consumer) + len(self._where) + 2 + 5
+        )  # to the message, and over its own beginning
         at = _skip(dispatch, at)  # producer
         at = _skip(dispatch, at)  # destination
         at = _skip(dispatch, at)  # transaction
@@ -300,16 +407,30 @@ class OpenWireReceiver:
         if self._unacknowledged:
             count, self._unacknowledged = self._unacknowledged, 0
             # From the first that is unacknowledged up to this one.
-            body = self._where + _NULL + self._consumer + b"\2" + _NULL + self._last + struct.pack(">i", count)
+            body = (
+                self._where
+                + _NULL
+                + self._consumer
+                + b"\2"
+                + _NULL
+                + self._last
+                + struct.pack(">i", count)
+            )
             self._connection.command(_ACK, body, answer=False)
 
     def close(self, *, delete: bool = False) -> None:
         try:
             if delete:
-                remove = struct.pack(">Bi", _REMOVE, self._connection.numbers(1)) + _TRUE + self._consumer
+                remove = (
+                    struct.pack(">Bi", _REMOVE, self._connection.numbers(1))
+                    + _TRUE
+                    + self._consumer
+                )
                 self._wire.write(_framed(remove))
                 connection = _object(_CONNECTION_ID, self._connection.name)
-                self._connection.ask(_DESTINATION, connection + self._where + b"\1" + struct.pack(">q", 0) + _NULL)
+                self._connection.ask(
+                    _DESTINATION, connection + self._where + b"\1" + struct.pack(">q", 0) + _NULL
+                )
         except ClientError:  # it may still be in use, and goes with the broker then
             pass
         finally:
@@ -335,7 +456,14 @@ class OpenWire:
     def __init__(self, target: Target) -> None:
         self._target = target
 
-    def sender(self, destination: Destination, shape: Shape, run: int, producer: int, outstanding: Outstanding) -> OpenWireSender:
+    def sender(
+        self,
+        destination: Destination,
+        shape: Shape,
+        run: int,
+        producer: int,
+        outstanding: Outstanding,
+    ) -> OpenWireSender:
         return OpenWireSender(self._target, destination, shape, run, producer, outstanding)
 
     def receiver(self, destination: Destination, shape: Shape) -> OpenWireReceiver:

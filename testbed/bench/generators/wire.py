@@ -20,7 +20,13 @@ class Wire:
 
     def __init__(self, target: Target) -> None:
         chosen = target.encryption
-        self._socket = tls.open_socket(target.address, TIMEOUT, server_name=target.server_name, suite=chosen.suite, version=chosen.version)
+        self._socket = tls.open_socket(
+            target.address,
+            TIMEOUT,
+            server_name=target.server_name,
+            suite=chosen.suite,
+            version=chosen.version,
+        )
         self._secured = self._socket if isinstance(self._socket, ssl.SSLSocket) else None
         self._chunk = memoryview(bytearray(_READ))
         self.buffer = bytearray()
@@ -46,7 +52,11 @@ class Wire:
         """Add to ``buffer`` what has arrived, after waiting for something for ``wait`` seconds; how many bytes that was."""
         try:
             # A single TLS record may hold more than one read: select knows nothing of it.
-            if wait and not (self._secured and self._secured.pending()) and not select.select([self._socket], [], [], wait)[0]:
+            if (
+                wait
+                and not (self._secured and self._secured.pending())
+                and not select.select([self._socket], [], [], wait)[0]
+            ):
                 return 0
             self._socket.settimeout(0)
             count = self._socket.recv_into(self._chunk)
