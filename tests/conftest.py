@@ -3,9 +3,12 @@
 import signal
 from collections.abc import Iterator
 
-import activemq_node
 import pytest
-import rabbitmq_node
+
+from tests.support import activemq_node, rabbitmq_node
+from tests.support.kms_authority import container
+from tests.support.kms_container import Container
+from tests.support.tls_servers import Pki, make_pki
 
 # A job in the background of a script has Ctrl-C ignored and hands that down, and some tests send it to what they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -21,3 +24,15 @@ def standing_rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rabb
 def standing_activemq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[activemq_node.Node]:
     with activemq_node.activemq(tmp_path_factory.mktemp("activemq"), activemq_node.spec()) as node:
         yield node
+
+
+@pytest.fixture(scope="session")
+def running() -> Container:
+    """The session's LocalStack. Whoever stops or restarts one starts another."""
+    return container()
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    """Files of a broker's certificate and its authority, for listeners of the tests' own."""
+    return make_pki(tmp_path_factory.mktemp("pki"))

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import CommandLine
 
 from testbed.testbed import Testbed
+from tests.support.command_line import CommandLine
 
 pytestmark = pytest.mark.containers
 

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kms_authority import SERVICE, VIA_MQ, VOLUME, Authority, container, over
 
 from testbed.documented.grants import grants
 from testbed.kms.authority import assemble
 from testbed.kms.base import USER, Caller, Kms
 from testbed.trail.recording import Recorder, RecordingKms
 from testbed.trail.store import Trail
+from tests.support.kms_authority import SERVICE, VIA_MQ, VOLUME, Authority, container, over
 
 pytestmark = pytest.mark.containers
 ROUNDS, CALLS = 15, 60

@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from bench_brokers import Broker, activemq, rabbitmq
 from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -27,6 +26,7 @@ from testbed.documented.tls import ACTIVEMQ_SUITES, RABBITMQ_SUITES
 from testbed.runtime.exec import open_exec
 from testbed.storage import volumes
 from testbed.testbed import Testbed, temporary
+from tests.support.bench_brokers import Broker, activemq, rabbitmq
 
 pytestmark = pytest.mark.containers
 SIZES = (100, 1024, 65536, 1048576)

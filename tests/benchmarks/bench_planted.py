@@ -13,13 +13,13 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
-from bench_brokers import Broker, activemq, rabbitmq
 
 from testbed.bench import driver, workload
 from testbed.bench.compare import alternate
 from testbed.bench.encryption import Encryption
 from testbed.bench.fleet import Fleet
 from testbed.bench.statistics import Ratio, Verdict
+from tests.support.bench_brokers import Broker, activemq, rabbitmq
 
 TURN = 0.05  # seconds: what the machine does in longer than that touches both sides alike
 

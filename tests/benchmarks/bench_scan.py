@@ -15,10 +15,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from broker_node import HOSTNAME
-from scanners import SSLSCAN, TESTSSL, Scanners, beside
 
 from testbed.wire.prober import accepted_all, probe_all
+from tests.support.broker_node import HOSTNAME
+from tests.support.scanners import SSLSCAN, TESTSSL, Scanners, beside
 
 pytestmark = pytest.mark.containers
 ROUNDS = 7

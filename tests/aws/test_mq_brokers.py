@@ -1,0 +1,451 @@
+"""A broker's whole life through boto3: created, described, changed, rebooted, its key disabled, deleted."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from testbed import clients
+from testbed.clients import Destination
+from testbed.clients.base import Address
+from testbed.errors import ContainerFailed, NotAuthorized
+from testbed.pytest_plugin import BrokerFixture
+from tests.support.aws_endpoint import OTHER_ACCOUNT, Served, refusal
+from tests.support.broker_node import answered
+
+pytestmark = pytest.mark.containers
+PASSWORD, SECOND = "correct-horse-1", "battery-staple-2"
+LONG = 240.0  # seconds; a broker takes some ten on an idle machine
+
+
+@dataclass
+class Made:
+    """The broker of this file, an ActiveMQ of one instance under a key of its own; ``answer`` is CreateBroker's."""
+
+    aws: Served
+    key: str
+    answer: dict[str, Any]
+    request: dict[str, Any]
+    first: dict[str, Any]  # DescribeBroker right after CreateBroker
+
+    @property
+    def identity(self) -> str:
+        return self.answer["BrokerId"]
+
+    def describe(self) -> dict[str, Any]:
+        return self.aws.client("mq").describe_broker(BrokerId=self.identity)
+
+    def connect(self, username: str, password: str, protocol: str = "stomp") -> None:
+        broker = self.aws.testbed.brokers.describe(self.identity)
+        endpoint = broker.endpoint(protocol)
+        address = Address(
+            protocol, endpoint.host, endpoint.port, username, password, self.aws.endpoint.ca_file
+        )
+        with clients.connect(address) as client:
+            client.publish(Destination.queue("through-the-api"), b"hello")
+
+
+def wait(describe: Callable[[], dict[str, Any]], while_in: str) -> dict[str, Any]:
+    end = time.monotonic() + LONG
+    while (answer := describe())["BrokerState"] == while_in:
+        assert time.monotonic() < end
+        time.sleep(0.3)
+    return answer
+
+
+@pytest.fixture(scope="module")
+def made(aws: Served) -> Iterator[Made]:
+    mq, key = aws.client("mq"), aws.testbed.new_key("of a broker made by boto3")
+    request = {
+        "BrokerName": "made-by-boto3",
+        "DeploymentMode": "SINGLE_INSTANCE",
+        "EngineType": "ActiveMQ",
+        "EngineVersion": "5.19",
+        "HostInstanceType": "mq.m5.large",
+        "StorageType": "EBS",
+        "PubliclyAccessible": True,
+        "AutoMinorVersionUpgrade": True,
+        "SubnetIds": ["subnet-1"],
+        "SecurityGroups": ["sg-1"],
+        "Logs": {"General": True, "Audit": False},
+        "MaintenanceWindowStartTime": {
+            "DayOfWeek": "MONDAY",
+            "TimeOfDay": "22:00",
+            "TimeZone": "Europe/Berlin",
+        },
+        "EncryptionOptions": {"UseAwsOwnedKey": False, "KmsKeyId": key},
+        "Tags": {"team": "orders"},
+        "CreatorRequestId": "once",
+        "Users": [
+            {"Username": "admin", "Password": PASSWORD, "ConsoleAccess": True, "Groups": ["admins"]}
+        ],
+    }
+    answer = mq.create_broker(**request)
+    first = mq.describe_broker(BrokerId=answer["BrokerId"])
+    again = mq.create_broker(**request)
+    assert again["BrokerId"] == answer["BrokerId"], "the same CreatorRequestId, the same broker"
+    made = Made(aws, key, answer, request, first)
+    assert wait(made.describe, "CREATION_IN_PROGRESS")["BrokerState"] == "RUNNING", aws.log
+    yield made
+    if made.identity in aws.testbed.brokers.ids():
+        aws.testbed.brokers.delete(made.identity)
+
+
+def test_create_broker_answers_before_the_broker_is_there(made: Made) -> None:
+    assert made.answer["BrokerArn"].endswith(f":broker:made-by-boto3:{made.identity}")
+    assert (made.first["BrokerState"], made.first["BrokerInstances"]) == (
+        "CREATION_IN_PROGRESS",
+        [],
+    )
+
+
+def test_describe_broker_gives_back_what_was_asked_for(made: Made) -> None:
+    answer, request = made.describe(), made.request
+    for name in set(request) - {"Users", "CreatorRequestId", "Logs"}:
+        assert answer[name] == request[name], name
+    assert answer["Users"] == [{"Username": "admin"}] and PASSWORD not in json.dumps(
+        answer, default=str
+    )
+    assert (
+        answer["Logs"]["General"] is True
+        and answer["Logs"]["GeneralLogGroup"] == f"/aws/amazonmq/broker/{made.identity}/general"
+    )
+    [instance] = answer["BrokerInstances"]
+    assert instance["IpAddress"] == "127.0.0.1" and instance["ConsoleURL"].startswith(
+        "https://localhost:"
+    )
+    assert [url.partition("://")[0] for url in instance["Endpoints"]] == [
+        "ssl",
+        "amqp+ssl",
+        "stomp+ssl",
+        "mqtt+ssl",
+        "wss",
+    ]
+    assert (
+        "CreatorRequestId" not in answer and answer["Created"] <= made.aws.testbed.clock.datetime()
+    )
+
+
+def test_its_endpoints_take_its_user(made: Made) -> None:
+    made.connect("admin", PASSWORD)
+    with pytest.raises(NotAuthorized):
+        answered(lambda: made.connect("admin", SECOND))
+
+
+def test_its_name_is_taken_and_its_request_id_too(made: Made) -> None:
+    mq = made.aws.client("mq")
+    refused = refusal(mq.create_broker, **{**made.request, "CreatorRequestId": "twice"})
+    assert (refused["Code"], refused["Status"], refused["ErrorAttribute"]) == (
+        "ConflictException",
+        409,
+        "brokerName",
+    )
+    refused = refusal(mq.create_broker, **{**made.request, "BrokerName": "another"})
+    assert (refused["Code"], refused["ErrorAttribute"]) == ("ConflictException", "creatorRequestId")
+
+
+def test_a_broker_is_asked_for_by_its_id(made: Made) -> None:
+    mq = made.aws.client("mq")
+    assert refusal(mq.describe_broker, BrokerId="made-by-boto3")["Code"] == "NotFoundException"
+    assert (
+        refusal(made.aws.client("mq", OTHER_ACCOUNT).describe_broker, BrokerId=made.identity)[
+            "Code"
+        ]
+        == "NotFoundException"
+    )
+    assert (
+        refusal(
+            made.aws.client("mq", OTHER_ACCOUNT).list_tags, ResourceArn=made.answer["BrokerArn"]
+        )["Code"]
+        == "NotFoundException"
+    )
+
+
+def test_brokers_are_listed_in_pages(made: Made, rabbitmq_broker: BrokerFixture) -> None:
+    pages = list(
+        made.aws.client("mq")
+        .get_paginator("list_brokers")
+        .paginate(PaginationConfig={"PageSize": 1})
+    )
+    rows = [row for page in pages for row in page["BrokerSummaries"]]
+    assert all(len(page["BrokerSummaries"]) == 1 for page in pages)
+    assert {(row["BrokerId"], row["EngineType"], row["BrokerState"]) for row in rows} >= {
+        (made.identity, "ActiveMQ", "RUNNING"),
+        (rabbitmq_broker.broker_id, "RABBITMQ", "RUNNING"),
+    }
+
+
+def test_tags_come_and_go(made: Made) -> None:
+    mq, arn = made.aws.client("mq"), made.answer["BrokerArn"]
+    mq.create_tags(ResourceArn=arn, Tags={"stage": "test", "team": "payments"})
+    assert (
+        mq.list_tags(ResourceArn=arn)["Tags"]
+        == {"team": "payments", "stage": "test"}
+        == made.describe()["Tags"]
+    )
+    mq.delete_tags(ResourceArn=arn, TagKeys=["stage", "not-there"])
+    assert mq.list_tags(ResourceArn=arn)["Tags"] == {"team": "payments"}
+    assert (
+        refusal(mq.create_tags, ResourceArn=arn, Tags={"owner": "jane.doe@example.com"})[
+            "ErrorAttribute"
+        ]
+        == "tags"
+    )
+    assert (
+        refusal(mq.create_tags, ResourceArn=arn, Tags={str(number): "x" for number in range(50)})[
+            "ErrorAttribute"
+        ]
+        == "tags"
+    )
+    assert refusal(mq.list_tags, ResourceArn=arn + "x")["Code"] == "NotFoundException"
+
+
+def test_what_is_changed_waits_for_a_reboot(made: Made) -> None:
+    mq, identity = made.aws.client("mq"), made.identity
+    configuration = mq.create_configuration(
+        Name="of-made", EngineType="ACTIVEMQ", EngineVersion="5.19"
+    )
+    mq.create_user(BrokerId=identity, Username="second", Password=SECOND, Groups=["workers"])
+    mq.update_user(BrokerId=identity, Username="admin", ConsoleAccess=True, Password=SECOND)
+    updated = mq.update_broker(
+        BrokerId=identity,
+        HostInstanceType="mq.m5.xlarge",
+        Configuration={"Id": configuration["Id"]},
+        Logs={"General": False, "Audit": True},
+        SecurityGroups=["sg-2"],
+    )
+    assert updated["HostInstanceType"] == "mq.m5.xlarge" and updated["BrokerId"] == identity
+
+    before = made.describe()
+    assert (before["HostInstanceType"], before["PendingHostInstanceType"]) == (
+        "mq.m5.large",
+        "mq.m5.xlarge",
+    )
+    assert before["Configurations"] == {
+        "History": [],
+        "Pending": {"Id": configuration["Id"], "Revision": 1},
+    }
+    assert before["Logs"]["Pending"] == {"General": False, "Audit": True} and before[
+        "SecurityGroups"
+    ] == ["sg-2"]
+    assert before["Users"] == [
+        {"Username": "admin", "PendingChange": "UPDATE"},
+        {"Username": "second", "PendingChange": "CREATE"},
+    ]
+    assert mq.list_users(BrokerId=identity)["Users"] == before["Users"]
+    pending = mq.describe_user(BrokerId=identity, Username="second")
+    assert pending["Pending"] == {
+        "ConsoleAccess": False,
+        "Groups": ["workers"],
+        "PendingChange": "CREATE",
+    }
+    made.connect("admin", PASSWORD)
+    with pytest.raises(NotAuthorized):
+        answered(lambda: made.connect("second", SECOND))
+
+    mq.reboot_broker(BrokerId=identity)
+    assert made.describe()["BrokerState"] == "REBOOT_IN_PROGRESS"
+    assert refusal(mq.reboot_broker, BrokerId=identity)["Code"] == "BadRequestException"
+    assert refusal(mq.delete_broker, BrokerId=identity)["Code"] == "ConflictException"
+    after = wait(made.describe, "REBOOT_IN_PROGRESS")
+    assert (after["BrokerState"], after["HostInstanceType"]) == (
+        "RUNNING",
+        "mq.m5.xlarge",
+    ) and "PendingHostInstanceType" not in after
+    assert after["Configurations"] == {
+        "Current": {"Id": configuration["Id"], "Revision": 1},
+        "History": [],
+    }
+    assert (after["Logs"]["General"], after["Logs"]["Audit"], after["Logs"].get("Pending")) == (
+        False,
+        True,
+        None,
+    )
+    assert after["Users"] == [{"Username": "admin"}, {"Username": "second"}]
+    assert "Pending" not in mq.describe_user(BrokerId=identity, Username="second")
+    made.connect("admin", SECOND)
+    made.connect("second", SECOND)
+    with pytest.raises(NotAuthorized):
+        answered(lambda: made.connect("admin", PASSWORD))
+    refused = refusal(mq.delete_configuration, ConfigurationId=configuration["Id"])
+    assert (refused["Code"], refused["ErrorAttribute"]) == ("ConflictException", "configuration-id")
+
+
+def test_users_are_checked_as_at_creation(made: Made) -> None:
+    mq, identity = made.aws.client("mq"), made.identity
+    assert (
+        refusal(mq.create_user, BrokerId=identity, Username="admin", Password=SECOND)["Code"]
+        == "ConflictException"
+    )
+    assert (
+        refusal(mq.create_user, BrokerId=identity, Username="third", Password="short")[
+            "ErrorAttribute"
+        ]
+        == "password"
+    )
+    assert (
+        refusal(
+            mq.create_user, BrokerId=identity, Username="jane.doe@example.com", Password=SECOND
+        )["ErrorAttribute"]
+        == "username"
+    )
+    for operation in (mq.describe_user, mq.update_user, mq.delete_user):
+        refused = refusal(operation, BrokerId=identity, Username="nobody")
+        assert (
+            refused["Message"] == "Can't find requested user [nobody]. Make sure your user exists."
+        )
+    mq.create_user(BrokerId=identity, Username="third", Password=SECOND)
+    mq.delete_user(BrokerId=identity, Username="third")
+    assert {each["Username"] for each in mq.list_users(BrokerId=identity)["Users"]} == {
+        "admin",
+        "second",
+    }, "as if it had never been"
+    mq.delete_user(BrokerId=identity, Username="second")
+    assert {"Username": "second", "PendingChange": "DELETE"} in mq.list_users(BrokerId=identity)[
+        "Users"
+    ]
+
+
+@pytest.mark.parametrize(
+    "change, sentence",
+    [
+        ({"EngineVersion": "5.18"}, "is older than [5.19]"),
+        ({"EngineVersion": "5.17"}, "is invalid for broker engine type [ACTIVEMQ]"),
+        ({"HostInstanceType": "mq.t3.micro"}, "does not support host instance type [mq.t3.micro]"),
+        ({"AutoMinorVersionUpgrade": False}, "must have [autoMinorVersionUpgrade] set to [true]"),
+        ({"AuthenticationStrategy": "LDAP"}, "does not offer"),
+        ({"ResourceShareArns": ["arn:aws:ram::x"]}, "does not offer shared resources"),
+    ],
+)
+def test_updates_that_are_refused(made: Made, change: dict[str, Any], sentence: str) -> None:
+    refused = refusal(made.aws.client("mq").update_broker, BrokerId=made.identity, **change)
+    assert refused["Code"] == "BadRequestException" and sentence in refused["Message"]
+
+
+def test_the_key_is_for_the_brokers_life(made: Made) -> None:
+    other = made.aws.testbed.new_key("another")
+    body = json.dumps({"encryptionOptions": {"useAwsOwnedKey": False, "kmsKeyId": other}}).encode()
+    assert made.aws.send("PUT", f"/v1/brokers/{made.identity}", body).status == 200, (
+        "no member of UpdateBroker: ignored, as AWS does"
+    )
+    assert made.describe()["EncryptionOptions"]["KmsKeyId"] == made.key
+
+
+def test_a_reboot_is_refused_at_once_while_the_key_is_disabled(made: Made) -> None:
+    mq, kms, testbed = made.aws.client("mq"), made.aws.client("kms"), made.aws.testbed
+    kms.disable_key(KeyId=made.key)
+    testbed.wait_out_delay()
+    refused = refusal(mq.reboot_broker, BrokerId=made.identity)
+    assert (refused["Code"], refused["ErrorAttribute"]) == (
+        "BadRequestException",
+        "broker-id",
+    ) and "INVALID_KMS_KEY" in refused["Message"]
+    answer = made.describe()
+    assert (
+        answer["BrokerState"] == "CRITICAL_ACTION_REQUIRED"
+        and "INVALID_KMS_KEY" in answer["ActionsRequired"][0]["ActionRequiredCode"]
+    )
+    made.connect("admin", SECOND)
+    kms.enable_key(KeyId=made.key)
+    testbed.wait_out_delay()
+    assert made.describe()["BrokerState"] == "RUNNING"
+
+
+def test_a_creation_that_fails_says_so_and_leaves_only_its_entry(
+    aws: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(volume_id: str) -> None:
+        raise ContainerFailed("The engine has no room for a volume.")
+
+    monkeypatch.setattr(aws.testbed.containers, "create_volume", broken)
+    mq, key = aws.client("mq"), aws.testbed.new_key("of a broker that fails")
+    identity = mq.create_broker(
+        BrokerName="failing",
+        DeploymentMode="SINGLE_INSTANCE",
+        EngineType="RABBITMQ",
+        HostInstanceType="mq.m7g.large",
+        PubliclyAccessible=False,
+        EncryptionOptions={"UseAwsOwnedKey": False, "KmsKeyId": key},
+        Users=[{"Username": "admin", "Password": PASSWORD}],
+    )["BrokerId"]
+    answer = wait(lambda: mq.describe_broker(BrokerId=identity), "CREATION_IN_PROGRESS")
+    assert (answer["BrokerState"], answer["BrokerInstances"]) == ("CREATION_FAILED", [])
+    assert aws.client("kms").list_grants(KeyId=key)["Grants"] == []
+    assert refusal(mq.reboot_broker, BrokerId=identity)["Code"] == "BadRequestException"
+    assert (
+        refusal(mq.update_broker, BrokerId=identity, Logs={"General": True})["Code"]
+        == "ConflictException"
+    )
+    assert aws.testbed.brokers.maintain(identity).broker_state == "CREATION_FAILED"
+    assert mq.delete_broker(BrokerId=identity)["BrokerId"] == identity
+    with pytest.raises(mq.exceptions.NotFoundException):
+        wait(lambda: mq.describe_broker(BrokerId=identity), "DELETION_IN_PROGRESS")
+
+
+def test_rabbitmq_has_its_users_to_itself(aws: Served, rabbitmq_broker: BrokerFixture) -> None:
+    mq, identity = aws.client("mq"), rabbitmq_broker.broker_id
+    assert (
+        mq.list_users(BrokerId=identity)["Users"]
+        == []
+        == mq.describe_broker(BrokerId=identity)["Users"]
+    )
+    assert (
+        "not supported for RabbitMQ brokers"
+        in refusal(mq.create_user, BrokerId=identity, Username="x1", Password=SECOND)["Message"]
+    )
+    assert refusal(mq.update_broker, BrokerId=identity, SecurityGroups=["sg-1"]) == {
+        "Code": "BadRequestException",
+        "Message": "Changing security groups is not supported for RabbitMQ brokers.",
+        "ErrorAttribute": "securityGroups",
+        "Status": 400,
+    }
+    assert (
+        refusal(mq.update_broker, BrokerId=identity, Logs={"Audit": True})["Message"]
+        == "Audit logging is not supported for RabbitMQ brokers."
+    )
+
+
+def test_deleted_is_gone_with_its_grants_and_the_trail_keeps_no_password(made: Made) -> None:
+    """The last of this file: the broker is gone afterwards."""
+    mq, kms = made.aws.client("mq"), made.aws.client("kms")
+    assert kms.list_grants(KeyId=made.key)["Grants"]
+    assert mq.delete_broker(BrokerId=made.identity)["BrokerId"] == made.identity
+    with pytest.raises(mq.exceptions.NotFoundException):
+        wait(made.describe, "DELETION_IN_PROGRESS")
+    assert kms.list_grants(KeyId=made.key)["Grants"] == []
+    events = [
+        event["CloudTrailEvent"]
+        for page in made.aws.client("cloudtrail")
+        .get_paginator("lookup_events")
+        .paginate(
+            LookupAttributes=[
+                {"AttributeKey": "EventSource", "AttributeValue": "amazonmq.amazonaws.com"}
+            ]
+        )
+        for event in page["Events"]
+    ]
+    names = [json.loads(event)["eventName"] for event in events]
+    assert {
+        "CreateBroker",
+        "CreateUser",
+        "UpdateUser",
+        "UpdateBroker",
+        "RebootBroker",
+        "DeleteBroker",
+        "CreateTags",
+    } <= set(names)
+    assert not [event for event in events if PASSWORD in event or SECOND in event]
+    [created] = [
+        each
+        for each in map(json.loads, events)
+        if each["eventName"] == "CreateBroker"
+        and (each["responseElements"] or {}).get("brokerId") == made.identity
+    ][:1]
+    assert (
+        created["requestParameters"]["hostInstanceType"] == "mq.m5.large"
+        and created["requestParameters"]["users"][0]["password"] == "***"
+    )
+    assert made.aws.log == []

@@ -1,0 +1,234 @@
+"""Customer configurations through boto3: revisions that are sanitised as the service does it, and never change."""
+
+import base64
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.support.aws_endpoint import OTHER_ACCOUNT, Served, refusal
+
+pytestmark = pytest.mark.containers
+XML = '<broker xmlns="http://activemq.apache.org/schema/core" {}>{}</broker>'
+
+
+def encoded(attributes: str = "", elements: str = "") -> str:
+    return base64.b64encode(XML.format(attributes, elements).encode()).decode()
+
+
+@pytest.fixture()
+def made(aws: Served) -> dict[str, Any]:
+    name = f"configuration-{uuid.uuid4().hex[:8]}"
+    return aws.client("mq").create_configuration(
+        Name=name, EngineType="ACTIVEMQ", EngineVersion="5.19", Tags={"team": "orders"}
+    )
+
+
+def data(aws: Served, identity: str, revision: int) -> str:
+    answer = aws.client("mq").describe_configuration_revision(
+        ConfigurationId=identity, ConfigurationRevision=str(revision)
+    )
+    return base64.b64decode(answer["Data"]).decode()
+
+
+def test_the_first_revision_is_the_services_default(aws: Served, made: dict[str, Any]) -> None:
+    assert (
+        made["Arn"].endswith(f":configuration:{made['Id']}")
+        and made["LatestRevision"]["Revision"] == 1
+    )
+    assert (
+        made["LatestRevision"]["Description"]
+        == f"Auto-generated default for {made['Name']} on ActiveMQ 5.19"
+    )
+    assert 'schedulePeriodForDestinationPurge="10000"' in data(aws, made["Id"], 1)
+    answer = aws.client("mq").describe_configuration(ConfigurationId=made["Id"])
+    assert (answer["EngineType"], answer["EngineVersion"], answer["Tags"]) == (
+        "ACTIVEMQ",
+        "5.19",
+        {"team": "orders"},
+    )
+
+
+def test_an_update_is_a_new_revision_of_what_is_permitted(
+    aws: Served, made: dict[str, Any]
+) -> None:
+    mq, identity = aws.client("mq"), made["Id"]
+    sent = encoded(
+        'persistent="false"',
+        '<transportConnectors><transportConnector name="openwire" uri="tcp://0.0.0.0:1"/></transportConnectors><sslContext/>',
+    )
+    answer = mq.update_configuration(ConfigurationId=identity, Data=sent, Description="without TLS")
+    assert answer["LatestRevision"]["Revision"] == 2
+    removed = {
+        (each["Reason"], each["ElementName"], each.get("AttributeName", ""))
+        for each in answer["Warnings"]
+    }
+    assert ("DISALLOWED_ELEMENT_REMOVED", "sslContext", "") in removed
+    assert ("DISALLOWED_ATTRIBUTE_REMOVED", "transportConnector", "uri") in removed
+    kept = data(aws, identity, 2)
+    assert "tcp://" not in kept and "sslContext" not in kept
+    revisions = mq.list_configuration_revisions(ConfigurationId=identity)["Revisions"]
+    assert [(each["Revision"], each["Description"]) for each in revisions][1:] == [
+        (2, "without TLS")
+    ]
+    assert 'schedulePeriodForDestinationPurge="10000"' in data(aws, identity, 1), (
+        "the first is as it was"
+    )
+
+
+@pytest.mark.parametrize(
+    "sent, words",
+    [
+        ("%", "base64"),
+        (base64.b64encode(b"\xff\xfe").decode(), "UTF-8"),
+        (base64.b64encode(b"<broker").decode(), "not well-formed"),
+        (base64.b64encode(b"<!DOCTYPE x><broker/>").decode(), "document type"),
+        (
+            encoded(
+                "",
+                '<networkConnectors><networkConnector uri="static:(ssl://jane:hunter2@b-1:61617)"/></networkConnectors>',
+            ),
+            "credentials",
+        ),
+    ],
+)
+def test_what_is_no_configuration_is_refused_and_not_repeated(
+    aws: Served, made: dict[str, Any], sent: str, words: str
+) -> None:
+    refused = refusal(aws.client("mq").update_configuration, ConfigurationId=made["Id"], Data=sent)
+    assert (refused["Code"], refused["ErrorAttribute"]) == (
+        "BadRequestException",
+        "data",
+    ) and words in refused["Message"]
+    assert "hunter2" not in refused["Message"]
+    assert (
+        aws.client("mq").describe_configuration(ConfigurationId=made["Id"])["LatestRevision"][
+            "Revision"
+        ]
+        == 1
+    )
+
+
+def test_what_is_not_there(aws: Served, made: dict[str, Any]) -> None:
+    mq = aws.client("mq")
+    for operation in (
+        mq.describe_configuration,
+        mq.list_configuration_revisions,
+        mq.delete_configuration,
+    ):
+        refused = refusal(operation, ConfigurationId="c-1")
+        assert (
+            refused["Message"]
+            == "Can't find requested configuration [c-1]. Make sure your configuration exists."
+        )
+        assert (refused["Status"], refused["ErrorAttribute"]) == (404, "configuration_id")
+    for revision in ("0", "2", "x"):
+        refused = refusal(
+            mq.describe_configuration_revision,
+            ConfigurationId=made["Id"],
+            ConfigurationRevision=revision,
+        )
+        assert refused["Code"] == "NotFoundException"
+    refused = refusal(
+        aws.client("mq", OTHER_ACCOUNT).describe_configuration, ConfigurationId=made["Id"]
+    )
+    assert refused["Code"] == "NotFoundException"
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (
+            {"Name": "with blanks"},
+            "alphanumeric characters, dashes, periods, underscores, and tildes",
+        ),
+        ({"Name": "x" * 151}, "1-150 characters long"),
+        ({"EngineVersion": "5.15"}, "is invalid for broker engine type"),
+        ({"EngineType": "KAFKA"}, "is invalid. Valid values are: [ACTIVEMQ, RABBITMQ]"),
+        ({"AuthenticationStrategy": "LDAP"}, "does not offer"),
+        ({"Tags": {"owner": "jane.doe@example.com"}}, "personally identifiable information"),
+    ],
+)
+def test_configurations_that_are_refused(aws: Served, change: dict[str, Any], words: str) -> None:
+    request = {
+        "Name": f"refused-{uuid.uuid4().hex[:8]}",
+        "EngineType": "ACTIVEMQ",
+        "EngineVersion": "5.19",
+        **change,
+    }
+    refused = refusal(aws.client("mq").create_configuration, **request)
+    assert refused["Code"] == "BadRequestException" and words in refused["Message"]
+
+
+def test_a_name_is_given_once(aws: Served, made: dict[str, Any]) -> None:
+    refused = refusal(
+        aws.client("mq").create_configuration,
+        Name=made["Name"],
+        EngineType="ACTIVEMQ",
+        EngineVersion="5.19",
+    )
+    assert (refused["Code"], refused["Status"]) == ("ConflictException", 409)
+
+
+def test_tags_pages_and_the_end_of_one(aws: Served, made: dict[str, Any]) -> None:
+    mq = aws.client("mq")
+    mq.create_tags(ResourceArn=made["Arn"], Tags={"stage": "test"})
+    mq.delete_tags(ResourceArn=made["Arn"], TagKeys=["team"])
+    assert mq.list_tags(ResourceArn=made["Arn"])["Tags"] == {"stage": "test"}
+    listed, token = [], {}
+    while True:
+        page = mq.list_configurations(MaxResults=1, **token)
+        listed += page["Configurations"]
+        if "NextToken" not in page:
+            break
+        token = {"NextToken": page["NextToken"]}
+    assert [each["Id"] for each in listed].count(made["Id"]) == 1
+    assert mq.delete_configuration(ConfigurationId=made["Id"])["ConfigurationId"] == made["Id"]
+    assert (
+        refusal(mq.describe_configuration, ConfigurationId=made["Id"])["Code"]
+        == "NotFoundException"
+    )
+    assert refusal(mq.list_tags, ResourceArn=made["Arn"])["Code"] == "NotFoundException"
+
+
+def test_rabbitmq_has_its_own(aws: Served) -> None:
+    mq = aws.client("mq")
+    made = mq.create_configuration(
+        Name=f"rabbit-{uuid.uuid4().hex[:8]}", EngineType="RABBITMQ", EngineVersion="4.2"
+    )
+    assert "consumer_timeout = 1800000" in data(aws, made["Id"], 1)
+    for sent, words in {
+        "ssl_options.versions.1 = tlsv1": "Amazon MQ sets it",
+        "heartbeat = 5": "a whole number from 60 to 3600",
+    }.items():
+        refused = refusal(
+            mq.update_configuration,
+            ConfigurationId=made["Id"],
+            Data=base64.b64encode(sent.encode()).decode(),
+        )
+        assert refused["Code"] == "BadRequestException" and words in refused["Message"]
+    answer = mq.update_configuration(
+        ConfigurationId=made["Id"],
+        Data=base64.b64encode(b"cluster_queue_limit = 100000000").decode(),
+    )
+    assert answer["Warnings"] == [] and answer["LatestRevision"]["Revision"] == 2
+    refused = refusal(
+        mq.create_broker,
+        BrokerName=f"limited-{uuid.uuid4().hex[:8]}",
+        EngineType="RABBITMQ",
+        EngineVersion="4.2",
+        HostInstanceType="mq.m7g.medium",
+        DeploymentMode="SINGLE_INSTANCE",
+        PubliclyAccessible=False,
+        AutoMinorVersionUpgrade=True,
+        Users=[{"Username": "alice", "Password": "alices-password-1"}],
+        Configuration={"Id": made["Id"], "Revision": 2},
+    )
+    assert refused["Message"] == (
+        "Configuration Revision 2 for configuration:cluster_queue_limit has limit: of value: 100000000 larger than maximum allowed limit:2500"
+    )
+    assert not [
+        each
+        for each in mq.list_brokers()["BrokerSummaries"]
+        if each["BrokerName"].startswith("limited-")
+    ]

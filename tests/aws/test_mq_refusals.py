@@ -1,0 +1,335 @@
+"""What Amazon MQ refuses at once, in its words where they are known; nothing is left of any of it."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from testbed.documented.engines import VERSIONS
+from testbed.documented.instance_types import INSTANCE_OPTIONS
+from testbed.documented.names import PASSWORD_SENTENCE, PII_SENTENCE
+from testbed.kms.base import USER
+from tests.support.aws_endpoint import OTHER_ACCOUNT, Served, refusal
+
+pytestmark = pytest.mark.containers
+REQUEST: Mapping[str, Any] = {
+    "BrokerName": "refused",
+    "DeploymentMode": "SINGLE_INSTANCE",
+    "EngineType": "RABBITMQ",
+    "EngineVersion": "4.2",
+    "HostInstanceType": "mq.m7g.large",
+    "PubliclyAccessible": False,
+    "AutoMinorVersionUpgrade": True,
+    "Users": [{"Username": "admin", "Password": "correct-horse-1"}],
+}
+ACTIVEMQ = {"EngineType": "ACTIVEMQ", "EngineVersion": "5.19", "HostInstanceType": "mq.m5.large"}
+LDAP = {
+    "RoleBase": "ou=roles",
+    "RoleSearchMatching": "(member={0})",
+    "ServiceAccountUsername": "cn=reader",
+    "ServiceAccountPassword": "correct-horse-1",
+    "UserBase": "ou=people",
+    "UserSearchMatching": "(uid={0})",
+}
+USER_OF = {"Username": "admin", "Password": "correct-horse-1"}
+
+REFUSED = [
+    (
+        {"EngineType": "KAFKA"},
+        "Broker engine type [KAFKA] is invalid. Valid values are: [ACTIVEMQ, RABBITMQ]",
+        "engineType",
+    ),
+    (
+        {"EngineVersion": "3.13.7"},
+        "Broker engine version [3.13.7] is invalid for broker engine type [RABBITMQ].",
+        "engineVersion",
+    ),
+    ({"EngineVersion": "3.13"}, "cannot be had here", "engineVersion"),
+    (
+        {"HostInstanceType": "mq.t3.micro"},
+        "Broker engine type [RabbitMQ] does not support host instance type [mq.t3.micro].",
+        "hostInstanceType",
+    ),
+    (
+        {"HostInstanceType": "mq.m5.large"},
+        "Broker engine type [RabbitMQ] version [4.2] does not support",
+        "hostInstanceType",
+    ),
+    (
+        {**ACTIVEMQ, "HostInstanceType": "mq.t3.micro", "StorageType": "EBS"},
+        "on storage type [EBS] does not support",
+        "hostInstanceType",
+    ),
+    (
+        {"AutoMinorVersionUpgrade": False},
+        "Brokers on [RabbitMQ] version [4.2] must have [autoMinorVersionUpgrade] set to [true].",
+        "autoMinorVersionUpgrade",
+    ),
+    ({"DeploymentMode": "ACTIVE_STANDBY_MULTI_AZ"}, "ACTIVE_STANDBY_MULTI_AZ", "deploymentMode"),
+    (
+        {"DeploymentMode": "TWINS"},
+        "[deploymentMode] value [TWINS] is invalid. Valid values are: [SINGLE_INSTANCE,",
+        "deploymentMode",
+    ),
+    ({"StorageType": "EFS"}, "does not support host instance type", "hostInstanceType"),
+    ({"Users": []}, "Specify exactly one user for engine type [RABBITMQ].", "users"),
+    (
+        {"Users": [USER_OF, {**USER_OF, "Username": "other"}]},
+        "Specify exactly one user for engine type [RABBITMQ].",
+        "users",
+    ),
+    (
+        {"Users": [{**USER_OF, "Username": "guest"}]},
+        "Amazon MQ prohibits using guest as a valid user name.",
+        "username",
+    ),
+    ({"Users": [{**USER_OF, "Username": "jane.doe@example.com"}]}, PII_SENTENCE, "username"),
+    ({"Users": [{**USER_OF, "Password": "short"}]}, PASSWORD_SENTENCE, "password"),
+    ({**ACTIVEMQ, "Users": []}, "An ActiveMQ broker is created with 1 to 250 users.", "users"),
+    (
+        {**ACTIVEMQ, "Users": [{**USER_OF, "ReplicationUser": True, "ConsoleAccess": True}]},
+        "Replication user couldn't have console access. [replicationUser] and [consoleAccess] are mutually exclusive parameters.",
+        "",
+    ),
+    ({"BrokerName": "jane.doe@example.com"}, PII_SENTENCE, "brokerName"),
+    ({"BrokerName": "x" * 51}, "1-50 characters", "brokerName"),
+    ({"Tags": {"owner": "jane.doe@example.com"}}, PII_SENTENCE, "tags"),
+    ({"Tags": {f"tag{number}": "x" for number in range(51)}}, "at most 50 tags", "tags"),
+    (
+        {"Logs": {"Audit": True}},
+        "Audit logging is not supported for RabbitMQ brokers.",
+        "logs.audit",
+    ),
+    (
+        {"MaintenanceWindowStartTime": {"DayOfWeek": "MONDAY", "TimeOfDay": "25:00"}},
+        "[timeOfDay] value [25:00] is invalid",
+        "timeOfDay",
+    ),
+    (
+        {"SecurityGroups": [f"sg-{number}" for number in range(6)]},
+        "at most 5 security groups",
+        "securityGroups",
+    ),
+    (
+        {"Configuration": {"Id": "c-1"}},
+        "Can't find requested configuration [c-1]. Make sure your configuration exists.",
+        "configuration_id",
+    ),
+    (
+        {"EncryptionOptions": {"UseAwsOwnedKey": True, "KmsKeyId": "alias/a"}},
+        "UseAwsOwnedKey",
+        "encryptionOptions",
+    ),
+    (
+        {"EncryptionOptions": {"UseAwsOwnedKey": False, "KmsKeyId": "alias/not-there"}},
+        "cannot be used",
+        "encryptionOptions",
+    ),
+    (
+        {"AuthenticationStrategy": "LDAP"},
+        "The testbed does not offer the authentication strategy LDAP.",
+        "authenticationStrategy",
+    ),
+    (
+        {**ACTIVEMQ, "LdapServerMetadata": {**LDAP, "Hosts": ["ldap.example.com"]}},
+        "The testbed does not offer LDAP.",
+        "ldapServerMetadata",
+    ),
+    (
+        {
+            **ACTIVEMQ,
+            "LdapServerMetadata": {
+                **LDAP,
+                "Hosts": ["ldap.example.com", "admin:correct-horse-1@ldap.example.com"],
+            },
+        },
+        "credentials information in the URL",
+        "ldapServerMetadata.hosts",
+    ),
+    (
+        {"DataReplicationMode": "CRDR"},
+        "The testbed does not offer cross-Region data replication.",
+        "dataReplicationMode",
+    ),
+    ({"StorageSize": 50}, "The testbed does not offer volumes of a chosen size", "storageSize"),
+]
+
+
+@pytest.fixture()
+def nothing_left(aws: Served):  # type: ignore[no-untyped-def]
+    """As many brokers, keys and volumes afterwards as before."""
+
+    def count() -> tuple[object, ...]:
+        containers = aws.testbed.containers
+        return (
+            aws.testbed.brokers.ids(),
+            len(containers.find()),
+            len(aws.testbed.kms.call(USER, "ListKeys", {})["Keys"]),
+        )
+
+    before = count()
+    yield
+    assert count() == before
+
+
+@pytest.mark.parametrize(
+    "change, sentence, attribute",
+    REFUSED,
+    ids=[f"{next(reversed(change))}-{number}" for number, (change, *_) in enumerate(REFUSED)],
+)
+def test_create_broker_is_refused(
+    aws: Served, nothing_left: None, change: dict[str, Any], sentence: str, attribute: str
+) -> None:
+    refused = refusal(aws.client("mq").create_broker, **{**REQUEST, **change})
+    expected = "NotFoundException" if "Configuration" in change else "BadRequestException"
+    assert (refused["Code"], refused["ErrorAttribute"]) == (expected, attribute), refused
+    assert sentence in refused["Message"]
+    assert "correct-horse-1" not in refused["Message"] and "jane.doe" not in refused["Message"]
+
+
+@pytest.mark.parametrize(
+    "spec", ["RSA_2048", "ECC_NIST_P256", "HMAC_256", "disabled", "pending deletion"]
+)
+def test_a_key_that_does_not_fit_is_refused(aws: Served, spec: str) -> None:
+    kms = aws.client("kms")
+    more = (
+        {
+            "KeySpec": spec,
+            "KeyUsage": {"R": "ENCRYPT_DECRYPT", "E": "SIGN_VERIFY", "H": "GENERATE_VERIFY_MAC"}[
+                spec[0]
+            ],
+        }
+        if spec[0].isupper()
+        else {}
+    )
+    arn = kms.create_key(**more)["KeyMetadata"]["Arn"]
+    if spec == "disabled":
+        kms.disable_key(KeyId=arn)
+    elif spec == "pending deletion":
+        kms.schedule_key_deletion(KeyId=arn, PendingWindowInDays=7)
+    before = aws.testbed.brokers.ids()
+    refused = refusal(
+        aws.client("mq").create_broker,
+        **REQUEST,
+        EncryptionOptions={"UseAwsOwnedKey": False, "KmsKeyId": arn},
+    )
+    assert (refused["Code"], refused["ErrorAttribute"]) == (
+        "BadRequestException",
+        "encryptionOptions",
+    ) and arn in refused["Message"]
+    assert aws.testbed.brokers.ids() == before
+    if spec not in ("pending deletion",):
+        assert kms.list_grants(KeyId=arn)["Grants"] == []
+
+
+@pytest.mark.parametrize(
+    "member",
+    ["brokerName", "deploymentMode", "engineType", "hostInstanceType", "publiclyAccessible"],
+)
+def test_what_is_required_is_required(aws: Served, nothing_left: None, member: str) -> None:
+    body = {
+        "brokerName": "refused",
+        "deploymentMode": "SINGLE_INSTANCE",
+        "engineType": "RABBITMQ",
+        "hostInstanceType": "mq.m7g.large",
+        "publiclyAccessible": False,
+    }
+    del body[member]
+    answer = aws.send("POST", "/v1/brokers", json.dumps(body).encode())
+    assert answer.status == 400 and answer.document == {
+        "errorAttribute": member,
+        "message": f"[{member}] is required.",
+    }
+    answer = aws.send(
+        "POST", "/v1/brokers", json.dumps({**body, "encryptionOptions": {}, member: None}).encode()
+    )
+    assert answer.status == 400
+
+
+def test_brokers_are_the_users_and_nobody_elses(aws: Served, nothing_left: None) -> None:
+    other = aws.client("mq", OTHER_ACCOUNT)
+    refused = refusal(other.create_broker, **REQUEST)
+    assert (refused["Code"], refused["Status"]) == ("ForbiddenException", 403)
+    assert (
+        other.list_brokers()["BrokerSummaries"]
+        == []
+        == other.list_configurations()["Configurations"]
+    )
+
+
+@pytest.mark.parametrize(
+    "operation",
+    ["describe_broker", "update_broker", "reboot_broker", "delete_broker", "list_users"],
+)
+def test_a_broker_that_is_not_there(aws: Served, operation: str) -> None:
+    refused = refusal(getattr(aws.client("mq"), operation), BrokerId="b-1")
+    assert refused["Message"] == "Can't find requested broker [b-1]. Make sure your broker exists."
+    assert (refused["Code"], refused["ErrorAttribute"], refused["Status"]) == (
+        "NotFoundException",
+        "broker-id",
+        404,
+    )
+
+
+def test_what_the_testbed_does_not_have_is_no_success(aws: Served) -> None:
+    mq = aws.client("mq")
+    assert (
+        "does not offer Promote" in refusal(mq.promote, BrokerId="b-1", Mode="FAILOVER")["Message"]
+    )
+    assert (
+        "does not offer DescribeSharedResources"
+        in refusal(mq.describe_shared_resources, BrokerId="b-1")["Message"]
+    )
+    for method, path in (
+        ("GET", "/v1/nothing"),
+        ("PATCH", "/v1/brokers"),
+        ("GET", "/v1/brokers/"),
+        ("GET", "/v2/brokers"),
+    ):
+        answer = aws.send(method, path)
+        assert (answer.status, answer.headers["X-Amzn-ErrorType"]) == (
+            404,
+            "UnknownOperationException",
+        ), path
+
+
+def test_the_catalogue_is_the_documented_one(aws: Served) -> None:
+    mq = aws.client("mq")
+    types = {
+        each["EngineType"]: tuple(version["Name"] for version in each["EngineVersions"])
+        for each in mq.describe_broker_engine_types()["BrokerEngineTypes"]
+    }
+    assert types == VERSIONS
+    [only] = mq.describe_broker_engine_types(EngineType="RabbitMQ")["BrokerEngineTypes"]
+    assert only["EngineType"] == "RABBITMQ"
+    rows, token = [], {}
+    while True:
+        page = mq.describe_broker_instance_options(MaxResults=7, **token)
+        rows += page["BrokerInstanceOptions"]
+        if "NextToken" not in page:
+            break
+        token = {"NextToken": page["NextToken"]}
+    assert [(row["EngineType"], row["HostInstanceType"], row["StorageType"]) for row in rows] == [
+        (each.engine_type, each.host_instance_type, each.storage_type.lower())
+        for each in INSTANCE_OPTIONS
+    ]
+    [row] = mq.describe_broker_instance_options(
+        EngineType="RABBITMQ", HostInstanceType="mq.m7g.medium"
+    )["BrokerInstanceOptions"]
+    assert row["SupportedDeploymentModes"] == ["SINGLE_INSTANCE", "CLUSTER_MULTI_AZ"]
+    assert (
+        "is invalid" in refusal(mq.describe_broker_instance_options, EngineType="KAFKA")["Message"]
+    )
+
+
+@pytest.mark.parametrize("token", ["", "x", "W10=", "WyJ1c2VycyIsIDFd"])
+def test_a_token_of_another_list_is_refused(aws: Served, token: str) -> None:
+    answer = aws.send("GET", f"/v1/brokers?nextToken={token}")
+    assert answer.status == 400 and answer.document["errorAttribute"] == "nextToken"
+
+
+@pytest.mark.parametrize("number", ["0", "101", "-1", "many"])
+def test_a_page_is_one_to_a_hundred(aws: Served, number: str) -> None:
+    answer = aws.send("GET", f"/v1/brokers?maxResults={number}")
+    assert answer.status == 400 and answer.document["errorAttribute"] == "maxResults"

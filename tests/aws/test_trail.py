@@ -1,0 +1,148 @@
+"""LookupEvents and GetCallerIdentity through the endpoint: what was called, by whom, and who one is."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from testbed.kms.base import USER_ACCOUNT
+from tests.support.aws_endpoint import OTHER_ACCOUNT, Served, refusal
+
+pytestmark = pytest.mark.containers
+
+
+def events(aws: Served, **parameters: object) -> list[dict[str, object]]:
+    found = []
+    for page in aws.client("cloudtrail").get_paginator("lookup_events").paginate(**parameters):
+        found += [json.loads(event["CloudTrailEvent"]) for event in page["Events"]]
+    return found
+
+
+def by(key: str, value: str) -> dict[str, object]:
+    return {"LookupAttributes": [{"AttributeKey": key, "AttributeValue": value}]}
+
+
+def test_a_call_is_found_by_its_key_with_who_when_and_how(aws: Served) -> None:
+    kms = aws.client("kms")
+    arn = kms.create_key()["KeyMetadata"]["Arn"]
+    kms.encrypt(KeyId=arn, Plaintext=b"canary-of-the-trail")
+    encrypted, created = events(aws, **by("ResourceName", arn))
+    assert (encrypted["eventName"], created["eventName"]) == ("Encrypt", "CreateKey")
+    assert (
+        encrypted["userIdentity"]["accountId"] == USER_ACCOUNT
+        and encrypted["userIdentity"]["type"] == "Root"
+    )  # type: ignore[index]
+    assert encrypted["sourceIPAddress"] == "127.0.0.1" and str(encrypted["userAgent"]).startswith(
+        "Boto3/"
+    )
+    assert "canary-of-the-trail" not in json.dumps(encrypted)
+
+
+def test_an_event_is_as_the_api_has_it(aws: Served) -> None:
+    aws.client("kms").create_key()
+    [event] = aws.client("cloudtrail").lookup_events(MaxResults=1, **by("EventName", "CreateKey"))[
+        "Events"
+    ]
+    assert (event["EventName"], event["EventSource"], event["Username"], event["ReadOnly"]) == (
+        "CreateKey",
+        "kms.amazonaws.com",
+        "root",
+        "false",
+    )
+    assert abs(event["EventTime"] - aws.testbed.clock.datetime()) < timedelta(minutes=5)
+    assert event["Resources"][0]["ResourceType"] == "AWS::KMS::Key"
+
+
+def test_calls_on_amazon_mq_are_there_refused_or_not(aws: Served) -> None:
+    mq = aws.client("mq")
+    mq.list_brokers()
+    refusal(mq.describe_broker, BrokerId="b-not-there")
+    refusal(mq.update_broker, BrokerId="b-not-there", HostInstanceType="mq.m5.large")
+    updated, described, listed = events(aws, **by("EventSource", "amazonmq.amazonaws.com"))[:3]
+    assert [each["eventName"] for each in (listed, described, updated)] == [
+        "ListBrokers",
+        "DescribeBroker",
+        "UpdateBroker",
+    ]
+    assert "errorCode" not in listed and (described["errorCode"], updated["errorCode"]) == (
+        "NotFoundException",
+        "NotFoundException",
+    )
+    assert updated["requestParameters"] == {
+        "broker-id": "b-not-there",
+        "hostInstanceType": "mq.m5.large",
+    }
+
+
+def test_pages_and_times(aws: Served) -> None:
+    cloudtrail = aws.client("cloudtrail")
+    for _ in range(3):
+        aws.client("kms").list_keys(Limit=1)
+    first = cloudtrail.lookup_events(MaxResults=2, **by("EventName", "ListKeys"))
+    rest = cloudtrail.lookup_events(
+        MaxResults=2, NextToken=first["NextToken"], **by("EventName", "ListKeys")
+    )
+    ids = [event["EventId"] for page in (first, rest) for event in page["Events"]]
+    assert len(ids) == len(set(ids)) >= 3
+    assert cloudtrail.lookup_events(EndTime=datetime(2020, 1, 1, tzinfo=UTC))["Events"] == []
+    assert (
+        cloudtrail.lookup_events(StartTime=aws.testbed.clock.datetime() + timedelta(hours=1))[
+            "Events"
+        ]
+        == []
+    )
+
+
+@pytest.mark.parametrize(
+    "parameters, code",
+    [
+        ({"MaxResults": 51}, "InvalidMaxResultsException"),
+        ({"NextToken": "made up"}, "InvalidNextTokenException"),
+        ({"StartTime": 2_000_000_000, "EndTime": 1_000_000_000}, "InvalidTimeRangeException"),
+        (
+            {"LookupAttributes": [{"AttributeKey": "Colour", "AttributeValue": "red"}]},
+            "InvalidLookupAttributesException",
+        ),
+        ({"LookupAttributes": [{"AttributeKey": "EventName"}]}, "InvalidLookupAttributesException"),
+        (
+            {"LookupAttributes": [{"AttributeKey": "EventName", "AttributeValue": "x"}] * 2},
+            "InvalidLookupAttributesException",
+        ),
+        ({"EventCategory": "insight"}, "InvalidEventCategoryException"),
+    ],
+)
+def test_look_ups_that_are_refused(aws: Served, parameters: dict[str, object], code: str) -> None:
+    answer = aws.call(
+        "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents", parameters
+    )
+    assert (answer.status, answer.document["__type"]) == (400, code) and answer.document["message"]
+
+
+def test_the_rest_of_cloudtrail_is_said_not_to_be_there(aws: Served) -> None:
+    refused = refusal(aws.client("cloudtrail").describe_trails)
+    assert (
+        refused["Code"] == "UnsupportedOperationException" and "LookupEvents" in refused["Message"]
+    )
+
+
+@pytest.mark.parametrize("account", [USER_ACCOUNT, OTHER_ACCOUNT])
+def test_who_one_is(aws: Served, account: str) -> None:
+    identity = aws.client("sts", account).get_caller_identity()
+    assert {name: identity[name] for name in ("Account", "Arn", "UserId")} == {
+        "Account": account,
+        "Arn": f"arn:aws:iam::{account}:root",
+        "UserId": account,
+    }
+
+
+def test_the_rest_of_sts_is_said_not_to_be_there(aws: Served) -> None:
+    refused = refusal(aws.client("sts").get_session_token)
+    assert refused["Code"] == "InvalidAction" and "GetSessionToken" in refused["Message"]
+
+
+def test_another_account_has_another_trail(aws: Served) -> None:
+    aws.client("kms").list_aliases()
+    seen = aws.client("cloudtrail", OTHER_ACCOUNT).lookup_events(**by("EventName", "ListAliases"))[
+        "Events"
+    ]
+    assert seen == []

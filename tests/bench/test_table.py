@@ -1,0 +1,161 @@
+"""The cost table: the orders that are expected of it, the aims, and the page. No broker needed."""
+
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from testbed.bench import as_json, driver, markdown
+from testbed.bench.compare import Series, Side
+from testbed.bench.encryption import Encryption
+from testbed.bench.statistics import Ratio, ratio
+from testbed.bench.table import Section, orders, outcome, sections, volume_costs
+from testbed.bench.workload import load
+from testbed.bench.yardstick import Settings, Yardstick
+from testbed.cli import app
+from testbed.cli import bench as bench_commands  # noqa: F401 - adds its commands
+from testbed.errors import TestbedError
+from tests.bench.test_report import a_result, a_series
+
+TABLE = sections(rounds=8, warm_up=0.1, duration=0.1)
+
+
+def under(workload: str, *texts: str, rates: tuple[float, ...]) -> Series:
+    """One series of the table, with these encryptions and rates."""
+    made = a_series(*(1000.0,) * 3)
+    sides = []
+    for number, (text, rate) in enumerate(zip(texts, rates, strict=True)):
+        encryption = Encryption.parse(text)
+        rounds = a_series(rate, seed=number).sides[0].rounds
+        sides.append(Side(encryption.label, encryption, "5.19", "container", rounds))
+    return replace(
+        made, workload=load(workload), driver=driver.load("activemq"), sides=tuple(sides)
+    )
+
+
+def test_the_table_has_every_protocol_and_size() -> None:
+    cases = [case for section in TABLE for case in section.cases]
+    assert {case.driver.protocol for case in cases} == {
+        "amqp",
+        "amqp10",
+        "openwire",
+        "stomp",
+        "stomp-ws",
+        "mqtt",
+        "mqtt-ws",
+    }
+    assert {case.workload.size for case in cases if case.workload.pattern == "queue"} >= {
+        100,
+        1024,
+        65536,
+        1048576,
+    }
+
+
+ORDERS = [
+    ("durable-1k", ("plaintext+plain", "tls+plain", "tls"), (1000.0, 900.0, 700.0), 2, 0),
+    ("durable-1k", ("plaintext+plain", "tls+plain", "tls"), (1000.0, 900.0, 950.0), 2, 1),
+    ("durable-1k", ("plaintext+plain", "tls+plain", "tls"), (1000.0, 1000.0, 1000.0), 2, 0),
+    (
+        "transient-64k",
+        ("tls:ECDHE-RSA-AES128-GCM-SHA256+plain", "tls:AES256-SHA+plain"),
+        (1000.0, 500.0),
+        1,
+        0,
+    ),
+    (
+        "transient-64k",
+        ("tls:ECDHE-RSA-AES128-GCM-SHA256+plain", "tls:AES256-SHA+plain"),
+        (500.0, 1000.0),
+        1,
+        1,
+    ),
+    ("confirm-each", ("tls", "tls+envelope", "tls+envelope-cached"), (1000.0, 100.0, 500.0), 2, 0),
+    ("confirm-each", ("tls", "tls+envelope", "tls+envelope-cached"), (1000.0, 500.0, 100.0), 2, 1),
+]
+
+
+@pytest.mark.parametrize(("workload", "texts", "rates", "count", "broken"), ORDERS)
+def test_a_broken_order_is_found(
+    workload: str, texts: tuple[str, ...], rates: tuple[float, ...], count: int, broken: int
+) -> None:
+    found = orders(a_result(under(workload, *texts, rates=rates)))
+    assert len(found) == count
+    assert sum(not each.holds for each in found) == broken
+
+
+AIMED = [
+    (700.0, "not reached"),
+    (870.0, "not reached"),
+    (900.0, "below by less than the noise"),
+    (910.0, "reached"),
+    (990.0, "reached"),
+]
+
+
+@pytest.mark.parametrize(("rate", "expected"), AIMED)
+def test_the_volume_is_held_against_its_aim(rate: float, expected: str) -> None:
+    [found] = volume_costs(a_result(a_series(1100, 1000, rate)))
+    assert found.ratio.median == pytest.approx(rate / 1000, rel=0.02)
+    assert found.outcome == expected
+
+
+def test_an_aim_inside_the_noise_is_not_called_reached() -> None:
+    assert outcome(Ratio(0.86, 0.67, 0.93, 0.99, ()), 0.9) == "below by less than the noise"
+
+
+def test_the_aim_is_about_durable_messages_of_1_kb_alone() -> None:
+    assert (
+        volume_costs(a_result(under("durable-64k", "tls+plain", "tls", rates=(1000.0, 500.0))))
+        == ()
+    )
+    assert (
+        volume_costs(a_result(under("durable-1k", "plaintext+plain", "tls", rates=(1000.0, 500.0))))
+        == ()
+    )
+
+
+def test_the_page_has_every_number_and_what_is_missing() -> None:
+    series = a_series(1000, 940, 700)
+    section = Section("What each layer leaves", "Durable.", TABLE[0].cases[:1])
+    theirs, ours = (1000.0,) * 8, (900.0,) * 8
+    tool = Yardstick(
+        "RABBITMQ",
+        "PerfTest",
+        Settings(1, 1, 500),
+        Settings(1, 1, 2000),
+        "inside",
+        theirs,
+        ours,
+        ratio(theirs, ours),
+    )
+    page = markdown.render(a_result(series), [section], [tool])
+    assert "- brokers: RABBITMQ 4.0.5\n" in page
+    assert "| TLS, encrypted volume |" in page and "2 of 2 expected orders hold" in page
+    assert "PerfTest (1 producers, 1 consumers, 500 under way) | 1,000 | 900 " in page
+    assert page.count("not reached") == 2
+    short = markdown.render(
+        a_result(under("transient-64k", "tls:AES256-SHA+plain", rates=(1000.0,))), [section]
+    )
+    assert "aim" not in short and "brokers' own" not in short
+
+
+def test_the_result_is_kept_when_there_is_no_comparison_with_the_brokers_own_tools(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> Yardstick:
+        raise TestbedError("not all messages came out")
+
+    monkeypatch.setattr("testbed.cli.bench._testbed", lambda *_: nullcontext())
+    monkeypatch.setattr("testbed.cli.bench.measure", lambda *_: a_result())
+    monkeypatch.setattr("testbed.bench.yardstick.against", fails)
+    page, result = tmp_path / "costs.md", tmp_path / "costs.json"
+    done = CliRunner().invoke(app, ["bench", "table", "--docs", str(page), "--json", str(result)])
+    assert done.exit_code == 0, done.output
+    assert "RABBITMQ: not compared with its own generator: not all messages came out" in done.output
+    assert (
+        as_json.read(result).series == a_result().series
+        and "What each layer leaves" in page.read_text()
+    )

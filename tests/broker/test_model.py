@@ -1,0 +1,233 @@
+"""Keys, grants and brokers as the model says, through thousands of random calls; and one real broker, a few times restarted.
+
+Some thousand calls by default, within two minutes; ``TESTBED_BROKER_CALLS`` in the environment is how many.
+"""
+
+import os
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from testbed import clients
+from testbed.broker import maintenance, running, service
+from testbed.testbed import Testbed, temporary
+from tests.support.broker_machine import KeysAndBrokers
+from tests.support.broker_model import RUNNING, ModelAccount
+from tests.support.kms_machine import KeysAndGrants
+from tests.support.kms_model import DELAY
+
+pytestmark = pytest.mark.containers
+
+CALLS = int(os.environ.get("TESTBED_BROKER_CALLS", "2000"))
+LONGEST = 110.0  # seconds, by default; with more calls accordingly more
+# What fails is shown as it was found: making it small would take minutes.
+CHECKED = settings(
+    max_examples=5,
+    stateful_step_count=100,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture(scope="module")
+def slow() -> Iterator[Testbed]:
+    """A testbed with a delay that takes longer than the test."""
+    with temporary(delay=DELAY) as own:
+        KeysAndBrokers.testbed = own
+        yield own
+
+
+def test_brokers_are_as_the_model_says(slow: Testbed) -> None:
+    KeysAndBrokers.asked = KeysAndGrants.calls = 0
+    until = time.monotonic() + LONGEST * max(1, CALLS / 2000)
+    while KeysAndBrokers.asked < CALLS and time.monotonic() < until:
+        run_state_machine_as_test(KeysAndBrokers, settings=CHECKED)
+    print(f"{KeysAndBrokers.asked} calls on brokers and {KeysAndGrants.calls} on KMS compared")
+
+
+# Controls: rules that are wrong
+
+
+class GrantsComeBack(ModelAccount):
+    def change(self, operation: str, key: int, days: int = 30) -> None:
+        super().change(operation, key, days)
+        if operation == "EnableKey":
+            self.grants = {
+                each: replace(grant, ends=None) if grant.key == key else grant
+                for each, grant in self.grants.items()
+            }
+
+
+class AtOnce(ModelAccount):
+    def usable(self, key: int) -> bool:
+        return self.keys[key].unusable is None
+
+
+WRONG_SERVICE = {
+    "the check does not ask for grants": (
+        maintenance,
+        "grants",
+        SimpleNamespace(missing=lambda *_: ()),
+    ),
+    "attaching does not ask for grants": (
+        running,
+        "grants",
+        SimpleNamespace(missing=lambda *_: ()),
+    ),
+    "a quarantined broker is rebooted": (
+        service,
+        "_rebooting",
+        lambda broker: replace(broker, broker_state="REBOOT_IN_PROGRESS"),
+    ),
+    "a deleted broker leaves its grants": (service.grants, "retire", lambda *_: None),
+    "a check's finding is not kept": (maintenance, "noted", lambda broker, seen: broker),
+}
+
+
+def found_out() -> None:
+    """The same calls each time, so that what is found once is always found."""
+    with pytest.raises(AssertionError, match="where the model has"):
+        run_state_machine_as_test(
+            KeysAndBrokers,
+            settings=settings(
+                CHECKED, max_examples=15, derandomize=True, report_multiple_bugs=False
+            ),
+        )
+
+
+@pytest.mark.parametrize("wrong", WRONG_SERVICE)
+def test_control_a_wrong_rule_of_the_service_is_found(
+    slow: Testbed, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    monkeypatch.setattr(*WRONG_SERVICE[wrong])
+    found_out()
+
+
+@pytest.mark.parametrize("wrong", [GrantsComeBack, AtOnce])
+def test_control_a_wrong_rule_of_the_model_is_found(
+    slow: Testbed, monkeypatch: pytest.MonkeyPatch, wrong: type[ModelAccount]
+) -> None:
+    monkeypatch.setattr(KeysAndBrokers, "modelled", wrong)
+    found_out()
+
+
+# A broker that runs
+
+
+class RealBroker(KeysAndBrokers):
+    """One RabbitMQ broker in its container, driven by chance alone. ``starts``: how often its node was started again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runs, self.starts = True, 0
+        self.create_key()
+        broker = self.brokers.create(self.testbed.request("RABBITMQ", "real", self.arns[0]))
+        self.broker_id = broker.broker_id
+        self.keep(broker, 0)
+
+    def started(self) -> None:
+        self.runs, self.starts = True, self.starts + 1
+
+    def reboot(self) -> None:
+        legal = self.model.reboot(self.broker_id)
+        self.answered(
+            lambda: self.brokers.reboot(self.broker_id),
+            "" if legal else "BadRequestException",
+            "RebootBroker",
+        )
+        if legal:
+            self.model.rebooted(self.broker_id)
+            self.started()
+
+    def lose(self) -> None:
+        self.brokers.detach(self.broker_id)
+        self.runs = False
+
+    def come_back(self) -> None:
+        legal = self.attaches(self.broker_id, 0)
+        self.answered(
+            lambda: self.brokers.attach(self.broker_id), "" if legal else "VolumeRefused", "attach"
+        )
+        if legal:
+            self.started()
+
+    def maintain(self) -> None:
+        lost = not self.runs
+        broker = self.answered(lambda: self.brokers.maintain(self.broker_id), "", "maintain")
+        self.agree(
+            broker.broker_state, self.model.check(self.broker_id).state, "the state after maintain"
+        )
+        if lost and broker.broker_state == RUNNING:
+            self.started()
+
+    def step(self, chance: random.Random) -> None:
+        """The key is enabled as often as it is made unusable."""
+        chance.choice(
+            [
+                self.reboot,
+                self.lose,
+                self.come_back,
+                self.maintain,
+                self.wait,
+                self.wait,
+                self.inside_the_delay,
+            ]
+            + [
+                lambda: self.disable(0),
+                lambda: self.schedule(0),
+                lambda: self.cancel(0),
+                lambda: self.enable(0),
+                lambda: self.enable(0),
+            ]
+        )()
+        self.serves_on_while_attached()
+
+    def inside_the_delay(self) -> None:
+        self.turn(DELAY / 2)
+
+    def serves_on_while_attached(self) -> None:
+        stored = self.stored(self.broker_id)
+        self.agree(
+            self.testbed.containers.state(stored.nodes[0].container_id).running,
+            self.runs,
+            "whether its node runs",
+        )
+        if self.runs:
+            with clients.connect(self.brokers.address(stored, "amqp")):
+                pass
+
+
+def test_a_broker_that_runs_is_as_the_model_says(slow: Testbed) -> None:
+    """Whatever became of its key, it is back when the key is; and never again when a grant has ended."""
+    chance = random.Random(seed := random.randrange(2**32))
+    run, steps = RealBroker(), 0
+    try:
+        while run.starts < 4 and steps < 60:
+            run.step(chance)
+            steps += 1
+        run.cancel(0)
+        run.enable(0)
+        run.maintain()
+        run.serves_on_while_attached()
+        assert run.runs
+        run.end_grant_of_broker(chance.randrange(2), "revoked")
+        run.wait()
+        run.maintain()
+        run.serves_on_while_attached()
+        run.reboot()
+        run.lose()
+        run.come_back()
+        run.maintain()
+        assert not run.runs
+        run.delete_broker(0)
+    finally:
+        print(f"seed {seed}: {steps} steps, {run.starts} starts")
+        run.forget()
+        run.folder.cleanup()

@@ -1,0 +1,156 @@
+"""No secret of a broker is where others could see it; planted there, the same search finds each one."""
+
+import base64
+import io
+import json
+import secrets
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from testbed.broker.model import Broker
+from testbed.pytest_plugin import BrokerFixture
+from testbed.runtime.containers import LABEL
+from testbed.storage import volumes
+from testbed.testbed import Testbed
+from tests.support.broker_node import wait_for
+
+pytestmark = pytest.mark.containers
+
+
+@pytest.fixture(params=["rabbitmq_broker", "activemq_broker"])
+def broker(request: pytest.FixtureRequest) -> BrokerFixture:
+    return request.getfixturevalue(request.param)
+
+
+def seen(testbed: Testbed, container_id: str) -> dict[str, bytes]:
+    """What others than the broker can see of its container, by the place."""
+    inspected = testbed.containers.inspect(container_id)
+    image = inspected["Image"]
+    script = "cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null; true"
+    places = {
+        "docker inspect": json.dumps(inspected),
+        "processes, from inside": testbed.containers.execute(container_id, ["sh", "-c", script])[1],
+        "processes, from outside": b"".join(
+            _read(path) for path in Path("/proc").glob("[0-9]*/environ")
+        ),
+        "command lines, from outside": b"".join(
+            _read(path) for path in Path("/proc").glob("[0-9]*/cmdline")
+        ),
+        "docker logs": b"".join(testbed.containers.logs(container_id)),
+        "the engine's own files": b"".join(_engines_files(testbed, container_id)),
+        "image and its history": json.dumps(
+            [testbed.client.api.inspect_image(image), testbed.client.api.history(image)]
+        ),
+    }
+    return {
+        place: text if isinstance(text, bytes) else text.encode() for place, text in places.items()
+    }
+
+
+def found(secret: bytes, places: dict[str, bytes]) -> set[str]:
+    """The places that have it, as it is or written in a usual way."""
+    forms = {
+        secret,
+        secret.hex().encode(),
+        base64.b64encode(secret),
+        json.dumps(secret.decode("latin1")).strip('"').encode(),
+    }
+    return {place for place, text in places.items() if any(form in text for form in forms)}
+
+
+def test_passwords_private_key_and_data_key_are_nowhere_to_be_seen(broker: BrokerFixture) -> None:
+    testbed, stored = broker.testbed, broker.testbed.brokers.describe(broker.broker_id)
+    node = stored.nodes[0]
+    places = seen(testbed, node.container_id)
+    assert all(places.values()), "there is something to search in each"
+    hidden = dict(_secrets(testbed, stored))
+    assert {name: found(secret, places) for name, secret in hidden.items()} == dict.fromkeys(
+        hidden, set()
+    )
+    assert found(stored.broker_id.encode(), places), "control: what is no secret is found"
+
+
+def test_the_data_key_is_in_no_file(broker: BrokerFixture) -> None:
+    """The state folder has passwords and certificate keys, for its owner alone; a data key it has only as KMS wrapped it."""
+    testbed, stored = broker.testbed, broker.testbed.brokers.describe(broker.broker_id)
+    # By another process: to close a file of SQLite's in this one gives up the locks that its connections have on it
+    # (https://www.sqlite.org/howtocorrupt.html, 2.2).
+    files = {
+        path.name: subprocess.check_output(["cat", path])
+        for path in testbed.state.folder.rglob("*")
+        if path.is_file()
+    }
+    names = testbed.containers.execute(
+        stored.nodes[0].container_id, ["find", "/run/testbed", "-name", "volume.key"]
+    )[1]
+    data_key = dict(_secrets(testbed, stored))["data key"]
+    assert found(data_key, files) == set() and names == b""
+    assert "state.sqlite" in found(stored.nodes[0].volume.encrypted_data_key.encode(), files), (
+        "control"
+    )
+    assert {
+        oct(path.stat().st_mode & 0o077)
+        for path in testbed.state.folder.rglob("*")
+        if path.name != "ca.pem"
+    } == {"0o0"}
+
+
+def test_control_what_is_planted_is_found_in_every_place(
+    testbed: Testbed, rabbitmq_broker: BrokerFixture
+) -> None:
+    planted = f"planted-{secrets.token_hex(12)}"
+    image = testbed.brokers.describe(rabbitmq_broker.broker_id).image
+    tag = f"testbed-test-{secrets.token_hex(4)}"
+    recipe = io.BytesIO(f"FROM {image}\nENV PASSWORD={planted}\nENTRYPOINT []\n".encode())
+    testbed.client.images.build(fileobj=recipe, tag=tag, rm=True, forcerm=True)
+    try:
+        container = testbed.client.containers.run(
+            tag,
+            ["sh", "-c", 'echo "$1"; sleep 300', "-", planted],
+            detach=True,
+            labels={LABEL: testbed.state.instance},
+        )
+        try:
+            wait_for("its log", lambda: planted.encode() in container.logs())
+            places = seen(testbed, container.id)
+            assert found(planted.encode(), places) == set(places)
+        finally:
+            container.remove(force=True)
+    finally:
+        testbed.client.images.remove(tag, force=True)
+
+
+def _secrets(testbed: Testbed, stored: Broker) -> Iterator[tuple[str, bytes]]:
+    node = stored.nodes[0]
+    yield "password", stored.users[0].password.encode()
+    yield "keystore password", stored.keystore_password.encode()
+    data_key = volumes.open_data_key(testbed.kms, node.volume)
+    assert data_key is not None and len(data_key) >= 32
+    yield "data key", data_key
+    document = testbed.state.get("certificate", stored.broker_id)
+    assert document is not None
+    lines = document["key"].splitlines()
+    yield "private key, a line of it", lines[len(lines) // 2].encode()
+    yield "private key", base64.b64decode("".join(lines[1:-1]))
+
+
+def _engines_files(testbed: Testbed, container_id: str) -> Iterator[bytes]:
+    """What the engine itself keeps of the container; its inspection once more where that is on another machine."""
+    folder = Path(testbed.client.info()["DockerRootDir"]) / "containers" / container_id
+    if not folder.is_dir():
+        yield json.dumps(testbed.containers.inspect(container_id)).encode() + b"".join(
+            testbed.containers.logs(container_id)
+        )
+    for path in folder.rglob("*"):
+        if path.is_file():
+            yield _read(path)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # a process that has ended
+        return b""

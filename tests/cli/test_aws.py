@@ -1,0 +1,101 @@
+"""The endpoint as a user of the command line has it: there with `up`, gone with `down`."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+
+from testbed.aws import process
+from tests.support.command_line import COMMAND, CommandLine
+
+pytestmark = pytest.mark.containers
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
+    command = CommandLine(tmp_path_factory.mktemp("up"))
+    done = command.run("up", "--engine", "rabbitmq", timeout=600)
+    assert done.returncode == 0, done.stderr
+    yield command
+    command.run("down")
+
+
+def test_what_env_exports_is_enough_for_boto3(
+    up: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables = up.json("env")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    assert boto3.client("sts").get_caller_identity()["Account"] == "000000000000"
+    [broker] = boto3.client("mq").list_brokers()["BrokerSummaries"]
+    assert (broker["BrokerName"], broker["BrokerState"]) == ("rabbitmq", "RUNNING")
+    key = boto3.client("mq").describe_broker(BrokerId=broker["BrokerId"])["EncryptionOptions"][
+        "KmsKeyId"
+    ]
+    assert boto3.client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Enabled"
+    events = boto3.client("cloudtrail").lookup_events(
+        LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "CreateBroker"}]
+    )
+    assert len(events["Events"]) == 1, "made by another process, and in the same trail"
+    assert variables["AWS_ENDPOINT_URL"] == up.json("status")["aws"] == up.json("endpoints")["aws"]
+    assert (
+        variables["AWS_ENDPOINT_URL"] in up.run("endpoints").stdout
+        and variables["AWS_ENDPOINT_URL"] in up.run("status").stdout
+    )
+
+
+def test_one_is_enough(up: CommandLine) -> None:
+    error, hint = up.error("serve")
+    assert "runs already" in error and "testbed down" in hint
+
+
+def test_without_its_process_the_endpoint_is_said_not_to_run_and_serve_stands_in(
+    up: CommandLine,
+) -> None:
+    before = up.json("env")["AWS_ENDPOINT_URL"]
+    found = process.running(up.state)
+    assert found
+    os.kill(found.pid, signal.SIGKILL)
+    while process.running(up.state):
+        pass
+    done = up.run("env")
+    assert "AWS_ENDPOINT_URL" not in done.stdout and "does not run" in done.stderr
+    environment = {**os.environ, "TESTBED_STATE": str(up.state)}
+    serving = subprocess.Popen(
+        [COMMAND, "serve"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+    )
+    try:
+        assert serving.stdout and serving.stdout.readline() == f"AWS_ENDPOINT_URL={before}\n", (
+            "clients find it where it was"
+        )
+        assert up.json("env")["AWS_ENDPOINT_URL"] == before
+        serving.send_signal(signal.SIGINT)
+        assert serving.wait(60) == 0
+    finally:
+        serving.kill()
+        serving.stdout.close()  # type: ignore[union-attr]
+    assert up.run("up", "--engine", "rabbitmq").returncode == 0
+    assert up.json("env")["AWS_ENDPOINT_URL"] == before
+
+
+def test_serve_needs_a_testbed(tmp_path: Path) -> None:
+    assert "There is no testbed" in CommandLine(tmp_path).error("serve")[0]
+
+
+def test_down_leaves_nothing_of_it(up: CommandLine) -> None:
+    """The last of this file."""
+    found = process.running(up.state)
+    assert found and up.processes(), "control: something runs"
+    assert up.run("down").returncode == 0
+    assert process.started(found.pid) != found.started
+    up.wait_until_nothing_is_left()

@@ -1,0 +1,102 @@
+"""`testbed bench` as a user types it."""
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from testbed.bench import as_json
+from testbed.cli import app
+from testbed.cli import bench as bench_commands  # noqa: F401 - adds its commands
+
+runner = CliRunner()
+
+
+def test_what_is_shipped_is_listed() -> None:
+    done = runner.invoke(app, ["bench", "list"])
+    assert done.exit_code == 0
+    assert "durable-1k" in done.output and "activemq-java" in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-w", "nonsense"], "There is no workload 'nonsense'"),
+        (["-d", "nonsense"], "There is no driver 'nonsense'"),
+        (["-e", "nonsense"], "names no encryption"),
+        (["--rounds", "0"], "rounds should be from 1"),
+        (["--turn", "0.1"], "sides take turns where one message waits for the other"),
+        (["-w", "confirm-each", "--turn", "0.1"], "activemq sends more than 2 messages at once"),
+        (
+            ["-w", "confirm-each", "-d", "rabbitmq", "--turn", "0.1", "--rate", "5"],
+            "A rate is kept for whole rounds",
+        ),
+        (["--search"], "search needs a rate"),
+        (["--endpoint", "amqps://b-1.mq.us-east-1.amazonaws.com"], "one --driver"),
+        (
+            ["-d", "rabbitmq", "--endpoint", "amqps://b-1.mq.us-east-1.amazonaws.com"],
+            "--password-file",
+        ),
+    ],
+)
+def test_a_wrong_argument_is_one_line_and_starts_nothing(
+    arguments: list[str], said: str, tmp_path: Path
+) -> None:
+    done = runner.invoke(app, ["bench", "run", *arguments, "--state", str(tmp_path / "state")])
+    assert done.exit_code == 1
+    assert said in done.output
+    assert not (tmp_path / "state").exists()
+
+
+def test_one_result_compares_with_nothing(tmp_path: Path) -> None:
+    assert runner.invoke(app, ["bench", "compare", str(tmp_path / "a.json")]).exit_code == 1
+
+
+@pytest.mark.containers
+def test_a_run_from_its_brokers_to_its_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result, page = tmp_path / "result.json", tmp_path / "result.html"
+    short = ["--rounds", "2", "--warm-up", "0.1", "--duration", "0.4"]
+    options = [
+        *short,
+        "-w",
+        "confirm-each",
+        "-d",
+        "rabbitmq-pika",
+        "--fresh",
+        "--json",
+        str(result),
+        "--html",
+        str(page),
+    ]
+    encryptions = [
+        word
+        for each in ("plaintext+plain", "tls+plain", "tls", "tls+envelope", "tls+envelope-cached")
+        for word in ("-e", each)
+    ]
+    typed = ["bench", "run", *options, *encryptions]
+    monkeypatch.setattr("sys.argv", ["/a/path/to/testbed", *typed])
+    done = runner.invoke(app, typed)
+    assert done.exit_code == 0, done.output
+    [series] = as_json.read(result).series
+    assert [str(side.encryption) for side in series.sides] == [
+        "plaintext+plain",
+        "tls+plain",
+        "tls",
+        "tls+envelope",
+        "tls+envelope-cached",
+    ]
+    assert all(each.ok for side in series.sides for each in side.rounds)
+    calls = [sum(each.kms_calls for each in side.rounds) for side in series.sides]
+    messages = [sum(each.confirmed * each.seconds for each in side.rounds) for side in series.sides]
+    assert calls[:3] == [0, 0, 0]
+    assert calls[3] == pytest.approx(2 * messages[3], rel=0.3, abs=10)  # one to seal, one to open
+    assert calls[4] < calls[3]
+    assert "<script" not in page.read_text()
+    again = runner.invoke(app, ["bench", "compare", str(result), str(result), "--html", str(page)])
+    assert again.exit_code == 0, again.output
+    assert "1.000" in again.output
+    assert json.loads(result.read_text())["command"] == shlex.join(["testbed", *typed])

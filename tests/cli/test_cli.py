@@ -1,0 +1,423 @@
+"""The `testbed` command, run as a user runs it: what it prints, what it says when it can't, and how it ends."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from testbed import clients
+from testbed.clients import Destination
+from testbed.clients.base import Address
+from testbed.documented.listeners import LISTENERS
+from testbed.scenario import find
+from tests.support.command_line import COMMAND, CommandLine
+
+pytestmark = pytest.mark.containers
+PASSWORD = "TESTBED_RABBITMQ_PASSWORD"
+
+
+@pytest.fixture()
+def command(tmp_path: Path) -> Iterator[CommandLine]:
+    """With no testbed, and none left afterwards."""
+    command = CommandLine(tmp_path)
+    yield command
+    command.run("down")
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
+    """With a testbed that is up, both engines."""
+    command = CommandLine(tmp_path_factory.mktemp("up"))
+    done = command.run("up", timeout=600)
+    assert done.returncode == 0, done.stderr
+    command.first = done.stdout  # type: ignore[attr-defined]
+    yield command
+    assert command.run("down").returncode == 0
+    command.wait_until_nothing_is_left()
+
+
+# A testbed that is up
+
+
+def test_up_prints_where_everything_is(up: CommandLine) -> None:
+    text, document = up.first, up.json("endpoints")  # type: ignore[attr-defined]
+    assert document["ca_file"] in text and Path(document["ca_file"]).read_text().startswith(
+        "-----BEGIN CERTIFICATE-----"
+    )
+    assert {each["name"] for each in document["brokers"]} == {"rabbitmq", "activemq"}
+    for broker in document["brokers"]:
+        listeners = LISTENERS[broker["engine"].split()[0]]
+        assert [each["documented_port"] for each in broker["endpoints"]] == [
+            each.port for each in listeners
+        ]
+        assert all(each["url"] in text for each in broker["endpoints"])
+    assert up.run("endpoints").stdout == text
+
+
+def test_up_again_changes_nothing_and_is_quick(up: CommandLine) -> None:
+    before = up.containers.find()
+    began = time.monotonic()
+    again = up.run("up")
+    seconds = time.monotonic() - began
+    print(f"{seconds:.1f} s")
+    assert (again.returncode, again.stdout, again.stderr) == (0, up.first, ""), (
+        "nothing was to be done"
+    )  # type: ignore[attr-defined]
+    assert up.containers.find() == before
+    assert seconds < 20, "a second or two on an idle machine"
+
+
+def test_status_is_describe_broker_and_what_runs(up: CommandLine) -> None:
+    document = up.json("status")
+    assert document["kms"]["status"] == "running" and document["folder"] == str(up.state)
+    assert {
+        each["EngineType"]: (each["BrokerState"], each["nodes"][0]["container"])
+        for each in document["brokers"]
+    } == {
+        "RABBITMQ": ("RUNNING", "running"),
+        "ACTIVEMQ": ("RUNNING", "running"),
+    }
+    text = up.run("status").stdout
+    for broker in document["brokers"]:
+        assert (
+            broker["nodes"][0]["volume"] in text and broker["EncryptionOptions"]["KmsKeyId"] in text
+        )
+
+
+def test_env_is_for_the_shell(up: CommandLine) -> None:
+    variables = up.json("env")
+    script = f'eval "$({COMMAND} env)" && printf %s "${PASSWORD}"'
+    shell = subprocess.run(
+        ["sh", "-c", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TESTBED_STATE": str(up.state)},
+    )
+    assert shell.stdout == variables[PASSWORD] and len(variables[PASSWORD]) >= 12
+    assert variables["TESTBED_RABBITMQ_AMQPS"].startswith("amqps://localhost:")
+    assert not [
+        name
+        for name, value in variables.items()
+        if name != PASSWORD and variables[PASSWORD] in value
+    ], "no URL has it"
+
+
+def test_endpoints_and_env_are_enough_to_connect_and_a_reboot_keeps_them(up: CommandLine) -> None:
+    def address() -> Address:
+        variables = up.json("env")
+        port = int(variables["TESTBED_RABBITMQ_AMQPS"].rpartition(":")[2])
+        return Address(
+            "amqp",
+            "localhost",
+            port,
+            variables["TESTBED_RABBITMQ_USERNAME"],
+            variables[PASSWORD],
+            Path(variables["TESTBED_CA_FILE"]),
+        )
+
+    before = address()
+    with clients.connect(before) as client:
+        client.publish(Destination.queue("kept"), b"kept")
+    answer = up.json("reboot", "rabbitmq")
+    assert (answer["BrokerName"], answer["BrokerState"]) == ("rabbitmq", "RUNNING")
+    assert address() == before
+    with clients.connect(before) as client:
+        client.subscribe(Destination.queue("kept"))
+        message = client.receive(timeout=30)
+        assert message is not None and message.body == b"kept"
+        message.acknowledge()
+
+
+def test_logs_are_those_of_the_broker(up: CommandLine) -> None:
+    assert "Server startup complete" in up.run("logs", "rabbitmq").stdout
+    assert len(up.run("logs", "activemq", "--tail", "2").stdout.splitlines()) == 2
+    [text] = up.json("logs", "rabbitmq").values()
+    assert "Server startup complete" in text
+    assert up.run("logs", "kms").returncode == 0
+    assert "no-such" in up.error("logs", "no-such")[0]
+
+
+def test_a_bigger_testbed_than_asked_for_is_no_error(up: CommandLine) -> None:
+    assert up.run("up", "--engine", "activemq").returncode == 0
+
+
+def test_a_killed_kms_is_said_and_up_brings_it_back_with_its_keys(up: CommandLine) -> None:
+    [row] = up.containers.find("kms")
+    up.containers.kill(row["id"])
+    assert up.json("status")["kms"]["status"] == "exited"
+    assert up.run("endpoints").returncode == 0, "where clients connect does not depend on it"
+    assert "KMS does not run" in up.error("reboot", "rabbitmq")[0]
+    assert [each["nodes"][0]["container"] for each in up.json("status")["brokers"]] == [
+        "running",
+        "running",
+    ], "it serves on"
+    assert up.run("up").returncode == 0
+    assert up.json("status")["kms"]["status"] == "running"
+    assert up.json("reboot", "rabbitmq")["BrokerState"] == "RUNNING"
+
+
+def test_a_node_that_died_is_back_after_up(up: CommandLine) -> None:
+    """Brought back by it, or by the maintenance, whichever was first."""
+    [row] = [row for row in up.containers.find() if "broker" in row["role"]][:1]
+    up.containers.kill(row["id"])
+    before = up.json("endpoints")
+    again = up.run("up")
+    assert again.returncode == 0
+    assert [each["nodes"][0]["container"] for each in up.json("status")["brokers"]] == [
+        "running",
+        "running",
+    ]
+    assert up.json("endpoints") == before
+
+
+# Without a testbed
+
+
+def test_images_and_scenarios_are_listed(command: CommandLine) -> None:
+    images = command.json("images", "list")
+    assert any(each["tag"].startswith("amazonmq-testbed/localstack:") for each in images)
+    text = command.run("images", "list").stdout
+    assert all(each["tag"] in text for each in images)
+    scenarios = command.json("scenario", "list")
+    # Throughput alone settles no claim: the page states no cost.
+    assert [(each["name"], tuple(each["claims"])) for each in scenarios] == [
+        (each.name, each.claims) for each in find()
+    ]
+    assert not command.state.exists()
+
+
+def test_down_is_harmless_when_there_is_nothing(command: CommandLine) -> None:
+    assert command.json("down") == {"containers": 0, "volumes": 0, "networks": 0}
+
+
+def test_every_command_explains_itself(command: CommandLine) -> None:
+    def walk(*path: str) -> None:
+        done = command.run(*path, "--help")
+        assert done.returncode == 0 and "Usage: testbed" in done.stdout, path
+        lines = done.stdout.partition("Commands:\n")[2].splitlines()
+        for line in lines:
+            if line.startswith("  ") and line[2] != " ":
+                name, _, text = line.strip().partition(" ")
+                assert text.strip(), f"{path} {name} says nothing"
+                assert not text.endswith("..."), f"the line of {name} is cut off"
+                walk(*path, name)
+
+    walk()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("no-such-command",),
+        ("up", "--no-such-option"),
+        ("reboot",),
+        ("logs", "kms", "--tail", "-1"),
+        ("up", "--engine"),
+    ],
+)
+def test_wrong_usage_is_exit_status_2(command: CommandLine, arguments: tuple[str, ...]) -> None:
+    done = command.run(*arguments)
+    assert done.returncode == 2 and "Error: " in done.stderr and "Traceback" not in done.stderr
+    assert not command.state.exists()
+
+
+# What can't be done: an error and a hint of one line each, and nothing left
+
+
+@pytest.mark.parametrize(
+    "arguments, said, hint",
+    [
+        (("up", "--engine", "kafka"), "There is no engine 'kafka'", "rabbitmq, activemq"),
+        (("up", "--fixed-ports"), "Both engines have port 5671", "--engine"),
+        (("status",), "There is no testbed in", "testbed up"),
+        (("endpoints",), "There is no testbed in", "testbed up"),
+        (("env",), "There is no testbed in", "testbed up"),
+        (("logs", "kms"), "There is no testbed in", "testbed up"),
+        (("reboot", "rabbitmq"), "There is no testbed in", "testbed up"),
+        (("scenario", "run", "no_such", "--fresh"), "There is no scenario 'no_such'", "at_rest"),
+        (
+            ("demo", "--report", "/proc/report"),
+            "No report can be written into /proc/report",
+            "--report",
+        ),
+    ],
+)
+def test_what_is_wrong_from_the_start_costs_nothing(
+    command: CommandLine, arguments: tuple[str, ...], said: str, hint: str
+) -> None:
+    began = time.monotonic()
+    error, helps = command.error(*arguments)
+    assert said in error and hint in helps
+    assert time.monotonic() - began < 30
+    assert not command.state.exists()
+    command.wait_until_nothing_is_left()
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (("--rabbitmq-version", "3.7"), "There is no RABBITMQ version '3.7'"),
+        (
+            ("--rabbitmq-image", "localhost:1/no/such:image"),
+            "not on this engine and could not be pulled",
+        ),
+        (
+            ("--kms-image", "localhost:1/no/such:image"),
+            "not on this engine and could not be pulled",
+        ),
+        (("--kms-key-id", "not a key"), "is not a KMS key id"),
+        (("--kms-key-id", "alias/unknown"), "cannot be used"),
+    ],
+)
+def test_an_up_that_fails_leaves_nothing(
+    command: CommandLine, arguments: tuple[str, ...], said: str
+) -> None:
+    error, _ = command.error("up", "--engine", "rabbitmq", *arguments)
+    assert said in error
+    assert not command.state.exists()
+    command.wait_until_nothing_is_left()
+
+
+def test_a_fixed_port_that_is_taken_is_named(command: CommandLine) -> None:
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", 5671))
+        other.listen()
+        error, hint = command.error("up", "--engine", "rabbitmq", "--fixed-ports")
+    assert "Port 5671 on 127.0.0.1 is in use" in error and "sport = :5671" in hint
+    command.wait_until_nothing_is_left()
+
+
+def test_fixed_ports_are_the_documented_ones(command: CommandLine) -> None:
+    answer = json.loads(command.run("up", "--engine", "rabbitmq", "--fixed-ports", "--json").stdout)
+    assert {each["url"] for each in answer["brokers"][0]["endpoints"]} >= {
+        "amqps://localhost:5671",
+        "https://localhost:15671",
+    }
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("up",), ("demo",), ("scenario", "run", "--fresh"), ("images", "build"), ("images", "list")],
+)
+def test_an_engine_that_does_not_answer_is_not_looked_for_elsewhere(
+    command: CommandLine, arguments: tuple[str, ...]
+) -> None:
+    error, hint = command.error(*arguments, DOCKER_HOST="unix:///nonexistent.sock")
+    assert "DOCKER_HOST=unix:///nonexistent.sock" in error and "Unset DOCKER_HOST" in hint
+    assert not command.state.exists()
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_an_engine_that_is_no_engine_is_said(command: CommandLine, as_json: bool) -> None:
+    """Something listens there, and speaks otherwise."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        host = f"tcp://127.0.0.1:{other.getsockname()[1]}"
+        done = command.run("up", *(["--json"] if as_json else []), DOCKER_HOST=host)
+    assert (
+        done.returncode == 1
+        and f"error: No container engine answers at DOCKER_HOST={host}." in done.stderr
+    )
+    assert "Traceback" not in done.stderr
+    if as_json:
+        assert set(json.loads(done.stdout)) == {"error", "hint"}
+
+
+def test_a_folder_of_someone_elses_is_left_as_it_is(command: CommandLine) -> None:
+    command.state.mkdir()
+    (command.state / "letter.txt").write_text("dear")
+    mode = command.state.stat().st_mode
+    for arguments in (("up",), ("scenario", "run")):
+        error, hint = command.error(*arguments)
+        assert "was not made by the testbed" in error and "--state" in hint
+    assert command.run("down").returncode == 0
+    assert [path.name for path in command.state.iterdir()] == [
+        "letter.txt"
+    ] and command.state.stat().st_mode == mode
+
+
+def test_a_file_in_the_folders_place_is_said(command: CommandLine) -> None:
+    command.state.write_text("")
+    assert "cannot be used" in command.error("up")[0]
+    assert command.run("down").returncode == 0 and command.state.is_file()
+
+
+def test_a_broken_state_is_said_and_down_is_the_way_out(command: CommandLine) -> None:
+    assert command.run("up", "--engine", "rabbitmq").returncode == 0
+    (command.state / "state.sqlite").write_bytes(
+        b"no database, but long enough to be taken for one" * 99
+    )
+    for arguments in (("up",), ("status",), ("endpoints",), ("reboot", "rabbitmq")):
+        error, hint = command.error(*arguments)
+        assert "state.sqlite" in error or str(command.state) in error
+        assert "testbed down" in hint
+    assert command.state.exists() and len(command.containers.find()) == 2, (
+        "what runs is not harmed by looking"
+    )
+    assert command.json("down")["containers"] == 2
+    assert not command.state.exists()
+    command.wait_until_nothing_is_left()
+
+
+@pytest.fixture()
+def small_engine(tmp_path: Path) -> Iterator[str]:
+    """The address of an engine of its own, which has 300 MiB of disk."""
+    if os.geteuid() != 0 or not shutil.which("dockerd"):
+        pytest.skip("needs root and dockerd")
+    disk, address = tmp_path / "small", f"unix://{tmp_path}/engine.sock"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", disk], check=True)
+    options = [
+        "--data-root",
+        disk / "root",
+        "--exec-root",
+        tmp_path / "exec",
+        "--pidfile",
+        tmp_path / "pid",
+    ]
+    with (tmp_path / "log").open("w") as log:
+        # In a network of its own: a second engine would take the bridge of the one that runs away from it.
+        daemon = subprocess.Popen(
+            [
+                "unshare",
+                "--net",
+                "dockerd",
+                "--host",
+                address,
+                *options,
+                "--bridge",
+                "none",
+                "--iptables=false",
+                "--ip-forward=false",
+            ],
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        end = time.monotonic() + 60
+        while not (tmp_path / "log").read_text().count("API listen on"):
+            assert daemon.poll() is None and time.monotonic() < end, (tmp_path / "log").read_text()
+            time.sleep(0.1)
+        yield address
+    finally:
+        daemon.terminate()
+        daemon.wait(60)
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_nothing_is_built_on_a_disk_that_is_nearly_full(
+    command: CommandLine, small_engine: str
+) -> None:
+    error, hint = command.error("up", "--engine", "rabbitmq", DOCKER_HOST=small_engine)
+    assert "needs 2048 MiB of free disk" in error and "MiB." in error and "docker system df" in hint
+    assert not command.state.exists()
+    assert command.json("images", "list", DOCKER_HOST=small_engine) == []
+    command.wait_until_nothing_is_left()

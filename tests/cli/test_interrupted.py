@@ -1,0 +1,122 @@
+"""Ctrl-C, `kill` and `kill -9` in the middle of everything: the program ends soon, and nothing of it stays."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.command_line import CommandLine
+
+pytestmark = pytest.mark.containers
+SOON = 60.0  # seconds; a few on an idle machine
+
+UP = ("up", "--engine", "rabbitmq")
+DEMO = ("demo", "--report", "report")
+PHASES = [
+    pytest.param(UP, "KMS: starting", id="up, KMS starting"),
+    pytest.param(UP, "rabbitmq: starting, 2 s", id="up, broker starting"),
+    pytest.param(DEMO, "KMS: starting", id="demo, KMS starting"),
+    pytest.param(DEMO, "activemq: starting ACTIVEMQ", id="demo, brokers starting"),
+    pytest.param(DEMO, r"scenario \w+: ", id="demo, scenario running"),
+]
+
+
+@pytest.fixture()
+def command(tmp_path: Path) -> CommandLine:
+    return CommandLine(tmp_path)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("arguments, phase", PHASES)
+def test_nothing_stays_of_what_was_interrupted(
+    command: CommandLine, arguments: tuple[str, ...], phase: str, how: signal.Signals
+) -> None:
+    running = command.start(*arguments)
+    running.wait_for(phase)
+    command.note()
+    status, seconds = running.end(how)
+    print(f"{phase}: {seconds:.1f} s")
+    assert (status, [line for line in running.said if "Traceback" in line]) == (130, []), (
+        running.said
+    )
+    assert (
+        "taking everything down" in running.said[-1]
+        or "removing what was started" in running.said[-1]
+    ), running.said
+    assert seconds < SOON
+    assert not command.state.exists()
+    command.wait_until_nothing_is_left()
+
+
+def test_one_that_does_not_hear_it_is_ended_and_says_where_it_was() -> None:
+    deaf = """
+import time
+from testbed import cli
+
+@cli.app.command()
+def deaf():
+    try:
+        print("ready", flush=True)
+        time.sleep(60)
+    except KeyboardInterrupt:
+        time.sleep(60)
+
+cli.PATIENCE = 1.0
+cli.main(["deaf"])
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", deaf], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout and process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "interrupted, and not at the end 1 s later" in said and ", line 11 in deaf" in said, said
+
+
+@pytest.mark.parametrize("phase", ["KMS: starting", "rabbitmq: starting RABBITMQ"])
+def test_down_cleans_up_behind_an_up_that_was_killed(command: CommandLine, phase: str) -> None:
+    running = command.start(*UP)
+    running.wait_for(phase)
+    assert running.end(signal.SIGKILL)[0] == -signal.SIGKILL
+    assert command.state.exists(), "control: this time something stays"
+    assert command.run("down").returncode == 0
+    assert not command.state.exists()
+    command.wait_until_nothing_is_left()
+
+
+@pytest.mark.parametrize("phase", ["activemq: starting ACTIVEMQ", r"scenario \w+: "])
+def test_a_demo_that_was_killed_is_cleaned_up_behind(command: CommandLine, phase: str) -> None:
+    running = command.start(*DEMO)
+    running.wait_for(phase)
+    command.note()
+    running.end(signal.SIGKILL)
+    command.wait_until_nothing_is_left()
+
+
+def test_what_was_there_before_stays_when_more_is_interrupted(command: CommandLine) -> None:
+    assert command.run(*UP).returncode == 0
+    try:
+        running = command.start("up")
+        running.wait_for("activemq: starting ACTIVEMQ")
+        assert running.end(signal.SIGINT)[0] == 130
+        [broker] = command.json("status")["brokers"]
+        assert broker["BrokerName"] == "rabbitmq" and broker["nodes"][0]["container"] == "running"
+        assert {row["role"].split()[0] for row in command.containers.find()} == {
+            "kms",
+            "broker",
+        } and len(command.containers.find()) == 2
+        running = command.start("up")
+        running.wait_for("activemq: starting ACTIVEMQ")
+        running.end(signal.SIGKILL)
+        assert command.run("up", timeout=400).returncode == 0, "what was cut off is made anew"
+        assert [each["BrokerState"] for each in command.json("status")["brokers"]] == [
+            "RUNNING",
+            "RUNNING",
+        ]
+        assert len(command.containers.find()) == 3
+    finally:
+        command.run("down")
+    command.wait_until_nothing_is_left()

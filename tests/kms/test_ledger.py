@@ -1,0 +1,270 @@
+"""The ledger: one file that several processes write, kept to oneself, whole after whatever happens."""
+
+import multiprocessing
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from testbed.errors import StateBroken
+from testbed.kms.base import USER_ACCOUNT
+from testbed.kms.grant import Grant, new_id
+from testbed.kms.ledger import FILE, Ledger
+from testbed.kms.states import Key
+from testbed.state.store import State
+
+ARN = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+KEY = Key(ARN, "{}", rotations=(("m", 1.0, "ON_DEMAND"),))
+
+
+def grant(**more: object) -> Grant:
+    given = {
+        "grantee": "mq.amazonaws.com",
+        "operations": ("Decrypt",),
+        "issuing_account": USER_ACCOUNT,
+        "created": 0.0,
+        "starts": 0.0,
+        **more,
+    }
+    return Grant(new_id(), ARN, **given)
+
+
+def test_what_is_put_is_there_for_everyone(tmp_path: Path) -> None:
+    one, other = Ledger(State(tmp_path / "s")), Ledger(State(tmp_path / "s"))
+    first, second = (
+        grant(name="a", constraints={"EncryptionContextSubset": {"k": "v"}}),
+        grant(retiring="ec2.amazonaws.com"),
+    )
+    with one.change():
+        one.put_key(KEY)
+        one.put_grant(first)
+        one.put_grant(second)
+
+    assert (
+        other.key(ARN) == KEY and other.arns(KEY.key_id) == [ARN] and other.key("arn:none") is None
+    )
+    assert list(other.grants(key=ARN)) == [first, second] and other.grant(first.grant_id) == first
+    assert list(other.grants(key=ARN, name="a")) == [first] and list(
+        other.grants(retiring="ec2.amazonaws.com")
+    ) == [second]
+    assert list(other.grants(key=ARN, grantees=("x", "mq.amazonaws.com"))) == [
+        first,
+        second,
+    ] and not list(other.grants(key=ARN, grantees=("x",)))
+    with other.change():
+        other.put_grant(replace(first, ends=5.0))
+    assert [each.ends for each in one.grants(key=ARN)] == [5.0, None], "and keeps its place"
+    with one.change():
+        one.drop_key(ARN)
+    assert other.key(ARN) is None and other.count_grants(ARN) == 0
+
+
+def test_what_falls_due_is_found_when_it_does(tmp_path: Path) -> None:
+    ledger = Ledger(State(tmp_path / "s"))
+    doomed, ended = KEY.scheduled(0, 0, 7), grant(ends=100.0)
+    with ledger.change():
+        ledger.put_key(doomed)
+        ledger.put_grant(ended)
+    assert doomed.due is not None
+    assert [ledger.is_due(now) for now in (99, 100)] == [False, True]
+    with ledger.change():
+        ledger.drop_ended_grants(100)
+    assert ledger.grant(ended.grant_id) is None
+    assert [ledger.due(now) for now in (doomed.due - 1, doomed.due)] == [
+        [],
+        [doomed],
+    ] and ledger.is_due(doomed.due)
+    with ledger.change():
+        ledger.put_key(doomed.cancelled())
+    assert not ledger.is_due(doomed.due)
+
+
+def test_what_is_remembered_is_forgotten_with_the_next_change_by_whomever(tmp_path: Path) -> None:
+    one, other = Ledger(State(tmp_path / "s")), Ledger(State(tmp_path / "s"))
+    for number in range(60):
+        writer = (one, other, one)[
+            number % 3
+        ]  # oneself, whom SQLite does not tell of, and another process as it were
+        made = grant(ends=float(number), grantee="mq.amazonaws.com")
+        with writer.change():
+            writer.put_key(replace(KEY, policy=str(number)))
+            writer.put_grant(made)
+            writer.drop_ended_grants(number - 1)
+        for reader in (one, other):
+            for _ in range(2):
+                with reader.remembering():
+                    assert reader.key(ARN).policy == str(number) and made in reader.grants_to(
+                        ARN, ("mq.amazonaws.com",)
+                    )
+                    assert reader.is_due(number) and not reader.is_due(number - 1)
+
+
+def test_within_a_call_a_change_is_made_on_what_is_and_seen_after(tmp_path: Path) -> None:
+    one, other = Ledger(State(tmp_path / "s")), Ledger(State(tmp_path / "s"))
+    with one.remembering():
+        assert one.key(ARN) is None and not one.is_due(1e12)
+        with other.change():
+            other.put_key(KEY)
+        with one.change():
+            assert one.key(ARN) == KEY, "not what was looked up before"
+            one.put_key(KEY.scheduled(0, 0, 7))
+        assert one.key(ARN).state == "PendingDeletion" and one.is_due(1e12)
+    assert one.key(ARN).state == "PendingDeletion"
+
+
+def test_a_look_costs_sqlite_one_question_a_call(tmp_path: Path) -> None:
+    ledger = Ledger(State(tmp_path / "s"))
+    with ledger.change():
+        ledger.put_key(KEY)
+        ledger.put_grant(grant())
+    asked: list[str] = []
+    for _ in range(3):
+        asked.clear()
+        with ledger.remembering():
+            ledger._connection().set_trace_callback(asked.append)  # noqa: SLF001  (what it asks is not to be seen otherwise)
+            ledger.is_due(0)
+            for _ in range(3):
+                assert ledger.key(ARN) and ledger.grants_to(ARN, ("mq.amazonaws.com",))
+    assert asked == ["PRAGMA data_version"]
+
+
+def test_a_change_that_raises_is_none(tmp_path: Path) -> None:
+    ledger = Ledger(State(tmp_path / "s"))
+    with pytest.raises(RuntimeError), ledger.change():
+        ledger.put_key(KEY)
+        raise RuntimeError
+    assert ledger.key(ARN) is None
+    with ledger.change():
+        ledger.put_key(KEY)
+    assert ledger.key(ARN) == KEY
+
+
+def test_changes_are_made_one_after_the_other_by_threads_and_looks_do_not_wait(
+    tmp_path: Path,
+) -> None:
+    ledger = Ledger(State(tmp_path / "s"))
+    with ledger.change():
+        ledger.put_key(KEY)
+
+    def one_more_rotation() -> None:
+        for _ in range(20):
+            with ledger.change():
+                key = ledger.key(ARN)
+                assert key
+                ledger.put_key(replace(key, rotations=(*key.rotations, ("m", 0.0, "AUTOMATIC"))))
+
+    threads = [threading.Thread(target=one_more_rotation) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        assert ledger.key(ARN)
+        time.sleep(0.001)
+    assert len(ledger.key(ARN).rotations) == 81
+
+    with ledger.change():
+        ledger.put_key(replace(KEY, state="Disabled"))
+        seen: list[str] = []
+        looking = threading.Thread(target=lambda: seen.append(ledger.key(ARN).state))
+        looking.start()
+        looking.join(10)
+        assert seen == ["Enabled"], "neither late nor early"
+
+
+def test_a_child_process_has_a_connection_of_its_own(tmp_path: Path) -> None:
+    ledger = Ledger(State(tmp_path / "s"))
+    with ledger.change():
+        ledger.put_key(KEY)
+
+    def rotate() -> None:
+        with ledger.change():
+            ledger.put_key(replace(KEY, policy="{1}"))
+
+    child = multiprocessing.get_context("fork").Process(target=rotate)
+    child.start()
+    child.join(30)
+    assert child.exitcode == 0 and ledger.key(ARN).policy == "{1}"
+
+
+WRITER = """
+import sys
+from dataclasses import replace
+from testbed.kms.grant import new_id
+from testbed.kms.ledger import Ledger
+from testbed.state.store import State
+from tests.kms.test_ledger import KEY, grant
+ledger = Ledger(State(sys.argv[1]))
+number = 0
+while True:
+    with ledger.change():
+        ledger.put_key(replace(KEY, policy=str(number)))
+        ledger.put_grant(replace(grant(), name=str(number)))
+    print(number, flush=True)
+    number += 1
+"""
+
+
+def test_a_process_killed_at_any_point_leaves_whole_changes_and_all_it_told_of(
+    tmp_path: Path,
+) -> None:
+    for attempt in range(4):
+        folder = tmp_path / str(attempt)
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(folder)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        assert process.stdout
+        told = [int(process.stdout.readline()) for _ in range(5 + 7 * attempt)]
+        process.send_signal(signal.SIGKILL)
+        told += [int(line) for line in process.stdout.read().split("\n")[:-1]]
+        process.wait()
+
+        ledger = Ledger(State(folder))
+        kept = [int(each.name) for each in ledger.grants(key=ARN)]
+        assert kept == list(range(len(kept))) and len(kept) - 1 in (told[-1], told[-1] + 1)
+        assert ledger.key(ARN).policy == str(kept[-1]), "both halves of the last change or none"
+
+
+def test_nobody_else_can_read_it(tmp_path: Path) -> None:
+    ledger = Ledger(State(tmp_path / "s"))
+    with ledger.change():
+        ledger.put_key(KEY)
+    assert ledger.key(ARN) and {
+        path.stat().st_mode & 0o077 for path in (tmp_path / "s").iterdir()
+    } == {0}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"no database at all, but long enough to be looked at" * 99,
+        b"SQLite format 3\0" + b"x" * 500,
+    ],
+)
+def test_a_broken_file_is_one_clear_error(tmp_path: Path, damage: bytes) -> None:
+    state = State(tmp_path / "s")
+    (state.folder / FILE).write_bytes(damage)
+    with pytest.raises(StateBroken, match="ledger of KMS keys .* cannot be used") as broken:
+        Ledger(state)
+    assert "testbed down" in broken.value.hint
+
+
+def test_a_ledger_of_another_version_is_not_guessed_at(tmp_path: Path) -> None:
+    state = State(tmp_path / "s")
+    Ledger(state)
+    with sqlite3.connect(state.folder / FILE) as database:
+        database.execute("PRAGMA user_version = 99")
+    with pytest.raises(StateBroken, match="another version"):
+        Ledger(state)

@@ -1,0 +1,124 @@
+"""Keys and grants as the model says, through thousands of random calls; and KMS killed while they are made.
+
+Some thousand calls by default, within a minute or two; ``TESTBED_KMS_CALLS`` in the environment is how many.
+"""
+
+import contextlib
+import os
+import random
+import threading
+import time
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from testbed.errors import KmsError
+from tests.support.kms_authority import container
+from tests.support.kms_container import Container, localstack
+from tests.support.kms_machine import CONTEXTS, KeysAndGrants
+from tests.support.kms_model import CALLERS, DAY, DELAY, GRANTABLE, OWNER, POLICIES, SERVICE
+
+pytestmark = pytest.mark.containers
+
+CALLS = int(os.environ.get("TESTBED_KMS_CALLS", "6000"))
+STEPS_A_RUN = 60
+LONGEST = 110.0  # seconds, by default; with more calls accordingly more
+
+
+def test_keys_and_grants_are_as_the_model_says() -> None:
+    KeysAndGrants.running, KeysAndGrants.calls = container(), 0
+    checked = settings(
+        max_examples=10,
+        stateful_step_count=STEPS_A_RUN,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    until = time.monotonic() + LONGEST * max(1, CALLS / 6000)
+    while KeysAndGrants.calls < CALLS and time.monotonic() < until:
+        run_state_machine_as_test(KeysAndGrants, settings=checked)
+    print(f"{KeysAndGrants.calls} calls compared")
+
+
+class Outage(Exception):
+    """KMS did not answer. What it did not answer, it did not do: the model stays as it is."""
+
+
+class Killed(KeysAndGrants):
+    """The same, driven by chance alone: what a kill interrupts is not the same twice, as hypothesis needs it."""
+
+    def ask(
+        self, caller: str, operation: str, invoked_by: str = "", **parameters: Any
+    ) -> tuple[str, dict[str, Any]]:
+        code, answer = super().ask(caller, operation, invoked_by, **parameters)
+        if code == "KMSInternalException":
+            raise Outage
+        return code, answer
+
+    def step(self, chance: random.Random) -> None:
+        number, context = chance.randrange(1000), chance.choice(CONTEXTS)
+        caller, other = chance.choice(CALLERS), chance.choice(CALLERS[1:])
+        chance.choice(
+            [
+                lambda: self.encrypt(caller, number, context),
+                lambda: self.decrypt(caller, number, chance.choice([None, context])),
+                lambda: self.reencrypt(OWNER, number, number + 1, None, context),
+                lambda: self.use_a_grant(
+                    number, chance.choice(["Encrypt", "Decrypt", "ReEncrypt"]), context
+                ),
+                lambda: self.create_grant(
+                    OWNER, number, other, other, set(GRANTABLE), context, (), "", True
+                ),
+                lambda: self.end_grant(OWNER, number, "RevokeGrant"),
+                lambda: self.rotate(OWNER, number),
+                lambda: self.disable(number),
+                lambda: self.enable(number),
+                lambda: self.enable(number),
+                lambda: self.schedule(number),
+                lambda: self.cancel(number),
+                lambda: self.put_policy(number, chance.choice(POLICIES)),
+                lambda: self.turn(chance.choice([DELAY / 2, DELAY, DAY, 7 * DAY])),
+                lambda: self.create_key() if len(self.arns) < 8 else None,
+            ]
+        )()
+
+
+def killed_again_and_again(running: Container, kills: int, seed: int) -> None:
+    """After each kill everything opens that opened before, and nothing more."""
+    chance, run, left = random.Random(seed), Killed(), kills
+    try:
+        run.create_key()
+        run.create_key()
+        for number, context in enumerate(CONTEXTS * 2):
+            run.encrypt(OWNER, number, context)
+        run.create_grant(OWNER, 0, SERVICE, SERVICE, set(GRANTABLE), (), (), "", True)
+        while left:
+            killing = threading.Timer(chance.uniform(0, 0.4), running.kill)
+            killing.start()
+            with contextlib.suppress(Outage):
+                while True:  # until it does not answer any more
+                    run.step(chance)
+            killing.join()
+            running.start()
+            run.everything_opens_that_should_and_nothing_more()
+            left -= 1
+    finally:
+        run.folder.cleanup()
+
+
+def test_kms_killed_at_random_points_forgets_nothing_and_opens_nothing_more() -> None:
+    kills, seed = max(3, CALLS // 750), random.randrange(2**32)
+    with localstack() as running:
+        running.start()
+        Killed.running = running
+        print(f"seed {seed}, {kills} kills")
+        killed_again_and_again(running, kills, seed)
+
+
+def test_control_a_kms_that_forgets_is_found_out() -> None:
+    with localstack(tmpfs={"/etc/localstack/init/start.d": ""}) as forgetful:
+        forgetful.start()
+        Killed.running = forgetful
+        with pytest.raises((AssertionError, KmsError)):
+            killed_again_and_again(forgetful, 1, 1)

@@ -1,0 +1,262 @@
+"""The three kinds of key, their policies and aliases, over the real LocalStack."""
+
+import json
+
+import pytest
+
+from testbed.kms import policy
+from testbed.kms.base import MQ, SERVICE_ACCOUNT, USER, USER_ACCOUNT, Caller
+from tests.support.kms_authority import ADMIN, DELAY, GRANTEE, STRANGER, Authority
+
+pytestmark = pytest.mark.containers
+
+# An account of each test's own, where it needs alias/aws/mq to be new.
+ACCOUNTS = iter(range(444444444444, 444444445444))
+
+
+def account() -> tuple[Caller, Caller, Caller]:
+    """The root of a new account, its session in Amazon MQ's hands, and Amazon MQ at work in it."""
+    number = str(next(ACCOUNTS))
+    root = Caller(f"arn:aws:iam::{number}:root", number, "Root")
+    return (
+        root,
+        Caller(root.principal, number, "Root", invoked_by="mq.amazonaws.com"),
+        Caller(MQ.principal, number, "AWSService"),
+    )
+
+
+def managed(aws: Authority, service: Caller) -> str:
+    key = aws.key(service, Description="Default key")
+    aws.call(service, "CreateAlias", AliasName="alias/aws/mq", TargetKeyId=key)
+    return key
+
+
+def test_a_customers_key(aws: Authority) -> None:
+    """Fields: TestKMS::test_create_key."""
+    metadata = aws.call(USER, "CreateKey", Description="test key 123")["KeyMetadata"]
+    assert abs(metadata.pop("CreationDate").timestamp() - aws.clock.now()) < 60
+    assert len(metadata.pop("CurrentKeyMaterialId")) == 64
+    key_id = metadata["KeyId"]
+    assert metadata == {
+        "AWSAccountId": USER_ACCOUNT,
+        "Arn": f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/{key_id}",
+        "CustomerMasterKeySpec": "SYMMETRIC_DEFAULT",
+        "Description": "test key 123",
+        "Enabled": True,
+        "EncryptionAlgorithms": ["SYMMETRIC_DEFAULT"],
+        "KeyId": key_id,
+        "KeyManager": "CUSTOMER",
+        "KeySpec": "SYMMETRIC_DEFAULT",
+        "KeyState": "Enabled",
+        "KeyUsage": "ENCRYPT_DECRYPT",
+        "MultiRegion": False,
+        "Origin": "AWS_KMS",
+    }
+    answer = aws.call(USER, "GetKeyPolicy", KeyId=key_id)
+    assert answer["PolicyName"] == "default" and json.loads(answer["Policy"]) == json.loads(
+        policy.default(USER_ACCOUNT)
+    )
+
+
+def test_the_aws_managed_key_is_visible_and_out_of_its_owners_hands(aws: Authority) -> None:
+    root, session, service = account()
+    key = managed(aws, service)
+    for name in (key, "alias/aws/mq"):
+        metadata = aws.call(root, "DescribeKey", KeyId=name)["KeyMetadata"]
+        assert (metadata["Arn"], metadata["KeyManager"], metadata["KeyState"]) == (
+            key,
+            "AWS",
+            "Enabled",
+        )
+    assert key in {each["KeyArn"] for each in aws.call(root, "ListKeys")["Keys"]}
+    assert "kms:ViaService" in aws.call(root, "GetKeyPolicy", KeyId=key)["Policy"]
+    assert aws.call(root, "GetKeyRotationStatus", KeyId=key)["KeyRotationEnabled"], (
+        "of such a key it is always true"
+    )
+
+    forbidden = {
+        "DisableKey": {"KeyId": key},
+        "ScheduleKeyDeletion": {"KeyId": key},
+        "PutKeyPolicy": {
+            "KeyId": key,
+            "PolicyName": "default",
+            "Policy": policy.default(root.account),
+        },
+        "DisableKeyRotation": {"KeyId": key},
+        "RotateKeyOnDemand": {"KeyId": key},
+        "UpdateKeyDescription": {"KeyId": key, "Description": "mine"},
+        "TagResource": {"KeyId": key, "Tags": [{"TagKey": "a", "TagValue": "b"}]},
+        "DeleteAlias": {"AliasName": "alias/aws/mq"},
+        "CreateAlias": {"AliasName": "alias/mine", "TargetKeyId": key},
+        "Encrypt": {"KeyId": key, "Plaintext": b"p"},
+        "CreateGrant": {
+            "KeyId": key,
+            "GranteePrincipal": GRANTEE.principal,
+            "Operations": ["Decrypt"],
+        },
+    }
+    for operation, parameters in forbidden.items():
+        assert aws.code(root, operation, **parameters) == "AccessDeniedException", operation
+    assert aws.shown(key, root) == "Enabled"
+    own = aws.key(root)  # control: with a key of its own, the account may do it all
+    for operation, parameters in forbidden.items():
+        if operation not in ("ScheduleKeyDeletion", "DisableKey", "DeleteAlias"):
+            aws.call(
+                root,
+                operation,
+                **{name: own if value == key else value for name, value in parameters.items()},
+            )
+    for operation, parameters in (
+        ("DeleteAlias", {"AliasName": "alias/mine"}),
+        ("DisableKey", {"KeyId": own}),
+        ("ScheduleKeyDeletion", {"KeyId": own}),
+    ):
+        aws.call(root, operation, **parameters)
+
+
+def test_the_aws_managed_key_is_used_through_its_service_and_by_its_grants(aws: Authority) -> None:
+    root, session, service = account()
+    key = managed(aws, service)
+    assert (
+        aws.code(service, "GenerateDataKeyWithoutPlaintext", KeyId=key, NumberOfBytes=64)
+        == "AccessDeniedException"
+    ), "not even by its manager"
+    aws.grant(
+        key,
+        "mq.amazonaws.com",
+        "CreateGrant",
+        "Decrypt",
+        "GenerateDataKeyWithoutPlaintext",
+        by=session,
+    )
+    blob = aws.call(service, "GenerateDataKeyWithoutPlaintext", KeyId=key, NumberOfBytes=64)[
+        "CiphertextBlob"
+    ]
+    assert len(aws.decrypt(blob, {}, service)) == 64
+    grant = aws.call(root, "ListGrants", KeyId=key)["Grants"][0]["GrantId"]
+    aws.call(root, "RevokeGrant", KeyId=key, GrantId=grant)  # that, its owner may
+    aws.clock.turn(DELAY)
+    assert aws.code(service, "Decrypt", CiphertextBlob=blob) == "AccessDeniedException"
+
+
+def test_a_service_gives_up_a_key_it_has_no_use_for(aws: Authority) -> None:
+    root, _, service = account()
+    key = aws.key(service)
+    aws.call(service, "ScheduleKeyDeletion", KeyId=key, PendingWindowInDays=7)
+    assert aws.shown(key, root) == "PendingDeletion"
+
+
+def test_an_aws_owned_key_is_the_services_own(aws: Authority) -> None:
+    key = aws.key(MQ)
+    assert key.split(":")[4] == SERVICE_ACCOUNT
+    assert json.loads(aws.call(MQ, "GetKeyPolicy", KeyId=key)["Policy"]) == json.loads(
+        policy.default(SERVICE_ACCOUNT)
+    )
+    assert aws.decrypt(aws.encrypt(key, caller=MQ), caller=MQ) == b"data"
+
+
+def test_the_aliases_of_services_are_reserved(aws: Authority) -> None:
+    key = aws.key()
+    assert (
+        aws.code(ADMIN, "CreateAlias", AliasName="alias/aws/mine", TargetKeyId=key)
+        == "NotAuthorizedException"
+    )
+    # TestKMS::test_create_alias
+    assert str(aws.refusal(USER, "CreateAlias", AliasName="no-prefix", TargetKeyId=key)) == (
+        'ValidationException: Alias must start with the prefix "alias/". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html'
+    )
+
+
+def test_a_policy_is_put_got_and_heeded(aws: Authority) -> None:
+    key = aws.key()
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": [ADMIN.principal, STRANGER.principal]},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+    own = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    aws.call(ADMIN, "PutKeyPolicy", KeyId=key, PolicyName="default", Policy=own)
+    assert aws.call(ADMIN, "GetKeyPolicy", KeyId=key, PolicyName="default") == {
+        "Policy": own,
+        "PolicyName": "default",
+    }
+    assert aws.call(ADMIN, "ListKeyPolicies", KeyId=key)["PolicyNames"] == ["default"]
+    assert (
+        aws.shown(key, STRANGER) == "Enabled"
+        and aws.code(USER, "DescribeKey", KeyId=key) == "AccessDeniedException"
+    ), "not even the root user"
+
+    locked_out = json.dumps(
+        {"Version": "2012-10-17", "Statement": [{**statement, "Action": "kms:Decrypt"}]}
+    )
+    for broken in (locked_out, "no json"):
+        assert (
+            aws.code(ADMIN, "PutKeyPolicy", KeyId=key, PolicyName="default", Policy=broken)
+            == "MalformedPolicyDocumentException"
+        )
+        assert aws.code(ADMIN, "CreateKey", Policy=broken) == "MalformedPolicyDocumentException"
+    assert aws.call(ADMIN, "GetKeyPolicy", KeyId=key)["Policy"] == own
+    assert (
+        aws.code(ADMIN, "PutKeyPolicy", KeyId=key, PolicyName="other", Policy=own)
+        == "UnsupportedOperationException"
+    )
+    assert aws.code(ADMIN, "GetKeyPolicy", KeyId=key, PolicyName="other") == "NotFoundException"
+
+    aws.call(
+        ADMIN,
+        "PutKeyPolicy",
+        KeyId=key,
+        PolicyName="default",
+        Policy=locked_out,
+        BypassPolicyLockoutSafetyCheck=True,
+    )
+    assert (
+        aws.code(ADMIN, "PutKeyPolicy", KeyId=key, PolicyName="default", Policy=own)
+        == "AccessDeniedException"
+    ), "as it was warned"
+    assert aws.shown(aws.key(ADMIN, Policy=own), STRANGER) == "Enabled", (
+        "and a key can be made with one"
+    )
+
+
+def test_what_a_key_can_be_for(aws: Authority) -> None:
+    """First sentence: TestKMS::test_hmac_create_key_invalid_operations, create-hmac-key-without-key-usage."""
+    needed = "ValidationException: You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys."
+    for spec in ("HMAC_256", "RSA_2048", "ECC_NIST_P256"):
+        assert str(aws.refusal(USER, "CreateKey", KeySpec=spec)) == needed
+    for spec, usage in (
+        ("SYMMETRIC_DEFAULT", "SIGN_VERIFY"),
+        ("ECC_NIST_P256", "ENCRYPT_DECRYPT"),
+        ("HMAC_256", "SIGN_VERIFY"),
+        ("RSA_2048", "GENERATE_VERIFY_MAC"),
+    ):
+        assert aws.code(USER, "CreateKey", KeySpec=spec, KeyUsage=usage) == "ValidationException"
+
+
+def test_tags_that_only_aws_sets(aws: Authority) -> None:
+    key = aws.key(Tags=[{"TagKey": "team", "TagValue": "queues"}])
+    mine = {"TagKey": "aws:testbed:destroy", "TagValue": key.rpartition("/")[2]}
+    for operation, parameters in (
+        ("TagResource", {"KeyId": key, "Tags": [mine]}),
+        ("CreateKey", {"Tags": [mine]}),
+    ):
+        assert (
+            str(aws.refusal(USER, operation, **parameters))
+            == "TagException: Tags beginning with aws: are reserved"
+        )
+    assert aws.shown(key) == "Enabled" and aws.decrypt(aws.encrypt(key)) == b"data"
+    assert aws.call(USER, "ListResourceTags", KeyId=key)["Tags"] == [
+        {"TagKey": "team", "TagValue": "queues"}
+    ]
+
+
+def test_a_chosen_key_id_takes_no_keys_place(aws: Authority) -> None:
+    """LocalStack's own way to choose one; it would put the new key where the old one was."""
+    key = aws.key()
+    blob = aws.encrypt(key)
+    chosen = [{"TagKey": "_custom_id_", "TagValue": key.rpartition("/")[2]}]
+    assert (
+        aws.code(USER, "CreateKey", Tags=chosen) == "AlreadyExistsException"
+        and aws.decrypt(blob) == b"data"
+    )

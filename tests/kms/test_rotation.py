@@ -1,0 +1,185 @@
+"""Rotation on demand and by the clock, on the real LocalStack: what was closed before opens after, and the lists say when."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from testbed.kms.base import USER
+from testbed.kms.rotation import ON_DEMAND_LIMIT
+from tests.support.kms_authority import DAY, DELAY, SERVICE, VIA_MQ, Authority
+
+pytestmark = pytest.mark.containers
+
+
+def rotations(aws: Authority, key: str, **more: object) -> list[dict]:
+    return aws.call(USER, "ListKeyRotations", KeyId=key, **more)["Rotations"]
+
+
+def material(aws: Authority, key: str) -> str:
+    return aws.call(USER, "DescribeKey", KeyId=key)["KeyMetadata"]["CurrentKeyMaterialId"]
+
+
+def status(aws: Authority, key: str) -> dict:
+    return aws.call(USER, "GetKeyRotationStatus", KeyId=key)
+
+
+def test_rotated_on_demand_old_ciphertexts_open(aws: Authority) -> None:
+    key = aws.key()
+    first, before = material(aws, key), aws.encrypt(key, b"before")
+    assert rotations(aws, key) == [] and aws.call(USER, "RotateKeyOnDemand", KeyId=key) == {
+        "KeyId": key
+    }
+    after = aws.encrypt(key, b"after")
+    assert aws.decrypt(before) == b"before" and aws.decrypt(after) == b"after"
+
+    (rotation,) = rotations(aws, key)
+    assert abs(rotation.pop("RotationDate").timestamp() - aws.clock.now()) < 60
+    assert rotation == {
+        "KeyId": key,
+        "KeyMaterialId": material(aws, key),
+        "RotationType": "ON_DEMAND",
+        "KeyMaterialState": "CURRENT",
+    }
+    everything = rotations(aws, key, IncludeKeyMaterial="ALL_KEY_MATERIAL")
+    assert [(each["KeyMaterialId"], each["KeyMaterialState"]) for each in everything] == [
+        (first, "NON_CURRENT"),
+        (material(aws, key), "CURRENT"),
+    ]
+
+
+def test_rotated_by_the_clock_once_for_every_period(aws: Authority) -> None:
+    key = aws.key()
+    start, blobs = aws.clock.now(), [aws.encrypt(key, b"0")]
+    aws.call(USER, "EnableKeyRotation", KeyId=key, RotationPeriodInDays=90)
+    assert status(aws, key) == {
+        "KeyId": key,
+        "KeyRotationEnabled": True,
+        "RotationPeriodInDays": 90,
+        "NextRotationDate": datetime.fromtimestamp(aws.ledger.key(key).rotates, UTC),
+    }
+    aws.clock.turn(89 * DAY)
+    assert rotations(aws, key) == []
+    aws.clock.turn(DAY)
+    blobs.append(aws.encrypt(key, b"1"))
+    aws.clock.turn(3 * 90 * DAY)
+    blobs.append(aws.encrypt(key, b"2"))
+    assert [aws.decrypt(blob) for blob in blobs] == [b"0", b"1", b"2"]
+    made = rotations(aws, key)
+    assert [round((each["RotationDate"].timestamp() - start) / DAY) for each in made] == [
+        90,
+        180,
+        270,
+        360,
+    ]
+    assert {each["RotationType"] for each in made} == {"AUTOMATIC"} and len(
+        {each["KeyMaterialId"] for each in made}
+    ) == 4
+    assert [what for what, arn, _ in aws.happened if arn == key] == ["RotateKey"] * 4
+
+    next_date = status(aws, key)["NextRotationDate"]
+    aws.call(USER, "RotateKeyOnDemand", KeyId=key)
+    assert status(aws, key)["NextRotationDate"] == next_date, (
+        "one on demand does not move the schedule"
+    )
+    aws.call(USER, "DisableKeyRotation", KeyId=key)
+    aws.clock.turn(1000 * DAY)
+    assert len(rotations(aws, key)) == 5 and status(aws, key) == {
+        "KeyId": key,
+        "KeyRotationEnabled": False,
+    }
+
+
+def test_a_disabled_key_is_not_rotated_and_makes_up_for_it_once(aws: Authority) -> None:
+    key = aws.key()
+    aws.call(USER, "EnableKeyRotation", KeyId=key)
+    assert status(aws, key)["RotationPeriodInDays"] == 365
+    aws.call(USER, "DisableKey", KeyId=key)
+    aws.clock.turn(1000 * DAY)
+    assert rotations(aws, key) == [] and status(aws, key)["KeyRotationEnabled"], "the status stays"
+    aws.call(USER, "EnableKey", KeyId=key)
+    (rotation,) = rotations(aws, key)
+    assert abs(rotation["RotationDate"].timestamp() - aws.clock.now()) < 60
+    assert abs(status(aws, key)["NextRotationDate"].timestamp() - aws.clock.now() - 365 * DAY) < 60
+
+
+def test_a_key_that_waits_for_its_end_is_not_rotated_until_it_is_kept(aws: Authority) -> None:
+    key = aws.key()
+    aws.call(USER, "EnableKeyRotation", KeyId=key, RotationPeriodInDays=90)
+    aws.clock.turn(85 * DAY)
+    aws.call(USER, "ScheduleKeyDeletion", KeyId=key, PendingWindowInDays=30)
+    aws.clock.turn(20 * DAY)
+    assert (
+        status(aws, key) == {"KeyId": key, "KeyRotationEnabled": False}
+        and rotations(aws, key) == []
+    )
+    aws.call(USER, "CancelKeyDeletion", KeyId=key)
+    assert status(aws, key)["KeyRotationEnabled"]
+    aws.call(USER, "EnableKey", KeyId=key)
+    assert len(rotations(aws, key)) == 1
+
+
+def test_rotation_takes_no_part_in_the_delay(aws: Authority) -> None:
+    key = aws.key()
+    aws.call(USER, "DisableKey", KeyId=key)
+    for operation in ("RotateKeyOnDemand", "EnableKeyRotation", "DisableKeyRotation"):
+        assert (
+            str(aws.refusal(USER, operation, KeyId=key)) == f"DisabledException: {key} is disabled."
+        )
+
+
+def test_limits_and_lists(aws: Authority) -> None:
+    key = aws.key()
+    blob = aws.encrypt(key)
+    for _ in range(ON_DEMAND_LIMIT):
+        aws.call(USER, "RotateKeyOnDemand", KeyId=key)
+    refusal = aws.refusal(USER, "RotateKeyOnDemand", KeyId=key)
+    assert refusal and refusal.code == "LimitExceededException" and key in refusal.message
+    assert aws.decrypt(blob) == b"data"
+
+    pages, marker = [], {}
+    while True:
+        page = aws.call(USER, "ListKeyRotations", KeyId=key, Limit=10, **marker)
+        pages.append(len(page["Rotations"]))
+        if not page["Truncated"]:
+            break
+        marker = {"Marker": page["NextMarker"]}
+    assert (
+        pages == [10, 10, 5]
+        and aws.code(USER, "ListKeyRotations", KeyId=key, Marker="x") == "InvalidMarkerException"
+    )
+
+
+def test_what_cannot_be_rotated(aws: Authority) -> None:
+    signing, external = (
+        aws.key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY"),
+        aws.key(Origin="EXTERNAL"),
+    )
+    for operation in (
+        "EnableKeyRotation",
+        "GetKeyRotationStatus",
+        "RotateKeyOnDemand",
+        "ListKeyRotations",
+    ):
+        assert aws.code(USER, operation, KeyId=signing) == "UnsupportedOperationException"
+    assert str(aws.refusal(USER, "EnableKeyRotation", KeyId=external)) == (
+        f"UnsupportedOperationException: {external} origin is EXTERNAL which is not valid for this operation."
+    )
+    assert (
+        aws.code(USER, "EnableKeyRotation", KeyId=aws.key(), RotationPeriodInDays=89)
+        == "ValidationException"
+    )
+    key = aws.key()
+    aws.grant(key, "mq.amazonaws.com", "Decrypt", by=VIA_MQ)
+    assert aws.code(SERVICE, "RotateKeyOnDemand", KeyId=key) == "AccessDeniedException"
+
+
+def test_a_data_key_of_before_opens_for_the_service_after(aws: Authority) -> None:
+    key = aws.key()
+    aws.grant(key, "mq.amazonaws.com", "Decrypt", "GenerateDataKeyWithoutPlaintext", by=VIA_MQ)
+    blob = aws.call(SERVICE, "GenerateDataKeyWithoutPlaintext", KeyId=key, NumberOfBytes=64)[
+        "CiphertextBlob"
+    ]
+    before = aws.decrypt(blob, {}, SERVICE)
+    aws.call(USER, "EnableKeyRotation", KeyId=key)
+    aws.clock.turn(3 * 365 * DAY + DELAY)
+    assert aws.decrypt(blob, {}, SERVICE) == before and len(rotations(aws, key)) == 3

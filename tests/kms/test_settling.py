@@ -1,0 +1,177 @@
+"""The end of a key's window: it is gone, its material with it, on LocalStack too and for good."""
+
+import hashlib
+import io
+import tarfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.errors import KmsError
+from testbed.kms.authority import assemble
+from testbed.kms.base import Caller, is_outage
+from tests.support.kms_authority import DAY, DELAY, GRANTEE, USER, VIA_MQ, VOLUME, Authority, over
+from tests.support.kms_container import Container, localstack
+
+pytestmark = pytest.mark.containers
+
+
+def doomed(aws: Authority, days: int = 7) -> tuple[str, bytes]:
+    """A key with an alias and a grant, scheduled for deletion, and a ciphertext of it."""
+    key = aws.key()
+    blob = aws.encrypt(key)
+    aws.call(USER, "CreateAlias", AliasName=f"alias/{key[-12:]}", TargetKeyId=key)
+    aws.grant(key, "mq.amazonaws.com", "Decrypt", by=VIA_MQ)
+    aws.call(USER, "ScheduleKeyDeletion", KeyId=key, PendingWindowInDays=days)
+    return key, blob
+
+
+def on_localstack(running: Container, key: str) -> str:
+    try:
+        return running.kms.call(USER, "DescribeKey", {"KeyId": key})["KeyMetadata"]["KeyState"]
+    except KmsError as error:
+        return error.code
+
+
+def assert_gone(aws: Authority, key: str, blob: bytes) -> None:
+    assert (
+        str(aws.refusal(USER, "DescribeKey", KeyId=key))
+        == f"NotFoundException: Key '{key}' does not exist"
+    )
+    assert aws.code(USER, "DescribeKey", KeyId=f"alias/{key[-12:]}") == "NotFoundException"
+    assert key not in {each["KeyArn"] for each in aws.call(USER, "ListKeys", Limit=1000)["Keys"]}
+    assert (
+        aws.code(USER, "Decrypt", CiphertextBlob=blob, EncryptionContext=VOLUME)
+        == "AccessDeniedException"
+    )
+    assert (
+        aws.code(USER, "Decrypt", CiphertextBlob=blob, KeyId=key, EncryptionContext=VOLUME)
+        == "NotFoundException"
+    )
+    for operation, more in (
+        ("CancelKeyDeletion", {}),
+        ("EnableKey", {}),
+        ("ListGrants", {}),
+        ("CreateGrant", {"GranteePrincipal": GRANTEE.principal, "Operations": ["Decrypt"]}),
+    ):
+        assert aws.code(USER, operation, KeyId=key, **more) == "NotFoundException"
+    assert (
+        aws.ledger.count_grants(key) == 0
+        and on_localstack(aws.container, key) == "NotFoundException"
+    )
+
+
+def test_at_the_end_of_the_window_the_key_is_gone_and_not_before(aws: Authority) -> None:
+    key, blob = doomed(aws)
+    aws.clock.turn(7 * DAY - 60)
+    assert aws.shown(key) == "PendingDeletion" and on_localstack(aws.container, key) == "Enabled"
+    aws.clock.turn(60)
+    assert_gone(aws, key, blob)
+    assert [(what, arn) for what, arn, _ in aws.happened] == [("DeleteKey", key)]
+    assert abs(aws.happened[0][2] - aws.clock.now()) < 60
+
+
+def test_the_last_moment_is_not_too_late(aws: Authority) -> None:
+    key, blob = doomed(aws, 30)
+    aws.clock.turn(30 * DAY - 60)
+    aws.call(USER, "CancelKeyDeletion", KeyId=key)
+    aws.call(USER, "EnableKey", KeyId=key)
+    aws.clock.turn(365 * DAY)
+    assert (
+        aws.decrypt(blob) == b"data"
+        and aws.call(USER, "DescribeKey", KeyId=f"alias/{key[-12:]}")["KeyMetadata"]["Arn"] == key
+    )
+
+
+def test_settle_does_what_is_due_without_a_call(aws: Authority) -> None:
+    key, _ = doomed(aws)
+    aws.clock.turn(7 * DAY)
+    assert on_localstack(aws.container, key) == "Enabled"
+    aws.kms.settle()
+    assert on_localstack(aws.container, key) == "NotFoundException"
+
+
+def test_any_call_of_any_process_finds_it_gone_once(aws: Authority) -> None:
+    made = [doomed(aws) for _ in range(4)]
+    others = [over(aws.container, aws.state.folder) for _ in range(3)]
+    aws.clock.turn(7 * DAY)
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda each: each.call(USER, "ListKeys"), [aws, *others] * 2))
+    for key, blob in made:
+        assert_gone(others[0], key, blob)
+    told = [arn for each in (aws, *others) for what, arn, _ in each.happened if what == "DeleteKey"]
+    assert sorted(told) == sorted(key for key, _ in made)
+
+
+def test_destroyed_is_destroyed_on_disk_and_survives_a_kill(tmp_path: Path) -> None:
+    with localstack() as running:
+        running.start()
+        aws = over(running, tmp_path / "s")
+        (key, blob), kept = doomed(aws), aws.key()
+        kept_blob = aws.encrypt(kept)
+        assert key.rpartition("/")[2].encode() in snapshot(running), "control: it is on the disk"
+        aws.clock.turn(7 * DAY)
+        aws.kms.settle()
+        running.kill()
+        running.start()
+        assert_gone(aws, key, blob)
+        assert key.rpartition("/")[2].encode() not in snapshot(running)
+        assert aws.decrypt(kept_blob) == b"data"
+        assert aws.key() != key
+
+
+def snapshot(running: Container) -> bytes:
+    archive = b"".join(running.container.get_archive("/var/lib/testbed-kms/kms.snapshot")[0])
+    file = tarfile.open(fileobj=io.BytesIO(archive)).extractfile("kms.snapshot")
+    assert file
+    content = file.read()
+    assert hashlib.sha256(content[32:]).digest() == content[:32]
+    return content
+
+
+class Cut:
+    """KMS that goes away at the ``n``-th call, before or after it has done what it was asked."""
+
+    def __init__(self, running: Container, n: int, after: bool) -> None:
+        self.running, self.left, self.after = running, n, after
+
+    def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        self.left -= 1
+        if self.left == 0:
+            if self.after:
+                self.running.kms.call(caller, operation, parameters)
+            raise KmsError("gone", code="KMSInternalException", status=500)
+        return self.running.kms.call(caller, operation, parameters)
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_an_outage_at_the_end_puts_it_off_and_loses_nothing(aws: Authority, after: bool) -> None:
+    key, blob = doomed(aws)
+    rotating = aws.key()
+    rotating_blob = aws.encrypt(rotating)
+    aws.call(USER, "EnableKeyRotation", KeyId=rotating, RotationPeriodInDays=90)
+    aws.clock.turn(90 * DAY)
+    cut = assemble(Cut(aws.container, 1, after), aws.state, aws.clock, delay=DELAY)
+    with pytest.raises(KmsError) as outage:
+        cut.call(USER, "ListAliases", {})
+    assert is_outage(outage.value)
+    cut = assemble(Cut(aws.container, 2, after), aws.state, aws.clock, delay=DELAY)
+    with pytest.raises(KmsError):
+        cut.settle()
+    assert_gone(aws, key, blob)
+    assert aws.decrypt(rotating_blob) == b"data"
+    assert len(aws.call(USER, "ListKeyRotations", KeyId=rotating)["Rotations"]) == 1
+
+
+def test_what_ended_is_cleared_away(aws: Authority) -> None:
+    key = aws.key()
+    grant = aws.grant(key, GRANTEE.principal, "Decrypt")
+    aws.call(USER, "RevokeGrant", KeyId=key, GrantId=grant)
+    aws.kms.settle()
+    assert aws.ledger.grant(grant)
+    aws.clock.turn(DELAY)
+    aws.kms.settle()
+    assert aws.ledger.grant(grant) is None

@@ -1,0 +1,274 @@
+"""Every operation on a key, in every state of the key, for its owner, a grantee and a stranger; over the real LocalStack.
+
+The states and the codes are those of the key-state table in the KMS developer guide ("Key states of AWS KMS keys"); the
+sentences of DisabledException, KMSInvalidStateException, InvalidKeyUsageException and UnsupportedOperationException are
+also recorded from AWS in LocalStack's tests/aws/services/kms/test_kms.snapshot.json: TestKMS::test_import_key_symmetric,
+test_error_messaging_for_invalid_keys, test_get_parameters_for_import. Where the table leaves a choice ("[2] or [3]" for
+a key pending deletion) it is KMSInvalidStateException, as in those recordings.
+"""
+
+from typing import Any
+
+import pytest
+
+from testbed.kms import policy
+from testbed.kms.base import USER, USER_ACCOUNT, Caller
+from testbed.kms.grant import operations_for
+from tests.support.kms_authority import ADMIN, DELAY, GRANTEE, STRANGER, VOLUME, Authority
+
+pytestmark = pytest.mark.containers
+
+# The footnotes of the table.
+FOOTNOTES = {
+    "[1]": "DisabledException: {} is disabled.",
+    "[3]": "KMSInvalidStateException: {} is pending deletion.",
+    "[4]": "KMSInvalidStateException: {} is not pending deletion.",
+    "[9]": "UnsupportedOperationException: {} origin is AWS_KMS which is not valid for this operation.",
+    "ok": "",
+}
+# operation: Enabled, Disabled, PendingDeletion
+TABLE = {
+    "CancelKeyDeletion": ("[4]", "[4]", "ok"),
+    "CreateAlias": ("ok", "ok", "[3]"),
+    "CreateGrant": ("ok", "[1]", "[3]"),
+    "Decrypt": ("ok", "[1]", "[3]"),
+    "DeleteAlias": ("ok", "ok", "ok"),
+    "DescribeKey": ("ok", "ok", "ok"),
+    "DisableKey": ("ok", "ok", "[3]"),
+    "DisableKeyRotation": ("ok", "[1]", "[3]"),
+    "EnableKey": ("ok", "ok", "[3]"),
+    "EnableKeyRotation": ("ok", "[1]", "[3]"),
+    "Encrypt": ("ok", "[1]", "[3]"),
+    "GenerateDataKey": ("ok", "[1]", "[3]"),
+    "GenerateDataKeyPair": ("ok", "[1]", "[3]"),
+    "GenerateDataKeyPairWithoutPlaintext": ("ok", "[1]", "[3]"),
+    "GenerateDataKeyWithoutPlaintext": ("ok", "[1]", "[3]"),
+    "GenerateMac": ("ok", "[1]", "[3]"),
+    "GetKeyPolicy": ("ok", "ok", "ok"),
+    "GetKeyRotationStatus": ("ok", "ok", "ok"),
+    "GetParametersForImport": ("[9]", "[9]", "[3]"),
+    "GetPublicKey": ("ok", "ok", "[3]"),
+    "ListAliases": ("ok", "ok", "ok"),
+    "ListGrants": ("ok", "ok", "ok"),
+    "ListKeyPolicies": ("ok", "ok", "ok"),
+    "ListKeyRotations": ("ok", "ok", "ok"),
+    "ListResourceTags": ("ok", "ok", "ok"),
+    "PutKeyPolicy": ("ok", "ok", "ok"),
+    "ReEncrypt": ("ok", "[1]", "[3]"),
+    "RetireGrant": ("ok", "ok", "ok"),
+    "RevokeGrant": ("ok", "ok", "ok"),
+    "RotateKeyOnDemand": ("ok", "[1]", "[3]"),
+    "ScheduleKeyDeletion": ("ok", "ok", "[3]"),
+    "Sign": ("ok", "[1]", "[3]"),
+    "TagResource": ("ok", "ok", "[3]"),
+    "UntagResource": ("ok", "ok", "[3]"),
+    "UpdateAlias": ("ok", "ok", "[3]"),
+    "UpdateKeyDescription": ("ok", "ok", "[3]"),
+    "Verify": ("ok", "[1]", "[3]"),
+    "VerifyMac": ("ok", "[1]", "[3]"),
+}
+# What goes on within the delay as if nothing had been asked for.
+USES = {operation for operation, row in TABLE.items() if row == ("ok", "[1]", "[3]")} - {
+    "DisableKeyRotation",
+    "EnableKeyRotation",
+    "RotateKeyOnDemand",
+}
+CHANGES = {
+    "CancelKeyDeletion",
+    "CreateAlias",
+    "DeleteAlias",
+    "DisableKey",
+    "EnableKey",
+    "ScheduleKeyDeletion",
+    "RetireGrant",
+    "RevokeGrant",
+}
+SIGNING = {"Sign", "Verify", "GetPublicKey"}
+MACS = {"GenerateMac", "VerifyMac"}
+
+
+def requests(aws: Authority, key: str, alias: str, grant: str) -> dict[str, dict[str, Any]]:
+    """For a symmetric key, of each operation a request that succeeds on an enabled one."""
+    blob, data_key, pair = (
+        aws.encrypt(key),
+        {"KeyId": key, "NumberOfBytes": 64},
+        {"KeyId": key, "KeyPairSpec": "ECC_NIST_P256"},
+    )
+    named = {operation: {"KeyId": key} for operation in TABLE}
+    return {
+        **named,
+        "CreateAlias": {"AliasName": f"{alias}-2", "TargetKeyId": key},
+        "CreateGrant": {
+            "KeyId": key,
+            "GranteePrincipal": ADMIN.principal,
+            "Operations": ["DescribeKey"],
+        },
+        "Decrypt": {"CiphertextBlob": blob, "KeyId": key, "EncryptionContext": VOLUME},
+        "DeleteAlias": {"AliasName": alias},
+        "Encrypt": {"KeyId": key, "Plaintext": b"p"},
+        "GenerateDataKey": data_key,
+        "GenerateDataKeyPair": pair,
+        "GenerateDataKeyPairWithoutPlaintext": pair,
+        "GenerateDataKeyWithoutPlaintext": data_key,
+        "GetParametersForImport": {
+            "KeyId": key,
+            "WrappingAlgorithm": "RSAES_OAEP_SHA_256",
+            "WrappingKeySpec": "RSA_2048",
+        },
+        "PutKeyPolicy": {
+            "KeyId": key,
+            "PolicyName": "default",
+            "Policy": policy.default(USER_ACCOUNT),
+        },
+        "ReEncrypt": {
+            "CiphertextBlob": blob,
+            "SourceKeyId": key,
+            "SourceEncryptionContext": VOLUME,
+            "DestinationKeyId": key,
+        },
+        "RetireGrant": {"KeyId": key, "GrantId": grant},
+        "RevokeGrant": {"KeyId": key, "GrantId": grant},
+        "TagResource": {"KeyId": key, "Tags": [{"TagKey": "a", "TagValue": "b"}]},
+        "UntagResource": {"KeyId": key, "TagKeys": ["a"]},
+        "UpdateAlias": {"AliasName": alias, "TargetKeyId": key},
+        "UpdateKeyDescription": {"KeyId": key, "Description": "d"},
+    }
+
+
+def of_signing_keys(aws: Authority, key: str) -> dict[str, dict[str, Any]]:
+    request = {"KeyId": key, "Message": b"m", "SigningAlgorithm": "ECDSA_SHA_256"}
+    signature = aws.call(USER, "Sign", **request)["Signature"]
+    return {
+        "Sign": request,
+        "Verify": {**request, "Signature": signature},
+        "GetPublicKey": {"KeyId": key},
+    }
+
+
+def of_mac_keys(aws: Authority, key: str) -> dict[str, dict[str, Any]]:
+    request = {"KeyId": key, "Message": b"m", "MacAlgorithm": "HMAC_SHA_256"}
+    return {
+        "GenerateMac": request,
+        "VerifyMac": {**request, "Mac": aws.call(USER, "GenerateMac", **request)["Mac"]},
+    }
+
+
+class Keys:
+    """Keys in a state: a new one for each operation that changes something when it succeeds, one for all others."""
+
+    def __init__(self, aws: Authority, state: str, *, within_the_delay: bool) -> None:
+        self.aws, self.state, self.within_the_delay = aws, state, within_the_delay
+        self.kept: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {}
+
+    def for_operation(self, operation: str) -> tuple[str, dict[str, Any]]:
+        """The ARN of a key, and the request's parameters."""
+        kind = (
+            "signing"
+            if operation in SIGNING
+            else "mac"
+            if operation in MACS
+            else operation
+            if operation in CHANGES
+            else "symmetric"
+        )
+        if kind not in self.kept or kind == "RetireGrant":
+            self.kept[kind] = self._made(kind)
+        key, parameters = self.kept[kind]
+        return key, parameters[operation]
+
+    def _made(self, kind: str) -> tuple[str, dict[str, dict[str, Any]]]:
+        aws = self.aws
+        spec = {
+            "signing": ("ECC_NIST_P256", "SIGN_VERIFY"),
+            "mac": ("HMAC_256", "GENERATE_VERIFY_MAC"),
+        }.get(kind, ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"))
+        key = aws.key(KeySpec=spec[0], KeyUsage=spec[1])
+        grant = aws.grant(
+            key,
+            GRANTEE.principal,
+            *operations_for(spec[1], symmetric=spec[0] == "SYMMETRIC_DEFAULT"),
+        )
+        alias = f"alias/{key[-12:]}"
+        aws.call(USER, "CreateAlias", AliasName=alias, TargetKeyId=key)
+        made = {
+            "signing": lambda: of_signing_keys(aws, key),
+            "mac": lambda: of_mac_keys(aws, key),
+        }.get(kind, lambda: requests(aws, key, alias, grant))()
+        if self.state != "Enabled":
+            aws.call(
+                USER,
+                {"Disabled": "DisableKey", "PendingDeletion": "ScheduleKeyDeletion"}[self.state],
+                KeyId=key,
+            )
+        if not self.within_the_delay:
+            aws.clock.turn(DELAY)
+        return key, made
+
+    def outcome(self, caller: Caller, operation: str, parameters: dict[str, Any]) -> str:
+        return str(self.aws.refusal(caller, operation, **parameters) or "")
+
+
+@pytest.mark.parametrize("column, state", [(0, "Enabled"), (1, "Disabled"), (2, "PendingDeletion")])
+def test_what_each_state_allows_to_whom(aws: Authority, column: int, state: str) -> None:
+    granted = operations_for("ENCRYPT_DECRYPT", symmetric=True) | SIGNING | MACS | {"ReEncrypt"}
+    keys, wrong = Keys(aws, state, within_the_delay=False), {}
+    for operation, row in TABLE.items():
+        for who, caller in (
+            ("stranger", STRANGER),
+            ("grantee", GRANTEE),
+            ("owner", USER),
+        ):  # the owner last: it changes what it may
+            key, parameters = keys.for_operation(operation)
+            by_state = FOOTNOTES[row[column]].format(key)
+            # An alias is of the account of whoever names it.
+            denied = (
+                "NotFoundException: Alias"
+                if operation == "DeleteAlias"
+                else "AccessDeniedException: "
+            )
+            found = keys.outcome(caller, operation, parameters)
+            if not (
+                found == by_state
+                if who == "owner" or (who == "grantee" and operation in granted)
+                else found.startswith(denied)
+            ):
+                wrong[operation, who] = found
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("column, state", [(1, "Disabled"), (2, "PendingDeletion")])
+def test_what_each_state_allows_within_the_delay(aws: Authority, column: int, state: str) -> None:
+    keys, wrong = Keys(aws, state, within_the_delay=True), {}
+    for operation, row in TABLE.items():
+        key, parameters = keys.for_operation(operation)
+        expected = "" if operation in USES else FOOTNOTES[row[column]].format(key)
+        found = keys.outcome(USER, operation, parameters)
+        if found != expected:
+            wrong[operation] = (found, expected)
+    assert wrong == {}
+
+
+def test_the_table_has_every_operation_on_a_key_that_there_is() -> None:
+    """But for importing material, multi-Region keys, key stores, and what came to KMS after LocalStack ended."""
+    import botocore.session
+
+    model = botocore.session.get_session().get_service_model("kms")
+    of_a_key = {
+        name
+        for name in model.operation_names
+        if model.operation_model(name).input_shape
+        and {"KeyId", "TargetKeyId", "DestinationKeyId", "AliasName"}
+        & set(model.operation_model(name).input_shape.members)
+    }
+    left_out = {
+        "DeleteImportedKeyMaterial",
+        "ImportKeyMaterial",
+        "ReplicateKey",
+        "UpdatePrimaryRegion",
+    }
+    assert of_a_key - set(TABLE) == left_out | {
+        "DeriveSharedSecret",
+        "Encapsulate",
+        "Decapsulate",
+        "GetKeyLastUsage",
+    }

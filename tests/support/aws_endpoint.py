@@ -1,0 +1,99 @@
+"""The endpoint over the session's testbed, and clients of it: boto3's, and bare ones for what boto3 would not send."""
+
+import json
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.client import HTTPSConnection
+from typing import Any
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+from botocore.config import Config
+
+from testbed.aws.endpoint import Endpoint
+from testbed.documented.engines import REGION
+from testbed.kms.base import USER_ACCOUNT
+from testbed.testbed import Testbed
+
+OTHER_ACCOUNT = "222222222222"
+ONCE = Config(retries={"total_max_attempts": 1}, max_pool_connections=20)
+
+
+@dataclass
+class Served:
+    """An endpoint; ``log`` has what went wrong on its side."""
+
+    testbed: Testbed
+    endpoint: Endpoint
+    log: list[str] = field(default_factory=list)
+
+    def client(self, service: str, account: str = USER_ACCOUNT) -> BaseClient:
+        return boto3.client(
+            service, **{**self.endpoint.client(), "aws_access_key_id": account}, config=ONCE
+        )
+
+    def connect(self, timeout: float = 60) -> HTTPSConnection:
+        trust = ssl.create_default_context(cafile=str(self.endpoint.ca_file))
+        return HTTPSConnection("localhost", self.endpoint.port, context=trust, timeout=timeout)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        *,
+        service: str = "mq",
+        account: str = USER_ACCOUNT,
+        headers: Mapping[str, str] = {},
+    ) -> "Answer":
+        """One request, signed as far as the endpoint looks."""
+        connection = self.connect()
+        try:
+            connection.request(
+                method, path, body, {"Authorization": scope(service, account), **headers}
+            )
+            response = connection.getresponse()
+            return Answer(response.status, response.read(), dict(response.getheaders()))
+        finally:
+            connection.close()
+
+    def call(self, target: str, parameters: object, **rest: Any) -> "Answer":
+        """An operation of AWS JSON, e.g. ``TrentService.ListKeys``."""
+        service = "kms" if target.startswith("TrentService") else "cloudtrail"
+        return self.send(
+            "POST",
+            "/",
+            json.dumps(parameters).encode(),
+            service=service,
+            headers={"X-Amz-Target": target},
+            **rest,
+        )
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.body)
+
+
+def scope(service: str, account: str = USER_ACCOUNT, region: str = REGION) -> str:
+    return f"AWS4-HMAC-SHA256 Credential={account}/20260101/{region}/{service}/aws4_request, SignedHeaders=host, Signature=0"
+
+
+def refusal(call: Callable[..., Any], **parameters: Any) -> dict[str, Any]:
+    """What a boto3 call is refused with: ``Code``, ``Message``, and for Amazon MQ ``ErrorAttribute``; and the HTTP status."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - botocore makes the class
+        call(**parameters)
+    response = caught.value.response  # type: ignore[attr-defined]
+    return {
+        **response["Error"],
+        "ErrorAttribute": response.get("ErrorAttribute", ""),
+        "Status": response["ResponseMetadata"]["HTTPStatusCode"],
+    }

@@ -1,0 +1,294 @@
+"""Keys, grants and brokers driven by random legal calls: each is asked of the control plane and of the model in ``broker_model``.
+
+The brokers are as ``begin_create`` leaves them, with their grants, data keys and volumes and without containers, which is
+what the control plane decides about. That they came up is noted through ``amend``, as the end of a creation notes it. They
+have no image: an attach that is allowed comes as far as the container that cannot be had, with the data key opened.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, precondition, rule
+
+from testbed.broker.model import Broker
+from testbed.errors import ContainerFailed, MqError, VolumeRefused
+from testbed.storage import volumes
+from testbed.storage.volumes import Volume
+from testbed.testbed import Testbed
+from tests.support.broker_model import (
+    CODE,
+    CRITICAL,
+    KINDS,
+    REBOOTING,
+    ModelAccount,
+    ModelBroker,
+    ModelVolume,
+)
+from tests.support.kms_authority import Authority
+from tests.support.kms_machine import KeysAndGrants, index
+from tests.support.kms_model import DAY, DELAY, OWNER
+
+NO_IMAGE = "(none)"  # not even a name that an image could have, so none is looked for anywhere
+Kind = tuple[str, str, str]
+kinds = st.sampled_from(list(KINDS))
+where_there_are_some = precondition(lambda self: self.model.brokers)
+
+
+class KeysAndBrokers(KeysAndGrants):
+    """What ``KeysAndGrants`` does, and brokers on the keys. ``asked``: the calls on the control plane so far."""
+
+    testbed: Testbed
+    modelled: type[ModelAccount] = ModelAccount
+    asked = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model: ModelAccount = self.modelled()
+        self.brokers = self.testbed.brokers
+        self.volumes: list[tuple[Volume, ModelVolume]] = []  # those of deleted brokers, too
+        self.data_keys: dict[str, bytes] = {}
+
+    def authority(self) -> Authority:
+        testbed = self.testbed
+        return Authority(testbed.kms, testbed.clock, testbed.state, None, [])  # type: ignore[arg-type]
+
+    @initialize(first=kinds, second=kinds)
+    def something_to_begin_with(self, first: Kind, second: Kind) -> None:  # type: ignore[override]
+        """Two brokers that share a key, and another key."""
+        self.create_key()
+        self.create_broker(0, first, False)
+        self.create_broker(0, second, False)
+        self.create_key()
+
+    # Asking
+
+    def answered(self, call: Callable[[], Any], expected: str, what: str) -> Any:
+        """The answer, when there is one to be expected; else what was said. ``expected``: the refusal's name, empty for none."""
+        KeysAndBrokers.asked += 1
+        try:
+            code, answer = "", call()
+        except (MqError, VolumeRefused, ContainerFailed) as refusal:
+            code, answer = type(refusal).__name__, str(refusal)
+        self.agree(
+            code or "done", expected or "done", f"{what} ({answer if code else 'no refusal'})"
+        )
+        return answer
+
+    def chosen(self, number: int) -> tuple[str, ModelBroker]:
+        return list(self.model.brokers.items())[number % len(self.model.brokers)]
+
+    def stored(self, broker_id: str, **changes: Any) -> Broker:
+        """As it is, without a check; with what the end of a creation changes."""
+        return self.brokers.amend(broker_id, lambda broker: replace(broker, **changes))
+
+    # The life of a broker
+
+    @precondition(lambda self: len(self.model.brokers) < 4)
+    @rule(number=index, kind=kinds, owned=st.sampled_from([False, False, False, True]))
+    def create_broker(self, number: int, kind: Kind, owned: bool) -> None:
+        """On a customer's key, or on Amazon MQ's own, which nothing that is done here touches."""
+        key, (engine, mode, storage) = None if owned else self.key(number), kind
+        request = self.testbed.request(
+            engine,
+            "model",
+            "" if key is None else self.arns[key],
+            deployment_mode=mode,
+            storage_type=storage,
+        )
+        legal = self.model.creatable(key)
+        broker = self.answered(
+            lambda: self.brokers.begin_create(request),
+            "" if legal else "BadRequestException",
+            f"CreateBroker on key {key}",
+        )
+        if not legal:
+            return self.nothing_else_is_there(key)
+        self.agree(
+            tuple(each.name for each in broker.grants),
+            () if owned else KINDS[kind],
+            f"the grants of {kind}",
+        )
+        for each in broker.nodes:
+            self.testbed.containers.create_volume(each.volume.volume_id)
+        self.keep(broker, key)
+        self.stored(
+            broker.broker_id,
+            broker_state="RUNNING",
+            checked=self.testbed.clock.now(),
+            image=NO_IMAGE,
+        )
+
+    def keep(self, broker: Broker, key: int | None) -> None:
+        """In the model, and its volumes for later; a standby's nodes share one."""
+        mine = {
+            each.volume.volume_id: (
+                each.volume,
+                ModelVolume(each.volume.volume_id, key, broker.storage_type),
+            )
+            for each in broker.nodes
+        }
+        granted = [
+            (each.name, each.grant_id, mine[each.volume_id][1] if each.volume_id else None)
+            for each in broker.grants
+        ]
+        self.model.created(broker.broker_id, broker.engine_type, key, granted)
+        for pair in mine.values():
+            self.volumes.append(pair)
+            self.open(len(self.volumes) - 1)
+
+    @where_there_are_some
+    @rule(number=index)
+    def delete_broker(self, number: int) -> None:
+        broker_id, broker = self.chosen(number)
+        self.answered(lambda: self.brokers.delete(broker_id), "", "DeleteBroker")
+        self.model.deleted(broker_id)
+        self.answered(
+            lambda: self.brokers.describe(broker_id),
+            "NotFoundException",
+            "DescribeBroker of a deleted broker",
+        )
+        self.nothing_else_is_there(broker.key)
+
+    def nothing_else_is_there(self, key: int | None) -> None:
+        self.agree(set(self.brokers.ids()), set(self.model.brokers), "the brokers that there are")
+        if key is not None:
+            self.list_grants(key)
+
+    # Looked after
+
+    @where_there_are_some
+    @rule(number=index, way=st.sampled_from(["check", "describe", "maintain"]))
+    def look_at(self, number: int, way: str) -> None:
+        """``describe`` checks when a check is due; ``maintain`` leaves a broker as it is that cannot be maintained."""
+        broker_id, broker = self.chosen(number)
+        down = broker.state != REBOOTING and not self.model.maintainable(broker)
+        due = broker.checked < self.model.now
+        way = (
+            "check" if (way == "maintain" and not down) or (way == "describe" and not due) else way
+        )
+        found = self.answered(lambda: getattr(self.brokers, way)(broker_id), "", way)
+        expected = self.model.check(broker_id)
+        self.agree(found.broker_state, expected.state, f"the state after {way}")
+        codes = [CODE[expected.engine]] if expected.state == CRITICAL else []
+        self.agree(
+            [each.action_required_code for each in found.actions_required],
+            codes,
+            f"what is required after {way}",
+        )
+
+    @where_there_are_some
+    @rule(number=index)
+    def begin_reboot(self, number: int) -> None:
+        broker_id, _ = self.chosen(number)
+        legal = self.model.reboot(broker_id)
+        self.answered(
+            lambda: self.brokers.begin_reboot(broker_id),
+            "" if legal else "BadRequestException",
+            "RebootBroker",
+        )
+        self.agree(
+            self.stored(broker_id).broker_state,
+            self.model.brokers[broker_id].state,
+            "the state after RebootBroker",
+        )
+
+    @precondition(lambda self: any(each.state == REBOOTING for each in self.model.brokers.values()))
+    @rule(number=index)
+    def finish_reboot(self, number: int) -> None:
+        """The key may have gone meanwhile."""
+        rebooting = [
+            broker_id for broker_id, each in self.model.brokers.items() if each.state == REBOOTING
+        ]
+        broker_id = rebooting[number % len(rebooting)]
+        self.comes_back(
+            lambda: self.brokers.finish(broker_id), broker_id, 0
+        )  # no further than the first node
+        self.model.rebooted(broker_id)
+        self.agree(
+            self.stored(broker_id).broker_state,
+            self.model.brokers[broker_id].state,
+            "the state after a reboot",
+        )
+
+    # Volumes
+
+    @where_there_are_some
+    @rule(number=index, node=st.integers(0, 2))
+    def attach(self, number: int, node: int) -> None:
+        broker_id, _ = self.chosen(number)
+        nodes = self.stored(broker_id).nodes
+        place = node % len(nodes)
+        self.comes_back(lambda: self.brokers.attach(broker_id, nodes[place].name), broker_id, place)
+
+    def comes_back(self, call: Callable[[], Any], broker_id: str, place: int) -> None:
+        legal = self.attaches(broker_id, place)
+        said = self.answered(call, "ContainerFailed" if legal else "VolumeRefused", "attaching")
+        words = "could not be started: no such image" if legal else "does not attach"
+        self.agree(words in said, True, f"whether {said!r} says {words!r}")
+
+    def attaches(self, broker_id: str, place: int) -> bool:
+        volume_id = self.stored(broker_id).nodes[place].volume.volume_id
+        volume = next(each for _, each in self.volumes if each.volume_id == volume_id)
+        return self.model.attaches(self.model.brokers[broker_id], volume)
+
+    @precondition(lambda self: self.volumes)
+    @rule(number=index)
+    def open(self, number: int) -> None:
+        """The data key of any volume that there ever was: the same each time, or refused."""
+        volume, modelled = self.volumes[number % len(self.volumes)]
+        expected = "" if self.model.opens(modelled) else "VolumeRefused"
+        opened = self.answered(
+            lambda: volumes.open_data_key(self.testbed.kms, volume),
+            expected,
+            f"the data key of {volume.volume_id}",
+        )
+        if not expected:
+            self.agree(
+                opened == self.data_keys.setdefault(volume.volume_id, opened),
+                True,
+                "whether it is the same data key",
+            )
+
+    # The grants that brokers are looked after by
+
+    @precondition(lambda self: any(each.grants for each in self.model.brokers.values()))
+    @rule(
+        number=index,
+        way=st.sampled_from(["revoked", "retired by the owner", "retired by its service"]),
+    )
+    def end_grant_of_broker(self, number: int, way: str) -> None:
+        ids = [grant_id for each in self.model.brokers.values() for grant_id in each.grants]
+        grant = self.model.grants[ids[number % len(ids)]]
+        caller = grant.retiring if way == "retired by its service" else OWNER
+        self.end_grant(
+            caller,
+            list(self.model.grants).index(ids[number % len(ids)]),
+            "RevokeGrant" if way == "revoked" else "RetireGrant",
+        )
+
+    @rule()
+    def wait_again(self) -> None:
+        """Half of what is done, is done to see what becomes of it."""
+        self.turn(DELAY)
+
+    # At the end of a run
+
+    def everything_opens_that_should_and_nothing_more(self) -> None:
+        for number, broker_id in enumerate(list(self.model.brokers)):
+            if self.model.brokers[broker_id].state == REBOOTING:
+                self.finish_reboot(0)
+            self.look_at(number, "check")
+            for node in range(len(self.stored(broker_id).nodes)):
+                self.attach(number, node)
+        for number in range(len(self.volumes)):
+            self.open(number)
+
+    def forget(self) -> None:
+        """Nothing that was here is there for the next run."""
+        for broker_id in self.brokers.ids():
+            self.brokers.delete(broker_id)
+        for key in self.model.keys:
+            self.ask(OWNER, "ScheduleKeyDeletion", KeyId=self.arns[key], PendingWindowInDays=7)
+        self.turn(7 * DAY)

@@ -1,0 +1,125 @@
+"""KMS as the testbed assembles it, over one LocalStack container that the tests of ``testbed/kms`` share."""
+
+import atexit
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from testbed.documented.engines import REGION
+from testbed.errors import KmsError
+from testbed.kms.authority import assemble
+from testbed.kms.base import EFS, MQ, USER, USER_ACCOUNT, Caller
+from testbed.kms.ledger import Ledger
+from testbed.kms.settling import SettlingKms
+from testbed.state.clock import Clock
+from testbed.state.store import State
+from tests.support.kms_container import Container, localstack
+
+OTHER_ACCOUNT = "222222222222"
+ADMIN = Caller(f"arn:aws:iam::{USER_ACCOUNT}:user/admin", USER_ACCOUNT, "IAMUser")
+SESSION = Caller(f"arn:aws:sts::{USER_ACCOUNT}:assumed-role/Ops/alice", USER_ACCOUNT, "AssumedRole")
+VIA_MQ = replace(SESSION, invoked_by="mq.amazonaws.com")
+GRANTEE = Caller(f"arn:aws:iam::{OTHER_ACCOUNT}:user/grantee", OTHER_ACCOUNT, "IAMUser")
+STRANGER = Caller("arn:aws:iam::333333333333:root", "333333333333", "Root")
+SERVICE = replace(MQ, account=USER_ACCOUNT)  # Amazon MQ, at work in the user's account
+EC2 = replace(MQ, principal=f"ec2.{REGION}.amazonaws.com", account=USER_ACCOUNT)
+EFS_HERE = replace(EFS, account=USER_ACCOUNT)
+
+VOLUME = {"aws:ebs:id": "vol-0123456789abcdef0"}
+NOWHERE = "00000000-0000-4000-8000-000000000000"
+DELAY = 3600.0  # seconds; long, for real time passes too
+DAY = 86400.0
+
+
+@dataclass(frozen=True)
+class Authority:
+    """``assemble`` with everything a test turns or looks into; ``happened`` is what the service did by itself."""
+
+    kms: SettlingKms
+    clock: Clock
+    state: State
+    container: Container
+    happened: list[tuple[str, str, float]]
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.state)
+
+    def call(self, caller: Caller, operation: str, **parameters: Any) -> dict[str, Any]:
+        return self.kms.call(caller, operation, parameters)
+
+    def key(self, caller: Caller = USER, **parameters: Any) -> str:
+        """A new key's ARN."""
+        return self.call(caller, "CreateKey", **parameters)["KeyMetadata"]["Arn"]
+
+    def encrypt(
+        self,
+        key: str,
+        plaintext: bytes = b"data",
+        context: dict[str, str] = VOLUME,
+        caller: Caller = USER,
+    ) -> bytes:
+        return self.call(
+            caller, "Encrypt", KeyId=key, Plaintext=plaintext, EncryptionContext=context
+        )["CiphertextBlob"]
+
+    def decrypt(
+        self, blob: bytes, context: dict[str, str] = VOLUME, caller: Caller = USER, **more: Any
+    ) -> bytes:
+        return self.call(caller, "Decrypt", CiphertextBlob=blob, EncryptionContext=context, **more)[
+            "Plaintext"
+        ]
+
+    def grant(
+        self, key: str, grantee: str, *operations: str, by: Caller = USER, **more: Any
+    ) -> str:
+        """A new grant's id."""
+        return self.call(
+            by,
+            "CreateGrant",
+            KeyId=key,
+            GranteePrincipal=grantee,
+            Operations=list(operations),
+            **more,
+        )["GrantId"]
+
+    def shown(self, key: str, caller: Caller = USER) -> str:
+        """The key's state as DescribeKey shows it to ``caller``."""
+        return self.call(caller, "DescribeKey", KeyId=key)["KeyMetadata"]["KeyState"]
+
+    def code(self, caller: Caller, operation: str, **parameters: Any) -> str:
+        """The code of the refusal; empty if there is none."""
+        refusal = self.refusal(caller, operation, **parameters)
+        return refusal.code if refusal else ""
+
+    def refusal(self, caller: Caller, operation: str, **parameters: Any) -> KmsError | None:
+        try:
+            self.call(caller, operation, **parameters)
+        except KmsError as refusal:
+            return refusal
+        return None
+
+
+@cache
+def container() -> Container:
+    """Started when first asked for, removed at the end of the run."""
+    kept = ExitStack()
+    running = kept.enter_context(localstack())
+    atexit.register(kept.close)
+    running.start()
+    return running
+
+
+def over(running: Container, folder: Path, **options: Any) -> Authority:
+    """A new authority over the state in ``folder``; with ``delay`` unless told otherwise."""
+    state, happened = State(folder), []
+    clock = Clock(state)
+    kms = assemble(
+        running.kms,
+        state,
+        clock,
+        **{"delay": DELAY, "happened": lambda *what: happened.append(what), **options},
+    )
+    return Authority(kms, clock, state, running, happened)

@@ -1,0 +1,65 @@
+"""A real RabbitMQ node for tests; see ``broker_node``."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from testbed.clients.base import Address
+from testbed.documented.tls import PROFILES
+from testbed.engines.base import Control, NodeSpec, User
+from testbed.engines.rabbitmq import RabbitMQ
+from tests.support.broker_node import (
+    HOSTNAME,
+    BrokerNode,
+    built,
+    new_volume,
+    node_spec,
+    places,
+    testing,
+    written,
+)
+
+__all__ = ["ALICE", "CAROL", "HOSTNAME", "Node", "rabbitmq", "spec"]
+
+ALICE = User("alice", "alices-password-1")
+# Allowed by the API, and hard to carry through shell, JSON, configuration and HTTP. The API has one user per broker.
+CAROL = User("carol.-_", """ pä$s&'"<w>\\{rd}${x}#!;%20 """)
+SETTINGS = PROFILES["RABBITMQ"]
+
+
+def spec(
+    users: tuple[User, ...] = (ALICE, CAROL), control: Control | None = None, version: str = "4.2"
+) -> NodeSpec:
+    return node_spec(RabbitMQ(), version, users, control)
+
+
+@dataclass
+class Node(BrokerNode):
+    def address(self, protocol: str, user: User = ALICE, *, tls: bool = True) -> Address:
+        host, port = self.addresses["amqps"] if tls else self.plaintext["amqp-plaintext"]
+        return Address(
+            protocol, host, port, user.username, user.password, self.ca_file if tls else None
+        )
+
+
+@contextmanager
+def rabbitmq(folder: Path, node: NodeSpec) -> Iterator[Node]:
+    """A node on a new volume, started; gone afterwards, volume and all."""
+    broker = RabbitMQ()
+    with testing() as containers:
+        addresses, plaintext = places(broker, node)
+        running = Node(
+            spec=node,
+            engine=broker,
+            containers=containers,
+            image=built(containers, broker.image(node.version)),
+            addresses=addresses,
+            plaintext=plaintext,
+            ca_file=written(node.ca_pem, folder),
+            volume=new_volume(containers),
+            data_key=secrets.token_hex(64),
+        )
+        running.start()
+        yield running

@@ -1,0 +1,239 @@
+"""The wire as witness: what a client says is in no packet over TLS, and plainly there without."""
+
+import base64
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from testbed.clients import Address, Destination, connect
+from testbed.engines.base import Control
+from testbed.errors import ContainerFailed
+from testbed.runtime import engine, images
+from testbed.wire import capture
+from testbed.wire.capture import Capture, Sighting, capturing, forms
+from testbed.wire.packets import Endpoint, Stream
+from tests.support import activemq_node, rabbitmq_node
+
+CLIENT, SERVER = Endpoint("172.19.0.1", 40000), Endpoint("172.19.0.2", 5671)
+
+
+def said(*pieces: bytes, port: int = 5671) -> Stream:
+    return Stream(CLIENT, Endpoint(SERVER.host, port), len(pieces), sum(map(len, pieces)), pieces)
+
+
+def captured(*streams: Stream) -> Capture:
+    return Capture(
+        sum(each.packets for each in streams), sum(each.wire_bytes for each in streams), streams
+    )
+
+
+# What is looked for
+
+
+@given(st.binary(min_size=12, max_size=40), st.binary(max_size=20), st.binary(max_size=20))
+def test_a_needle_is_found_in_base64_whatever_is_around_it(
+    needle: bytes, before: bytes, after: bytes
+) -> None:
+    written = base64.b64encode(before + needle + after)
+    assert any(form in written for name, form in forms(needle).items() if "base64" in name)
+    assert forms(needle)["hex"] in (before + needle).hex().encode()
+
+
+def test_short_needles_have_no_form_that_chance_would_find_and_nothing_is_no_needle() -> None:
+    assert list(forms(b"bob")) == ["as it is", "hex"]
+    with pytest.raises(ValueError, match="nothing to look for"):
+        forms(b"")
+
+
+def test_sightings_say_what_where_and_how_often_but_not_the_secret() -> None:
+    found = captured(
+        said(b"xx canary canary"), said(base64.b64encode(b"alice:canary"), port=15671)
+    ).find({"a secret": b"canary"})
+    console = Endpoint(SERVER.host, 15671)
+    assert found == (
+        Sighting("a secret", "as it is", CLIENT, SERVER, 2),
+        Sighting("a secret", "base64, 0 bytes in", CLIENT, console, 1),
+    )
+    assert str(found[0]) == "a secret (as it is) 2 times from 172.19.0.1:40000 to 172.19.0.2:5671"
+    assert captured(said(b"can", b"ary")).find({"a secret": b"canary"}) == (), (
+        "something is missing in between"
+    )
+
+
+def test_a_capture_can_be_narrowed_and_says_whether_it_is_whole() -> None:
+    secured, clear, broken = (
+        said(b"\x16\x03\x01\0\5hello"),
+        said(b"CONNECT\n", port=61613),
+        said(b"a", b"b", port=1),
+    )
+    everything = captured(secured, clear, broken)
+    assert everything.on(61613).streams == (clear,) and everything.on(61613).packets == 1
+    assert (
+        everything.between(CLIENT.host, SERVER.host) == everything
+        and everything.between(CLIENT.host).streams == ()
+    )
+    assert everything.in_clear == (clear, broken) and everything.said == 20
+    assert not everything.whole and everything.on(5671, 61613).whole
+    assert "hello" not in repr(everything)
+
+
+# In the network of real brokers
+
+
+@pytest.fixture(scope="module")
+def image() -> str:
+    client = engine.connect(print)
+    try:
+        return images.ensure(client, [capture.IMAGE], print)[capture.IMAGE]
+    finally:
+        client.close()
+
+
+@pytest.fixture(scope="module")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rabbitmq_node.Node]:
+    control = Control(plaintext_listener=True)
+    with rabbitmq_node.rabbitmq(
+        tmp_path_factory.mktemp("rabbitmq"), rabbitmq_node.spec(control=control)
+    ) as node:
+        yield node
+
+
+@pytest.fixture(scope="module")
+def activemq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[activemq_node.Node]:
+    control = Control(plaintext_listener=True)
+    with activemq_node.activemq(
+        tmp_path_factory.mktemp("activemq"), activemq_node.spec(control=control)
+    ) as node:
+        yield node
+
+
+def exchange(address: Address, canary: bytes) -> None:
+    """The canary there and back, on its own and far into a message of many segments."""
+    topic = Destination.topic(f"test.{uuid.uuid4().hex}")
+    with connect(address) as client:
+        client.subscribe(topic)
+        for body in (canary, b"x" * 150_000 + canary + b"y" * 1000):
+            client.publish(topic, body)
+            received = client.receive()
+            assert received is not None and received.body == body
+            received.acknowledge()
+
+
+def needles(address: Address, canary: bytes) -> dict[str, bytes]:
+    return {
+        "the canary": canary,
+        "the password": address.password.encode(),
+        "the user": address.username.encode(),
+    }
+
+
+def watched(
+    node: rabbitmq_node.Node | activemq_node.Node, image: str, address: Address, port: int
+) -> tuple[Capture, tuple[Sighting, ...]]:
+    canary = uuid.uuid4().hex.encode()
+    with capturing(node.containers, node.container, image) as recording:
+        exchange(address, canary)
+        seen = recording.stop().on(port)
+    # Only what was seen whole can show that something was not there.
+    assert seen.whole and seen.packets > 10 and seen.said > 300_000, seen
+    return seen, seen.find(needles(address, canary))
+
+
+SECURED = [("rabbitmq", "amqp", 5671), ("rabbitmq", "amqp10", 5671)]
+SECURED += [
+    ("activemq", "amqp10", 5671),
+    ("activemq", "stomp", 61614),
+    ("activemq", "mqtt", 8883),
+    ("activemq", "openwire", 61617),
+]
+SECURED += [("activemq", "stomp-ws", 61619), ("activemq", "mqtt-ws", 61619)]
+LISTENERS = {"amqp10": "amqp", "stomp-ws": "wss", "mqtt-ws": "wss"}
+
+
+@pytest.mark.containers
+@pytest.mark.parametrize(("broker", "protocol", "port"), SECURED, ids=lambda value: str(value))
+def test_over_tls_nothing_of_it_is_in_any_packet(
+    request: pytest.FixtureRequest, image: str, broker: str, protocol: str, port: int
+) -> None:
+    node = request.getfixturevalue(broker)
+    address = (
+        node.address(protocol)
+        if broker == "rabbitmq"
+        else node.address(LISTENERS.get(protocol, protocol), protocol=protocol)
+    )
+    seen, sightings = watched(node, image, address, port)
+    assert sightings == () and seen.in_clear == ()
+
+
+@pytest.mark.containers
+@pytest.mark.parametrize(("protocol", "port"), [("amqp", 5672), ("amqp10", 5672)])
+def test_control_on_rabbitmqs_plaintext_listener_all_of_it_is(
+    rabbitmq: rabbitmq_node.Node, image: str, protocol: str, port: int
+) -> None:
+    seen, sightings = watched(rabbitmq, image, rabbitmq.address(protocol, tls=False), port)
+    assert {each.needle for each in sightings} == {
+        "the canary",
+        "the password",
+        "the user",
+    } and len(seen.in_clear) >= 2
+    by_direction = {
+        each.destination.port == port: each.count
+        for each in sightings
+        if each.needle == "the canary"
+    }
+    assert by_direction == {True: 2, False: 2}, "there and back, once in each message"
+
+
+@pytest.mark.containers
+@pytest.mark.parametrize(("protocol", "port"), [("openwire", 61616), ("stomp", 61613)])
+def test_control_on_activemqs_plaintext_listeners_all_of_it_is(
+    activemq: activemq_node.Node, image: str, protocol: str, port: int
+) -> None:
+    _, sightings = watched(
+        activemq, image, activemq.address(f"{protocol}-plaintext", tls=False), port
+    )
+    assert {each.needle for each in sightings} == {"the canary", "the password", "the user"}
+
+
+@pytest.mark.containers
+def test_what_happened_before_and_after_is_not_in_it(
+    rabbitmq: rabbitmq_node.Node, image: str
+) -> None:
+    before, during, after = (uuid.uuid4().hex.encode() for _ in range(3))
+    address = rabbitmq.address("amqp", tls=False)
+    exchange(address, before)
+    with capturing(rabbitmq.containers, rabbitmq.container, image) as recording:
+        exchange(address, during)
+        seen = recording.stop()
+        exchange(address, after)
+    assert {
+        each.needle for each in seen.find({"before": before, "during": during, "after": after})
+    } == {"during"}
+
+
+@pytest.mark.containers
+def test_nothing_of_a_capture_is_left_and_nothing_is_in_a_log(
+    rabbitmq: rabbitmq_node.Node, image: str
+) -> None:
+    with capturing(rabbitmq.containers, rabbitmq.container, image) as recording:
+        (container,) = rabbitmq.containers.find("capture")
+        exchange(rabbitmq.address("amqp", tls=False), b"canary")
+        recording.stop()
+        inspected = rabbitmq.containers.inspect(container["id"])["HostConfig"]
+        assert (
+            inspected["CapAdd"] in (["NET_RAW"], ["CAP_NET_RAW"])
+            and inspected["CapDrop"] == ["ALL"]
+            and not inspected["Privileged"]
+        )
+        assert b"".join(rabbitmq.containers.logs(container["id"])) == b""
+    assert rabbitmq.containers.find("capture") == []
+
+
+@pytest.mark.containers
+def test_a_network_that_is_gone_is_told(rabbitmq: rabbitmq_node.Node, image: str) -> None:
+    with pytest.raises(ContainerFailed), capturing(rabbitmq.containers, "0" * 64, image):
+        pass
+    assert rabbitmq.containers.find("capture") == []

@@ -1,0 +1,188 @@
+"""Groups and signatures: read from messages, known again by their primes, and seen on real listeners."""
+
+import base64
+import struct
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from testbed.wire import key_exchange
+from testbed.wire.ask import Agreed, Where, handshake
+from testbed.wire.key_exchange import (
+    CURVES,
+    GROUPS,
+    SIGNATURES,
+    Group,
+    KeyExchange,
+    Signature,
+    group_of,
+    read,
+)
+from testbed.wire.prober import probe
+from testbed.wire.reading import NotTls
+from tests.support.tls_servers import NAME, OPENSSL, Pki, openssl_server, python_tls
+
+pytestmark = pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1:DeprecationWarning")
+with_openssl = pytest.mark.skipif(not OPENSSL, reason="needs the openssl program")
+ECDHE, DHE, RSA = 0xC030, 0x009F, 0x009D
+
+
+# As bytes
+
+
+def vector(*numbers: int) -> bytes:
+    return b"".join(
+        struct.pack(">H", len(body := number.to_bytes((number.bit_length() + 7) // 8, "big")))
+        + body
+        for number in numbers
+    )
+
+
+def test_a_curve_with_its_signature() -> None:
+    body = b"\3\0\x17" + b"\x41" + bytes(65) + b"\x08\x04" + b"\0\1\0"
+    assert read(body, "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "TLSv1.2") == KeyExchange(
+        GROUPS[0x17], SIGNATURES[0x0804]
+    )
+    assert read(body, "TLS_ECDH_anon_WITH_AES_128_CBC_SHA", "TLSv1.2") == KeyExchange(
+        GROUPS[0x17], None
+    )
+    before = read(body, "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA", "TLSv1.1")
+    assert before and before.signature == Signature("rsa_pkcs1_md5_sha1", "RSA+MD5-SHA1")
+
+
+def test_a_prime_of_its_own_is_told_by_its_size_and_no_other_key_exchange_is_guessed_at() -> None:
+    own = (1 << 1023) + 11
+    found = read(
+        vector(own, 2, 5) + b"\x04\x01\0\1\0", "TLS_DHE_RSA_WITH_AES_256_CBC_SHA", "TLSv1.2"
+    )
+    assert found == KeyExchange(Group("dh1024", "", 1024), SIGNATURES[0x0401])
+    for suite in (
+        "TLS_PSK_WITH_AES_128_CBC_SHA",
+        "TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA",
+        "TLS_RSA_EXPORT_WITH_RC4_40_MD5",
+    ):
+        assert read(b"anything", suite, "TLSv1.2") is None
+
+
+def test_what_has_no_name_here_is_named_by_its_number() -> None:
+    assert group_of(0x9999) == Group("0x9999", "", 0, 0x9999)
+    found = read(b"\3\x99\x99\0\x99\x99\0\0", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "TLSv1.2")
+    assert found and (found.group.iana, found.signature) == (
+        "0x9999",
+        Signature("0x9999", "", 0x9999),
+    )
+    with pytest.raises(NotTls, match="without a name"):
+        read(b"\1\0\0", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "TLSv1.2")
+
+
+@given(st.binary(max_size=100), st.sampled_from(["TLS_ECDHE_RSA_X", "TLS_DHE_RSA_X"]))
+def test_no_bytes_break_the_reader(data: bytes, suite: str) -> None:
+    try:
+        read(data, suite, "TLSv1.2")
+    except NotTls:
+        pass
+
+
+@with_openssl
+@pytest.mark.parametrize(
+    "group",
+    [group for group in key_exchange._named_primes().values() if group.bits > 1024],
+    ids=lambda group: group.openssl,
+)
+def test_the_computed_primes_are_those_of_the_local_openssl(group: Group) -> None:
+    prime = next(prime for prime, named in key_exchange._named_primes().items() if named == group)
+    command = [
+        str(OPENSSL),
+        "genpkey",
+        "-algorithm",
+        "DH",
+        "-pkeyopt",
+        f"group:{group.openssl}",
+        "-outform",
+        "DER",
+    ]
+    key = subprocess.run(
+        command, capture_output=True, check=True
+    ).stdout  # which has the parameters in it
+    assert prime.to_bytes(group.bits // 8, "big") in key
+
+
+# On listeners
+
+
+def asked(port: int, suite: int, version: str = "TLSv1.2", **offer: object) -> Agreed:
+    answer = handshake(Where("127.0.0.1", port, NAME, 5.0), version, [suite], **offer)
+    assert isinstance(answer, Agreed), answer
+    return answer
+
+
+@with_openssl
+def test_group_and_signature_of_every_kind_of_key_exchange(pki: Pki) -> None:
+    with openssl_server(pki, "-tls1_2", "-cipher", "ALL", "-groups", "P-384:ffdhe3072") as port:
+        ecdhe = asked(port, ECDHE)
+        assert ecdhe.complete and len(ecdhe.chain) == 2 and ecdhe.asks_certificate is False
+        assert ecdhe.exchange == KeyExchange(
+            GROUPS[0x18], ecdhe.exchange and ecdhe.exchange.signature
+        )
+        assert (
+            ecdhe.exchange
+            and ecdhe.exchange.signature
+            and ecdhe.exchange.signature.iana.startswith("rsa_")
+        )
+        dhe = asked(port, DHE)
+        assert dhe.group and dhe.group.bits >= 2048
+        assert asked(port, RSA).exchange is None
+        chosen = asked(port, ECDHE, signatures=[0x0601]).exchange
+        assert chosen and chosen.signature == Signature("rsa_pkcs1_sha512", "RSA+SHA512", 0x0601)
+
+
+@with_openssl
+def test_a_small_diffie_hellman_group_is_seen(pki: Pki) -> None:
+    with openssl_server(
+        pki, "-tls1_2", "-cipher", "DHE:@SECLEVEL=0", "-dhparam", str(_small_parameters(pki))
+    ) as port:
+        exchange = asked(port, 0x0039).exchange
+    assert exchange and exchange.group == Group("MODP group 2 (1024)", "modp_1024", 1024)
+
+
+def _small_parameters(pki: Pki) -> object:
+    """MODP group 2 (RFC 2409), which no tool makes any more, as PKCS #3 in PEM."""
+    prime = next(
+        prime for prime, group in key_exchange._named_primes().items() if group.bits == 1024
+    )
+    number = b"\x02\x81\x81\0" + prime.to_bytes(128, "big") + b"\x02\x01\x02"
+    path = pki.key.parent / "dh1024.pem"
+    encoded = base64.encodebytes(b"\x30\x81" + bytes([len(number)]) + number).decode()
+    path.write_text(f"-----BEGIN DH PARAMETERS-----\n{encoded}-----END DH PARAMETERS-----\n")
+    return path
+
+
+@with_openssl
+@pytest.mark.parametrize(
+    ("flag", "taken"),
+    [("-tls1_2", ["secp521r1", "prime256v1"]), ("-tls1_3", ["prime256v1", "secp521r1"])],
+)
+def test_the_curves_a_listener_takes_in_its_order(pki: Pki, flag: str, taken: list[str]) -> None:
+    """In TLS 1.3 a curve for which the client has sent a key comes first: the listener saves a round trip."""
+    with openssl_server(pki, flag, "-groups", "P-521:P-256", "-serverpref") as port:
+        scan = probe(
+            "127.0.0.1", port, server_name=NAME, ca_file=pki.ca, versions=["TLSv1.2", "TLSv1.3"]
+        )
+    accepting = next(each for each in scan.versions if each.accepted)
+    assert [group.openssl for group in accepting.groups] == taken
+
+
+def test_a_single_curve_and_the_control_that_refuses_another(pki: Pki) -> None:
+    with python_tls(pki, "ECDHE-RSA-AES256-GCM-SHA384") as port:
+        assert asked(port, ECDHE, groups=[0x17]).group == GROUPS[0x17]
+        refused = handshake(
+            Where("127.0.0.1", port, NAME, 5.0), "TLSv1.2", [ECDHE], groups=[0x0013]
+        )
+    assert not isinstance(refused, Agreed) and refused.conclusive
+
+
+def test_every_curve_has_two_names_and_a_size() -> None:
+    assert all(GROUPS[code].iana and GROUPS[code].openssl and GROUPS[code].bits for code in CURVES)
+    assert len({group.iana for group in GROUPS.values()}) == len(GROUPS)
