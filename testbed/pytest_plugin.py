@@ -156,7 +156,7 @@ def _standing(testbed: "Testbed", request: pytest.FixtureRequest) -> "_Standing"
     )
 
 
-@pytest.fixture()
+@pytest.fixture
 def kms_key(testbed: "Testbed") -> Iterator[KeyFixture]:
     """A new customer managed key, scheduled for deletion after the test."""
     from testbed.errors import KmsError

@@ -116,7 +116,7 @@ def _load(path: Path) -> Scenario:
     try:
         module = _import(path)
         return Scenario(path.stem, module.TITLE, tuple(module.CLAIMS), module.run)
-    except Exception as error:  # noqa: BLE001 - whatever importing runs into
+    except Exception as error:
         raise TestbedError(
             f"The scenario {path} cannot be loaded: {type(error).__name__}: {error}",
             hint="A scenario has TITLE, CLAIMS and run(testbed, say).",

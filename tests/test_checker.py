@@ -39,20 +39,19 @@ def test_an_empty_history_proves_nothing() -> None:
 
 def test_attempts_alone_prove_nothing() -> None:
     account = check(history("a1 u1 a2"))
-    assert account.unknown == ("1", "2") and not account.ok
+    assert account.unknown == ("1", "2")
+    assert not account.ok
 
 
 def test_all_confirmed_and_received_once_is_sane() -> None:
     account = check(history("a1 c1 a2 r1 c2 r2"))
     assert account.ok
     assert (account.attempted, account.confirmed, account.received) == (2, 2, 2)
-    assert not (
-        account.lost
-        or account.duplicated
-        or account.unexpected
-        or account.unknown
-        or account.recovered
-    )
+    assert not (account.lost)
+    assert not (account.duplicated)
+    assert not (account.unexpected)
+    assert not (account.unknown)
+    assert not (account.recovered)
 
 
 def test_received_before_its_confirmation_is_sane() -> None:
@@ -61,7 +60,8 @@ def test_received_before_its_confirmation_is_sane() -> None:
 
 def test_confirmed_and_never_received_is_lost() -> None:
     account = check(history("a1 c1 a2 c2 a3 c3 r2"))
-    assert account.lost == ("1", "3") and not account.ok
+    assert account.lost == ("1", "3")
+    assert not account.ok
 
 
 def test_nothing_received_loses_all() -> None:
@@ -70,12 +70,15 @@ def test_nothing_received_loses_all() -> None:
 
 def test_a_duplicate_is_counted_and_allowed() -> None:
     account = check(history("a1 c1 r1 r1 r1 a2 c2 r2"))
-    assert account.duplicated == ("1",) and account.received == 2 and account.ok
+    assert account.duplicated == ("1",)
+    assert account.received == 2
+    assert account.ok
 
 
 def test_a_duplicate_does_not_make_up_for_a_loss() -> None:
     account = check(history("a1 c1 a2 c2 r1 r1"))
-    assert account.lost == ("2",) and not account.ok
+    assert account.lost == ("2",)
+    assert not account.ok
 
 
 @pytest.mark.parametrize(
@@ -83,12 +86,15 @@ def test_a_duplicate_does_not_make_up_for_a_loss() -> None:
 )
 def test_out_of_nowhere_before_its_attempt_or_after_a_refusal_is_unexpected(events: str) -> None:
     account = check(history(events))
-    assert account.unexpected == ("2",) and not account.ok
+    assert account.unexpected == ("2",)
+    assert not account.ok
 
 
 def test_an_unknown_outcome_may_go_either_way() -> None:
     account = check(history("a1 u1 a2 u2 r2 a3 c3 r3"))
-    assert account.unknown == ("1", "2") and account.recovered == ("2",) and account.ok
+    assert account.unknown == ("1", "2")
+    assert account.recovered == ("2",)
+    assert account.ok
 
 
 def test_a_late_confirmation_settles_an_unknown_outcome() -> None:
@@ -97,7 +103,9 @@ def test_a_late_confirmation_settles_an_unknown_outcome() -> None:
 
 def test_a_refusal_is_no_loss() -> None:
     account = check(history("a1 c1 r1 a2 f2"))
-    assert account.failed == 1 and account.lost == () and account.ok
+    assert account.failed == 1
+    assert account.lost == ()
+    assert account.ok
 
 
 @pytest.mark.parametrize("events", ["c1", "u1 a1", "f1", "a1 c1 f1", "a1 f1 c1"])

@@ -10,7 +10,8 @@ from testbed.history import Event, History, Kind, Recorder, body_of, identity_of
 def test_identities_repeat_with_the_seed_and_differ_without() -> None:
     first, again, other = Recorder(7), Recorder(7), Recorder(8)
     made = [first.new_message() for _ in range(3)]
-    assert made == [again.new_message() for _ in range(3)] and len(set(made)) == 3
+    assert made == [again.new_message() for _ in range(3)]
+    assert len(set(made)) == 3
     assert other.new_message() not in made
     assert Recorder().new_message() != Recorder().new_message()
 
@@ -20,7 +21,8 @@ def test_a_history_is_fixed_when_it_is_taken() -> None:
     recorder.record(Kind.ATTEMPTED, "a")
     history = recorder.history()
     recorder.record(Kind.CONFIRMED, "a")
-    assert history.of(Kind.ATTEMPTED) == ("a",) and history.of(Kind.CONFIRMED) == ()
+    assert history.of(Kind.ATTEMPTED) == ("a",)
+    assert history.of(Kind.CONFIRMED) == ()
 
 
 def test_no_event_of_many_threads_gets_lost_or_out_of_order() -> None:
@@ -60,7 +62,8 @@ def test_the_longest_pause_is_between_confirmations() -> None:
 def test_a_body_carries_its_identity(number: int, size: int) -> None:
     message = f"run-{number}"
     body = body_of(message, size)
-    assert identity_of(body) == message and len(body) >= size
+    assert identity_of(body) == message
+    assert len(body) >= size
     assert len(body) == size or size < len(message) + 7
 
 

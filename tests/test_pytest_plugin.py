@@ -100,7 +100,7 @@ class Project(CommandLine):
         return process.returncode, output
 
 
-@pytest.fixture()
+@pytest.fixture
 def project(tmp_path: Path) -> Project:
     return Project(tmp_path)
 
@@ -123,11 +123,13 @@ def test_another_projects_tests_pass_and_nothing_is_left(project: Project) -> No
 def test_nothing_is_left_after_a_failure(project: Project) -> None:
     project.write("def test_mine(kms_key):\n    assert kms_key.arn == 'another'\n")
     status, output = project.pytest()
-    assert status == 1 and "1 failed" in output and "taking everything down" in output
+    assert status == 1
+    assert "1 failed" in output
+    assert "taking everything down" in output
     project.wait_until_nothing_is_left()
 
 
-@pytest.mark.parametrize("how, status", [(signal.SIGINT, 2), (signal.SIGKILL, -signal.SIGKILL)])
+@pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 2), (signal.SIGKILL, -signal.SIGKILL)])
 def test_nothing_is_left_after_an_interruption(
     project: Project, how: signal.Signals, status: int
 ) -> None:
@@ -158,17 +160,17 @@ def test_a_testbed_that_is_up_is_used_and_stays(
     before = testbed.containers.find()
     status, output = project.pytest("-s", TESTBED_STATE=str(testbed.state.folder))
     assert status == 0 and f"broker {rabbitmq_broker.broker_id}" in output, output  # type: ignore[attr-defined]
-    assert testbed.containers.find() == before and "starting" not in output
+    assert testbed.containers.find() == before
+    assert "starting" not in output
 
 
 def test_an_engine_that_is_missing_is_said_with_what_to_do(project: Project) -> None:
     project.write("def test_mine(kms_key):\n    pass\n\ndef test_pure():\n    pass\n")
     status, output = project.pytest(DOCKER_HOST="unix:///nonexistent.sock")
-    assert status == 1 and "1 passed, 1 error" in output
-    assert (
-        "No container engine answers at DOCKER_HOST=unix:///nonexistent.sock" in output
-        and "hint: Unset DOCKER_HOST" in output
-    )
+    assert status == 1
+    assert "1 passed, 1 error" in output
+    assert "No container engine answers at DOCKER_HOST=unix:///nonexistent.sock" in output
+    assert "hint: Unset DOCKER_HOST" in output
     project.wait_until_nothing_is_left()
 
 

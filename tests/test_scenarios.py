@@ -49,7 +49,9 @@ def test_every_finding_holds_and_has_a_control_that_fails(testbed: Testbed, name
 @pytest.mark.parametrize("name", NAMES)
 def test_a_scenario_says_what_it_is(name: str) -> None:
     [found] = scenario.find([name])
-    assert found.name == name and len(found.title) <= 120 and "\n" not in found.title
+    assert found.name == name
+    assert len(found.title) <= 120
+    assert "\n" not in found.title
     assert set(found.claims) <= {claim.id for claim in CLAIMS}
 
 
@@ -114,7 +116,7 @@ def test_findings_notes_and_matrices_are_told_apart_in_their_order() -> None:
 
 
 @pytest.mark.parametrize(
-    "raised, told",
+    ("raised", "told"),
     [
         (
             TestbedError("The broker is gone.", hint="Look at its log."),
@@ -130,7 +132,8 @@ def test_what_a_scenario_raises_is_its_error_and_what_it_had_found_stays(
 ) -> None:
     result, said = _run(_finding("before"), raised, _finding("after"))
     assert [each.subject for each in result.findings] == ["before"]
-    assert result.error.strip() == told.strip() and said[-1].startswith("  broke off: ")
+    assert result.error.strip() == told.strip()
+    assert said[-1].startswith("  broke off: ")
 
 
 @pytest.mark.parametrize("raised", [KeyboardInterrupt(), SystemExit(1)])

@@ -97,14 +97,13 @@ def test_two_testbeds_side_by_side_do_not_touch_each_other(
             with pytest.raises(KmsError) as error:
                 kms.call(USER, "DescribeKey", {"KeyId": stranger})
             assert error.value.code == "NotFoundException"
-        assert (
-            other.state.folder != testbed.state.folder
-            and other.localstack_url != testbed.localstack_url
-        )
+        assert other.state.folder != testbed.state.folder
+        assert other.localstack_url != testbed.localstack_url
         assert other.ca_file.read_bytes() != testbed.ca_file.read_bytes()
         folder, mine = other.state.folder, other.containers
         assert len(mine.find()) == 1
-    assert mine.find() == [] and not folder.exists()
+    assert mine.find() == []
+    assert not folder.exists()
     assert {row["id"] for row in testbed.containers.find()} == before
     assert kms_key.call("DescribeKey")["KeyMetadata"]["Arn"] == kms_key.arn
 
@@ -131,7 +130,8 @@ def test_down_takes_what_is_still_starting(tmp_path: Path) -> None:
     containers = own.containers
     own.down()
     time.sleep(2)
-    assert containers.find() == [] and not (tmp_path / "state").exists()
+    assert containers.find() == []
+    assert not (tmp_path / "state").exists()
     assert containers.purge() == {"containers": 0, "volumes": 0, "networks": 0}
 
 
@@ -153,7 +153,7 @@ with temporary(lambda line: print(line, flush=True)) as testbed:
 
 
 @pytest.mark.parametrize(
-    "until, work",
+    ("until", "work"),
     [
         ("KMS: starting", "testbed.kms"),
         ("up", "testbed.new_key('of a test')"),
@@ -181,5 +181,6 @@ def test_a_temporary_testbed_is_gone_after_its_process_was_killed(
     deadline = time.monotonic() + 60
     while (mine.find() or folder.exists()) and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert mine.find() == [] and list(tmp_path.iterdir()) == []
+    assert mine.find() == []
+    assert list(tmp_path.iterdir()) == []
     assert purge(testbed.client, mine.instance) == {"containers": 0, "volumes": 0, "networks": 0}

@@ -120,55 +120,57 @@ def only(number: int, fate: str) -> Callable[[int], str]:
 
 def test_a_sound_broker_is_found_sound() -> None:
     account = run(Memory())
-    assert (
-        account.ok
-        and account.confirmed == account.received == 50
-        and not account.duplicated
-        and not account.unknown
-    )
+    assert account.ok
+    assert account.confirmed == account.received == 50
+    assert not account.duplicated
+    assert not account.unknown
 
 
 def test_with_a_consumer_beside_the_publisher_too() -> None:
     account = run(Memory(), consume=True)
-    assert account.ok and account.confirmed == account.received == 50 and not account.duplicated
+    assert account.ok
+    assert account.confirmed == account.received == 50
+    assert not account.duplicated
 
 
 def test_a_confirmed_message_that_is_dropped_is_found() -> None:
     account = run(Memory(only(20, "dropped")))
-    assert len(account.lost) == 1 and account.lost[0].endswith("-0000020") and not account.ok
+    assert len(account.lost) == 1
+    assert account.lost[0].endswith("-0000020")
+    assert not account.ok
 
 
 def test_a_repeated_message_is_found_and_allowed() -> None:
     account = run(Memory(only(20, "twice")))
-    assert len(account.duplicated) == 1 and account.ok
+    assert len(account.duplicated) == 1
+    assert account.ok
 
 
 def test_a_changed_message_is_both_lost_and_unexpected() -> None:
     account = run(Memory(only(20, "garbled")))
-    assert (
-        len(account.lost) == len(account.unexpected) == 1
-        and account.unexpected[0].startswith("foreign:")
-        and not account.ok
-    )
+    assert len(account.lost) == len(account.unexpected) == 1
+    assert account.unexpected[0].startswith("foreign:")
+    assert not account.ok
 
 
 def test_what_somebody_else_sent_is_unexpected() -> None:
     account = run(Memory(queue=deque([b"not ours", body_of("another-run-1")])))
-    assert len(account.unexpected) == 2 and not account.lost
+    assert len(account.unexpected) == 2
+    assert not account.lost
 
 
 def test_a_message_taken_without_confirmation_is_recovered() -> None:
     account = run(Memory(only(20, "taken, not confirmed")))
-    assert (
-        len(account.unknown) == len(account.recovered) == 1
-        and account.ok
-        and account.confirmed == 49
-    )
+    assert len(account.unknown) == len(account.recovered) == 1
+    assert account.ok
+    assert account.confirmed == 49
 
 
 def test_a_refused_message_is_not_lost() -> None:
     account = run(Memory(only(20, "refused")))
-    assert account.failed == 1 and account.ok and account.confirmed == 49
+    assert account.failed == 1
+    assert account.ok
+    assert account.confirmed == 49
 
 
 def test_traffic_goes_on_after_an_outage() -> None:
@@ -186,9 +188,9 @@ def test_traffic_goes_on_after_an_outage() -> None:
         broker.up = True
         traffic.wait_confirmed(20, timeout=5)
     account = check(drain(ADDRESS, QUEUE, recorder, connect=broker.connect, **SHORT))
-    assert (
-        account.ok and 1 <= len(account.unknown) <= 2 and recorder.history().longest_pause() > 0.4
-    )
+    assert account.ok
+    assert 1 <= len(account.unknown) <= 2
+    assert recorder.history().longest_pause() > 0.4
 
 
 def test_a_broker_that_is_away_from_the_beginning_is_told_at_once() -> None:
@@ -258,7 +260,8 @@ def test_a_drain_waits_for_what_is_late() -> None:
     timer.start()
     account = check(drain(ADDRESS, QUEUE, recorder, connect=broker.connect, **SHORT))
     timer.join()
-    assert account.ok and account.received == 2
+    assert account.ok
+    assert account.received == 2
 
 
 def test_control_an_impatient_drain_would_call_it_lost() -> None:
@@ -290,7 +293,8 @@ def test_a_drain_survives_an_outage_shorter_than_its_patience() -> None:
     timer.start()
     account = check(drain(ADDRESS, QUEUE, recorder, quiet=0.05, patience=3, connect=broker.connect))
     timer.join()
-    assert account.ok and account.received == 3
+    assert account.ok
+    assert account.received == 3
 
 
 def test_a_drain_without_a_broker_says_so() -> None:

@@ -63,7 +63,7 @@ def refusal(error: ApiError) -> Response:
 
 def _response(
     status: int, document: Mapping[str, Any], headers: Mapping[str, str] = {}
-) -> Response:  # noqa: B006 - never changed
+) -> Response:
     return Response(
         status, json.dumps(document).encode(), {"Content-Type": CONTENT_TYPE, **headers}
     )

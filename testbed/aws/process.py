@@ -134,7 +134,8 @@ class Launch:
 
     def go(self) -> None:
         """Let it serve, and return when it does. Raises ``TestbedError`` when it does not."""
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         try:
             with suppress(BrokenPipeError):  # it has said why
                 self._process.stdin.write(GO)
@@ -155,7 +156,8 @@ class Launch:
 
     def cancel(self) -> None:
         """It is not wanted."""
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         with suppress(BrokenPipeError):
             self._process.stdin.close()
         self._process.terminate()

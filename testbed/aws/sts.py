@@ -51,7 +51,7 @@ def xml_refusal(error: ApiError, namespace: str = "") -> Response:
     )
 
 
-def xml(status: int, document: str, headers: Mapping[str, str] = {}) -> Response:  # noqa: B006 - never changed
+def xml(status: int, document: str, headers: Mapping[str, str] = {}) -> Response:
     return Response(
         status,
         f'<?xml version="1.0" encoding="UTF-8"?>\n{document}\n'.encode(),

@@ -94,7 +94,7 @@ def _percentiles(series: Series) -> Markup:
             Axis(what, True),
             drawn,
         )
-    )  # noqa: S704
+    )
 
 
 def _grouped(curves: Sequence[Curve]) -> list[tuple[str, list[Curve]]]:
@@ -114,7 +114,7 @@ def _rates(curves: Sequence[Curve]) -> Markup:
     ]
     return Markup(
         lines("Throughput against rate", Axis("offered (msg/s)"), Axis("delivered (msg/s)"), drawn)
-    )  # noqa: S704
+    )
 
 
 def _late(curves: Sequence[Curve]) -> Markup:
@@ -131,4 +131,4 @@ def _late(curves: Sequence[Curve]) -> Markup:
             Axis("end to end, 99 of 100 (ms)", True),
             drawn,
         )
-    )  # noqa: S704
+    )

@@ -95,7 +95,7 @@ def list_files(as_json_: JsonOption = False) -> None:
 def run(
     workloads: Workloads = ["durable-1k"],  # noqa: B006 - typer's way
     drivers: Drivers = ["rabbitmq", "activemq"],  # noqa: B006
-    encryptions: Encryptions = _LAYERS,  # noqa: B006
+    encryptions: Encryptions = _LAYERS,
     rounds: Annotated[
         int | None, typer.Option(help="Rounds on each side, instead of the workload's own.")
     ] = None,
@@ -340,10 +340,9 @@ def yardstick(
     """
     from testbed.bench.yardstick import against
 
-    with translated():
-        with _testbed(fresh, state) as testbed:
-            for engine in engines:
-                print(against(testbed, engine, say, rounds=rounds, duration=duration), flush=True)
+    with translated(), _testbed(fresh, state) as testbed:
+        for engine in engines:
+            print(against(testbed, engine, say, rounds=rounds, duration=duration), flush=True)
 
 
 @_group.command("table")

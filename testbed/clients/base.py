@@ -6,9 +6,10 @@ exception is an ``Address`` without ``ca_file``, which is plaintext and exists f
 control listeners of scenarios and benchmarks.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Protocol
+from typing import Protocol
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ class Envelope:
             sdk.Algorithm.AES_256_GCM_HKDF_SHA512_COMMIT_KEY,
         )
 
-    def seal(self, body: bytes, context: Mapping[str, str] = {}) -> bytes:  # noqa: B006 - never changed
+    def seal(self, body: bytes, context: Mapping[str, str] = {}) -> bytes:
         """``body`` as an AWS Encryption SDK message, bound to ``context``. Raises ``ClientError``, with KMS's words where they are the reason."""
         try:
             return self._client.encrypt(
@@ -58,14 +58,14 @@ class Envelope:
                 algorithm=self._algorithm,
                 encryption_context=dict(context),
             )[0]
-        except Exception as error:  # noqa: BLE001 - the SDK's, botocore's and cryptography's have no common base
+        except Exception as error:
             raise ClientError(f"a body could not be encrypted: {_reason(error)}") from error
 
     def open(self, sealed: bytes) -> bytes:
         """The body of a message of ``seal``. Raises ``ClientError`` as ``seal`` does, and for one that was tampered with."""
         try:
             return self._client.decrypt(source=sealed, materials_manager=self._materials)[0]
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:
             raise ClientError(f"a body could not be decrypted: {_reason(error)}") from error
 
     def _count(self, **event: Any) -> None:

@@ -121,7 +121,8 @@ class OpenWireClient:
 
 def _refusal(address: Address, said: str) -> ConnectionRefused:
     """Java has one sentence for several things that can be wrong with a certificate, and sometimes only notices that the
-    connection is gone: ask again from here, where the reason is told apart."""
+    connection is gone: ask again from here, where the reason is told apart.
+    """
     if address.ca_file:
         try:
             tls.open_socket(address, _MARGIN).close()

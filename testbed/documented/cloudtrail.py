@@ -77,7 +77,7 @@ class Event:
 
 
 def _members(values: str, **others: Any) -> Members:
-    return {name: Shown.VALUE for name in values.split()} | others
+    return dict.fromkeys(values.split(), Shown.VALUE) | others
 
 
 _KEY = _members("KeyId")

@@ -109,11 +109,7 @@ def _amqp(tls: ssl.SSLSocket, user: User) -> None:
     fields = b"\xa3\x05PLAIN" + b"\xb0" + struct.pack(">I", len(response)) + response
     _send(
         tls,
-        b"\x02\x01\x00\x00"
-        + b"\x00\x53\x41"
-        + b"\xd0"
-        + struct.pack(">II", len(fields) + 4, 2)
-        + fields,
+        b"\x02\x01\x00\x00\x00\x53\x41\xd0" + struct.pack(">II", len(fields) + 4, 2) + fields,
         including=True,
     )
     outcome = _exactly(tls, struct.unpack(">I", _exactly(tls, 4))[0] - 4)

@@ -114,8 +114,10 @@ class Engine(Protocol):
 
     def files(self, node: NodeSpec) -> dict[str, bytes]:
         """The node's files, relative to ``/run/testbed``: ``start`` (the shell script that
-        becomes the broker), ``etc/...`` and ``tls/...``. The data directory is ``/data/broker``."""
+        becomes the broker), ``etc/...`` and ``tls/...``. The data directory is ``/data/broker``.
+        """
 
     def login(self, node: NodeSpec, addresses: dict[str, tuple[str, int]], ca_file: str) -> None:
         """Return when every listener (name -> host, port) answers a TLS handshake and a login;
-        raise ``ClientError`` when one does not yet. Called again until it succeeds."""
+        raise ``ClientError`` when one does not yet. Called again until it succeeds.
+        """

@@ -34,9 +34,27 @@ _OTHERWISE = {
 }
 # Keys of another account can be used, and their grants administered (API reference, "Cross-account use").
 _ACROSS = frozenset(
-    "DescribeKey Encrypt Decrypt ReEncryptFrom ReEncryptTo GenerateDataKey GenerateDataKeyWithoutPlaintext GenerateDataKeyPair "
-    "GenerateDataKeyPairWithoutPlaintext GenerateMac VerifyMac Sign Verify GetPublicKey DeriveSharedSecret GetKeyRotationStatus "
-    "CreateGrant ListGrants RevokeGrant".split()
+    [
+        "DescribeKey",
+        "Encrypt",
+        "Decrypt",
+        "ReEncryptFrom",
+        "ReEncryptTo",
+        "GenerateDataKey",
+        "GenerateDataKeyWithoutPlaintext",
+        "GenerateDataKeyPair",
+        "GenerateDataKeyPairWithoutPlaintext",
+        "GenerateMac",
+        "VerifyMac",
+        "Sign",
+        "Verify",
+        "GetPublicKey",
+        "DeriveSharedSecret",
+        "GetKeyRotationStatus",
+        "CreateGrant",
+        "ListGrants",
+        "RevokeGrant",
+    ]
 )
 _OF_ITS_MANAGER = frozenset(("DescribeKey", "CreateAlias", "ScheduleKeyDeletion"))
 

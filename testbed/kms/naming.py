@@ -18,8 +18,22 @@ from testbed.kms.states import Key
 
 # Operations that take an alias for a key (API reference); all others take an id or an ARN.
 _ALIAS_TOO = frozenset(
-    "DescribeKey Encrypt Decrypt ReEncrypt GenerateDataKey GenerateDataKeyWithoutPlaintext GenerateDataKeyPair "
-    "GenerateDataKeyPairWithoutPlaintext GetPublicKey Sign Verify GenerateMac VerifyMac DeriveSharedSecret".split()
+    [
+        "DescribeKey",
+        "Encrypt",
+        "Decrypt",
+        "ReEncrypt",
+        "GenerateDataKey",
+        "GenerateDataKeyWithoutPlaintext",
+        "GenerateDataKeyPair",
+        "GenerateDataKeyPairWithoutPlaintext",
+        "GetPublicKey",
+        "Sign",
+        "Verify",
+        "GenerateMac",
+        "VerifyMac",
+        "DeriveSharedSecret",
+    ]
 )
 _KEYS = ("KeyId", "SourceKeyId", "DestinationKeyId", "TargetKeyId")
 _SOURCE = {"Decrypt": "KeyId", "ReEncrypt": "SourceKeyId"}  # what a ciphertext names in its stead

@@ -19,15 +19,46 @@ YEAR = 365  # days; also how often automatic rotation rotates when not told othe
 # The rows of the key-state table (KMS, "Key states of AWS KMS keys") that are not "allowed in any state". GetPublicKey
 # of a disabled key, which the table refuses, is answered by AWS (LocalStack's provider says so of its recordings).
 NEEDS_ENABLED = frozenset(
-    "Encrypt Decrypt ReEncrypt GenerateDataKey GenerateDataKeyWithoutPlaintext GenerateDataKeyPair GenerateDataKeyPairWithoutPlaintext "
-    "Sign Verify GenerateMac VerifyMac DeriveSharedSecret CreateGrant".split()
+    [
+        "Encrypt",
+        "Decrypt",
+        "ReEncrypt",
+        "GenerateDataKey",
+        "GenerateDataKeyWithoutPlaintext",
+        "GenerateDataKeyPair",
+        "GenerateDataKeyPairWithoutPlaintext",
+        "Sign",
+        "Verify",
+        "GenerateMac",
+        "VerifyMac",
+        "DeriveSharedSecret",
+        "CreateGrant",
+    ]
 )
 NEEDS_ENABLED_NOW = frozenset(
-    "EnableKeyRotation DisableKeyRotation RotateKeyOnDemand ReplicateKey UpdatePrimaryRegion".split()
+    [
+        "EnableKeyRotation",
+        "DisableKeyRotation",
+        "RotateKeyOnDemand",
+        "ReplicateKey",
+        "UpdatePrimaryRegion",
+    ]
 )
 NOT_PENDING_DELETION = frozenset(
-    "CreateAlias UpdateAlias DisableKey EnableKey ScheduleKeyDeletion TagResource UntagResource UpdateKeyDescription "
-    "GetPublicKey GetParametersForImport ImportKeyMaterial DeleteImportedKeyMaterial".split()
+    [
+        "CreateAlias",
+        "UpdateAlias",
+        "DisableKey",
+        "EnableKey",
+        "ScheduleKeyDeletion",
+        "TagResource",
+        "UntagResource",
+        "UpdateKeyDescription",
+        "GetPublicKey",
+        "GetParametersForImport",
+        "ImportKeyMaterial",
+        "DeleteImportedKeyMaterial",
+    ]
 )
 
 

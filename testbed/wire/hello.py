@@ -205,7 +205,7 @@ def record(data: bytes) -> tuple[int, bytes, bytes] | None:
 
     Raises ``NotTls`` as soon as the first bytes rule a record out.
     """
-    if data[:1] and not 20 <= data[0] <= 24 or data[1:2] not in (b"", b"\x03"):
+    if (data[:1] and not 20 <= data[0] <= 24) or data[1:2] not in (b"", b"\x03"):
         raise NotTls("no TLS record")
     if len(data) < 5:
         return None

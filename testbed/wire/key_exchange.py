@@ -172,7 +172,7 @@ _GUARD = 64  # bits beyond those that count, for what the divisions cut off
 
 
 def _e(bits: int) -> int:
-    """e times 2^bits, rounded down."""
+    """E times 2^bits, rounded down."""
     total = term = 1 << bits + _GUARD
     divisor = 1
     while term:
@@ -183,7 +183,7 @@ def _e(bits: int) -> int:
 
 
 def _pi(bits: int) -> int:
-    """pi times 2^bits, rounded down, by Machin's formula."""
+    """Pi times 2^bits, rounded down, by Machin's formula."""
     one = 1 << bits + _GUARD
 
     def inverse_tangent(of: int) -> int:

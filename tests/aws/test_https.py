@@ -34,7 +34,7 @@ def certificate() -> Certificate:
     return Authority.create().issue(names=["localhost", "127.0.0.1"])
 
 
-@pytest.fixture()
+@pytest.fixture
 def ca_file(certificate: Certificate, tmp_path: Path) -> Path:
     return certificate.write(tmp_path).ca
 
@@ -52,7 +52,7 @@ def serving(certificate: Certificate) -> Iterator[https.HttpsServer]:
         server.server_close()
 
 
-@pytest.fixture()
+@pytest.fixture
 def server(certificate: Certificate) -> Iterator[https.HttpsServer]:
     with serving(certificate) as running:
         yield running
@@ -100,7 +100,7 @@ def test_requests_follow_each_other_on_one_connection(
 
 
 @pytest.mark.parametrize(
-    "head, status",
+    ("head", "status"),
     [
         (b"POST / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n", 413),
         (b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 4000 + b"\r\n\r\n", 413),

@@ -18,9 +18,8 @@ def test_what_is_encrypted_is_decrypted_with_its_context_and_with_no_other(aws: 
     key = kms.create_key(Description="orders", Tags=[{"TagKey": "team", "TagValue": "orders"}])[
         "KeyMetadata"
     ]
-    assert key["Arn"] == f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/{key['KeyId']}" and isinstance(
-        key["CreationDate"], datetime
-    )
+    assert key["Arn"] == f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/{key['KeyId']}"
+    assert isinstance(key["CreationDate"], datetime)
     wrapped = kms.encrypt(KeyId=key["KeyId"], Plaintext=b"\0\xffsecret", EncryptionContext=CONTEXT)
     opened = kms.decrypt(CiphertextBlob=wrapped["CiphertextBlob"], EncryptionContext=CONTEXT)
     assert (opened["Plaintext"], opened["KeyId"], opened["EncryptionAlgorithm"]) == (
@@ -68,10 +67,8 @@ def test_refusals_are_boto3s_own_exceptions(aws: Served) -> None:
 def test_another_account_is_another_account(aws: Served) -> None:
     arn = aws.testbed.new_key("the user's")
     refused = refusal(aws.client("kms", OTHER_ACCOUNT).encrypt, KeyId=arn, Plaintext=b"x")
-    assert (
-        refused["Code"] == "AccessDeniedException"
-        and f"arn:aws:iam::{OTHER_ACCOUNT}:root" in refused["Message"]
-    )
+    assert refused["Code"] == "AccessDeniedException"
+    assert f"arn:aws:iam::{OTHER_ACCOUNT}:root" in refused["Message"]
     assert (
         aws.client("kms", "AKIAIOSFODNN7EXAMPLE").encrypt(KeyId=arn, Plaintext=b"x")["KeyId"] == arn
     ), "any other id is the user's"
@@ -81,7 +78,8 @@ def test_lists_come_in_pages(aws: Served) -> None:
     kms = aws.client("kms")
     made = {aws.testbed.new_key(f"page {number}") for number in range(3)}
     pages = list(kms.get_paginator("list_keys").paginate(PaginationConfig={"PageSize": 2}))
-    assert len(pages) > 1 and made <= {key["KeyArn"] for page in pages for key in page["Keys"]}
+    assert len(pages) > 1
+    assert made <= {key["KeyArn"] for page in pages for key in page["Keys"]}
 
 
 def test_every_operation_of_kms_is_known_and_no_other(aws: Served) -> None:
@@ -99,7 +97,7 @@ def test_every_operation_of_kms_is_known_and_no_other(aws: Served) -> None:
 
 
 @pytest.mark.parametrize(
-    "body, code, words",
+    ("body", "code", "words"),
     [
         (b"{", "SerializationException", "The body must be a JSON object."),
         (b'{"KeyId": 7}', "SerializationException", "KeyId must be a string."),
@@ -126,9 +124,8 @@ def test_requests_that_boto3_would_not_send(
     answer = aws.send(
         "POST", "/", body, service="kms", headers={"X-Amz-Target": "TrentService.Encrypt"}
     )
-    assert (answer.status, answer.document["__type"]) == (400, code) and words in answer.document[
-        "message"
-    ]
+    assert (answer.status, answer.document["__type"]) == (400, code)
+    assert words in answer.document["message"]
 
 
 def test_many_at_a_time(aws: Served) -> None:

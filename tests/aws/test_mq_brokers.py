@@ -106,17 +106,13 @@ def test_describe_broker_gives_back_what_was_asked_for(made: Made) -> None:
     answer, request = made.describe(), made.request
     for name in set(request) - {"Users", "CreatorRequestId", "Logs"}:
         assert answer[name] == request[name], name
-    assert answer["Users"] == [{"Username": "admin"}] and PASSWORD not in json.dumps(
-        answer, default=str
-    )
-    assert (
-        answer["Logs"]["General"] is True
-        and answer["Logs"]["GeneralLogGroup"] == f"/aws/amazonmq/broker/{made.identity}/general"
-    )
+    assert answer["Users"] == [{"Username": "admin"}]
+    assert PASSWORD not in json.dumps(answer, default=str)
+    assert answer["Logs"]["General"] is True
+    assert answer["Logs"]["GeneralLogGroup"] == f"/aws/amazonmq/broker/{made.identity}/general"
     [instance] = answer["BrokerInstances"]
-    assert instance["IpAddress"] == "127.0.0.1" and instance["ConsoleURL"].startswith(
-        "https://localhost:"
-    )
+    assert instance["IpAddress"] == "127.0.0.1"
+    assert instance["ConsoleURL"].startswith("https://localhost:")
     assert [url.partition("://")[0] for url in instance["Endpoints"]] == [
         "ssl",
         "amqp+ssl",
@@ -124,9 +120,8 @@ def test_describe_broker_gives_back_what_was_asked_for(made: Made) -> None:
         "mqtt+ssl",
         "wss",
     ]
-    assert (
-        "CreatorRequestId" not in answer and answer["Created"] <= made.aws.testbed.clock.datetime()
-    )
+    assert "CreatorRequestId" not in answer
+    assert answer["Created"] <= made.aws.testbed.clock.datetime()
 
 
 def test_its_endpoints_take_its_user(made: Made) -> None:
@@ -217,7 +212,8 @@ def test_what_is_changed_waits_for_a_reboot(made: Made) -> None:
         Logs={"General": False, "Audit": True},
         SecurityGroups=["sg-2"],
     )
-    assert updated["HostInstanceType"] == "mq.m5.xlarge" and updated["BrokerId"] == identity
+    assert updated["HostInstanceType"] == "mq.m5.xlarge"
+    assert updated["BrokerId"] == identity
 
     before = made.describe()
     assert (before["HostInstanceType"], before["PendingHostInstanceType"]) == (
@@ -228,9 +224,8 @@ def test_what_is_changed_waits_for_a_reboot(made: Made) -> None:
         "History": [],
         "Pending": {"Id": configuration["Id"], "Revision": 1},
     }
-    assert before["Logs"]["Pending"] == {"General": False, "Audit": True} and before[
-        "SecurityGroups"
-    ] == ["sg-2"]
+    assert before["Logs"]["Pending"] == {"General": False, "Audit": True}
+    assert before["SecurityGroups"] == ["sg-2"]
     assert before["Users"] == [
         {"Username": "admin", "PendingChange": "UPDATE"},
         {"Username": "second", "PendingChange": "CREATE"},
@@ -254,7 +249,8 @@ def test_what_is_changed_waits_for_a_reboot(made: Made) -> None:
     assert (after["BrokerState"], after["HostInstanceType"]) == (
         "RUNNING",
         "mq.m5.xlarge",
-    ) and "PendingHostInstanceType" not in after
+    )
+    assert "PendingHostInstanceType" not in after
     assert after["Configurations"] == {
         "Current": {"Id": configuration["Id"], "Revision": 1},
         "History": [],
@@ -310,7 +306,7 @@ def test_users_are_checked_as_at_creation(made: Made) -> None:
 
 
 @pytest.mark.parametrize(
-    "change, sentence",
+    ("change", "sentence"),
     [
         ({"EngineVersion": "5.18"}, "is older than [5.19]"),
         ({"EngineVersion": "5.17"}, "is invalid for broker engine type [ACTIVEMQ]"),
@@ -322,7 +318,8 @@ def test_users_are_checked_as_at_creation(made: Made) -> None:
 )
 def test_updates_that_are_refused(made: Made, change: dict[str, Any], sentence: str) -> None:
     refused = refusal(made.aws.client("mq").update_broker, BrokerId=made.identity, **change)
-    assert refused["Code"] == "BadRequestException" and sentence in refused["Message"]
+    assert refused["Code"] == "BadRequestException"
+    assert sentence in refused["Message"]
 
 
 def test_the_key_is_for_the_brokers_life(made: Made) -> None:
@@ -342,12 +339,11 @@ def test_a_reboot_is_refused_at_once_while_the_key_is_disabled(made: Made) -> No
     assert (refused["Code"], refused["ErrorAttribute"]) == (
         "BadRequestException",
         "broker-id",
-    ) and "INVALID_KMS_KEY" in refused["Message"]
-    answer = made.describe()
-    assert (
-        answer["BrokerState"] == "CRITICAL_ACTION_REQUIRED"
-        and "INVALID_KMS_KEY" in answer["ActionsRequired"][0]["ActionRequiredCode"]
     )
+    assert "INVALID_KMS_KEY" in refused["Message"]
+    answer = made.describe()
+    assert answer["BrokerState"] == "CRITICAL_ACTION_REQUIRED"
+    assert "INVALID_KMS_KEY" in answer["ActionsRequired"][0]["ActionRequiredCode"]
     made.connect("admin", SECOND)
     kms.enable_key(KeyId=made.key)
     testbed.wait_out_delay()
@@ -444,8 +440,6 @@ def test_deleted_is_gone_with_its_grants_and_the_trail_keeps_no_password(made: M
         if each["eventName"] == "CreateBroker"
         and (each["responseElements"] or {}).get("brokerId") == made.identity
     ][:1]
-    assert (
-        created["requestParameters"]["hostInstanceType"] == "mq.m5.large"
-        and created["requestParameters"]["users"][0]["password"] == "***"
-    )
+    assert created["requestParameters"]["hostInstanceType"] == "mq.m5.large"
+    assert created["requestParameters"]["users"][0]["password"] == "***"
     assert made.aws.log == []

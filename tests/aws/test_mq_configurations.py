@@ -16,7 +16,7 @@ def encoded(attributes: str = "", elements: str = "") -> str:
     return base64.b64encode(XML.format(attributes, elements).encode()).decode()
 
 
-@pytest.fixture()
+@pytest.fixture
 def made(aws: Served) -> dict[str, Any]:
     name = f"configuration-{uuid.uuid4().hex[:8]}"
     return aws.client("mq").create_configuration(
@@ -32,10 +32,8 @@ def data(aws: Served, identity: str, revision: int) -> str:
 
 
 def test_the_first_revision_is_the_services_default(aws: Served, made: dict[str, Any]) -> None:
-    assert (
-        made["Arn"].endswith(f":configuration:{made['Id']}")
-        and made["LatestRevision"]["Revision"] == 1
-    )
+    assert made["Arn"].endswith(f":configuration:{made['Id']}")
+    assert made["LatestRevision"]["Revision"] == 1
     assert (
         made["LatestRevision"]["Description"]
         == f"Auto-generated default for {made['Name']} on ActiveMQ 5.19"
@@ -66,7 +64,8 @@ def test_an_update_is_a_new_revision_of_what_is_permitted(
     assert ("DISALLOWED_ELEMENT_REMOVED", "sslContext", "") in removed
     assert ("DISALLOWED_ATTRIBUTE_REMOVED", "transportConnector", "uri") in removed
     kept = data(aws, identity, 2)
-    assert "tcp://" not in kept and "sslContext" not in kept
+    assert "tcp://" not in kept
+    assert "sslContext" not in kept
     revisions = mq.list_configuration_revisions(ConfigurationId=identity)["Revisions"]
     assert [(each["Revision"], each["Description"]) for each in revisions][1:] == [
         (2, "without TLS")
@@ -77,7 +76,7 @@ def test_an_update_is_a_new_revision_of_what_is_permitted(
 
 
 @pytest.mark.parametrize(
-    "sent, words",
+    ("sent", "words"),
     [
         ("%", "base64"),
         (base64.b64encode(b"\xff\xfe").decode(), "UTF-8"),
@@ -99,7 +98,8 @@ def test_what_is_no_configuration_is_refused_and_not_repeated(
     assert (refused["Code"], refused["ErrorAttribute"]) == (
         "BadRequestException",
         "data",
-    ) and words in refused["Message"]
+    )
+    assert words in refused["Message"]
     assert "hunter2" not in refused["Message"]
     assert (
         aws.client("mq").describe_configuration(ConfigurationId=made["Id"])["LatestRevision"][
@@ -136,7 +136,7 @@ def test_what_is_not_there(aws: Served, made: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "change, words",
+    ("change", "words"),
     [
         (
             {"Name": "with blanks"},
@@ -157,7 +157,8 @@ def test_configurations_that_are_refused(aws: Served, change: dict[str, Any], wo
         **change,
     }
     refused = refusal(aws.client("mq").create_configuration, **request)
-    assert refused["Code"] == "BadRequestException" and words in refused["Message"]
+    assert refused["Code"] == "BadRequestException"
+    assert words in refused["Message"]
 
 
 def test_a_name_is_given_once(aws: Served, made: dict[str, Any]) -> None:
@@ -206,12 +207,14 @@ def test_rabbitmq_has_its_own(aws: Served) -> None:
             ConfigurationId=made["Id"],
             Data=base64.b64encode(sent.encode()).decode(),
         )
-        assert refused["Code"] == "BadRequestException" and words in refused["Message"]
+        assert refused["Code"] == "BadRequestException"
+        assert words in refused["Message"]
     answer = mq.update_configuration(
         ConfigurationId=made["Id"],
         Data=base64.b64encode(b"cluster_queue_limit = 100000000").decode(),
     )
-    assert answer["Warnings"] == [] and answer["LatestRevision"]["Revision"] == 2
+    assert answer["Warnings"] == []
+    assert answer["LatestRevision"]["Revision"] == 2
     refused = refusal(
         mq.create_broker,
         BrokerName=f"limited-{uuid.uuid4().hex[:8]}",

@@ -156,7 +156,7 @@ REFUSED = [
 ]
 
 
-@pytest.fixture()
+@pytest.fixture
 def nothing_left(aws: Served):  # type: ignore[no-untyped-def]
     """As many brokers, keys and volumes afterwards as before."""
 
@@ -174,7 +174,7 @@ def nothing_left(aws: Served):  # type: ignore[no-untyped-def]
 
 
 @pytest.mark.parametrize(
-    "change, sentence, attribute",
+    ("change", "sentence", "attribute"),
     REFUSED,
     ids=[f"{next(reversed(change))}-{number}" for number, (change, *_) in enumerate(REFUSED)],
 )
@@ -185,7 +185,8 @@ def test_create_broker_is_refused(
     expected = "NotFoundException" if "Configuration" in change else "BadRequestException"
     assert (refused["Code"], refused["ErrorAttribute"]) == (expected, attribute), refused
     assert sentence in refused["Message"]
-    assert "correct-horse-1" not in refused["Message"] and "jane.doe" not in refused["Message"]
+    assert "correct-horse-1" not in refused["Message"]
+    assert "jane.doe" not in refused["Message"]
 
 
 @pytest.mark.parametrize(
@@ -217,7 +218,8 @@ def test_a_key_that_does_not_fit_is_refused(aws: Served, spec: str) -> None:
     assert (refused["Code"], refused["ErrorAttribute"]) == (
         "BadRequestException",
         "encryptionOptions",
-    ) and arn in refused["Message"]
+    )
+    assert arn in refused["Message"]
     assert aws.testbed.brokers.ids() == before
     if spec not in ("pending deletion",):
         assert kms.list_grants(KeyId=arn)["Grants"] == []
@@ -237,7 +239,8 @@ def test_what_is_required_is_required(aws: Served, nothing_left: None, member: s
     }
     del body[member]
     answer = aws.send("POST", "/v1/brokers", json.dumps(body).encode())
-    assert answer.status == 400 and answer.document == {
+    assert answer.status == 400
+    assert answer.document == {
         "errorAttribute": member,
         "message": f"[{member}] is required.",
     }
@@ -326,10 +329,12 @@ def test_the_catalogue_is_the_documented_one(aws: Served) -> None:
 @pytest.mark.parametrize("token", ["", "x", "W10=", "WyJ1c2VycyIsIDFd"])
 def test_a_token_of_another_list_is_refused(aws: Served, token: str) -> None:
     answer = aws.send("GET", f"/v1/brokers?nextToken={token}")
-    assert answer.status == 400 and answer.document["errorAttribute"] == "nextToken"
+    assert answer.status == 400
+    assert answer.document["errorAttribute"] == "nextToken"
 
 
 @pytest.mark.parametrize("number", ["0", "101", "-1", "many"])
 def test_a_page_is_one_to_a_hundred(aws: Served, number: str) -> None:
     answer = aws.send("GET", f"/v1/brokers?maxResults={number}")
-    assert answer.status == 400 and answer.document["errorAttribute"] == "maxResults"
+    assert answer.status == 400
+    assert answer.document["errorAttribute"] == "maxResults"

@@ -95,7 +95,7 @@ def test_an_empty_body_is_an_empty_object() -> None:
 
 
 @pytest.mark.parametrize(
-    "document, member, expected",
+    ("document", "member", "expected"),
     [
         ({"KeyId": 7}, "KeyId", "a string"),
         ({"KeyId": "\ud800"}, "KeyId", "a string"),

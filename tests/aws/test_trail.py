@@ -28,13 +28,10 @@ def test_a_call_is_found_by_its_key_with_who_when_and_how(aws: Served) -> None:
     kms.encrypt(KeyId=arn, Plaintext=b"canary-of-the-trail")
     encrypted, created = events(aws, **by("ResourceName", arn))
     assert (encrypted["eventName"], created["eventName"]) == ("Encrypt", "CreateKey")
-    assert (
-        encrypted["userIdentity"]["accountId"] == USER_ACCOUNT
-        and encrypted["userIdentity"]["type"] == "Root"
-    )  # type: ignore[index]
-    assert encrypted["sourceIPAddress"] == "127.0.0.1" and str(encrypted["userAgent"]).startswith(
-        "Boto3/"
-    )
+    assert encrypted["userIdentity"]["accountId"] == USER_ACCOUNT
+    assert encrypted["userIdentity"]["type"] == "Root"
+    assert encrypted["sourceIPAddress"] == "127.0.0.1"
+    assert str(encrypted["userAgent"]).startswith("Boto3/")
     assert "canary-of-the-trail" not in json.dumps(encrypted)
 
 
@@ -64,7 +61,8 @@ def test_calls_on_amazon_mq_are_there_refused_or_not(aws: Served) -> None:
         "DescribeBroker",
         "UpdateBroker",
     ]
-    assert "errorCode" not in listed and (described["errorCode"], updated["errorCode"]) == (
+    assert "errorCode" not in listed
+    assert (described["errorCode"], updated["errorCode"]) == (
         "NotFoundException",
         "NotFoundException",
     )
@@ -94,7 +92,7 @@ def test_pages_and_times(aws: Served) -> None:
 
 
 @pytest.mark.parametrize(
-    "parameters, code",
+    ("parameters", "code"),
     [
         ({"MaxResults": 51}, "InvalidMaxResultsException"),
         ({"NextToken": "made up"}, "InvalidNextTokenException"),
@@ -115,14 +113,14 @@ def test_look_ups_that_are_refused(aws: Served, parameters: dict[str, object], c
     answer = aws.call(
         "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents", parameters
     )
-    assert (answer.status, answer.document["__type"]) == (400, code) and answer.document["message"]
+    assert (answer.status, answer.document["__type"]) == (400, code)
+    assert answer.document["message"]
 
 
 def test_the_rest_of_cloudtrail_is_said_not_to_be_there(aws: Served) -> None:
     refused = refusal(aws.client("cloudtrail").describe_trails)
-    assert (
-        refused["Code"] == "UnsupportedOperationException" and "LookupEvents" in refused["Message"]
-    )
+    assert refused["Code"] == "UnsupportedOperationException"
+    assert "LookupEvents" in refused["Message"]
 
 
 @pytest.mark.parametrize("account", [USER_ACCOUNT, OTHER_ACCOUNT])
@@ -137,7 +135,8 @@ def test_who_one_is(aws: Served, account: str) -> None:
 
 def test_the_rest_of_sts_is_said_not_to_be_there(aws: Served) -> None:
     refused = refusal(aws.client("sts").get_session_token)
-    assert refused["Code"] == "InvalidAction" and "GetSessionToken" in refused["Message"]
+    assert refused["Code"] == "InvalidAction"
+    assert "GetSessionToken" in refused["Message"]
 
 
 def test_another_account_has_another_trail(aws: Served) -> None:

@@ -46,7 +46,8 @@ def syncing(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def told(process: subprocess.Popen[str]) -> None:
-    assert process.stdout and process.stdout.readline()
+    assert process.stdout
+    assert process.stdout.readline()
 
 
 def sync(process: subprocess.Popen[str]) -> None:

@@ -106,7 +106,7 @@ def test_what_the_authority_costs(tmp_path: Path) -> None:
         variants: dict[str, Callable[[], object]] = {
             "LocalStack alone": lambda: container().kms.call(
                 SERVICE, operation, {**request, **raw}
-            ),  # noqa: B023  (called at once)
+            ),
             "with the authority": lambda: aws.kms.call(SERVICE, operation, request),  # noqa: B023
             "and recorded": lambda: recorded.call(SERVICE, operation, request),  # noqa: B023
             "the authority by itself": lambda: at_once.call(SERVICE, operation, request),  # noqa: B023

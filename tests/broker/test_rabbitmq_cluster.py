@@ -109,7 +109,8 @@ def test_three_nodes_are_one_broker_with_the_services_defaults(cluster: RabbitMQ
             ),
         )
     quorum = ask(cluster, "queues/%2F/by.default")
-    assert quorum["type"] == "quorum" and len(quorum["members"]) == 3
+    assert quorum["type"] == "quorum"
+    assert len(quorum["members"]) == 3
 
 
 @pytest.mark.containers
@@ -139,7 +140,8 @@ def test_both_protocols_publish_and_receive_at_the_one_address(
         publisher.publish(orders, b"an order")
         consumer.subscribe(orders)
         message = consumer.receive()
-        assert message and message.body == b"an order"
+        assert message
+        assert message.body == b"an order"
         message.acknowledge()
 
 
@@ -169,9 +171,11 @@ def test_the_cookie_is_one_and_nowhere_to_be_seen(cluster: RabbitMQCluster) -> N
         seen = node.run("sh", "-c", read) + node.run("sh", "-c", read, user="rabbitmq")
         assert f"-name\nrabbit@{node.spec.hostname}\n" in seen
         seen += json.dumps(cluster.containers.inspect(node.container)) + node.log()
-        assert cookie not in seen and ALICE.password not in seen
+        assert cookie not in seen
+        assert ALICE.password not in seen
         raw = b"".join(cluster.containers.archive(node.container, "/volume"))
-        assert b"gocryptfs.conf" in raw and cookie.encode() not in raw
+        assert b"gocryptfs.conf" in raw
+        assert cookie.encode() not in raw
 
 
 @pytest.mark.containers
@@ -206,13 +210,13 @@ def test_whoever_connects_while_a_node_is_lost_gets_to_another_one_within_second
 
     def handshake() -> float:
         begun = time.monotonic()
-        with socket.create_connection(
-            ("localhost", cluster.addresses["management"][1]), timeout=20
-        ) as plain:
-            with suppress(
-                ssl.SSLEOFError, ConnectionResetError
-            ):  # a handshake with the lost node itself ends at once
-                context.wrap_socket(plain, server_hostname="localhost").close()
+        with (
+            socket.create_connection(
+                ("localhost", cluster.addresses["management"][1]), timeout=20
+            ) as plain,
+            suppress(ssl.SSLEOFError, ConnectionResetError),
+        ):  # a handshake with the lost node itself ends at once
+            context.wrap_socket(plain, server_hostname="localhost").close()
         return time.monotonic() - begun
 
     lost = cluster.nodes[1]

@@ -87,7 +87,8 @@ def test_the_data_key_is_in_no_file(broker: BrokerFixture) -> None:
         stored.nodes[0].container_id, ["find", "/run/testbed", "-name", "volume.key"]
     )[1]
     data_key = dict(_secrets(testbed, stored))["data key"]
-    assert found(data_key, files) == set() and names == b""
+    assert found(data_key, files) == set()
+    assert names == b""
     assert "state.sqlite" in found(stored.nodes[0].volume.encrypted_data_key.encode(), files), (
         "control"
     )
@@ -128,7 +129,8 @@ def _secrets(testbed: Testbed, stored: Broker) -> Iterator[tuple[str, bytes]]:
     yield "password", stored.users[0].password.encode()
     yield "keystore password", stored.keystore_password.encode()
     data_key = volumes.open_data_key(testbed.kms, node.volume)
-    assert data_key is not None and len(data_key) >= 32
+    assert data_key is not None
+    assert len(data_key) >= 32
     yield "data key", data_key
     document = testbed.state.get("certificate", stored.broker_id)
     assert document is not None

@@ -216,7 +216,8 @@ def test_names_versions_and_modes_that_do_not_exist_are_refused_and_nothing_is_l
             testbed.brokers.create(dataclasses.replace(good, **change))
         assert (error.value.status, error.value.error_attribute) == (400, attribute), change
         assert words in error.value.message, change
-        assert "jane@example.com" not in error.value.message and password not in error.value.message
+        assert "jane@example.com" not in error.value.message
+        assert password not in error.value.message
     with pytest.raises(ConflictException) as conflict:
         testbed.brokers.create(
             dataclasses.replace(good, broker_name=now(rabbitmq_broker).broker_name)
@@ -226,7 +227,7 @@ def test_names_versions_and_modes_that_do_not_exist_are_refused_and_nothing_is_l
 
 
 @pytest.mark.parametrize(
-    "make, words",
+    ("make", "words"),
     [
         ({"KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT_DECRYPT"}, "symmetric encryption keys only"),
         ({"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"}, "symmetric encryption keys only"),
@@ -274,7 +275,8 @@ def test_a_key_that_does_not_fit_is_refused_and_nothing_is_left(
     before = there(testbed, key)
     with pytest.raises(BadRequestException) as error:
         testbed.brokers.create(asked)
-    assert words in error.value.message and error.value.error_attribute == "encryptionOptions"
+    assert words in error.value.message
+    assert error.value.error_attribute == "encryptionOptions"
     assert there(testbed, key) == before
 
 
@@ -311,7 +313,7 @@ def test_a_fixed_port_that_is_taken_is_refused_before_anything_is_made(testbed: 
 
 
 @pytest.mark.parametrize(
-    "engine, options, ownership, grants",
+    ("engine", "options", "ownership", "grants"),
     [
         ("RABBITMQ", EncryptionOptions(), "AWS_OWNED", 0),
         ("ACTIVEMQ", EncryptionOptions(False, ""), "AWS_MANAGED", 2),
@@ -376,15 +378,11 @@ def test_a_reboot_keeps_ports_password_and_confirmed_messages(broker: BrokerFixt
     before, sent = now(broker), put(broker, "rebooted")
     broker.reboot()
     after = now(broker)
-    assert (
-        after.endpoints == before.endpoints
-        and after.users == before.users
-        and after.broker_state == "RUNNING"
-    )
-    assert (
-        after.nodes[0].volume == before.nodes[0].volume
-        and after.nodes[0].container_id != before.nodes[0].container_id
-    )
+    assert after.endpoints == before.endpoints
+    assert after.users == before.users
+    assert after.broker_state == "RUNNING"
+    assert after.nodes[0].volume == before.nodes[0].volume
+    assert after.nodes[0].container_id != before.nodes[0].container_id
     assert taken(broker, "rebooted") == sent
 
 
@@ -440,20 +438,16 @@ def test_inside_the_delay_nothing_changes_and_after_it_the_broker_cannot_be_main
         assert [each.action_required_code for each in after.actions_required] == [
             INVALID_KMS_KEY[after.engine_type]
         ]
-        assert (
-            broker.key_arn in after.actions_required[0].action_required_info
-            and "disabled" in after.actions_required[0].action_required_info
-        )
+        assert broker.key_arn in after.actions_required[0].action_required_info
+        assert "disabled" in after.actions_required[0].action_required_info
         assert (
             broker.describe()["ActionsRequired"][0]["ActionRequiredCode"]
             == INVALID_KMS_KEY[after.engine_type]
         )
         with pytest.raises(MqError) as refused:
             brokers.reboot(identity)
-        assert (
-            refused.value.code == "BadRequestException"
-            and "CRITICAL_ACTION_REQUIRED" in refused.value.message
-        )
+        assert refused.value.code == "BadRequestException"
+        assert "CRITICAL_ACTION_REQUIRED" in refused.value.message
         assert refuses_reboot(brokers, identity).yes
         sent += put(broker, "keyless", 5)  # it serves on while its volume is attached
         brokers.detach(identity)
@@ -461,7 +455,8 @@ def test_inside_the_delay_nothing_changes_and_after_it_the_broker_cannot_be_main
             brokers.attach(identity)
         assert stays_down(brokers, identity).yes
         assert not testbed.containers.state(now(broker).nodes[0].container_id).running
-    assert now(broker).broker_state == "RUNNING" and now(broker).actions_required == ()
+    assert now(broker).broker_state == "RUNNING"
+    assert now(broker).actions_required == ()
     assert not refuses_reboot(brokers, identity).yes, (
         "control: with the key enabled it is carried out"
     )

@@ -62,9 +62,8 @@ def test_nodes_names_and_volumes_of_each_deployment_mode(
     assert len({node.volume.volume_id for node in nodes}) == volumes
     instances = [front] if front else nodes
     assert len(instances) == consoles
-    assert bool(front) == (mode == "CLUSTER_MULTI_AZ") and not any(
-        node.endpoints for node in nodes if front
-    )
+    assert bool(front) == (mode == "CLUSTER_MULTI_AZ")
+    assert not any(node.endpoints for node in nodes if front)
     ports = [
         port
         for instance in instances
@@ -77,7 +76,8 @@ def test_fixed_ports_are_the_documented_ones() -> None:
     _, front = topology.plan(
         request("RABBITMQ", "CLUSTER_MULTI_AZ", fixed_ports=True), RabbitMQ(), "b-1", "EBS"
     )
-    assert front and topology.published(RabbitMQ(), "4.2", front.endpoints) == (
+    assert front
+    assert topology.published(RabbitMQ(), "4.2", front.endpoints) == (
         (5671, 5671),
         (15671, 15671),
         (443, 15671),
@@ -183,7 +183,8 @@ def test_a_network_of_brokers_is_created_and_loses_one(testbed: Testbed) -> None
     """An active/standby pair and a single instance that connects to whichever of the pair is active."""
     north = created(testbed, "ACTIVEMQ", "ACTIVE_STANDBY_MULTI_AZ")
     uri = topology.network_uri(north)
-    assert uri.startswith("masterslave:(ssl://") and north.nodes[1].hostname in uri
+    assert uri.startswith("masterslave:(ssl://")
+    assert north.nodes[1].hostname in uri
     connector = NetworkConnector("to-north", uri, north.users[0].username)
     south = created(
         testbed, "ACTIVEMQ", "SINGLE_INSTANCE", users=north.users, network_connectors=(connector,)
@@ -256,4 +257,5 @@ def test_what_cannot_be_is_refused_and_nothing_is_left(
     before = testbed.containers.find()
     with pytest.raises(BadRequestException, match=words):
         testbed.brokers.create(dataclasses.replace(request(engine_type, mode), **options))
-    assert testbed.containers.find() == before and not testbed.brokers.list()
+    assert testbed.containers.find() == before
+    assert not testbed.brokers.list()

@@ -44,15 +44,14 @@ def test_what_env_exports_is_enough_for_boto3(
     )
     assert len(events["Events"]) == 1, "made by another process, and in the same trail"
     assert variables["AWS_ENDPOINT_URL"] == up.json("status")["aws"] == up.json("endpoints")["aws"]
-    assert (
-        variables["AWS_ENDPOINT_URL"] in up.run("endpoints").stdout
-        and variables["AWS_ENDPOINT_URL"] in up.run("status").stdout
-    )
+    assert variables["AWS_ENDPOINT_URL"] in up.run("endpoints").stdout
+    assert variables["AWS_ENDPOINT_URL"] in up.run("status").stdout
 
 
 def test_one_is_enough(up: CommandLine) -> None:
     error, hint = up.error("serve")
-    assert "runs already" in error and "testbed down" in hint
+    assert "runs already" in error
+    assert "testbed down" in hint
 
 
 def test_without_its_process_the_endpoint_is_said_not_to_run_and_serve_stands_in(
@@ -65,7 +64,8 @@ def test_without_its_process_the_endpoint_is_said_not_to_run_and_serve_stands_in
     while process.running(up.state):
         pass
     done = up.run("env")
-    assert "AWS_ENDPOINT_URL" not in done.stdout and "does not run" in done.stderr
+    assert "AWS_ENDPOINT_URL" not in done.stdout
+    assert "does not run" in done.stderr
     environment = {**os.environ, "TESTBED_STATE": str(up.state)}
     serving = subprocess.Popen(
         [COMMAND, "serve"],

@@ -17,7 +17,8 @@ runner = CliRunner()
 def test_what_is_shipped_is_listed() -> None:
     done = runner.invoke(app, ["bench", "list"])
     assert done.exit_code == 0
-    assert "durable-1k" in done.output and "activemq-java" in done.output
+    assert "durable-1k" in done.output
+    assert "activemq-java" in done.output
 
 
 @pytest.mark.parametrize(

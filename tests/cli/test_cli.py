@@ -22,7 +22,7 @@ pytestmark = pytest.mark.containers
 PASSWORD = "TESTBED_RABBITMQ_PASSWORD"
 
 
-@pytest.fixture()
+@pytest.fixture
 def command(tmp_path: Path) -> Iterator[CommandLine]:
     """With no testbed, and none left afterwards."""
     command = CommandLine(tmp_path)
@@ -47,9 +47,8 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
 
 def test_up_prints_where_everything_is(up: CommandLine) -> None:
     text, document = up.first, up.json("endpoints")  # type: ignore[attr-defined]
-    assert document["ca_file"] in text and Path(document["ca_file"]).read_text().startswith(
-        "-----BEGIN CERTIFICATE-----"
-    )
+    assert document["ca_file"] in text
+    assert Path(document["ca_file"]).read_text().startswith("-----BEGIN CERTIFICATE-----")
     assert {each["name"] for each in document["brokers"]} == {"rabbitmq", "activemq"}
     for broker in document["brokers"]:
         listeners = LISTENERS[broker["engine"].split()[0]]
@@ -75,7 +74,8 @@ def test_up_again_changes_nothing_and_is_quick(up: CommandLine) -> None:
 
 def test_status_is_describe_broker_and_what_runs(up: CommandLine) -> None:
     document = up.json("status")
-    assert document["kms"]["status"] == "running" and document["folder"] == str(up.state)
+    assert document["kms"]["status"] == "running"
+    assert document["folder"] == str(up.state)
     assert {
         each["EngineType"]: (each["BrokerState"], each["nodes"][0]["container"])
         for each in document["brokers"]
@@ -85,9 +85,8 @@ def test_status_is_describe_broker_and_what_runs(up: CommandLine) -> None:
     }
     text = up.run("status").stdout
     for broker in document["brokers"]:
-        assert (
-            broker["nodes"][0]["volume"] in text and broker["EncryptionOptions"]["KmsKeyId"] in text
-        )
+        assert broker["nodes"][0]["volume"] in text
+        assert broker["EncryptionOptions"]["KmsKeyId"] in text
 
 
 def test_env_is_for_the_shell(up: CommandLine) -> None:
@@ -99,7 +98,8 @@ def test_env_is_for_the_shell(up: CommandLine) -> None:
         text=True,
         env={**os.environ, "TESTBED_STATE": str(up.state)},
     )
-    assert shell.stdout == variables[PASSWORD] and len(variables[PASSWORD]) >= 12
+    assert shell.stdout == variables[PASSWORD]
+    assert len(variables[PASSWORD]) >= 12
     assert variables["TESTBED_RABBITMQ_AMQPS"].startswith("amqps://localhost:")
     assert not [
         name
@@ -130,7 +130,8 @@ def test_endpoints_and_env_are_enough_to_connect_and_a_reboot_keeps_them(up: Com
     with clients.connect(before) as client:
         client.subscribe(Destination.queue("kept"))
         message = client.receive(timeout=30)
-        assert message is not None and message.body == b"kept"
+        assert message is not None
+        assert message.body == b"kept"
         message.acknowledge()
 
 
@@ -223,7 +224,9 @@ def test_every_command_explains_itself(command: CommandLine) -> None:
 )
 def test_wrong_usage_is_exit_status_2(command: CommandLine, arguments: tuple[str, ...]) -> None:
     done = command.run(*arguments)
-    assert done.returncode == 2 and "Error: " in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 2
+    assert "Error: " in done.stderr
+    assert "Traceback" not in done.stderr
     assert not command.state.exists()
 
 
@@ -231,7 +234,7 @@ def test_wrong_usage_is_exit_status_2(command: CommandLine, arguments: tuple[str
 
 
 @pytest.mark.parametrize(
-    "arguments, said, hint",
+    ("arguments", "said", "hint"),
     [
         (("up", "--engine", "kafka"), "There is no engine 'kafka'", "rabbitmq, activemq"),
         (("up", "--fixed-ports"), "Both engines have port 5671", "--engine"),
@@ -253,14 +256,15 @@ def test_what_is_wrong_from_the_start_costs_nothing(
 ) -> None:
     began = time.monotonic()
     error, helps = command.error(*arguments)
-    assert said in error and hint in helps
+    assert said in error
+    assert hint in helps
     assert time.monotonic() - began < 30
     assert not command.state.exists()
     command.wait_until_nothing_is_left()
 
 
 @pytest.mark.parametrize(
-    "arguments, said",
+    ("arguments", "said"),
     [
         (("--rabbitmq-version", "3.7"), "There is no RABBITMQ version '3.7'"),
         (
@@ -290,7 +294,8 @@ def test_a_fixed_port_that_is_taken_is_named(command: CommandLine) -> None:
         other.bind(("127.0.0.1", 5671))
         other.listen()
         error, hint = command.error("up", "--engine", "rabbitmq", "--fixed-ports")
-    assert "Port 5671 on 127.0.0.1 is in use" in error and "sport = :5671" in hint
+    assert "Port 5671 on 127.0.0.1 is in use" in error
+    assert "sport = :5671" in hint
     command.wait_until_nothing_is_left()
 
 
@@ -310,7 +315,8 @@ def test_an_engine_that_does_not_answer_is_not_looked_for_elsewhere(
     command: CommandLine, arguments: tuple[str, ...]
 ) -> None:
     error, hint = command.error(*arguments, DOCKER_HOST="unix:///nonexistent.sock")
-    assert "DOCKER_HOST=unix:///nonexistent.sock" in error and "Unset DOCKER_HOST" in hint
+    assert "DOCKER_HOST=unix:///nonexistent.sock" in error
+    assert "Unset DOCKER_HOST" in hint
     assert not command.state.exists()
 
 
@@ -322,10 +328,8 @@ def test_an_engine_that_is_no_engine_is_said(command: CommandLine, as_json: bool
         other.listen()
         host = f"tcp://127.0.0.1:{other.getsockname()[1]}"
         done = command.run("up", *(["--json"] if as_json else []), DOCKER_HOST=host)
-    assert (
-        done.returncode == 1
-        and f"error: No container engine answers at DOCKER_HOST={host}." in done.stderr
-    )
+    assert done.returncode == 1
+    assert f"error: No container engine answers at DOCKER_HOST={host}." in done.stderr
     assert "Traceback" not in done.stderr
     if as_json:
         assert set(json.loads(done.stdout)) == {"error", "hint"}
@@ -337,17 +341,18 @@ def test_a_folder_of_someone_elses_is_left_as_it_is(command: CommandLine) -> Non
     mode = command.state.stat().st_mode
     for arguments in (("up",), ("scenario", "run")):
         error, hint = command.error(*arguments)
-        assert "was not made by the testbed" in error and "--state" in hint
+        assert "was not made by the testbed" in error
+        assert "--state" in hint
     assert command.run("down").returncode == 0
-    assert [path.name for path in command.state.iterdir()] == [
-        "letter.txt"
-    ] and command.state.stat().st_mode == mode
+    assert [path.name for path in command.state.iterdir()] == ["letter.txt"]
+    assert command.state.stat().st_mode == mode
 
 
 def test_a_file_in_the_folders_place_is_said(command: CommandLine) -> None:
     command.state.write_text("")
     assert "cannot be used" in command.error("up")[0]
-    assert command.run("down").returncode == 0 and command.state.is_file()
+    assert command.run("down").returncode == 0
+    assert command.state.is_file()
 
 
 def test_a_broken_state_is_said_and_down_is_the_way_out(command: CommandLine) -> None:
@@ -367,7 +372,7 @@ def test_a_broken_state_is_said_and_down_is_the_way_out(command: CommandLine) ->
     command.wait_until_nothing_is_left()
 
 
-@pytest.fixture()
+@pytest.fixture
 def small_engine(tmp_path: Path) -> Iterator[str]:
     """The address of an engine of its own, which has 300 MiB of disk."""
     if os.geteuid() != 0 or not shutil.which("dockerd"):
@@ -417,7 +422,9 @@ def test_nothing_is_built_on_a_disk_that_is_nearly_full(
     command: CommandLine, small_engine: str
 ) -> None:
     error, hint = command.error("up", "--engine", "rabbitmq", DOCKER_HOST=small_engine)
-    assert "needs 2048 MiB of free disk" in error and "MiB." in error and "docker system df" in hint
+    assert "needs 2048 MiB of free disk" in error
+    assert "MiB." in error
+    assert "docker system df" in hint
     assert not command.state.exists()
     assert command.json("images", "list", DOCKER_HOST=small_engine) == []
     command.wait_until_nothing_is_left()

@@ -23,13 +23,13 @@ PHASES = [
 ]
 
 
-@pytest.fixture()
+@pytest.fixture
 def command(tmp_path: Path) -> CommandLine:
     return CommandLine(tmp_path)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("arguments, phase", PHASES)
+@pytest.mark.parametrize(("arguments", "phase"), PHASES)
 def test_nothing_stays_of_what_was_interrupted(
     command: CommandLine, arguments: tuple[str, ...], phase: str, how: signal.Signals
 ) -> None:
@@ -69,7 +69,8 @@ cli.main(["deaf"])
     process = subprocess.Popen(
         [sys.executable, "-c", deaf], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    assert process.stdout and process.stdout.readline() == "ready\n"
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130
@@ -103,11 +104,13 @@ def test_what_was_there_before_stays_when_more_is_interrupted(command: CommandLi
         running.wait_for("activemq: starting ACTIVEMQ")
         assert running.end(signal.SIGINT)[0] == 130
         [broker] = command.json("status")["brokers"]
-        assert broker["BrokerName"] == "rabbitmq" and broker["nodes"][0]["container"] == "running"
+        assert broker["BrokerName"] == "rabbitmq"
+        assert broker["nodes"][0]["container"] == "running"
         assert {row["role"].split()[0] for row in command.containers.find()} == {
             "kms",
             "broker",
-        } and len(command.containers.find()) == 2
+        }
+        assert len(command.containers.find()) == 2
         running = command.start("up")
         running.wait_for("activemq: starting ACTIVEMQ")
         running.end(signal.SIGKILL)

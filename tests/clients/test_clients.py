@@ -184,9 +184,8 @@ for protocol in {IN_PYTHON}:
             timeout=60,
         )
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout.splitlines()[0] == "amqp pika" and len(ran.stdout.splitlines()) == 2 * len(
-        IN_PYTHON
-    )
+    assert ran.stdout.splitlines()[0] == "amqp pika"
+    assert len(ran.stdout.splitlines()) == 2 * len(IN_PYTHON)
 
 
 # Over real brokers
@@ -349,9 +348,8 @@ def test_a_queue_declared_as_another_kind_stays_what_it_is_and_nothing_is_lost(
         client.publish(replace(there, queue_type="classic"), b"two")
     with connect(address) as client:
         client.subscribe(there)
-        assert [receive(client), receive(client)] == [b"one", b"two"] and client.receive(
-            timeout=0.3
-        ) is None
+        assert [receive(client), receive(client)] == [b"one", b"two"]
+        assert client.receive(timeout=0.3) is None
 
 
 @pytest.mark.containers

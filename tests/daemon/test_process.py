@@ -51,7 +51,7 @@ def up() -> Iterator[Testbed]:
         stop(testbed.state.folder)
 
 
-@pytest.fixture()
+@pytest.fixture
 def served(up: Testbed) -> Iterator[Running]:
     folder = up.state.folder
     with process.launched(up) as launch:
@@ -65,7 +65,8 @@ def served(up: Testbed) -> Iterator[Running]:
 @pytest.mark.containers
 def test_it_serves_apart_from_its_starter_and_is_found_again(up: Testbed, served: Running) -> None:
     folder = up.state.folder
-    assert served.started == started(served.pid) != "" and lives(served.pid)
+    assert served.started == started(served.pid) != ""
+    assert lives(served.pid)
     assert os.getsid(served.pid) != os.getsid(0), "not of this terminal"
     client = boto3.client("kms", **Endpoint(served.port, up.ca_file).client())
     assert client.list_keys()["Keys"]
@@ -80,12 +81,16 @@ def test_it_serves_apart_from_its_starter_and_is_found_again(up: Testbed, served
 @pytest.mark.containers
 def test_it_ends_when_told_to_and_its_port_is_kept(up: Testbed, served: Running) -> None:
     folder = up.state.folder
-    assert stop(folder) and running(folder) is None and not lives(served.pid)
+    assert stop(folder)
+    assert running(folder) is None
+    assert not lives(served.pid)
     assert not stop(folder), "there is nothing to end"
     with process.launched(up) as launch:
         launch.go()
     again = running(folder)
-    assert again and again.port == served.port and again.pid != served.pid
+    assert again
+    assert again.port == served.port
+    assert again.pid != served.pid
 
 
 @pytest.mark.containers
@@ -95,13 +100,15 @@ def test_one_that_was_killed_is_known_to_be_gone(up: Testbed, served: Running) -
     with process.launched(up) as launch:
         launch.go()
     again = running(up.state.folder)
-    assert again and again.port == served.port
+    assert again
+    assert again.port == served.port
 
 
 @pytest.mark.containers
 def test_one_that_does_not_listen_is_ended_by_force(up: Testbed, served: Running) -> None:
     os.kill(served.pid, signal.SIGSTOP)
-    assert stop(up.state.folder, patience=1) and not lives(served.pid)
+    assert stop(up.state.folder, patience=1)
+    assert not lives(served.pid)
 
 
 @pytest.mark.containers
@@ -125,8 +132,11 @@ def test_an_up_that_is_killed_leaves_one_only_if_it_serves(up: Testbed, phase: s
         assert running(up.state.folder) is None
     else:
         found = running(up.state.folder)
-        assert found and found.pid == pid and lives(pid)
-        assert stop(up.state.folder) and not lives(pid)
+        assert found
+        assert found.pid == pid
+        assert lives(pid)
+        assert stop(up.state.folder)
+        assert not lives(pid)
 
 
 @pytest.mark.containers
@@ -135,7 +145,8 @@ def test_it_ends_by_itself_when_its_folder_is_gone() -> None:
         with process.launched(testbed) as launch:
             launch.go()
         found = running(testbed.state.folder)
-        assert found and lives(found.pid)
+        assert found
+        assert lives(found.pid)
         shutil.rmtree(testbed.state.folder)
         until(lambda: not lives(found.pid))
 
@@ -168,9 +179,11 @@ def test_what_keeps_it_from_serving_is_said(up: Testbed) -> None:
 
 
 def test_there_is_none_where_there_is_no_folder_or_no_server(tmp_path: Path) -> None:
-    assert running(tmp_path / "nowhere") is None and not stop(tmp_path / "nowhere")
+    assert running(tmp_path / "nowhere") is None
+    assert not stop(tmp_path / "nowhere")
     (tmp_path / FILE).write_text("not JSON")
-    assert running(tmp_path) is None and not stop(tmp_path)
+    assert running(tmp_path) is None
+    assert not stop(tmp_path)
     with pytest.raises(TestbedError, match="There is no testbed"):
         Place(tmp_path / "nowhere")
     down(tmp_path / "nowhere")
@@ -202,7 +215,9 @@ def test_a_place_knows_when_its_folder_is_not_there_any_more(tmp_path: Path) -> 
     assert not place.ours
     folder.mkdir()
     again = Place(folder)
-    assert again.ours and not place.ours and again.last_port == 0
+    assert again.ours
+    assert not place.ours
+    assert again.last_port == 0
     place.leave()
     again.note(9)
     again.leave()

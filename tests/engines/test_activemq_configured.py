@@ -102,7 +102,8 @@ def test_an_authorization_map_is_in_force(tmp_path: Path) -> None:
             client.publish(queue, b"of a writer")
             client.subscribe(queue)
             message = client.receive()
-            assert message and message.body == b"of a writer"
+            assert message
+            assert message.body == b"of a writer"
         with pytest.raises(ClientError), connect(node.address("stomp", ALICE)) as client:
             client.publish(queue, b"of nobody")
 

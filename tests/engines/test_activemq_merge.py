@@ -113,19 +113,21 @@ def test_whatever_goes_in_only_what_is_permitted_comes_out_and_once_is_enough(
     except BadRequestException:
         return
     root = etree.fromstring(result.data.encode())
-    assert (
-        root.tag == f"{{{NAMESPACE}}}broker" and "${" not in result.data and "#{" not in result.data
-    )
+    assert root.tag == f"{{{NAMESPACE}}}broker"
+    assert "${" not in result.data
+    assert "#{" not in result.data
     _assert_permitted(root, "broker")
     again = sanitize(result.data)
     assert (again.data, again.warnings) == (result.data, ())
 
 
 def _assert_permitted(node: etree._Element, name: str) -> None:
-    assert set(node.attrib) <= set(ATTRIBUTES[name]) and not (node.text or "").strip()
+    assert set(node.attrib) <= set(ATTRIBUTES[name])
+    assert not (node.text or "").strip()
     for collection in node:
         held = etree.QName(collection).localname
-        assert collection.tag == f"{{{NAMESPACE}}}{held}" and not collection.attrib
+        assert collection.tag == f"{{{NAMESPACE}}}{held}"
+        assert not collection.attrib
         assert {etree.QName(child).localname for child in collection} <= set(
             COLLECTIONS[name][held].children
         )
@@ -162,9 +164,9 @@ def test_whatever_goes_in_the_brokers_listeners_tls_and_storage_stay_its_own(doc
     for (name, own), (found_name, found) in zip(
         without_customers(OWN), without_customers(merged), strict=True
     ):
-        assert (
-            name == found_name and own.items() <= found.items() and set(found) - set(own) <= allowed
-        )
+        assert name == found_name
+        assert own.items() <= found.items()
+        assert set(found) - set(own) <= allowed
 
 
 # Merging
@@ -197,9 +199,8 @@ def test_customers_settings_are_put_on_the_brokers_own_elements() -> None:
         "statisticsBrokerPlugin",
         "redeliveryPlugin",
     ]
-    assert (
-        all_of("memoryUsage") == [{}, {"percentOfJvmHeap": "50"}] and len(all_of("storeUsage")) == 2
-    )
+    assert all_of("memoryUsage") == [{}, {"percentOfJvmHeap": "50"}]
+    assert len(all_of("storeUsage")) == 2
     assert [each.get("rebalanceClusterClients") for each in all_of("transportConnector")] == [
         "true",
         None,

@@ -175,7 +175,8 @@ def test_every_user_publishes_and_receives_over_both_protocols(
         client.publish(queue, b"an order")
         client.subscribe(queue)
         message = client.receive()
-        assert message and message.body == b"an order"
+        assert message
+        assert message.body == b"an order"
         message.acknowledge()
 
 
@@ -253,7 +254,8 @@ def test_no_secret_is_on_a_command_line_in_the_environment_in_the_log_or_on_the_
 ) -> None:
     read = "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'; true"
     processes = node.run("sh", "-c", read) + node.run("sh", "-c", read, user="rabbitmq")
-    assert "HOME=/data/broker" in processes and "beam.smp" in processes
+    assert "HOME=/data/broker" in processes
+    assert "beam.smp" in processes
     cookie = node.run("cat", "/data/broker/.erlang.cookie", user="rabbitmq").strip()
     hashes = [
         user["password_hash"]
@@ -278,7 +280,8 @@ def test_no_secret_is_on_a_command_line_in_the_environment_in_the_log_or_on_the_
         "mount points and an empty folder of mount(8)"
     )
     files = node.run("find", "/run/testbed", "-type", "f", "-printf", "%m %u %p\n").splitlines()
-    assert files and not [line for line in files if not line.startswith("600 rabbitmq ")]
+    assert files
+    assert not [line for line in files if not line.startswith("600 rabbitmq ")]
 
 
 @pytest.mark.containers

@@ -77,7 +77,8 @@ def test_a_key_takes_its_documented_values(key: str, good: list[str], bad: list[
         assert rabbitmq_configuration.settings(f"{key}={value}", "4.2")[key] == value
     for value in bad:
         error = refusal(f"{key} = {value}")
-        assert key in error.message and error.error_attribute == "data"
+        assert key in error.message
+        assert error.error_attribute == "data"
 
 
 def test_comments_blank_lines_and_the_last_of_two_count_as_in_rabbitmq() -> None:
@@ -210,9 +211,8 @@ def test_a_line_that_is_none_is_refused_by_its_number(line: str) -> None:
 )
 def test_credentials_in_a_url_are_refused_and_not_repeated(line: str) -> None:
     error = refusal(line)
-    assert "credentials information in the URL" in error.message and "hunter2" not in repr(
-        (error, error.args, error.hint)
-    )
+    assert "credentials information in the URL" in error.message
+    assert "hunter2" not in repr((error, error.args, error.hint))
 
 
 @pytest.mark.parametrize(
@@ -243,14 +243,14 @@ def test_a_parameters_uris_have_no_credentials(component: str) -> None:
             BadRequestException, match="credentials information in the URL"
         ) as caught:
             rabbitmq_configuration.check_parameter(component, value)  # type: ignore[arg-type]
-        assert "hunter2" not in repr(caught.value) and caught.value.error_attribute.startswith(
-            component
-        )
+        assert "hunter2" not in repr(caught.value)
+        assert caught.value.error_attribute.startswith(component)
 
 
 def test_a_version_has_its_own_keys() -> None:
     four = [name for name, key in KEYS.items() if key.since == 4]
-    assert set(LIMIT_KEYS) < set(four) and "ssl_options.verify" in four
+    assert set(LIMIT_KEYS) < set(four)
+    assert "ssl_options.verify" in four
     for name in four:
         assert (
             f"{name} is for RabbitMQ 4 and later, and this is 3.13."
@@ -279,10 +279,8 @@ def test_a_limit_above_the_brokers_is_refused_in_the_documented_sentence() -> No
 
 @pytest.mark.parametrize("mode", list(MAXIMA))
 def test_every_limit_may_be_at_its_maximum(mode: str) -> None:
-    assert (
-        all(set(limits) == set(LIMIT_KEYS) for limits in MAXIMA[mode].values())
-        and len(MAXIMA[mode]) == 8
-    )
+    assert all(set(limits) == set(LIMIT_KEYS) for limits in MAXIMA[mode].values())
+    assert len(MAXIMA[mode]) == 8
     for instance_type, limits in MAXIMA[mode].items():
         for key, most in limits.items():
             rabbitmq_configuration.settings(
@@ -359,7 +357,8 @@ def test_sections_are_for_rabbitmq_4() -> None:
 def test_without_a_configuration_rabbitmq_gets_the_documented_defaults() -> None:
     conf = rendered(NODE)
     expected = {name: key.default for name, key in KEYS.items() if key.default and name in conf}
-    assert expected.items() <= conf.items() and len(expected) == 7
+    assert expected.items() <= conf.items()
+    assert len(expected) == 7
     assert (conf["auth_mechanisms.1"], conf["auth_mechanisms.2"], conf["default_queue_type"]) == (
         "PLAIN",
         "AMQPLAIN",
@@ -401,11 +400,9 @@ def test_a_configuration_changes_them() -> None:
     assert not [
         name for name in conf if name.startswith(absent) or name.endswith("hostname_verification")
     ]
-    assert (
-        "{consumer_timeout, undefined}" in advanced
-        and "{cluster_exchange_limit, 50}" in advanced
-        and "{verify, verify_none}" in advanced
-    )
+    assert "{consumer_timeout, undefined}" in advanced
+    assert "{cluster_exchange_limit, 50}" in advanced
+    assert "{verify, verify_none}" in advanced
     assert RabbitMQ().files(node)["tls/ca.pem"] == node.ca_pem, "what an ARN stands for here"
 
 
@@ -484,4 +481,5 @@ def test_control_a_configuration_appended_as_it_is_would_win() -> None:
         + "ssl_options.versions.1 = tlsv1\nlisteners.tcp.default = 5672\n"
     )
     found = dict(line.partition(" = ")[::2] for line in conf.splitlines())
-    assert {name: found[name] for name in OWN} != OWN and "listeners.tcp.default" in found
+    assert {name: found[name] for name in OWN} != OWN
+    assert "listeners.tcp.default" in found

@@ -205,7 +205,8 @@ def test_limits_are_in_force(by_name: Node, tmp_path: Path) -> None:
     statuses = [
         ask(by_name, "PUT", f"queues/%2F/limited{number}", {"durable": True}) for number in range(3)
     ]
-    assert b"queue limit in cluster (2) is reached" in statuses[-1][1] and statuses[-1][0] == 400
+    assert b"queue limit in cluster (2) is reached" in statuses[-1][1]
+    assert statuses[-1][0] == 400
     assert "x-frame-options" not in ask(by_name, "GET", "whoami")[2], "switched off"
 
 
@@ -221,7 +222,7 @@ def test_a_consumer_may_take_for_ever(by_name: Node) -> None:
         "{application:get_env(rabbit, consumer_timeout), application:get_env(rabbit, cluster_exchange_limit)}.",
         user="rabbitmq",
     )
-    assert evaluated.split() == "{{ok,undefined},{ok,100}}".split()
+    assert evaluated.split() == ["{{ok,undefined},{ok,100}}"]
 
 
 # Shovels and federation

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.containers
 
 
 @pytest.mark.parametrize(
-    "asked, size",
+    ("asked", "size"),
     [
         ({"NumberOfBytes": 64}, 64),
         ({"NumberOfBytes": 1}, 1),
@@ -37,20 +37,16 @@ pytestmark = pytest.mark.containers
 def test_a_data_key_is_as_long_as_it_is_asked_for(aws: Authority, asked: dict, size: int) -> None:
     key = aws.key()
     answer = aws.call(USER, "GenerateDataKey", KeyId=key, EncryptionContext=VOLUME, **asked)
-    assert (
-        len(answer["Plaintext"]) == size
-        and set(answer) == {"KeyId", "Plaintext", "CiphertextBlob"}
-        and answer["KeyId"] == key
-    )
+    assert len(answer["Plaintext"]) == size
+    assert set(answer) == {"KeyId", "Plaintext", "CiphertextBlob"}
+    assert answer["KeyId"] == key
     assert aws.decrypt(answer["CiphertextBlob"]) == answer["Plaintext"]
 
     closed = aws.call(
         USER, "GenerateDataKeyWithoutPlaintext", KeyId=key, EncryptionContext=VOLUME, **asked
     )
-    assert (
-        set(closed) == {"KeyId", "CiphertextBlob"}
-        and len(aws.decrypt(closed["CiphertextBlob"])) == size
-    )
+    assert set(closed) == {"KeyId", "CiphertextBlob"}
+    assert len(aws.decrypt(closed["CiphertextBlob"])) == size
     assert (
         len(container().kms.call(USER, "GenerateDataKey", {"KeyId": key, **asked})["Plaintext"])
         == 32
@@ -164,7 +160,8 @@ def test_what_no_key_made_is_an_invalid_ciphertext(aws: Authority) -> None:
             refusal = aws.refusal(
                 USER, "Decrypt", CiphertextBlob=garbage, EncryptionContext=VOLUME, **named
             )
-            assert refusal and (refusal.code, refusal.message, refusal.status) == (
+            assert refusal
+            assert (refusal.code, refusal.message, refusal.status) == (
                 "InvalidCiphertextException",
                 "",
                 400,
@@ -192,11 +189,9 @@ def test_a_key_that_did_not_make_it_is_the_incorrect_one(aws: Authority) -> None
 def test_a_ciphertext_of_a_key_that_is_not_there(aws: Authority) -> None:
     blob = NOWHERE.encode() + aws.encrypt(aws.key())[36:]
     refusal = aws.refusal(USER, "Decrypt", CiphertextBlob=blob)
-    assert (
-        refusal
-        and refusal.code == "AccessDeniedException"
-        and "the resource associated with this ciphertext" in refusal.message
-    )
+    assert refusal
+    assert refusal.code == "AccessDeniedException"
+    assert "the resource associated with this ciphertext" in refusal.message
     assert aws.code(USER, "Decrypt", CiphertextBlob=blob, KeyId=NOWHERE) == "NotFoundException"
 
 
@@ -204,19 +199,15 @@ def test_answers_name_key_and_algorithm(aws: Authority) -> None:
     """TestKMS::test_encrypt_decrypt_encryption_context."""
     key = aws.key()
     closed = aws.call(USER, "Encrypt", KeyId=key, Plaintext=b"p")
-    assert (
-        set(closed) == {"CiphertextBlob", "KeyId", "EncryptionAlgorithm"}
-        and closed["EncryptionAlgorithm"] == "SYMMETRIC_DEFAULT"
-    )
+    assert set(closed) == {"CiphertextBlob", "KeyId", "EncryptionAlgorithm"}
+    assert closed["EncryptionAlgorithm"] == "SYMMETRIC_DEFAULT"
     opened = aws.call(USER, "Decrypt", CiphertextBlob=closed["CiphertextBlob"])
     assert opened == {"KeyId": key, "Plaintext": b"p", "EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}
 
 
 def test_key_id_in() -> None:
-    assert (
-        key_id_in(NOWHERE.encode() + b"x" * 40) == NOWHERE
-        and key_id_in(b"mrk-" + b"0" * 32 + b"x" * 40) == "mrk-" + "0" * 32
-    )
+    assert key_id_in(NOWHERE.encode() + b"x" * 40) == NOWHERE
+    assert key_id_in(b"mrk-" + b"0" * 32 + b"x" * 40) == "mrk-" + "0" * 32
     assert (
         key_id_in(NOWHERE.encode() + b"x" * 32)
         == key_id_in(b"")
@@ -289,11 +280,13 @@ def test_reencrypt_needs_a_permission_on_each_key(aws: Authority) -> None:
     }
     aws.grant(source, GRANTEE.principal, "ReEncryptFrom", "ReEncryptTo")
     refusal = aws.refusal(GRANTEE, "ReEncrypt", **request)
-    assert refusal and "kms:ReEncryptTo" in refusal.message
+    assert refusal
+    assert "kms:ReEncryptTo" in refusal.message
     aws.grant(destination, GRANTEE.principal, "ReEncryptTo")
     assert aws.decrypt(aws.call(GRANTEE, "ReEncrypt", **request)["CiphertextBlob"], {}) == b"data"
     refusal = aws.refusal(STRANGER, "ReEncrypt", **request)
-    assert refusal and "kms:ReEncryptFrom" in refusal.message
+    assert refusal
+    assert "kms:ReEncryptFrom" in refusal.message
 
 
 # DryRun

@@ -158,11 +158,9 @@ def test_only_services_make_grants_to_services(aws: Authority) -> None:
         GranteeServicePrincipal="mq.amazonaws.com",
         **source,
     )
-    assert (
-        refusal
-        and refusal.code == "UnsupportedOperationException"
-        and "GranteePrincipal" in refusal.hint
-    )
+    assert refusal
+    assert refusal.code == "UnsupportedOperationException"
+    assert "GranteePrincipal" in refusal.hint
 
 
 # Making them
@@ -180,11 +178,9 @@ def test_the_name_recognises_a_request_that_was_sent_twice(aws: Authority) -> No
         aws.call(USER, "CreateGrant", **request),
         aws.call(USER, "CreateGrant", **{**request, "Operations": ["Encrypt", "Decrypt"]}),
     )
-    assert (
-        first["GrantId"] == again["GrantId"]
-        and first["GrantToken"] != again["GrantToken"]
-        and len(ids(aws, key)) == 1
-    )
+    assert first["GrantId"] == again["GrantId"]
+    assert first["GrantToken"] != again["GrantToken"]
+    assert len(ids(aws, key)) == 1
     different = [
         aws.call(USER, "CreateGrant", **{**request, **more})["GrantId"]
         for more in ({"Operations": ["Decrypt"]}, {"KeyId": other}, {"Constraints": SUBSET})
@@ -214,7 +210,7 @@ def test_many_at_once_with_one_name_make_one_grant(aws: Authority) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong, code",
+    ("wrong", "code"),
     [
         ({"Operations": ["Sign"]}, "ValidationException"),
         ({"Operations": ["GetPublicKey"]}, "ValidationException"),
@@ -299,7 +295,8 @@ def test_lists_are_filtered_and_paged(aws: Authority) -> None:
         )
         for n in range(7)
     ]
-    assert ids(aws, key) == made and ids(aws, key, GrantId=made[3]) == [made[3]]
+    assert ids(aws, key) == made
+    assert ids(aws, key, GrantId=made[3]) == [made[3]]
     assert ids(aws, key, GranteePrincipal=ADMIN.principal) == made[1::2]
 
     pages, marker = [], {}
@@ -312,7 +309,8 @@ def test_lists_are_filtered_and_paged(aws: Authority) -> None:
         aws.call(
             USER, "RevokeGrant", KeyId=key, GrantId=pages[-1][-1]
         )  # the end of a grant disturbs no paging
-    assert pages == [made[:3], made[3:6], made[6:]] and "NextMarker" not in page
+    assert pages == [made[:3], made[3:6], made[6:]]
+    assert "NextMarker" not in page
     assert aws.code(USER, "ListGrants", KeyId=key, Marker="nonsense") == "InvalidMarkerException"
     assert aws.code(USER, "ListGrants", KeyId=key, GrantId="0" * 64) == "NotFoundException"
     assert aws.code(GRANTEE, "ListGrants", KeyId=key) == "AccessDeniedException"
@@ -332,10 +330,8 @@ def test_the_fields_of_a_listed_grant(aws: Authority) -> None:
         Name="ebs_grant",
     )
     entry = aws.call(USER, "ListGrants", KeyId=key)["Grants"][-1]
-    assert (
-        abs(entry.pop("CreationDate").timestamp() - aws.clock.now()) < 60
-        and len(entry.pop("GrantId")) == 64
-    )
+    assert abs(entry.pop("CreationDate").timestamp() - aws.clock.now()) < 60
+    assert len(entry.pop("GrantId")) == 64
     assert entry == {
         "KeyId": key,
         "Name": "ebs_grant",
@@ -358,7 +354,8 @@ def test_a_principal_lists_what_it_may_retire(aws: Authority) -> None:
     own = aws.grant(
         owned, GRANTEE.principal, "Decrypt", by=MQ, RetiringPrincipal="mq.amazonaws.com"
     )
-    assert retirable(aws, SERVICE) == [of_mq, own] and retirable(aws, EC2) == [of_ec2]
+    assert retirable(aws, SERVICE) == [of_mq, own]
+    assert retirable(aws, EC2) == [of_ec2]
     assert retirable(aws, USER, "mq.amazonaws.com") == [of_mq], "those of the account"
     assert retirable(aws, STRANGER, "mq.amazonaws.com") == []
     assert aws.code(USER, "ListRetirableGrants") == "ValidationException"
@@ -376,11 +373,9 @@ def test_an_ended_grant_is_off_the_list_at_once_and_in_effect_for_the_delay(
         key, "mq.amazonaws.com", "Encrypt", by=VIA_MQ, RetiringPrincipal="mq.amazonaws.com"
     )
     aws.call(USER, how, KeyId=key, GrantId=grant)
-    assert (
-        ids(aws, key) == []
-        and retirable(aws, USER, "mq.amazonaws.com") == []
-        and retirable(aws, SERVICE) == [grant]
-    )
+    assert ids(aws, key) == []
+    assert retirable(aws, USER, "mq.amazonaws.com") == []
+    assert retirable(aws, SERVICE) == [grant]
     for operation in ("RevokeGrant", "RetireGrant"):
         assert (
             str(aws.refusal(USER, operation, KeyId=key, GrantId=grant))
@@ -389,10 +384,8 @@ def test_an_ended_grant_is_off_the_list_at_once_and_in_effect_for_the_delay(
     aws.clock.turn(DELAY - 60)
     aws.encrypt(key, caller=SERVICE)
     aws.clock.turn(60)
-    assert (
-        aws.code(SERVICE, "Encrypt", KeyId=key, Plaintext=b"p") == "AccessDeniedException"
-        and retirable(aws, SERVICE) == []
-    )
+    assert aws.code(SERVICE, "Encrypt", KeyId=key, Plaintext=b"p") == "AccessDeniedException"
+    assert retirable(aws, SERVICE) == []
     assert aws.ledger.grant(grant) is None, "and then it is gone altogether"
 
 
@@ -419,9 +412,9 @@ def test_who_may_revoke_and_who_may_retire(aws: Authority) -> None:
     }
     assert may == {"RevokeGrant": [USER, ADMIN], "RetireGrant": [USER, ADMIN, GRANTEE, SERVICE]}
     refusal = aws.refusal(STRANGER, "RetireGrant", KeyId=key, GrantId=made())
-    assert (
-        refusal and refusal.code == "AccessDeniedException" and "kms:RetireGrant" in refusal.message
-    )
+    assert refusal
+    assert refusal.code == "AccessDeniedException"
+    assert "kms:RetireGrant" in refusal.message
 
 
 def test_retiring_by_token(aws: Authority) -> None:
@@ -436,10 +429,8 @@ def test_retiring_by_token(aws: Authority) -> None:
     token = [aws.call(USER, "CreateGrant", **request)["GrantToken"] for _ in range(2)][0]
     assert aws.code(STRANGER, "RetireGrant", GrantToken=token) == "AccessDeniedException"
     aws.call(GRANTEE, "RetireGrant", GrantToken=token)
-    assert (
-        ids(aws, key) == []
-        and aws.code(GRANTEE, "RetireGrant", GrantToken=token) == "NotFoundException"
-    )
+    assert ids(aws, key) == []
+    assert aws.code(GRANTEE, "RetireGrant", GrantToken=token) == "NotFoundException"
     assert aws.code(GRANTEE, "RetireGrant", GrantToken="bogus") == "InvalidGrantTokenException"
     for parameters in (
         {},

@@ -58,9 +58,11 @@ def test_no_options_mean_the_aws_owned_key_which_the_user_does_not_see(aws: Auth
         resolve(aws.kms, USER, EncryptionOptions()),
     )
 
-    assert first == again and first.ownership == "AWS_OWNED"
+    assert first == again
+    assert first.ownership == "AWS_OWNED"
     assert first.arn.startswith(f"arn:aws:kms:{REGION}:{SERVICE_ACCOUNT}:key/")
-    assert first.arn not in listed(aws.kms) and first.arn in listed(aws.kms, MQ)
+    assert first.arn not in listed(aws.kms)
+    assert first.arn in listed(aws.kms, MQ)
 
 
 def test_the_aws_managed_key_is_made_on_first_use_in_the_users_account_and_reused(
@@ -71,7 +73,8 @@ def test_the_aws_managed_key_is_made_on_first_use_in_the_users_account_and_reuse
 
     first, again = resolve(aws.kms, USER, own("")), resolve(aws.kms, USER, own(""))
 
-    assert first == again and first.ownership == "AWS_MANAGED"
+    assert first == again
+    assert first.ownership == "AWS_MANAGED"
     assert first.arn.startswith(f"arn:aws:kms:{REGION}:{USER_ACCOUNT}:key/")
     metadata = aws.kms.call(USER, "DescribeKey", {"KeyId": "alias/aws/mq"})["KeyMetadata"]
     assert (metadata["Arn"], metadata["KeyManager"]) == (first.arn, "AWS")
@@ -85,7 +88,8 @@ def test_first_use_by_many_at_once_makes_one_key(aws: Authority) -> None:
     caller = Caller("arn:aws:iam::111111111111:root", "111111111111", "Root")
     with ThreadPoolExecutor(8) as pool:
         keys = set(pool.map(lambda _: resolve(aws.kms, caller, own("")), range(8)))
-    assert len(keys) == 1 and listed(aws.kms, caller) == {key.arn for key in keys}
+    assert len(keys) == 1
+    assert listed(aws.kms, caller) == {key.arn for key in keys}
 
 
 def test_a_customers_key_is_found_by_id_arn_and_alias(aws: Authority) -> None:
@@ -170,7 +174,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("make, sentence", REFUSED.values(), ids=REFUSED.keys())
+@pytest.mark.parametrize(("make", "sentence"), REFUSED.values(), ids=REFUSED.keys())
 def test_a_key_that_does_not_fit_is_refused_and_nothing_is_made(
     aws: Authority, make: Any, sentence: str
 ) -> None:
@@ -180,7 +184,8 @@ def test_a_key_that_does_not_fit_is_refused_and_nothing_is_made(
     with pytest.raises(BadRequestException, match=sentence) as refusal:
         resolve(aws.kms, USER, own(key))
 
-    assert refusal.value.status == 400 and refusal.value.error_attribute == "encryptionOptions"
+    assert refusal.value.status == 400
+    assert refusal.value.error_attribute == "encryptionOptions"
     assert inventory(aws.kms) == before
 
 

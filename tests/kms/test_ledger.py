@@ -47,23 +47,25 @@ def test_what_is_put_is_there_for_everyone(tmp_path: Path) -> None:
         one.put_grant(first)
         one.put_grant(second)
 
-    assert (
-        other.key(ARN) == KEY and other.arns(KEY.key_id) == [ARN] and other.key("arn:none") is None
-    )
-    assert list(other.grants(key=ARN)) == [first, second] and other.grant(first.grant_id) == first
-    assert list(other.grants(key=ARN, name="a")) == [first] and list(
-        other.grants(retiring="ec2.amazonaws.com")
-    ) == [second]
+    assert other.key(ARN) == KEY
+    assert other.arns(KEY.key_id) == [ARN]
+    assert other.key("arn:none") is None
+    assert list(other.grants(key=ARN)) == [first, second]
+    assert other.grant(first.grant_id) == first
+    assert list(other.grants(key=ARN, name="a")) == [first]
+    assert list(other.grants(retiring="ec2.amazonaws.com")) == [second]
     assert list(other.grants(key=ARN, grantees=("x", "mq.amazonaws.com"))) == [
         first,
         second,
-    ] and not list(other.grants(key=ARN, grantees=("x",)))
+    ]
+    assert not list(other.grants(key=ARN, grantees=("x",)))
     with other.change():
         other.put_grant(replace(first, ends=5.0))
     assert [each.ends for each in one.grants(key=ARN)] == [5.0, None], "and keeps its place"
     with one.change():
         one.drop_key(ARN)
-    assert other.key(ARN) is None and other.count_grants(ARN) == 0
+    assert other.key(ARN) is None
+    assert other.count_grants(ARN) == 0
 
 
 def test_what_falls_due_is_found_when_it_does(tmp_path: Path) -> None:
@@ -80,7 +82,8 @@ def test_what_falls_due_is_found_when_it_does(tmp_path: Path) -> None:
     assert [ledger.due(now) for now in (doomed.due - 1, doomed.due)] == [
         [],
         [doomed],
-    ] and ledger.is_due(doomed.due)
+    ]
+    assert ledger.is_due(doomed.due)
     with ledger.change():
         ledger.put_key(doomed.cancelled())
     assert not ledger.is_due(doomed.due)
@@ -100,22 +103,24 @@ def test_what_is_remembered_is_forgotten_with_the_next_change_by_whomever(tmp_pa
         for reader in (one, other):
             for _ in range(2):
                 with reader.remembering():
-                    assert reader.key(ARN).policy == str(number) and made in reader.grants_to(
-                        ARN, ("mq.amazonaws.com",)
-                    )
-                    assert reader.is_due(number) and not reader.is_due(number - 1)
+                    assert reader.key(ARN).policy == str(number)
+                    assert made in reader.grants_to(ARN, ("mq.amazonaws.com",))
+                    assert reader.is_due(number)
+                    assert not reader.is_due(number - 1)
 
 
 def test_within_a_call_a_change_is_made_on_what_is_and_seen_after(tmp_path: Path) -> None:
     one, other = Ledger(State(tmp_path / "s")), Ledger(State(tmp_path / "s"))
     with one.remembering():
-        assert one.key(ARN) is None and not one.is_due(1e12)
+        assert one.key(ARN) is None
+        assert not one.is_due(1e12)
         with other.change():
             other.put_key(KEY)
         with one.change():
             assert one.key(ARN) == KEY, "not what was looked up before"
             one.put_key(KEY.scheduled(0, 0, 7))
-        assert one.key(ARN).state == "PendingDeletion" and one.is_due(1e12)
+        assert one.key(ARN).state == "PendingDeletion"
+        assert one.is_due(1e12)
     assert one.key(ARN).state == "PendingDeletion"
 
 
@@ -128,10 +133,11 @@ def test_a_look_costs_sqlite_one_question_a_call(tmp_path: Path) -> None:
     for _ in range(3):
         asked.clear()
         with ledger.remembering():
-            ledger._connection().set_trace_callback(asked.append)  # noqa: SLF001  (what it asks is not to be seen otherwise)
+            ledger._connection().set_trace_callback(asked.append)
             ledger.is_due(0)
             for _ in range(3):
-                assert ledger.key(ARN) and ledger.grants_to(ARN, ("mq.amazonaws.com",))
+                assert ledger.key(ARN)
+                assert ledger.grants_to(ARN, ("mq.amazonaws.com",))
     assert asked == ["PRAGMA data_version"]
 
 
@@ -189,7 +195,8 @@ def test_a_child_process_has_a_connection_of_its_own(tmp_path: Path) -> None:
     child = multiprocessing.get_context("fork").Process(target=rotate)
     child.start()
     child.join(30)
-    assert child.exitcode == 0 and ledger.key(ARN).policy == "{1}"
+    assert child.exitcode == 0
+    assert ledger.key(ARN).policy == "{1}"
 
 
 WRITER = """
@@ -233,7 +240,8 @@ def test_a_process_killed_at_any_point_leaves_whole_changes_and_all_it_told_of(
 
         ledger = Ledger(State(folder))
         kept = [int(each.name) for each in ledger.grants(key=ARN)]
-        assert kept == list(range(len(kept))) and len(kept) - 1 in (told[-1], told[-1] + 1)
+        assert kept == list(range(len(kept)))
+        assert len(kept) - 1 in (told[-1], told[-1] + 1)
         assert ledger.key(ARN).policy == str(kept[-1]), "both halves of the last change or none"
 
 
@@ -241,9 +249,8 @@ def test_nobody_else_can_read_it(tmp_path: Path) -> None:
     ledger = Ledger(State(tmp_path / "s"))
     with ledger.change():
         ledger.put_key(KEY)
-    assert ledger.key(ARN) and {
-        path.stat().st_mode & 0o077 for path in (tmp_path / "s").iterdir()
-    } == {0}
+    assert ledger.key(ARN)
+    assert {path.stat().st_mode & 0o077 for path in (tmp_path / "s").iterdir()} == {0}
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def served(aws: Authority, key: str) -> tuple[str, bytes]:
 
 
 @pytest.mark.parametrize(
-    "step, state, sentence",
+    ("step", "state", "sentence"),
     [
         ("DisableKey", "Disabled", "DisabledException: {} is disabled."),
         (
@@ -65,7 +65,8 @@ def test_within_the_delay_nothing_changes_and_after_it_everything(
     )
     for seconds in (0, DELAY - 60):
         aws.clock.turn(seconds)
-        assert len(aws.decrypt(blob, caller=SERVICE)) == 64 and aws.encrypt(key)
+        assert len(aws.decrypt(blob, caller=SERVICE)) == 64
+        assert aws.encrypt(key)
     aws.clock.turn(60)
     assert aws.shown(key) == aws.shown(key, SERVICE) == state
     for caller, operation, parameters in (
@@ -95,12 +96,14 @@ def test_what_is_taken_back_within_the_delay_is_never_felt(aws: Authority) -> No
     aws.clock.turn(DELAY / 2)
     aws.call(USER, "EnableKey", KeyId=key)
     aws.clock.turn(DELAY * 3)
-    assert aws.shown(key) == "Enabled" and aws.decrypt(blob, caller=SERVICE)
+    assert aws.shown(key) == "Enabled"
+    assert aws.decrypt(blob, caller=SERVICE)
 
     aws.call(USER, "ScheduleKeyDeletion", KeyId=key)
     aws.clock.turn(DELAY / 2)
     aws.call(USER, "CancelKeyDeletion", KeyId=key)
-    assert aws.shown(key) == "Disabled" and aws.decrypt(blob, caller=SERVICE)
+    assert aws.shown(key) == "Disabled"
+    assert aws.decrypt(blob, caller=SERVICE)
     aws.call(USER, "EnableKey", KeyId=key)
     aws.clock.turn(DELAY * 3)
     assert aws.decrypt(blob, caller=SERVICE)

@@ -85,7 +85,8 @@ def test_a_refusal_carries_kms_code_and_sentence(running: Container) -> None:
     ) as refusal:
         encrypt(running.kms, key)
 
-    assert refusal.value.status == 400 and not is_outage(refusal.value)
+    assert refusal.value.status == 400
+    assert not is_outage(refusal.value)
 
 
 def test_bad_parameters_are_a_kms_error_too(running: Container) -> None:
@@ -97,7 +98,8 @@ def test_bad_parameters_are_a_kms_error_too(running: Container) -> None:
 def test_no_answer_is_an_outage_with_a_hint() -> None:
     with pytest.raises(KmsError, match="does not answer at http://127.0.0.1:9") as outage:
         LocalStackKms("http://127.0.0.1:9").call(USER, "ListKeys", {})
-    assert is_outage(outage.value) and "testbed up" in outage.value.hint
+    assert is_outage(outage.value)
+    assert "testbed up" in outage.value.hint
 
 
 def test_the_users_own_aws_settings_do_not_matter(
@@ -165,9 +167,8 @@ def assert_remembered(container: Container) -> None:
     container.start()
 
     assert decrypt(kms, blob) == b"data key"
-    assert (
-        decrypt(kms, old) == b"before the rotation" and decrypt(kms, new) == b"after the rotation"
-    )
+    assert decrypt(kms, old) == b"before the rotation"
+    assert decrypt(kms, new) == b"after the rotation"
     assert [state(kms, key) for key in (used, disabled, doomed, rotated)] == [
         "Enabled",
         "Disabled",
@@ -190,7 +191,8 @@ def assert_remembered(container: Container) -> None:
     assert (
         kms.call(USER, "GetKeyPolicy", {"KeyId": used, "PolicyName": "default"})["Policy"] == policy
     )
-    assert owned in key_ids(kms, MQ) and owned not in key_ids(kms)
+    assert owned in key_ids(kms, MQ)
+    assert owned not in key_ids(kms)
     kms.call(USER, "EnableKey", {"KeyId": disabled})
     assert state(kms, disabled) == "Enabled"
 
@@ -260,7 +262,8 @@ def test_a_key_is_dropped_with_all_that_is_its_own_and_for_good(running: Contain
     ):
         with pytest.raises(KmsError, match="NotFoundException"):
             kms.call(USER, operation, parameters)
-    assert decrypt(kms, blob) == b"data key" and state(kms, f"alias/of-{kept}") == "Enabled"
+    assert decrypt(kms, blob) == b"data key"
+    assert state(kms, f"alias/of-{kept}") == "Enabled"
     assert (
         len(kms.call(USER, "ListGrants", {"KeyId": kept})["Grants"])
         == len(kms.call(USER, "ListResourceTags", {"KeyId": kept})["Tags"])
@@ -334,7 +337,8 @@ def test_a_broken_snapshot_is_refused_and_left_alone(damage: str) -> None:
 
         archive = b"".join(container.container.get_archive(SNAPSHOT)[0])
         file = tarfile.open(fileobj=io.BytesIO(archive)).extractfile("kms.snapshot")
-        assert file and hashlib.sha256(file.read()).hexdigest() == damaged.split()[0]
+        assert file
+        assert hashlib.sha256(file.read()).hexdigest() == damaged.split()[0]
 
 
 def test_a_half_written_draft_is_harmless() -> None:
@@ -356,4 +360,5 @@ def test_the_callers_account_is_where_the_key_goes(running: Container) -> None:
 def test_an_operation_that_localstack_has_not_is_refused_and_no_outage(running: Container) -> None:
     with pytest.raises(KmsError, match="DescribeCustomKeyStores is not supported here") as refused:
         running.kms.call(USER, "DescribeCustomKeyStores", {})
-    assert refused.value.code == "UnsupportedOperationException" and not is_outage(refused.value)
+    assert refused.value.code == "UnsupportedOperationException"
+    assert not is_outage(refused.value)

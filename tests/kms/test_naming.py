@@ -41,7 +41,7 @@ def test_a_key_is_found_by_id_arn_alias_and_alias_arn(aws: Authority) -> None:
 
 
 @pytest.mark.parametrize(
-    "name, sentence",
+    ("name", "sentence"),
     [
         # TestKMS::test_get_key_does_not_exist, test_get_key_invalid_uuid, test_get_key_in_different_region
         (NOWHERE, f"NotFoundException: Key '{HERE}:key/{NOWHERE}' does not exist"),
@@ -96,12 +96,10 @@ def test_across_accounts_a_key_that_is_not_there_looks_like_one_that_is_not_allo
     real = aws.refusal(STRANGER, "DescribeKey", KeyId=key)
     for name in (f"{HERE}:key/{NOWHERE}", f"{HERE}:alias/nobody"):
         missing = aws.refusal(STRANGER, "DescribeKey", KeyId=name)
-        assert (
-            missing
-            and real
-            and missing.message == real.message
-            and "does not exist in this Region" in real.message
-        )
+        assert missing
+        assert real
+        assert missing.message == real.message
+        assert "does not exist in this Region" in real.message
 
 
 def test_a_ciphertext_names_its_key_across_accounts(aws: Authority) -> None:
@@ -112,14 +110,15 @@ def test_a_ciphertext_names_its_key_across_accounts(aws: Authority) -> None:
         "which is in another account, and not named"
     )
     refusal = aws.refusal(STRANGER, "Decrypt", CiphertextBlob=blob, EncryptionContext=VOLUME)
+    assert refusal
     assert (
-        refusal
-        and "on the resource associated with this ciphertext because the resource does not exist in this Region"
+        "on the resource associated with this ciphertext because the resource does not exist in this Region"
         in refusal.message
     )
     assert key not in refusal.message
     refusal = aws.refusal(SERVICE, "Decrypt", CiphertextBlob=blob, EncryptionContext=VOLUME)
-    assert refusal and refusal.message == (
+    assert refusal
+    assert refusal.message == (
         "User: mq.amazonaws.com is not authorized to perform: kms:Decrypt on the resource associated with this ciphertext "
         "because no resource-based policy allows the kms:Decrypt action"
     )
@@ -137,7 +136,8 @@ def test_a_key_made_on_localstack_is_taken_up_with_its_policy(aws: Authority) ->
             "Policy": '{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}]}'
         },
     )["KeyMetadata"]
-    assert aws.shown(key["Arn"]) == "Enabled" and aws.decrypt(aws.encrypt(key["KeyId"])) == b"data"
+    assert aws.shown(key["Arn"]) == "Enabled"
+    assert aws.decrypt(aws.encrypt(key["KeyId"])) == b"data"
     assert aws.shown(key["Arn"], STRANGER) == "Enabled", "by its own policy"
     plain = raw.call(USER, "CreateKey", {})["KeyMetadata"]["Arn"]
     assert aws.code(STRANGER, "DescribeKey", KeyId=plain) == "AccessDeniedException"
@@ -170,7 +170,7 @@ class Answering:
 
 
 def test_everything_behind_sees_arns(aws: Authority) -> None:
-    names = aws.kms._kms._kms._names  # noqa: SLF001  (the wrapper under test, with its own names)
+    names = aws.kms._kms._kms._names
     kms = NamingKms(Answering(), names)
     assert kms.call(USER, "DisableKey", {"KeyId": NOWHERE}) == {"KeyId": f"{HERE}:key/{NOWHERE}"}
     assert (

@@ -53,9 +53,8 @@ def test_a_customers_key(aws: Authority) -> None:
         "Origin": "AWS_KMS",
     }
     answer = aws.call(USER, "GetKeyPolicy", KeyId=key_id)
-    assert answer["PolicyName"] == "default" and json.loads(answer["Policy"]) == json.loads(
-        policy.default(USER_ACCOUNT)
-    )
+    assert answer["PolicyName"] == "default"
+    assert json.loads(answer["Policy"]) == json.loads(policy.default(USER_ACCOUNT))
 
 
 def test_the_aws_managed_key_is_visible_and_out_of_its_owners_hands(aws: Authority) -> None:
@@ -245,7 +244,8 @@ def test_tags_that_only_aws_sets(aws: Authority) -> None:
             str(aws.refusal(USER, operation, **parameters))
             == "TagException: Tags beginning with aws: are reserved"
         )
-    assert aws.shown(key) == "Enabled" and aws.decrypt(aws.encrypt(key)) == b"data"
+    assert aws.shown(key) == "Enabled"
+    assert aws.decrypt(aws.encrypt(key)) == b"data"
     assert aws.call(USER, "ListResourceTags", KeyId=key)["Tags"] == [
         {"TagKey": "team", "TagValue": "queues"}
     ]
@@ -256,7 +256,5 @@ def test_a_chosen_key_id_takes_no_keys_place(aws: Authority) -> None:
     key = aws.key()
     blob = aws.encrypt(key)
     chosen = [{"TagKey": "_custom_id_", "TagValue": key.rpartition("/")[2]}]
-    assert (
-        aws.code(USER, "CreateKey", Tags=chosen) == "AlreadyExistsException"
-        and aws.decrypt(blob) == b"data"
-    )
+    assert aws.code(USER, "CreateKey", Tags=chosen) == "AlreadyExistsException"
+    assert aws.decrypt(blob) == b"data"

@@ -52,14 +52,12 @@ def test_the_default_policy_leaves_it_to_the_account() -> None:
         == says(default, MQ)
         == ""
     )
-    assert (
-        says(policy.default(SERVICE_ACCOUNT), MQ) == "account"
-        and says(policy.default(SERVICE_ACCOUNT), SERVICE) == ""
-    )
+    assert says(policy.default(SERVICE_ACCOUNT), MQ) == "account"
+    assert says(policy.default(SERVICE_ACCOUNT), SERVICE) == ""
 
 
 @pytest.mark.parametrize(
-    "principal, allowed",
+    ("principal", "allowed"),
     [
         ("*", {"user", "admin", "session", "grantee", "service", "ec2"}),
         ({"AWS": "*"}, {"user", "admin", "session", "grantee"}),
@@ -97,7 +95,7 @@ def test_principals(principal: Any, allowed: set[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "action, matches",
+    ("action", "matches"),
     [
         ("kms:*", True),
         ("*", True),
@@ -120,11 +118,9 @@ def test_actions(action: Any, matches: bool) -> None:
 def test_a_deny_outweighs_every_allow_wherever_it_stands() -> None:
     allow, deny = statement(), statement("Deny", {"AWS": ADMIN.principal}, "kms:Decrypt")
     for text in (document(allow, deny), document(deny, allow)):
-        assert (
-            says(text, ADMIN) == "deny"
-            and says(text, ADMIN, "kms:Encrypt") == "allow"
-            and says(text, SESSION) == "allow"
-        )
+        assert says(text, ADMIN) == "deny"
+        assert says(text, ADMIN, "kms:Encrypt") == "allow"
+        assert says(text, SESSION) == "allow"
 
 
 def test_everyone_but() -> None:
@@ -134,10 +130,8 @@ def test_everyone_but() -> None:
         "Action": "kms:*",
         "Resource": "*",
     }
-    assert (
-        says(document(statement(), lock), ADMIN) == "allow"
-        and says(document(statement(), lock), SESSION) == "deny"
-    )
+    assert says(document(statement(), lock), ADMIN) == "allow"
+    assert says(document(statement(), lock), SESSION) == "deny"
 
 
 def test_resources() -> None:
@@ -158,7 +152,8 @@ def test_a_key_that_aws_manages_is_used_through_its_service_and_looked_at() -> N
         says(managed, replace(GRANTEE, invoked_by="mq.amazonaws.com"), "kms:CreateGrant") == ""
     ), "only from the account itself"
     for action in ("kms:DescribeKey", "kms:GetKeyPolicy", "kms:ListGrants", "kms:RevokeGrant"):
-        assert says(managed, USER, action) and says(managed, ADMIN, action)
+        assert says(managed, USER, action)
+        assert says(managed, ADMIN, action)
     for action in (
         "kms:DisableKey",
         "kms:ScheduleKeyDeletion",
@@ -167,15 +162,13 @@ def test_a_key_that_aws_manages_is_used_through_its_service_and_looked_at() -> N
         "kms:Decrypt",
         "kms:CreateGrant",
     ):
-        assert (
-            not says(managed, USER, action)
-            and not says(managed, ADMIN, action)
-            and not says(managed, SERVICE, action)
-        )
+        assert not says(managed, USER, action)
+        assert not says(managed, ADMIN, action)
+        assert not says(managed, SERVICE, action)
 
 
 @pytest.mark.parametrize(
-    "condition, holds",
+    ("condition", "holds"),
     [
         ({"StringEquals": {"kms:ViaService": "mq.us-east-1.amazonaws.com"}}, True),
         ({"StringEquals": {"kms:viaservice": ["x", "mq.us-east-1.amazonaws.com"]}}, True),
@@ -215,7 +208,7 @@ def test_an_unknown_condition_never_allows_and_always_denies() -> None:
 
 
 @pytest.mark.parametrize(
-    "text, sentence",
+    ("text", "sentence"),
     [
         ("no json", "cannot be read"),
         ("[]", "cannot be read"),
@@ -296,4 +289,5 @@ def test_a_statement_more_takes_away_if_it_denies_and_gives_if_it_allows(
         <= weight[before]
     )
     after = says(document(*some, statement("Allow", {"AWS": "*"}, "kms:Decrypt")), caller)
-    assert (after == "deny") == (before == "deny") and weight[after] >= weight[before]
+    assert (after == "deny") == (before == "deny")
+    assert weight[after] >= weight[before]

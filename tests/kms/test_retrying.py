@@ -55,14 +55,17 @@ def test_a_refusal_is_raised_at_once() -> None:
     kms, clock = Scripted(REFUSAL, {}), Clock()
     with pytest.raises(KmsError) as raised:
         retrying(kms, clock).call(USER, "Decrypt", {})
-    assert raised.value is REFUSAL and len(kms.calls) == 1 and clock.pauses == []
+    assert raised.value is REFUSAL
+    assert len(kms.calls) == 1
+    assert clock.pauses == []
 
 
 def test_a_refusal_after_an_outage_is_raised_too() -> None:
     kms, clock = Scripted(OUTAGE, REFUSAL, {}), Clock()
     with pytest.raises(KmsError) as raised:
         retrying(kms, clock).call(USER, "Decrypt", {})
-    assert raised.value is REFUSAL and len(kms.calls) == 2
+    assert raised.value is REFUSAL
+    assert len(kms.calls) == 2
 
 
 def test_pauses_double_up_to_the_longest() -> None:
@@ -78,7 +81,7 @@ def test_jitter_scales_each_pause() -> None:
 
 
 @pytest.mark.parametrize(
-    "bounds, calls",
+    ("bounds", "calls"),
     [({"attempts": 3}, 3), ({"attempts": 1}, 1), ({"attempts": 99, "patience": 0.75}, 4)],
 )
 def test_an_outage_without_end_is_raised_when_the_bounds_are_reached(
@@ -87,7 +90,8 @@ def test_an_outage_without_end_is_raised_when_the_bounds_are_reached(
     kms, clock = Scripted(*[OUTAGE] * 99), Clock()
     with pytest.raises(KmsError) as raised:
         retrying(kms, clock, **bounds).call(USER, "ListKeys", {})
-    assert raised.value is OUTAGE and len(kms.calls) == calls
+    assert raised.value is OUTAGE
+    assert len(kms.calls) == calls
     assert clock.now <= bounds.get("patience", 10.0)
 
 
@@ -110,4 +114,5 @@ def test_a_call_during_a_restart_of_the_real_kms_succeeds() -> None:
         answer = RetryingKms(container.kms, patience=60, sleep=start_while_waiting).call(
             USER, "DescribeKey", {"KeyId": key}
         )
-        assert answer["KeyMetadata"]["KeyId"] == key and len(pauses) == 1
+        assert answer["KeyMetadata"]["KeyId"] == key
+        assert len(pauses) == 1

@@ -26,11 +26,11 @@ def status(aws: Authority, key: str) -> dict:
 def test_rotated_on_demand_old_ciphertexts_open(aws: Authority) -> None:
     key = aws.key()
     first, before = material(aws, key), aws.encrypt(key, b"before")
-    assert rotations(aws, key) == [] and aws.call(USER, "RotateKeyOnDemand", KeyId=key) == {
-        "KeyId": key
-    }
+    assert rotations(aws, key) == []
+    assert aws.call(USER, "RotateKeyOnDemand", KeyId=key) == {"KeyId": key}
     after = aws.encrypt(key, b"after")
-    assert aws.decrypt(before) == b"before" and aws.decrypt(after) == b"after"
+    assert aws.decrypt(before) == b"before"
+    assert aws.decrypt(after) == b"after"
 
     (rotation,) = rotations(aws, key)
     assert abs(rotation.pop("RotationDate").timestamp() - aws.clock.now()) < 60
@@ -71,9 +71,8 @@ def test_rotated_by_the_clock_once_for_every_period(aws: Authority) -> None:
         270,
         360,
     ]
-    assert {each["RotationType"] for each in made} == {"AUTOMATIC"} and len(
-        {each["KeyMaterialId"] for each in made}
-    ) == 4
+    assert {each["RotationType"] for each in made} == {"AUTOMATIC"}
+    assert len({each["KeyMaterialId"] for each in made}) == 4
     assert [what for what, arn, _ in aws.happened if arn == key] == ["RotateKey"] * 4
 
     next_date = status(aws, key)["NextRotationDate"]
@@ -83,7 +82,8 @@ def test_rotated_by_the_clock_once_for_every_period(aws: Authority) -> None:
     )
     aws.call(USER, "DisableKeyRotation", KeyId=key)
     aws.clock.turn(1000 * DAY)
-    assert len(rotations(aws, key)) == 5 and status(aws, key) == {
+    assert len(rotations(aws, key)) == 5
+    assert status(aws, key) == {
         "KeyId": key,
         "KeyRotationEnabled": False,
     }
@@ -108,10 +108,8 @@ def test_a_key_that_waits_for_its_end_is_not_rotated_until_it_is_kept(aws: Autho
     aws.clock.turn(85 * DAY)
     aws.call(USER, "ScheduleKeyDeletion", KeyId=key, PendingWindowInDays=30)
     aws.clock.turn(20 * DAY)
-    assert (
-        status(aws, key) == {"KeyId": key, "KeyRotationEnabled": False}
-        and rotations(aws, key) == []
-    )
+    assert status(aws, key) == {"KeyId": key, "KeyRotationEnabled": False}
+    assert rotations(aws, key) == []
     aws.call(USER, "CancelKeyDeletion", KeyId=key)
     assert status(aws, key)["KeyRotationEnabled"]
     aws.call(USER, "EnableKey", KeyId=key)
@@ -133,7 +131,9 @@ def test_limits_and_lists(aws: Authority) -> None:
     for _ in range(ON_DEMAND_LIMIT):
         aws.call(USER, "RotateKeyOnDemand", KeyId=key)
     refusal = aws.refusal(USER, "RotateKeyOnDemand", KeyId=key)
-    assert refusal and refusal.code == "LimitExceededException" and key in refusal.message
+    assert refusal
+    assert refusal.code == "LimitExceededException"
+    assert key in refusal.message
     assert aws.decrypt(blob) == b"data"
 
     pages, marker = [], {}
@@ -143,10 +143,8 @@ def test_limits_and_lists(aws: Authority) -> None:
         if not page["Truncated"]:
             break
         marker = {"Marker": page["NextMarker"]}
-    assert (
-        pages == [10, 10, 5]
-        and aws.code(USER, "ListKeyRotations", KeyId=key, Marker="x") == "InvalidMarkerException"
-    )
+    assert pages == [10, 10, 5]
+    assert aws.code(USER, "ListKeyRotations", KeyId=key, Marker="x") == "InvalidMarkerException"
 
 
 def test_what_cannot_be_rotated(aws: Authority) -> None:
@@ -182,4 +180,5 @@ def test_a_data_key_of_before_opens_for_the_service_after(aws: Authority) -> Non
     before = aws.decrypt(blob, {}, SERVICE)
     aws.call(USER, "EnableKeyRotation", KeyId=key)
     aws.clock.turn(3 * 365 * DAY + DELAY)
-    assert aws.decrypt(blob, {}, SERVICE) == before and len(rotations(aws, key)) == 3
+    assert aws.decrypt(blob, {}, SERVICE) == before
+    assert len(rotations(aws, key)) == 3

@@ -58,16 +58,15 @@ def assert_gone(aws: Authority, key: str, blob: bytes) -> None:
         ("CreateGrant", {"GranteePrincipal": GRANTEE.principal, "Operations": ["Decrypt"]}),
     ):
         assert aws.code(USER, operation, KeyId=key, **more) == "NotFoundException"
-    assert (
-        aws.ledger.count_grants(key) == 0
-        and on_localstack(aws.container, key) == "NotFoundException"
-    )
+    assert aws.ledger.count_grants(key) == 0
+    assert on_localstack(aws.container, key) == "NotFoundException"
 
 
 def test_at_the_end_of_the_window_the_key_is_gone_and_not_before(aws: Authority) -> None:
     key, blob = doomed(aws)
     aws.clock.turn(7 * DAY - 60)
-    assert aws.shown(key) == "PendingDeletion" and on_localstack(aws.container, key) == "Enabled"
+    assert aws.shown(key) == "PendingDeletion"
+    assert on_localstack(aws.container, key) == "Enabled"
     aws.clock.turn(60)
     assert_gone(aws, key, blob)
     assert [(what, arn) for what, arn, _ in aws.happened] == [("DeleteKey", key)]
@@ -80,10 +79,8 @@ def test_the_last_moment_is_not_too_late(aws: Authority) -> None:
     aws.call(USER, "CancelKeyDeletion", KeyId=key)
     aws.call(USER, "EnableKey", KeyId=key)
     aws.clock.turn(365 * DAY)
-    assert (
-        aws.decrypt(blob) == b"data"
-        and aws.call(USER, "DescribeKey", KeyId=f"alias/{key[-12:]}")["KeyMetadata"]["Arn"] == key
-    )
+    assert aws.decrypt(blob) == b"data"
+    assert aws.call(USER, "DescribeKey", KeyId=f"alias/{key[-12:]}")["KeyMetadata"]["Arn"] == key
 
 
 def test_settle_does_what_is_due_without_a_call(aws: Authority) -> None:

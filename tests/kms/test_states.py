@@ -30,11 +30,9 @@ def refused(key: Key, operation: str, now: float) -> str:
 
 def test_a_disabled_key_is_used_until_the_delay_is_over_and_shown_disabled_at_once() -> None:
     key = KEY.disabled(100, DELAY)
-    assert (
-        key.state == "Disabled"
-        and key.effective_state(109) == "Enabled"
-        and key.effective_state(110) == "Disabled"
-    )
+    assert key.state == "Disabled"
+    assert key.effective_state(109) == "Enabled"
+    assert key.effective_state(110) == "Disabled"
     assert key.disabled(105, DELAY) is key, "asking again does not put it off"
 
 
@@ -45,12 +43,16 @@ def test_what_is_taken_back_within_the_delay_never_was() -> None:
 
 def test_a_cancelled_deletion_leaves_it_disabled_when_it_would_have_been_unusable() -> None:
     key = KEY.scheduled(100, DELAY, 7).cancelled()
-    assert key.state == "Disabled" and key.usable(109) and not key.usable(110) and key.due is None
+    assert key.state == "Disabled"
+    assert key.usable(109)
+    assert not key.usable(110)
+    assert key.due is None
 
 
 def test_scheduling_a_disabled_key_gives_it_no_new_delay() -> None:
     key = KEY.disabled(0, DELAY).scheduled(100, DELAY, 30)
-    assert not key.usable(100) and key.deletion == 100 + 30 * DAY == key.due
+    assert not key.usable(100)
+    assert key.deletion == 100 + 30 * DAY == key.due
 
 
 @pytest.mark.parametrize(

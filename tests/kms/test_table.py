@@ -208,7 +208,9 @@ class Keys:
         return str(self.aws.refusal(caller, operation, **parameters) or "")
 
 
-@pytest.mark.parametrize("column, state", [(0, "Enabled"), (1, "Disabled"), (2, "PendingDeletion")])
+@pytest.mark.parametrize(
+    ("column", "state"), [(0, "Enabled"), (1, "Disabled"), (2, "PendingDeletion")]
+)
 def test_what_each_state_allows_to_whom(aws: Authority, column: int, state: str) -> None:
     granted = operations_for("ENCRYPT_DECRYPT", symmetric=True) | SIGNING | MACS | {"ReEncrypt"}
     keys, wrong = Keys(aws, state, within_the_delay=False), {}
@@ -236,7 +238,7 @@ def test_what_each_state_allows_to_whom(aws: Authority, column: int, state: str)
     assert wrong == {}
 
 
-@pytest.mark.parametrize("column, state", [(1, "Disabled"), (2, "PendingDeletion")])
+@pytest.mark.parametrize(("column", "state"), [(1, "Disabled"), (2, "PendingDeletion")])
 def test_what_each_state_allows_within_the_delay(aws: Authority, column: int, state: str) -> None:
     keys, wrong = Keys(aws, state, within_the_delay=True), {}
     for operation, row in TABLE.items():

@@ -107,7 +107,7 @@ OURS = [
 ]
 
 
-@pytest.mark.parametrize("operation, parameters, sentence", RECORDED)
+@pytest.mark.parametrize(("operation", "parameters", "sentence"), RECORDED)
 def test_the_recorded_sentences(operation: str, parameters: dict[str, Any], sentence: str) -> None:
     with pytest.raises(KmsError) as refusal:
         check(operation, parameters)
@@ -118,18 +118,17 @@ def test_the_recorded_sentences(operation: str, parameters: dict[str, Any], sent
     )
 
 
-@pytest.mark.parametrize("operation, parameters, beginning", RECORDED_BEGINNINGS)
+@pytest.mark.parametrize(("operation", "parameters", "beginning"), RECORDED_BEGINNINGS)
 def test_the_recorded_beginnings(
     operation: str, parameters: dict[str, Any], beginning: str
 ) -> None:
     with pytest.raises(KmsError) as refusal:
         check(operation, parameters)
-    assert refusal.value.code == "ValidationException" and refusal.value.message.startswith(
-        beginning
-    )
+    assert refusal.value.code == "ValidationException"
+    assert refusal.value.message.startswith(beginning)
 
 
-@pytest.mark.parametrize("operation, parameters, sentence", OURS)
+@pytest.mark.parametrize(("operation", "parameters", "sentence"), OURS)
 def test_the_models_other_constraints(
     operation: str, parameters: dict[str, Any], sentence: str
 ) -> None:

@@ -226,7 +226,8 @@ def test_an_unknown_profile_is_answered_with_the_known_ones(authority: Authority
 
 def test_keys_are_in_no_printed_form(authority: Authority, broker: Certificate) -> None:
     for printed in (repr(broker), str(broker), repr(authority), str(authority)):
-        assert "PrivateKey" not in printed and "PRIVATE KEY" not in printed
+        assert "PrivateKey" not in printed
+        assert "PRIVATE KEY" not in printed
 
 
 def test_files_are_their_owners_alone(
@@ -287,7 +288,8 @@ def keytool_list(store: bytes, folder: Path) -> str:
 @pytest.mark.skipif(not shutil.which("keytool"), reason="needs Java")
 def test_java_sees_key_chain_and_authority(broker: Certificate, tmp_path: Path) -> None:
     keystore = keytool_list(broker.keystore_p12(PASSWORD), tmp_path)
-    assert "Entry type: PrivateKeyEntry" in keystore and "Certificate chain length: 2" in keystore
+    assert "Entry type: PrivateKeyEntry" in keystore
+    assert "Certificate chain length: 2" in keystore
     truststore = keytool_list(broker.truststore_p12(PASSWORD), tmp_path)
     assert truststore.count("Entry type: trustedCertEntry") == 1
     # The control: without Oracle's attribute the same certificate is no entry at all.

@@ -96,7 +96,8 @@ def test_six_listeners_with_long_suites_still_fit_80_columns_on_a_line_each() ->
         tuple(MatrixRow("TLSv1.2", suite, cells) for suite in ACTIVEMQ_SUITES),
     )
     rows = [line for line in shown(six, 80).splitlines() if "EXTRA" in line and "TLS_" in line]
-    assert len(rows) == 18 and all(line.count("EXTRA") == 6 for line in rows)
+    assert len(rows) == 18
+    assert all(line.count("EXTRA") == 6 for line in rows)
 
 
 def test_only_differences_are_loud() -> None:
@@ -137,7 +138,8 @@ def test_the_page_has_a_word_and_a_colour_for_every_difference() -> None:
         ("extra", "EXTRA"),
         ("unknown", "?"),
     ]
-    assert "is not as documented" in page and 'title="alert: fatal insufficient_security"' in page
+    assert "is not as documented" in page
+    assert 'title="alert: fatal insufficient_security"' in page
     assert all(f".matrix .{state}" in page for state in ("missing", "extra", "unknown"))
     assert ("soft", RABBITMQ_SUITES[0].openssl) in found
 
@@ -160,4 +162,5 @@ def test_the_terminal_report_and_json_carry_it() -> None:
         "code": 0xC030,
     }
     assert [cell["state"] for cell in first["cells"]] == ["accepted", "missing"]
-    assert read["rows"][2]["suite"] is None and read["rows"][2]["others"] == 356
+    assert read["rows"][2]["suite"] is None
+    assert read["rows"][2]["others"] == 356

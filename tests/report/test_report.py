@@ -62,7 +62,8 @@ def test_the_claims_are_all_there_and_distinct() -> None:
 
 
 def test_a_claim_with_evidence_and_a_failing_control_holds() -> None:
-    assert row([GOOD]).verdict is HOLDS and row([GOOD]).reason == ""
+    assert row([GOOD]).verdict is HOLDS
+    assert row([GOOD]).reason == ""
 
 
 @pytest.mark.parametrize(
@@ -84,11 +85,9 @@ def test_anything_less_does_not(
     findings: list[Finding], verdict: Verdict | None, reason: str
 ) -> None:
     settled = row(findings)
-    assert (
-        settled.verdict is verdict
-        and reason in settled.reason
-        and settled.findings == tuple(findings)
-    )
+    assert settled.verdict is verdict
+    assert reason in settled.reason
+    assert settled.findings == tuple(findings)
 
 
 def test_claims_without_a_finding_are_listed() -> None:
@@ -103,8 +102,11 @@ def test_an_unknown_claim_is_not_lost() -> None:
 def test_what_a_scenario_found_before_it_broke_off_holds_nothing() -> None:
     run = run_of(scenario(GOOD), scenario(GOOD, error="lost the broker"))
     settled = next(each for each in settle_run(run) if each.claim.id == "T3")
-    assert settled.verdict is None and settled.reason == "scenario tls broke off"
-    assert not succeeded(run) and succeeded(run_of(scenario(GOOD))) and succeeded(run_of())
+    assert settled.verdict is None
+    assert settled.reason == "scenario tls broke off"
+    assert not succeeded(run)
+    assert succeeded(run_of(scenario(GOOD)))
+    assert succeeded(run_of())
 
 
 def test_a_failure_stays_one_in_a_scenario_that_broke_off() -> None:
@@ -168,20 +170,21 @@ def test_the_terminal_shows_everything_within_its_width(width: int) -> None:
 
 def test_the_terminal_can_be_brief() -> None:
     brief = shown(FULL, evidence=False)
-    assert "two suites accepted" in brief and "(control FAILS)" in brief
+    assert "two suites accepted" in brief
+    assert "(control FAILS)" in brief
     assert "a listener with a third suite" not in brief, "the control's own evidence"
 
 
 def test_json_carries_everything_and_its_schema() -> None:
     read = json.loads(as_json.render(FULL))
-    assert read["schema"] == 1 and read["started"] == "2026-01-02T03:04:05+00:00"
+    assert read["schema"] == 1
+    assert read["started"] == "2026-01-02T03:04:05+00:00"
     claim = next(each for each in read["claims"] if each["id"] == "T3")
-    assert claim["verdict"] == "HOLDS" and claim["findings"][0]["control"]["verdict"] == "FAILS"
+    assert claim["verdict"] == "HOLDS"
+    assert claim["findings"][0]["control"]["verdict"] == "FAILS"
     assert [each["error"] for each in read["scenarios"]] == ["", "LocalStack stopped"]
-    assert (
-        read["scenarios"][0]["notes"][0] == "a handshake takes 11 ms"
-        and read["summary"]["FAILS"] == 1
-    )
+    assert read["scenarios"][0]["notes"][0] == "a handshake takes 11 ms"
+    assert read["summary"]["FAILS"] == 1
 
 
 class Page(HTMLParser):
@@ -208,7 +211,9 @@ def test_the_page_stands_alone_and_shows_evidence_and_controls() -> None:
         {"src", "href"} & attributes.keys() or tag in ("script", "link", "img")
         for tag, attributes in seen.tags
     )
-    assert "url(" not in page and "@import" not in page and "prefers-color-scheme: dark" in page
+    assert "url(" not in page
+    assert "@import" not in page
+    assert "prefers-color-scheme: dark" in page
     for expected in (
         "two suites accepted",
         "Control: ",
@@ -228,7 +233,8 @@ def test_junit_counts_and_names() -> None:
     case = next(
         each for each in claims.findall("testcase") if str(each.get("name")).startswith("T3 ")
     )
-    assert case.find("failure") is None and "control FAILS" in str(case.findtext("system-out"))
+    assert case.find("failure") is None
+    assert "control FAILS" in str(case.findtext("system-out"))
 
 
 HOSTILE_RUN = Run(
@@ -265,22 +271,22 @@ HOSTILE_RUN = Run(
 
 def test_hostile_text_is_only_ever_text() -> None:
     page = html.render(HOSTILE_RUN)
-    assert (
-        "<script" not in page
-        and "&lt;script&gt;" in page
-        and "{{ 7*7 }}" in page
-        and "\x1b" not in page
-    )
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "{{ 7*7 }}" in page
+    assert "\x1b" not in page
     ElementTree.fromstring(junit.render(HOSTILE_RUN).encode())
     assert "<script" not in junit.render(HOSTILE_RUN)
-    assert "\x1b" not in shown(HOSTILE_RUN) and "[bold]" in shown(HOSTILE_RUN)
+    assert "\x1b" not in shown(HOSTILE_RUN)
+    assert "[bold]" in shown(HOSTILE_RUN)
     assert json.loads(as_json.render(HOSTILE_RUN))["scenarios"][0]["name"] == HOSTILE
     for text in (page, junit.render(HOSTILE_RUN), as_json.render(HOSTILE_RUN), shown(HOSTILE_RUN)):
         text.encode("utf-8")
 
 
 def test_an_empty_run_renders() -> None:
-    assert "None were run" in html.render(run_of()) and "29 NOT YET CHECKED" in shown(run_of())
+    assert "None were run" in html.render(run_of())
+    assert "29 NOT YET CHECKED" in shown(run_of())
     assert json.loads(as_json.render(run_of()))["scenarios"] == []
     assert ElementTree.fromstring(junit.render(run_of())).findall("testsuite/testcase/skipped")
 

@@ -25,7 +25,7 @@ def kms(operation: str, caller: Caller = USER, error: KmsError | None = None) ->
 
 
 @pytest.mark.parametrize(
-    "record, words",
+    ("record", "words"),
     [
         (
             kms("EnableKey"),
@@ -83,20 +83,20 @@ def test_a_line_tells_the_whole_story(record: dict[str, object], words: list[str
     after = 0
     for word in words:
         after = shown.index(word, after) + len(word)
-    assert after == len(shown) and "\n" not in shown
+    assert after == len(shown)
+    assert "\n" not in shown
 
 
 def test_a_line_carries_nothing_that_a_terminal_would_obey() -> None:
     shown = line(
         kms("Decrypt", error=KmsError("\x1b[2Jgone\nDecrypt root ok", code="ValidationException"))
     )
-    assert "\x1b" not in shown and "\n" not in shown
+    assert "\x1b" not in shown
+    assert "\n" not in shown
 
 
 def test_json_is_the_record_in_one_line_of_ascii() -> None:
     record = kms("Decrypt", error=KmsError("né\n", code="ValidationException"))
-    assert (
-        json.loads(json_line(record)) == record
-        and json_line(record).isascii()
-        and "\n" not in json_line(record)
-    )
+    assert json.loads(json_line(record)) == record
+    assert json_line(record).isascii()
+    assert "\n" not in json_line(record)

@@ -50,7 +50,7 @@ def idle(client: docker.DockerClient, base: str) -> Iterator[str]:
     client.images.remove("testbed-test-idle", force=True)
 
 
-@pytest.fixture()
+@pytest.fixture
 def containers(client: docker.DockerClient) -> Iterator[Containers]:
     containers = Containers(client, f"test-{uuid.uuid4().hex[:8]}")
     yield containers
@@ -69,7 +69,8 @@ def test_an_image_is_built_once(client: docker.DockerClient, base: str) -> None:
     before = client.images.get(base).id
     said: list[str] = []
     assert images.ensure(client, [images.BROKER_BASE], said.append) == {images.BROKER_BASE: base}
-    assert client.images.get(base).id == before and said == []
+    assert client.images.get(base).id == before
+    assert said == []
 
 
 def test_an_image_changes_its_tag_with_its_folder_and_with_its_parent(tmp_path: Path) -> None:
@@ -80,7 +81,8 @@ def test_an_image_changes_its_tag_with_its_folder_and_with_its_parent(tmp_path: 
     tags = (spec.tag, child.tag)
     assert (spec.tag, child.tag) == tags
     file.write_text("two")
-    assert spec.tag != tags[0] and child.tag != tags[1]
+    assert spec.tag != tags[0]
+    assert child.tag != tags[1]
 
 
 def test_the_ca_bundle_is_in_no_image_of_ours(client: docker.DockerClient, base: str) -> None:
@@ -240,7 +242,8 @@ def test_purge_leaves_nothing_of_the_instance_and_touches_no_other(
             )
         assert containers.purge() == {"containers": 1, "volumes": 1, "networks": 1}
         assert containers.purge() == {"containers": 0, "volumes": 0, "networks": 0}
-        assert len(other.find()) == 1 and other.has_volume(f"vol-{other.instance}")
+        assert len(other.find()) == 1
+        assert other.has_volume(f"vol-{other.instance}")
     finally:
         other.purge()
 
@@ -261,7 +264,8 @@ print("up", flush=True)
 time.sleep(60)
 """
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
-    assert process.stdout is not None and process.stdout.readline() == b"up\n"
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"up\n"
     mine = Containers(client, instance)
     assert len(mine.find()) == 1
     os.kill(process.pid, signal.SIGKILL)
@@ -269,7 +273,8 @@ time.sleep(60)
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and (mine.find() or folder.exists()):
         time.sleep(0.1)
-    assert mine.find() == [] and not folder.exists()
+    assert mine.find() == []
+    assert not folder.exists()
     assert purge(client, instance) == {"containers": 0, "volumes": 0, "networks": 0}
 
 

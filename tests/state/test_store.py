@@ -14,7 +14,8 @@ def test_documents_survive_in_the_order_they_came(tmp_path: Path) -> None:
     state.put("broker", "a", {"n": 2})
     again = State(tmp_path / "s")
     assert again.all("broker") == [{"n": 1}, {"n": 2}]
-    assert again.get("broker", "b") == {"n": 1} and again.get("broker", "x") is None
+    assert again.get("broker", "b") == {"n": 1}
+    assert again.get("broker", "x") is None
     again.put("broker", "b", {"n": 3})
     assert again.all("broker") == [{"n": 3}, {"n": 2}]
     again.delete("broker", "b")
@@ -44,7 +45,8 @@ def test_a_database_of_the_same_name_does_not_make_a_folder_ours(tmp_path: Path)
     with pytest.raises(StateBroken, match="not made by the testbed"):
         State(tmp_path)
     remove_folder(tmp_path)
-    assert (tmp_path / DATABASE).read_bytes() == content and not is_ours(tmp_path)
+    assert (tmp_path / DATABASE).read_bytes() == content
+    assert not is_ours(tmp_path)
 
 
 def test_a_folder_of_ours_is_removed_sound_or_broken(tmp_path: Path) -> None:

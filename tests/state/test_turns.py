@@ -52,7 +52,8 @@ with one_at_a_time(pathlib.Path({str(tmp_path)!r}), "kms", threading.Event()):
     threading.Event().wait()
 """
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
-    assert process.stdout is not None and process.stdout.readline() == b"mine\n"
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"mine\n"
     said: list[str] = []
     cancelled = threading.Event()
     threading.Timer(2.5, cancelled.set).start()

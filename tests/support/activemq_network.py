@@ -25,7 +25,7 @@ def mesh(
     names: Sequence[str], scheme: str = "ssl", port: int = 61617
 ) -> dict[str, tuple[NetworkConnector, ...]]:
     """Each pair of brokers connected once, in both directions. The user is the one whose password is hard to carry."""
-    made: dict[str, tuple[NetworkConnector, ...]] = {name: () for name in names}
+    made: dict[str, tuple[NetworkConnector, ...]] = dict.fromkeys(names, ())
     for one, other in combinations(names, 2):
         made[one] += (
             NetworkConnector(

@@ -75,7 +75,7 @@ def records(deployment: Any) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    "deployment, names",
+    ("deployment", "names"),
     [
         ("single_instance", ["mq_grant", "ebs_grant"]),
         ("cluster", ["mq_grant", "mq_rabbit_grant", "ebs_grant", "ebs_grant", "ebs_grant"]),
@@ -95,7 +95,8 @@ def test_a_sample_is_the_pages_text_with_one_brace_more_and_some_commas_fewer(
 
 def test_the_samples_have_the_pages_operations() -> None:
     counts = [len(sample["requestParameters"]["operations"]) for sample in samples("cluster")]
-    assert counts == [8, 1, 1, 1, 1] and [
+    assert counts == [8, 1, 1, 1, 1]
+    assert [
         len(sample["requestParameters"]["operations"]) for sample in samples("single_instance")
     ] == [6, 1]
 
@@ -299,7 +300,8 @@ def test_two_grants_for_one_volume_are_found() -> None:
     cluster = records("cluster")
     cluster[4]["requestParameters"]["constraints"] = cluster[3]["requestParameters"]["constraints"]
     (found,) = trail_differences(cluster, samples("cluster"))
-    assert "aws:ebs:id" in found.path and found.found.endswith(" in 2")
+    assert "aws:ebs:id" in found.path
+    assert found.found.endswith(" in 2")
 
 
 def test_one_event_shown_twice_is_found() -> None:

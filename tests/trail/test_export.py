@@ -63,7 +63,8 @@ def test_every_record_is_delivered_once_within_five_minutes_of_its_time(tmp_path
         ["event-3"],
     ]
     assert [path.parent.name for path in files] == ["07", "07", "08"]
-    assert "T1205Z_" in files[0].name and "T1210Z_" in files[1].name
+    assert "T1205Z_" in files[0].name
+    assert "T1210Z_" in files[1].name
     assert {path for path in (tmp_path / "bucket").rglob("*") if path.is_file()} == set(files)
 
 
@@ -71,7 +72,8 @@ def test_the_exported_record_is_the_record(tmp_path: Path) -> None:
     trail, written = Trail(tmp_path), record(1, NOON)
     trail.append(written)
     [path] = export(trail, tmp_path / "bucket", USER_ACCOUNT)
-    assert read(path) == [written] and path.stat().st_mode & 0o077 == 0
+    assert read(path) == [written]
+    assert path.stat().st_mode & 0o077 == 0
 
 
 def test_each_region_has_its_own_files(tmp_path: Path) -> None:
@@ -89,10 +91,8 @@ def test_exporting_again_adds_what_is_new_and_doubles_nothing(tmp_path: Path) ->
     trail.append(record(1, NOON))
     first = export(trail, tmp_path / "bucket", USER_ACCOUNT)
     before = first[0].read_bytes()
-    assert (
-        export(trail, tmp_path / "bucket", USER_ACCOUNT) == first
-        and first[0].read_bytes() == before
-    )
+    assert export(trail, tmp_path / "bucket", USER_ACCOUNT) == first
+    assert first[0].read_bytes() == before
 
     trail.append(record(2, NOON + 1), record(3, NOON + 400))
     export(trail, tmp_path / "bucket", USER_ACCOUNT)
@@ -105,7 +105,5 @@ def test_exporting_again_adds_what_is_new_and_doubles_nothing(tmp_path: Path) ->
 
 
 def test_an_empty_trail_delivers_nothing(tmp_path: Path) -> None:
-    assert (
-        export(Trail(tmp_path), tmp_path / "bucket", USER_ACCOUNT) == []
-        and not (tmp_path / "bucket").exists()
-    )
+    assert export(Trail(tmp_path), tmp_path / "bucket", USER_ACCOUNT) == []
+    assert not (tmp_path / "bucket").exists()

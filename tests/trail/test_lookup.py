@@ -80,7 +80,7 @@ def test_without_an_attribute_everything_newest_first(trail: Trail) -> None:
 
 
 @pytest.mark.parametrize(
-    "key, value, numbers",
+    ("key", "value", "numbers"),
     [
         ("EventName", "Decrypt", [5, 4, 3]),
         ("EventName", "decrypt", []),
@@ -113,7 +113,7 @@ def test_by_the_access_key_of_a_record(trail: Trail) -> None:
 
 
 @pytest.mark.parametrize(
-    "range_, numbers",
+    ("range_", "numbers"),
     [
         ({"start": START + 70}, [9, 8, 7]),
         ({"end": START + 20}, [2, 1, 0]),
@@ -177,7 +177,7 @@ def test_what_comes_while_pages_are_turned_moves_nothing(trail: Trail) -> None:
 
 
 @pytest.mark.parametrize(
-    "request_, code",
+    ("request_", "code"),
     [
         ({"attribute": Attribute("Colour", "red")}, "InvalidLookupAttributesException"),
         ({"attribute": Attribute("EventName", "")}, "InvalidLookupAttributesException"),
@@ -197,7 +197,8 @@ def test_what_cloudtrail_refuses_is_refused_with_its_code(
 ) -> None:
     with pytest.raises(ApiError) as refusal:
         lookup_events(trail, USER_ACCOUNT, **request_)
-    assert (refusal.value.code, refusal.value.status) == (code, 400) and refusal.value.message
+    assert (refusal.value.code, refusal.value.status) == (code, 400)
+    assert refusal.value.message
 
 
 def test_a_token_is_good_for_the_request_that_it_came_from_only(trail: Trail) -> None:

@@ -88,7 +88,8 @@ def test_a_refused_call_has_the_code_and_the_sentence_and_no_response() -> None:
         "DisabledException",
         f"{KEY} is disabled.",
     )
-    assert shown["requestParameters"] == {"keyId": KEY} and shown["responseElements"] is None
+    assert shown["requestParameters"] == {"keyId": KEY}
+    assert shown["responseElements"] is None
     assert "errorMessage" not in record(
         "Decrypt", {}, error=KmsError("", code="InvalidCiphertextException")
     )
@@ -120,10 +121,10 @@ def test_root() -> None:
 
 def test_an_iam_user_has_a_name_and_ids_in_iams_form_that_stay_the_same() -> None:
     identity = record("ListKeys", {})["userIdentity"]
-    assert identity["type"] == "IAMUser" and identity["userName"] == "Alice"
-    assert re.fullmatch("AIDA[A-Z2-7]{16}", identity["principalId"]) and re.fullmatch(
-        "AKIA[A-Z2-7]{16}", identity["accessKeyId"]
-    )
+    assert identity["type"] == "IAMUser"
+    assert identity["userName"] == "Alice"
+    assert re.fullmatch("AIDA[A-Z2-7]{16}", identity["principalId"])
+    assert re.fullmatch("AKIA[A-Z2-7]{16}", identity["accessKeyId"])
     assert record("ListAliases", {})["userIdentity"] == identity
     assert (
         record("ListKeys", {}, replace(ALICE, principal=ALICE.principal + "x"))["userIdentity"][
@@ -136,11 +137,9 @@ def test_an_iam_user_has_a_name_and_ids_in_iams_form_that_stay_the_same() -> Non
 def test_an_assumed_role_has_the_session_and_who_issued_it() -> None:
     identity = record("ListKeys", {}, SESSION)["userIdentity"]
     role = identity["principalId"].split(":")[0]
-    assert (
-        identity["type"] == "AssumedRole"
-        and identity["principalId"] == f"{role}:alice"
-        and identity["accessKeyId"].startswith("ASIA")
-    )
+    assert identity["type"] == "AssumedRole"
+    assert identity["principalId"] == f"{role}:alice"
+    assert identity["accessKeyId"].startswith("ASIA")
     assert identity["sessionContext"] == {
         "sessionIssuer": {
             "type": "Role",
@@ -155,7 +154,7 @@ def test_an_assumed_role_has_the_session_and_who_issued_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "caller, name",
+    ("caller", "name"),
     [
         (MQ, "mq.amazonaws.com"),
         (EBS, "mq.amazonaws.com"),
@@ -177,15 +176,13 @@ def test_a_grant_made_by_amazon_mq_in_the_users_session_has_amazon_mqs_source_an
 ) -> None:
     shown = record("CreateGrant", {"KeyId": KEY}, replace(kind, invoked_by="mq.amazonaws.com"))
     assert shown["eventSource"] == "amazonmq.amazonaws.com"
-    assert (
-        shown["userIdentity"]["type"] == kind.kind
-        and shown["userIdentity"]["invokedBy"] == "mq.amazonaws.com"
-    )
+    assert shown["userIdentity"]["type"] == kind.kind
+    assert shown["userIdentity"]["invokedBy"] == "mq.amazonaws.com"
     assert shown["sourceIPAddress"] == kind.source_ip
 
 
 @pytest.mark.parametrize(
-    "operation, caller",
+    ("operation", "caller"),
     [
         ("CreateGrant", SESSION),  # the user's own
         ("CreateGrant", EBS),
@@ -208,7 +205,7 @@ MISSING = KmsError("no such key", code="NotFoundException")
 
 
 @pytest.mark.parametrize(
-    "caller, key, error, accounts, shared",
+    ("caller", "key", "error", "accounts", "shared"),
     [
         (ALICE, KEY, None, (USER_ACCOUNT,), False),
         (ALICE, OTHERS_KEY, None, (USER_ACCOUNT, OTHER), True),
@@ -374,8 +371,10 @@ def test_what_is_shown_of_an_operation(operation: str) -> None:
 
 def test_retire_grant_shows_the_grant_and_not_the_request() -> None:
     shown = record("RetireGrant", {"GrantToken": "tok"}, grant_id="f00")
-    assert shown["requestParameters"] is None and shown["responseElements"] is None
-    assert shown["additionalEventData"] == {"grantId": "f00"} and "tok" not in repr(shown)
+    assert shown["requestParameters"] is None
+    assert shown["responseElements"] is None
+    assert shown["additionalEventData"] == {"grantId": "f00"}
+    assert "tok" not in repr(shown)
     assert "additionalEventData" not in record("RetireGrant", {"GrantToken": "tok"})
 
 
@@ -392,25 +391,20 @@ def test_an_operation_that_nobody_has_described_shows_what_names_a_resource_and_
         {"KeyId": KEY, "Sauce": "s3cret", "Nested": {"KeyId": "s3cret"}},
         answer={"Sauce": "s3cret"},
     )
-    assert (
-        shown["requestParameters"] == {"keyId": KEY}
-        and shown["responseElements"] is None
-        and not shown["readOnly"]
-    )
-    assert record("GetSecretSauce", {"Sauce": "s3cret"})["readOnly"] and "s3cret" not in repr(shown)
+    assert shown["requestParameters"] == {"keyId": KEY}
+    assert shown["responseElements"] is None
+    assert not shown["readOnly"]
+    assert record("GetSecretSauce", {"Sauce": "s3cret"})["readOnly"]
+    assert "s3cret" not in repr(shown)
 
 
 def test_what_kms_does_by_itself_has_no_caller_and_no_request() -> None:
     shown = service_event_record("DeleteKey", KEY, AT, SETTING, event_id="event", details={})
-    assert (
-        shown["userIdentity"] == {"accountId": USER_ACCOUNT, "invokedBy": "AWS Internal"}
-        and "requestID" not in shown
-    )
+    assert shown["userIdentity"] == {"accountId": USER_ACCOUNT, "invokedBy": "AWS Internal"}
+    assert "requestID" not in shown
     assert (shown["eventType"], shown["sourceIPAddress"]) == ("AwsServiceEvent", "AWS Internal")
-    assert (
-        shown["serviceEventDetails"] == {"keyId": KEY.rpartition("/")[2]}
-        and shown["recipientAccountId"] == USER_ACCOUNT
-    )
+    assert shown["serviceEventDetails"] == {"keyId": KEY.rpartition("/")[2]}
+    assert shown["recipientAccountId"] == USER_ACCOUNT
     rotated = service_event_record(
         "RotateKey", KEY, AT, SETTING, event_id="event", details={"rotationType": "AUTOMATIC"}
     )
@@ -454,11 +448,9 @@ def test_create_broker_is_as_the_developer_guide_shows_it() -> None:
         "brokerArn": "arn:aws:mq:::broker:orders:b-1",
         "brokerId": "b-1",
     }
-    assert (
-        shown["eventSource"] == "amazonmq.amazonaws.com"
-        and not shown["readOnly"]
-        and "resources" not in shown
-    )
+    assert shown["eventSource"] == "amazonmq.amazonaws.com"
+    assert not shown["readOnly"]
+    assert "resources" not in shown
 
 
 @pytest.mark.parametrize(
@@ -471,11 +463,9 @@ def test_of_a_get_the_request_is_shown_and_the_response_is_not(operation: str) -
         {"BrokerId": "b-1"},
         answer={"BrokerId": "b-1", "Data": "secret", "Users": [{"Username": "u"}]},
     )
-    assert (
-        shown["requestParameters"] == {"broker-id": "b-1"}
-        and shown["responseElements"] is None
-        and shown["readOnly"]
-    )
+    assert shown["requestParameters"] == {"broker-id": "b-1"}
+    assert shown["responseElements"] is None
+    assert shown["readOnly"]
 
 
 @pytest.mark.parametrize("operation", ["CreateUser", "UpdateUser", "UpdateConfiguration"])
@@ -489,7 +479,9 @@ def test_passwords_and_data_are_asterisks(operation: str) -> None:
             "Data": "PGJyb2tlci8+",
         },
     )
-    assert "***" in repr(shown) and "hunter2" not in repr(shown) and "PGJyb2" not in repr(shown)
+    assert "***" in repr(shown)
+    assert "hunter2" not in repr(shown)
+    assert "PGJyb2" not in repr(shown)
 
 
 def test_a_refusal_of_amazon_mq() -> None:

@@ -42,9 +42,8 @@ def test_a_call_that_succeeds_leaves_one_record_and_its_answer_is_untouched(
 ) -> None:
     arn = bench.key(Description="orders")
     (record,) = bench.records()
-    assert record["eventName"] == "CreateKey" and record["requestParameters"] == {
-        "description": "orders"
-    }
+    assert record["eventName"] == "CreateKey"
+    assert record["requestParameters"] == {"description": "orders"}
     assert record["responseElements"]["keyMetadata"]["arn"] == arn == record["resources"][0]["ARN"]
     assert bench.kms.call(USER, "DescribeKey", {"KeyId": arn}) == running.kms.call(
         USER, "DescribeKey", {"KeyId": arn}
@@ -62,11 +61,9 @@ def test_a_refusal_leaves_one_record_with_kmss_own_words(bench: Bench) -> None:
         "DisabledException",
         refusal.value.message,
     )
-    assert (
-        record["responseElements"] is None
-        and record["userIdentity"]["arn"] == SESSION.principal
-        and len(bench.records()) == 3
-    )
+    assert record["responseElements"] is None
+    assert record["userIdentity"]["arn"] == SESSION.principal
+    assert len(bench.records()) == 3
 
 
 def test_an_outage_leaves_one_record_however_often_it_was_tried(tmp_path: Path) -> None:
@@ -77,9 +74,8 @@ def test_an_outage_leaves_one_record_however_often_it_was_tried(tmp_path: Path) 
     with pytest.raises(KmsError, match="KMSInternalException"):
         bench.kms.call(USER, "DescribeKey", {"KeyId": MISSING})
     (record,) = bench.records()
-    assert record["errorCode"] == "KMSInternalException" and record["requestParameters"] == {
-        "keyId": MISSING
-    }
+    assert record["errorCode"] == "KMSInternalException"
+    assert record["requestParameters"] == {"keyId": MISSING}
 
 
 def test_a_call_that_breaks_off_leaves_one_record_too(tmp_path: Path) -> None:
@@ -93,7 +89,8 @@ def test_a_call_that_breaks_off_leaves_one_record_too(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         bench.kms.call(USER, "ListKeys", {})
     (record,) = bench.records()
-    assert record["errorCode"] == "KMSInternalException" and "errorMessage" not in record
+    assert record["errorCode"] == "KMSInternalException"
+    assert "errorMessage" not in record
 
 
 @pytest.mark.containers
@@ -148,19 +145,16 @@ def test_the_key_is_named_by_its_arn_whatever_the_caller_named_it_by(bench: Benc
     alias = f"alias/orders-{secrets.token_hex(4)}"
     bench.kms.call(USER, "CreateAlias", {"AliasName": alias, "TargetKeyId": key})
     alias_arn = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:{alias}"
-    assert [each["ARN"] for each in bench.last()["resources"]] == [alias_arn, arn] and bench.last()[
-        "responseElements"
-    ] == {"keyId": arn}
+    assert [each["ARN"] for each in bench.last()["resources"]] == [alias_arn, arn]
+    assert bench.last()["responseElements"] == {"keyId": arn}
 
     for name in (key, arn, alias, alias_arn):
         blob = bench.kms.call(USER, "Encrypt", {"KeyId": name, "Plaintext": b"p"})["CiphertextBlob"]
-        assert [each["ARN"] for each in bench.last()["resources"]] == [arn] and bench.last()[
-            "requestParameters"
-        ]["keyId"] == name
+        assert [each["ARN"] for each in bench.last()["resources"]] == [arn]
+        assert bench.last()["requestParameters"]["keyId"] == name
     bench.kms.call(USER, "Decrypt", {"CiphertextBlob": blob})
-    assert [each["ARN"] for each in bench.last()["resources"]] == [
-        arn
-    ] and "keyId" not in bench.last()["requestParameters"]
+    assert [each["ARN"] for each in bench.last()["resources"]] == [arn]
+    assert "keyId" not in bench.last()["requestParameters"]
 
     bench.kms.call(USER, "DisableKey", {"KeyId": key})
     assert bench.last()["responseElements"] == {"keyId": arn}
@@ -181,7 +175,8 @@ def test_the_key_is_named_by_its_arn_whatever_the_caller_named_it_by(bench: Benc
 def test_a_key_that_does_not_exist_is_no_resource(bench: Bench, name: str) -> None:
     with pytest.raises(KmsError):
         bench.kms.call(USER, "DescribeKey", {"KeyId": name})
-    assert bench.last()["resources"] == [] and bench.last()["requestParameters"] == {"keyId": name}
+    assert bench.last()["resources"] == []
+    assert bench.last()["requestParameters"] == {"keyId": name}
 
 
 @pytest.mark.containers
@@ -213,17 +208,15 @@ def test_a_grant_that_is_retired_by_its_token_is_named_and_the_token_is_not(
         kms = RecordingKms(authority, Recorder(bench.trail, bench.clock))
     kms.call(USER, "RetireGrant", {"GrantToken": made["GrantToken"]})
     record = bench.last()
-    assert (
-        record["additionalEventData"] == {"grantId": made["GrantId"]}
-        and record["requestParameters"] is None
-    )
-    assert [each["ARN"] for each in record["resources"]] == [arn] and made[
-        "GrantToken"
-    ] not in json.dumps(bench.records())
+    assert record["additionalEventData"] == {"grantId": made["GrantId"]}
+    assert record["requestParameters"] is None
+    assert [each["ARN"] for each in record["resources"]] == [arn]
+    assert made["GrantToken"] not in json.dumps(bench.records())
 
     with pytest.raises(KmsError):
         kms.call(USER, "RetireGrant", {"GrantToken": "no token"})
-    assert bench.last()["resources"] == [] and "additionalEventData" not in bench.last()
+    assert bench.last()["resources"] == []
+    assert "additionalEventData" not in bench.last()
 
 
 # Whose trail it is in
@@ -234,18 +227,14 @@ def test_what_amazon_mq_does_with_its_own_key_is_in_no_trail_of_the_account(benc
     owned = resolve(bench.kms, USER, EncryptionOptions())
     assert bench.records() == []
     theirs = bench.records(SERVICE_ACCOUNT)  # control: it was recorded
-    assert (
-        theirs
-        and {record["recipientAccountId"] for record in theirs} == {SERVICE_ACCOUNT}
-        and owned.arn in json.dumps(theirs)
-    )
+    assert theirs
+    assert {record["recipientAccountId"] for record in theirs} == {SERVICE_ACCOUNT}
+    assert owned.arn in json.dumps(theirs)
 
     managed = resolve(bench.kms, USER, EncryptionOptions(use_aws_owned_key=False))
-    assert (
-        bench.records()
-        and owned.arn not in json.dumps(bench.records())
-        and managed.arn in json.dumps(bench.records())
-    )
+    assert bench.records()
+    assert owned.arn not in json.dumps(bench.records())
+    assert managed.arn in json.dumps(bench.records())
 
 
 @pytest.mark.containers
@@ -257,12 +246,12 @@ def test_a_call_on_another_accounts_key_is_in_both_trails_as_one_shared_event(be
         bench.records(EventName="Encrypt"),
         bench.records("111122223333", EventName="Encrypt"),
     )
-    assert len(mine) == len(copy) == 1 and mine[0]["sharedEventID"] == copy[0]["sharedEventID"]
-    assert mine[0]["eventID"] != copy[0]["eventID"] and mine[0]["requestID"] == copy[0]["requestID"]
-    assert (
-        copy[0]["userIdentity"]["accountId"] == USER_ACCOUNT
-        and copy[0]["recipientAccountId"] == "111122223333"
-    )
+    assert len(mine) == len(copy) == 1
+    assert mine[0]["sharedEventID"] == copy[0]["sharedEventID"]
+    assert mine[0]["eventID"] != copy[0]["eventID"]
+    assert mine[0]["requestID"] == copy[0]["requestID"]
+    assert copy[0]["userIdentity"]["accountId"] == USER_ACCOUNT
+    assert copy[0]["recipientAccountId"] == "111122223333"
 
 
 # As the page shows it
@@ -313,10 +302,8 @@ def test_a_call_on_amazon_mq_is_recorded_with_its_answer(offline: Bench) -> None
     ) as answer:
         answer.elements = {"BrokerId": "b-1", "BrokerArn": "arn:b"}
     (record,) = offline.records()
-    assert (
-        record["responseElements"] == {"brokerArn": "arn:b", "brokerId": "b-1"}
-        and "errorCode" not in record
-    )
+    assert record["responseElements"] == {"brokerArn": "arn:b", "brokerId": "b-1"}
+    assert "errorCode" not in record
     assert record["requestParameters"] == {
         "brokerName": "orders",
         "users": [{"username": "u", "password": "***"}],
@@ -324,7 +311,7 @@ def test_a_call_on_amazon_mq_is_recorded_with_its_answer(offline: Bench) -> None
 
 
 @pytest.mark.parametrize(
-    "error, code, message",
+    ("error", "code", "message"),
     [
         (
             BadRequestException("Broker b-1 cannot be rebooted."),
@@ -376,6 +363,5 @@ def test_the_deletion_of_a_key_is_an_event_of_kms(offline: Bench) -> None:
     offline.recorder.service_event("DeleteKey", arn, 1_700_000_000)
     (record,) = offline.records(ResourceName=arn)
     assert record["eventTime"] == "2023-11-14T22:13:20Z"
-    assert record["eventType"] == "AwsServiceEvent" and record["serviceEventDetails"] == {
-        "keyId": MISSING
-    }
+    assert record["eventType"] == "AwsServiceEvent"
+    assert record["serviceEventDetails"] == {"keyId": MISSING}

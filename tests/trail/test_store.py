@@ -73,11 +73,9 @@ def test_what_is_appended_is_there_and_stays(tmp_path: Path) -> None:
 def test_an_account_sees_its_own_records_and_no_others(tmp_path: Path) -> None:
     trail = Trail(tmp_path)
     trail.append(record(1), record(2, SERVICE))
-    assert (
-        ids(trail) == ["event-1"]
-        and ids(trail, SERVICE) == ["event-2"]
-        and ids(trail, "111122223333") == []
-    )
+    assert ids(trail) == ["event-1"]
+    assert ids(trail, SERVICE) == ["event-2"]
+    assert ids(trail, "111122223333") == []
     assert [each["eventID"] for each in since(trail, ACCOUNT)[0]] == ["event-1"]
 
 
@@ -89,7 +87,8 @@ def test_nobody_else_can_read_it(tmp_path: Path) -> None:
     finally:
         os.umask(old)
     files = [path for path in tmp_path.iterdir() if path.name.startswith(DATABASE)]
-    assert len(files) == 3 and {path.stat().st_mode & 0o077 for path in files} == {0}
+    assert len(files) == 3
+    assert {path.stat().st_mode & 0o077 for path in files} == {0}
 
 
 def test_threads_and_processes_append_at_once_and_nothing_is_lost_or_doubled(
@@ -124,7 +123,8 @@ def test_a_writer_that_is_killed_loses_nothing_that_it_had_written(tmp_path: Pat
 
     trail = Trail(tmp_path)
     found = set(ids(trail))
-    assert {f"event-{number}" for number in range(last + 1)} <= found and len(found) <= last + 3
+    assert {f"event-{number}" for number in range(last + 1)} <= found
+    assert len(found) <= last + 3
     trail.append(record(-1))
     assert f"event-{-1}" in ids(trail)
 
@@ -156,7 +156,8 @@ def test_all_of_an_append_or_nothing(tmp_path: Path) -> None:
     trail = Trail(tmp_path)
     with pytest.raises(TypeError):
         trail.append(record(1), record(2, requestParameters=b"not JSON"))
-    assert ids(trail) == [] and newest(trail) == 0
+    assert ids(trail) == []
+    assert newest(trail) == 0
     trail.append(record(3))
     assert ids(trail) == ["event-3"]
 

@@ -39,7 +39,7 @@ SECRET = "hunter2hunter2-é"
 
 
 @pytest.mark.parametrize(
-    "value, quoted",
+    ("value", "quoted"),
     [
         (SECRET, SECRET),
         (SECRET, repr({"Password": SECRET})),
@@ -58,11 +58,9 @@ def test_a_sentence_that_repeats_what_is_not_recorded_is_not_recorded_either(
         code="ValidationException",
     )
     shown = record("Encrypt", {"KeyId": KEY, "Plaintext": value}, error=error)
-    assert (
-        shown["errorCode"] == "ValidationException"
-        and "is not recorded" in shown["errorMessage"]
-        and quoted not in repr(shown)
-    )
+    assert shown["errorCode"] == "ValidationException"
+    assert "is not recorded" in shown["errorMessage"]
+    assert quoted not in repr(shown)
 
 
 def test_a_sentence_about_what_is_recorded_stays() -> None:
@@ -126,7 +124,7 @@ def described(shape: Any, members: Any, operation: str) -> Iterator[tuple[str, A
             yield from described(inner.member, how[0], f"{operation}.{member}")
 
 
-@pytest.mark.parametrize("service, table", [("kms", KMS_EVENTS), ("mq", MQ_EVENTS)])
+@pytest.mark.parametrize(("service", "table"), [("kms", KMS_EVENTS), ("mq", MQ_EVENTS)])
 def test_the_tables_show_nothing_that_the_api_calls_sensitive_or_that_is_binary_or_a_token(
     service: str, table: dict[str, Event]
 ) -> None:

@@ -30,7 +30,7 @@ def scanned() -> dict[str, dict[str, ListenerScan]]:
     return {}
 
 
-@pytest.fixture()
+@pytest.fixture
 def scans(node: Any, scanned: dict[str, dict[str, ListenerScan]]) -> dict[str, ListenerScan]:
     """All listeners, all suites, all versions; once for all tests."""
     if node.container not in scanned:
@@ -81,7 +81,8 @@ def test_manners(node: Any, scans: dict[str, ListenerScan]) -> None:
             and found.asks_certificate is False
             and found.unsolicited_certificate == UNEXPECTED
         ), name
-        assert twelve and twelve.compression is False
+        assert twelve
+        assert twelve.compression is False
         if node.engine.type == "ACTIVEMQ":  # Java's TLS: the client may renegotiate
             assert found.renegotiation == "accepted" and twelve.extended_master_secret is True, name
         else:  # Erlang's, told not to allow it; it has no extended master secret
@@ -112,13 +113,13 @@ def test_each_listener_speaks_its_own_protocols_and_no_other(node: Any) -> None:
     told = {(name, answer.protocol): answer for name in answers for answer in answers[name]}
     if node.engine.type == "ACTIVEMQ":
         stomp_on_openwire = told["openwire", "STOMP"]
-        assert stomp_on_openwire.spoken == "OpenWire" and told["stomp", "OpenWire"].words == ""
-        assert (
-            told["console", "MQTT"].spoken == "HTTP"
-            and told["amqp", "AMQP 0-9-1"].spoken == "AMQP 1.0"
-        )
+        assert stomp_on_openwire.spoken == "OpenWire"
+        assert told["stomp", "OpenWire"].words == ""
+        assert told["console", "MQTT"].spoken == "HTTP"
+        assert told["amqp", "AMQP 0-9-1"].spoken == "AMQP 1.0"
     else:
-        assert told["amqps", "MQTT"].spoken.startswith("AMQP") and told["amqps", "MQTT"].ended
+        assert told["amqps", "MQTT"].spoken.startswith("AMQP")
+        assert told["amqps", "MQTT"].ended
 
 
 def test_rabbitmq_hangs_up_on_a_handshake_that_does_not_go_on(standing_rabbitmq: Any) -> None:
@@ -156,6 +157,8 @@ def test_a_client_of_approved_algorithms_alone_is_taken_by_every_listener(node: 
     answers = ask_all(node.addresses, server_name=HOSTNAME, ca_file=node.ca_file)
     for name, answer in answers.items():
         assert answer.accepted and answer.suite in fips.SUITES, (name, answer)
-        assert answer.group and answer.group.iana == "secp256r1" and answer.key == "RSA 2048"
+        assert answer.group
+        assert answer.group.iana == "secp256r1"
+        assert answer.key == "RSA 2048"
         # RabbitMQ on this Erlang lacks what FIPS 140-3 IG D.Q demands of TLS 1.2; see documented/fips.py.
         assert answer.extended_master_secret is (node.engine.type == "ACTIVEMQ"), name

@@ -117,7 +117,8 @@ def test_hanging_up_and_silence_are_told_apart(pki: Pki) -> None:
         hung_up = over_tls(Where("127.0.0.1", port, NAME, 2.0), "MQTT")
     with speaking(pki, only("HTTP")) as port:
         silent = over_tls(Where("127.0.0.1", port, NAME, 0.3), "MQTT")
-    assert (hung_up.ended, hung_up.words) == (True, "") and (silent.ended, silent.words) == (
+    assert (hung_up.ended, hung_up.words) == (True, "")
+    assert (silent.ended, silent.words) == (
         False,
         "",
     )
@@ -126,4 +127,5 @@ def test_hanging_up_and_silence_are_told_apart(pki: Pki) -> None:
 def test_a_listener_without_tls_serves_nothing() -> None:
     with serving(lambda connection: connection.sendall(ANSWERS["MQTT"])) as port:
         answer = over_tls(Where("127.0.0.1", port, NAME, 1.0), "MQTT")
-    assert answer.ended and not answer.served
+    assert answer.ended
+    assert not answer.served

@@ -19,9 +19,8 @@ def waited(port: int, patience: float) -> tuple[HalfOpen, ...]:
         suites=offered("TLSv1.2"),
         patience=patience,
     )
-    assert list(answers) == ["a"] and [each.stage for each in answers["a"]] == list(
-        half_open.STAGES
-    )
+    assert list(answers) == ["a"]
+    assert [each.stage for each in answers["a"]] == list(half_open.STAGES)
     return answers["a"]
 
 
@@ -45,7 +44,8 @@ def test_one_that_hangs_up_is_timed_and_its_last_words_are_kept() -> None:
     assert connected.ended == Refusal("timeout"), "it never got anything to read"
     assert half.ended == whole.ended == Refusal("alert", "warning close_notify")
     assert all(0.2 < each.seconds < 2 for each in (half, whole))
-    assert whole.answered and not half.answered
+    assert whole.answered
+    assert not half.answered
 
 
 def test_one_that_closes_at_once_and_nobody() -> None:

@@ -56,13 +56,12 @@ def test_odd_answers(version: str, reply: bytes, expected: str | Refusal) -> Non
     with serving(answering(reply)) as port:
         answer = handshake(Where("127.0.0.1", port, NAME, 2.0), version, [0x000A])
     if isinstance(expected, str):
-        assert isinstance(answer, Agreed) and answer.hello.version == expected
+        assert isinstance(answer, Agreed)
+        assert answer.hello.version == expected
     else:
-        assert (
-            isinstance(answer, Refusal)
-            and answer.kind == expected.kind
-            and answer.detail.startswith(expected.detail)
-        )
+        assert isinstance(answer, Refusal)
+        assert answer.kind == expected.kind
+        assert answer.detail.startswith(expected.detail)
 
 
 @given(st.binary(max_size=200))

@@ -49,7 +49,8 @@ def test_a_curve_with_its_signature() -> None:
         GROUPS[0x17], None
     )
     before = read(body, "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA", "TLSv1.1")
-    assert before and before.signature == Signature("rsa_pkcs1_md5_sha1", "RSA+MD5-SHA1")
+    assert before
+    assert before.signature == Signature("rsa_pkcs1_md5_sha1", "RSA+MD5-SHA1")
 
 
 def test_a_prime_of_its_own_is_told_by_its_size_and_no_other_key_exchange_is_guessed_at() -> None:
@@ -69,7 +70,8 @@ def test_a_prime_of_its_own_is_told_by_its_size_and_no_other_key_exchange_is_gue
 def test_what_has_no_name_here_is_named_by_its_number() -> None:
     assert group_of(0x9999) == Group("0x9999", "", 0, 0x9999)
     found = read(b"\3\x99\x99\0\x99\x99\0\0", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "TLSv1.2")
-    assert found and (found.group.iana, found.signature) == (
+    assert found
+    assert (found.group.iana, found.signature) == (
         "0x9999",
         Signature("0x9999", "", 0x9999),
     )
@@ -122,20 +124,22 @@ def asked(port: int, suite: int, version: str = "TLSv1.2", **offer: object) -> A
 def test_group_and_signature_of_every_kind_of_key_exchange(pki: Pki) -> None:
     with openssl_server(pki, "-tls1_2", "-cipher", "ALL", "-groups", "P-384:ffdhe3072") as port:
         ecdhe = asked(port, ECDHE)
-        assert ecdhe.complete and len(ecdhe.chain) == 2 and ecdhe.asks_certificate is False
+        assert ecdhe.complete
+        assert len(ecdhe.chain) == 2
+        assert ecdhe.asks_certificate is False
         assert ecdhe.exchange == KeyExchange(
             GROUPS[0x18], ecdhe.exchange and ecdhe.exchange.signature
         )
-        assert (
-            ecdhe.exchange
-            and ecdhe.exchange.signature
-            and ecdhe.exchange.signature.iana.startswith("rsa_")
-        )
+        assert ecdhe.exchange
+        assert ecdhe.exchange.signature
+        assert ecdhe.exchange.signature.iana.startswith("rsa_")
         dhe = asked(port, DHE)
-        assert dhe.group and dhe.group.bits >= 2048
+        assert dhe.group
+        assert dhe.group.bits >= 2048
         assert asked(port, RSA).exchange is None
         chosen = asked(port, ECDHE, signatures=[0x0601]).exchange
-        assert chosen and chosen.signature == Signature("rsa_pkcs1_sha512", "RSA+SHA512", 0x0601)
+        assert chosen
+        assert chosen.signature == Signature("rsa_pkcs1_sha512", "RSA+SHA512", 0x0601)
 
 
 @with_openssl
@@ -144,7 +148,8 @@ def test_a_small_diffie_hellman_group_is_seen(pki: Pki) -> None:
         pki, "-tls1_2", "-cipher", "DHE:@SECLEVEL=0", "-dhparam", str(_small_parameters(pki))
     ) as port:
         exchange = asked(port, 0x0039).exchange
-    assert exchange and exchange.group == Group("MODP group 2 (1024)", "modp_1024", 1024)
+    assert exchange
+    assert exchange.group == Group("MODP group 2 (1024)", "modp_1024", 1024)
 
 
 def _small_parameters(pki: Pki) -> object:
@@ -180,7 +185,8 @@ def test_a_single_curve_and_the_control_that_refuses_another(pki: Pki) -> None:
         refused = handshake(
             Where("127.0.0.1", port, NAME, 5.0), "TLSv1.2", [ECDHE], groups=[0x0013]
         )
-    assert not isinstance(refused, Agreed) and refused.conclusive
+    assert not isinstance(refused, Agreed)
+    assert refused.conclusive
 
 
 def test_every_curve_has_two_names_and_a_size() -> None:

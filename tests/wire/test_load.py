@@ -41,19 +41,23 @@ def test_as_many_as_wanted_are_held() -> None:
         0,
         0,
     )
-    assert len(arrived) == 60 and all(message.startswith(b"\x16\x03\x01") for message in arrived)
+    assert len(arrived) == 60
+    assert all(message.startswith(b"\x16\x03\x01") for message in arrived)
 
 
 def test_those_that_are_hung_up_on_are_replaced_and_counted() -> None:
     with serving(lambda connection: connection.recv(4096) and time.sleep(0.2)) as port:
         held = half_open(Where("127.0.0.1", port, NAME), SUITES, count=20, seconds=0.8)
-    assert held.hung_up >= 20 and held.begun > 20 and held.most == 20
+    assert held.hung_up >= 20
+    assert held.begun > 20
+    assert held.most == 20
 
 
 def test_a_listener_that_hangs_up_at_once_is_not_run_over_and_a_closed_port_is_counted() -> None:
     with serving(lambda connection: None) as port:
         held = half_open(Where("127.0.0.1", port, NAME, 1.0), SUITES, count=5, seconds=0.5)
-    assert held.begun < 21 * 5 and held.hung_up > 0
+    assert held.begun < 21 * 5
+    assert held.hung_up > 0
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         closed = reserved.getsockname()[1]
     assert (
@@ -65,7 +69,8 @@ def test_a_listener_that_hangs_up_at_once_is_not_run_over_and_a_closed_port_is_c
 def test_refusals_come_at_the_rate_that_was_asked_for_and_are_named(pki: Pki) -> None:
     with python_tls(pki, "ECDHE-RSA-AES256-GCM-SHA384") as port:
         result = refused(Where("127.0.0.1", port, NAME), a_second=50, seconds=1.0)
-    assert result.tried <= 51 and result.accepted == 0
+    assert result.tried <= 51
+    assert result.accepted == 0
     assert dict(result.answers) == {"alert: fatal protocol_version": result.tried}
 
 
@@ -111,7 +116,8 @@ def test_what_it_takes_to_have_served() -> None:
         account = Account(**{**sound, **values})
         return UnderLoad((), account, 5, 0.1, 0.1)
 
-    assert with_account().served and with_account(duplicated=("1",)).served
+    assert with_account().served
+    assert with_account(duplicated=("1",)).served
     for bad in (
         {"lost": ("1",)},
         {"unknown": ("1",)},
@@ -155,7 +161,8 @@ def loaded(
 
 def check_it(result: UnderLoad, count: int, a_second: float) -> None:
     held, rejected = result.loads
-    assert isinstance(held, Held) and isinstance(rejected, Refused)
+    assert isinstance(held, Held)
+    assert isinstance(rejected, Refused)
     assert result.served, result
     assert (
         held.most >= count * 0.9 and rejected.accepted == 0 and rejected.a_second > a_second / 20
@@ -214,5 +221,7 @@ def test_control_a_broker_that_stops_serving_is_found(standing_rabbitmq: Any) ->
     result = under_load(
         standing_rabbitmq.address("amqp"), Destination.queue(f"load.{uuid.uuid4().hex}"), [stop]
     )
-    assert not result.served and result.account.unknown and not result.account.lost
+    assert not result.served
+    assert result.account.unknown
+    assert not result.account.lost
     assert result.pause >= 4

@@ -82,13 +82,15 @@ def test_every_kind_of_link(link: int, frame: bytes) -> None:
 
 def test_ip_version_6_and_udp() -> None:
     six = packet(Format("<", 1), bytes(12) + b"\x86\xdd" + ip(TCP, 6), 99)
-    assert six and (str(six.source), six.payload) == ("fd00::1:40000", b"hello")
+    assert six
+    assert (str(six.source), six.payload) == ("fd00::1:40000", b"hello")
     datagram = packet(
         Format("<", 1),
         bytes(12) + b"\x08\0" + ip(struct.pack(">HHHH", 1, 9, 13, 0) + b"hello", protocol=17),
         99,
     )
-    assert datagram and (datagram.protocol, datagram.destination.port, datagram.payload) == (
+    assert datagram
+    assert (datagram.protocol, datagram.destination.port, datagram.payload) == (
         17,
         9,
         b"hello",
@@ -117,7 +119,9 @@ def test_what_the_loopback_interface_shows_twice_is_seen_once() -> None:
             0,
         )
 
-    assert cooked(1, 0) and cooked(1, 4) is None and cooked(5, 4)
+    assert cooked(1, 0)
+    assert cooked(1, 4) is None
+    assert cooked(5, 4)
 
 
 @given(st.binary(max_size=120), st.sampled_from([1, 113, 276]))
@@ -154,14 +158,16 @@ def test_any_order_and_repetition_gives_what_was_said(
     sent.append(segment(start + 1 + overlapping, said[overlapping : overlapping + 50]))
     shuffled = data.draw(st.permutations(sent))
     (found,) = streams([segment(start, b"", SYN), *shuffled])
-    assert found.pieces == (said,) and found.whole
+    assert found.pieces == (said,)
+    assert found.whole
 
 
 def test_a_needle_across_two_segments_is_whole_and_across_a_gap_is_not() -> None:
     (joined,) = streams([segment(0, b"", SYN), segment(1, b"xxcan"), segment(6, b"aryxx")])
     assert b"canary" in joined.pieces[0]
     (gapped,) = streams([segment(0, b"", SYN), segment(1, b"xxcan"), segment(7, b"aryxx")])
-    assert gapped.pieces == (b"xxcan", b"aryxx") and not gapped.whole
+    assert gapped.pieces == (b"xxcan", b"aryxx")
+    assert not gapped.whole
 
 
 def test_directions_connections_and_new_ones_between_the_same_ports_are_apart() -> None:
@@ -193,4 +199,6 @@ def test_packets_and_bytes_are_counted_and_a_handshake_is_known() -> None:
     assert (found.packets, found.wire_bytes, found.tls) == (3, 54 * 3 + 10, True)
     assert streams([]) == ()
     (empty,) = streams([segment(0, b"", SYN)])
-    assert empty.pieces == () and empty.whole and not empty.tls
+    assert empty.pieces == ()
+    assert empty.whole
+    assert not empty.tls

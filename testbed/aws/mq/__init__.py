@@ -114,6 +114,6 @@ def _of_kms(error: KmsError) -> MqError:
 
 def _response(
     status: int, document: Mapping[str, Any] | None, headers: Mapping[str, str] = {}
-) -> Response:  # noqa: B006 - never changed
+) -> Response:
     body = b"" if document is None else json.dumps(document).encode()
     return Response(status, body, {"Content-Type": "application/json", **headers})
