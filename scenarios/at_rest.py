@@ -7,7 +7,7 @@ from testbed import clients
 from testbed.broker.model import Broker
 from testbed.clients import Destination
 from testbed.engines.all import ENGINES
-from testbed.engines.base import Control
+from testbed.engines.base import Defects
 from testbed.results import Finding, Verdict
 from testbed.scenario import Say, main
 from testbed.storage import raw
@@ -23,7 +23,7 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
     for engine_type in ("RABBITMQ", "ACTIVEMQ"):
         say(f"  {engine_type}: writing a canary and reading the raw volume")
         broker = testbed.standing(engine_type)
-        with testbed.control(engine_type, Control(plain_volume=True)) as control:
+        with testbed.control(engine_type, Defects(plain_volume=True)) as control:
             yield Finding(
                 "R1",
                 broker.broker_name,

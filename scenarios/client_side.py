@@ -16,7 +16,7 @@ from testbed.aws.endpoint import serve
 from testbed.broker.model import Broker
 from testbed.clients import Destination
 from testbed.clients.envelope import Envelope
-from testbed.engines.base import Control
+from testbed.engines.base import Defects
 from testbed.errors import ClientError
 from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
@@ -39,7 +39,7 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
         for engine_type in _PROTOCOL:
             say(f"  sealed and unsealed messages through {engine_type}")
             # Without encryption of its own at rest: only the envelope keeps the payload from the disk.
-            with testbed.control(engine_type, Control(plain_volume=True)) as broker:
+            with testbed.control(engine_type, Defects(plain_volume=True)) as broker:
                 yield _opaque(testbed, broker, Envelope(kms, key))
         yield _without_the_key(testbed, kms, key)
         for cached in (False, True):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from testbed.broker.model import Broker
 from testbed.documented import fips as approved
 from testbed.documented.tls import PROFILES, Suite, TlsProfile
-from testbed.engines.base import Control
+from testbed.engines.base import Defects
 from testbed.results import Finding, Verdict
 from testbed.scenario import Say, main
 from testbed.testbed import Testbed
@@ -25,7 +25,7 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
     for engine_type in ("RABBITMQ", "ACTIVEMQ"):
         broker = testbed.standing(engine_type)
         with testbed.control(
-            engine_type, Control(tls=TlsProfile(("TLSv1.2",), (_NOT_APPROVED,)))
+            engine_type, Defects(tls=TlsProfile(("TLSv1.2",), (_NOT_APPROVED,)))
         ) as control:
             answers, controls = _ask(testbed, broker), _ask(testbed, control)
         for name, answer in answers.items():

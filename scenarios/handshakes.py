@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from testbed.broker.model import Broker
 from testbed.documented.engines import DOMAIN, REGION
 from testbed.documented.tls import PROFILES, Suite, TlsProfile
-from testbed.engines.base import Control
+from testbed.engines.base import Defects
 from testbed.results import Finding, Matrix, Verdict
 from testbed.scenario import Say, main
 from testbed.testbed import Testbed
@@ -35,7 +35,7 @@ def _engine(
     documented = PROFILES[engine_type]
     weak = TlsProfile(("TLSv1.1", *documented.versions), (*documented.suites[1:], _EXTRA))
     with testbed.control(
-        engine_type, Control(plaintext_listener=True, tls=weak, certificate="wrong-authority")
+        engine_type, Defects(plaintext_listener=True, tls=weak, certificate="wrong-authority")
     ) as control:
         say(f"  asking the listeners of {broker.broker_name} and of a control")
         scans, controls = _scans(testbed, broker), _scans(testbed, control)

@@ -8,7 +8,7 @@ from testbed import clients
 from testbed.broker.model import Broker
 from testbed.clients import Destination
 from testbed.documented.listeners import CLOSED, LISTENERS
-from testbed.engines.base import Control
+from testbed.engines.base import Defects
 from testbed.errors import ClientError
 from testbed.results import Finding, Verdict
 from testbed.scenario import Say, main
@@ -42,7 +42,7 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
                 *_each_to_each(testbed, broker, protocols, name, f"{name}.other", wait=1),
             ),
         )
-        with testbed.control(engine_type, Control(plaintext_listener=True)) as control:
+        with testbed.control(engine_type, Defects(plaintext_listener=True)) as control:
             yield Finding(
                 claim,
                 f"{broker.broker_name}, what the service does not offer",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 from testbed.bench.quick import PROTOCOLS, Addresses, quick
-from testbed.engines.base import Control
+from testbed.engines.base import Defects
 from testbed.results import Finding
 from testbed.scenario import Say, main
 from testbed.testbed import Testbed
@@ -20,7 +20,7 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
         measured = []
         for engine_type, protocol in PROTOCOLS.items():
             control = stack.enter_context(
-                testbed.control(engine_type, Control(plaintext_listener=True, plain_volume=True))
+                testbed.control(engine_type, Defects(plaintext_listener=True, plain_volume=True))
             )
             measured.append(
                 Addresses(

@@ -11,7 +11,7 @@ from testbed.broker.model import Broker
 from testbed.clients import Destination
 from testbed.clients.failover import failover
 from testbed.documented.listeners import ACTIVEMQ_CLOSED, LISTENERS
-from testbed.engines.base import Control, NetworkConnector
+from testbed.engines.base import Defects, NetworkConnector
 from testbed.errors import ClientError
 from testbed.results import Finding, Verdict
 from testbed.runtime import images
@@ -37,7 +37,7 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
         ]
         say(f"  clients of {broker.broker_name}, over {', '.join(protocols)}")
         seen = _of_clients(testbed, broker, protocols)
-        with testbed.control(engine_type, Control(plaintext_listener=True)) as control:
+        with testbed.control(engine_type, Defects(plaintext_listener=True)) as control:
             yield Finding(
                 claim,
                 f"client links of {broker.broker_name}",
@@ -76,7 +76,7 @@ def _network(testbed: Testbed) -> Finding:
     """T7: a message sent to the one is consumed at the other; and for the control over a connector without TLS."""
     with testbed.brief(testbed.request("ACTIVEMQ", "north")) as north:
         crossed = _crossing(testbed, north, topology.network_uri(north))
-    with testbed.control("ACTIVEMQ", Control(plaintext_listener=True)) as plain:
+    with testbed.control("ACTIVEMQ", Defects(plaintext_listener=True)) as plain:
         in_clear = _crossing(
             testbed,
             plain,
@@ -130,7 +130,7 @@ def _pair(testbed: Testbed) -> Finding:
                     raise ClientError("the standby does not have the message")
 
         seen = _judged(_captured(testbed, [pair], exchange, nodes=1), _needles(pair, canary))
-    with testbed.control("ACTIVEMQ", Control(plaintext_listener=True)) as plain:
+    with testbed.control("ACTIVEMQ", Defects(plaintext_listener=True)) as plain:
         return Finding(
             "T7",
             "an active broker and its standby",

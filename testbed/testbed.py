@@ -18,7 +18,7 @@ import docker
 from testbed.broker.model import Broker, CreateBroker
 from testbed.broker.service import Brokers, Say
 from testbed.broker.standing import NAMES, USERNAME, Wish, new_password, standing
-from testbed.engines.base import Control, User
+from testbed.engines.base import Defects, User
 from testbed.errors import ContainerFailed, EngineUnavailable, Interrupted, KmsError
 from testbed.kms.authority import DELAY, assemble
 from testbed.kms.awaiting import AwaitingKms
@@ -168,9 +168,9 @@ class Testbed:
             },
         )
 
-    def control(self, engine_type: str, control: Control) -> AbstractContextManager[Broker]:
+    def control(self, engine_type: str, defects: Defects) -> AbstractContextManager[Broker]:
         """A broker with planted defects, for the control run of a check; gone after the ``with`` block."""
-        return self.brief(self.request(engine_type, "control", control=control))
+        return self.brief(self.request(engine_type, "control", defects=defects))
 
     def new_key(self, description: str, **parameters: Any) -> str:
         """The ARN of a new customer managed key of the user's."""

@@ -12,7 +12,7 @@ from testbed.bench.encryption import Encryption
 from testbed.bench.reach import by
 from testbed.bench.target import EnvelopeKey, Target
 from testbed.broker.model import Broker
-from testbed.engines.base import Control
+from testbed.engines.base import Defects
 from testbed.runtime.parallel import side_by_side
 from testbed.testbed import Testbed
 
@@ -56,8 +56,8 @@ class Stage:
 
     def _start(self, driver: Driver, volume: str) -> Broker:
         plain = volume == "plain"
-        control = (
-            Control(plaintext_listener=self._plaintext, plain_volume=plain)
+        defects = (
+            Defects(plaintext_listener=self._plaintext, plain_volume=plain)
             if self._plaintext or plain
             else None
         )
@@ -66,7 +66,7 @@ class Stage:
             f"bench-{volume}",
             engine_version=driver.version,
             deployment_mode=driver.deployment,
-            control=control,
+            defects=defects,
         )
         return self._stack.enter_context(self._testbed.brief(request))
 

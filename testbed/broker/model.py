@@ -7,7 +7,7 @@ from typing import Any
 from testbed.broker.pending import Configuration, Pending
 from testbed.documented.engines import REGION, ActionRequired
 from testbed.documented.tls import Suite, TlsProfile
-from testbed.engines.base import Control, NetworkConnector, User
+from testbed.engines.base import Defects, NetworkConnector, User
 from testbed.kms.base import USER_ACCOUNT
 from testbed.kms.keys import EncryptionOptions
 from testbed.storage.volumes import Volume
@@ -21,7 +21,7 @@ class CreateBroker:
     given back when asked for and that nothing here acts on. ``network_connectors`` join an ActiveMQ broker to others.
     ``inter_node_tls`` encrypts what the nodes of a RabbitMQ cluster tell each other, which Amazon MQ does not do.
     ``fixed_ports`` publishes the documented ports instead of free ones. ``image`` names an image of the user's own.
-    ``control`` plants defects, for checks of checks.
+    ``defects`` are planted, for checks of checks.
     """
 
     broker_name: str
@@ -38,7 +38,7 @@ class CreateBroker:
     inter_node_tls: bool = False
     fixed_ports: bool = False
     image: str = ""
-    control: Control | None = None
+    defects: Defects | None = None
 
     def parameters(self) -> dict[str, Any]:
         """The request in the API's names, as CloudTrail is given it. It holds the passwords."""
@@ -152,7 +152,7 @@ class Broker:
     pending: Pending = Pending()
     network_connectors: tuple[NetworkConnector, ...] = ()
     inter_node_tls: bool = False
-    control: Control | None = None
+    defects: Defects | None = None
     keystore_password: str = field(default="", repr=False)
     cookie: str = field(default="", repr=False)  # what the nodes of a cluster know each other by
 
@@ -232,7 +232,7 @@ class Broker:
         values["actions_required"] = tuple(
             ActionRequired(**action) for action in values["actions_required"]
         )
-        values["control"] = _control(values["control"])
+        values["defects"] = _defects(values["defects"])
         return cls(**values)
 
     def describe(self) -> dict[str, Any]:
@@ -312,11 +312,11 @@ def _addresses(endpoints: tuple[Endpoint, ...], tls: bool) -> dict[str, tuple[st
     }
 
 
-def _control(document: Mapping[str, Any] | None) -> Control | None:
+def _defects(document: Mapping[str, Any] | None) -> Defects | None:
     if document is None:
         return None
     tls = document["tls"]
     profile = tls and TlsProfile(
         tuple(tls["versions"]), tuple(Suite(**suite) for suite in tls["suites"])
     )
-    return Control(**{**document, "tls": profile})
+    return Defects(**{**document, "tls": profile})

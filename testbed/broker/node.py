@@ -28,14 +28,14 @@ def spec(broker: Broker, node: Node, certificate: Certificate) -> NodeSpec:
         hostname=node.hostname,
         version=broker.engine_version,
         users=broker.users,
-        tls=(broker.control and broker.control.tls) or PROFILES[broker.engine_type],
+        tls=(broker.defects and broker.defects.tls) or PROFILES[broker.engine_type],
         chain_pem=certificate.chain_pem,
         private_key_pem=certificate.private_key_pem,
         keystore_p12=certificate.keystore_p12(password),
         keystore_password=password,
         ca_pem=certificate.ca_pem,
         truststore_p12=certificate.truststore_p12(password),
-        control=broker.control,
+        defects=broker.defects,
         cluster=Cluster(
             tuple(each.hostname for each in broker.nodes), broker.cookie, broker.inter_node_tls
         )

@@ -120,7 +120,7 @@ def planned(request: CreateBroker, image: str, key: BrokerKey | None, created: d
         configuration=request.configuration,
         network_connectors=request.network_connectors,
         inter_node_tls=request.inter_node_tls,
-        control=request.control,
+        defects=request.defects,
         keystore_password=secrets.token_hex(16),
         cookie=secrets.token_hex(32) if front else "",
     )

@@ -159,8 +159,8 @@ class Running:
         """One for the broker's life: its nodes are known by it, whichever of them answers."""
         if document := self._state.get(_CERTIFICATE, broker.broker_id):
             return Certificate.from_document(document)
-        if broker.control and broker.control.certificate:
-            certificate = self._authority.issue_bad(broker.control.certificate)
+        if broker.defects and broker.defects.certificate:
+            certificate = self._authority.issue_bad(broker.defects.certificate)
         else:
             certificate = self._authority.issue(
                 names=[each.hostname for each in dict.fromkeys((*broker.nodes, *broker.instances))]

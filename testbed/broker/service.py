@@ -406,7 +406,7 @@ class Brokers:
 
 
 def _plain(request: CreateBroker) -> bool:
-    return request.control is not None and request.control.plain_volume
+    return request.defects is not None and request.defects.plain_volume
 
 
 def _rebooting(broker: Broker) -> Broker:

@@ -45,7 +45,7 @@ def plan(
 def listeners(request: CreateBroker, engine: Engine) -> tuple[Listener, ...]:
     """What such a broker listens on."""
     wanted = engine.listeners(request.engine_version or DEFAULT_VERSION[request.engine_type])
-    if request.control and request.control.plaintext_listener:
+    if request.defects and request.defects.plaintext_listener:
         wanted += engine.plaintext_listeners()
     return wanted
 

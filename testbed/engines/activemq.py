@@ -120,7 +120,7 @@ class ActiveMQ:
 
     def _start(self, node: NodeSpec) -> bytes:
         config = (
-            "plaintext.xml" if node.control and node.control.plaintext_listener else "activemq.xml"
+            "plaintext.xml" if node.defects and node.defects.plaintext_listener else "activemq.xml"
         )
         return f"exec /opt/activemq/bin/broker {config} -Xmx{self.heap}\n".encode()
 

@@ -28,8 +28,8 @@ class User:
 
 
 @dataclass(frozen=True)
-class Control:
-    """The defects of a control node: what a check must be able to find fault with.
+class Defects:
+    """The defects planted in a control broker: what a check must find fault with.
 
     Only scenarios and benchmarks make these; CreateBroker cannot.
     """
@@ -85,7 +85,7 @@ class NodeSpec:
     keystore_password: str = field(repr=False)
     ca_pem: bytes
     truststore_p12: bytes
-    control: Control | None = None
+    defects: Defects | None = None
     cluster: Cluster | None = None  # RabbitMQ
     network_connectors: tuple[NetworkConnector, ...] = ()  # ActiveMQ
     configuration: str = (

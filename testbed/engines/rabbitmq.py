@@ -105,7 +105,7 @@ class RabbitMQ:
         }
 
     def _own(self, node: NodeSpec) -> Iterator[tuple[str, str]]:
-        plaintext = node.control and node.control.plaintext_listener
+        plaintext = node.defects and node.defects.plaintext_listener
         yield (
             ("listeners.tcp.default", str(PLAINTEXT[0].port))
             if plaintext

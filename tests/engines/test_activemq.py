@@ -22,7 +22,7 @@ from testbed.documented.tls import ACTIVEMQ_SUITES, Suite, TlsProfile
 from testbed.engines import activemq as module
 from testbed.engines import activemq_login
 from testbed.engines.activemq import RELEASES, ActiveMQ
-from testbed.engines.base import Control, User
+from testbed.engines.base import Defects, User
 from testbed.errors import ConnectionRefused, NotAuthorized, NotConfirmed
 from testbed.pki import Authority
 from testbed.wire.prober import probe_all
@@ -87,7 +87,7 @@ def test_only_a_control_opens_plaintext_listeners() -> None:
     assert b" activemq.xml -Xmx1g" in ActiveMQ(heap="1g").files(spec())["start"]
     assert (
         b" plaintext.xml "
-        in ActiveMQ().files(spec(control=Control(plaintext_listener=True)))["start"]
+        in ActiveMQ().files(spec(defects=Defects(plaintext_listener=True)))["start"]
     )
 
 
@@ -340,7 +340,7 @@ def test_it_stops_when_asked(node: Node) -> None:
 @pytest.mark.containers
 def test_control_other_versions_a_19th_suite_and_plaintext_are_found(tmp_path: Path) -> None:
     weak = TlsProfile(("TLSv1.1", "TLSv1.2", "TLSv1.3"), (*ACTIVEMQ_SUITES, CHACHA))
-    with activemq(tmp_path, spec(control=Control(plaintext_listener=True, tls=weak))) as node:
+    with activemq(tmp_path, spec(defects=Defects(plaintext_listener=True, tls=weak))) as node:
         for name, scan in probe_all(
             node.addresses, server_name=HOSTNAME, ca_file=node.ca_file
         ).items():

@@ -13,7 +13,7 @@ from testbed.documented.tls import PROFILES
 from testbed.engines import activemq_startable, activemq_values
 from testbed.engines.activemq import RELEASES, ActiveMQ
 from testbed.engines.activemq_configuration import sanitize
-from testbed.engines.base import Control, NodeSpec
+from testbed.engines.base import Defects, NodeSpec
 from testbed.errors import ClientError
 from testbed.wire.prober import probe_all
 from testbed.wire.verdict import judge, judge_certificate
@@ -68,7 +68,7 @@ def test_control_the_same_configuration_unsanitised_opens_a_port_in_plaintext(
 ) -> None:
     class Unsanitised(ActiveMQ):
         def files(self, node: NodeSpec) -> dict[str, bytes]:
-            files = super().files(dataclasses.replace(node, control=None))
+            files = super().files(dataclasses.replace(node, defects=None))
             own = files["etc/activemq.xml"]
             return {
                 **files,
@@ -79,7 +79,7 @@ def test_control_the_same_configuration_unsanitised_opens_a_port_in_plaintext(
 
     # The control publishes the port; that something listens there is the configuration's doing.
     with activemq(
-        tmp_path, with_configuration("", control=Control(plaintext_listener=True)), Unsanitised()
+        tmp_path, with_configuration("", defects=Defects(plaintext_listener=True)), Unsanitised()
     ) as node:
         assert node.listening().keys() - DOCUMENTED == {61616}
         scan = probe_all(node.plaintext, server_name=HOSTNAME, ca_file=node.ca_file)[

@@ -18,7 +18,7 @@ from testbed.clients import Destination, connect
 from testbed.documented.engines import VERSIONS
 from testbed.documented.listeners import RABBITMQ_CLOSED
 from testbed.documented.tls import PROFILES, RABBITMQ_SUITES, Suite, TlsProfile
-from testbed.engines.base import Control, User
+from testbed.engines.base import Defects, User
 from testbed.engines.rabbitmq import RELEASES, RabbitMQ
 from testbed.errors import BadRequestException, ClientError, ConnectionRefused, NotAuthorized
 from testbed.pki import Authority
@@ -72,7 +72,7 @@ def test_only_a_control_opens_a_plaintext_listener() -> None:
         ("management.ssl.port", "15671"),
     ]
     assert (
-        settings(RabbitMQ().files(spec(control=Control(plaintext_listener=True))))[
+        settings(RabbitMQ().files(spec(defects=Defects(plaintext_listener=True))))[
             "listeners.tcp.default"
         ]
         == "5672"
@@ -334,7 +334,7 @@ def test_it_stops_when_asked(node: Node) -> None:
 @pytest.mark.containers
 def test_control_other_versions_a_third_suite_and_plaintext_are_found(tmp_path: Path) -> None:
     weak = TlsProfile(("TLSv1.1", "TLSv1.2", "TLSv1.3"), (*RABBITMQ_SUITES, CBC))
-    with rabbitmq(tmp_path, spec(control=Control(plaintext_listener=True, tls=weak))) as node:
+    with rabbitmq(tmp_path, spec(defects=Defects(plaintext_listener=True, tls=weak))) as node:
         for name, scan in probe_all(
             node.addresses, server_name=HOSTNAME, ca_file=node.ca_file
         ).items():

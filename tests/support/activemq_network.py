@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from testbed.engines.activemq import ActiveMQ
-from testbed.engines.base import Control, NetworkConnector, NodeSpec, User
+from testbed.engines.base import Defects, NetworkConnector, NodeSpec, User
 from testbed.pki import Authority, Certificate
 from tests.support.activemq_node import ALICE, BOB, CAROL, Node
 from tests.support.broker_node import built, new_volume, node_spec, places, testing, written
@@ -44,7 +44,7 @@ def activemq_network(
     certificates: Mapping[str, Certificate] = MappingProxyType({}),
     users: Mapping[str, tuple[User, ...]] = MappingProxyType({}),
     aliases: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
-    control: Control | None = None,
+    defects: Defects | None = None,
 ) -> Iterator[dict[str, Node]]:
     """The brokers by their names, started; the mappings are for those that differ."""
     of = ActiveMQ()
@@ -55,7 +55,7 @@ def activemq_network(
             of,
             "5.19",
             users.get(name, (ALICE, BOB, CAROL)),
-            control,
+            defects,
             certificate=certificates.get(name, sound),
             broker_name=name,
             hostname=hostname(name),

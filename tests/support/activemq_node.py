@@ -8,7 +8,7 @@ from pathlib import Path
 
 from testbed.clients.base import Address
 from testbed.engines.activemq import ActiveMQ
-from testbed.engines.base import Control, NodeSpec, User
+from testbed.engines.base import Defects, NodeSpec, User
 from tests.support.broker_node import (
     HOSTNAME,
     BrokerNode,
@@ -32,9 +32,9 @@ CAROL = User("carol", HOSTILE)
 def spec(
     version: str = "5.19",
     users: tuple[User, ...] = (ALICE, BOB, CAROL),
-    control: Control | None = None,
+    defects: Defects | None = None,
 ) -> NodeSpec:
-    return node_spec(ActiveMQ(), version, users, control)
+    return node_spec(ActiveMQ(), version, users, defects)
 
 
 @dataclass

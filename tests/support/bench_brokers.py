@@ -10,7 +10,7 @@ from testbed.bench.encryption import Encryption
 from testbed.bench.reach import by
 from testbed.bench.target import Target
 from testbed.clients.base import Address
-from testbed.engines.base import Control
+from testbed.engines.base import Defects
 from testbed.runtime.containers import Containers
 from tests.support import activemq_node, rabbitmq_node
 
@@ -57,7 +57,7 @@ class Broker:
 @contextmanager
 def rabbitmq(folder: Path) -> Iterator[Broker]:
     with rabbitmq_node.rabbitmq(
-        folder, rabbitmq_node.spec(control=Control(plaintext_listener=True))
+        folder, rabbitmq_node.spec(defects=Defects(plaintext_listener=True))
     ) as node:
         yield Broker(
             "RABBITMQ",
@@ -72,7 +72,7 @@ def rabbitmq(folder: Path) -> Iterator[Broker]:
 @contextmanager
 def activemq(folder: Path) -> Iterator[Broker]:
     with activemq_node.activemq(
-        folder, activemq_node.spec(control=Control(plaintext_listener=True))
+        folder, activemq_node.spec(defects=Defects(plaintext_listener=True))
     ) as node:
         yield Broker(
             "ACTIVEMQ",

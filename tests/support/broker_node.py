@@ -11,7 +11,7 @@ from pathlib import Path
 
 from testbed.documented.tls import PROFILES
 from testbed.engines import entry
-from testbed.engines.base import Cluster, Control, Engine, NetworkConnector, NodeSpec, User
+from testbed.engines.base import Cluster, Defects, Engine, NetworkConnector, NodeSpec, User
 from testbed.errors import ClientError, ConnectionRefused
 from testbed.pki import Authority, Certificate
 from testbed.runtime import engine, images, ports
@@ -24,7 +24,7 @@ def node_spec(
     of: Engine,
     version: str,
     users: tuple[User, ...],
-    control: Control | None = None,
+    defects: Defects | None = None,
     *,
     certificate: Certificate | None = None,
     broker_name: str = "orders",
@@ -40,14 +40,14 @@ def node_spec(
         hostname=hostname,
         version=version,
         users=users,
-        tls=(control and control.tls) or PROFILES[of.type],
+        tls=(defects and defects.tls) or PROFILES[of.type],
         chain_pem=certificate.chain_pem,
         private_key_pem=certificate.private_key_pem,
         keystore_p12=certificate.keystore_p12(password),
         keystore_password=password,
         ca_pem=certificate.ca_pem,
         truststore_p12=certificate.truststore_p12(password),
-        control=control,
+        defects=defects,
         cluster=cluster,
         network_connectors=network_connectors,
     )
@@ -172,7 +172,7 @@ def places(of: Engine, node: NodeSpec, host: str = "localhost") -> tuple[Address
     tls = [each.name for each in of.listeners(node.version) if not each.inside]
     plaintext = (
         [each.name for each in of.plaintext_listeners()]
-        if node.control and node.control.plaintext_listener
+        if node.defects and node.defects.plaintext_listener
         else []
     )
     found = {

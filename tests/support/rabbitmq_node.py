@@ -8,7 +8,7 @@ from pathlib import Path
 
 from testbed.clients.base import Address
 from testbed.documented.tls import PROFILES
-from testbed.engines.base import Control, NodeSpec, User
+from testbed.engines.base import Defects, NodeSpec, User
 from testbed.engines.rabbitmq import RabbitMQ
 from tests.support.broker_node import (
     HOSTNAME,
@@ -30,9 +30,9 @@ SETTINGS = PROFILES["RABBITMQ"]
 
 
 def spec(
-    users: tuple[User, ...] = (ALICE, CAROL), control: Control | None = None, version: str = "4.2"
+    users: tuple[User, ...] = (ALICE, CAROL), defects: Defects | None = None, version: str = "4.2"
 ) -> NodeSpec:
-    return node_spec(RabbitMQ(), version, users, control)
+    return node_spec(RabbitMQ(), version, users, defects)
 
 
 @dataclass

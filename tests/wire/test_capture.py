@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.clients import Address, Destination, connect
-from testbed.engines.base import Control
+from testbed.engines.base import Defects
 from testbed.errors import ContainerFailed
 from testbed.runtime import engine, images
 from testbed.wire import capture
@@ -95,18 +95,18 @@ def image() -> str:
 
 @pytest.fixture(scope="module")
 def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rabbitmq_node.Node]:
-    control = Control(plaintext_listener=True)
+    defects = Defects(plaintext_listener=True)
     with rabbitmq_node.rabbitmq(
-        tmp_path_factory.mktemp("rabbitmq"), rabbitmq_node.spec(control=control)
+        tmp_path_factory.mktemp("rabbitmq"), rabbitmq_node.spec(defects=defects)
     ) as node:
         yield node
 
 
 @pytest.fixture(scope="module")
 def activemq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[activemq_node.Node]:
-    control = Control(plaintext_listener=True)
+    defects = Defects(plaintext_listener=True)
     with activemq_node.activemq(
-        tmp_path_factory.mktemp("activemq"), activemq_node.spec(control=control)
+        tmp_path_factory.mktemp("activemq"), activemq_node.spec(defects=defects)
     ) as node:
         yield node
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from testbed.documented.tls import PROFILES, RABBITMQ_SUITES, Suite, TlsProfile
-from testbed.engines.base import Control
+from testbed.engines.base import Defects
 from testbed.wire.prober import probe_all
 from testbed.wire.scan import ListenerScan
 from testbed.wire.verdict import judge
@@ -109,9 +109,9 @@ def test_one_suite_too_many_and_one_too_few_are_caught_by_all_three(
 ) -> None:
     def try_one(defect: str) -> tuple[str, set[tuple[str, str]], set[int], set[int]]:
         folder = tmp_path_factory.mktemp("defect")
-        control = Control(tls=DEFECTS[defect])
+        defects = Defects(tls=DEFECTS[defect])
         with (
-            rabbitmq_node.rabbitmq(folder, rabbitmq_node.spec(control=control)) as node,
+            rabbitmq_node.rabbitmq(folder, rabbitmq_node.spec(defects=defects)) as node,
             beside(node.containers, node.container) as theirs,
         ):
             scan = probe_all(
