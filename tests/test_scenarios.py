@@ -8,10 +8,10 @@ import pytest
 from testbed import paths, scenario
 from testbed.documented.claims import CLAIMS
 from testbed.errors import TestbedError
-from testbed.report import claims
 from testbed.results import Finding, Matrix, Verdict
 from testbed.scenario import Scenario
 from testbed.testbed import Testbed
+from testbed.verdicts import succeeded
 
 NAMES = sorted(path.stem for path in paths.data("scenarios").glob("[!_]*.py"))
 
@@ -161,4 +161,4 @@ def test_one_that_breaks_off_does_not_take_the_others_down(monkeypatch: pytest.M
         ("sound", False, 1),
         ("again", True, 0),
     ]
-    assert not claims.succeeded(run)
+    assert not succeeded(run)

@@ -16,10 +16,11 @@ from testbed.cli.base import STATE, JsonOption, StateOption, say, show, translat
 from testbed.documented.engines import SEVERAL_HOURS
 from testbed.errors import TestbedError
 from testbed.report import as_json as json_report
-from testbed.report import claims, html, junit, terminal
+from testbed.report import html, junit, terminal
 from testbed.results import Run
 from testbed.runtime.parallel import side_by_side
 from testbed.testbed import Testbed, temporary
+from testbed.verdicts import succeeded
 
 ReportOption = Annotated[
     Path | None,
@@ -124,7 +125,7 @@ def _conclude(run: Run, report: Path | None, evidence: bool, as_json: bool) -> N
         terminal.show(run, Console(), evidence=evidence)
         if report:
             print(f"Written to {report}: report.json, report.html, report.xml")
-    if not claims.succeeded(run):
+    if not succeeded(run):
         raise typer.Exit(1)
 
 

@@ -1,7 +1,7 @@
-"""The statements of the data-protection page as checks. Source: DP, DP-NEW where a row says so.
+"""The statements of the data-protection page as checks. Sources: DP, DP-NEW where a row says so.
 
 A claim says what the page states and what has to be observed for it to hold; the verdict comes
-from findings (``testbed.report.claims``), never from a setting. P rows are about what customers put
+from findings (``testbed.verdicts``), never from a setting. P rows are about what customers put
 where, R about encryption at rest, G about grants, T about encryption in transit, E about encryption
 by the client.
 """
@@ -22,7 +22,9 @@ CLAIMS = (
     Claim(
         "P1",
         "Broker names carry no personal or confidential data",
-        "a broker name, tag or user name that looks like an e-mail address, a phone number or a key id is refused with an error that quotes the rule; a clean one passes; the name rules of the API (length, characters) hold too",
+        "a broker name, tag or user name that looks like an e-mail address, a phone number or a "
+        "key id is refused with an error that quotes the rule; a clean one passes; the name rules "
+        "of the API (length, characters) hold too",
     ),
     Claim(
         "P2",
@@ -32,17 +34,20 @@ CLAIMS = (
     Claim(
         "P3",
         "No credentials in a URL to an external server",
-        "a network-connector, shovel, federation or LDAP URL with `user:password@` is refused; the refusal does not repeat the password",
+        "a network-connector, shovel, federation or LDAP URL with `user:password@` is refused; "
+        "the refusal does not repeat the password",
     ),
     Claim(
         "P4",
         "API and user activity is logged (CloudTrail)",
-        "every call on keys and brokers leaves one record with who, what, when and result; passwords and plaintext keys never appear in it",
+        "every call on keys and brokers leaves one record with who, what, when and result; "
+        "passwords and plaintext keys never appear in it",
     ),
     Claim(
         "P5",
         "FIPS 140-3 endpoints for clients that need them",
-        "with the FIPS client profile only approved suites are offered, and each listener still accepts one",
+        "with the FIPS client profile only approved suites are offered, and each listener still "
+        "accepts one",
     ),
     Claim(
         "P6",
@@ -52,12 +57,14 @@ CLAIMS = (
     Claim(
         "R1",
         "Data is always encrypted at rest",
-        "a random canary written as a durable message is in no byte of the volume's raw storage, and is readable through the mounted view; there is no option that turns encryption off",
+        "a random canary written as a durable message is in no byte of the volume's raw storage, "
+        "and is readable through the mounted view; there is no option that turns encryption off",
     ),
     Claim(
         "R2",
         "A KMS key can be given when a broker is created, on either engine",
-        "CreateBroker with a key works on both; DescribeBroker echoes it; it can't be changed afterwards",
+        "CreateBroker with a key works on both; DescribeBroker echoes it; it can't be changed "
+        "afterwards",
     ),
     Claim(
         "R3",
@@ -67,22 +74,26 @@ CLAIMS = (
     Claim(
         "R4",
         "Symmetric keys only",
-        "RSA, ECC and HMAC keys, an unknown key, a disabled key and one pending deletion are each refused at creation with a clear error, and nothing is left behind",
+        "RSA, ECC and HMAC keys, an unknown key, a disabled key and one pending deletion are each "
+        "refused at creation with a clear error, and nothing is left behind",
     ),
     Claim(
         "R5",
         "AWS managed key `aws/mq`",
-        "it appears in the account under that alias on first use, is reused after that, and can't be disabled or scheduled for deletion by its owner",
+        "it appears in the account under that alias on first use, is reused after that, and can't "
+        "be disabled or scheduled for deletion by its owner",
     ),
     Claim(
         "R6",
         "Customer managed key",
-        "created, disabled, enabled, scheduled, cancelled, rotated by its owner while a broker depends on it",
+        "created, disabled, enabled, scheduled, cancelled, rotated by its owner while a broker "
+        "depends on it",
     ),
     Claim(
         "R7",
         "Revoking a grant cannot be undone",
-        "after RevokeGrant no sequence of calls brings the broker back to maintained; deleting and recreating it does",
+        "after RevokeGrant no sequence of calls brings the broker back to maintained; deleting "
+        "and recreating it does",
     ),
     Claim(
         "R8",
@@ -91,13 +102,18 @@ CLAIMS = (
     ),
     Claim(
         "R9",
-        "EBS: key disabled, scheduled for deletion, or grant revoked: the broker cannot be maintained and may degrade",
-        "it serves on while the volume is attached; the periodic check then reports CRITICAL_ACTION_REQUIRED with the invalid-key code; a reboot is refused; a node whose volume was detached does not come back",
+        "EBS: key disabled, scheduled for deletion, or grant revoked: the broker cannot be "
+        "maintained and may degrade",
+        "it serves on while the volume is attached; the periodic check then reports "
+        "CRITICAL_ACTION_REQUIRED with the invalid-key code; a reboot is refused; a node whose "
+        "volume was detached does not come back",
     ),
     Claim(
         "R10",
-        "A disabled or scheduled key can be enabled or its deletion cancelled, and the broker stays maintained",
-        "after EnableKey (or CancelKeyDeletion then EnableKey) the broker returns to RUNNING, reboots, and holds every confirmed message it had",
+        "A disabled or scheduled key can be enabled or its deletion cancelled, and the broker "
+        "stays maintained",
+        "after EnableKey (or CancelKeyDeletion then EnableKey) the broker returns to RUNNING, "
+        "reboots, and holds every confirmed message it had",
     ),
     Claim(
         "R11",
@@ -107,17 +123,21 @@ CLAIMS = (
     Claim(
         "G1",
         "RabbitMQ single instance: two CreateGrant events",
-        "exactly two, `mq_grant` then one for the EBS volume, with the page's operations, principals, constraint and identities",
+        "exactly two, `mq_grant` then one for the EBS volume, with the page's operations, "
+        "principals, constraint and identities",
     ),
     Claim(
         "G2",
         "RabbitMQ cluster: five CreateGrant events",
-        "exactly five: `mq_grant` (eight operations), `mq_rabbit_grant` (DescribeKey), three for the volumes, each bound to its own volume id",
+        "exactly five: `mq_grant` (eight operations), `mq_rabbit_grant` (DescribeKey), three for "
+        "the volumes, each bound to its own volume id",
     ),
     Claim(
         "G3",
         "The grants mean something",
-        "each service principal can do what its grant lists, with the right encryption context, and nothing else: a wrong operation, context, principal or retired grant gets AccessDeniedException",
+        "each service principal can do what its grant lists, with the right encryption context, "
+        "and nothing else: a wrong operation, context, principal or retired grant gets "
+        "AccessDeniedException",
     ),
     Claim(
         "T1",
@@ -127,12 +147,14 @@ CLAIMS = (
     Claim(
         "T2",
         "RabbitMQ protocols over TLS",
-        "AMQP 0-9-1 (and AMQP 1.0 on 4.x) carry a message end to end; what the service does not offer (MQTT, STOMP, streams) is closed",
+        "AMQP 0-9-1 (and AMQP 1.0 on 4.x) carry a message end to end; what the service does not "
+        "offer (MQTT, STOMP, streams) is closed",
     ),
     Claim(
         "T3",
         "RabbitMQ cipher suites",
-        "of all suites OpenSSL can offer, exactly the two documented ones are accepted, on TLS 1.2; 1.0, 1.1 and (newer edition) 1.3 are refused",
+        "of all suites OpenSSL can offer, exactly the two documented ones are accepted, on TLS "
+        "1.2; 1.0, 1.1 and (newer edition) 1.3 are refused",
     ),
     Claim(
         "T4",
@@ -142,26 +164,32 @@ CLAIMS = (
     Claim(
         "T5",
         "ActiveMQ protocols over TLS",
-        "AMQP, MQTT, MQTT over WebSocket, OpenWire, STOMP, STOMP over WebSocket: each sends and receives, and a message sent by one is received by the others",
+        "AMQP, MQTT, MQTT over WebSocket, OpenWire, STOMP, STOMP over WebSocket: each sends and "
+        "receives, and a message sent by one is received by the others",
     ),
     Claim(
         "T6",
         "ActiveMQ cipher suites",
-        "of all suites OpenSSL can offer, exactly the 18 documented ones are accepted on each of the five listeners and the console; TLS 1.0, 1.1 and plaintext are refused",
+        "of all suites OpenSSL can offer, exactly the 18 documented ones are accepted on each of "
+        "the five listeners and the console; TLS 1.0, 1.1 and plaintext are refused",
     ),
     Claim(
         "T7",
         "ActiveMQ: traffic between brokers is TLS",
-        "in a network of brokers and between active and standby, messages cross and the canary is in no captured packet",
+        "in a network of brokers and between active and standby, messages cross and the canary is "
+        "in no captured packet",
     ),
     Claim(
         "T8",
         "Certificates are checked",
-        "a client that trusts the testbed's authority connects; one that does not, or that asks for another host name, is told why; the certificate has the service's wildcard shape",
+        "a client that trusts the testbed's authority connects; one that does not, or that asks "
+        "for another host name, is told why; the certificate has the service's wildcard shape",
     ),
     Claim(
         "E1",
         "Client-side encryption with the AWS Encryption SDK",
-        "a payload encrypted under a KMS key is opaque in the broker's console and on disk, decrypts at the consumer, fails when the key is disabled and works again when it is enabled",
+        "a payload encrypted under a KMS key is opaque in the broker's console and on disk, "
+        "decrypts at the consumer, fails when the key is disabled and works again when it is "
+        "enabled",
     ),
 )

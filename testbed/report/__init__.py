@@ -1,1 +1,1 @@
-"""A run as a reader wants it: on the terminal, as JSON, as one HTML page, as JUnit XML. Rendering only."""
+"""Renderers of a run: terminal, JSON, one HTML page, JUnit XML. They compute nothing."""

@@ -1,14 +1,14 @@
 """A run as JSON for programs.
 
-``schema`` is 1; it grows when a member changes its meaning or disappears. New members may appear
-at any time.
+``schema`` is 1. It is raised when a member changes its meaning or disappears; new members may
+appear at any time.
 """
 
 import json
 from typing import Any
 
-from testbed.report.claims import settle_run, tally
 from testbed.results import Finding, Matrix, Run
+from testbed.verdicts import decide_run, tally
 
 SCHEMA = 1
 
@@ -54,23 +54,23 @@ def _matrix(matrix: Matrix) -> dict[str, Any]:
 
 
 def as_dict(run: Run) -> dict[str, Any]:
-    """The run with its verdicts; a claim's ``findings`` stand with their scenario as well."""
-    rows = settle_run(run)
+    """Return the run with its verdicts; findings appear under their claim and their scenario."""
+    verdicts = decide_run(run)
     return {
         "schema": SCHEMA,
         "started": run.started.isoformat(),
         "seconds": run.seconds,
         "environment": dict(run.environment),
-        "summary": tally(rows),
+        "summary": tally(verdicts),
         "claims": [
             {
-                "id": row.claim.id,
-                "statement": row.claim.statement,
-                "verdict": row.status,
-                "reason": row.reason,
-                "findings": [_finding(finding) for finding in row.findings],
+                "id": verdict.claim.id,
+                "statement": verdict.claim.statement,
+                "verdict": verdict.status,
+                "reason": verdict.reason,
+                "findings": [_finding(finding) for finding in verdict.findings],
             }
-            for row in rows
+            for verdict in verdicts
         ],
         "scenarios": [
             {
@@ -88,5 +88,5 @@ def as_dict(run: Run) -> dict[str, Any]:
 
 
 def render(run: Run) -> str:
-    """The same as text, in ASCII: JSON escapes whatever else there is."""
+    """Return the run as JSON text in ASCII."""
     return json.dumps(as_dict(run), indent=2) + "\n"

@@ -1,4 +1,4 @@
-"""A run as one HTML page that needs nothing else: no script, no font, no image, no network."""
+"""A run as one self-contained HTML page: no script, font, image or network access."""
 
 from functools import cache
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from testbed.report import matrix
-from testbed.report.claims import settle_run, tally
 from testbed.report.text import printable
 from testbed.results import Run
+from testbed.verdicts import decide_run, tally
 
 
 @cache
@@ -19,7 +19,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        # Text of a finding may hold what HTML cannot; the template's own is clean.
+        # Findings may contain characters that HTML cannot; the template does not.
         finalize=lambda value: printable(value) if type(value) is str else value,
     )
     environment.globals |= {
@@ -32,12 +32,12 @@ def _environment() -> Environment:
 
 
 def render(run: Run) -> str:
-    """The whole page. Everything that comes from the run is escaped."""
-    rows = settle_run(run)
+    """Return the page. All text from the run is escaped."""
+    verdicts = decide_run(run)
     values: dict[str, Any] = {
         "run": run,
-        "rows": rows,
-        "tally": tally(rows),
-        "matrices": [each for scenario in run.scenarios for each in scenario.matrices],
+        "verdicts": verdicts,
+        "tally": tally(verdicts),
+        "matrices": [matrix for scenario in run.scenarios for matrix in scenario.matrices],
     }
     return _environment().get_template("page.html").render(values)

@@ -1,4 +1,4 @@
-"""What the listeners accept, as a table in which a difference leaps to the eye: a word, and a colour that repeats it."""
+"""The cipher suite matrix as a table. Differences are words; colour only repeats them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,13 +20,16 @@ _STYLES = {
     "extra": "bold white on red",
     "unknown": "bold black on yellow",
 }
-LEGEND = "✓ accepted and · refused as documented; LACKS and EXTRA are not as documented; ? no answer; in brackets: not stated in the documentation."
-_ROOM_FOR_BOTH_NAMES = 120  # columns
+LEGEND = (
+    "✓ accepted and · refused as documented; LACKS and EXTRA are not as documented; ? no answer; "
+    "in brackets: not stated in the documentation."
+)
+_BOTH_NAMES_WIDTH = 120  # columns
 
 
 @dataclass(frozen=True)
 class Line:
-    """A row as it is shown; ``openssl`` is empty where there is no name."""
+    """A row as shown; ``openssl`` is empty for a row of several suites."""
 
     version: str
     iana: str
@@ -35,7 +38,7 @@ class Line:
 
 
 def lines(matrix: Matrix) -> tuple[Line, ...]:
-    """The rows as they are shown, one each."""
+    """Return the rows as shown."""
     named = {row.version for row in matrix.rows if row.suite}
     shown = []
     for row in matrix.rows:
@@ -51,20 +54,20 @@ def lines(matrix: Matrix) -> tuple[Line, ...]:
 
 
 def mark(cell: Cell) -> str:
-    """A word or a sign for the cell's state."""
+    """Return the word or sign for the state of ``cell``."""
     if cell.state == "unstated":
         return "(✓)" if cell.accepted else "(·)"
     return _MARKS[cell.state]
 
 
 def summary(matrix: Matrix) -> str:
-    """What differs, suite by suite, or that nothing does."""
-    if told := list(_told(matrix)):
-        return f"{matrix.subject} is not as documented. {'; '.join(told)}."
+    """Return one sentence: what differs, suite by suite, or that nothing does."""
+    if differences := list(_differences(matrix)):
+        return f"{matrix.subject} is not as documented. {'; '.join(differences)}."
     return f"{matrix.subject}: {len(matrix.listeners)} listeners, exactly as documented."
 
 
-def _told(matrix: Matrix) -> Iterator[str]:
+def _differences(matrix: Matrix) -> Iterator[str]:
     for line in lines(matrix):
         where: dict[str, list[str]] = {}
         for name, cell in zip(matrix.listeners, line.cells, strict=True):
@@ -72,17 +75,18 @@ def _told(matrix: Matrix) -> Iterator[str]:
                 where.setdefault(cell.state, []).append(name)
         for state, names in where.items():
             everywhere = len(names) == len(matrix.listeners) > 1
-            yield f"{line.version} {line.iana}: {state} on {f'all {len(names)} listeners' if everywhere else ', '.join(names)}"
+            listeners = f"all {len(names)} listeners" if everywhere else ", ".join(names)
+            yield f"{line.version} {line.iana}: {state} on {listeners}"
 
 
 @dataclass(frozen=True)
 class MatrixTable:
-    """The matrix for a terminal from 80 columns up; OpenSSL's names are beside IANA's where there is room."""
+    """The matrix for terminals of 80 or more columns; wide ones show OpenSSL's names as well."""
 
     matrix: Matrix
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        both = options.max_width >= _ROOM_FOR_BOTH_NAMES
+        both = options.max_width >= _BOTH_NAMES_WIDTH
         table = Table(
             title=printable(self.matrix.subject),
             title_justify="left",

@@ -1,4 +1,4 @@
-"""Records of the trail for people, one line each, and for programs, one JSON document in each line."""
+"""Records of the trail, one line each: as text for people, as JSON for programs."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ OK = "ok"
 
 
 def line(record: Mapping[str, Any]) -> str:
-    """Time, event, who, what about, and what came of it: ``ok``, or the error's code and sentence."""
+    """Return time, event, caller, resources and result in one line of text."""
     words = (
         record["eventTime"],
         f"{record['eventName']:<32}",
@@ -22,12 +22,12 @@ def line(record: Mapping[str, Any]) -> str:
 
 
 def json_line(record: Mapping[str, Any]) -> str:
-    """The record as it is, in ASCII: JSON escapes whatever else there is."""
+    """Return the record as JSON in ASCII."""
     return json.dumps(record)
 
 
 def who(record: Mapping[str, Any]) -> str:
-    """The caller; of one in whose session a service called, both."""
+    """Return the caller, and the service that called in the caller's session if any."""
     identity = record["userIdentity"]
     by = str(identity.get("invokedBy", ""))
     if "arn" not in identity:
@@ -37,20 +37,20 @@ def who(record: Mapping[str, Any]) -> str:
 
 
 def what(record: Mapping[str, Any]) -> str:
-    """The keys, aliases or broker that the call was about, without what all ARNs of an account have in common."""
+    """Return the keys, aliases or broker of the call, ARNs without their common prefix."""
     names = [resource["ARN"].split(":", 5)[-1] for resource in record.get("resources", ())]
     if not names:
         elements = {**(record["requestParameters"] or {}), **(record["responseElements"] or {})}
-        found = (
-            elements.get(name)
-            for name in ("brokerName", "broker-id", "brokerId", "configuration-id", "id")
+        values = (
+            elements.get(member)
+            for member in ("brokerName", "broker-id", "brokerId", "configuration-id", "id")
         )
-        names = list(dict.fromkeys(str(name) for name in found if name))
+        names = list(dict.fromkeys(str(value) for value in values if value))
     return " ".join(names)
 
 
 def result(record: Mapping[str, Any]) -> str:
-    """``ok``, or why not."""
+    """Return ``ok``, or the error's code and message."""
     if "errorCode" not in record:
         return OK
     return (

@@ -68,7 +68,8 @@ def test_the_summary_says_what_differs_and_where() -> None:
     assert matrix.summary(SOUND) == "RABBITMQ orders: 2 listeners, exactly as documented."
     assert matrix.summary(WRONG) == (
         "RABBITMQ orders is not as documented. "
-        f"TLSv1.2 {RABBITMQ_SUITES[0].iana}: missing on management; TLSv1.2 {ACTIVEMQ_SUITES[1].iana}: extra on all 2 listeners; "
+        f"TLSv1.2 {RABBITMQ_SUITES[0].iana}: missing on management; "
+        f"TLSv1.2 {ACTIVEMQ_SUITES[1].iana}: extra on all 2 listeners; "
         "TLSv1.1 all 356 suites: unknown on management."
     )
 
