@@ -22,7 +22,7 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
     """Each engine's broker, and a control of each whose volume is not encrypted."""
     for engine_type in ("RABBITMQ", "ACTIVEMQ"):
         say(f"  {engine_type}: writing a canary and reading the raw volume")
-        broker = testbed.standing(engine_type)
+        broker = testbed.default_broker(engine_type)
         with testbed.control(engine_type, Defects(plain_volume=True)) as control:
             yield Finding(
                 "R1",

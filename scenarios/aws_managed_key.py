@@ -3,10 +3,10 @@
 import json
 from collections.abc import Iterator
 
+from testbed.broker.encryption import AWS_MANAGED_ALIAS, EncryptionOptions
 from testbed.errors import KmsError
+from testbed.evidence import ask
 from testbed.kms.base import USER
-from testbed.kms.keys import AWS_MANAGED_ALIAS, EncryptionOptions
-from testbed.kms.watched import ask
 from testbed.results import Finding, Verdict
 from testbed.scenario import Say, main
 from testbed.testbed import Testbed

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from testbed import checker, clients, traffic
-from testbed.broker import watched
+from testbed import checker, clients, evidence, traffic
 from testbed.broker.model import Broker
 from testbed.clients import Destination
 from testbed.documented.listeners import RABBITMQ
@@ -140,15 +139,15 @@ def _without_key(testbed: Testbed, cluster: Broker, say: Say) -> Iterator[Findin
     brokers, identity, lost = testbed.brokers, cluster.broker_id, cluster.nodes[2].name
     with Traffic(brokers.address(cluster, "amqp"), _QUEUE, rate=50) as flow:
         flow.wait_confirmed(75, 60)
-        with_key = watched.reports_invalid_key(brokers, identity)
+        with_key = evidence.reports_invalid_key(brokers, identity)
         say("  DisableKey, and a node is lost")
         testbed.kms.call(USER, "DisableKey", {"KeyId": cluster.key_arn})
         testbed.wait_out_delay()
-        without_key = watched.reports_invalid_key(brokers, identity)
+        without_key = evidence.reports_invalid_key(brokers, identity)
         brokers.detach(identity, lost)
         down, quorum = (
-            watched.stays_down(brokers, identity, lost),
-            watched.serves(flow, 50, timeout=60),
+            evidence.stays_down(brokers, identity, lost),
+            evidence.serves(flow, 50, timeout=60),
         )
         say("  EnableKey")
         testbed.kms.call(USER, "EnableKey", {"KeyId": cluster.key_arn})
@@ -181,7 +180,7 @@ def _without_key(testbed: Testbed, cluster: Broker, say: Say) -> Iterator[Findin
     )
 
 
-def _evidence(seen: Sequence[watched.Seen]) -> tuple[str, ...]:
+def _evidence(seen: Sequence[evidence.Observation]) -> tuple[str, ...]:
     return tuple(each.evidence for each in seen)
 
 

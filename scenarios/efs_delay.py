@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from testbed.broker import watched
+from testbed import evidence
 from testbed.clients import Destination
 from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
@@ -42,7 +42,7 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
 
 def _story(
     testbed: Testbed, broker_id: str, grant_name: str, say: Say
-) -> tuple[watched.Seen, str, watched.Seen, str]:
+) -> tuple[evidence.Observation, str, evidence.Observation, str]:
     """Revoke the volume's grant: whether the broker serves before the delay is over, and after."""
     brokers, broker = testbed.brokers, testbed.brokers.describe(broker_id)
     grant = next(each for each in broker.grants if each.name == grant_name)
@@ -51,10 +51,10 @@ def _story(
         say(f"  {broker.broker_name}: RevokeGrant")
         testbed.kms.call(USER, "RevokeGrant", {"KeyId": broker.key_arn, "GrantId": grant.grant_id})
         first = brokers.maintain(broker_id)
-        at_once = watched.serves(flow, 50)
+        at_once = evidence.serves(flow, 50)
         testbed.wait_out_delay()
         second = brokers.maintain(broker_id)
-        later = watched.serves(flow, 50, timeout=5.0)
+        later = evidence.serves(flow, 50, timeout=5.0)
     return (
         at_once,
         f"DescribeBroker says {first.broker_state}",

@@ -23,7 +23,7 @@ _NOT_APPROVED = Suite(
 def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
     """All listeners of both engines, and of a control whose one suite is not approved."""
     for engine_type in ("RABBITMQ", "ACTIVEMQ"):
-        broker = testbed.standing(engine_type)
+        broker = testbed.default_broker(engine_type)
         with testbed.control(
             engine_type, Defects(tls=TlsProfile(("TLSv1.2",), (_NOT_APPROVED,)))
         ) as control:

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from testbed import checker, traffic
-from testbed.broker import watched
+from testbed import checker, evidence, traffic
 from testbed.clients import Destination
 from testbed.documented.grants import EBS_PRINCIPAL
+from testbed.evidence import ask
 from testbed.kms.base import USER
-from testbed.kms.watched import ask
 from testbed.results import Finding, Verdict
 from testbed.scenario import Say, main
 from testbed.storage import volumes
@@ -38,14 +37,14 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
                 "  RetireGrant by a stranger, by the grantee, and by EC2, which is its retiring principal"
             )
             refused = [ask(kms, "RetireGrant", grant, caller) for caller in (stranger, mq)]
-            before = watched.reports_invalid_key(brokers, identity)
+            before = evidence.reports_invalid_key(brokers, identity)
             done = ask(kms, "RetireGrant", grant, replace(mq, principal=EBS_PRINCIPAL))
             testbed.wait_out_delay()
-            after = watched.reports_invalid_key(brokers, identity)
-            reboot, attached = watched.refuses_reboot(brokers, identity), watched.serves(flow, 50)
+            after = evidence.reports_invalid_key(brokers, identity)
+            reboot, attached = evidence.refuses_reboot(brokers, identity), evidence.serves(flow, 50)
             kms.call(USER, "DisableKey", {"KeyId": key})
             kms.call(USER, "EnableKey", {"KeyId": key})
-            again = watched.reports_invalid_key(brokers, identity)
+            again = evidence.reports_invalid_key(brokers, identity)
         account = checker.check(
             traffic.drain(brokers.address(broker, "stomp"), _QUEUE, flow.recorder)
         )

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterator
 
-from testbed import checker, traffic
-from testbed.broker import watched
+from testbed import checker, evidence, traffic
 from testbed.broker.model import Broker
-from testbed.broker.watched import Seen
 from testbed.clients import Destination
 from testbed.errors import KmsError
+from testbed.evidence import Observation
 from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
 from testbed.scenario import Say, main
@@ -28,13 +27,13 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
         grant = next(each for each in broker.grants if each.volume_id)
         with Traffic(brokers.address(broker, "amqp"), _QUEUE, rate=100) as flow:
             flow.wait_confirmed(150, 30)
-            before = watched.reports_invalid_key(brokers, identity)
+            before = evidence.reports_invalid_key(brokers, identity)
             say("  RevokeGrant")
             kms.call(USER, "RevokeGrant", {"KeyId": key, "GrantId": grant.grant_id})
-            inside = watched.reports_invalid_key(brokers, identity)
+            inside = evidence.reports_invalid_key(brokers, identity)
             testbed.wait_out_delay()
-            after = watched.reports_invalid_key(brokers, identity)
-            reboot, attached = watched.refuses_reboot(brokers, identity), watched.serves(flow, 50)
+            after = evidence.reports_invalid_key(brokers, identity)
+            reboot, attached = evidence.refuses_reboot(brokers, identity), evidence.serves(flow, 50)
             say("  everything an owner might try")
             tried = [
                 _tried(testbed, broker, name, attempt)
@@ -45,10 +44,10 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
         )
         say("  losing its node")
         brokers.detach(identity)
-        lost = watched.stays_down(brokers, identity)
+        lost = evidence.stays_down(brokers, identity)
     with testbed.brief(testbed.request("RABBITMQ", "anew", key)) as anew:
-        recreated = watched.reports_invalid_key(brokers, anew.broker_id)
-        rebooted = watched.refuses_reboot(brokers, anew.broker_id)
+        recreated = evidence.reports_invalid_key(brokers, anew.broker_id)
+        rebooted = evidence.refuses_reboot(brokers, anew.broker_id)
 
     control = Finding("R9", "the same broker before", Verdict.of(before.yes), (before.evidence,))
     degraded = (attached, after, reboot, lost)
@@ -108,15 +107,17 @@ def _attempts(testbed: Testbed, broker: Broker) -> dict[str, Callable[[], object
     }
 
 
-def _tried(testbed: Testbed, broker: Broker, name: str, attempt: Callable[[], object]) -> Seen:
+def _tried(
+    testbed: Testbed, broker: Broker, name: str, attempt: Callable[[], object]
+) -> Observation:
     try:
         attempt()
         done = "is carried out"
     except KmsError as error:
         done = f"is refused ({error})"
     testbed.wait_out_delay()
-    now = watched.reports_invalid_key(testbed.brokers, broker.broker_id)
-    return Seen(
+    now = evidence.reports_invalid_key(testbed.brokers, broker.broker_id)
+    return Observation(
         now.yes,
         f"{name} {done}: still {now.evidence}" if now.yes else f"{name} {done}: {now.evidence}",
     )

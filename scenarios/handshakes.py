@@ -31,7 +31,7 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | Matrix | str]:
 def _engine(
     testbed: Testbed, engine_type: str, suites: str, say: Say
 ) -> Iterator[Finding | Matrix | str]:
-    broker = testbed.standing(engine_type)
+    broker = testbed.default_broker(engine_type)
     documented = PROFILES[engine_type]
     weak = TlsProfile(("TLSv1.1", *documented.versions), (*documented.suites[1:], _EXTRA))
     with testbed.control(

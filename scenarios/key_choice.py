@@ -18,7 +18,7 @@ CLAIMS = ("R2", "R3", "R4")
 def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
     """The standing brokers for R2, a broker without a key for R3, and requests that are refused for R4."""
     for engine_type in ("RABBITMQ", "ACTIVEMQ"):
-        yield _given(testbed, testbed.standing(engine_type))
+        yield _given(testbed, testbed.default_broker(engine_type))
     say("  a broker for which no key is given")
     with testbed.brief(testbed.request("RABBITMQ", "owned")) as broker:
         yield _owned(testbed, broker)
@@ -67,7 +67,7 @@ def _owned(testbed: Testbed, broker: Broker) -> Finding:
     works = sum(key in str(record) for record in events(testbed.trail, SERVICE_ACCOUNT))
     absent, evidence = hidden(key)
     # A customer's key is in both.
-    visible, control = hidden(testbed.standing("RABBITMQ").key_arn)
+    visible, control = hidden(testbed.default_broker("RABBITMQ").key_arn)
     return Finding(
         "R3",
         "a broker for which no key was given",

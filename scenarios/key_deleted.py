@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-from testbed import checker, traffic
-from testbed.broker import watched
+from testbed import checker, evidence, traffic
 from testbed.clients import Destination
 from testbed.errors import KmsError
+from testbed.evidence import ask
 from testbed.kms.base import USER
-from testbed.kms.watched import ask
 from testbed.results import Finding, Verdict
 from testbed.scenario import Say, main
 from testbed.testbed import Testbed
@@ -32,19 +31,19 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
             before = _gone(testbed, key)
             testbed.clock.turn(8 * _DAY)
             gone = _gone(testbed, key)
-            reported = watched.reports_invalid_key(brokers, identity)
-            attached = watched.serves(flow, 50)
+            reported = evidence.reports_invalid_key(brokers, identity)
+            attached = evidence.serves(flow, 50)
             say("  losing its node")
             brokers.detach(identity)
-            lost = watched.stays_down(brokers, identity)
+            lost = evidence.stays_down(brokers, identity)
             too_late = ask(kms, "CancelKeyDeletion", {"KeyId": key})
-        evidence = (gone[1], too_late.evidence, reported.evidence, attached.evidence, lost.evidence)
+        facts = (gone[1], too_late.evidence, reported.evidence, attached.evidence, lost.evidence)
         holds = gone[0] and too_late.refused and reported.yes and attached.yes and lost.yes
         yield Finding(
             "R9",
             "a broker whose key is deleted",
             Verdict.of(holds),
-            evidence,
+            facts,
             Finding("R9", "inside the window", Verdict.of(before[0]), (before[1],)),
         )
     with testbed.brief(

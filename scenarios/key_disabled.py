@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from testbed import checker, traffic
-from testbed.broker import watched
+from testbed import checker, evidence, traffic
 from testbed.broker.model import Broker
 from testbed.clients import Destination
 from testbed.history import History, Recorder
@@ -22,7 +21,7 @@ _QUEUE = Destination.queue("key-disabled")
 def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
     """Under confirmed traffic all the while, each engine in turn."""
     for engine_type in ("RABBITMQ", "ACTIVEMQ"):
-        yield from _story(testbed, testbed.standing(engine_type), say)
+        yield from _story(testbed, testbed.default_broker(engine_type), say)
 
 
 def _story(testbed: Testbed, broker: Broker, say: Say) -> Iterator[Finding | str]:
@@ -31,26 +30,26 @@ def _story(testbed: Testbed, broker: Broker, say: Say) -> Iterator[Finding | str
         flow.wait_confirmed(
             150, 30
         )  # RabbitMQ may forget a queue that is less than a second old when it is killed
-        enabled = watched.reports_invalid_key(brokers, identity)
+        enabled = evidence.reports_invalid_key(brokers, identity)
 
         say(f"  {name}: DisableKey")
         testbed.kms.call(USER, "DisableKey", {"KeyId": broker.key_arn})
-        inside = watched.reports_invalid_key(brokers, identity)
+        inside = evidence.reports_invalid_key(brokers, identity)
         say(f"  {name}: the delay of {testbed.delay:.0f} s passes")
         testbed.wait_out_delay()
         try:
-            after = watched.reports_invalid_key(brokers, identity)
-            attached = watched.serves(flow, 50)
-            reboot = watched.refuses_reboot(brokers, identity)
+            after = evidence.reports_invalid_key(brokers, identity)
+            attached = evidence.serves(flow, 50)
+            reboot = evidence.refuses_reboot(brokers, identity)
             say(f"  {name}: losing its node")
             brokers.detach(identity)
-            lost = watched.stays_down(brokers, identity)
+            lost = evidence.stays_down(brokers, identity)
         finally:
             say(f"  {name}: EnableKey")
             testbed.kms.call(USER, "EnableKey", {"KeyId": broker.key_arn})
             broker = brokers.maintain(identity)
         flow.wait_confirmed(20, 60)
-        rebooted = watched.refuses_reboot(brokers, identity)
+        rebooted = evidence.refuses_reboot(brokers, identity)
         flow.wait_confirmed(20, 60)
     broker = brokers.describe(identity)
     history = flow.recorder.history()

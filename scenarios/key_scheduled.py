@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
-from testbed import checker, traffic
-from testbed.broker import watched
+from testbed import checker, evidence, traffic
 from testbed.clients import Destination
+from testbed.evidence import ask
 from testbed.kms.base import USER
-from testbed.kms.watched import ask
 from testbed.results import Finding, Verdict
 from testbed.scenario import Say, main
 from testbed.testbed import Testbed
@@ -19,30 +18,30 @@ _QUEUE = Destination.queue("key-scheduled")
 
 def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
     """RabbitMQ's standing broker, under confirmed traffic."""
-    brokers, kms, broker = testbed.brokers, testbed.kms, testbed.standing("RABBITMQ")
+    brokers, kms, broker = testbed.brokers, testbed.kms, testbed.default_broker("RABBITMQ")
     identity, key = broker.broker_id, {"KeyId": broker.key_arn}
     with Traffic(brokers.address(broker, "amqp"), _QUEUE, rate=100) as flow:
         flow.wait_confirmed(50, 30)
-        before = watched.reports_invalid_key(brokers, identity)
+        before = evidence.reports_invalid_key(brokers, identity)
         say("  ScheduleKeyDeletion")
         scheduled = kms.call(USER, "ScheduleKeyDeletion", {**key, "PendingWindowInDays": 7})
         testbed.wait_out_delay()
         try:
             pending = (
-                watched.reports_invalid_key(brokers, identity),
-                watched.refuses_reboot(brokers, identity),
-                watched.serves(flow, 50),
+                evidence.reports_invalid_key(brokers, identity),
+                evidence.refuses_reboot(brokers, identity),
+                evidence.serves(flow, 50),
             )
             early = ask(kms, "EnableKey", key)
         finally:
             say("  CancelKeyDeletion")
             kms.call(USER, "CancelKeyDeletion", key)
             cancelled = kms.call(USER, "DescribeKey", key)["KeyMetadata"]["KeyState"]
-            still = watched.reports_invalid_key(brokers, identity)
+            still = evidence.reports_invalid_key(brokers, identity)
             say("  EnableKey")
             kms.call(USER, "EnableKey", key)
-            after = watched.reports_invalid_key(brokers, identity)
-        rebooted = watched.refuses_reboot(brokers, identity)
+            after = evidence.reports_invalid_key(brokers, identity)
+        rebooted = evidence.refuses_reboot(brokers, identity)
         flow.wait_confirmed(20, 60)
     account = checker.check(
         traffic.drain(brokers.address(brokers.describe(identity), "amqp"), _QUEUE, flow.recorder)

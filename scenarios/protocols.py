@@ -23,7 +23,7 @@ _CLAIM = {"RABBITMQ": "T2", "ACTIVEMQ": "T5"}
 def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
     """Through a topic, which every protocol can carry."""
     for engine_type, claim in _CLAIM.items():
-        broker = testbed.standing(engine_type)
+        broker = testbed.default_broker(engine_type)
         protocols = [
             each
             for listener in LISTENERS[engine_type]

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from testbed import checker, traffic
-from testbed.broker import watched
+from testbed import checker, evidence, traffic
 from testbed.clients import Destination
 from testbed.errors import TestbedError
 from testbed.kms.base import USER
@@ -21,7 +20,7 @@ _YEAR = 366 * 86400.0
 
 def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
     """RabbitMQ's standing broker, under confirmed traffic, rebooted after each rotation."""
-    kms, brokers, broker = testbed.kms, testbed.brokers, testbed.standing("RABBITMQ")
+    kms, brokers, broker = testbed.kms, testbed.brokers, testbed.default_broker("RABBITMQ")
     identity, key = broker.broker_id, {"KeyId": broker.key_arn}
     volume = broker.nodes[0].volume
     before = volumes.open_data_key(kms, volume)
@@ -29,12 +28,12 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
         flow.wait_confirmed(50, 30)
         say("  RotateKeyOnDemand, and a reboot")
         kms.call(USER, "RotateKeyOnDemand", key)
-        on_demand = watched.refuses_reboot(brokers, identity)
+        on_demand = evidence.refuses_reboot(brokers, identity)
         flow.wait_confirmed(20, 60)
         say("  EnableKeyRotation, a year passes, and a reboot")
         kms.call(USER, "EnableKeyRotation", key)
         testbed.clock.turn(_YEAR)
-        by_clock = watched.refuses_reboot(brokers, identity)
+        by_clock = evidence.refuses_reboot(brokers, identity)
         flow.wait_confirmed(20, 60)
         rotations = [
             each["RotationType"] for each in kms.call(USER, "ListKeyRotations", key)["Rotations"]
@@ -43,7 +42,7 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
         traffic.drain(brokers.address(brokers.describe(identity), "amqp"), _QUEUE, flow.recorder)
     )
     after = volumes.open_data_key(kms, volume)
-    evidence = (
+    facts = (
         f"rotations: {', '.join(rotations)}",
         f"after RotateKeyOnDemand {on_demand.evidence}, after a year {by_clock.evidence}",
         f"the data key of {volume.volume_id} is {'the same as before' if after == before else 'another'}",
@@ -60,7 +59,7 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
         "R6",
         f"{broker.broker_name}, key rotated twice",
         Verdict.of(holds),
-        evidence,
+        facts,
         _another_key(testbed, volume),
     )
 

@@ -27,7 +27,7 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
                     engine_type,
                     plaintext=brokers.address(control, protocol, tls=False),
                     control=brokers.address(control, protocol),
-                    broker=brokers.address(testbed.standing(engine_type), protocol),
+                    broker=brokers.address(testbed.default_broker(engine_type), protocol),
                 )
             )
         try:

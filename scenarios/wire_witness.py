@@ -28,7 +28,7 @@ _IN_CLEAR = {"RABBITMQ": "amqp", "ACTIVEMQ": "stomp"}
 def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
     """Client links of both engines, then a network of two ActiveMQ brokers, then an active and its standby."""
     for engine_type, claim in _CLAIM.items():
-        broker = testbed.standing(engine_type)
+        broker = testbed.default_broker(engine_type)
         protocols = [
             each
             for listener in LISTENERS[engine_type]

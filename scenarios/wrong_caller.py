@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from testbed.documented.grants import EBS_PRINCIPAL
+from testbed.evidence import Answer, ask
 from testbed.kms.base import Caller
-from testbed.kms.watched import Answer, ask
 from testbed.results import Finding, Verdict
 from testbed.scenario import Say, main
 from testbed.storage import volumes

@@ -147,12 +147,14 @@ def _standing(testbed: "Testbed", request: pytest.FixtureRequest) -> "_Standing"
     }
     engines = {"rabbitmq_broker": "RABBITMQ", "activemq_broker": "ACTIVEMQ"}
     starting = {
-        engine: Task(partial(testbed.standing, engine))
+        engine: Task(partial(testbed.default_broker, engine))
         for name, engine in engines.items()
         if name in asked_for
     }
     return lambda engine: (
-        (starting[engine].result() if engine in starting else testbed.standing(engine)).broker_id
+        (
+            starting[engine].result() if engine in starting else testbed.default_broker(engine)
+        ).broker_id
     )
 
 

@@ -15,15 +15,16 @@ from typing import Any
 
 import docker
 
+from testbed.broker import default_broker
+from testbed.broker.default_broker import NAMES, USERNAME, DefaultBrokerOptions, new_password
+from testbed.broker.encryption import EncryptionOptions
 from testbed.broker.model import Broker, CreateBroker
 from testbed.broker.service import Brokers, Say
-from testbed.broker.standing import NAMES, USERNAME, Wish, new_password, standing
 from testbed.engines.base import Defects, User
 from testbed.errors import ContainerFailed, EngineUnavailable, Interrupted, KmsError
 from testbed.kms.authority import DELAY, assemble
 from testbed.kms.awaiting import AwaitingKms
 from testbed.kms.base import USER, Caller, Kms
-from testbed.kms.keys import EncryptionOptions
 from testbed.kms.localstack import LocalStackKms
 from testbed.kms.retrying import RetryingKms
 from testbed.pki import Authority
@@ -137,10 +138,14 @@ class Testbed:
         """Turn the clock past the delay: what was asked of KMS before is in effect now."""
         self.clock.turn(self.delay + 1)
 
-    def standing(self, engine_type: str, wish: Wish = Wish()) -> Broker:
-        """The testbed's own broker of ``engine_type``; see ``testbed.broker.standing``."""
+    def default_broker(
+        self, engine_type: str, options: DefaultBrokerOptions | None = None
+    ) -> Broker:
+        """Return the default broker of ``engine_type``; see ``testbed.broker.default_broker``."""
         with self._alone(f"broker-{NAMES[engine_type]}"):
-            return standing(self.brokers, self.kms, engine_type, wish)
+            return default_broker.ensure(
+                self.brokers, self.kms, engine_type, options or DefaultBrokerOptions()
+            )
 
     @contextmanager
     def brief(self, request: CreateBroker, caller: Caller = USER) -> Iterator[Broker]:

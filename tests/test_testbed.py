@@ -47,7 +47,7 @@ def test_the_folder_is_all_it_takes_to_rejoin(
     again = Testbed.open(testbed.state.folder)
     try:
         assert (
-            again.standing("RABBITMQ").nodes
+            again.default_broker("RABBITMQ").nodes
             == testbed.brokers.describe(rabbitmq_broker.broker_id).nodes
         )
         assert again.ca_file.read_bytes() == testbed.ca_file.read_bytes()
@@ -112,13 +112,13 @@ def test_a_broker_whose_volume_is_gone_does_not_come_back_empty(tmp_path: Path) 
     """The engine itself would make a new volume of that name."""
     own = Testbed.open(tmp_path / "state")
     try:
-        broker = own.standing("RABBITMQ")
+        broker = own.default_broker("RABBITMQ")
         volume = broker.nodes[0].volume.volume_id
         own.brokers.detach(broker.broker_id)
         own.containers.remove(broker.nodes[0].container_id)
         own.containers.remove_volume(volume)
         with pytest.raises(VolumeRefused, match=f"{volume} of rabbitmq is gone") as error:
-            own.standing("RABBITMQ")
+            own.default_broker("RABBITMQ")
         assert "testbed down" in error.value.hint
         assert not own.containers.has_volume(volume)
     finally:
@@ -157,7 +157,7 @@ with temporary(lambda line: print(line, flush=True)) as testbed:
     [
         ("KMS: starting", "testbed.kms"),
         ("up", "testbed.new_key('of a test')"),
-        ("rabbitmq: starting", "testbed.standing('RABBITMQ')"),
+        ("rabbitmq: starting", "testbed.default_broker('RABBITMQ')"),
     ],
     ids=["kms starting", "kms up", "broker starting"],
 )

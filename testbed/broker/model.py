@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from testbed.broker.encryption import EncryptionOptions
 from testbed.broker.pending import Configuration, Pending
 from testbed.documented.engines import REGION, ActionRequired
 from testbed.documented.tls import Suite, TlsProfile
 from testbed.engines.base import Defects, NetworkConnector, User
 from testbed.kms.base import USER_ACCOUNT
-from testbed.kms.keys import EncryptionOptions
 from testbed.storage.volumes import Volume
 
 

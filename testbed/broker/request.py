@@ -8,6 +8,7 @@ from datetime import datetime
 import docker
 
 from testbed.broker import configuration, topology
+from testbed.broker.encryption import BrokerKey
 from testbed.broker.model import Broker, CreateBroker
 from testbed.broker.names import check_broker_name, check_tag, check_users
 from testbed.documented.engines import (
@@ -20,7 +21,6 @@ from testbed.documented.engines import (
 from testbed.engines.all import ENGINES
 from testbed.engines.urls import check_no_credentials_in_url
 from testbed.errors import BadRequestException, ConflictException
-from testbed.kms.keys import BrokerKey
 from testbed.runtime import ports
 from testbed.runtime.containers import require_disk
 

@@ -7,7 +7,7 @@ from threading import Event
 
 from testbed.broker import grants, node
 from testbed.broker.model import Broker, CreateBroker, Front, Node
-from testbed.broker.shelf import Shelf
+from testbed.broker.store import BrokerStore
 from testbed.documented.engines import DEFAULT_VERSION
 from testbed.documented.grants import grants as shapes_of
 from testbed.engines import balancer
@@ -31,14 +31,14 @@ class Running:
     def __init__(
         self,
         state: State,
-        shelf: Shelf,
+        store: BrokerStore,
         containers: Containers,
         kms: Kms,
         authority: Authority,
         say: Callable[[str], None],
         cancelled: Event,
     ) -> None:
-        self._state, self._shelf, self._containers, self._kms = state, shelf, containers, kms
+        self._state, self._store, self._containers, self._kms = state, store, containers, kms
         self._authority, self._say, self._cancelled = authority, say, cancelled
 
     def image(self, request: CreateBroker) -> str:
@@ -54,7 +54,7 @@ class Running:
     def imaged(self, broker: Broker) -> Broker:
         """With the images of the version that it is to have; where it runs an image of the user's own, with that."""
         if broker.front and not broker.front.image:
-            broker = self._shelf.change(
+            broker = self._store.change(
                 broker, partial(Broker.with_front, image=self.built(balancer.IMAGE))
             )
         if not broker.running_version:
@@ -64,7 +64,7 @@ class Running:
             self.built(engine.image(broker.engine_version)),
             engine.running_version(broker.engine_version),
         )
-        return self._shelf.change(
+        return self._store.change(
             broker, lambda each: replace(each, image=image, running_version=release)
         )
 
@@ -91,12 +91,12 @@ class Running:
             task.wait()
         for name, task in tasks.items():
             launched: Node = task.result()
-            broker = self._shelf.change(broker, partial(Broker.with_node, node=launched))
+            broker = self._store.change(broker, partial(Broker.with_node, node=launched))
         if broker.front and not self.runs(broker.front):
             if broker.front.container_id:
                 self._containers.remove(broker.front.container_id)
             container_id = node.run_front(self._containers, engine, broker, broker.front)
-            broker = self._shelf.change(
+            broker = self._store.change(
                 broker, partial(Broker.with_front, container_id=container_id)
             )
         for each in broker.nodes:

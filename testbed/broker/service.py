@@ -11,12 +11,12 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from testbed.broker import grants, maintenance
+from testbed.broker import encryption, grants, maintenance
 from testbed.broker.model import Broker, CreateBroker, Grant, Node
 from testbed.broker.request import check as check_request
 from testbed.broker.request import planned
 from testbed.broker.running import Running
-from testbed.broker.shelf import Shelf
+from testbed.broker.store import BrokerStore
 from testbed.clients.base import Address
 from testbed.documented.grants import grants as shapes_of
 from testbed.engines.all import ENGINES
@@ -28,7 +28,6 @@ from testbed.errors import (
     NotFoundException,
     TestbedError,
 )
-from testbed.kms import keys
 from testbed.kms.base import USER, Caller, Kms
 from testbed.pki import Authority
 from testbed.runtime.containers import Containers
@@ -60,9 +59,9 @@ class Brokers:
         self._containers, self._kms, self._recorder = containers, kms, recorder
         self._clock, self._say, self._check_period = clock, say, check_period
         self._ca_file, self._cancelled = state.ca_file, threading.Event()
-        self._shelf = Shelf(state, self._cancelled)
+        self._store = BrokerStore(state, self._cancelled)
         self._running = Running(
-            state, self._shelf, containers, kms, authority, say, self._cancelled
+            state, self._store, containers, kms, authority, say, self._cancelled
         )
 
     # The API's operations
@@ -84,23 +83,23 @@ class Brokers:
     ) -> Broker:
         with self._recorder.mq_call(caller, "CreateBroker", request.parameters()) as answer:
             check_request(
-                request, [each.broker_name for each in self._shelf.all()], self._containers.client
+                request, [each.broker_name for each in self._store.all()], self._containers.client
             )
             image = self._running.image(request)
             key = (
                 None
                 if _plain(request)
-                else keys.resolve(self._kms, caller, request.encryption_options)
+                else encryption.resolve(self._kms, caller, request.encryption_options)
             )
             broker = planned(request, image, key, self._clock.datetime())
             answer.elements = {"BrokerArn": broker.arn, "BrokerId": broker.broker_id}
-            with self._shelf.alone(broker):
-                self._shelf.put(broker)
+            with self._store.alone(broker):
+                self._store.put(broker)
                 try:
                     self._say(f"{broker.broker_name}: creating its grants and its volume")
                     return go_on(self._keyed(broker, caller))
                 except BaseException:
-                    self._erase(self._shelf.get(broker.broker_id))
+                    self._erase(self._store.get(broker.broker_id))
                     raise
 
     def describe(self, broker_id: str, caller: Caller = USER) -> Broker:
@@ -119,7 +118,7 @@ class Brokers:
 
     def ids(self) -> tuple[str, ...]:
         """Those of all brokers, in the order of their creation; no operation of the API, so nothing is recorded."""
-        return tuple(each.broker_id for each in self._shelf.all())
+        return tuple(each.broker_id for each in self._store.all())
 
     def reboot(self, broker_id: str, caller: Caller = USER) -> Broker:
         """RebootBroker, and wait until it is back.
@@ -129,12 +128,12 @@ class Brokers:
         """
         broker = self.begin_reboot(broker_id, caller)
         self.finish(broker.broker_id)
-        return self._shelf.get(broker.broker_id)
+        return self._store.get(broker.broker_id)
 
     def begin_reboot(self, broker_id: str, caller: Caller = USER) -> Broker:
         """The first half of ``reboot``: the broker in REBOOT_IN_PROGRESS. Raises as it does."""
         with self._recorder.mq_call(caller, "RebootBroker", {"BrokerId": broker_id}):
-            return self._shelf.change(self.check(broker_id), _rebooting)
+            return self._store.change(self.check(broker_id), _rebooting)
 
     def delete(self, broker_id: str, caller: Caller = USER) -> None:
         """DeleteBroker: its containers, volumes and grants. Raises ``NotFoundException``."""
@@ -143,8 +142,8 @@ class Brokers:
     def begin_delete(self, broker_id: str, caller: Caller = USER) -> Broker:
         """The first half of ``delete``: the broker in DELETION_IN_PROGRESS."""
         with self._recorder.mq_call(caller, "DeleteBroker", {"BrokerId": broker_id}) as answer:
-            broker = self._shelf.change(
-                self._shelf.get(broker_id),
+            broker = self._store.change(
+                self._store.get(broker_id),
                 lambda each: replace(each, broker_state="DELETION_IN_PROGRESS"),
             )
             answer.elements = {"BrokerId": broker.broker_id}
@@ -156,16 +155,16 @@ class Brokers:
         A creation that fails ends in CREATION_FAILED, with nothing left but the entry. Raises what keeps a broker from
         coming back from a reboot.
         """
-        with self._shelf.alone(self._shelf.get(broker_id)):
-            if broker := self._shelf.find(broker_id):  # else someone was faster, and it is deleted
+        with self._store.alone(self._store.get(broker_id)):
+            if broker := self._store.find(broker_id):  # else someone was faster, and it is deleted
                 self._finished(broker)
 
     def amend(self, broker_id: str, change: Callable[[Broker], Broker]) -> Broker:
         """Note what needs no restart (tags, settings), or waits for one (``pending``). Raises ``NotFoundException``, and what ``change`` raises."""
-        return self._shelf.change(self._shelf.get(broker_id), change)
+        return self._store.change(self._store.get(broker_id), change)
 
     def _current(self, broker_id: str) -> Broker:
-        broker = self._shelf.get(broker_id)
+        broker = self._store.get(broker_id)
         return (
             self.check(broker.broker_id)
             if self._clock.now() - broker.checked >= self._check_period
@@ -185,8 +184,8 @@ class Brokers:
                     raise
                 except TestbedError as error:
                     self._say(f"{broker.broker_name}: creation failed: {error}")
-                    self._release(self._shelf.get(broker.broker_id))
-                    self._shelf.change(
+                    self._release(self._store.get(broker.broker_id))
+                    self._store.change(
                         broker, lambda each: replace(each, broker_state="CREATION_FAILED")
                     )
             case "REBOOT_IN_PROGRESS":
@@ -201,30 +200,30 @@ class Brokers:
         self._say(f"{broker.broker_name}: starting {broker.engine_type} {broker.running_version}")
         self._running.started(broker, broker.nodes)
         self._say(f"{broker.broker_name}: ready")
-        return self._shelf.change(
+        return self._store.change(
             broker, lambda each: replace(each, broker_state="RUNNING", checked=self._clock.now())
         )
 
     def _rebooted(self, broker_id: str) -> Broker:
-        broker = self._shelf.get(broker_id)
+        broker = self._store.get(broker_id)
         self._say(f"{broker.broker_name}: rebooting")
         try:
             if (
                 version := broker.pending.engine_version
             ):  # before anything changes: it may not be to be had
                 self._running.built(ENGINES[broker.engine_type].image(version))
-            broker = self._shelf.change(broker, Broker.applied)
+            broker = self._store.change(broker, Broker.applied)
             broker = self._running.imaged(broker) if version else broker
             for each in broker.nodes:  # one after the other: the others serve meanwhile
                 broker = self._running.started(broker, [each])
         finally:
             # Whether it came back or not, rebooting is over; what is wrong with the key, the check says.
-            self._shelf.change(broker, lambda each: replace(each, broker_state="RUNNING"))
+            self._store.change(broker, lambda each: replace(each, broker_state="RUNNING"))
             broker = self.check(broker_id)
         return broker
 
     def _deleted(self, broker_id: str) -> None:
-        broker = self._shelf.get(broker_id)
+        broker = self._store.get(broker_id)
         self._say(f"{broker.broker_name}: deleting")
         self._erase(broker)
 
@@ -232,8 +231,8 @@ class Brokers:
 
     def check(self, broker_id: str) -> Broker:
         """The periodic check of the key and the grants, now. Raises ``NotFoundException``."""
-        broker = maintenance.checked(self._kms, self._shelf.get(broker_id), self._clock.now())
-        return self._shelf.change(broker, partial(maintenance.noted, seen=broker))
+        broker = maintenance.checked(self._kms, self._store.get(broker_id), self._clock.now())
+        return self._store.change(broker, partial(maintenance.noted, seen=broker))
 
     def maintain(self, broker_id: str) -> Broker:
         """One round of what Amazon MQ does by itself: the check, and then what follows from it.
@@ -245,8 +244,8 @@ class Brokers:
         """
         broker = self.check(broker_id)
         try:
-            with self._shelf.alone(broker, wait=False):
-                return self._maintained(self._shelf.get(broker.broker_id))
+            with self._store.alone(broker, wait=False):
+                return self._maintained(self._store.get(broker.broker_id))
         except Busy:
             return broker
 
@@ -266,8 +265,8 @@ class Brokers:
 
     def detach(self, broker_id: str, node_name: str = "") -> None:
         """Lose a node, or all: its container is killed, so its volume is detached and the data key gone from memory."""
-        with self._shelf.alone(self._shelf.get(broker_id)):
-            for each in self._chosen(self._shelf.get(broker_id), node_name):
+        with self._store.alone(self._store.get(broker_id)):
+            for each in self._chosen(self._store.get(broker_id), node_name):
                 self._containers.kill(each.container_id)
 
     def attach(self, broker_id: str, node_name: str = "") -> Broker:
@@ -275,8 +274,8 @@ class Brokers:
 
         Raises ``VolumeRefused`` when KMS does not open the data key or a grant is gone; nothing runs then.
         """
-        with self._shelf.alone(self._shelf.get(broker_id)):
-            broker = self._shelf.get(broker_id)
+        with self._store.alone(self._store.get(broker_id)):
+            broker = self._store.get(broker_id)
             return self._running.started(broker, self._chosen(broker, node_name))
 
     def revive(self, broker_id: str) -> Broker:
@@ -284,22 +283,22 @@ class Brokers:
 
         A broker whose creation was cut off is removed; one whose reboot was is brought back. Raises ``NotFoundException``, and what ``attach`` raises.
         """
-        with self._shelf.alone(self._shelf.get(broker_id)):
-            broker = self._shelf.get(broker_id)
+        with self._store.alone(self._store.get(broker_id)):
+            broker = self._store.get(broker_id)
             if broker.broker_state in (
                 "CREATION_IN_PROGRESS",
                 "CREATION_FAILED",
                 "DELETION_IN_PROGRESS",
             ):
                 self._erase(broker)
-                return self._shelf.get(broker_id)
+                return self._store.get(broker_id)
             return self._revived(broker)
 
     def _revived(self, broker: Broker) -> Broker:
         if (
             broker.broker_state == "REBOOT_IN_PROGRESS"
         ):  # whoever rebooted it did not come to the end
-            broker = self._shelf.change(broker, lambda each: replace(each, broker_state="RUNNING"))
+            broker = self._store.change(broker, lambda each: replace(each, broker_state="RUNNING"))
         lost = [each for each in broker.nodes if not self._running.runs(each)]
         if lost:
             self._say(
@@ -350,7 +349,7 @@ class Brokers:
 
     def active(self, broker_id: str) -> Node:
         """The node of an active/standby broker that serves. Raises ``ContainerFailed`` when none does, as while one takes over."""
-        return self._running.active(self._shelf.get(broker_id))
+        return self._running.active(self._store.get(broker_id))
 
     # Creating
 
@@ -362,7 +361,7 @@ class Brokers:
         made: tuple[Grant, ...] = ()
         if broker.key_ownership != "AWS_OWNED":  # that one is Amazon MQ's own: it needs no leave
             made = grants.create_service_grants(self._kms, caller, broker.key_arn, shapes)
-            broker = self._shelf.put(replace(broker, grants=made))
+            broker = self._store.put(replace(broker, grants=made))
         nodes = {
             each.volume.volume_id: volumes.create(self._kms, broker.key_arn, each.volume.volume_id)
             for each in broker.nodes
@@ -375,13 +374,13 @@ class Brokers:
         )
         if broker.key_ownership != "AWS_OWNED":
             made += grants.create_volume_grants(self._kms, broker.key_arn, shapes, list(nodes))
-        return self._shelf.put(replace(broker, grants=made))
+        return self._store.put(replace(broker, grants=made))
 
     # Keeping
 
     def _erase(self, broker: Broker) -> None:
         self._release(broker)
-        self._shelf.remove(broker)
+        self._store.remove(broker)
 
     def _release(self, broker: Broker) -> None:
         self._running.release(broker)

@@ -12,8 +12,8 @@ import typer
 
 from testbed.aws import process
 from testbed.aws.endpoint import Endpoint
+from testbed.broker.default_broker import DefaultBrokerOptions
 from testbed.broker.model import Broker
-from testbed.broker.standing import Wish
 from testbed.cli import app
 from testbed.cli.base import STATE, JsonOption, StateOption, existing, say, show, translated
 from testbed.documented.engines import DEFAULT_VERSION
@@ -89,8 +89,12 @@ def up(
                 hint="Add --engine rabbitmq or --engine activemq.",
             )
         wishes = {
-            "RABBITMQ": Wish(rabbitmq_version, rabbitmq_image, fixed_ports, kms_key_id),
-            "ACTIVEMQ": Wish(activemq_version, activemq_image, fixed_ports, kms_key_id),
+            "RABBITMQ": DefaultBrokerOptions(
+                rabbitmq_version, rabbitmq_image, fixed_ports, kms_key_id
+            ),
+            "ACTIVEMQ": DefaultBrokerOptions(
+                activemq_version, activemq_image, fixed_ports, kms_key_id
+            ),
         }
         with _all_or_nothing(state):
             testbed = Testbed.open(state, say, kms_image=kms_image, delay=delay)
@@ -98,7 +102,7 @@ def up(
                 with process.launched(testbed) as launch:  # gets ready while the brokers do
                     side_by_side(
                         [
-                            partial(testbed.standing, each, wishes[each])
+                            partial(testbed.default_broker, each, wishes[each])
                             for each in dict.fromkeys(wanted)
                         ],
                         testbed.stop,

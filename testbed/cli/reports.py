@@ -102,7 +102,8 @@ def demo(
         _require_writable(report)
         with temporary(say, delay=SEVERAL_HOURS) as testbed:
             side_by_side(
-                [partial(testbed.standing, each) for each in ("RABBITMQ", "ACTIVEMQ")], testbed.stop
+                [partial(testbed.default_broker, each) for each in ("RABBITMQ", "ACTIVEMQ")],
+                testbed.stop,
             )
             if not as_json:
                 print(_endpoint_text(_endpoints(testbed)), flush=True)

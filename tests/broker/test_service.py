@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from testbed import clients
+from testbed.broker import encryption
+from testbed.broker.default_broker import new_password
+from testbed.broker.encryption import EncryptionOptions
 from testbed.broker.model import Broker, CreateBroker
-from testbed.broker.standing import new_password
-from testbed.broker.watched import refuses_reboot, reports_invalid_key, stays_down
 from testbed.clients import Destination
 from testbed.documented.engines import DEFAULT_VERSION, INVALID_KMS_KEY, REGION
 from testbed.documented.grants import EBS_PRINCIPAL, MQ_PRINCIPAL
@@ -31,9 +32,8 @@ from testbed.errors import (
     TestbedError,
     VolumeRefused,
 )
-from testbed.kms import keys
+from testbed.evidence import refuses_reboot, reports_invalid_key, stays_down
 from testbed.kms.base import USER
-from testbed.kms.keys import EncryptionOptions
 from testbed.pytest_plugin import BrokerFixture, KeyFixture
 from testbed.runtime import ports
 from testbed.storage import volumes
@@ -347,9 +347,9 @@ def test_a_broker_under_a_key_of_aws_is_created_used_and_deleted(
             "the AWS owned key is in no account's listing"
         )
         if ownership == "AWS_MANAGED":
-            described = testbed.kms.call(USER, "DescribeKey", {"KeyId": keys.AWS_MANAGED_ALIAS})[
-                "KeyMetadata"
-            ]
+            described = testbed.kms.call(
+                USER, "DescribeKey", {"KeyId": encryption.AWS_MANAGED_ALIAS}
+            )["KeyMetadata"]
             assert (described["Arn"], described["KeyManager"]) == (made.key_arn, "AWS")
     finally:
         testbed.brokers.delete(made.broker_id)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from testbed.broker import topology, watched
+from testbed import evidence
+from testbed.broker import topology
 from testbed.broker.model import Broker, CreateBroker
 from testbed.checker import check
 from testbed.clients import Destination
@@ -215,11 +216,11 @@ def test_without_its_key_a_cluster_loses_a_node_for_good_and_stays_up_by_quorum(
         flow.wait_confirmed(120, timeout=60)
         testbed.kms.call(USER, "DisableKey", {"KeyId": broker.key_arn})
         testbed.wait_out_delay()
-        assert watched.reports_invalid_key(testbed.brokers, broker.broker_id).yes
-        assert watched.refuses_reboot(testbed.brokers, broker.broker_id).yes
+        assert evidence.reports_invalid_key(testbed.brokers, broker.broker_id).yes
+        assert evidence.refuses_reboot(testbed.brokers, broker.broker_id).yes
         testbed.brokers.detach(broker.broker_id, "2")
-        assert watched.stays_down(testbed.brokers, broker.broker_id, "2").yes
-        assert watched.serves(flow, 50, timeout=60).yes, "two of three are a majority"
+        assert evidence.stays_down(testbed.brokers, broker.broker_id, "2").yes
+        assert evidence.serves(flow, 50, timeout=60).yes, "two of three are a majority"
         testbed.kms.call(USER, "EnableKey", {"KeyId": broker.key_arn})
         testbed.wait_out_delay()
         assert testbed.brokers.maintain(broker.broker_id).broker_state == "RUNNING"

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from testbed.broker.encryption import EncryptionOptions, resolve
 from testbed.errors import BadRequestException, ContainerFailed, KmsError
 from testbed.kms.authority import assemble
 from testbed.kms.base import SERVICE_ACCOUNT, USER, USER_ACCOUNT, Caller
-from testbed.kms.keys import EncryptionOptions, resolve
 from testbed.kms.localstack import LocalStackKms
 from testbed.kms.retrying import RetryingKms
 from testbed.trail.compare import trail_differences

@@ -7,6 +7,7 @@ from typing import Any
 
 from testbed.aws.mq import configurations, refusals
 from testbed.aws.mq.room import Asked, Room
+from testbed.broker.encryption import EncryptionOptions
 from testbed.broker.model import Broker, CreateBroker
 from testbed.documented.engines import DEFAULT_VERSION, VERSIONS
 from testbed.documented.instance_types import DISPLAY_NAMES, INSTANCE_OPTIONS
@@ -14,7 +15,6 @@ from testbed.engines.base import User
 from testbed.engines.urls import check_no_credentials_in_url
 from testbed.errors import ConflictException
 from testbed.kms.base import USER_ACCOUNT
-from testbed.kms.keys import EncryptionOptions
 
 # What is given back as it came. Nothing here acts on it: there is no network of AWS's around, and no instance to choose.
 _ECHOED = (

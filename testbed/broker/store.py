@@ -12,7 +12,7 @@ from testbed.state.turns import one_at_a_time
 _KIND = "broker"
 
 
-class Shelf:
+class BrokerStore:
     """The brokers of one state folder as they are stored. ``cancelled`` ends the wait for a turn."""
 
     def __init__(self, state: State, cancelled: Event) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from testbed.broker.encryption import EncryptionOptions, resolve
 from testbed.documented.engines import REGION
 from testbed.errors import BadRequestException, KmsError
 from testbed.kms.base import MQ, SERVICE_ACCOUNT, USER, USER_ACCOUNT, Caller, Kms
-from testbed.kms.keys import EncryptionOptions, resolve
 from testbed.kms.localstack import LocalStackKms
 from tests.support.kms_authority import DELAY, GRANTEE, OTHER_ACCOUNT, Authority, over
 from tests.support.kms_container import localstack

@@ -1,0 +1,90 @@
+"""Look at brokers and KMS from outside: each look is a frozen value with a sentence of evidence.
+
+For scenarios and tests, where a refusal is a result and not an error.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from testbed.broker.service import Brokers
+from testbed.errors import BadRequestException, KmsError, TestbedError, VolumeRefused
+from testbed.kms.base import USER, Caller, Kms
+from testbed.traffic import Traffic
+
+
+@dataclass(frozen=True)
+class Observation:
+    """``yes`` answers the question in the docstring of the function that returns it."""
+
+    yes: bool
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """KMS's answer to one call. ``code`` is AWS's error code, empty when the call succeeded."""
+
+    code: str
+    evidence: str
+
+    @property
+    def refused(self) -> bool:
+        """Whether KMS refused the call."""
+        return bool(self.code)
+
+    @property
+    def denied(self) -> bool:
+        """Whether KMS refused it because the caller has no permission."""
+        return self.code == "AccessDeniedException"
+
+
+def ask(kms: Kms, operation: str, parameters: Mapping[str, Any], caller: Caller = USER) -> Answer:
+    """Call KMS. An outage counts as a refusal, and the evidence says so."""
+    try:
+        kms.call(caller, operation, parameters)
+    except KmsError as error:
+        return Answer(error.code, f"{operation} by {caller.principal} is refused: {error}")
+    return Answer("", f"{operation} by {caller.principal} is carried out")
+
+
+def reports_invalid_key(brokers: Brokers, broker_id: str) -> Observation:
+    """Does the periodic check report CRITICAL_ACTION_REQUIRED with the invalid-key code?"""
+    broker = brokers.check(broker_id)
+    codes = [
+        f"{action.action_required_code} ({action.action_required_info})"
+        for action in broker.actions_required
+    ]
+    with_codes = f" with {', '.join(codes)}" if codes else ""
+    return Observation(
+        broker.broker_state == "CRITICAL_ACTION_REQUIRED"
+        and any("INVALID_KMS_KEY" in code for code in codes),
+        f"DescribeBroker says {broker.broker_state}{with_codes}",
+    )
+
+
+def refuses_reboot(brokers: Brokers, broker_id: str) -> Observation:
+    """Is RebootBroker refused? If not, the broker has rebooted."""
+    try:
+        brokers.reboot(broker_id)
+    except BadRequestException as error:
+        return Observation(True, f"RebootBroker is refused: {error}")
+    return Observation(False, "RebootBroker is carried out")
+
+
+def stays_down(brokers: Brokers, broker_id: str, node_name: str = "") -> Observation:
+    """Does a lost node stay lost? If not, it runs again."""
+    try:
+        brokers.attach(broker_id, node_name)
+    except VolumeRefused as error:
+        return Observation(True, f"the node that was lost does not come back: {error}")
+    return Observation(False, "the node that was lost is back")
+
+
+def serves(traffic: Traffic, messages: int, timeout: float = 30.0) -> Observation:
+    """Does the broker confirm ``messages`` more messages within ``timeout`` seconds?"""
+    try:
+        traffic.wait_confirmed(messages, timeout)
+    except TestbedError as error:
+        return Observation(False, f"the broker does not serve: {error}")
+    return Observation(True, f"the broker serves: {messages} more messages are confirmed")
