@@ -1,5 +1,6 @@
 """What an AWS API client needs: the testbed's own endpoint, asked every version, suite and plaintext there is."""
 
+import logging
 import ssl
 import tempfile
 import threading
@@ -13,21 +14,23 @@ from testbed.documented.tls import API
 from testbed.pki import Authority
 from testbed.results import Finding, Verdict
 from testbed.runtime.ports import LOOPBACK
-from testbed.scenario import Say, main
+from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.wire.prober import probe
 from testbed.wire.scan import ListenerScan
 from testbed.wire.verdict import judge, judge_certificate, observed
+
+logger = logging.getLogger(__name__)
 
 TITLE = "The endpoint for AWS API clients takes TLS 1.2 and 1.3, and nothing older"
 CLAIMS = ("P6",)
 _PATIENCE = 5.0  # seconds that the control gives a client
 
 
-def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+def run(testbed: Testbed) -> Iterator[Finding | str]:
     """The endpoint, and as control a listener with the same certificate that takes TLS 1.1 as well."""
     with serve(testbed) as endpoint, _old_listener(testbed.authority) as old:
-        say("  asking the endpoint and a control that takes TLS 1.1")
+        logger.info("  asking the endpoint and a control that takes TLS 1.1")
         scan, control = (
             probe(HOST, port, server_name=HOST, ca_file=testbed.ca_file)
             for port in (endpoint.port, old)

@@ -1,5 +1,6 @@
 """A message on the disk: nowhere in the volume's raw bytes, and there for the broker that reads it through its mount."""
 
+import logging
 import secrets
 from collections.abc import Iterator
 
@@ -9,19 +10,21 @@ from testbed.clients import Destination
 from testbed.engines.all import ENGINES
 from testbed.engines.base import Defects
 from testbed.results import Finding, Verdict
-from testbed.scenario import Say, main
+from testbed.scenario import main
 from testbed.storage import raw
 from testbed.testbed import Testbed
+
+logger = logging.getLogger(__name__)
 
 TITLE = "What the disk has of a durable message"
 CLAIMS = ("R1",)
 _PROTOCOL = {"RABBITMQ": "amqp", "ACTIVEMQ": "openwire"}
 
 
-def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+def run(testbed: Testbed) -> Iterator[Finding | str]:
     """Each engine's broker, and a control of each whose volume is not encrypted."""
     for engine_type in ("RABBITMQ", "ACTIVEMQ"):
-        say(f"  {engine_type}: writing a canary and reading the raw volume")
+        logger.info("  %s: writing a canary and reading the raw volume", engine_type)
         broker = testbed.default_broker(engine_type)
         with testbed.control(engine_type, Defects(plain_volume=True)) as control:
             yield Finding(

@@ -1,6 +1,7 @@
 """The AWS managed key: there from the first broker that wants it, the same for the next, and nobody's to disable."""
 
 import json
+import logging
 from collections.abc import Iterator
 
 from testbed.broker.encryption import AWS_MANAGED_ALIAS, EncryptionOptions
@@ -8,8 +9,10 @@ from testbed.errors import KmsError
 from testbed.evidence import ask
 from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
-from testbed.scenario import Say, main
+from testbed.scenario import main
 from testbed.testbed import Testbed
+
+logger = logging.getLogger(__name__)
 
 TITLE = "aws/mq cannot be disabled, scheduled for deletion or given another policy by its owner"
 CLAIMS = ("R5",)
@@ -32,11 +35,11 @@ _NOT_THE_OWNERS = {
 }
 
 
-def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+def run(testbed: Testbed) -> Iterator[Finding | str]:
     """Two brokers, the second while the first is there."""
     before = _described(testbed)
     options = EncryptionOptions(use_aws_owned_key=False)
-    say("  two brokers with UseAwsOwnedKey false and no KmsKeyId")
+    logger.info("  two brokers with UseAwsOwnedKey false and no KmsKeyId")
     with testbed.brief(
         testbed.request("RABBITMQ", "managed-1", encryption_options=options)
     ) as first:

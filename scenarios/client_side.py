@@ -3,6 +3,7 @@
 import base64
 import http.client
 import json
+import logging
 import secrets
 import ssl
 from collections.abc import Iterator, Mapping
@@ -20,9 +21,11 @@ from testbed.engines.base import Defects
 from testbed.errors import ClientError
 from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
-from testbed.scenario import Say, main
+from testbed.scenario import main
 from testbed.storage import raw
 from testbed.testbed import Testbed
+
+logger = logging.getLogger(__name__)
 
 TITLE = "A payload that not even the broker can read, and how many calls to KMS it costs"
 CLAIMS = ("E1",)
@@ -31,13 +34,13 @@ _CONSOLE = {"RABBITMQ": "management", "ACTIVEMQ": "console"}
 _MESSAGES = 20
 
 
-def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+def run(testbed: Testbed) -> Iterator[Finding | str]:
     """Through a broker of each engine; the volume is a control's plain one, so that the disk shows all there is."""
     key = testbed.new_key("of payloads")
     with serve(testbed) as endpoint:
         kms = boto3.client("kms", **endpoint.client())
         for engine_type in _PROTOCOL:
-            say(f"  sealed and unsealed messages through {engine_type}")
+            logger.info("  sealed and unsealed messages through %s", engine_type)
             # Without encryption of its own at rest: only the envelope keeps the payload from the disk.
             with testbed.control(engine_type, Defects(plain_volume=True)) as broker:
                 yield _opaque(testbed, broker, Envelope(kms, key))

@@ -1,6 +1,7 @@
 """A RabbitMQ cluster under one key: its five grants, what its nodes tell each other, and the loss of one while the key is disabled."""
 
 import json
+import logging
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,13 +14,15 @@ from testbed.documented.listeners import RABBITMQ
 from testbed.kms.base import USER, USER_ACCOUNT, Caller
 from testbed.results import Finding, Verdict
 from testbed.runtime import images
-from testbed.scenario import Say, main
+from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
 from testbed.trail.compare import trail_differences
 from testbed.trail.lookup import events
 from testbed.trail.samples import samples
 from testbed.wire.capture import IMAGE, Capture, capturing
+
+logger = logging.getLogger(__name__)
 
 TITLE = "A cluster of three: five grants, replication in the clear, and quorum without a key"
 CLAIMS = ("G2", "R9", "R10", "T4")
@@ -33,7 +36,7 @@ _CLIENT_PORT = next(
 )
 
 
-def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+def run(testbed: Testbed) -> Iterator[Finding | str]:
     """A cluster as the service has it, and one with TLS between its nodes for contrast."""
     key = testbed.kms.call(_ALICE, "CreateKey", {"Description": "of a cluster"})["KeyMetadata"][
         "Arn"
@@ -42,15 +45,15 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
         testbed.request("RABBITMQ", "cluster", key, deployment_mode="CLUSTER_MULTI_AZ"), _ALICE
     ) as cluster:
         yield _grants(testbed, key)
-        say("  a canary, and a capture in the network of one node")
+        logger.info("  a canary, and a capture in the network of one node")
         replicated = _captured(testbed, cluster)
-        yield from _without_key(testbed, cluster, say)
+        yield from _without_key(testbed, cluster)
     with testbed.brief(
         testbed.request(
             "RABBITMQ", "encrypted", deployment_mode="CLUSTER_MULTI_AZ", inter_node_tls=True
         )
     ) as contrast:
-        say("  the same with TLS between the nodes")
+        logger.info("  the same with TLS between the nodes")
         encrypted = _captured(testbed, contrast)
     yield Finding(
         "T4",
@@ -102,7 +105,7 @@ class _Crossed:
 def _captured(testbed: Testbed, cluster: Broker) -> _Crossed:
     assert cluster.front
     canary = f"canary-{secrets.token_hex(16)}".encode()
-    image = images.ensure(testbed.client, [IMAGE], testbed.say)[IMAGE]
+    image = images.ensure(testbed.client, [IMAGE])[IMAGE]
     with clients.connect(testbed.brokers.address(cluster, "amqp")) as client:
         client.publish(
             Destination.queue("replicated"), b"before"
@@ -134,13 +137,13 @@ def _in_the_clear(crossed: _Crossed) -> tuple[Verdict, tuple[str, ...]]:
     return Verdict.of(bool(between) and not client and to_clients.said > 0), evidence
 
 
-def _without_key(testbed: Testbed, cluster: Broker, say: Say) -> Iterator[Finding]:
+def _without_key(testbed: Testbed, cluster: Broker) -> Iterator[Finding]:
     """The key is disabled and a node is lost: the others serve on, it stays down, and comes back with the key."""
     brokers, identity, lost = testbed.brokers, cluster.broker_id, cluster.nodes[2].name
     with Traffic(brokers.address(cluster, "amqp"), _QUEUE, rate=50) as flow:
         flow.wait_confirmed(75, 60)
         with_key = evidence.reports_invalid_key(brokers, identity)
-        say("  DisableKey, and a node is lost")
+        logger.info("  DisableKey, and a node is lost")
         testbed.kms.call(USER, "DisableKey", {"KeyId": cluster.key_arn})
         testbed.wait_out_delay()
         without_key = evidence.reports_invalid_key(brokers, identity)
@@ -149,7 +152,7 @@ def _without_key(testbed: Testbed, cluster: Broker, say: Say) -> Iterator[Findin
             evidence.stays_down(brokers, identity, lost),
             evidence.serves(flow, 50, timeout=60),
         )
-        say("  EnableKey")
+        logger.info("  EnableKey")
         testbed.kms.call(USER, "EnableKey", {"KeyId": cluster.key_arn})
         after = brokers.maintain(identity)
         flow.wait_confirmed(20, 60)

@@ -1,28 +1,31 @@
 """ActiveMQ on EFS: the grant of the file system is revoked, and the broker serves on for the delay, and no longer."""
 
+import logging
 from collections.abc import Iterator
 
 from testbed import evidence
 from testbed.clients import Destination
 from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
-from testbed.scenario import Say, main
+from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
+
+logger = logging.getLogger(__name__)
 
 TITLE = "Revoking the grant of EFS does not act at once"
 CLAIMS = ("R8",)
 _QUEUE = Destination.queue("efs-delay")
 
 
-def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+def run(testbed: Testbed) -> Iterator[Finding | str]:
     """An ActiveMQ broker on EFS, and for contrast one on EBS, which serves on while its volume is attached."""
     key = testbed.new_key("of a broker on EFS")
     with testbed.brief(testbed.request("ACTIVEMQ", "efs", key, storage_type="EFS")) as efs:
-        at_once, said_at_once, later, said_later = _story(testbed, efs.broker_id, "efs_grant", say)
+        at_once, said_at_once, later, said_later = _story(testbed, efs.broker_id, "efs_grant")
     ebs_key = testbed.new_key("of a broker on EBS")
     with testbed.brief(testbed.request("ACTIVEMQ", "ebs", ebs_key)) as ebs:
-        _, _, ebs_later, ebs_said = _story(testbed, ebs.broker_id, "ebs_grant", say)
+        _, _, ebs_later, ebs_said = _story(testbed, ebs.broker_id, "ebs_grant")
     yield Finding(
         "R8",
         "a broker on EFS whose file system's grant is revoked",
@@ -41,14 +44,14 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
 
 
 def _story(
-    testbed: Testbed, broker_id: str, grant_name: str, say: Say
+    testbed: Testbed, broker_id: str, grant_name: str
 ) -> tuple[evidence.Observation, str, evidence.Observation, str]:
     """Revoke the volume's grant: whether the broker serves before the delay is over, and after."""
     brokers, broker = testbed.brokers, testbed.brokers.describe(broker_id)
     grant = next(each for each in broker.grants if each.name == grant_name)
     with Traffic(brokers.address(broker, "stomp"), _QUEUE, rate=100) as flow:
         flow.wait_confirmed(50, 30)
-        say(f"  {broker.broker_name}: RevokeGrant")
+        logger.info("  %s: RevokeGrant", broker.broker_name)
         testbed.kms.call(USER, "RevokeGrant", {"KeyId": broker.key_arn, "GrantId": grant.grant_id})
         first = brokers.maintain(broker_id)
         at_once = evidence.serves(flow, 50)

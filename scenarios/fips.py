@@ -7,7 +7,7 @@ from testbed.documented import fips as approved
 from testbed.documented.tls import PROFILES, Suite, TlsProfile
 from testbed.engines.base import Defects
 from testbed.results import Finding, Verdict
-from testbed.scenario import Say, main
+from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.wire.fips import FipsAnswer, ask_all
 
@@ -20,7 +20,7 @@ _NOT_APPROVED = Suite(
 )
 
 
-def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+def run(testbed: Testbed) -> Iterator[Finding | str]:
     """All listeners of both engines, and of a control whose one suite is not approved."""
     for engine_type in ("RABBITMQ", "ACTIVEMQ"):
         broker = testbed.default_broker(engine_type)

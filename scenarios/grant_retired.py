@@ -1,5 +1,6 @@
 """The grants of a broker are retired by the service that may retire them: what follows is as final as a revocation."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -9,17 +10,19 @@ from testbed.documented.grants import EBS_PRINCIPAL
 from testbed.evidence import ask
 from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
-from testbed.scenario import Say, main
+from testbed.scenario import main
 from testbed.storage import volumes
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
+
+logger = logging.getLogger(__name__)
 
 TITLE = "RetireGrant, by the one who may and by those who may not"
 CLAIMS = ("G3", "R7")
 _QUEUE = Destination.queue("grant-retired")
 
 
-def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+def run(testbed: Testbed) -> Iterator[Finding | str]:
     """An ActiveMQ broker of the scenario's own, under confirmed traffic."""
     kms, brokers = testbed.kms, testbed.brokers
     key = testbed.new_key("of a broker whose grant is retired")
@@ -33,7 +36,7 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
         stranger = replace(USER, principal="arn:aws:iam::222222222222:root", account="222222222222")
         with Traffic(brokers.address(broker, "stomp"), _QUEUE, rate=100) as flow:
             flow.wait_confirmed(50, 30)
-            say(
+            logger.info(
                 "  RetireGrant by a stranger, by the grantee, and by EC2, which is its retiring principal"
             )
             refused = [ask(kms, "RetireGrant", grant, caller) for caller in (stranger, mq)]

@@ -1,5 +1,6 @@
 """A grant of a broker is revoked: nothing brings the broker back to being maintained, but deleting it and creating it anew."""
 
+import logging
 from collections.abc import Callable, Iterator
 
 from testbed import checker, evidence, traffic
@@ -9,16 +10,18 @@ from testbed.errors import KmsError
 from testbed.evidence import Observation
 from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
-from testbed.scenario import Say, main
+from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
+
+logger = logging.getLogger(__name__)
 
 TITLE = "RevokeGrant cannot be undone"
 CLAIMS = ("R7", "R9", "R11")
 _QUEUE = Destination.queue("grant-revoked")
 
 
-def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+def run(testbed: Testbed) -> Iterator[Finding | str]:
     """A RabbitMQ broker of the scenario's own, under confirmed traffic; the grant of its EBS volume is revoked."""
     brokers, kms = testbed.brokers, testbed.kms
     key = testbed.new_key("of a broker that loses a grant")
@@ -28,13 +31,13 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
         with Traffic(brokers.address(broker, "amqp"), _QUEUE, rate=100) as flow:
             flow.wait_confirmed(150, 30)
             before = evidence.reports_invalid_key(brokers, identity)
-            say("  RevokeGrant")
+            logger.info("  RevokeGrant")
             kms.call(USER, "RevokeGrant", {"KeyId": key, "GrantId": grant.grant_id})
             inside = evidence.reports_invalid_key(brokers, identity)
             testbed.wait_out_delay()
             after = evidence.reports_invalid_key(brokers, identity)
             reboot, attached = evidence.refuses_reboot(brokers, identity), evidence.serves(flow, 50)
-            say("  everything an owner might try")
+            logger.info("  everything an owner might try")
             tried = [
                 _tried(testbed, broker, name, attempt)
                 for name, attempt in _attempts(testbed, broker).items()
@@ -42,7 +45,7 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
         account = checker.check(
             traffic.drain(brokers.address(broker, "amqp"), _QUEUE, flow.recorder)
         )
-        say("  losing its node")
+        logger.info("  losing its node")
         brokers.detach(identity)
         lost = evidence.stays_down(brokers, identity)
     with testbed.brief(testbed.request("RABBITMQ", "anew", key)) as anew:

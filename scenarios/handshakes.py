@@ -1,5 +1,6 @@
 """What each listener accepts, found out by offering it every version and every suite there is."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 
 from testbed.broker.model import Broker
@@ -7,12 +8,14 @@ from testbed.documented.engines import DOMAIN, REGION
 from testbed.documented.tls import PROFILES, Suite, TlsProfile
 from testbed.engines.base import Defects
 from testbed.results import Finding, Matrix, Verdict
-from testbed.scenario import Say, main
+from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.wire.matrix import matrix
 from testbed.wire.prober import probe_all
 from testbed.wire.scan import ListenerScan
 from testbed.wire.verdict import judge, judge_certificate, observed
+
+logger = logging.getLogger(__name__)
 
 TITLE = "Exactly the documented versions and suites, on every listener"
 CLAIMS = ("T1", "T3", "T6", "T8")
@@ -22,22 +25,20 @@ _EXTRA = Suite("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA2
 _WILDCARD = f"*.{DOMAIN.format(region=REGION)}"
 
 
-def run(testbed: Testbed, say: Say) -> Iterator[Finding | Matrix | str]:
+def run(testbed: Testbed) -> Iterator[Finding | Matrix | str]:
     """RabbitMQ, then ActiveMQ: all listeners side by side, then a control broker that every check has to find fault with."""
     for engine_type, suites in (("RABBITMQ", "T3"), ("ACTIVEMQ", "T6")):
-        yield from _engine(testbed, engine_type, suites, say)
+        yield from _engine(testbed, engine_type, suites)
 
 
-def _engine(
-    testbed: Testbed, engine_type: str, suites: str, say: Say
-) -> Iterator[Finding | Matrix | str]:
+def _engine(testbed: Testbed, engine_type: str, suites: str) -> Iterator[Finding | Matrix | str]:
     broker = testbed.default_broker(engine_type)
     documented = PROFILES[engine_type]
     weak = TlsProfile(("TLSv1.1", *documented.versions), (*documented.suites[1:], _EXTRA))
     with testbed.control(
         engine_type, Defects(plaintext_listener=True, tls=weak, certificate="wrong-authority")
     ) as control:
-        say(f"  asking the listeners of {broker.broker_name} and of a control")
+        logger.info("  asking the listeners of %s and of a control", broker.broker_name)
         scans, controls = _scans(testbed, broker), _scans(testbed, control)
         in_clear = _plaintext(testbed, control)
         for name, scan in scans.items():

@@ -1,5 +1,6 @@
 """Which key encrypts a broker: the one that is given, Amazon MQ's own when none is, and none that does not fit."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -7,22 +8,24 @@ from testbed.broker.model import Broker, CreateBroker
 from testbed.errors import ApiError
 from testbed.kms.base import SERVICE_ACCOUNT, USER, USER_ACCOUNT
 from testbed.results import Finding, Verdict
-from testbed.scenario import Say, main
+from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.trail.lookup import events
+
+logger = logging.getLogger(__name__)
 
 TITLE = "EncryptionOptions: a key of one's own, none, and seven that are refused"
 CLAIMS = ("R2", "R3", "R4")
 
 
-def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+def run(testbed: Testbed) -> Iterator[Finding | str]:
     """The standing brokers for R2, a broker without a key for R3, and requests that are refused for R4."""
     for engine_type in ("RABBITMQ", "ACTIVEMQ"):
         yield _given(testbed, testbed.default_broker(engine_type))
-    say("  a broker for which no key is given")
+    logger.info("  a broker for which no key is given")
     with testbed.brief(testbed.request("RABBITMQ", "owned")) as broker:
         yield _owned(testbed, broker)
-    say("  keys that do not fit")
+    logger.info("  keys that do not fit")
     yield from _refused(testbed)
 
 

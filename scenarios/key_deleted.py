@@ -1,5 +1,6 @@
 """A key's deletion runs to its end: the key is gone, its volume never opens again, and only a new broker helps."""
 
+import logging
 from collections.abc import Iterator
 
 from testbed import checker, evidence, traffic
@@ -8,9 +9,11 @@ from testbed.errors import KmsError
 from testbed.evidence import ask
 from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
-from testbed.scenario import Say, main
+from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
+
+logger = logging.getLogger(__name__)
 
 TITLE = "ScheduleKeyDeletion to the end of the window: the data is beyond recovery"
 CLAIMS = ("R6", "R9")
@@ -18,7 +21,7 @@ _QUEUE = Destination.queue("key-deleted")
 _DAY = 86400.0
 
 
-def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+def run(testbed: Testbed) -> Iterator[Finding | str]:
     """A RabbitMQ broker of the scenario's own, since it does not survive; the clock is turned by the window's seven days."""
     brokers, kms = testbed.brokers, testbed.kms
     key = testbed.new_key("of a broker that loses it")
@@ -26,14 +29,14 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
         identity = broker.broker_id
         with Traffic(brokers.address(broker, "amqp"), _QUEUE, rate=100) as flow:
             flow.wait_confirmed(150, 30)
-            say("  ScheduleKeyDeletion, and seven days pass")
+            logger.info("  ScheduleKeyDeletion, and seven days pass")
             kms.call(USER, "ScheduleKeyDeletion", {"KeyId": key, "PendingWindowInDays": 7})
             before = _gone(testbed, key)
             testbed.clock.turn(8 * _DAY)
             gone = _gone(testbed, key)
             reported = evidence.reports_invalid_key(brokers, identity)
             attached = evidence.serves(flow, 50)
-            say("  losing its node")
+            logger.info("  losing its node")
             brokers.detach(identity)
             lost = evidence.stays_down(brokers, identity)
             too_late = ask(kms, "CancelKeyDeletion", {"KeyId": key})
@@ -49,7 +52,7 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
     with testbed.brief(
         testbed.request("RABBITMQ", "anew", testbed.new_key("of the broker that replaces it"))
     ) as anew:
-        say("  deleting it and creating it anew")
+        logger.info("  deleting it and creating it anew")
         account = checker.check(
             traffic.drain(brokers.address(anew, "amqp"), _QUEUE, flow.recorder, patience=2.0)
         )

@@ -1,5 +1,6 @@
 """A key is disabled under a working broker and enabled again: what goes on, what is refused, and what comes back."""
 
+import logging
 from collections.abc import Iterator
 
 from testbed import checker, evidence, traffic
@@ -8,9 +9,11 @@ from testbed.clients import Destination
 from testbed.history import History, Recorder
 from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
-from testbed.scenario import Say, main
+from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
+
+logger = logging.getLogger(__name__)
 
 TITLE = "DisableKey under traffic: the broker serves on, cannot reboot or re-attach, and comes back whole with EnableKey"
 CLAIMS = ("R9", "R10", "R11")
@@ -18,13 +21,13 @@ _PROTOCOL = {"RABBITMQ": "amqp", "ACTIVEMQ": "stomp"}
 _QUEUE = Destination.queue("key-disabled")
 
 
-def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+def run(testbed: Testbed) -> Iterator[Finding | str]:
     """Under confirmed traffic all the while, each engine in turn."""
     for engine_type in ("RABBITMQ", "ACTIVEMQ"):
-        yield from _story(testbed, testbed.default_broker(engine_type), say)
+        yield from _story(testbed, testbed.default_broker(engine_type))
 
 
-def _story(testbed: Testbed, broker: Broker, say: Say) -> Iterator[Finding | str]:
+def _story(testbed: Testbed, broker: Broker) -> Iterator[Finding | str]:
     brokers, name, identity = testbed.brokers, broker.broker_name, broker.broker_id
     with Traffic(brokers.address(broker, _PROTOCOL[broker.engine_type]), _QUEUE, rate=100) as flow:
         flow.wait_confirmed(
@@ -32,20 +35,20 @@ def _story(testbed: Testbed, broker: Broker, say: Say) -> Iterator[Finding | str
         )  # RabbitMQ may forget a queue that is less than a second old when it is killed
         enabled = evidence.reports_invalid_key(brokers, identity)
 
-        say(f"  {name}: DisableKey")
+        logger.info("  %s: DisableKey", name)
         testbed.kms.call(USER, "DisableKey", {"KeyId": broker.key_arn})
         inside = evidence.reports_invalid_key(brokers, identity)
-        say(f"  {name}: the delay of {testbed.delay:.0f} s passes")
+        logger.info("  %s: the delay of %.0f s passes", name, testbed.delay)
         testbed.wait_out_delay()
         try:
             after = evidence.reports_invalid_key(brokers, identity)
             attached = evidence.serves(flow, 50)
             reboot = evidence.refuses_reboot(brokers, identity)
-            say(f"  {name}: losing its node")
+            logger.info("  %s: losing its node", name)
             brokers.detach(identity)
             lost = evidence.stays_down(brokers, identity)
         finally:
-            say(f"  {name}: EnableKey")
+            logger.info("  %s: EnableKey", name)
             testbed.kms.call(USER, "EnableKey", {"KeyId": broker.key_arn})
             broker = brokers.maintain(identity)
         flow.wait_confirmed(20, 60)

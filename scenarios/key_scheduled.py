@@ -1,5 +1,6 @@
 """A key is scheduled for deletion under a working broker, and the deletion is cancelled: the key is then disabled, not enabled."""
 
+import logging
 from collections.abc import Iterator
 
 from testbed import checker, evidence, traffic
@@ -7,23 +8,25 @@ from testbed.clients import Destination
 from testbed.evidence import ask
 from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
-from testbed.scenario import Say, main
+from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
+
+logger = logging.getLogger(__name__)
 
 TITLE = "ScheduleKeyDeletion and CancelKeyDeletion: maintained again only after EnableKey"
 CLAIMS = ("R6", "R9", "R10")
 _QUEUE = Destination.queue("key-scheduled")
 
 
-def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+def run(testbed: Testbed) -> Iterator[Finding | str]:
     """RabbitMQ's standing broker, under confirmed traffic."""
     brokers, kms, broker = testbed.brokers, testbed.kms, testbed.default_broker("RABBITMQ")
     identity, key = broker.broker_id, {"KeyId": broker.key_arn}
     with Traffic(brokers.address(broker, "amqp"), _QUEUE, rate=100) as flow:
         flow.wait_confirmed(50, 30)
         before = evidence.reports_invalid_key(brokers, identity)
-        say("  ScheduleKeyDeletion")
+        logger.info("  ScheduleKeyDeletion")
         scheduled = kms.call(USER, "ScheduleKeyDeletion", {**key, "PendingWindowInDays": 7})
         testbed.wait_out_delay()
         try:
@@ -34,11 +37,11 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
             )
             early = ask(kms, "EnableKey", key)
         finally:
-            say("  CancelKeyDeletion")
+            logger.info("  CancelKeyDeletion")
             kms.call(USER, "CancelKeyDeletion", key)
             cancelled = kms.call(USER, "DescribeKey", key)["KeyMetadata"]["KeyState"]
             still = evidence.reports_invalid_key(brokers, identity)
-            say("  EnableKey")
+            logger.info("  EnableKey")
             kms.call(USER, "EnableKey", key)
             after = evidence.reports_invalid_key(brokers, identity)
         rebooted = evidence.refuses_reboot(brokers, identity)

@@ -1,5 +1,6 @@
 """What must not be in a name, a tag or a URL, and how the service refuses it."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,8 +15,10 @@ from testbed.engines.base import NetworkConnector, User
 from testbed.engines.rabbitmq_configuration import check_parameter
 from testbed.errors import BadRequestException
 from testbed.results import Finding, Verdict
-from testbed.scenario import Say, main
+from testbed.scenario import main
 from testbed.testbed import Testbed
+
+logger = logging.getLogger(__name__)
 
 TITLE = "Names, user names, tags and URLs without personal data or credentials"
 CLAIMS = ("P1", "P2", "P3")
@@ -37,9 +40,9 @@ _NETWORK = _XML.format(
 )
 
 
-def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+def run(testbed: Testbed) -> Iterator[Finding | str]:
     """CreateBroker with each. The control is a rule set that does not look: the API's pattern alone, or any URL."""
-    say("  broker names and tags")
+    logger.info("  broker names and tags")
     named = _creating(testbed, "RABBITMQ", lambda name: {"broker_name": name})
     yield _finding(
         testbed, "P1", "broker names", named, _PRIVATE | _EMAIL, PII_SENTENCE, _pattern(BROKER_NAME)
@@ -58,7 +61,7 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
     yield _finding(testbed, "P1", "tags", tagged, _PRIVATE | _EMAIL, PII_SENTENCE, _anything)
 
     for engine_type in ("RABBITMQ", "ACTIVEMQ"):
-        say(f"  user names of {engine_type}")
+        logger.info("  user names of %s", engine_type)
         used = _creating(
             testbed, engine_type, lambda name: {"users": (User(name, "a-long-password-1"),)}
         )
@@ -100,7 +103,7 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
         _pattern(USERNAME["RABBITMQ"]),
     )
 
-    say("  URLs of other servers")
+    logger.info("  URLs of other servers")
     for subject, (attempt, url) in _urls(testbed).items():
         credentials = {
             "user and password": f"orders:{_PASSWORD}@",
@@ -118,7 +121,7 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
             secret=_PASSWORD,
         )
 
-    say("  clean ones")
+    logger.info("  clean ones")
     for engine_type in ("RABBITMQ", "ACTIVEMQ"):
         yield from _clean(testbed, engine_type)
     yield _clean_urls()

@@ -1,5 +1,6 @@
 """Every protocol of a broker, over TLS: what one client sends, the clients of all the others receive."""
 
+import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -11,16 +12,18 @@ from testbed.documented.listeners import CLOSED, LISTENERS
 from testbed.engines.base import Defects
 from testbed.errors import ClientError
 from testbed.results import Finding, Verdict
-from testbed.scenario import Say, main
+from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.wire.listening import listening
+
+logger = logging.getLogger(__name__)
 
 TITLE = "A message sent over one protocol is received over each of the others"
 CLAIMS = ("T2", "T5")
 _CLAIM = {"RABBITMQ": "T2", "ACTIVEMQ": "T5"}
 
 
-def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+def run(testbed: Testbed) -> Iterator[Finding | str]:
     """Through a topic, which every protocol can carry."""
     for engine_type, claim in _CLAIM.items():
         broker = testbed.default_broker(engine_type)
@@ -30,7 +33,7 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
             for each in listener.protocols
             if each in clients.PROTOCOLS
         ]
-        say(f"  {broker.broker_name}: {', '.join(protocols)}")
+        logger.info("  %s: %s", broker.broker_name, ", ".join(protocols))
         name = f"protocols.{secrets.token_hex(4)}"
         yield Finding(
             claim,

@@ -1,5 +1,6 @@
 """The key is rotated under a working broker, by its owner and by the clock: volumes from before open as ever."""
 
+import logging
 from collections.abc import Iterator
 
 from testbed import checker, evidence, traffic
@@ -7,10 +8,12 @@ from testbed.clients import Destination
 from testbed.errors import TestbedError
 from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
-from testbed.scenario import Say, main
+from testbed.scenario import main
 from testbed.storage import volumes
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
+
+logger = logging.getLogger(__name__)
 
 TITLE = "RotateKeyOnDemand and automatic rotation: old volumes still open"
 CLAIMS = ("R6",)
@@ -18,7 +21,7 @@ _QUEUE = Destination.queue("rotation")
 _YEAR = 366 * 86400.0
 
 
-def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+def run(testbed: Testbed) -> Iterator[Finding | str]:
     """RabbitMQ's standing broker, under confirmed traffic, rebooted after each rotation."""
     kms, brokers, broker = testbed.kms, testbed.brokers, testbed.default_broker("RABBITMQ")
     identity, key = broker.broker_id, {"KeyId": broker.key_arn}
@@ -26,11 +29,11 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
     before = volumes.open_data_key(kms, volume)
     with Traffic(brokers.address(broker, "amqp"), _QUEUE, rate=100) as flow:
         flow.wait_confirmed(50, 30)
-        say("  RotateKeyOnDemand, and a reboot")
+        logger.info("  RotateKeyOnDemand, and a reboot")
         kms.call(USER, "RotateKeyOnDemand", key)
         on_demand = evidence.refuses_reboot(brokers, identity)
         flow.wait_confirmed(20, 60)
-        say("  EnableKeyRotation, a year passes, and a reboot")
+        logger.info("  EnableKeyRotation, a year passes, and a reboot")
         kms.call(USER, "EnableKeyRotation", key)
         testbed.clock.turn(_YEAR)
         by_clock = evidence.refuses_reboot(brokers, identity)

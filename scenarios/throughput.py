@@ -1,19 +1,22 @@
 """A first answer to what encryption costs: plaintext beside TLS, and a plain volume beside an encrypted one."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 from testbed.bench.quick import PROTOCOLS, Addresses, quick
 from testbed.engines.base import Defects
 from testbed.results import Finding
-from testbed.scenario import Say, main
+from testbed.scenario import main
 from testbed.testbed import Testbed
+
+logger = logging.getLogger(__name__)
 
 TITLE = "Short throughput with and without each layer of encryption, in rounds that take turns"
 CLAIMS = ()  # the page states no cost
 
 
-def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+def run(testbed: Testbed) -> Iterator[Finding | str]:
     """The standing brokers beside controls with a plaintext listener and a plain volume."""
     brokers = testbed.brokers
     with ExitStack() as stack:
@@ -31,7 +34,7 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
                 )
             )
         try:
-            yield from map(str, quick(measured, say).costs)
+            yield from map(str, quick(measured, logger.info).costs)
         except (
             ValueError
         ) as error:  # a machine that does much else besides cannot be measured in so short a time

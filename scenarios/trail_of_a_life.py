@@ -1,6 +1,7 @@
 """The life of one broker, from CreateBroker to DeleteBroker, as CloudTrail has it."""
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -8,12 +9,14 @@ from testbed.broker.model import Broker
 from testbed.errors import BadRequestException
 from testbed.kms.base import USER_ACCOUNT, Caller
 from testbed.results import Finding, Verdict
-from testbed.scenario import Say, main
+from testbed.scenario import main
 from testbed.storage import volumes
 from testbed.testbed import Testbed
 from testbed.trail.compare import trail_differences
 from testbed.trail.lookup import events
 from testbed.trail.samples import samples
+
+logger = logging.getLogger(__name__)
 
 TITLE = "The trail of a broker's whole life, and the two CreateGrant events of the page"
 CLAIMS = ("P4", "G1")
@@ -24,14 +27,14 @@ _ALICE = Caller(
 Record = dict[str, Any]
 
 
-def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+def run(testbed: Testbed) -> Iterator[Finding | str]:
     """A single-instance RabbitMQ broker under a customer managed key, created, described, refused, rebooted and deleted."""
     kms, brokers, started = testbed.kms, testbed.brokers, testbed.clock.now()
     key = kms.call(_ALICE, "CreateKey", {"Description": "of a broker whose trail is read"})[
         "KeyMetadata"
     ]["Arn"]
     request = testbed.request("RABBITMQ", "life", key)
-    say(
+    logger.info(
         "  CreateBroker, DescribeBroker, RebootBroker, DeleteBroker, and what is refused between them"
     )
     broker = brokers.create(request, _ALICE)

@@ -1,5 +1,6 @@
 """The wire as witness: what crosses the networks of brokers holds no message and no password, unless TLS is off."""
 
+import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,9 +16,11 @@ from testbed.engines.base import Defects, NetworkConnector
 from testbed.errors import ClientError
 from testbed.results import Finding, Verdict
 from testbed.runtime import images
-from testbed.scenario import Say, main
+from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.wire.capture import IMAGE, Capture, capturing
+
+logger = logging.getLogger(__name__)
 
 TITLE = "No canary and no password on any link, of clients or between ActiveMQ brokers"
 CLAIMS = ("T1", "T5", "T7")
@@ -25,7 +28,7 @@ _CLAIM = {"RABBITMQ": "T1", "ACTIVEMQ": "T5"}
 _IN_CLEAR = {"RABBITMQ": "amqp", "ACTIVEMQ": "stomp"}
 
 
-def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+def run(testbed: Testbed) -> Iterator[Finding | str]:
     """Client links of both engines, then a network of two ActiveMQ brokers, then an active and its standby."""
     for engine_type, claim in _CLAIM.items():
         broker = testbed.default_broker(engine_type)
@@ -35,7 +38,7 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
             for each in listener.protocols
             if each in clients.PROTOCOLS
         ]
-        say(f"  clients of {broker.broker_name}, over {', '.join(protocols)}")
+        logger.info("  clients of %s, over %s", broker.broker_name, ", ".join(protocols))
         seen = _of_clients(testbed, broker, protocols)
         with testbed.control(engine_type, Defects(plaintext_listener=True)) as control:
             yield Finding(
@@ -44,9 +47,9 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
                 *seen,
                 _in_clear(claim, testbed, control, _IN_CLEAR[engine_type]),
             )
-    say("  a network of two brokers")
+    logger.info("  a network of two brokers")
     yield _network(testbed)
-    say("  an active broker and its standby")
+    logger.info("  an active broker and its standby")
     yield _pair(testbed)
 
 
@@ -157,7 +160,7 @@ def _captured(
     testbed: Testbed, brokers: Sequence[Broker], exchange: Callable[[], None], nodes: int = 0
 ) -> list[Capture]:
     """All that crossed the networks of the brokers' nodes during ``exchange``; of the last ``nodes`` of each only, if given."""
-    image = images.ensure(testbed.client, [IMAGE], testbed.say)[IMAGE]
+    image = images.ensure(testbed.client, [IMAGE])[IMAGE]
     with ExitStack() as stack:
         recordings = [
             stack.enter_context(capturing(testbed.containers, node.container_id, image))

@@ -1,6 +1,7 @@
 """What a grant lets its grantee do, and what it does not: each wrong operation, context, caller, and a grant that is retired."""
 
 import base64
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -8,15 +9,17 @@ from testbed.documented.grants import EBS_PRINCIPAL
 from testbed.evidence import Answer, ask
 from testbed.kms.base import Caller
 from testbed.results import Finding, Verdict
-from testbed.scenario import Say, main
+from testbed.scenario import main
 from testbed.storage import volumes
 from testbed.testbed import Testbed
+
+logger = logging.getLogger(__name__)
 
 TITLE = "A wrong caller, operation or context, and a retired grant, get AccessDeniedException"
 CLAIMS = ("G3",)
 
 
-def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
+def run(testbed: Testbed) -> Iterator[Finding | str]:
     """The grants of a broker of the scenario's own, tried by the service and by others."""
     kms, key = testbed.kms, testbed.new_key("of a broker whose grants are tried")
     with testbed.brief(testbed.request("RABBITMQ", "grants", key)) as broker:
@@ -44,7 +47,7 @@ def run(testbed: Testbed, say: Say) -> Iterator[Finding | str]:
             "an operation on the key itself", ask(kms, "DisableKey", {"KeyId": key}, mq), granted
         )
 
-        say("  with the grant that is bound to the volume alone")
+        logger.info("  with the grant that is bound to the volume alone")
         service_grants = [grant for grant in broker.grants if not grant.volume_id]
         for grant in service_grants:
             kms.call(mq, "RetireGrant", {"KeyId": key, "GrantId": grant.grant_id})

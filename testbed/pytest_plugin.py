@@ -5,6 +5,7 @@ first test that asks for one of them; everything is gone with the session, even 
 ``TESTBED_STATE`` set to the folder of a testbed that is up, that one is used and stays.
 """
 
+import logging
 import os
 import ssl
 from collections.abc import Callable, Iterator
@@ -102,17 +103,17 @@ class KeyFixture:
 
 
 @pytest.fixture(scope="session")
-def testbed(pytestconfig: pytest.Config) -> "Iterator[Testbed]":
+def testbed(_progress: None) -> "Iterator[Testbed]":
     """The testbed of this session: its ``kms``, its ``brokers``, its ``ca_file``."""
     from testbed.testbed import Testbed, temporary
 
     folder = os.environ.get("TESTBED_STATE")
     if folder:
-        standing = Testbed.open(folder, _say(pytestconfig))
+        standing = Testbed.open(folder)
         yield standing
         standing.close()
         return
-    with temporary(_say(pytestconfig)) as own:
+    with temporary() as own:
         yield own
 
 
@@ -129,11 +130,11 @@ def activemq_broker(testbed: "Testbed", _standing: "_Standing") -> BrokerFixture
 
 
 @pytest.fixture(scope="session")
-def aws_endpoint(testbed: "Testbed", pytestconfig: pytest.Config) -> "Iterator[Endpoint]":
+def aws_endpoint(testbed: "Testbed") -> "Iterator[Endpoint]":
     """Where AWS tools find KMS, Amazon MQ, CloudTrail and STS: ``boto3.client("kms", **aws_endpoint.client())``."""
     from testbed.aws.endpoint import serve
 
-    with serve(testbed, log=_say(pytestconfig)) as endpoint:
+    with serve(testbed) as endpoint:
         yield endpoint
 
 
@@ -181,10 +182,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     os.close(config.stash[_TERMINAL])
 
 
-def _say(config: pytest.Config) -> Callable[[str], None]:
-    """A line of progress that is seen at once: a first run builds images for a minute or two."""
+class _ProgressHandler(logging.Handler):
+    """Show progress on the terminal at once: a first run builds images for a minute or two."""
 
-    def say(line: str) -> None:
-        os.write(config.stash[_TERMINAL], f"testbed: {line}\n".encode())
+    def __init__(self, terminal: int) -> None:
+        super().__init__(logging.INFO)
+        self._terminal = terminal
 
-    return say
+    def emit(self, record: logging.LogRecord) -> None:
+        os.write(self._terminal, f"testbed: {record.getMessage()}\n".encode())
+
+
+@pytest.fixture(scope="session")
+def _progress(pytestconfig: pytest.Config) -> Iterator[None]:
+    """Show the testbed's log while a testbed is in use."""
+    logger, handler = logging.getLogger("testbed"), _ProgressHandler(pytestconfig.stash[_TERMINAL])
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    yield
+    logger.removeHandler(handler)
+    logger.setLevel(level)

@@ -3,12 +3,13 @@
 A scenario is one file of ``scenarios/`` with
 
 - ``TITLE``, one line, and ``CLAIMS``, the ids of the claims that it settles;
-- ``run(testbed, say)``, a generator of ``Finding``s, each with its control, of notes (text) and of matrices.
+- ``run(testbed)``, a generator of ``Finding``s, each with its control, of notes (text) and of matrices.
 
 It uses what a user could use: ``testbed.brokers``, ``testbed.kms``, the clients and the observers.
 """
 
 import importlib.util
+import logging
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +24,7 @@ from testbed.errors import TestbedError
 from testbed.results import Finding, Matrix, Run, ScenarioResult
 from testbed.testbed import Testbed
 
-Say = Callable[[str], None]
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Scenario:
     name: str
     title: str
     claims: tuple[str, ...]
-    run: Callable[[Testbed, Say], Iterator[Finding | Matrix | str]]
+    run: Callable[[Testbed], Iterator[Finding | Matrix | str]]
 
 
 def find(names: Sequence[str] = ()) -> list[Scenario]:
@@ -47,19 +48,19 @@ def find(names: Sequence[str] = ()) -> list[Scenario]:
     return [_load(files[name]) for name in names or files]
 
 
-def run(scenario: Scenario, testbed: Testbed, say: Say) -> ScenarioResult:
+def run(scenario: Scenario, testbed: Testbed) -> ScenarioResult:
     """Run it to its end. What it raises is its result's ``error``; what it had found until then stays."""
     started = time.monotonic()
     findings: list[Finding] = []
     notes: list[str] = []
     matrices: list[Matrix] = []
     error = ""
-    say(f"scenario {scenario.name}: {scenario.title}")
+    logger.info("scenario %s: %s", scenario.name, scenario.title)
     try:
-        for said in scenario.run(testbed, say):
+        for said in scenario.run(testbed):
             if isinstance(said, Finding):
                 findings.append(said)
-                say(f"  {said.verdict.value} {said.claim}: {said.subject}")
+                logger.info("  %s %s: %s", said.verdict.value, said.claim, said.subject)
             elif isinstance(said, Matrix):
                 matrices.append(said)
             else:
@@ -69,7 +70,7 @@ def run(scenario: Scenario, testbed: Testbed, say: Say) -> ScenarioResult:
     except Exception as caught:  # noqa: BLE001 - a scenario's own fault must not take the others down
         error = f"{type(caught).__name__}: {caught}"
     if error:
-        say(f"  broke off: {error}")
+        logger.info("  broke off: %s", error)
     return ScenarioResult(
         scenario.name,
         scenario.title,
@@ -81,10 +82,10 @@ def run(scenario: Scenario, testbed: Testbed, say: Say) -> ScenarioResult:
     )
 
 
-def run_all(scenarios: Sequence[Scenario], testbed: Testbed, say: Say) -> Run:
+def run_all(scenarios: Sequence[Scenario], testbed: Testbed) -> Run:
     """Run them one after the other."""
     begun, started = time.monotonic(), datetime.now(UTC)
-    results = tuple(run(scenario, testbed, say) for scenario in scenarios)
+    results = tuple(run(scenario, testbed) for scenario in scenarios)
     return Run(started, time.monotonic() - begun, environment(testbed), results)
 
 
@@ -119,12 +120,12 @@ def _load(path: Path) -> Scenario:
     except Exception as error:
         raise TestbedError(
             f"The scenario {path} cannot be loaded: {type(error).__name__}: {error}",
-            hint="A scenario has TITLE, CLAIMS and run(testbed, say).",
+            hint="A scenario has TITLE, CLAIMS and run(testbed).",
         ) from error
 
 
 def _import(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"testbed_scenario_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(f"testbed.scenarios.{path.stem}", path)
     assert spec and spec.loader, path
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

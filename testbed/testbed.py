@@ -5,6 +5,7 @@ command and every test begins with it. ``temporary`` is a testbed for the length
 whatever happens to the process.
 """
 
+import logging
 import secrets
 import tempfile
 import threading
@@ -19,7 +20,7 @@ from testbed.broker import default_broker
 from testbed.broker.default_broker import NAMES, USERNAME, DefaultBrokerOptions, new_password
 from testbed.broker.encryption import EncryptionOptions
 from testbed.broker.model import Broker, CreateBroker
-from testbed.broker.service import Brokers, Say
+from testbed.broker.service import Brokers
 from testbed.engines.base import Defects, User
 from testbed.errors import ContainerFailed, EngineUnavailable, Interrupted, KmsError
 from testbed.kms.authority import DELAY, assemble
@@ -38,14 +39,12 @@ from testbed.state.turns import one_at_a_time
 from testbed.trail.recording import Recorder, RecordingKms
 from testbed.trail.store import Trail
 
+logger = logging.getLogger(__name__)
+
 KMS_PORT = 4566  # LocalStack's own
 _KMS_FOLDER = "/var/lib/testbed-kms"
 _SETTINGS = "settings"
 _PATIENCE = 20.0  # seconds that the start of KMS gets to notice that it is given up
-
-
-def _silent(line: str) -> None:
-    pass
 
 
 class Testbed:
@@ -57,14 +56,13 @@ class Testbed:
         self,
         state: State,
         client: docker.DockerClient,
-        say: Say,
         kms_image: str = "",
         delay: float | None = None,
         *,
         start: bool = True,
     ) -> None:
         """``start=False``: KMS is not started when it does not run, and its calls say so."""
-        self.state, self.client, self.say = state, client, say
+        self.state, self.client = state, client
         self._stopping = threading.Event()
         self.containers = Containers(client, state.instance)
         self.clock = Clock(state)
@@ -99,14 +97,12 @@ class Testbed:
             self.recorder,
             self.authority,
             self.clock,
-            self.say,
         )
 
     @classmethod
     def open(
         cls,
         folder: Path | str,
-        say: Say = _silent,
         *,
         kms_image: str = "",
         delay: float | None = None,
@@ -117,7 +113,7 @@ class Testbed:
         key or a revoked grant is felt; it is kept for the folder's life, and the default is ``DELAY``. Raises
         ``EngineUnavailable`` or ``StateBroken``; what keeps KMS from starting is raised by the first call of ``kms``.
         """
-        return cls(State(folder), engine.connect(say), say, kms_image, delay)
+        return cls(State(folder), engine.connect(), kms_image, delay)
 
     @property
     def ca_file(self) -> Path:
@@ -229,9 +225,9 @@ class Testbed:
         with self._alone("kms"):
             if not self._kms_runs():
                 wanted = images.own_kms(image) if image else images.KMS
-                tag = Task(lambda: images.ensure(self.client, [wanted], self.say)).result(
-                    self._stopping
-                )[wanted]
+                tag = Task(lambda: images.ensure(self.client, [wanted])).result(self._stopping)[
+                    wanted
+                ]
                 self._run_kms(tag)
         LocalStackKms(self.localstack_url).wait_until_answering(still_alive=self._require_kms)
 
@@ -252,13 +248,13 @@ class Testbed:
             self.state.folder,
             name,
             self._stopping,
-            lambda: self.say(
-                f"waiting: another command is at work on {name} in {self.state.folder}"
+            lambda: logger.info(
+                "waiting: another command is at work on %s in %s", name, self.state.folder
             ),
         )
 
     def _run_kms(self, tag: str) -> None:
-        self.say("KMS: starting")
+        logger.info("KMS: starting")
         for row in self.containers.find("kms"):
             self.containers.remove(row["id"])
         volume = f"testbed-{self.state.instance}-kms"
@@ -285,16 +281,16 @@ class Testbed:
 
 
 @contextmanager
-def temporary(say: Say = _silent, *, delay: float | None = None) -> Iterator[Testbed]:
+def temporary(*, delay: float | None = None) -> Iterator[Testbed]:
     """A testbed of its own in a temporary folder; all of it is gone afterwards, even after ``kill -9``. ``delay``: see ``open``."""
     folder = Path(tempfile.mkdtemp(prefix="testbed-"))
     reaper = Reaper(instance_of(folder), folder)
     testbed = None
     try:
-        testbed = Testbed.open(folder, say, delay=delay)
+        testbed = Testbed.open(folder, delay=delay)
         yield testbed
     finally:
-        say("taking everything down")
+        logger.info("taking everything down")
         if testbed:
             testbed.down()
         down(folder)

@@ -1,5 +1,6 @@
 """Every scenario on the session's testbed, and how one is run so that it takes nothing else down."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,9 +21,7 @@ NAMES = sorted(path.stem for path in paths.data("scenarios").glob("[!_]*.py"))
 @pytest.mark.parametrize("name", NAMES)
 def test_every_finding_holds_and_has_a_control_that_fails(testbed: Testbed, name: str) -> None:
     [chosen] = scenario.find([name])
-    said: list[str] = []
-    result = scenario.run(chosen, testbed, said.append)
-    print("\n".join(said))
+    result = scenario.run(chosen, testbed)
     assert result.error == ""
     wrong = {
         f"{each.claim} {each.subject}": each.evidence
@@ -92,27 +91,29 @@ def _finding(subject: str) -> Finding:
 
 def _run(
     *yielded: Finding | Matrix | str | BaseException,
-) -> tuple[scenario.ScenarioResult, list[str]]:
-    def story(testbed: Testbed, say: scenario.Say) -> Iterator[Finding | Matrix | str]:
+) -> scenario.ScenarioResult:
+    def story(testbed: Testbed) -> Iterator[Finding | Matrix | str]:
         for each in yielded:
             if isinstance(each, BaseException):
                 raise each
             yield each
 
-    said: list[str] = []
-    return scenario.run(Scenario("story", "A story", ("T1",), story), None, said.append), said  # type: ignore[arg-type]
+    return scenario.run(Scenario("story", "A story", ("T1",), story), None)  # type: ignore[arg-type]
 
 
-def test_findings_notes_and_matrices_are_told_apart_in_their_order() -> None:
+def test_findings_notes_and_matrices_are_told_apart_in_their_order(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
     matrix = Matrix("RABBITMQ", (), ())
-    result, said = _run(_finding("one"), "a note", matrix, _finding("two"))
+    result = _run(_finding("one"), "a note", matrix, _finding("two"))
     assert (
         [each.subject for each in result.findings],
         result.notes,
         result.matrices,
         result.error,
     ) == (["one", "two"], ("a note",), (matrix,), "")
-    assert said == ["scenario story: A story", "  HOLDS T1: one", "  HOLDS T1: two"]
+    assert caplog.messages == ["scenario story: A story", "  HOLDS T1: one", "  HOLDS T1: two"]
 
 
 @pytest.mark.parametrize(
@@ -128,12 +129,13 @@ def test_findings_notes_and_matrices_are_told_apart_in_their_order() -> None:
     ],
 )
 def test_what_a_scenario_raises_is_its_error_and_what_it_had_found_stays(
-    raised: Exception, told: str
+    raised: Exception, told: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    result, said = _run(_finding("before"), raised, _finding("after"))
+    caplog.set_level(logging.INFO)
+    result = _run(_finding("before"), raised, _finding("after"))
     assert [each.subject for each in result.findings] == ["before"]
     assert result.error.strip() == told.strip()
-    assert said[-1].startswith("  broke off: ")
+    assert caplog.messages[-1].startswith("  broke off: ")
 
 
 @pytest.mark.parametrize("raised", [KeyboardInterrupt(), SystemExit(1)])
@@ -143,11 +145,11 @@ def test_an_interruption_is_not_swallowed(raised: BaseException) -> None:
 
 
 def test_one_that_breaks_off_does_not_take_the_others_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(testbed: Testbed, say: scenario.Say) -> Iterator[Finding]:
+    def broken(testbed: Testbed) -> Iterator[Finding]:
         raise RuntimeError("at once")
         yield _finding("never")
 
-    def sound(testbed: Testbed, say: scenario.Say) -> Iterator[Finding]:
+    def sound(testbed: Testbed) -> Iterator[Finding]:
         yield _finding("sound")
 
     monkeypatch.setattr(scenario, "environment", lambda testbed: {})
@@ -155,7 +157,7 @@ def test_one_that_breaks_off_does_not_take_the_others_down(monkeypatch: pytest.M
         Scenario(name, name, ("T1",), story)
         for name, story in (("broken", broken), ("sound", sound), ("again", broken))
     ]
-    run = scenario.run_all(stories, None, lambda line: None)  # type: ignore[arg-type]
+    run = scenario.run_all(stories, None)  # type: ignore[arg-type]
     assert [(each.name, bool(each.error), len(each.findings)) for each in run.scenarios] == [
         ("broken", True, 0),
         ("sound", False, 1),

@@ -63,7 +63,7 @@ def test_whoever_only_looks_starts_nothing(tmp_path: Path) -> None:
         first.new_key("there")
         [row] = first.containers.find("kms")
         first.containers.kill(row["id"])
-        looking = Testbed(first.state, first.client, print, start=False)
+        looking = Testbed(first.state, first.client, start=False)
         began = time.monotonic()
         with pytest.raises(KmsError, match="KMS does not run") as error:
             looking.kms.call(USER, "CreateKey", {})
@@ -142,9 +142,11 @@ def test_down_leaves_a_folder_alone_that_is_not_the_testbeds(tmp_path: Path) -> 
 
 
 _OWNER = """
-import os, sys, time
+import logging, os, sys, time
 from testbed.testbed import temporary
-with temporary(lambda line: print(line, flush=True)) as testbed:
+logging.getLogger("testbed").setLevel(logging.INFO)
+logging.getLogger("testbed").addHandler(logging.StreamHandler(sys.stdout))
+with temporary() as testbed:
     print("folder", testbed.state.folder, flush=True)
     %s
     print("up", flush=True)

@@ -1,5 +1,6 @@
 """One request in, one answer out, whatever it is: which service it is for, who calls, and what becomes of errors."""
 
+import logging
 import traceback
 import uuid
 from collections.abc import Callable, Mapping
@@ -10,6 +11,8 @@ from testbed.aws import callers, json_protocol, sts
 from testbed.aws.message import Request, Response
 from testbed.errors import ApiError, TestbedError
 from testbed.kms.base import Caller
+
+logger = logging.getLogger(__name__)
 
 _INTERNAL = "InternalServerErrorException"
 
@@ -25,10 +28,10 @@ class Service(Protocol):
 
 
 class Dispatch:
-    """``services`` by the names that requests are signed for. ``log`` gets what went wrong on this side, a line or more."""
+    """``services`` by the names that requests are signed for. Faults of this side are logged as errors."""
 
-    def __init__(self, services: Mapping[str, Service], log: Callable[[str], None]) -> None:
-        self._services, self._log = services, log
+    def __init__(self, services: Mapping[str, Service]) -> None:
+        self._services = services
 
     def answer(self, request: Request) -> Response:
         """Never raises."""
@@ -48,17 +51,21 @@ class Dispatch:
             response = service.answer(request, caller)
         except ApiError as error:
             if error.status >= 500:
-                self._log(f"{request.method} {request.path[:200]}: {error}")
+                logger.error("%s %s: %s", request.method, request.path[:200], error)
             response = refusal(error)
         except TestbedError as error:  # the machine's fault and not the request's: said as it is
-            self._log(f"{request.method} {request.path[:200]}: {error}")
+            logger.error("%s %s: %s", request.method, request.path[:200], error)  # noqa: TRY400 - says all
             response = refusal(
                 ApiError(f"{error} {error.hint}".strip(), code=_INTERNAL, status=500)
             )
         except Exception as error:  # noqa: BLE001 - the endpoint's own fault must not end it
             # Without its words, which may quote the request.
-            self._log(
-                f"{request.method} {request.path[:200]}: {type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"
+            logger.error(  # noqa: TRY400 - see above
+                "%s %s: %s\n%s",
+                request.method,
+                request.path[:200],
+                type(error).__name__,
+                "".join(traceback.format_tb(error.__traceback__)),
             )
             response = refusal(
                 ApiError(

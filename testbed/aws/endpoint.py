@@ -1,7 +1,8 @@
 """The endpoint of a testbed: all services behind one HTTPS address, in a thread of this process."""
 
+import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,10 @@ from testbed.runtime import ports
 from testbed.runtime.ports import LOOPBACK
 from testbed.testbed import Testbed
 
+logger = logging.getLogger(__name__)
+
 HOST = "localhost"
 _PATIENCE = 20.0  # seconds that what is under way gets when the endpoint is taken down
-Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,13 @@ class Endpoint:
 
 
 @contextmanager
-def serve(testbed: Testbed, *, port: int = 0, log: Log | None = None) -> Iterator[Endpoint]:
+def serve(testbed: Testbed, *, port: int = 0) -> Iterator[Endpoint]:
     """The endpoint of ``testbed`` for the length of a ``with`` block, at a free port when 0.
 
-    What was begun through it (a broker's creation, say) has some seconds to come to its end afterwards. ``log`` gets a
-    line for what goes wrong on this side, ``testbed.say`` when left out. Raises ``PortTaken``.
+    What was begun through it (a broker's creation, say) has some seconds to come to its end afterwards. Faults of
+    this side are logged as errors. Raises ``PortTaken``.
     """
-    work = Work(testbed, log or testbed.say)
+    work = Work(testbed)
     services = {
         "kms": kms.service(testbed.kms),
         "mq": Mq(
@@ -77,7 +79,7 @@ def serve(testbed: Testbed, *, port: int = 0, log: Log | None = None) -> Iterato
         server = https.HttpsServer(
             port or ports.free(1)[0],
             https.context(certificate),
-            Dispatch(services, work.log).answer,
+            Dispatch(services).answer,
         )
     except OSError as error:
         raise PortTaken(
@@ -99,8 +101,8 @@ def serve(testbed: Testbed, *, port: int = 0, log: Log | None = None) -> Iterato
 class Work:
     """What goes on behind answers that were given already."""
 
-    def __init__(self, testbed: Testbed, log: Log) -> None:
-        self._brokers, self.log = testbed.brokers, log
+    def __init__(self, testbed: Testbed) -> None:
+        self._brokers = testbed.brokers
         self._threads: list[threading.Thread] = []
         self._guard = threading.Lock()
 
@@ -125,4 +127,4 @@ class Work:
         except NotFoundException:  # deleted meanwhile
             pass
         except Exception as error:  # noqa: BLE001 - see above
-            self.log(f"{broker_id}: {type(error).__name__}: {error}")
+            logger.error("%s: %s: %s", broker_id, type(error).__name__, error)  # noqa: TRY400

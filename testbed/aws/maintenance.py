@@ -3,23 +3,23 @@
 The service's period is not documented. A round that takes its time (a node is brought back) keeps no other broker waiting.
 """
 
+import logging
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 
 from testbed.broker.service import Brokers
 from testbed.errors import NotFoundException
 
+logger = logging.getLogger(__name__)
+
 PERIOD = 10.0  # seconds
 
 
 class Maintenance:
-    """Rounds for all of ``brokers`` from ``start`` to ``stop``. Errors go to ``log`` when they are new, and end nothing."""
+    """Rounds for all of ``brokers`` from ``start`` to ``stop``. Errors are logged when they are new, and end nothing."""
 
-    def __init__(
-        self, brokers: Brokers, log: Callable[[str], None], period: float = PERIOD
-    ) -> None:
-        self._brokers, self._log, self._period = brokers, log, period
+    def __init__(self, brokers: Brokers, period: float = PERIOD) -> None:
+        self._brokers, self._period = brokers, period
         self._over = threading.Event()
         self._rounds: dict[str, threading.Thread] = {}
         self._said: dict[str, str] = {}
@@ -57,14 +57,14 @@ class Maintenance:
             self._brokers.maintain(identity)
 
     def _logged(self, what: str) -> "_Logged":
-        return _Logged(what, self._said, self._log)
+        return _Logged(what, self._said)
 
 
 class _Logged:
     """Keeps errors in, and says each once, until it is another one or none."""
 
-    def __init__(self, what: str, said: dict[str, str], log: Callable[[str], None]) -> None:
-        self._what, self._said, self._log = what, said, log
+    def __init__(self, what: str, said: dict[str, str]) -> None:
+        self._what, self._said = what, said
 
     def __enter__(self) -> None:
         pass
@@ -74,6 +74,6 @@ class _Logged:
     ) -> bool:
         line = f"{self._what}: {kind.__name__}: {error}" if kind else ""
         if line and self._said.get(self._what) != line:
-            self._log(line)
+            logger.error(line)
         self._said[self._what] = line
         return isinstance(error, Exception)

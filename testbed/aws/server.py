@@ -4,6 +4,7 @@ It ends when told to, and by itself when its state folder is removed or made ane
 away from under it (``testbed down --all`` of another folder).
 """
 
+import logging
 import os
 import signal
 import sys
@@ -19,16 +20,15 @@ from testbed.errors import PortTaken, TestbedError
 from testbed.runtime import ports
 from testbed.testbed import Testbed
 
+logger = logging.getLogger(__name__)
+
 _TICK = 0.5  # seconds between two looks at the state folder
 _LOOKS = 10  # ticks between two looks at KMS's container
 _MISSING = 3  # looks in a row that it is not there: it is replaced in less
 
-Log = Callable[[str], None]
-
 
 def run(
     folder: Path,
-    log: Log,
     ready: Callable[[Endpoint], None],
     over: threading.Event,
     *,
@@ -41,12 +41,12 @@ def run(
     """
     place = Place(folder)
     try:
-        testbed = Testbed.open(folder, log)
+        testbed = Testbed.open(folder)
         try:
-            with serve(testbed, port=port or _port(place), log=log) as endpoint:
+            with serve(testbed, port=port or _port(place)) as endpoint:
                 place.note(endpoint.port)
                 ready(endpoint)
-                _keep(testbed, place, log, period, over)
+                _keep(testbed, place, period, over)
         finally:
             testbed.close()
     finally:
@@ -62,19 +62,19 @@ def _port(place: Place) -> int:
         return ports.free(1)[0]
 
 
-def _keep(testbed: Testbed, place: Place, log: Log, period: float, over: threading.Event) -> None:
-    maintenance = Maintenance(testbed.brokers, log, period)
+def _keep(testbed: Testbed, place: Place, period: float, over: threading.Event) -> None:
+    maintenance = Maintenance(testbed.brokers, period)
     maintenance.start()
     looks = missing = 0
     while not over.wait(_TICK):
         if not place.ours:
-            log("the state folder is gone: ending")
+            logger.info("the state folder is gone: ending")
             break
         looks += 1
         if looks % _LOOKS == 0:
             missing = missing + 1 if _is_taken_away(testbed) else 0
             if missing == _MISSING:
-                log("everything was removed: ending")
+                logger.info("everything was removed: ending")
                 break
     testbed.stop()
     maintenance.stop()
@@ -91,14 +91,15 @@ def main(folder: str) -> None:
     """What ``process.Launch`` starts: silent until told to go, one line with the port, and then on its own."""
     if sys.stdin.buffer.readline() != GO:
         return
+    _log_to_standard_error()
     over = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: over.set())
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        run(Path(folder), _log, _ready, over)
+        run(Path(folder), _ready, over)
     except TestbedError as error:
-        _log(f"{error} {error.hint}".strip())
+        logger.error("%s", f"{error} {error.hint}".strip())  # noqa: TRY400 - for the user
         sys.exit(1)
 
 
@@ -113,10 +114,16 @@ def _ready(endpoint: Endpoint) -> None:
     os.close(nowhere)
 
 
-def _log(line: str) -> None:
-    print(
-        f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}", file=sys.stderr, flush=True
-    )
+def _log_to_standard_error() -> None:
+    """Send the testbed's log to standard error, which is the endpoint's log file."""
+    formatter = logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
+    formatter.converter = time.gmtime
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter)
+    logging.getLogger().addHandler(logging.NullHandler())  # not other libraries' warnings
+    testbed_logger = logging.getLogger("testbed")
+    testbed_logger.setLevel(logging.INFO)
+    testbed_logger.addHandler(handler)
 
 
 if __name__ == "__main__":

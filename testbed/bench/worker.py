@@ -3,6 +3,7 @@
 Several of them share the machine's cores with the broker; between rounds they wait, so that a round starts at once.
 """
 
+import logging
 import select
 import time
 from collections.abc import Mapping
@@ -78,6 +79,7 @@ class Part:
 
 def main(pipe: Connection, counters: Any) -> None:
     """Work until the pipe says None or closes."""
+    logging.getLogger().addHandler(logging.NullHandler())  # no client library's warnings
     try:
         while (job := pipe.recv()) is not None:
             pipe.send(_perform(job, pipe, counters))

@@ -168,7 +168,7 @@ def _best(
 
 def _beside(testbed: Testbed, target: Target, say: Say) -> str:
     """A container of the tools, in the broker's network."""
-    tag = images.ensure(testbed.client, [IMAGE], say)[IMAGE]
+    tag = images.ensure(testbed.client, [IMAGE])[IMAGE]
     name = f"testbed-{testbed.state.instance}-yardstick-{target.engine_type.lower()}"
     return testbed.containers.run(
         ContainerSpec(

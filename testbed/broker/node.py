@@ -1,8 +1,8 @@
 """A node: the container that a broker runs in, from its secrets to the first login."""
 
+import logging
 import threading
 import time
-from collections.abc import Callable
 
 from testbed.broker import topology
 from testbed.broker.model import Broker, Front, Node
@@ -12,6 +12,8 @@ from testbed.engines.base import Cluster, Engine, NodeSpec
 from testbed.errors import ClientError, ContainerFailed, Interrupted, VolumeRefused
 from testbed.pki import Certificate
 from testbed.runtime.containers import Containers, ContainerSpec
+
+logger = logging.getLogger(__name__)
 
 # What containers/base/enter says of the volume.
 _REFUSALS = {12, 65, 66, 70}
@@ -95,7 +97,6 @@ def wait(
     node: Node,
     rendered: NodeSpec,
     ca_file: str,
-    say: Callable[[str], None],
     cancelled: threading.Event,
 ) -> None:
     """Return when every listener answers a TLS handshake and a login; of a node on a shared volume, or of another that has it.
@@ -126,8 +127,11 @@ def wait(
             ) from reason
         if now - spoken > SPEAK_EVERY:
             spoken = now
-            say(
-                f"{broker.broker_name}: starting, {now - start:.0f} s ({str(reason).partition(':')[0].removesuffix('.')})"
+            logger.info(
+                "%s: starting, %.0f s (%s)",
+                broker.broker_name,
+                now - start,
+                str(reason).partition(":")[0].removesuffix("."),
             )
         if cancelled.wait(0.05):
             raise Interrupted(f"The start of {broker.broker_name} was interrupted.")

@@ -1,6 +1,6 @@
 """Brokers at work: their images, their nodes on attached volumes, side by side, and the address in front of a cluster."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from threading import Event
@@ -35,11 +35,10 @@ class Running:
         containers: Containers,
         kms: Kms,
         authority: Authority,
-        say: Callable[[str], None],
         cancelled: Event,
     ) -> None:
         self._state, self._store, self._containers, self._kms = state, store, containers, kms
-        self._authority, self._say, self._cancelled = authority, say, cancelled
+        self._authority, self._cancelled = authority, cancelled
 
     def image(self, request: CreateBroker) -> str:
         """The image, by its tag: one of the user's own is there then, one of ours when ``imaged`` has seen to it."""
@@ -69,7 +68,7 @@ class Running:
         )
 
     def built(self, image: images.ImageSpec) -> str:
-        return Task(lambda: images.ensure(self._containers.client, [image], self._say)).result(
+        return Task(lambda: images.ensure(self._containers.client, [image])).result(
             self._cancelled
         )[image]
 
@@ -109,7 +108,6 @@ class Running:
                         each,
                         rendered[each.name],
                         str(self._state.ca_file),
-                        self._say,
                         self._cancelled,
                     )
                 except BaseException:

@@ -5,6 +5,7 @@ begins, so whatever happens to the process that creates it, the next one knows. 
 whole and in two halves: ``begin_...`` answers as the service does, at once, and ``finish`` does the work.
 """
 
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -37,8 +38,9 @@ from testbed.state.turns import Busy
 from testbed.storage import volumes
 from testbed.trail.recording import Recorder
 
+logger = logging.getLogger(__name__)
+
 CHECK_PERIOD = 2.0  # seconds between two checks of a key; the service's period is not documented
-Say = Callable[[str], None]
 
 
 class Brokers:
@@ -52,17 +54,14 @@ class Brokers:
         recorder: Recorder,
         authority: Authority,
         clock: Clock,
-        say: Say,
         *,
         check_period: float = CHECK_PERIOD,
     ) -> None:
         self._containers, self._kms, self._recorder = containers, kms, recorder
-        self._clock, self._say, self._check_period = clock, say, check_period
+        self._clock, self._check_period = clock, check_period
         self._ca_file, self._cancelled = state.ca_file, threading.Event()
         self._store = BrokerStore(state, self._cancelled)
-        self._running = Running(
-            state, self._store, containers, kms, authority, say, self._cancelled
-        )
+        self._running = Running(state, self._store, containers, kms, authority, self._cancelled)
 
     # The API's operations
 
@@ -96,7 +95,7 @@ class Brokers:
             with self._store.alone(broker):
                 self._store.put(broker)
                 try:
-                    self._say(f"{broker.broker_name}: creating its grants and its volume")
+                    logger.info("%s: creating its grants and its volume", broker.broker_name)
                     return go_on(self._keyed(broker, caller))
                 except BaseException:
                     self._erase(self._store.get(broker.broker_id))
@@ -183,7 +182,7 @@ class Brokers:
                 except Interrupted:
                     raise
                 except TestbedError as error:
-                    self._say(f"{broker.broker_name}: creation failed: {error}")
+                    logger.warning("%s: creation failed: %s", broker.broker_name, error)
                     self._release(self._store.get(broker.broker_id))
                     self._store.change(
                         broker, lambda each: replace(each, broker_state="CREATION_FAILED")
@@ -197,16 +196,18 @@ class Brokers:
         broker = self._running.imaged(broker)
         for volume_id in dict.fromkeys(each.volume.volume_id for each in broker.nodes):
             self._containers.create_volume(volume_id)
-        self._say(f"{broker.broker_name}: starting {broker.engine_type} {broker.running_version}")
+        logger.info(
+            "%s: starting %s %s", broker.broker_name, broker.engine_type, broker.running_version
+        )
         self._running.started(broker, broker.nodes)
-        self._say(f"{broker.broker_name}: ready")
+        logger.info("%s: ready", broker.broker_name)
         return self._store.change(
             broker, lambda each: replace(each, broker_state="RUNNING", checked=self._clock.now())
         )
 
     def _rebooted(self, broker_id: str) -> Broker:
         broker = self._store.get(broker_id)
-        self._say(f"{broker.broker_name}: rebooting")
+        logger.info("%s: rebooting", broker.broker_name)
         try:
             if (
                 version := broker.pending.engine_version
@@ -224,7 +225,7 @@ class Brokers:
 
     def _deleted(self, broker_id: str) -> None:
         broker = self._store.get(broker_id)
-        self._say(f"{broker.broker_name}: deleting")
+        logger.info("%s: deleting", broker.broker_name)
         self._erase(broker)
 
     # What happens to a broker without its owner's asking
@@ -257,8 +258,10 @@ class Brokers:
         if broker.broker_state == "CRITICAL_ACTION_REQUIRED" and broker.storage_type == "EFS":
             for each in broker.nodes:
                 if self._running.runs(each):
-                    self._say(
-                        f"{broker.broker_name}: its file system no longer works without the key, node {each.name} stops"
+                    logger.info(
+                        "%s: its file system no longer works without the key, node %s stops",
+                        broker.broker_name,
+                        each.name,
                     )
                     self._containers.kill(each.container_id)
         return broker
@@ -301,8 +304,10 @@ class Brokers:
             broker = self._store.change(broker, lambda each: replace(each, broker_state="RUNNING"))
         lost = [each for each in broker.nodes if not self._running.runs(each)]
         if lost:
-            self._say(
-                f"{broker.broker_name}: node {' and '.join(each.name for each in lost)} stopped, starting again"
+            logger.info(
+                "%s: node %s stopped, starting again",
+                broker.broker_name,
+                " and ".join((each.name for each in lost)),
             )
         if lost or (broker.front and not self._running.runs(broker.front)):
             broker = self._running.started(
@@ -392,7 +397,7 @@ class Brokers:
                 shapes_of(broker.deployment_mode, broker.storage_type),
             )
         except KmsError as error:  # KMS is out: grants to a broker that is no more open nothing
-            self._say(f"{broker.broker_name}: its grants could not be retired ({error})")
+            logger.warning("%s: its grants could not be retired (%s)", broker.broker_name, error)
 
     def _chosen(self, broker: Broker, node_name: str) -> tuple[Node, ...]:
         chosen = tuple(each for each in broker.nodes if node_name in ("", each.name))

@@ -28,12 +28,15 @@ app = typer.Typer(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its status."""
+    from testbed.cli import base
+
     for module in pkgutil.iter_modules(__path__):  # each adds its commands to ``app``
         importlib.import_module(f"{__name__}.{module.name}")
     for each in (signal.SIGINT, signal.SIGTERM):  # `kill` is to clean up as Ctrl-C does
         if signal.getsignal(each) is not signal.SIG_IGN:
             signal.signal(each, _interrupted)
     signal.signal(signal.SIGALRM, _given_up)
+    base.show_progress()
     app(args=None if arguments is None else list(arguments))
 
 

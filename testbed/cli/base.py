@@ -1,6 +1,7 @@
 """What every command shares: options, progress on standard error, results on standard output, errors on one line."""
 
 import json
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -26,9 +27,20 @@ STATE = Path(DEFAULT_FOLDER)
 _started = time.monotonic()
 
 
-def say(line: str) -> None:
-    """A line of progress, on standard error, with the seconds since the start."""
-    print(f"[{time.monotonic() - _started:6.1f} s] {line}", file=sys.stderr, flush=True)
+class ProgressHandler(logging.Handler):
+    """Print each record on standard error, with the seconds since the program's start."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        seconds = time.monotonic() - _started
+        print(f"[{seconds:6.1f} s] {record.getMessage()}", file=sys.stderr, flush=True)
+
+
+def show_progress() -> None:
+    """Let the testbed's log be the progress of a command, and other libraries' logs be silent."""
+    logging.getLogger().addHandler(logging.NullHandler())
+    logger = logging.getLogger("testbed")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(ProgressHandler())
 
 
 def show(document: Any, as_json: bool, text: Callable[[Any], str]) -> None:
@@ -63,7 +75,7 @@ def existing(folder: Path) -> Iterator[Testbed]:
             f"There is no testbed in {folder}.",
             hint="`testbed up` starts one; --state names another folder.",
         )
-    testbed = Testbed(State(folder), engine.connect(say, start=False), say, start=False)
+    testbed = Testbed(State(folder), engine.connect(start=False), start=False)
     try:
         yield testbed
     finally:

@@ -1,5 +1,6 @@
 """`testbed bench ...`: what encryption costs."""
 
+import logging
 import shlex
 import sys
 from contextlib import AbstractContextManager, nullcontext
@@ -17,9 +18,12 @@ from testbed.bench.result import Result
 from testbed.bench.rounds import FEW, takes_turns
 from testbed.bench.session import Case, measure
 from testbed.cli import app
-from testbed.cli.base import STATE, JsonOption, StateOption, say, show, translated
+from testbed.cli.base import STATE, JsonOption, StateOption, show, translated
 from testbed.errors import TestbedError
 from testbed.testbed import Testbed, temporary
+
+logger = logging.getLogger(__name__)
+say = logger.info
 
 JsonFile = Annotated[
     Path | None, typer.Option("--json", help="Write the result as JSON into this file.")
@@ -220,7 +224,7 @@ def conclude(result: Result, json_file: Path | None, html_file: Path | None) -> 
 
 
 def _testbed(fresh: bool, state: Path) -> AbstractContextManager[Testbed]:
-    return temporary(say) if fresh else nullcontext(Testbed.open(state, say))
+    return temporary() if fresh else nullcontext(Testbed.open(state))
 
 
 def _names(folder: Path) -> list[str]:

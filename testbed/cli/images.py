@@ -3,7 +3,7 @@
 import typer
 
 from testbed.cli import app
-from testbed.cli.base import JsonOption, say, show, translated
+from testbed.cli.base import JsonOption, show, translated
 from testbed.documented.engines import DEFAULT_VERSION
 from testbed.engines.all import ENGINES
 from testbed.runtime import engine, images
@@ -16,7 +16,7 @@ app.add_typer(_group, name="images")
 def list_images(as_json: JsonOption = False) -> None:
     """What is built on this engine."""
     with translated(as_json):
-        rows = images.built(engine.connect(say, start=False))
+        rows = images.built(engine.connect(start=False))
         show(
             rows,
             as_json,
@@ -38,7 +38,7 @@ def build(as_json: JsonOption = False) -> None:
     """
     with translated(as_json):
         specs = [images.KMS, *(ENGINES[each].image(DEFAULT_VERSION[each]) for each in ENGINES)]
-        tags = images.ensure(engine.connect(say), specs, say)
+        tags = images.ensure(engine.connect(), specs)
         show(list(tags.values()), as_json, "\n".join)
 
 
@@ -47,7 +47,7 @@ def remove(as_json: JsonOption = False) -> None:
     """Remove them all, except those in use."""
     with translated(as_json):
         show(
-            images.remove(engine.connect(say, start=False)),
+            images.remove(engine.connect(start=False)),
             as_json,
             lambda tags: "\n".join(tags) or "None.",
         )

@@ -1,5 +1,6 @@
 """`testbed up`, `down`, `reboot`, `status`, `endpoints`, `env` and `logs`."""
 
+import logging
 import shlex
 import sys
 from collections.abc import Iterator
@@ -15,13 +16,15 @@ from testbed.aws.endpoint import Endpoint
 from testbed.broker.default_broker import DefaultBrokerOptions
 from testbed.broker.model import Broker
 from testbed.cli import app
-from testbed.cli.base import STATE, JsonOption, StateOption, existing, say, show, translated
+from testbed.cli.base import STATE, JsonOption, StateOption, existing, show, translated
 from testbed.documented.engines import DEFAULT_VERSION
 from testbed.errors import TestbedError
 from testbed.runtime.parallel import side_by_side
 from testbed.state.store import is_ours
 from testbed.testbed import Testbed
 from testbed.testbed import down as take_down
+
+logger = logging.getLogger(__name__)
 
 _ENGINES = {"rabbitmq": "RABBITMQ", "activemq": "ACTIVEMQ"}
 BrokerArgument = Annotated[str, typer.Argument(help="A broker's name or id.")]
@@ -97,7 +100,7 @@ def up(
             ),
         }
         with _all_or_nothing(state):
-            testbed = Testbed.open(state, say, kms_image=kms_image, delay=delay)
+            testbed = Testbed.open(state, kms_image=kms_image, delay=delay)
             try:
                 with process.launched(testbed) as launch:  # gets ready while the brokers do
                     side_by_side(
@@ -124,7 +127,7 @@ def _all_or_nothing(folder: Path) -> Iterator[None]:
         yield
     except BaseException:
         if new:
-            say("removing what was started")
+            logger.info("removing what was started")
             process.stop(folder)
             take_down(folder, settle=1.0)  # what was on its way to the engine may still come
         raise
@@ -194,7 +197,7 @@ def env(state: StateOption = STATE, as_json: JsonOption = False) -> None:
     with translated(as_json), existing(state) as testbed:
         endpoint = _served(testbed)
         if endpoint is None:
-            say("the endpoint for AWS tools does not run: `testbed up` starts it")
+            logger.info("the endpoint for AWS tools does not run: `testbed up` starts it")
         variables = {
             **(endpoint.environment() if endpoint else {}),
             "TESTBED_CA_FILE": str(testbed.ca_file),

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from testbed import scenario
 from testbed.cli import app
-from testbed.cli.base import STATE, JsonOption, StateOption, say, show, translated
+from testbed.cli.base import STATE, JsonOption, StateOption, show, translated
 from testbed.documented.engines import SEVERAL_HOURS
 from testbed.errors import TestbedError
 from testbed.report import as_json as json_report
@@ -74,11 +74,9 @@ def run_scenarios(
         chosen = scenario.find(names)
         _require_writable(report)
         with (
-            temporary(say, delay=SEVERAL_HOURS)
-            if fresh
-            else nullcontext(Testbed.open(state, say)) as testbed
+            temporary(delay=SEVERAL_HOURS) if fresh else nullcontext(Testbed.open(state)) as testbed
         ):
-            run = scenario.run_all(chosen, testbed, say)
+            run = scenario.run_all(chosen, testbed)
         _conclude(run, report, evidence, as_json)
 
 
@@ -100,14 +98,14 @@ def demo(
 
     with translated(as_json):
         _require_writable(report)
-        with temporary(say, delay=SEVERAL_HOURS) as testbed:
+        with temporary(delay=SEVERAL_HOURS) as testbed:
             side_by_side(
                 [partial(testbed.default_broker, each) for each in ("RABBITMQ", "ACTIVEMQ")],
                 testbed.stop,
             )
             if not as_json:
                 print(_endpoint_text(_endpoints(testbed)), flush=True)
-            run = scenario.run_all(scenario.find(), testbed, say)
+            run = scenario.run_all(scenario.find(), testbed)
         _conclude(run, report, evidence, as_json)
 
 

@@ -10,7 +10,7 @@ from testbed.aws.endpoint import Endpoint
 from testbed.aws.maintenance import PERIOD
 from testbed.aws.server import run
 from testbed.cli import app
-from testbed.cli.base import STATE, JsonOption, StateOption, say, show, translated
+from testbed.cli.base import STATE, JsonOption, StateOption, show, translated
 from testbed.errors import TestbedError
 from testbed.state.store import is_ours
 
@@ -50,4 +50,4 @@ def serve(
         over = threading.Event()
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, lambda *_: over.set())
-        run(state.absolute(), say, ready, over, port=port, period=period)
+        run(state.absolute(), ready, over, port=port, period=period)

@@ -1,5 +1,6 @@
 """`testbed trail`: what was called, by whom, and what came of it."""
 
+import logging
 import time
 from datetime import datetime
 from pathlib import Path
@@ -8,13 +9,15 @@ from typing import Annotated
 import typer
 
 from testbed.cli import app
-from testbed.cli.base import STATE, JsonOption, StateOption, existing, say, translated
+from testbed.cli.base import STATE, JsonOption, StateOption, existing, translated
 from testbed.documented.cloudtrail import LOOKUP_ATTRIBUTES
 from testbed.errors import TestbedError
 from testbed.kms.base import USER_ACCOUNT
 from testbed.report import trail as rendered
 from testbed.trail.export import export
 from testbed.trail.lookup import Attribute, events, newest, since
+
+logger = logging.getLogger(__name__)
 
 _POLL = 0.5  # seconds
 
@@ -67,7 +70,7 @@ def trail(
         for record in reversed([record for record, _ in zip(found, range(limit), strict=False)]):
             print(show(record), flush=True)
         if follow:
-            say("following; Ctrl-C ends it")
+            logger.info("following; Ctrl-C ends it")
         while follow:
             records, cursor = since(testbed.trail, account, cursor, attribute=chosen)
             for record in records:

@@ -17,10 +17,8 @@ from pika.credentials import ExternalCredentials
 
 from testbed.clients import tls
 from testbed.clients.base import Address, Destination, Message
-from testbed.clients.mailbox import Mailbox, quiet
+from testbed.clients.mailbox import Mailbox
 from testbed.errors import ClientError, ConnectionRefused, NotAuthorized, NotConfirmed
-
-quiet("pika")
 
 TOPICS = "amq.topic"
 _PREFETCH = 50

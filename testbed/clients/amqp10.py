@@ -21,10 +21,7 @@ from proton.utils import (
 from testbed.clients import tls
 from testbed.clients.amqp091 import TOPICS, Amqp091Client
 from testbed.clients.base import Address, Destination, Message
-from testbed.clients.mailbox import quiet
 from testbed.errors import ClientError, ConnectionRefused, NotAuthorized, NotConfirmed
-
-quiet("proton")
 
 _PREFETCH = 50
 _GOODBYE_SECONDS = 3.0

@@ -7,10 +7,8 @@ wrapped key travels with it. Without caching, each body costs a call to KMS at e
 from collections.abc import Mapping
 from typing import Any
 
-from testbed.clients.mailbox import quiet
 from testbed.errors import ClientError
 
-quiet("aws_encryption_sdk")  # it logs a traceback for each refusal of KMS, which is raised as well
 # How long (seconds), and for how many messages, a cached data key is used.
 CACHE_SECONDS, CACHE_MESSAGES = 60.0, 1000
 

@@ -1,6 +1,5 @@
 """Between a library's network thread and the thread that calls the client."""
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Hashable
@@ -10,11 +9,6 @@ from typing import Any
 
 from testbed.clients.base import Message
 from testbed.errors import ClientError, ConnectionRefused, NotConfirmed
-
-
-def quiet(logger: str) -> None:
-    """Keep a library's warnings off standard error, where Python puts them while nobody has configured logging."""
-    logging.getLogger(logger).addHandler(logging.NullHandler())
 
 
 class Mailbox:

@@ -20,10 +20,9 @@ from stomp.utils import Frame, PollableQueue
 
 from testbed.clients import tls
 from testbed.clients.base import Address, Destination, Message
-from testbed.clients.mailbox import Mailbox, quiet
+from testbed.clients.mailbox import Mailbox
 from testbed.errors import ClientError, ConnectionRefused, NotAuthorized, NotConfirmed
 
-quiet("stomp.py")
 logging.getLogger("stomp.py").setLevel(logging.INFO)  # at DEBUG it writes the password
 
 _PREFETCH = "50"

@@ -11,11 +11,8 @@ from stomp.adapter.ws import WSTransport
 
 from testbed.clients import tls
 from testbed.clients.base import Address, Destination
-from testbed.clients.mailbox import quiet
 from testbed.clients.stomp_client import StompClient
 from testbed.errors import ClientError, ConnectionRefused
-
-quiet("websocket")
 
 _SUBPROTOCOL = "v12.stomp"  # as STOMP's WebSocket clients register it
 

@@ -7,19 +7,19 @@ too, and no password goes to anything else.
 import base64
 import http.client
 import json
+import logging
 import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pika
 import pika.exceptions
 
-from testbed.clients.mailbox import quiet
 from testbed.documented import listeners
 from testbed.engines import rabbitmq_settings, rabbitmq_start
 from testbed.engines.base import NodeSpec, User
 from testbed.errors import ConnectionRefused, NotAuthorized
-
-quiet("pika")
 
 TIMEOUT = 5.0  # seconds, for each answer
 # How a listener turns away a client without a certificate: on TLS 1.2, on 1.3.
@@ -89,12 +89,27 @@ def _log_in(host: str, port: int, user: User) -> None:
         blocked_connection_timeout=TIMEOUT,
     )
     try:
-        pika.BlockingConnection(parameters).close()
+        with _muted("pika"):
+            pika.BlockingConnection(parameters).close()
     except (
         pika.exceptions.ProbableAuthenticationError,
         pika.exceptions.AuthenticationError,
     ) as error:
         raise NotAuthorized("The broker refused the login over amqps.") from error
+
+
+@contextmanager
+def _muted(name: str) -> Iterator[None]:
+    """Keep a library's warnings off standard error, where Python prints them if nobody has configured logging.
+
+    A refused login is expected while a node starts. The library's logger is left as it was.
+    """
+    logger, handler = logging.getLogger(name), logging.NullHandler()
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def _ask_management(tls: ssl.SSLSocket, node: NodeSpec) -> None:

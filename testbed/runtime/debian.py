@@ -1,13 +1,14 @@
 """Debian packages that the ground needs, installed only after saying so."""
 
+import logging
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from testbed.errors import TestbedError
 from testbed.runtime import parallel
 
-Say = Callable[[str], None]
+logger = logging.getLogger(__name__)
 
 
 def can_install() -> bool:
@@ -15,10 +16,10 @@ def can_install() -> bool:
     return hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
-def install(packages: Sequence[str], why: str, say: Say) -> None:
+def install(packages: Sequence[str], why: str) -> None:
     """Install ``packages`` with apt after saying so. Raises ``TestbedError`` with apt's last words."""
     names = " ".join(packages)
-    say(f"installing Debian packages {names}: {why}")
+    logger.info("installing Debian packages %s: %s", names, why)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     _run(["apt-get", "update", "-qq"], environment, names)
     _run(

@@ -5,6 +5,7 @@ Desktop's, a rootless one, Podman's Docker API. Where none answers and this is D
 installed and started, each after saying so; everywhere else one error says what to do.
 """
 
+import logging
 import os
 import shutil
 import subprocess
@@ -19,6 +20,8 @@ from docker.errors import DockerException
 from testbed.errors import EngineUnavailable, TestbedError
 from testbed.runtime import debian
 
+logger = logging.getLogger(__name__)
+
 LOG = Path("/var/log/testbed-dockerd.log")
 DEFAULT = "unix:///var/run/docker.sock"
 _WHAT_TO_DO = (
@@ -28,9 +31,7 @@ _WHAT_TO_DO = (
 _starting = threading.Lock()
 
 
-def connect(
-    say: debian.Say = lambda line: None, *, start: bool = True, timeout: float = 60.0
-) -> docker.DockerClient:
+def connect(*, start: bool = True, timeout: float = 60.0) -> docker.DockerClient:
     """A client of the engine, with ``timeout`` seconds for each answer.
 
     ``start=False`` only looks for a running one. Raises ``EngineUnavailable``.
@@ -40,7 +41,7 @@ def connect(
         if host is None:
             if not start:
                 raise EngineUnavailable("No container engine is running.", hint=_WHAT_TO_DO)
-            host = _start(say)
+            host = _start()
     # testcontainers and every child of ours shall find the same one.
     os.environ["DOCKER_HOST"] = host
     return docker.DockerClient(base_url=host, timeout=timeout)  # type: ignore[arg-type]
@@ -89,7 +90,7 @@ def _answers(host: str) -> bool:
         return False
 
 
-def _start(say: debian.Say) -> str:
+def _start() -> str:
     daemon = shutil.which("dockerd")
     if not debian.can_install():
         raise EngineUnavailable(
@@ -97,7 +98,7 @@ def _start(say: debian.Say) -> str:
         )
     try:
         if daemon is None:
-            debian.install(["docker.io", "iptables"], "no container engine is on this machine", say)
+            debian.install(["docker.io", "iptables"], "no container engine is on this machine")
             daemon = shutil.which("dockerd")
         if daemon is None:
             raise EngineUnavailable(
@@ -107,7 +108,9 @@ def _start(say: debian.Say) -> str:
         raise
     except TestbedError as error:
         raise EngineUnavailable(error.message, hint=error.hint) from error
-    say(f"starting the container engine (dockerd, log in {LOG}); it stays up for the next command")
+    logger.info(
+        "starting the container engine (dockerd, log in %s); it stays up for the next command", LOG
+    )
     with LOG.open("ab") as log:
         process = subprocess.Popen(
             [daemon],

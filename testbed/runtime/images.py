@@ -7,6 +7,7 @@ half-way has left no tag behind: the next run builds again.
 import hashlib
 import io
 import json
+import logging
 import os
 import shutil
 import tarfile
@@ -24,6 +25,8 @@ from testbed import paths
 from testbed.errors import ImageBuildFailed, TestbedError
 from testbed.runtime import debian, parallel
 from testbed.runtime.containers import require_disk
+
+logger = logging.getLogger(__name__)
 
 REPOSITORY = "amazonmq-testbed"
 LABEL = "amazonmq-testbed.image"
@@ -87,11 +90,9 @@ def own_kms(image: str) -> ImageSpec:
     )
 
 
-def ensure(
-    client: docker.DockerClient, specs: Sequence[ImageSpec], say: debian.Say = lambda line: None
-) -> dict[ImageSpec, str]:
+def ensure(client: docker.DockerClient, specs: Sequence[ImageSpec]) -> dict[ImageSpec, str]:
     """Build what is missing of ``specs``, side by side, and return their tags. Raises ``ImageBuildFailed`` or ``NotEnoughDisk``."""
-    builder = _Builder(client, say)
+    builder = _Builder(client)
     return dict(
         zip(
             specs,
@@ -131,8 +132,8 @@ def remove(client: docker.DockerClient) -> list[str]:
 class _Builder:
     """One round of builds: each image once, a parent before its children."""
 
-    def __init__(self, client: docker.DockerClient, say: debian.Say) -> None:
-        self._client, self._say = client, say
+    def __init__(self, client: docker.DockerClient) -> None:
+        self._client = client
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
 
@@ -157,7 +158,7 @@ class _Builder:
             return self._locks.setdefault(name, threading.Lock())
 
     def _build(self, spec: ImageSpec, tag: str, base: str) -> None:
-        self._say(f"image {spec.name}: building")
+        logger.info("image %s: building", spec.name)
         arguments = {name: value for name in _PROXY if (value := os.environ.get(name))}
         arguments |= {"BASE": base, **dict(spec.args)}
         said: list[str] = []
@@ -186,7 +187,7 @@ class _Builder:
                     if line:
                         said.append(line)
                     if line.startswith("Step "):
-                        self._say(f"image {spec.name}: {line[:100].splitlines()[0]}")
+                        logger.info("image %s: %s", spec.name, line[:100].splitlines()[0])
         except (DockerException, BuildError, OSError) as error:
             raise ImageBuildFailed(
                 f"The image {spec.name} could not be built: {error}",
@@ -196,7 +197,7 @@ class _Builder:
     def _pulled(self, image: str) -> str:
         """An image of the user's own, by name."""
         if not _present(self._client, image):
-            self._say(f"image {image}: pulling")
+            logger.info("image %s: pulling", image)
             try:
                 self._client.images.pull(image)
             except DockerException as error:
@@ -238,9 +239,8 @@ class _Builder:
             debian.install(
                 ["mmdebstrap"],
                 "no image registry is reachable, so the base image is made from packages",
-                self._say,
             )
-        self._say(f"image debian: bootstrapping {DEBIAN_RELEASE} with mmdebstrap")
+        logger.info("image debian: bootstrapping %s with mmdebstrap", DEBIAN_RELEASE)
         with tempfile.TemporaryDirectory(prefix="testbed-debian-") as folder:
             archive = Path(folder) / "base.tar"
             code, output = parallel.run(

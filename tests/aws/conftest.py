@@ -1,5 +1,6 @@
 """The endpoint over the session's testbed."""
 
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -12,5 +13,10 @@ from tests.support.aws_endpoint import Served
 @pytest.fixture(scope="session")
 def aws(testbed: Testbed) -> Iterator[Served]:
     log: list[str] = []
-    with serve(testbed, log=log.append) as endpoint:
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: log.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("testbed.aws")
+    logger.addHandler(handler)
+    with serve(testbed) as endpoint:
         yield Served(testbed, endpoint, log)
+    logger.removeHandler(handler)

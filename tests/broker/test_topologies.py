@@ -99,7 +99,7 @@ def test_a_certificate_survives_the_state_folder() -> None:
 
 @pytest.fixture(scope="module")
 def testbed() -> Iterator[Testbed]:
-    with temporary(print) as testbed:
+    with temporary() as testbed:
         yield testbed
 
 

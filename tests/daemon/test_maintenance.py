@@ -1,5 +1,6 @@
 """The rounds of maintenance: what they do to a broker, and that no error ends them."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -22,13 +23,14 @@ def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
 
 
 @pytest.mark.containers
-def test_a_lost_node_comes_back_by_itself(testbed: Testbed, rabbitmq_broker: BrokerFixture) -> None:
+def test_a_lost_node_comes_back_by_itself(
+    testbed: Testbed, rabbitmq_broker: BrokerFixture, caplog: pytest.LogCaptureFixture
+) -> None:
     identity = rabbitmq_broker.broker_id
     [before] = testbed.brokers.describe(identity).nodes
     testbed.brokers.detach(identity)
     assert not testbed.containers.state(before.container_id).running
-    log: list[str] = []
-    maintenance = Maintenance(testbed.brokers, log.append, period=0.2)
+    maintenance = Maintenance(testbed.brokers, period=0.2)
     maintenance.start()
     try:
         until(
@@ -43,14 +45,14 @@ def test_a_lost_node_comes_back_by_itself(testbed: Testbed, rabbitmq_broker: Bro
     [after] = testbed.brokers.describe(identity).nodes
     assert after.container_id != before.container_id
     assert after.volume == before.volume
-    assert log == []
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 @pytest.mark.containers
 def test_what_a_process_began_and_did_not_finish_is_finished(testbed: Testbed) -> None:
     brokers = testbed.brokers
     identity = brokers.begin_create(testbed.request("RABBITMQ", "begun")).broker_id
-    maintenance = Maintenance(brokers, lambda line: None, period=0.2)
+    maintenance = Maintenance(brokers, period=0.2)
     maintenance.start()
     try:
         until(lambda: brokers.describe(identity).broker_state == "RUNNING")
@@ -84,25 +86,25 @@ class Failing(Brokers):
             raise self.trouble
 
 
-def test_errors_end_nothing_and_are_said_once() -> None:
-    brokers, log = Failing(), []
-    maintenance = Maintenance(brokers, log.append, period=0.01)
+def test_errors_end_nothing_and_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    brokers = Failing()
+    maintenance = Maintenance(brokers, period=0.01)
     maintenance.start()
     until(lambda: brokers.rounds.count("b-failing") > 10)
-    assert log.count("b-failing: ContainerFailed: no room") == 1
+    assert caplog.messages.count("b-failing: ContainerFailed: no room") == 1
     assert brokers.rounds.count("b-busy") == 1, "one round at a time, and it keeps nobody waiting"
     brokers.trouble = ValueError("another")
-    until(lambda: "b-failing: ValueError: another" in log)
+    until(lambda: "b-failing: ValueError: another" in caplog.messages)
     brokers.trouble = None
     rounds = brokers.rounds.count("b-failing")
     until(lambda: brokers.rounds.count("b-failing") > rounds + 1)
     brokers.trouble = ValueError("another")
-    until(lambda: log.count("b-failing: ValueError: another") == 2)
+    until(lambda: caplog.messages.count("b-failing: ValueError: another") == 2)
     brokers.busy.set()
     maintenance.stop()
     count = len(brokers.rounds)
     time.sleep(0.1)
     assert len(brokers.rounds) == count, "stopped is stopped"
-    assert [line for line in log if "for a moment" in line] == [
+    assert [line for line in caplog.messages if "for a moment" in line] == [
         "maintenance: StateBroken: for a moment"
     ]

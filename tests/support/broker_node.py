@@ -150,7 +150,7 @@ class BrokerNode:
 @contextmanager
 def testing() -> Iterator[Containers]:
     """Containers under a label of their own, all gone afterwards, volumes included."""
-    client = engine.connect(print)
+    client = engine.connect()
     containers = Containers(client, f"test-{uuid.uuid4().hex[:8]}")
     try:
         yield containers
@@ -161,7 +161,7 @@ def testing() -> Iterator[Containers]:
 
 def built(containers: Containers, image: images.ImageSpec, instead: str = "") -> str:
     """The tag of ``image``; ``instead`` names an environment variable that names another one."""
-    return os.environ.get(instead) or images.ensure(containers.client, [image], print)[image]
+    return os.environ.get(instead) or images.ensure(containers.client, [image])[image]
 
 
 Addresses = dict[str, tuple[str, int]]

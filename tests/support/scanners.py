@@ -97,7 +97,7 @@ class Scanners:
 @contextmanager
 def beside(containers: Containers, container: str) -> Iterator[Scanners]:
     """The scanners in the network of ``container``: its listeners are on 127.0.0.1 there."""
-    tag = images.ensure(containers.client, [IMAGE], print)[IMAGE]
+    tag = images.ensure(containers.client, [IMAGE])[IMAGE]
     spec = ContainerSpec(
         name=f"{containers.instance}-scanners-{secrets.token_hex(3)}",
         image=tag,

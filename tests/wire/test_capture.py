@@ -86,9 +86,9 @@ def test_a_capture_can_be_narrowed_and_says_whether_it_is_whole() -> None:
 
 @pytest.fixture(scope="module")
 def image() -> str:
-    client = engine.connect(print)
+    client = engine.connect()
     try:
-        return images.ensure(client, [capture.IMAGE], print)[capture.IMAGE]
+        return images.ensure(client, [capture.IMAGE])[capture.IMAGE]
     finally:
         client.close()
 
