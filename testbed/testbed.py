@@ -35,7 +35,7 @@ from testbed.runtime.parallel import Task
 from testbed.runtime.reaper import Reaper
 from testbed.state.clock import Clock
 from testbed.state.store import State, instance_of, remove_folder
-from testbed.state.turns import one_at_a_time
+from testbed.state.locks import hold_lock
 from testbed.trail.recording import Recorder, RecordingKms
 from testbed.trail.store import Trail
 
@@ -244,7 +244,7 @@ class Testbed:
         return any(row["status"] == "running" for row in self.containers.find("kms"))
 
     def _alone(self, name: str) -> AbstractContextManager[None]:
-        return one_at_a_time(
+        return hold_lock(
             self.state.folder,
             name,
             self._stopping,

@@ -34,7 +34,7 @@ from testbed.pki import Authority
 from testbed.runtime.containers import Containers
 from testbed.state.clock import Clock
 from testbed.state.store import State
-from testbed.state.turns import Busy
+from testbed.state.locks import Busy
 from testbed.storage import volumes
 from testbed.trail.recording import Recorder
 

@@ -7,7 +7,7 @@ from threading import Event
 from testbed.broker.model import Broker
 from testbed.errors import NotFoundException
 from testbed.state.store import State
-from testbed.state.turns import one_at_a_time
+from testbed.state.locks import hold_lock
 
 _KIND = "broker"
 
@@ -60,4 +60,4 @@ class BrokerStore:
 
     def alone(self, broker: Broker, *, wait: bool = True) -> AbstractContextManager[None]:
         """For the length of a ``with`` block, the only one to start or stop it. Raises ``Busy`` when not waiting and another does."""
-        return one_at_a_time(self._state.folder, broker.broker_id, self._cancelled, wait=wait)
+        return hold_lock(self._state.folder, broker.broker_id, self._cancelled, wait=wait)

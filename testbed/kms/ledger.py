@@ -9,7 +9,6 @@ Keys that were made on LocalStack itself come into the ledger when they are firs
 
 import json
 import math
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -17,11 +16,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from testbed.errors import StateBroken
 from testbed.kms.grant import Grant
 from testbed.kms.policy import plain
 from testbed.kms.states import Key
-from testbed.state.private import make_private
+from testbed.state.database import Database
 from testbed.state.store import State
 
 FILE = "kms.sqlite"
@@ -53,60 +51,50 @@ class Ledger:
     """The ledger of ``state``'s folder. Safe to share between threads. Raises ``StateBroken`` when it cannot be used."""
 
     def __init__(self, state: State) -> None:
-        self._path = state.folder / FILE
+        path = state.folder / FILE
+        self._database = Database(
+            path,
+            name=f"The ledger of KMS keys {path}",
+            hint="`testbed down` removes what runs, and the state with it; "
+            "or restore the file from a copy.",
+            schema=_SCHEMA,
+            tables=_TABLES,
+            patience=60.0,
+        )
         self._local = threading.local()
-        with self._translated():
-            # Created by us and not by SQLite, so that it is never readable by others.
-            make_private(self._path)
-        with self.change():
-            [version] = self._one("PRAGMA user_version") or (0,)
-            if version not in (0, _SCHEMA):
-                raise self._broken(
-                    f"it was written by another version of the testbed (schema {version}, this one is {_SCHEMA})"
-                )
-            if version == 0:
-                for statement in _TABLES.split(";"):
-                    self._all(statement)
-                self._all(f"PRAGMA user_version = {_SCHEMA}")
+        self._latest: tuple[int, _Seen] = (0, _Seen())
 
     @contextmanager
     def change(self) -> Iterator[None]:
-        """One change at a time, of all threads and processes: what is written within is kept as a whole, or, when it raises, not at all."""
-        active, self._local.seen = self._seen is not None, None
-        with self._translated():
-            self._connection().execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            with self._translated():
-                self._connection().rollback()
-            raise
-        else:
-            with self._translated():
-                self._connection().commit()
-        finally:
-            # One's own changes are not among those that SQLite tells of.
-            self._local.kept = _Seen()
-            self._local.seen = self._local.kept if active else None
+        """One change at a time; kept as a whole or, when it raises, not at all."""
+        view = self._seen
+        with self._database.transaction() as connection:
+            self._local.connection, self._local.seen = connection, None
+            try:
+                yield
+            finally:
+                self._local.connection = None
+        self._local.seen = self._current() if view is not None else None
 
     @contextmanager
     def remembering(self) -> Iterator[None]:
-        """For one call by this thread: what it has read before, and nobody has changed, is not read again."""
-        with self._translated():
-            [version] = self._connection().execute("PRAGMA data_version").fetchone()
-        if (
-            version != getattr(self._local, "version", None)
-            or len(self._local.kept.keys) + len(self._local.kept.grants) > _MOST_KEPT
-        ):
-            self._local.kept, self._local.version = _Seen(), version
-        self._local.seen = self._local.kept
+        """For one call by this thread: what was read before, and is unchanged, is not read again."""
+        self._local.seen = self._current()
         try:
             yield
         finally:
             self._local.seen = None
 
+    def _current(self) -> _Seen:
+        """What was read since the last change by anyone, shared by all threads."""
+        version, (latest, seen) = self._database.version(), self._latest
+        if version != latest or len(seen.keys) + len(seen.grants) > _MOST_KEPT:
+            seen = _Seen()
+            self._latest = (version, seen)
+        return seen
+
     @property
-    def _seen(self) -> "_Seen | None":
+    def _seen(self) -> _Seen | None:
         return getattr(self._local, "seen", None)
 
     # Keys
@@ -216,41 +204,14 @@ class Ledger:
     # SQLite
 
     def _one(self, statement: str, *values: Any) -> tuple[Any, ...] | None:
-        try:
-            return self._connection().execute(statement, values).fetchone()
-        except sqlite3.Error as error:
-            raise self._broken(str(error)) from error
+        rows = self._all(statement, *values)
+        return rows[0] if rows else None
 
     def _all(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        try:
-            return self._connection().execute(statement, values).fetchall()
-        except sqlite3.Error as error:
-            raise self._broken(str(error)) from error
-
-    def _connection(self) -> sqlite3.Connection:
-        """One for each thread; a child process must not use its parent's."""
-        if getattr(self._local, "process", None) != os.getpid():
-            connection = sqlite3.connect(self._path, timeout=60, isolation_level=None)
-            connection.execute(
-                "PRAGMA journal_mode = WAL"
-            )  # so that nobody who only looks waits for a change
-            connection.execute("PRAGMA synchronous = FULL")
-            self._local.connection, self._local.process = connection, os.getpid()
-            self._local.kept, self._local.version = _Seen(), None
-        return self._local.connection
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise self._broken(str(error)) from error
-
-    def _broken(self, why: str) -> StateBroken:
-        return StateBroken(
-            f"The ledger of KMS keys {self._path} cannot be used: {why}.",
-            hint="`testbed down` removes what runs, and the state with it; or restore the file from a copy.",
-        )
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            return self._database.read(statement, *values)
+        return connection.execute(statement, values).fetchall()
 
 
 def _key(body: str) -> Key:

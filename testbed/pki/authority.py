@@ -20,7 +20,7 @@ from testbed.documented.engines import REGION
 from testbed.errors import StateBroken, TestbedError
 from testbed.pki import profiles
 from testbed.pki.certificate import Certificate, key_pem, pem
-from testbed.pki.files import write_private
+from testbed.private_files import write_private
 from testbed.pki.profiles import Profile
 
 _EXTENDED = {

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from testbed.documented.engines import REGION
 from testbed.pki import profiles
-from testbed.pki.files import write_private
+from testbed.private_files import write_private
 from testbed.pki.profiles import Profile
 
 

@@ -1,7 +1,7 @@
-"""The testbed's one clock: the machine's, moved forward by whoever turns it.
+"""The testbed's one clock: the machine's, which can be turned forward.
 
-Delays of hours and deletion windows of weeks pass in an instant when the clock is turned, in every process that uses
-the same state folder; nothing sleeps for them.
+Turning the clock makes delays of hours and deletion windows of weeks pass in an instant, in every
+process that uses the same state folder; nothing sleeps for them.
 """
 
 import time
@@ -13,23 +13,25 @@ _KIND, _ID = "clock", "offset"
 
 
 class Clock:
-    """Seconds since 1970, as ``time.time`` gives them, plus all that the clock was turned."""
+    """Seconds since 1970, as ``time.time`` gives them, plus the sum of all turns."""
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._known: tuple[int, float] | None = (
-            None  # the state's ``changes`` and the offset as they were together
-        )
+        # The state's ``changes`` and the offset, read together.
+        self._known: tuple[int, float] | None = None
 
     def now(self) -> float:
         return time.time() + self._offset()
 
     def datetime(self) -> datetime:
-        """``now`` as an aware UTC time."""
+        """Return ``now`` as an aware UTC time."""
         return datetime.fromtimestamp(self.now(), UTC)
 
     def turn(self, seconds: float) -> float:
-        """Move the clock forward and return the new time. Raises ``ValueError`` for a negative number: time does not run back."""
+        """Move the clock forward and return the new time.
+
+        Raises ``ValueError`` for a negative number: time does not run back.
+        """
         if seconds < 0:
             raise ValueError("the clock can only be turned forward")
         self._state.put(_KIND, _ID, {"seconds": self._offset() + seconds})

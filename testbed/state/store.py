@@ -1,47 +1,51 @@
 """The state folder: one SQLite file of documents, readable by its owner only.
 
-Default is ``.testbed/`` in the current directory, mode 0700. Passwords and the key that signs broker certificates are
-in it; data keys never are. ``ca.pem``, what clients need, is copied out beside the database.
+Default is ``.testbed/`` in the current directory, mode 0700. It holds passwords and the key that
+signs broker certificates; never data keys. ``ca.pem``, which clients need, is copied out beside
+the database.
 """
 
 import hashlib
 import json
 import shutil
-import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from testbed.errors import StateBroken
-from testbed.state.private import make_private
+from testbed.state.database import Database
 
 DEFAULT_FOLDER = ".testbed"
 DATABASE = "state.sqlite"
-# Put into a folder when it is new or empty: only what has it is ever removed.
+# Put into a folder that is new or empty: only a folder with this mark is ever removed.
 MARK = "made-by-amazonmq-testbed"
 _SCHEMA = 1
+_TABLES = """
+CREATE TABLE IF NOT EXISTS documents (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id))
+"""
+_PUT = """
+INSERT INTO documents VALUES (?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body
+"""
+_GET = "SELECT body FROM documents WHERE kind = ? AND id = ?"
+_HINT = (
+    "`testbed down` removes what runs and the folder itself if it is the testbed's; "
+    "or name another with --state."
+)
 
 
 class State:
-    """Documents by kind and id. Raises ``StateBroken`` when the folder is not ours or cannot be used."""
+    """Documents by kind and id.
+
+    Raises ``StateBroken`` for a folder that is not the testbed's or cannot be used.
+    """
 
     def __init__(self, folder: Path | str = DEFAULT_FOLDER) -> None:
         self.folder = Path(folder).absolute()
-        self._watching = threading.Lock()
-        self._watcher: sqlite3.Connection | None = None
+        self._name = f"The state folder {self.folder}"
         self._prepare()
-        with self._transaction() as database:
-            database.execute(
-                "CREATE TABLE IF NOT EXISTS documents (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id))"
-            )
-            [version] = database.execute("PRAGMA user_version").fetchone()
-            if version not in (0, _SCHEMA):
-                raise self._broken(
-                    f"it was written by another version of the testbed (schema {version}, this one is {_SCHEMA})"
-                )
-            database.execute(f"PRAGMA user_version = {_SCHEMA}")
+        self._database = Database(
+            self.folder / DATABASE, name=self._name, hint=_HINT, schema=_SCHEMA, tables=_TABLES
+        )
 
     @property
     def instance(self) -> str:
@@ -54,67 +58,46 @@ class State:
         return self.folder / "ca.pem"
 
     def put(self, kind: str, identity: str, document: Mapping[str, Any]) -> None:
-        with self._transaction() as database:
-            database.execute(
-                "INSERT INTO documents VALUES (?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body",
-                (kind, identity, json.dumps(document)),
-            )
+        self._database.write(_PUT, kind, identity, json.dumps(document))
 
     def get(self, kind: str, identity: str) -> dict[str, Any] | None:
-        with self._transaction() as database:
-            row = database.execute(
-                "SELECT body FROM documents WHERE kind = ? AND id = ?", (kind, identity)
-            ).fetchone()
-        return json.loads(row[0]) if row else None
+        rows = self._database.read(_GET, kind, identity)
+        return json.loads(rows[0][0]) if rows else None
 
     def update(
         self, kind: str, identity: str, change: Callable[[dict[str, Any]], Mapping[str, Any]]
     ) -> dict[str, Any] | None:
-        """Change a document in one step, whatever others do meanwhile, and return it; None when there is none.
+        """Change a document in one step and return it; None for an unknown one.
 
         What ``change`` raises is raised, and nothing is changed.
         """
-        with self._transaction() as database:
-            database.execute("BEGIN IMMEDIATE")
-            row = database.execute(
-                "SELECT body FROM documents WHERE kind = ? AND id = ?", (kind, identity)
-            ).fetchone()
+        with self._database.transaction() as database:
+            row = database.execute(_GET, (kind, identity)).fetchone()
             if row is None:
                 return None
             body = json.dumps(change(json.loads(row[0])))
-            database.execute(
-                "UPDATE documents SET body = ? WHERE kind = ? AND id = ?", (body, kind, identity)
-            )
-        return json.loads(body)
+            database.execute(_PUT, (kind, identity, body))
+        updated: dict[str, Any] = json.loads(body)
+        return updated
 
     def all(self, kind: str) -> list[dict[str, Any]]:
-        """In the order of their creation."""
-        with self._transaction() as database:
-            rows = database.execute(
-                "SELECT body FROM documents WHERE kind = ? ORDER BY rowid", (kind,)
-            ).fetchall()
-        return [json.loads(row[0]) for row in rows]
+        """Return all documents of a kind in the order of their creation."""
+        rows = self._database.read("SELECT body FROM documents WHERE kind = ? ORDER BY rowid", kind)
+        return [json.loads(body) for (body,) in rows]
 
     def delete(self, kind: str, identity: str) -> None:
-        with self._transaction() as database:
-            database.execute("DELETE FROM documents WHERE kind = ? AND id = ?", (kind, identity))
+        self._database.write("DELETE FROM documents WHERE kind = ? AND id = ?", kind, identity)
 
     def changes(self) -> int:
-        """A number that is another one after each change, by whatever process.
+        """Return a number that changes with every change, by whatever process.
 
-        It costs some microseconds where a look into the documents opens the file anew, so what is asked for with every
-        call to KMS can be kept until it changes.
+        What every call to KMS needs can so be kept until it changes.
         """
-        with self._watching:
-            try:
-                if self._watcher is None:
-                    self._watcher = sqlite3.connect(
-                        self.folder / DATABASE, timeout=10, check_same_thread=False
-                    )
-                [version] = self._watcher.execute("PRAGMA data_version").fetchone()
-                return int(version)
-            except sqlite3.Error as error:
-                raise self._broken(str(error)) from error
+        return self._database.version()
+
+    def close(self) -> None:
+        """Close the database. The folder stays."""
+        self._database.close()
 
     def remove(self) -> None:
         """Remove the folder and everything in it."""
@@ -125,45 +108,31 @@ class State:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not is_ours(self.folder):
                 if any(self.folder.iterdir()):
-                    raise self._broken("it is not empty and was not made by the testbed")
+                    raise StateBroken(
+                        f"{self._name} cannot be used: "
+                        "it is not empty and was not made by the testbed.",
+                        hint=_HINT,
+                    )
                 (self.folder / MARK).touch(0o600)
             self.folder.chmod(0o700)
-            # Created by us and not by SQLite, so that it is never readable by others.
-            make_private(self.folder / DATABASE)
         except OSError as error:
-            raise self._broken(str(error)) from error
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """A connection each time: threads and other processes use the same file."""
-        try:
-            database = sqlite3.connect(self.folder / DATABASE, timeout=10)
-            try:
-                with database:
-                    yield database
-            finally:
-                database.close()
-        except sqlite3.Error as error:
-            raise self._broken(str(error)) from error
-
-    def _broken(self, why: str) -> StateBroken:
-        return StateBroken(
-            f"The state folder {self.folder} cannot be used: {why}.",
-            hint="`testbed down` removes what runs and the folder itself if it is the testbed's; or name another with --state.",
-        )
+            raise StateBroken(f"{self._name} cannot be used: {error}.", hint=_HINT) from error
 
 
 def instance_of(folder: Path | str) -> str:
-    """The instance of a state folder: of its path, so that it is known even when the folder is broken or gone."""
+    """Return the instance of a state folder.
+
+    It is derived from the path alone, so it is known even when the folder is broken or gone.
+    """
     return hashlib.sha256(str(Path(folder).absolute()).encode()).hexdigest()[:10]
 
 
 def is_ours(folder: Path | str) -> bool:
-    """Whether the folder was made by the testbed, sound or broken."""
+    """Return whether the folder was made by the testbed, sound or broken."""
     return (Path(folder) / MARK).exists()
 
 
 def remove_folder(folder: Path | str) -> None:
-    """Remove a state folder and everything in it, sound or broken; any other folder is left alone."""
+    """Remove a state folder, sound or broken. Any other folder is left alone."""
     if is_ours(folder):
         shutil.rmtree(folder, ignore_errors=True)

@@ -133,7 +133,7 @@ def test_a_look_costs_sqlite_one_question_a_call(tmp_path: Path) -> None:
     for _ in range(3):
         asked.clear()
         with ledger.remembering():
-            ledger._connection().set_trace_callback(asked.append)
+            ledger._database._connections.reader.set_trace_callback(asked.append)
             ledger.is_due(0)
             for _ in range(3):
                 assert ledger.key(ARN)

@@ -19,7 +19,7 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 
 from testbed.errors import StateBroken, TestbedError
 from testbed.pki import BAD, Authority, Certificate
-from testbed.pki.files import write_private
+from testbed.private_files import write_private
 
 HOST = "b-1234.mq.us-east-1.amazonaws.com"
 ADDRESSES = ("localhost", "127.0.0.1", "::1")

@@ -1,4 +1,4 @@
-"""The one clock: turned by anyone, it is turned for everyone who uses the same state folder, at once."""
+"""The one clock: a turn is seen at once by everyone who uses the same state folder."""
 
 import subprocess
 import sys
@@ -35,7 +35,11 @@ def test_a_turn_is_seen_at_once_by_every_other_clock_of_the_folder(tmp_path: Pat
 def test_a_turn_by_another_process_is_seen_too(tmp_path: Path) -> None:
     clock = Clock(State(tmp_path / "s"))
     clock.now()
-    script = f"from testbed.state.store import State; from testbed.state.clock import Clock; Clock(State({str(tmp_path / 's')!r})).turn({DAY})"
+    script = (
+        "from testbed.state.clock import Clock\n"
+        "from testbed.state.store import State\n"
+        f"Clock(State({str(tmp_path / 's')!r})).turn({DAY})"
+    )
     subprocess.run([sys.executable, "-c", script], check=True)
     assert clock.now() - time.time() == pytest.approx(DAY, abs=5)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import StateBroken
-from testbed.state.private import make_private
+from testbed.private_files import create_private
 from testbed.state.store import DATABASE, State, instance_of, is_ours, remove_folder
 
 
@@ -89,10 +89,10 @@ def test_a_file_in_its_place_is_one_clear_error(tmp_path: Path) -> None:
 
 def test_a_file_that_is_there_is_not_even_opened(tmp_path: Path) -> None:
     made = tmp_path / "made"
-    make_private(made)
+    create_private(made)
     assert made.stat().st_mode & 0o777 == 0o600
     made.write_text("kept")
     made.chmod(0)
     before = made.stat().st_atime_ns, made.stat().st_mtime_ns
-    make_private(made)
+    create_private(made)
     assert (made.stat().st_atime_ns, made.stat().st_mtime_ns) == before

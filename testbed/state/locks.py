@@ -1,6 +1,6 @@
-"""One at a time, among threads and processes: two commands on one state folder do not start the same thing twice.
+"""Locks among threads and processes, so that two commands do not start the same thing twice.
 
-The kernel frees the lock when its holder ends, however it ends.
+The kernel frees a lock when its holder ends, however it ends.
 """
 
 import fcntl
@@ -16,11 +16,11 @@ SUFFIX = ".lock"
 
 
 class Busy(Exception):
-    """Another has the turn, and it is not to be waited for."""
+    """The lock is held by another thread or process."""
 
 
 @contextmanager
-def one_at_a_time(
+def hold_lock(
     folder: Path,
     name: str,
     cancelled: threading.Event,
@@ -30,11 +30,12 @@ def one_at_a_time(
 ) -> Iterator[None]:
     """Hold the lock ``name`` of the state folder.
 
-    ``waiting`` is called once when another has it for a second. Raises ``Interrupted`` when ``cancelled`` is set before
-    it is free, ``Busy`` when it is not free and not to be waited for, ``StateBroken`` when the folder is gone.
+    ``waiting`` is called once, after a second of waiting. Raises ``Interrupted`` when
+    ``cancelled`` is set first, ``Busy`` when the lock is taken and ``wait`` is false,
+    ``StateBroken`` when the folder is gone.
     """
     try:
-        held = os.open(folder / f"{name}{SUFFIX}", os.O_CREAT | os.O_RDWR, 0o600)
+        descriptor = os.open(folder / f"{name}{SUFFIX}", os.O_CREAT | os.O_RDWR, 0o600)
     except OSError as error:
         raise StateBroken(
             f"The state folder {folder} cannot be used: {error}.",
@@ -42,7 +43,7 @@ def one_at_a_time(
         ) from error
     try:
         attempts = 0
-        while not _taken(held):
+        while not _try_lock(descriptor):
             if not wait:
                 raise Busy
             attempts += 1
@@ -52,12 +53,12 @@ def one_at_a_time(
                 raise Interrupted("Interrupted.")
         yield
     finally:
-        os.close(held)
+        os.close(descriptor)
 
 
-def _taken(held: int) -> bool:
+def _try_lock(descriptor: int) -> bool:
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

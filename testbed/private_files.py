@@ -1,0 +1,42 @@
+"""Files that only their owner may read."""
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from testbed.errors import StateBroken
+
+
+def create_private(path: Path) -> None:
+    """Create an empty file of mode 0600 at ``path``. An existing file is not even opened.
+
+    SQLite locks its files for the process: closing one here would drop the locks that other
+    connections of this process hold on it (https://www.sqlite.org/howtocorrupt.html, 2.2).
+    Raises ``OSError``.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Put ``content`` at ``path`` with mode 0600; a reader finds the old file or the new one.
+
+    A missing folder is created with mode 0700; an existing one keeps its mode, since it may
+    belong to anybody. Raises ``StateBroken`` when the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # mkstemp sets mode 0600 whatever the umask, so not even the first byte is readable.
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(descriptor)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink()
+            raise
+    except OSError as error:
+        raise StateBroken(f"{path} cannot be written: {error.strerror or error}.") from error

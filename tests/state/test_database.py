@@ -1,0 +1,168 @@
+"""One file, many threads and processes: no descriptor is left behind, and no half a change."""
+
+import multiprocessing
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from testbed.errors import StateBroken
+from testbed.kms.ledger import Ledger
+from testbed.kms.states import Key
+from testbed.state.database import Database
+from testbed.state.store import State
+from testbed.trail.lookup import events
+from testbed.trail.store import Trail
+
+ACCOUNT = "000000000000"
+ARN = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+RECORD = {
+    "userIdentity": {"type": "Root", "arn": f"arn:aws:iam::{ACCOUNT}:root"},
+    "eventTime": "2026-08-07T12:00:00Z",
+    "eventSource": "kms.amazonaws.com",
+    "eventName": "Decrypt",
+    "requestParameters": None,
+    "responseElements": None,
+    "eventID": "event",
+    "readOnly": True,
+    "recipientAccountId": ACCOUNT,
+}
+
+
+def database(path: Path) -> Database:
+    return Database(path, name="The file", hint="", schema=1, tables="CREATE TABLE t (x)")
+
+
+def descriptors() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def use_state(folder: Path) -> tuple[State, Callable[[], object]]:
+    state = State(folder)
+
+    def use() -> None:
+        state.put("kind", "id", {})
+        assert state.get("kind", "id") == {}
+
+    return state, use
+
+
+def use_ledger(folder: Path) -> tuple[Ledger, Callable[[], object]]:
+    ledger = Ledger(State(folder))
+
+    def use() -> None:
+        with ledger.change():
+            ledger.put_key(Key(ARN, "{}"))
+        assert ledger.key(ARN)
+
+    return ledger._database, use
+
+
+def use_trail(folder: Path) -> tuple[Trail, Callable[[], object]]:
+    State(folder)
+    trail = Trail(folder)
+
+    def use() -> None:
+        trail.append(RECORD)
+        assert next(events(trail, ACCOUNT))
+
+    return trail, use
+
+
+@pytest.mark.parametrize("opened", [use_state, use_ledger, use_trail])
+def test_threads_leave_no_descriptor_behind(tmp_path: Path, opened: Callable) -> None:
+    """No ``gc.collect()``: sqlite3 connections are in reference cycles and would wait for it."""
+    before = descriptors()
+    file, use = opened(tmp_path / "s")
+    for _ in range(4):
+        use()
+    warm = descriptors()
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            use()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(300)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert descriptors() <= warm + 4, "the snapshots of a trail, and nothing else"
+    file.close()
+    assert descriptors() == before
+
+
+def test_a_database_that_is_dropped_is_closed(tmp_path: Path) -> None:
+    before = descriptors()
+    dropped = database(tmp_path / "file")
+    assert descriptors() > before
+    del dropped
+    assert descriptors() == before
+
+
+def test_a_transaction_that_raises_changes_nothing(tmp_path: Path) -> None:
+    file = database(tmp_path / "file")
+
+    def raising() -> None:
+        with file.transaction() as connection:
+            connection.execute("INSERT INTO t VALUES (1)")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        raising()
+    assert file.read("SELECT * FROM t") == []
+
+
+def test_every_commit_changes_the_version_whoever_makes_it(tmp_path: Path) -> None:
+    one, other = database(tmp_path / "file"), database(tmp_path / "file")
+    versions = [one.version()]
+    for writer in (one, other, one, other):
+        writer.write("INSERT INTO t VALUES (1)")
+        versions.append(one.version())
+        assert one.version() == versions[-1], "and nothing else does"
+    assert len(set(versions)) == len(versions)
+
+
+def test_a_transaction_within_a_transaction_is_an_error_and_no_deadlock(tmp_path: Path) -> None:
+    file = database(tmp_path / "file")
+    with (
+        pytest.raises(StateBroken, match="within a transaction"),
+        file.transaction(),
+        file.transaction(),
+    ):
+        pass
+    file.write("INSERT INTO t VALUES (1)")
+
+
+def test_a_child_process_opens_its_own_connections(tmp_path: Path) -> None:
+    file = database(tmp_path / "file")
+    child = multiprocessing.get_context("fork").Process(
+        target=lambda: file.write("INSERT INTO t VALUES (1)")
+    )
+    child.start()
+    child.join(30)
+    assert child.exitcode == 0
+    assert file.read("SELECT * FROM t") == [(1,)]
+
+
+def test_a_file_that_was_removed_or_replaced_is_not_written_to(tmp_path: Path) -> None:
+    file = database(tmp_path / "file")
+    (tmp_path / "file").rename(tmp_path / "elsewhere")
+    with pytest.raises(StateBroken, match="The file cannot be used: No such file"):
+        file.read("SELECT * FROM t")
+    (tmp_path / "file").write_bytes((tmp_path / "elsewhere").read_bytes())
+    with pytest.raises(StateBroken, match="another file is in its place"):
+        file.write("INSERT INTO t VALUES (1)")
+
+
+def test_foreign_errors_do_not_get_out(tmp_path: Path) -> None:
+    file = database(tmp_path / "file")
+    with pytest.raises(StateBroken, match="The file cannot be used: no such table") as broken:
+        file.read("SELECT * FROM none")
+    assert isinstance(broken.value.__cause__, sqlite3.Error)
