@@ -1,10 +1,12 @@
-"""What a customer's ActiveMQ configuration may contain: elements, their attributes and what those may be.
+"""The elements of a customer's ActiveMQ configuration, their attributes and permitted values.
 
-Source: XSD, the schema that Amazon MQ publishes for 5.19.1 and sanitises by. PERM agrees with it but for an attribute
-that it alone has, ``networkConnectorStartAsync``, which is here too, and for slips (attributes in another's row).
+Source: XSD, the schema that Amazon MQ publishes for 5.19.1 and sanitises by. PERM agrees with it
+except for slips (attributes in the wrong row) and for ``networkConnectorStartAsync``, which only
+PERM has; it is included.
 
-Not here, so that nothing of it can be configured: any address to listen on, ``sslContext``, storage locations, users and
-their passwords, JMX, and whatever is not ActiveMQ's own namespace (``beans``, ``import``).
+Deliberately absent, so that it cannot be configured: any address to listen on, ``sslContext``,
+storage locations, users and passwords, JMX, and everything outside ActiveMQ's own namespace
+(``beans``, ``import``).
 """
 
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 NAMESPACE = "http://activemq.apache.org/schema/core"
 ROOT = "broker"
 
-# API, SanitizationWarningReason; and how many of the warnings an answer carries.
+# API, SanitizationWarningReason; and how many warnings a response carries.
 DISALLOWED_ELEMENT = "DISALLOWED_ELEMENT_REMOVED"
 DISALLOWED_ATTRIBUTE = "DISALLOWED_ATTRIBUTE_REMOVED"
 INVALID_VALUE = "INVALID_ATTRIBUTE_VALUE_REMOVED"
@@ -31,14 +33,17 @@ class Value:
 
 @dataclass(frozen=True)
 class Collection:
-    """A child element that only holds other elements. ``single``: one of itself, holding one of ``children``."""
+    """A child element that only holds other elements.
+
+    A ``single`` one occurs once and holds exactly one of ``children``.
+    """
 
     children: tuple[str, ...]
     single: bool
 
 
 def _attributes(**kinds: str | Value) -> dict[str, Value]:
-    """Names by kind, or a name with its own ``Value``."""
+    """Return attributes by name, from names by kind or from a name with its own ``Value``."""
     values: dict[str, Value] = {}
     for kind, names in kinds.items():
         values |= (
@@ -79,13 +84,18 @@ ATTRIBUTES: dict[str, dict[str, Value]] = {
     "authorizationMap": {},
     "authorizationPlugin": {},
     "broker": _attributes(
-        boolean="allowTempAutoCreationOnSend anonymousProducerAdvisorySupport cacheTempDestinations dedicatedTaskRunner "
-        "enableMessageExpirationOnActiveDurableSubs keepDurableSubsActive monitorConnectionSplits networkConnectorStartAsync "
-        "populateJMSXUserID rejectDurableConsumers rollbackOnlyOnAsyncException splitSystemUsageForProducersConsumers "
-        "useAuthenticatedPrincipalForJMSXUserID useMirroredQueues useTempMirroredQueues useVirtualDestSubs "
+        boolean="allowTempAutoCreationOnSend anonymousProducerAdvisorySupport "
+        "cacheTempDestinations dedicatedTaskRunner "
+        "enableMessageExpirationOnActiveDurableSubs keepDurableSubsActive "
+        "monitorConnectionSplits networkConnectorStartAsync populateJMSXUserID "
+        "rejectDurableConsumers rollbackOnlyOnAsyncException "
+        "splitSystemUsageForProducersConsumers useAuthenticatedPrincipalForJMSXUserID "
+        "useMirroredQueues useTempMirroredQueues useVirtualDestSubs "
         "useVirtualDestSubsOnCreation useVirtualTopics",
-        integer="consumerSystemUsagePortion maxPurgedDestinationsPerSweep maxSchedulerRepeatAllowed maxUncommittedCount persistenceThreadPriority "
-        "producerSystemUsagePortion schedulePeriodForDestinationPurge taskRunnerPriority timeBeforePurgeTempDestinations",
+        integer="consumerSystemUsagePortion maxPurgedDestinationsPerSweep "
+        "maxSchedulerRepeatAllowed maxUncommittedCount persistenceThreadPriority "
+        "producerSystemUsagePortion schedulePeriodForDestinationPurge "
+        "taskRunnerPriority timeBeforePurgeTempDestinations",
         long="offlineDurableSubscriberTaskSchedule offlineDurableSubscriberTimeout",
         string="advisorySupport deleteAllMessagesOnStartup persistent schedulerSupport systemUsage",
     ),
@@ -115,7 +125,8 @@ ATTRIBUTES: dict[str, dict[str, Value]] = {
     ),
     "forcePersistencyModeBrokerPlugin": _attributes(boolean="persistenceFlag"),
     "individualDeadLetterStrategy": _attributes(
-        boolean=f"{_DEAD_LETTER} destinationPerDurableSubscriber useQueueForQueueMessages useQueueForTopicMessages",
+        boolean=f"{_DEAD_LETTER} destinationPerDurableSubscriber useQueueForQueueMessages "
+        "useQueueForTopicMessages",
         integer=_AUDIT,
         long="expiration",
         string="queuePrefix queueSuffix topicPrefix topicSuffix",
@@ -133,29 +144,38 @@ ATTRIBUTES: dict[str, dict[str, Value]] = {
     "messageGroupHashBucketFactory": _attributes(integer="bucketCount cacheSize"),
     "mirroredQueue": _attributes(boolean="copyMessage", string="postfix prefix"),
     "networkConnector": _attributes(
-        boolean="advisoryForFailedForward alwaysSyncSend bridgeTempDestinations checkDuplicateMessagesOnDuplex "
-        "conduitNetworkQueueSubscriptions conduitSubscriptions decreaseNetworkConsumerPriority dispatchAsync duplex dynamicOnly "
-        "gcDestinationViews staticBridge suppressDuplicateQueueSubscriptions suppressDuplicateTopicSubscriptions syncDurableSubs "
-        "useBrokerNameAsIdSees useCompression useVirtualDestSubs",
-        integer="advisoryAckPercentage advisoryPrefetchSize consumerPriorityBase consumerTTL messageTTL networkTTL",
+        boolean="advisoryForFailedForward alwaysSyncSend bridgeTempDestinations "
+        "checkDuplicateMessagesOnDuplex conduitNetworkQueueSubscriptions "
+        "conduitSubscriptions decreaseNetworkConsumerPriority dispatchAsync duplex "
+        "dynamicOnly gcDestinationViews staticBridge "
+        "suppressDuplicateQueueSubscriptions suppressDuplicateTopicSubscriptions "
+        "syncDurableSubs useBrokerNameAsIdSees useCompression useVirtualDestSubs",
+        integer="advisoryAckPercentage advisoryPrefetchSize consumerPriorityBase consumerTTL "
+        "messageTTL networkTTL",
         long="gcSweepTime",
-        string="bridgeFactory brokerName brokerURL clientIdToken connectionFilter destinationFilter localUri name objectName prefetchSize "
-        "uri userName",
+        string="bridgeFactory brokerName brokerURL clientIdToken connectionFilter "
+        "destinationFilter localUri name objectName prefetchSize uri userName",
     ),
     "noSubscriptionRecoveryPolicy": {},
     "oldestMessageEvictionStrategy": _attributes(integer=_EVICTION),
     "oldestMessageWithLowestPriorityEvictionStrategy": _attributes(integer=_EVICTION),
     "policyEntry": _attributes(
-        boolean="advisoryForConsumed advisoryForDelivery advisoryForDiscardingMessages advisoryForDispatched advisoryForFastProducers "
-        "advisoryForSlowConsumers advisoryWhenFull allConsumersExclusiveByDefault alwaysRetroactive doOptimzeMessageStorage enableAudit "
-        "gcInactiveDestinations gcWithNetworkConsumers includeBodyForAdvisory lazyDispatch optimizedDispatch persistJMSRedelivered "
-        "prioritizedMessages producerFlowControl reduceMemoryFootprint sendAdvisoryIfNoConsumers sendDuplicateFromStoreToDLQ sendFailIfNoSpace "
-        "strictOrderDispatch tempQueue tempTopic useCache useConsumerPriority usePrefetchExtension useTopicSubscriptionInflightStats",
-        integer="consumersBeforeDispatchStarts cursorMemoryHighWaterMark durableTopicPrefetch maxAuditDepth maxBrowsePageSize "
-        "maxDestinations maxExpirePageSize maxPageSize maxProducersToAudit maxQueueAuditDepth optimizeMessageStoreInFlightLimit "
-        "queueBrowserPrefetch queuePrefetch storeUsageHighWaterMark timeBeforeDispatchStarts topicPrefetch",
-        long="blockedProducerWarningInterval expireMessagesPeriod inactiveTimeoutBeforeGC inactiveTimoutBeforeGC minimumMessageSize "
-        "sendFailIfNoSpaceAfterTimeout",
+        boolean="advisoryForConsumed advisoryForDelivery advisoryForDiscardingMessages "
+        "advisoryForDispatched advisoryForFastProducers advisoryForSlowConsumers "
+        "advisoryWhenFull allConsumersExclusiveByDefault alwaysRetroactive "
+        "doOptimzeMessageStorage enableAudit gcInactiveDestinations "
+        "gcWithNetworkConsumers includeBodyForAdvisory lazyDispatch optimizedDispatch "
+        "persistJMSRedelivered prioritizedMessages producerFlowControl "
+        "reduceMemoryFootprint sendAdvisoryIfNoConsumers sendDuplicateFromStoreToDLQ "
+        "sendFailIfNoSpace strictOrderDispatch tempQueue tempTopic useCache "
+        "useConsumerPriority usePrefetchExtension useTopicSubscriptionInflightStats",
+        integer="consumersBeforeDispatchStarts cursorMemoryHighWaterMark durableTopicPrefetch "
+        "maxAuditDepth maxBrowsePageSize maxDestinations maxExpirePageSize "
+        "maxPageSize maxProducersToAudit maxQueueAuditDepth "
+        "optimizeMessageStoreInFlightLimit queueBrowserPrefetch queuePrefetch "
+        "storeUsageHighWaterMark timeBeforeDispatchStarts topicPrefetch",
+        long="blockedProducerWarningInterval expireMessagesPeriod inactiveTimeoutBeforeGC "
+        "inactiveTimoutBeforeGC minimumMessageSize sendFailIfNoSpaceAfterTimeout",
         string="memoryLimit messageGroupMapFactoryType queue topic",
     ),
     "policyMap": {},
@@ -201,7 +221,8 @@ ATTRIBUTES: dict[str, dict[str, Value]] = {
     "uniquePropertyMessageEvictionStrategy": _attributes(integer=_EVICTION, string="propertyName"),
     "virtualDestinationInterceptor": {},
     "virtualTopic": _attributes(
-        boolean="concurrentSend dropOnResourceLimit local selectorAware setOriginalDestination transactedSend",
+        boolean="concurrentSend dropOnResourceLimit local selectorAware "
+        "setOriginalDestination transactedSend",
         string="name postfix prefix",
     ),
     "vmCursor": {},
@@ -214,8 +235,10 @@ SINCE = {("broker", "maxUncommittedCount"): "5.19"}
 _DESTINATIONS = "queue tempQueue tempTopic topic"
 _FORWARDS = f"{_DESTINATIONS} filteredDestination"
 _RECOVERY = (
-    "fixedCountSubscriptionRecoveryPolicy fixedSizedSubscriptionRecoveryPolicy lastImageSubscriptionRecoveryPolicy noSubscriptionRecoveryPolicy "
-    "queryBasedSubscriptionRecoveryPolicy retainedMessageSubscriptionRecoveryPolicy timedSubscriptionRecoveryPolicy"
+    "fixedCountSubscriptionRecoveryPolicy fixedSizedSubscriptionRecoveryPolicy "
+    "lastImageSubscriptionRecoveryPolicy noSubscriptionRecoveryPolicy "
+    "queryBasedSubscriptionRecoveryPolicy retainedMessageSubscriptionRecoveryPolicy "
+    "timedSubscriptionRecoveryPolicy"
 )
 
 COLLECTIONS: dict[str, dict[str, Collection]] = {
@@ -232,15 +255,16 @@ COLLECTIONS: dict[str, dict[str, Collection]] = {
         "networkConnectors": _many("networkConnector"),
         "persistenceAdapter": _one("kahaDB"),
         "plugins": _many(
-            "authorizationPlugin discardingDLQBrokerPlugin forcePersistencyModeBrokerPlugin redeliveryPlugin statisticsBrokerPlugin "
-            "timeStampingBrokerPlugin"
+            "authorizationPlugin discardingDLQBrokerPlugin forcePersistencyModeBrokerPlugin "
+            "redeliveryPlugin statisticsBrokerPlugin timeStampingBrokerPlugin"
         ),
         "systemUsage": _one("systemUsage"),
         "transportConnectors": _many("transportConnector"),
     },
     "compositeQueue": {"forwardTo": _many(_FORWARDS)},
     "compositeTopic": {"forwardTo": _many(_FORWARDS)},
-    # The schema also has connectionFilter, localUri, objectName and uri with any element in them; the pages do not.
+    # The schema, unlike the pages, also allows any element in connectionFilter, localUri,
+    # objectName and uri.
     "networkConnector": {
         "durableDestinations": _many(_FORWARDS),
         "dynamicallyIncludedDestinations": _many(_FORWARDS),
@@ -253,14 +277,17 @@ COLLECTIONS: dict[str, dict[str, Collection]] = {
         ),
         "destination": _one(_DESTINATIONS),
         "dispatchPolicy": _one(
-            "clientIdFilterDispatchPolicy priorityDispatchPolicy priorityNetworkDispatchPolicy roundRobinDispatchPolicy simpleDispatchPolicy "
+            "clientIdFilterDispatchPolicy priorityDispatchPolicy "
+            "priorityNetworkDispatchPolicy roundRobinDispatchPolicy simpleDispatchPolicy "
             "strictOrderDispatchPolicy"
         ),
         "messageEvictionStrategy": _one(
-            "oldestMessageEvictionStrategy oldestMessageWithLowestPriorityEvictionStrategy uniquePropertyMessageEvictionStrategy"
+            "oldestMessageEvictionStrategy oldestMessageWithLowestPriorityEvictionStrategy "
+            "uniquePropertyMessageEvictionStrategy"
         ),
         "messageGroupMapFactory": _one(
-            "cachedMessageGroupMapFactory messageGroupHashBucketFactory simpleMessageGroupMapFactory"
+            "cachedMessageGroupMapFactory messageGroupHashBucketFactory "
+            "simpleMessageGroupMapFactory"
         ),
         "networkBridgeFilterFactory": _one("conditionalNetworkBridgeFilterFactory"),
         "pendingDurableSubscriberPolicy": _one(
@@ -288,8 +315,8 @@ COLLECTIONS: dict[str, dict[str, Collection]] = {
     },
 }
 
-# The configuration that the service gives a broker that was not given another ("Auto-generated default"), without the
-# examples that it has in comments (as recorded by moto, ``mq/configuration.py``, of January 2022).
+# The configuration of a broker created without one ("Auto-generated default"), without the examples
+# in its comments (as recorded by moto, ``mq/configuration.py``, January 2022).
 DEFAULT = f"""\
 <?xml version="1.0" encoding="UTF-8" standalone="yes"?>
 <broker xmlns="{NAMESPACE}" schedulePeriodForDestinationPurge="10000">

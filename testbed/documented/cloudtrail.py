@@ -1,10 +1,8 @@
 """What AWS CloudTrail records of calls on KMS and on Amazon MQ, member by member.
 
-Sources, besides those of the package: CTG, AWS CloudTrail User Guide (record contents, userIdentity, log file names);
-KMSG, AWS KMS Developer Guide, "Examples of AWS KMS log entries", editions of 2023 and 2026; CTAPI, CloudTrail's API
-model 2013-11-01 as in botocore, August 2026.
+Sources: CTG, KMSG, CTAPI, DP, GUIDE22.
 
-The tables below are lists of what is recorded. A member that is not in them is in no record, whatever it is called:
+The tables list what is recorded. A member that is not in them is never recorded, whatever its name:
 plaintext, ciphertext, key material, grant tokens and messages are simply not mentioned here.
 """
 
@@ -13,13 +11,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-# CTG: the version of today's records; DP's samples are of 1.08. A newer minor version only adds members.
+# CTG: the current version; DP's samples have 1.08. A newer minor version only adds members.
 EVENT_VERSION = "1.11"
 KMS_SOURCE, MQ_SOURCE = "kms.amazonaws.com", "amazonmq.amazonaws.com"
-AWS_INTERNAL = "AWS Internal"  # KMSG: who deletes a key at the end of its window, and rotates it
+AWS_INTERNAL = "AWS Internal"  # KMSG: deletes keys that are due, and rotates them
 
-# DP shows the CreateGrant calls that Amazon MQ makes with the session of the user who creates the broker under Amazon
-# MQ's own event source; every other sample of a KMS call (KMSG, and DP's own of EBS) has KMS's.
+# DP shows the CreateGrant calls that Amazon MQ makes in the session of the broker's creator under
+# Amazon MQ's event source. All other samples of KMS calls (KMSG, and DP's own of EBS) have KMS's.
 FORWARDED_BY, FORWARDED_UNDER_MQ_SOURCE = "mq.amazonaws.com", frozenset({"CreateGrant"})
 
 KMS_KEY, MQ_BROKER, MQ_CONFIGURATION = (
@@ -41,18 +39,18 @@ LOOKUP_ATTRIBUTES = (
 )
 LOOKUP_MAX_RESULTS = 50
 
-# CTG: a log file holds the events of about five minutes; its name ends in 16 characters without a meaning.
+# CTG: a log file holds the events of about five minutes; its name ends in 16 random characters.
 DELIVERY_SECONDS, UNIQUE_CHARACTERS = 300, 16
 
 
 class Shown(Enum):
     """How a member is recorded."""
 
-    VALUE = "as it is: a string, number or truth value; a time in CloudTrail's words"
-    LIST = "a list of those"
-    MAP = "names and values of the caller's own"
+    VALUE = "unchanged: a string, number or boolean; a time in CloudTrail's format"
+    LIST = "a list of such values"
+    MAP = "names and values chosen by the caller"
     TAGS = "KMS's list of tags"
-    HIDDEN = "as three asterisks"
+    HIDDEN = "three asterisks"
 
 
 # A member is one of the above, a structure, or (in a list) a list of structures.
@@ -61,11 +59,11 @@ Members = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Event:
-    """What is recorded of an operation. No ``request`` or ``response`` members, or none that was sent, is recorded as null.
+    """What is recorded of an operation. An empty ``request`` or ``response`` is recorded as null.
 
-    ``keys`` are the request's members that name a key. ``key_in_response``: the key's ARN is in ``responseElements.keyId``
-    though the operation does not return it (KMSG: since December 2022). ``defaults`` are recorded where the request
-    leaves a member out (KMSG, Decrypt).
+    ``keys`` are the request's members that name a key. With ``key_in_response``,
+    ``responseElements.keyId`` is the key's ARN, though not returned (KMSG: since December 2022).
+    ``defaults`` are recorded for members that the request leaves out (KMSG, Decrypt).
     """
 
     request: Members
@@ -82,8 +80,9 @@ def _members(values: str, **others: Any) -> Members:
 
 _KEY = _members("KeyId")
 _KEY_METADATA = _members(
-    "AWSAccountId KeyId Arn CreationDate Enabled Description KeyUsage KeyState DeletionDate ValidTo Origin CustomKeyStoreId "
-    "CloudHsmClusterId ExpirationModel KeyManager KeySpec CustomerMasterKeySpec MultiRegion PendingDeletionWindowInDays",
+    "AWSAccountId KeyId Arn CreationDate Enabled Description KeyUsage KeyState DeletionDate "
+    "ValidTo Origin CustomKeyStoreId CloudHsmClusterId ExpirationModel KeyManager KeySpec "
+    "CustomerMasterKeySpec MultiRegion PendingDeletionWindowInDays",
     EncryptionAlgorithms=Shown.LIST,
     SigningAlgorithms=Shown.LIST,
     MacAlgorithms=Shown.LIST,
@@ -99,7 +98,7 @@ _SYMMETRIC = "SYMMETRIC_DEFAULT"
 def _crypto(
     values: str, *, context: bool = True, defaults: Mapping[str, str] | None = None
 ) -> Event:
-    """A cryptographic operation: read-only in CloudTrail's eyes, its response omitted (KMSG)."""
+    """Return a cryptographic operation: read-only to CloudTrail, and without response (KMSG)."""
     others = {"EncryptionContext": Shown.MAP} if context else {}
     return Event(_members(f"KeyId {values} DryRun", **others), defaults=defaults or {})
 
@@ -111,10 +110,12 @@ def _change(
     key_in_response: bool = False,
     keys: tuple[str, ...] = ("KeyId",),
 ) -> Event:
-    return Event(request, response or {}, False, keys, key_in_response)
+    return Event(
+        request, response or {}, read_only=False, keys=keys, key_in_response=key_in_response
+    )
 
 
-# KMSG, one page for each operation. CreateGrant's Name is in none of the samples, DP's included, so it is not here.
+# KMSG, one page for each operation. No sample (KMSG, DP) has CreateGrant's Name, so it is left out.
 KMS_EVENTS: Mapping[str, Event] = {
     "CancelKeyDeletion": _change(_KEY, _KEY),
     "CreateAlias": _change(
@@ -122,7 +123,8 @@ KMS_EVENTS: Mapping[str, Event] = {
     ),
     "CreateGrant": _change(
         _members(
-            "KeyId GranteePrincipal GranteeServicePrincipal RetiringPrincipal RetiringServicePrincipal DryRun",
+            "KeyId GranteePrincipal GranteeServicePrincipal RetiringPrincipal "
+            "RetiringServicePrincipal DryRun",
             Constraints=_CONSTRAINTS,
             Operations=Shown.LIST,
         ),
@@ -131,7 +133,8 @@ KMS_EVENTS: Mapping[str, Event] = {
     ),
     "CreateKey": _change(
         _members(
-            "Policy Description KeyUsage KeySpec CustomerMasterKeySpec Origin CustomKeyStoreId MultiRegion BypassPolicyLockoutSafetyCheck",
+            "Policy Description KeyUsage KeySpec CustomerMasterKeySpec Origin "
+            "CustomKeyStoreId MultiRegion BypassPolicyLockoutSafetyCheck",
             Tags=Shown.TAGS,
         ),
         {"KeyMetadata": _KEY_METADATA},
@@ -170,7 +173,8 @@ KMS_EVENTS: Mapping[str, Event] = {
     "PutKeyPolicy": _change(_members("KeyId PolicyName Policy BypassPolicyLockoutSafetyCheck")),
     "ReEncrypt": Event(
         _members(
-            "SourceEncryptionAlgorithm SourceKeyId DestinationKeyId DestinationEncryptionAlgorithm DryRun",
+            "SourceEncryptionAlgorithm SourceKeyId DestinationKeyId "
+            "DestinationEncryptionAlgorithm DryRun",
             SourceEncryptionContext=Shown.MAP,
             DestinationEncryptionContext=Shown.MAP,
         ),
@@ -200,12 +204,14 @@ KMS_EVENTS: Mapping[str, Event] = {
 
 _USER = _members("Username ConsoleAccess ReplicationUser", Password=Shown.HIDDEN, Groups=Shown.LIST)
 _LDAP = _members(
-    "RoleBase RoleName RoleSearchMatching RoleSearchSubtree ServiceAccountUsername UserBase UserRoleName UserSearchMatching UserSearchSubtree",
+    "RoleBase RoleName RoleSearchMatching RoleSearchSubtree ServiceAccountUsername UserBase "
+    "UserRoleName UserSearchMatching UserSearchSubtree",
     Hosts=Shown.LIST,
     ServiceAccountPassword=Shown.HIDDEN,
 )
 _BROKER = _members(
-    "AuthenticationStrategy AutoMinorVersionUpgrade DataReplicationMode EngineVersion HostInstanceType StorageSize",
+    "AuthenticationStrategy AutoMinorVersionUpgrade DataReplicationMode EngineVersion "
+    "HostInstanceType StorageSize",
     Configuration=_members("Id Revision"),
     LdapServerMetadata=_LDAP,
     Logs=_members("Audit General"),
@@ -217,12 +223,13 @@ _CONFIGURATION = _members(
     "Arn Created Id Name", LatestRevision=_members("Created Description Revision")
 )
 
-# GUIDE22: requests and responses of what changes something are recorded, passwords and ``data`` as asterisks.
+# GUIDE22: requests and responses of changes are recorded, passwords and ``data`` as asterisks.
 MQ_EVENTS: Mapping[str, Event] = {
     "CreateBroker": _change(
         {
             **_members(
-                "BrokerName CreatorRequestId DataReplicationPrimaryBrokerArn DeploymentMode EngineType PubliclyAccessible StorageType"
+                "BrokerName CreatorRequestId DataReplicationPrimaryBrokerArn DeploymentMode "
+                "EngineType PubliclyAccessible StorageType"
             ),
             **_BROKER,
             "EncryptionOptions": _members("KmsKeyId UseAwsOwnedKey"),
@@ -254,11 +261,12 @@ MQ_EVENTS: Mapping[str, Event] = {
 # GUIDE22: for GET methods the request is recorded and the response is not.
 MQ_GET = Event(
     _members(
-        "BrokerId Username ConfigurationId ConfigurationRevision ResourceArn EngineType HostInstanceType StorageType MaxResults",
+        "BrokerId Username ConfigurationId ConfigurationRevision ResourceArn EngineType "
+        "HostInstanceType StorageType MaxResults",
     )
 )
 
-# What parts of the path are called in a request (API). That CloudTrail uses these names is an inference.
+# Names of path parameters in a request (API). That CloudTrail uses these names is an inference.
 MQ_PATH_MEMBERS = {
     "BrokerId": "broker-id",
     "ConfigurationId": "configuration-id",
@@ -266,7 +274,7 @@ MQ_PATH_MEMBERS = {
     "ResourceArn": "resource-arn",
 }
 
-# An operation that is in neither table: nothing but what names a resource, which is a secret in no operation.
+# For an operation in neither table: only members that name a resource; they are never secret.
 UNKNOWN_KMS, UNKNOWN_MQ = (
     _members("KeyId AliasName TargetKeyId GrantId PolicyName"),
     _members("BrokerId ConfigurationId"),
@@ -275,14 +283,14 @@ _READ_ONLY = ("Describe", "Get", "List")
 
 
 def kms_event(operation: str) -> Event:
-    """What is recorded of a KMS operation."""
+    """Return what is recorded of a KMS operation."""
     return KMS_EVENTS.get(operation) or Event(
         UNKNOWN_KMS, read_only=operation.startswith(_READ_ONLY)
     )
 
 
 def mq_event(operation: str) -> Event:
-    """What is recorded of an operation of Amazon MQ's API."""
+    """Return what is recorded of an Amazon MQ operation."""
     if operation.startswith(_READ_ONLY):
         return MQ_GET
     return MQ_EVENTS.get(operation) or Event(UNKNOWN_MQ, read_only=False)

@@ -37,16 +37,16 @@ class ActionRequired:
 # RabbitMQ only; for ActiveMQ the testbed uses the unprefixed spelling.
 INVALID_KMS_KEY = {"RABBITMQ": "RABBITMQ_INVALID_KMS_KEY", "ACTIVEMQ": "INVALID_KMS_KEY"}
 
-# Which storage a broker may have, its default first (API, STOR).
+# The storage types of each engine, the default first (API, STOR).
 STORAGE_TYPES = {"ACTIVEMQ": ("EFS", "EBS"), "RABBITMQ": ("EBS",)}
-# EBS asks for a 64-byte data key (XTS) under this context key (EBS). EFS's is the one that its records of KMS calls
-# show ("Encrypting data at rest", EFS user guide).
+# EBS asks for a 64-byte data key (XTS) under this context key (EBS). EFS's is taken from the KMS
+# records in the EFS User Guide, "Encrypting data at rest".
 VOLUME_CONTEXT_KEY = {"EBS": "aws:ebs:id", "EFS": "aws:elasticfilesystem:filesystem:id"}
 VOLUME_KEY_BYTES = 64
 
-# "It may take several hours to deactivate a key or revoke a grant" (DP-NEW): how many is not said. Seconds.
+# Seconds. "It may take several hours to deactivate a key or revoke a grant" (DP-NEW).
 SEVERAL_HOURS = 3 * 3600.0
 
 REGION = "us-east-1"
-# The wildcard of the service's certificate and the host names under it (GUIDE22, WWR).
+# The domain of the service's wildcard certificate and of all brokers' host names (GUIDE22, WWR).
 DOMAIN = "mq.{region}.amazonaws.com"

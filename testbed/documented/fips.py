@@ -1,17 +1,18 @@
-"""What a TLS client offers that keeps to FIPS-approved algorithms, and which documented suites that leaves out.
+"""What a TLS client limited to FIPS-approved algorithms offers. These rules are NIST's, not AWS's.
 
-Amazon MQ's page speaks of FIPS 140-3 endpoints (DP); which suites those take it does not say. These are NIST's:
+The data-protection page mentions FIPS 140-3 endpoints (DP) but not their cipher suites. NIST says:
 
-- SP 800-52 Rev. 2 (August 2019): TLS 1.2 and 1.3 alone (section 3.1), the suites of a server with an RSA or ECDSA
-  certificate (section 3.3.1). Suites for DSA certificates are left out: FIPS 186-5 withdrew DSA.
+- SP 800-52 Rev. 2 (August 2019): only TLS 1.2 and 1.3 (section 3.1), and the suites of a server
+  with an RSA or ECDSA certificate (section 3.3.1). FIPS 186-5 withdrew DSA, so its suites are out.
 - SP 800-56A Rev. 3, appendix D: the groups. X25519 and X448 are not among them.
-- FIPS 186-5 and SP 800-131A Rev. 2, section 3: signatures with SHA-2, by RSA keys of 2048 bits or more; none with SHA-1.
-- SP 800-131A Rev. 2, section 6: key transport with PKCS #1 v1.5 padding, which is what TLS_RSA_* suites do, is disallowed
-  after 2023. SP 800-52 Rev. 2 has those suites in appendix D alone, for a time of transition.
-- FIPS 140-3 Implementation Guidance D.Q: modules submitted for validation since May 2023 use the extended master secret
-  (RFC 7627) with TLS 1.2, and refuse a server that does not.
+- FIPS 186-5 and SP 800-131A Rev. 2, section 3: signatures use SHA-2, never SHA-1, and RSA keys have
+  at least 2048 bits.
+- SP 800-131A Rev. 2, section 6: key transport with PKCS #1 v1.5 padding (the TLS_RSA_* suites) is
+  disallowed after 2023. SP 800-52 Rev. 2 lists those suites only in appendix D, for a transition.
+- FIPS 140-3 Implementation Guidance D.Q: modules submitted for validation since May 2023 use the
+  extended master secret (RFC 7627) with TLS 1.2, and refuse a server that does not.
 
-This is about algorithms. Whether a module is validated is another matter: those in the testbed's images are not.
+This covers algorithms only. The cryptographic modules in the testbed's images are not validated.
 """
 
 from testbed.documented.tls import TLS13_SUITES, Suite, suites
@@ -65,7 +66,7 @@ GROUPS = {
     0x0103: "ffdhe6144",
     0x0104: "ffdhe8192",
 }
-# Diffie-Hellman primes that are approved as well and have no code (SP 800-56A Rev. 3, table 24: RFC 3526).
+# Approved Diffie-Hellman primes without a code (SP 800-56A Rev. 3, table 24: RFC 3526).
 MODP_BITS = (2048, 3072, 4096, 6144, 8192)
 SIGNATURES = {
     0x0403: "ecdsa_secp256r1_sha256",
@@ -81,9 +82,12 @@ SIGNATURES = {
     0x0501: "rsa_pkcs1_sha384",
     0x0601: "rsa_pkcs1_sha512",
 }
-RSA_BITS = 2048  # at least
+RSA_BITS = 2048  # minimum
 
-_KEY_TRANSPORT = "key transport with PKCS #1 v1.5 padding is disallowed after 2023 (SP 800-131A Rev. 2, section 6)"
+_KEY_TRANSPORT = (
+    "key transport with PKCS #1 v1.5 padding is disallowed after 2023 "
+    "(SP 800-131A Rev. 2, section 6)"
+)
 _OTHER = "not among the suites of SP 800-52 Rev. 2, section 3.3.1"
 _SHA1 = (
     "HMAC with SHA-1 is approved, and NIST ends it after 2030 (announcement of 15 December 2022)"
@@ -91,12 +95,12 @@ _SHA1 = (
 
 
 def why_outside(suite: Suite) -> str:
-    """Why an approved client does not offer ``suite``; empty where it does."""
+    """Return why an approved client does not offer ``suite``; empty if it does."""
     if suite in SUITES:
         return ""
     return _KEY_TRANSPORT if suite.iana.startswith("TLS_RSA_WITH_AES_") else _OTHER
 
 
 def remark(suite: Suite) -> str:
-    """What is to be said about an approved suite all the same; mostly nothing."""
+    """Return a caveat about an approved suite; empty for most."""
     return _SHA1 if suite in SUITES and suite.iana.endswith("_SHA") else ""

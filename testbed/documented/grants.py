@@ -1,8 +1,8 @@
-"""The grants that a broker under a KMS key leaves on it. Source: DP, the CreateGrant events it shows.
+"""The grants that a broker creates on its KMS key. Source: DP, the CreateGrant events.
 
-The page shows them for RabbitMQ. It gives none for ActiveMQ: there the testbed creates the same two as for a
-RabbitMQ broker of one instance, the second for the one volume, EBS's or EFS's. For EFS the service that retires it is
-EFS, and the encryption context is EFS's own.
+The page shows them for RabbitMQ and gives none for ActiveMQ. There, the testbed creates the two of
+a RabbitMQ broker of one instance; the second is for the one volume, on EBS or EFS. On EFS, the
+retiring principal and the encryption context are EFS's.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,10 @@ EFS_PRINCIPAL = "elasticfilesystem.amazonaws.com"
 
 @dataclass(frozen=True)
 class GrantShape:
-    """What a CreateGrant event shows. ``of_volume``: one for each volume, bound to it by its encryption context."""
+    """A grant as a CreateGrant event shows it.
+
+    There is one ``of_volume`` grant for each volume, bound to it by its encryption context.
+    """
 
     name: str
     operations: tuple[str, ...]
@@ -55,7 +58,7 @@ _EFS = GrantShape("efs_grant", ("Decrypt",), EFS_PRINCIPAL, EFS_PRINCIPAL, of_vo
 
 
 def grants(deployment_mode: str, storage_type: str) -> tuple[GrantShape, ...]:
-    """The grants of a broker in the order of their creation, those of volumes last."""
+    """Return the grants of a broker in order of creation, those of volumes last."""
     if deployment_mode == "CLUSTER_MULTI_AZ":
         return (_MQ_CLUSTER, _MQ_RABBIT, _EBS)
     return (_MQ_SINGLE, _EFS if storage_type == "EFS" else _EBS)

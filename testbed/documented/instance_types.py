@@ -1,4 +1,7 @@
-"""The host instance types of each engine, and the versions and storage that they go with (API, STOR, R4; field reports)."""
+"""The host instance types of each engine, with their versions and storage.
+
+Sources: API, STOR, RABBIT4; user reports.
+"""
 
 from dataclasses import dataclass
 
@@ -32,8 +35,8 @@ _M7G = tuple(
 )
 _SINGLE = ("SINGLE_INSTANCE",)
 
-# RabbitMQ 4 runs on mq.m7g only (R4), and RabbitMQ no longer on mq.t3.micro (CreateBroker refuses it). ActiveMQ has EBS
-# on mq.m5 only, and on EBS only single instances (STOR).
+# RabbitMQ 4 runs on mq.m7g only (RABBIT4). CreateBroker refuses RabbitMQ on mq.t3.micro. ActiveMQ
+# has EBS on mq.m5 only, and only for single instances (STOR).
 INSTANCE_OPTIONS = (
     *(
         InstanceOption("ACTIVEMQ", name, "EFS", DEPLOYMENT_MODES["ACTIVEMQ"], VERSIONS["ACTIVEMQ"])
@@ -50,10 +53,10 @@ INSTANCE_OPTIONS = (
     ),
 )
 
-# What a broker is said to be on that was not created with one.
+# Reported for a broker created without an instance type.
 DEFAULT_INSTANCE_TYPE = {"ACTIVEMQ": "mq.m5.large", "RABBITMQ": "mq.m7g.large"}
 
 AVAILABILITY_ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
 
-# Errors spell the engines so, and so does DescribeBroker when CreateBroker did.
+# The spelling in error messages, and in DescribeBroker if CreateBroker used it.
 DISPLAY_NAMES = {"ACTIVEMQ": "ActiveMQ", "RABBITMQ": "RabbitMQ"}

@@ -1,9 +1,8 @@
 """The listeners of each engine: protocol, URL scheme and port. All are TLS.
 
-Sources: GUIDE22 and TF for ActiveMQ, WWR for RabbitMQ. RabbitMQ's management
-interface answers on 443 and 15671 alike; AMQP 1.0 shares port 5671 with AMQP 0-9-1
-on RabbitMQ 4. The Prometheus endpoint (16001, RabbitMQ 4.2 and later, TF) is
-present from that version on.
+Sources: GUIDE22 and TF for ActiveMQ, WWR for RabbitMQ. RabbitMQ's management interface answers on
+both 443 and 15671; on RabbitMQ 4, AMQP 1.0 shares port 5671 with AMQP 0-9-1. The Prometheus
+endpoint (16001, RabbitMQ 4.2 and later, TF) is present from that version on.
 """
 
 from dataclasses import dataclass
@@ -13,9 +12,8 @@ from dataclasses import dataclass
 class Listener:
     """One listening port.
 
-    ``protocols`` are the testbed's protocol ids, the keys of ``clients``; ``amqp`` is
-    AMQP 0-9-1 and ``amqp10`` AMQP 1.0. ``port`` is the documented port, also used
-    inside the container unless ``inside`` says otherwise.
+    ``protocols`` are the testbed's protocol ids: ``amqp`` is AMQP 0-9-1, ``amqp10`` AMQP 1.0.
+    ``port`` is the documented port. ``inside`` is the port in the container if it differs.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""What names and passwords may look like, each rule with the sentence that states it.
+"""Rules for names and passwords, each with the sentence that states it.
 
-Sources: API and LIM. Where they disagree (LIM also allows ``.`` and ``~`` in broker
-names and one-character user names) the API's stricter form is the rule here.
+Sources: API and LIM. Where they disagree (LIM also allows ``.`` and ``~`` in broker names, and user
+names of one character), the stricter API wins.
 """
 
 import re
@@ -18,17 +18,20 @@ class NameRule:
 
 BROKER_NAME = NameRule(
     re.compile(r"[A-Za-z0-9_-]{1,50}"),
-    "A broker name must be unique in your account, 1-50 characters long, and may contain only letters, numbers, dashes and underscores.",
+    "A broker name must be unique in your account, 1-50 characters long, and may contain only "
+    "letters, numbers, dashes and underscores.",
 )
 
 USERNAME = {
     "ACTIVEMQ": NameRule(
         re.compile(r"[A-Za-z0-9._~-]{2,100}"),
-        "An ActiveMQ user name must be 2-100 characters long and may contain only alphanumeric characters, dashes, periods, underscores and tildes (- . _ ~).",
+        "An ActiveMQ user name must be 2-100 characters long and may contain only "
+        "alphanumeric characters, dashes, periods, underscores and tildes (- . _ ~).",
     ),
     "RABBITMQ": NameRule(
         re.compile(r"[A-Za-z0-9._-]{2,100}"),
-        "A RabbitMQ user name must be 2-100 characters long and may contain only alphanumeric characters, dashes, periods and underscores (- . _), without tilde (~).",
+        "A RabbitMQ user name must be 2-100 characters long and may contain only alphanumeric "
+        "characters, dashes, periods and underscores (- . _), without tilde (~).",
     ),
 }
 
@@ -37,14 +40,16 @@ RESERVED_USERNAMES = {"ACTIVEMQ": frozenset(), "RABBITMQ": frozenset({"guest"})}
 
 PASSWORD_MIN, PASSWORD_MAX, PASSWORD_UNIQUE, PASSWORD_FORBIDDEN = 12, 250, 4, ",:="
 PASSWORD_SENTENCE = (
-    "A password must be 12-250 characters long, must contain at least 4 unique characters, "
+    "A password must be 12-250 characters long, "  # noqa: S105 - a rule, not a password
+    "must contain at least 4 unique characters, "
     "and must not contain commas, colons, or equal signs (,:=)."
 )
 
-# DP: the warning every row of P1 and P2 quotes.
+# DP: the warning behind claims P1 and P2.
 PII_SENTENCE = (
-    "Do not use any personally identifiable information (PII) or other confidential or sensitive information "
-    "for broker names or usernames. Broker names and usernames are accessible to other AWS services, including CloudWatch Logs."
+    "Do not use any personally identifiable information (PII) or other confidential or "
+    "sensitive information for broker names or usernames. Broker names and usernames are "
+    "accessible to other AWS services, including CloudWatch Logs."
 )
 
 # API: a RabbitMQ broker is created with exactly one user, its administrator.

@@ -1,8 +1,8 @@
-"""The policies that an Amazon MQ for RabbitMQ broker has from the start, all on the virtual host "/" alone.
+"""The default policies of an Amazon MQ for RabbitMQ broker, all on the virtual host "/" only.
 
-Sources: RDEF (names, priorities, and which keys they set), "Applying default policies" (the operator policy). Not
-documented, and chosen here: ``max-length`` of RabbitMQ 4 (the one documented for a cluster of mq.m5.large), the order of
-keys between the two policies of a cluster, and the patterns, which are everything.
+Sources: RDEF for names, priorities and keys; "Applying default policies" for the operator policy.
+Undocumented and chosen here: RabbitMQ 4's ``max-length`` (the one documented for a cluster of
+mq.m5.large), which keys each of a cluster's two policies has, and the patterns, which match all.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Policy:
-    """``apply_to`` is RabbitMQ's: which kind of queue or exchange it is about."""
+    """A policy; ``apply_to`` is a kind of queue or exchange, in RabbitMQ's words."""
 
     name: str
     apply_to: str
@@ -34,14 +34,14 @@ _CLUSTER_4 = (
 _OPERATOR = "default_operator_policy_AWS_managed"
 
 
-def policies(version: str, cluster: bool) -> tuple[Policy, ...]:
-    """The default policies of RabbitMQ ``version``, major.minor."""
+def policies(version: str, *, cluster: bool) -> tuple[Policy, ...]:
+    """Return the default policies of RabbitMQ ``version`` (major.minor)."""
     if not cluster:
         return _SINGLE
     return _CLUSTER_3 if version.startswith("3.") else _CLUSTER_4
 
 
 def operator_policy(version: str) -> Policy:
-    """What no user of the broker can change."""
+    """Return the operator policy, which no user of the broker can change."""
     mirrored = {"ha-mode": "all", "ha-sync-mode": "automatic"} if version.startswith("3.") else {}
     return Policy(_OPERATOR, "classic_queues", 0, {**mirrored, "queue-version": 2})

@@ -1,10 +1,9 @@
-"""What a customer's RabbitMQ configuration may set: keys, what they may be, and what they are otherwise.
+"""The keys of a customer's RabbitMQ configuration, their permitted values and defaults.
 
-Sources: CONF ("Configurable values"), LIMITS ("Resource limit configuration", "Maximum resource limit"), SSLAUTH, MTLS
-("Configuring mTLS", its tutorials, "ARN support in RabbitMQ configuration"), AMQPCLIENT ("AMQP client SSL
-configuration"). Keys for LDAP, HTTP and OAuth 2.0 servers are documented too; they need a server outside.
+Sources: CONF, LIMITS, SSLAUTH, MTLS, AMQPCLIENT. Keys for LDAP, HTTP and OAuth 2.0 servers are
+documented too, but need an external server.
 
-TLS versions and cipher suites are in no list of what can be set: Amazon MQ fixes them.
+No page lists TLS versions or cipher suites as configurable: Amazon MQ fixes them.
 """
 
 from dataclasses import dataclass
@@ -12,9 +11,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Key:
-    """``kind`` is ``integer``, ``boolean``, ``choice`` or ``arn``; ``default`` is empty where none is documented.
+    """A configuration key; ``default`` is empty if none is documented.
 
-    ``since`` is the first version (major) that takes it.
+    ``kind`` is ``integer``, ``boolean``, ``choice`` or ``arn``; ``since`` is the first major
+    version that accepts the key.
     """
 
     kind: str
@@ -80,22 +80,23 @@ KEYS: dict[str, Key] = {
     "aws.arns.management.ssl.cacertfile": Key("arn", choices=_CERTIFICATE_ARN, since=4),
 }
 
-# Keys with a number at the end. The tutorials name EXTERNAL and internal; PLAIN and AMQPLAIN are RabbitMQ's own defaults.
-# Other backends need a server outside.
+# Keys that end in a number. The tutorials name EXTERNAL and internal; PLAIN and AMQPLAIN are
+# RabbitMQ's defaults. Other backends need an external server.
 NUMBERED: dict[str, Key] = {
     "auth_mechanisms": Key("choice", choices=("PLAIN", "AMQPLAIN", "EXTERNAL"), since=4),
     "auth_backends": Key("choice", choices=("internal",), since=4),
 }
 
-# "If any setting requires the use of an AWS ARN, aws.arns.assume_role_arn must be provided." (SSLAUTH)
+# SSLAUTH: required as soon as another key has an ARN.
 ROLE_KEY = "aws.arns.assume_role_arn"
-# "Use aws.arns.ssl_options.cacertfile instead" (SSLAUTH)
+# SSLAUTH: the file keys are refused, with a hint to use the ARN keys instead.
 BY_ARN = {
     f"{listener}.cacertfile": f"aws.arns.{listener}.cacertfile"
     for listener in ("ssl_options", "management.ssl")
 }
 
-# "The following SSL configuration options are not supported" (SSLAUTH; MTLS for management.ssl). ciphers is in neither list.
+# "The following SSL configuration options are not supported" (SSLAUTH; MTLS for management.ssl).
+# Neither list has ciphers.
 _UNSUPPORTED = (
     "cert",
     "certfile",
@@ -128,7 +129,7 @@ FIXED = (
     "management.tcp",
     "management.listener",
 )
-# How keys for servers outside the broker begin.
+# Prefixes of keys for external servers.
 OUTSIDE = (
     "auth_ldap.",
     "auth_http.",
@@ -140,7 +141,7 @@ OUTSIDE = (
 
 
 def _table(*rows: str) -> dict[str, dict[str, int]]:
-    """Instance type, then its limits in the order of ``LIMIT_KEYS``."""
+    """Return limits by instance type, from rows of a size and values as in ``LIMIT_KEYS``."""
     cells = [row.split() for row in rows]
     return {
         f"mq.m7g.{size}": dict(zip(LIMIT_KEYS, map(int, limits), strict=True))
@@ -148,7 +149,7 @@ def _table(*rows: str) -> dict[str, dict[str, int]]:
     }
 
 
-# LIMITS: the most that a limit may be set to, by deployment mode and instance type. RabbitMQ 4 runs on mq.m7g only.
+# LIMITS: the maximum of each limit by deployment mode and instance type.
 MAXIMA = {
     "SINGLE_INSTANCE": _table(
         "medium      300    900 1000   2500   10  150  12500 134217728",
@@ -171,18 +172,23 @@ MAXIMA = {
         "16xlarge 160000 480000 1000 60000 1500 4800 300000 134217728",
     ),
 }
-LIMIT_SENTENCE = "Configuration Revision {revision} for configuration:{key} has limit: of value: {value} larger than maximum allowed limit:{maximum}"
-# LIMITS, "Instance specific section support": {{m7g.large.3}}, once before and once after. RabbitMQ 4 only.
+LIMIT_SENTENCE = (
+    "Configuration Revision {revision} for configuration:{key} has limit: of value: {value} "
+    "larger than maximum allowed limit:{maximum}"
+)
+# LIMITS, "Instance specific section support", RabbitMQ 4 only: {{m7g.large.3}} opens and closes a
+# section.
 SECTION_MODES = {"SINGLE_INSTANCE": "1", "CLUSTER_MULTI_AZ": "3"}
 
 # The configuration that the service generates (as recorded in the field for 3.13).
 DEFAULT = """\
-# Management header is set to true to enable Content-Type-Options, Frame-Options, and HSTS headers by default
+# Management header is set to true to enable Content-Type-Options, Frame-Options, and HSTS headers \
+by default
 secure.management.http.headers.enabled = true
 # Default RabbitMQ delivery acknowledgement timeout is 30 minutes
 consumer_timeout = 1800000
 """
-# What secure.management.http.headers.enabled turns on (CONF): key of RabbitMQ's own, and header.
+# What secure.management.http.headers.enabled turns on (CONF): RabbitMQ's key, and its value.
 SECURE_HEADERS = {
     "management.headers.content_type_options": "nosniff",
     "management.headers.frame_options": "DENY",

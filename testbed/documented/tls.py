@@ -1,7 +1,7 @@
 """TLS as documented: protocol versions and cipher suites of each engine's listeners.
 
-Sources: DP (ActiveMQ's 18), DP-NEW (RabbitMQ's two, and that TLS 1.3 is not
-available there), RFC 8446. IANA names are the page's; OpenSSL names are the standard mapping.
+Sources: DP (ActiveMQ's 18 suites), DP-NEW (RabbitMQ's two, and no TLS 1.3), RFC 8446. The IANA
+names are the page's; the OpenSSL names are the standard mapping.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Suite:
 
 
 def suites(*rows: tuple[str, str, int]) -> tuple[Suite, ...]:
-    """A row each: IANA name, OpenSSL name, code."""
+    """Return suites from rows of IANA name, OpenSSL name and code."""
     return tuple(Suite(*row) for row in rows)
 
 
@@ -52,9 +52,8 @@ RABBITMQ_SUITES = suites(
     ("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256", 0xC02F),
 )
 
-
-# Amazon MQ names no suites of TLS 1.3. Where a listener is given that version these two stand for it: what RFC 8446
-# (section 9.1) demands, and its stronger twin.
+# Amazon MQ names no suites of TLS 1.3. A listener with that version gets these two: the mandatory
+# suite of RFC 8446 (section 9.1) and its stronger sibling.
 TLS13_SUITES = suites(
     ("TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384", 0x1302),
     ("TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256", 0x1301),
@@ -63,10 +62,10 @@ TLS13_SUITES = suites(
 
 @dataclass(frozen=True)
 class TlsProfile:
-    """What every listener of an engine accepts: these versions and suites, nothing else.
+    """What every listener of an engine accepts: exactly these versions and suites.
 
-    Versions are written ``"TLSv1.2"`` and so on, as both OpenSSL and the JDK do. On ``unstated``
-    versions the page is silent: whatever a listener does with one is as documented.
+    Versions are spelled ``"TLSv1.2"``, as by OpenSSL and the JDK. The page does not mention
+    ``unstated`` versions: a listener may accept or refuse them.
     """
 
     versions: tuple[str, ...]
@@ -74,16 +73,16 @@ class TlsProfile:
     unstated: tuple[str, ...] = ()
 
 
-# The editions of the page: the newer one adds that TLS 1.3 is not available for RabbitMQ brokers (DP-NEW), of which
-# the older one says nothing (DP).
+# Editions of the page. The newer one (DP-NEW) adds that TLS 1.3 is not available for RabbitMQ
+# brokers; the older one (DP) does not mention it.
 Edition = Literal["newer", "older"]
 
 
 def profile(engine: str, *, edition: Edition = "newer", activemq_tls13: bool = False) -> TlsProfile:
-    """The profile of ``ACTIVEMQ`` or ``RABBITMQ``.
+    """Return the profile of ``ACTIVEMQ`` or ``RABBITMQ``.
 
-    Whether ActiveMQ brokers accept TLS 1.3 is in no edition: all 18 suites are TLS 1.2 suites, so
-    the testbed's do not, unless ``activemq_tls13``.
+    No edition says whether ActiveMQ brokers accept TLS 1.3. All 18 suites are for TLS 1.2, so the
+    testbed's brokers refuse 1.3 unless ``activemq_tls13``.
     """
     if engine == "RABBITMQ":
         return TlsProfile(
@@ -96,8 +95,9 @@ def profile(engine: str, *, edition: Edition = "newer", activemq_tls13: bool = F
 
 PROFILES = {engine: profile(engine) for engine in ("ACTIVEMQ", "RABBITMQ")}
 
-# Clients of AWS's own APIs: "We require TLS 1.2 and recommend TLS 1.3" and "must also support cipher suites with perfect
-# forward secrecy" (DP, "infrastructure security"). No page lists the suites; these are the sound ones of each version.
+# Clients of AWS's own APIs: "We require TLS 1.2 and recommend TLS 1.3" and "must also support
+# cipher suites with perfect forward secrecy" (DP, "infrastructure security"). No page lists the
+# suites; these are the secure ones of each version.
 API = TlsProfile(
     ("TLSv1.2", "TLSv1.3"),
     (

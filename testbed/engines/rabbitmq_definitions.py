@@ -31,7 +31,7 @@ def definitions(node: NodeSpec) -> bytes:
             "permissions": [{"user": user.username, **everything} for user in node.users],
             "policies": [
                 {"vhost": _VHOST, "name": policy.name, **_policy(policy)}
-                for policy in policies.policies(node.version, node.cluster is not None)
+                for policy in policies.policies(node.version, cluster=node.cluster is not None)
             ],
             # Not among "policies": RabbitMQ keeps it as a parameter of this component.
             "parameters": [
