@@ -1,4 +1,7 @@
-"""Disable a broker's key and enable it again, with nothing but boto3. Run `eval "$(testbed env)"` first."""
+"""Disable a broker's key and enable it again, with plain boto3.
+
+Run `eval "$(testbed env)"` first.
+"""
 
 import time
 
@@ -15,7 +18,7 @@ def state(broker_id: str) -> str:
 
 
 def wait_for(broker_id: str, wanted: str) -> None:
-    """Disabling a key is not felt at once: the testbed's delay is some seconds, AWS's some hours."""
+    """Wait for a state: disabling a key takes seconds to act in the testbed, hours in AWS."""
     end = time.monotonic() + 120
     while not (now := state(broker_id)).startswith(wanted):
         if time.monotonic() > end:
@@ -25,9 +28,9 @@ def wait_for(broker_id: str, wanted: str) -> None:
 
 
 broker_id = next(
-    each["BrokerId"]
-    for each in mq.list_brokers()["BrokerSummaries"]
-    if each["EngineType"] == "RABBITMQ"
+    broker["BrokerId"]
+    for broker in mq.list_brokers()["BrokerSummaries"]
+    if broker["EngineType"] == "RABBITMQ"
 )
 key = mq.describe_broker(BrokerId=broker_id)["EncryptionOptions"]["KmsKeyId"]
 print(f"DescribeBroker: {state(broker_id)}")

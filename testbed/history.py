@@ -1,18 +1,21 @@
-"""What happened to each message of a run, written down as it happens.
+"""Record what happens to each message of a run.
 
-A message's identity is part of its body, so that whatever comes back can be told from what was
-sent: ``body_of`` makes a body and ``identity_of`` reads it back, checking every byte.
+A message's identity is part of its body: ``body_of`` makes a body, ``identity_of`` reads the
+identity back and checks every byte.
 """
 
 import hashlib
 import threading
 import time
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
+from itertools import pairwise
 from random import Random
 
 
-class Kind(str, Enum):
+class Kind(StrEnum):
+    """What happened to a message."""
+
     ATTEMPTED = "attempted"  # about to be sent
     CONFIRMED = "confirmed"  # the broker has taken responsibility
     FAILED = "failed"  # the broker has refused it: known not to be taken
@@ -22,7 +25,7 @@ class Kind(str, Enum):
 
 @dataclass(frozen=True)
 class Event:
-    """``at`` is ``time.monotonic()`` seconds: only differences mean something."""
+    """One event; ``at`` is in seconds of ``time.monotonic()``."""
 
     kind: Kind
     message: str
@@ -36,58 +39,61 @@ class History:
     events: tuple[Event, ...] = ()
 
     def of(self, kind: Kind) -> tuple[str, ...]:
-        """The messages of every event of this kind, in order and with repetitions."""
+        """Return the messages of all events of ``kind``, in order, with repetitions."""
         return tuple(event.message for event in self.events if event.kind is kind)
 
     def longest_pause(self) -> float:
-        """Seconds of the longest time between one confirmation and the next; 0 with fewer than two."""
+        """Return the longest time between two confirmations in seconds; 0 for fewer than two."""
         times = [event.at for event in self.events if event.kind is Kind.CONFIRMED]
-        return max((later - earlier for earlier, later in zip(times, times[1:])), default=0.0)
+        return max((later - earlier for earlier, later in pairwise(times)), default=0.0)
 
 
 class Recorder:
-    """Collects events from any number of threads. The same ``seed`` gives the same identities."""
+    """Collects events from any number of threads. Equal seeds give equal identities."""
 
     def __init__(self, seed: int | None = None) -> None:
-        self._run = f"{Random(seed).getrandbits(48):012x}"
+        self._run = f"{Random(seed).getrandbits(48):012x}"  # noqa: S311 - an identity, no secret
         self._lock = threading.Lock()
         self._events: list[Event] = []
         self._made = 0
 
     @classmethod
     def of(cls, history: History) -> "Recorder":
-        """One that goes on where ``history`` ends."""
+        """Return a recorder that continues ``history``."""
         recorder = cls()
         recorder._events = list(history.events)
         return recorder
 
     def new_message(self) -> str:
-        """The next identity of this run."""
+        """Return the next identity of this run."""
         with self._lock:
             self._made += 1
             return f"{self._run}-{self._made:07d}"
 
     def record(self, kind: Kind, message: str) -> None:
-        with self._lock:  # the time is taken inside, so that the order and the times agree
+        with self._lock:  # take the time inside, so that order and times agree
             self._events.append(Event(kind, message, time.monotonic()))
 
     def history(self) -> History:
-        """Everything up to now; later events do not change it."""
+        """Return the events so far; later ones do not change it."""
         with self._lock:
             return History(tuple(self._events))
 
 
 def body_of(message: str, size: int = 64) -> bytes:
-    """A body of ``size`` bytes (or as many as the identity needs), printable, the same every time. It says its own length."""
+    """Return a printable body of ``size`` bytes, or of as many as the identity needs.
+
+    It is always the same for the same arguments, and contains its own length.
+    """
     while len(head := f"{message}:{size}:".encode()) > size:
         size = len(head)
-    wanted = size - len(head)
+    padding = size - len(head)
     pattern = hashlib.sha256(head).hexdigest().encode()
-    return head + (pattern * (wanted // len(pattern) + 1))[:wanted]
+    return head + (pattern * (padding // len(pattern) + 1))[:padding]
 
 
 def identity_of(body: bytes) -> str:
-    """The identity in ``body``, or ``"foreign:..."`` for any body that ``body_of`` did not make, a damaged one included."""
+    """Return the identity in ``body``; ``"foreign:..."`` unless ``body_of`` made exactly it."""
     message, _, rest = body.decode("utf-8", "replace").partition(":")
     size = rest.partition(":")[0]
     if size == str(len(body)) and body == body_of(message, len(body)):

@@ -1,14 +1,16 @@
-"""What a check found: small frozen values that carry their evidence. Nothing here renders."""
+"""The results of checks: small frozen values that carry their evidence."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
+from enum import StrEnum
 from typing import Literal
 
 from testbed.documented.tls import Suite
 
 
-class Verdict(str, Enum):
+class Verdict(StrEnum):
+    """What a check or a claim comes to."""
+
     HOLDS = "HOLDS"
     FAILS = "FAILS"
     NOT_REPRODUCIBLE = "NOT REPRODUCIBLE LOCALLY"
@@ -22,13 +24,12 @@ class Verdict(str, Enum):
 class Finding:
     """One check of one claim on one subject.
 
-    ``evidence`` is what was observed, one sentence each. ``control`` is the same check
-    run where it has to fail; a finding whose control does not fail proves nothing, and
-    ``claims.settle`` says so.
+    ``evidence`` is what was observed, one sentence each. ``control`` is the same check where it
+    must fail: ``verdicts.decide`` counts a finding only if its control fails.
     """
 
     claim: str  # an id of the claims table, e.g. "T3"
-    subject: str  # what was looked at, e.g. "RABBITMQ amqps:5671"
+    subject: str  # what was checked, e.g. "RABBITMQ amqps:5671"
     verdict: Verdict
     evidence: tuple[str, ...]
     control: "Finding | None" = None
@@ -38,8 +39,8 @@ class Finding:
 class Cell:
     """What one listener does with one suite of one version.
 
-    ``documented`` is None where the page says nothing of it, ``accepted`` None where the listener did
-    not answer. ``detail`` is how it refused, or why a suite that it chose does not count.
+    ``documented`` is None if the page does not mention it, ``accepted`` is None if the listener did
+    not answer. ``detail`` is how it refused, or why the suite that it chose does not count.
     """
 
     documented: bool | None
@@ -64,7 +65,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class MatrixRow:
-    """One suite of one version on every listener; without ``suite`` all ``others`` that can be offered and have no row."""
+    """One suite of one version on every listener.
+
+    Without ``suite``, the row stands for all ``others`` that were offered and have no row.
+    """
 
     version: str
     suite: Suite | None
@@ -74,7 +78,7 @@ class MatrixRow:
 
 @dataclass(frozen=True)
 class Matrix:
-    """What the listeners of ``subject`` accept, a column for each."""
+    """What the listeners of ``subject`` accept, one column each."""
 
     subject: str
     listeners: tuple[str, ...]
@@ -82,7 +86,7 @@ class Matrix:
 
     @property
     def differences(self) -> tuple[tuple[str, MatrixRow, Cell], ...]:
-        """Listener, row and cell of everything that is not as documented."""
+        """Listener, row and cell of each difference from the documentation."""
         return tuple(
             (name, row, cell)
             for row in self.rows
@@ -93,20 +97,23 @@ class Matrix:
 
 @dataclass(frozen=True)
 class ScenarioResult:
-    """One scenario's run. ``error`` is empty unless the scenario itself could not finish."""
+    """One run of a scenario. ``error`` is empty unless the scenario did not finish."""
 
     name: str
     title: str
     findings: tuple[Finding, ...]
     seconds: float
     error: str = ""
-    notes: tuple[str, ...] = ()  # measurements and caveats that settle no claim
+    notes: tuple[str, ...] = ()  # measurements and caveats that decide no claim
     matrices: tuple[Matrix, ...] = ()
 
 
 @dataclass(frozen=True)
 class Run:
-    """What was run together. ``started`` is aware; ``environment`` names versions and the machine, no secrets."""
+    """Scenarios run together.
+
+    ``started`` has a time zone; ``environment`` has versions and the machine, but no secrets.
+    """
 
     started: datetime
     seconds: float

@@ -1,12 +1,14 @@
-"""Confirmed traffic against a broker, through its outages, with a history of every message.
+"""Confirmed traffic to a broker, through its outages, with a history of every message.
 
-A message is sent once. Without the broker's confirmation its outcome is unknown and the next
-one is sent over a new connection: sending it again would hide what happened to it.
+A message is sent once. If the broker does not confirm it, its outcome is unknown, and the next one
+is sent over a new connection: sending it again would hide its fate.
 """
 
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Self
 
 from testbed import clients
 from testbed.clients.base import Address, Client, Destination
@@ -15,16 +17,15 @@ from testbed.history import History, Kind, Recorder, body_of, identity_of
 
 Connect = Callable[[Address], Client]
 
-_POLL_SECONDS = 0.2  # how long a consumer listens before it looks whether it should stop
-_RETRY_SECONDS = 0.25  # between attempts to connect to a broker that is away
+_POLL_SECONDS = 0.2  # how often a consumer checks whether to stop
+_RETRY_SECONDS = 0.25  # between attempts to connect
 
 
 class Traffic:
-    """A publisher, and with ``consume`` a consumer, in threads of their own, while the ``with`` block runs.
+    """Publishes, and with ``consume`` also consumes, in threads while the ``with`` block runs.
 
-    At most ``count`` messages of ``size`` bytes are sent, ``rate`` a second; each waits
-    ``timeout`` seconds for its confirmation. Give several runs one ``recorder`` to account for
-    them together.
+    At most ``count`` messages of ``size`` bytes are sent, ``rate`` per second; each has ``timeout``
+    seconds to be confirmed. Share one ``recorder`` between runs to account for them together.
     """
 
     def __init__(
@@ -50,18 +51,12 @@ class Traffic:
         self._confirmed = 0
         self._failure: BaseException | None = None
 
-    def __enter__(self) -> "Traffic":
-        """Raises ``ClientError`` when the broker cannot be reached in the first place."""
-        connected: list[Client] = []
-        try:
-            for work in (
-                self._kinds
-            ):  # all before the first message, so that a topic's subscriber misses none
-                connected.append(self._open(work))
-        except BaseException:
-            for client in connected:
-                client.close()
-            raise
+    def __enter__(self) -> Self:
+        """Connect and start. Raises ``ClientError`` if the broker cannot be reached."""
+        with ExitStack() as opened:
+            # Subscribe before the first message: a topic keeps none for late subscribers.
+            connected = [opened.enter_context(self._open(work)) for work in self._kinds]
+            opened.pop_all()  # the threads close them
         for work, client in zip(self._kinds, connected, strict=True):
             thread = threading.Thread(
                 target=self._keep_going,
@@ -77,7 +72,7 @@ class Traffic:
         self.stop()
 
     def stop(self) -> History:
-        """End the traffic, the message in flight included, and give the history so far. Raises what broke a thread, if anything did."""
+        """Finish the message in flight and return the history. Raises what a thread raised."""
         self._stopping.set()
         for thread in self._threads:
             thread.join()
@@ -86,18 +81,22 @@ class Traffic:
         return self.recorder.history()
 
     def wait(self, timeout: float) -> None:
-        """Return when all ``count`` messages have been sent; raises ``ClientError`` after ``timeout`` seconds."""
+        """Wait until all messages are sent. Raises ``ClientError`` after ``timeout`` seconds."""
         self._threads[-1].join(timeout)
         if self._threads[-1].is_alive():
             raise ClientError(f"the traffic had not ended after {timeout:g} s")
 
     def wait_confirmed(self, more: int, timeout: float) -> None:
-        """Return when ``more`` messages have been confirmed from now on; raises ``ClientError`` after ``timeout`` seconds."""
+        """Wait for ``more`` confirmations from now on.
+
+        Raises ``ClientError`` after ``timeout`` seconds.
+        """
         with self._progress:
             before = self._confirmed
             if not self._progress.wait_for(lambda: self._confirmed >= before + more, timeout):
                 raise ClientError(
-                    f"{self._confirmed - before} messages instead of {more} were confirmed within {timeout:g} s"
+                    f"{self._confirmed - before} messages instead of {more} were confirmed "
+                    f"within {timeout:g} s"
                 )
 
     def _open(self, work: Callable[[Client], None]) -> Client:
@@ -111,22 +110,23 @@ class Traffic:
         return client
 
     def _keep_going(self, work: Callable[[Client], None], client: Client | None) -> None:
-        """Do ``work`` with one client after another until it is done."""
+        """Do ``work`` until it is done, with a new client after each outage."""
         try:
             while True:
                 try:
-                    with client or self._open(work) as usable:
-                        work(usable)
-                    return
+                    with client or self._open(work) as connected:
+                        work(connected)
                 except ClientError:  # an outage
                     client = None
                     if self._stopping.wait(_RETRY_SECONDS):
                         return
-        except BaseException as error:  # not a broker's doing: for the thread that asks
+                else:
+                    return
+        except BaseException as error:  # noqa: BLE001 - no outage: stop() raises it
             self._failure = error
 
     def _publish(self, client: Client) -> None:
-        """Return when there is nothing left to send; raises ``ClientError`` when the client is of no more use."""
+        """Send until nothing is left. Raises ``ClientError`` if the client has to be replaced."""
         due = time.monotonic()
         while self._count > 0 and not self._stopping.is_set():
             self._count -= 1
@@ -155,7 +155,7 @@ class Traffic:
 
 
 def _take(client: Client, recorder: Recorder, timeout: float) -> str:
-    """Receive, record and acknowledge one message; its identity, or nothing after ``timeout`` seconds."""
+    """Receive, record and acknowledge a message; return its identity, or "" after ``timeout`` s."""
     message = client.receive(timeout=timeout)
     if message is None:
         return ""
@@ -175,18 +175,17 @@ def drain(
     limit: float = 300.0,
     connect: Connect = clients.connect,
 ) -> History:
-    """Receive what is left in ``destination`` into ``recorder`` until its real end; the history then.
+    """Receive the rest of ``destination`` into ``recorder`` and return the history.
 
-    The end is ``quiet`` seconds of silence once all that was confirmed has been received, or
-    ``patience`` seconds of silence while something is missing: a drain that gave up early would
-    look like a loss. Connections that break or cannot be had are tried again within ``patience``.
-    Raises the last ``ClientError`` when there was no connection for that long, and ``ClientError``
-    when messages still arrive after ``limit`` seconds.
+    It ends after ``quiet`` seconds of silence if everything confirmed has been received, and after
+    ``patience`` seconds if something is missing: ending too early would look like a loss.
+    Connections are retried within ``patience``. Raises the last ``ClientError`` if there was no
+    connection for that long, and ``ClientError`` if messages still arrive after ``limit`` seconds.
     """
     end = time.monotonic() + limit
     before = recorder.history()
     missing = set(before.of(Kind.CONFIRMED)) - set(before.of(Kind.RECEIVED))
-    heard = time.monotonic()  # when something last arrived, or a subscription began
+    heard = time.monotonic()  # the last arrival or subscription
     while True:
         try:
             with connect(address) as client:

@@ -1,7 +1,7 @@
-"""Traffic and drain over a broker in memory that loses, repeats and goes away as it is told.
+"""Traffic and drain over a broker in memory that loses, repeats and goes away on demand.
 
-What is tried here is the accounting: whether the checker hears of every fault, and of none without
-one. The same traffic over real brokers is in test_clients.py.
+These tests are about the accounting: the checker has to find every fault, and nothing else. The
+same traffic over real brokers is in clients/test_clients.py.
 """
 
 import threading
@@ -9,6 +9,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Self
 
 import pytest
 
@@ -20,13 +22,13 @@ from testbed.traffic import Traffic, drain
 
 ADDRESS = Address("memory", "nowhere", 0, "user", "password")
 QUEUE = Destination.queue("orders")
-FAST = {"rate": 2000.0}
+FAST: dict[str, Any] = {"rate": 2000.0}
 SHORT = {"quiet": 0.05, "patience": 0.4}
 
 
 @dataclass
 class Memory:
-    """One queue. ``on_publish`` decides what becomes of the n-th message and of its confirmation."""
+    """One queue. ``on_publish`` decides the fate of the n-th message and its confirmation."""
 
     on_publish: Callable[[int], str] = lambda number: "ok"
     queue: deque[bytes] = field(default_factory=deque)
@@ -45,7 +47,8 @@ class Memory:
 
 class MemoryClient:
     def __init__(self, broker: Memory) -> None:
-        self.broker, self.unacknowledged, self.closed = broker, [], False
+        self.broker, self.closed = broker, False
+        self.unacknowledged: list[bytes] = []
 
     def publish(self, destination: Destination, body: bytes, *, timeout: float = 10.0) -> None:
         with self.broker.lock:
@@ -73,7 +76,7 @@ class MemoryClient:
                 if self.broker.queue:
                     body = self.broker.queue.popleft()
                     self.unacknowledged.append(body)
-                    return Message(body, lambda: self.unacknowledged.remove(body))
+                    return Message(body, partial(self.unacknowledged.remove, body))
             if time.monotonic() >= end:
                 return None
             time.sleep(0.005)
@@ -85,7 +88,7 @@ class MemoryClient:
                 self.broker.queue.extendleft(reversed(self.unacknowledged))
             self.closed = True
 
-    def __enter__(self) -> "MemoryClient":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -103,7 +106,7 @@ def no_thread_is_left() -> Iterator[None]:
     assert threading.active_count() == before
 
 
-def run(broker: Memory, count: int = 50, **how: object) -> Account:
+def run(broker: Memory, count: int = 50, **how: Any) -> Account:
     recorder = Recorder(1)
     with Traffic(
         ADDRESS, QUEUE, count=count, recorder=recorder, connect=broker.connect, **(FAST | how)
@@ -180,10 +183,10 @@ def test_traffic_goes_on_after_an_outage() -> None:
     ) as traffic:
         traffic.wait_confirmed(20, timeout=5)
         broker.up = False
+        time.sleep(0.1)  # a confirmation may be on its way
         with pytest.raises(
             ClientError, match="^0 messages instead of 1 were confirmed within 0.4 s$"
         ):
-            time.sleep(0.1)  # a confirmation may be on its way
             traffic.wait_confirmed(1, timeout=0.4)
         broker.up = True
         traffic.wait_confirmed(20, timeout=5)
@@ -193,7 +196,7 @@ def test_traffic_goes_on_after_an_outage() -> None:
     assert recorder.history().longest_pause() > 0.4
 
 
-def test_a_broker_that_is_away_from_the_beginning_is_told_at_once() -> None:
+def test_a_broker_that_is_away_from_the_start_is_reported_at_once() -> None:
     with (
         pytest.raises(ConnectionRefused),
         Traffic(ADDRESS, QUEUE, consume=True, connect=Memory(up=False).connect),
@@ -201,7 +204,7 @@ def test_a_broker_that_is_away_from_the_beginning_is_told_at_once() -> None:
         pass
 
 
-def test_traffic_ends_when_it_is_told_and_only_then() -> None:
+def test_traffic_ends_when_stopped_and_not_before() -> None:
     broker = Memory()
     with Traffic(ADDRESS, QUEUE, count=10**9, connect=broker.connect, **FAST) as traffic:
         with pytest.raises(ClientError, match="had not ended after 0.1 s"):
@@ -231,7 +234,7 @@ def test_the_rate_is_kept() -> None:
     assert 0.35 <= time.monotonic() - begun <= 3
 
 
-def test_a_bug_is_not_taken_for_an_outage() -> None:
+def test_a_bug_is_not_mistaken_for_an_outage() -> None:
     broker = Memory(only(3, "bug"))
     traffic = Traffic(ADDRESS, QUEUE, connect=broker.connect, **FAST)
     with pytest.raises(RuntimeError, match="a bug"), traffic:
@@ -266,16 +269,10 @@ def test_a_drain_waits_for_what_is_late() -> None:
 
 def test_control_an_impatient_drain_would_call_it_lost() -> None:
     broker, recorder = Memory(), Recorder()
-    first, late = confirmed(recorder, broker, 2)
+    first, _late = confirmed(recorder, broker, 2)
     broker.queue.append(first)
-    assert (
-        len(
-            check(
-                drain(ADDRESS, QUEUE, recorder, quiet=0.05, patience=0.05, connect=broker.connect)
-            ).lost
-        )
-        == 1
-    )
+    history = drain(ADDRESS, QUEUE, recorder, quiet=0.05, patience=0.05, connect=broker.connect)
+    assert len(check(history).lost) == 1
 
 
 def test_a_drain_reads_on_after_all_that_was_expected() -> None:
