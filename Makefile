@@ -2,20 +2,49 @@
 PYTHON ?= python3
 VENV   := .venv
 REPORT ?= report
+PYTEST := $(VENV)/bin/pytest $(PYTEST_ARGS)
 
-.PHONY: demo test benchmarks setup clean
+.PHONY: demo check format test containers test-all durations nightly-table benchmarks setup clean
 .DELETE_ON_ERROR:
 
 demo: setup
 	$(VENV)/bin/testbed demo --report $(REPORT)
 
-test: setup
-	$(VENV)/bin/pytest $(PYTEST_ARGS)
+# Formatting, lint, types, and the tests that need no container: two minutes.
+check: setup
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(PYTEST) -n 2 -m "not containers" --nightly none
 
-# Minutes each, on a machine that does nothing else: `make benchmarks BENCHMARKS=tests/benchmarks/bench_startup.py` runs one.
+format: setup
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+# What has to pass before a push, and the nightly tests whose turn it is: twenty minutes.
+test: check containers
+
+containers: setup
+	$(PYTEST) -m "containers or nightly" --nightly share
+
+# Everything, the nightly tests included: as long as it takes.
+test-all: check
+	$(PYTEST) -m "containers or nightly"
+
+# The same, and tests/durations.json is written anew.
+durations: setup
+	$(PYTEST) --store-durations
+
+# The list of nightly tests in docs/testing.md, after one was marked.
+nightly-table: setup
+	$(PYTEST) -q --collect-only --nightly-table $(VENV)/nightly >/dev/null
+	sed -i -e '/^| test | cases/,$$d' docs/testing.md
+	cat $(VENV)/nightly >>docs/testing.md
+
+# Minutes each, on an idle machine: `make benchmarks BENCHMARKS=tests/benchmarks/bench_startup.py`.
 BENCHMARKS ?= tests/benchmarks/bench_*.py
 benchmarks: setup
-	$(VENV)/bin/pytest -s $(BENCHMARKS)
+	$(PYTEST) -s --timeout 0 $(BENCHMARKS)
 
 setup: $(VENV)/installed
 
@@ -23,8 +52,9 @@ $(VENV)/installed: pyproject.toml setup.sh
 	PYTHON=$(PYTHON) sh setup.sh $(VENV)
 	touch $@
 
-# Containers, volumes, networks, images and the virtual environment; packages and the container engine stay.
+# Containers, volumes, networks, images and the virtual environment; packages and the container
+# engine stay.
 clean:
 	-$(VENV)/bin/testbed down --all
 	-$(VENV)/bin/testbed images remove
-	rm -rf $(VENV) $(REPORT) .pytest_cache .hypothesis .benchmarks
+	rm -rf $(VENV) $(REPORT) .pytest_cache .hypothesis .benchmarks .mypy_cache .ruff_cache

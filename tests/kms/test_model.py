@@ -1,10 +1,6 @@
-"""Keys and grants as the model says, through thousands of random calls; and KMS killed while they are made.
-
-Some thousand calls by default, within a minute or two; ``TESTBED_KMS_CALLS`` in the environment is how many.
-"""
+"""Keys and grants as the model says, through thousands of random calls, and through kills of KMS."""
 
 import contextlib
-import os
 import random
 import threading
 import time
@@ -22,12 +18,14 @@ from tests.support.kms_model import CALLERS, DAY, DELAY, GRANTABLE, OWNER, POLIC
 
 pytestmark = pytest.mark.containers
 
-CALLS = int(os.environ.get("TESTBED_KMS_CALLS", "6000"))
 STEPS_A_RUN = 60
-LONGEST = 110.0  # seconds, by default; with more calls accordingly more
+LONG_RUN = pytest.mark.nightly("the same with more calls")
 
 
-def test_keys_and_grants_are_as_the_model_says() -> None:
+@pytest.mark.parametrize(
+    ("calls", "seconds"), [(6000, 30.0), pytest.param(50_000, 120.0, marks=LONG_RUN)]
+)
+def test_keys_and_grants_are_as_the_model_says(calls: int, seconds: float) -> None:
     KeysAndGrants.running, KeysAndGrants.calls = container(), 0
     checked = settings(
         max_examples=10,
@@ -35,8 +33,8 @@ def test_keys_and_grants_are_as_the_model_says() -> None:
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
-    until = time.monotonic() + LONGEST * max(1, CALLS / 6000)
-    while KeysAndGrants.calls < CALLS and time.monotonic() < until:
+    until = time.monotonic() + seconds
+    while KeysAndGrants.calls < calls and time.monotonic() < until:
         run_state_machine_as_test(KeysAndGrants, settings=checked)
     print(f"{KeysAndGrants.calls} calls compared")
 
@@ -107,8 +105,9 @@ def killed_again_and_again(running: Container, kills: int, seed: int) -> None:
         run.folder.cleanup()
 
 
-def test_kms_killed_at_random_points_forgets_nothing_and_opens_nothing_more() -> None:
-    kills, seed = max(3, CALLS // 750), random.randrange(2**32)
+@pytest.mark.parametrize("kills", [3, pytest.param(12, marks=LONG_RUN)])
+def test_kms_killed_at_random_points_forgets_nothing_and_opens_nothing_more(kills: int) -> None:
+    seed = random.randrange(2**32)
     with localstack() as running:
         running.start()
         Killed.running = running

@@ -14,7 +14,6 @@ from testbed.errors import ClientError
 from testbed.wire.ask import Where
 from testbed.wire.load import Held, Refused, UnderLoad, half_open, refused, under_load
 from tests.support.broker_node import HOSTNAME
-from tests.support.long import LONG
 from tests.support.tls_servers import NAME, Pki, python_tls, serving
 
 SUITES = [suite.code for suite in PROFILES["RABBITMQ"].suites]
@@ -188,7 +187,7 @@ def test_a_broker_serves_on(
     )
 
 
-@LONG
+@pytest.mark.nightly("half a minute of load on each listener")
 @pytest.mark.containers
 @pytest.mark.parametrize(("engine", "listener", "protocol"), CASES)
 def test_a_broker_serves_on_under_a_thousand_half_open_and_two_hundred_refused_a_second(

@@ -1,8 +1,8 @@
 """The prober against two scanners that share no code with it: the same listeners, the same answers."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +13,6 @@ from testbed.wire.scan import ListenerScan
 from testbed.wire.verdict import judge
 from tests.support import rabbitmq_node
 from tests.support.broker_node import HOSTNAME, BrokerNode
-from tests.support.long import LONG
 from tests.support.scanners import Scanners, beside
 
 pytestmark = pytest.mark.containers
@@ -23,13 +22,11 @@ DEFECTS = {
     "one suite too many": TlsProfile(("TLSv1.2",), (*RABBITMQ_SUITES, CBC)),
     "one suite too few": TlsProfile(("TLSv1.2",), RABBITMQ_SUITES[:1]),
 }
-# testssl.sh takes 8 s and more for a listener: one, besides the two of the last test, and the others where there is time.
-SOME = [("standing_activemq", "openwire")]
-OTHERS = [
-    ("standing_rabbitmq", "amqps"),
-    ("standing_rabbitmq", "management"),
-    *(("standing_activemq", name) for name in ("amqp", "stomp", "mqtt", "wss", "console")),
-]
+LISTENERS = {
+    "standing_rabbitmq": ("amqps", "management"),
+    "standing_activemq": ("openwire", "amqp", "stomp", "mqtt", "wss", "console"),
+}
+TESTSSL = pytest.mark.nightly("testssl.sh takes 8 s and more for a listener")
 
 
 class Side:
@@ -93,8 +90,9 @@ def test_sslscan_agrees_on_every_suite_in_order_and_on_every_group(
         }, name
 
 
+@TESTSSL
 @pytest.mark.parametrize(
-    ("engine", "name"), [*SOME, *(pytest.param(*other, marks=LONG) for other in OTHERS)]
+    ("engine", "name"), [(engine, name) for engine, names in LISTENERS.items() for name in names]
 )
 def test_testssl_agrees_suite_by_suite(
     request: pytest.FixtureRequest, side: Side, engine: str, name: str
@@ -104,36 +102,30 @@ def test_testssl_agrees_suite_by_suite(
     assert sets(theirs.testssl(port_of(node, name)).suites) == sets(accepted(scans[name]))
 
 
-def test_one_suite_too_many_and_one_too_few_are_caught_by_all_three(
-    tmp_path_factory: pytest.TempPathFactory,
+@pytest.mark.parametrize("scanner", ["sslscan", pytest.param("testssl", marks=TESTSSL)])
+@pytest.mark.parametrize(
+    ("defect", "difference"),
+    [("one suite too many", "extra suite"), ("one suite too few", "missing suite")],
+)
+def test_a_wrong_set_of_suites_is_seen_by_the_prober_and_a_scanner(
+    tmp_path: Path, defect: str, difference: str, scanner: str
 ) -> None:
-    def try_one(defect: str) -> tuple[str, set[tuple[str, str]], set[int], set[int]]:
-        folder = tmp_path_factory.mktemp("defect")
-        defects = Defects(tls=DEFECTS[defect])
-        with (
-            rabbitmq_node.rabbitmq(folder, rabbitmq_node.spec(defects=defects)) as node,
-            beside(node.containers, node.container) as theirs,
-        ):
-            scan = probe_all(
-                {"amqps": node.addresses["amqps"]}, server_name=HOSTNAME, ca_file=node.ca_file
-            )["amqps"]
-            found = [theirs.sslscan(5671).suites, theirs.testssl(5671).suites]
-            assert [sets(each) for each in found] == [sets(accepted(scan))] * 2
-            ours = {(each.kind, each.subject) for each in judge(scan, RABBITMQ)}
-            return defect, ours, set(found[0]["TLSv1.2"]), set(found[1]["TLSv1.2"])
-
-    documented = {suite.code for suite in RABBITMQ_SUITES}
-    expected = {
-        "one suite too many": ({("extra suite", CBC.iana)}, documented | {CBC.code}),
-        "one suite too few": (
-            {("missing suite", RABBITMQ_SUITES[1].iana)},
-            documented - {RABBITMQ_SUITES[1].code},
-        ),
+    with (
+        rabbitmq_node.rabbitmq(
+            tmp_path, rabbitmq_node.spec(defects=Defects(tls=DEFECTS[defect]))
+        ) as node,
+        beside(node.containers, node.container) as theirs,
+    ):
+        scan = probe_all(
+            {"amqps": node.addresses["amqps"]}, server_name=HOSTNAME, ca_file=node.ca_file
+        )["amqps"]
+        found = sets(getattr(theirs, scanner)(5671).suites)
+    subject = CBC if difference == "extra suite" else RABBITMQ_SUITES[1]
+    assert (
+        found
+        == sets(accepted(scan))
+        == {"TLSv1.2": {suite.code for suite in DEFECTS[defect].suites}}
+    )
+    assert {(found.kind, found.subject) for found in judge(scan, RABBITMQ)} == {
+        (difference, subject.iana)
     }
-    with ThreadPoolExecutor(2) as side_by_side:
-        for defect, ours, sslscan, testssl in side_by_side.map(try_one, DEFECTS):
-            assert (ours, sslscan, testssl) == (
-                expected[defect][0],
-                expected[defect][1],
-                expected[defect][1],
-            ), defect
