@@ -10,9 +10,9 @@ from testbed.broker.model import CreateBroker
 from testbed.broker.pending import Configuration
 from testbed.documented.activemq_elements import NAMESPACE
 from testbed.documented.names import BROKER_NAME, PII_SENTENCE, USERNAME, NameRule
-from testbed.engines.activemq_configuration import sanitize
+from testbed.engines.activemq.configuration import sanitize
 from testbed.engines.base import NetworkConnector, User
-from testbed.engines.rabbitmq_configuration import check_parameter
+from testbed.engines.rabbitmq.configuration import check_parameter
 from testbed.errors import BadRequestException
 from testbed.results import Finding, Verdict
 from testbed.scenario import main

@@ -12,9 +12,9 @@ from testbed.documented.listeners import CLOSED, LISTENERS
 from testbed.engines.base import Defects
 from testbed.errors import ClientError
 from testbed.results import Finding, Verdict
+from testbed.runtime.listening import listening
 from testbed.scenario import main
 from testbed.testbed import Testbed
-from testbed.wire.listening import listening
 
 logger = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from testbed.bench.stage import Stage
 from testbed.bench.statistics import Ratio, ratio
 from testbed.bench.target import Target
 from testbed.bench.workload import Workload
-from testbed.engines.activemq import ActiveMQ
+from testbed.engines.activemq.engine import ActiveMQ
 from testbed.errors import ClientError, ContainerFailed
 from testbed.runtime import images
 from testbed.runtime.containers import ContainerSpec

@@ -5,7 +5,8 @@ from typing import Any
 
 from testbed.broker.pending import Configuration
 from testbed.documented.instance_types import DEFAULT_INSTANCE_TYPE
-from testbed.engines import activemq_merge, rabbitmq_configuration
+from testbed.engines.activemq import merge as activemq_merge
+from testbed.engines.rabbitmq import configuration as rabbitmq_configuration
 
 
 def check(

@@ -23,8 +23,6 @@ from testbed.clients.base import Address, Destination, Message
 from testbed.clients.mailbox import Mailbox
 from testbed.errors import ClientError, ConnectionRefused, NotAuthorized, NotConfirmed
 
-logging.getLogger("stomp.py").setLevel(logging.INFO)  # at DEBUG it writes the password
-
 _PREFETCH = "50"
 _GOODBYE_SECONDS = 3.0
 _LOGIN = re.compile(r"password|not authori[sz]ed|denied|SecurityException", re.IGNORECASE)
@@ -112,6 +110,7 @@ class StompClient:
     """See ``Client``. ``timeout`` is for connecting, in seconds."""
 
     def __init__(self, address: Address, *, timeout: float = 10.0) -> None:
+        logging.getLogger("stomp.py").setLevel(logging.INFO)  # at DEBUG it writes the password
         self._mail = Mailbox()
         self._transport = self._new_transport(address, timeout)
         self._connection = _Connection(self._transport)

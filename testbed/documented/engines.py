@@ -1,4 +1,4 @@
-"""Engines, their versions and deployment modes, and broker states. Sources: VER, API."""
+"""Engines, their versions and deployment modes. Sources: VER, API."""
 
 from dataclasses import dataclass
 
@@ -12,16 +12,6 @@ DEPLOYMENT_MODES = {
     "ACTIVEMQ": ("SINGLE_INSTANCE", "ACTIVE_STANDBY_MULTI_AZ"),
     "RABBITMQ": ("SINGLE_INSTANCE", "CLUSTER_MULTI_AZ"),
 }
-
-BROKER_STATES = (
-    "CREATION_IN_PROGRESS",
-    "CREATION_FAILED",
-    "DELETION_IN_PROGRESS",
-    "RUNNING",
-    "REBOOT_IN_PROGRESS",
-    "CRITICAL_ACTION_REQUIRED",
-    "REPLICA",
-)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The engines that there are, by AWS's EngineType."""
 
-from testbed.engines.activemq import ActiveMQ
+from testbed.engines.activemq.engine import ActiveMQ
 from testbed.engines.base import Engine
-from testbed.engines.rabbitmq import RabbitMQ
+from testbed.engines.rabbitmq.engine import RabbitMQ
 
 ENGINES: dict[str, Engine] = {"ACTIVEMQ": ActiveMQ(), "RABBITMQ": RabbitMQ()}

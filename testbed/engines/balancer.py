@@ -1,8 +1,8 @@
 """The one address in front of a cluster, where Amazon MQ has a Network Load Balancer.
 
-Connections are passed on as they come (TCP, no PROXY protocol): TLS ends in the nodes, and a node sees the balancer's
-address. A new connection goes to the next node that answers; those of a node that no longer does are ended, as a
-Network Load Balancer does by default.
+Connections are passed on as they come (TCP, no PROXY protocol): TLS ends in the nodes, and a node
+sees the balancer's address. A new connection goes to the next node that answers; those of a node
+that has stopped answering are ended, as a Network Load Balancer does by default.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,10 +12,12 @@ from testbed.runtime.images import ImageSpec
 IMAGE = ImageSpec("balancer", "balancer")
 TMPFS = {"/run/balancer": "mode=1777,size=1m"}  # what its container needs
 
-# Nodes are known by name alone: a container that takes another's place has another address.
-# That a node is gone, its connections learn from the kernel within three seconds (keepalive), and not by HAProxy's
-# "on-marked-down shutdown-sessions": under that, 3.0.11 never times out a connection that was just being opened to the
-# node, and its client waits until it gives up (like https://github.com/haproxy/haproxy/issues/2302).
+# Nodes are known by name alone: a container that replaces another has another address. The name
+# server is the container's own, whichever engine runs it.
+# Connections learn from the kernel within three seconds (keepalive) that a node is gone, and not by
+# HAProxy's "on-marked-down shutdown-sessions": with that, 3.0.11 never times out a connection that
+# is just being opened to the node, and its client waits until it gives up
+# (like https://github.com/haproxy/haproxy/issues/2302).
 _COMMON = """\
 global
     maxconn 8000
@@ -34,7 +36,7 @@ defaults
     timeout server 1h
     default-server check inter 1s fastinter 250ms fall 1 rise 1 tcp-ut 3s init-addr none resolvers network
 resolvers network
-    nameserver docker 127.0.0.11:53
+    parse-resolv-conf
     resolve_retries 3
     timeout resolve 1s
     timeout retry 500ms
@@ -44,7 +46,7 @@ resolvers network
 
 
 def configuration(hostnames: Sequence[str], ports: Iterable[int]) -> bytes:
-    """What the balancer's entry point reads: each of ``ports`` leads to the same port of the nodes ``hostnames``."""
+    """Return what the balancer's entry point reads: each of ``ports`` leads to that of the nodes."""
     text = _COMMON
     for port in ports:
         text += f"listen port-{port}\n    bind :{port}\n"

@@ -14,9 +14,9 @@ from cryptography.x509.oid import NameOID
 
 from testbed.documented.tls import Suite
 from testbed.errors import ClientError
-from testbed.wire.ask import Where
+from testbed.protocols.tls import permissive_context
+from testbed.wire.connection import Where, open_tls
 from testbed.wire.scan import CertificateFacts, Verification
-from testbed.wire.secured import open_tls, permissive
 
 WRONG_NAME = "another-host.invalid"
 _TLS_VERSIONS = {
@@ -125,7 +125,7 @@ def confirm(where: Where, authority: str, version: str, suite: Suite) -> str:
 
 def leaf(where: Where) -> bytes:
     """The leaf in DER without checking it; empty where no handshake succeeds. For TLS 1.3 alone."""
-    return _complete(where, permissive(), where.server_name)[2]
+    return _complete(where, permissive_context(), where.server_name)[2]
 
 
 def facts(chain: tuple[bytes, ...], sent: int, now: datetime) -> CertificateFacts | None:
@@ -140,8 +140,6 @@ def facts(chain: tuple[bytes, ...], sent: int, now: datetime) -> CertificateFact
         subject=certificate.subject.rfc4514_string(),
         issuer=certificate.issuer.rfc4514_string(),
         names=names,
-        not_before=certificate.not_valid_before_utc,
-        not_after=certificate.not_valid_after_utc,
         days_left=(certificate.not_valid_after_utc - now).days,
         key=key,
         chain_length=sent,

@@ -10,10 +10,10 @@ from pathlib import Path
 from testbed.documented import fips
 from testbed.documented.tls import Suite
 from testbed.wire import certificate
-from testbed.wire.ask import Agreed, Where, handshake
+from testbed.wire.connection import Agreed, Where, handshake
 from testbed.wire.key_exchange import Group, Signature
 from testbed.wire.scan import Refusal, Verification
-from testbed.wire.suites import offered, suite
+from testbed.wire.tls_messages import offered, suite
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ def ask(where: Where, ca_file: Path, version: str = "TLSv1.2") -> FipsAnswer:
     key = facts.key if facts else ""
     return FipsAnswer(
         version=version,
-        suite=suite(answer.hello.suite),
+        suite=suite(answer.server_hello.suite),
         group=answer.group,
         signature=answer.exchange.signature if answer.exchange else None,
         refusal=None,
         completed=completed,
-        extended_master_secret=version == "TLSv1.3" or answer.hello.extended_master_secret,
+        extended_master_secret=version == "TLSv1.3" or answer.server_hello.extended_master_secret,
         key=key,
         unapproved=tuple(_unapproved(answer, key)),
     )

@@ -4,8 +4,9 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from testbed.wire import hello
-from testbed.wire.ask import Stream, Where, refusal
+from testbed.wire import tls_messages
+from testbed.wire.byte_reader import NotTls
+from testbed.wire.connection import Stream, Where, refusal
 from testbed.wire.scan import HalfOpen, Refusal
 
 STAGES = ("connected", "half a ClientHello", "a ClientHello")
@@ -23,7 +24,7 @@ def wait(
 
     Takes ``patience`` seconds where a listener waits that long, and never much more. Never raises for what a listener does.
     """
-    whole = hello.client_hello(version, suites, server_name)
+    whole = tls_messages.client_hello(version, suites, server_name)
     sent = {STAGES[0]: b"", STAGES[1]: whole[: len(whole) // 2], STAGES[2]: whole}
     questions = [(name, stage) for name in addresses for stage in STAGES]
 
@@ -55,7 +56,7 @@ def _wait(where: Where, stage: str, sent: bytes) -> HalfOpen:
     except OSError as error:
         ended = Refusal("unreachable", str(error))
     return HalfOpen(
-        stage, received[:1] == bytes([hello.HANDSHAKE]), ended, time.monotonic() - started
+        stage, received[:1] == bytes([tls_messages.HANDSHAKE]), ended, time.monotonic() - started
     )
 
 
@@ -63,10 +64,10 @@ def _ended(error: Exception, received: bytes) -> Refusal:
     """The last thing it said where that is an alert, or how the connection ended without one."""
     last = b""
     try:
-        while taken := hello.record(received):
+        while taken := tls_messages.record(received):
             kind, last, received = taken
-        if last and kind == hello.ALERT and not isinstance(error, TimeoutError):
-            return Refusal("alert", str(hello.alert(last)))
-    except hello.NotTls:
+        if last and kind == tls_messages.ALERT and not isinstance(error, TimeoutError):
+            return Refusal("alert", str(tls_messages.alert(last)))
+    except NotTls:
         pass
     return refusal(error, b"")

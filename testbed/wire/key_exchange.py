@@ -1,13 +1,13 @@
 """How a server agrees on keys: the group and the signature of its ServerKeyExchange. No I/O.
 
-Layouts: RFC 5246 (Diffie-Hellman), RFC 8422 (elliptic curves). A Diffie-Hellman group up to TLS 1.2 has no name on
-the wire, only its prime: it is known again by computing the primes that have a name from their definitions.
+Layouts: RFC 5246 (Diffie-Hellman), RFC 8422 (elliptic curves). Up to TLS 1.2 a Diffie-Hellman group
+has no name on the wire, only its prime.
 """
 
+import hashlib
 from dataclasses import dataclass
-from functools import cache
 
-from testbed.wire.reading import NotTls, Reader
+from testbed.wire.byte_reader import NotTls, Reader
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,36 @@ _BEFORE_12 = {
     "_DSS_": Signature("dsa_sha1", "DSA+SHA1"),
     "_ECDSA_": Signature("ecdsa_sha1", "ECDSA+SHA1"),
 }
+# The primes that have a name, by their SHA-256 digests (big-endian): RFC 7919, RFC 2409 (group 2)
+# and RFC 3526 (the others).
+_PRIMES = {
+    "9cd3b7f336872f46c09428d1bbc19877a4d440512cda8d1c1cf0cd6e33698966": GROUPS[0x0100],
+    "0eaf67db3a839156d5013494a5318a772b5697d270d721f37f092efc69ea5a17": GROUPS[0x0101],
+    "4648414224ac881b3d0dc59b466f96d06a558278776807797ecf1f66ff397b3e": GROUPS[0x0102],
+    "227ac9066b3ddd9e193670cda2388fa884f65ba0cf98b742d1fe77a6687c79c7": GROUPS[0x0103],
+    "770b14efaf6f049929c523113b3fa99a8d11dab1b18af3609590122075d19833": GROUPS[0x0104],
+    "3f35a3f5f6c4376a744acad409bb22f8d897f949d2311d885adaa890981b67a0": Group(
+        "MODP group 2 (1024)", "modp_1024", 1024
+    ),
+    "64fcc83ec403930bf18393dbc883ccaa1fbb08ac876f77f7aa99748ca945019b": Group(
+        "MODP group 5 (1536)", "modp_1536", 1536
+    ),
+    "d66436f79bbd6b2e38c0ffbd079be904d2641415e2e67140e09448be9a60890e": Group(
+        "MODP group 14 (2048)", "modp_2048", 2048
+    ),
+    "48cf8b092fbce4359d9871abf74f98e25b6163379eaa15cd9087e800c6d1c55c": Group(
+        "MODP group 15 (3072)", "modp_3072", 3072
+    ),
+    "4ee95187682bcb230ad26a95205f6920e84708f6251b3894329b09ec23919e33": Group(
+        "MODP group 16 (4096)", "modp_4096", 4096
+    ),
+    "d1bfe6d0925ce7e4da262b62861514a7755e35831e429f343e7b864848657efd": Group(
+        "MODP group 17 (6144)", "modp_6144", 6144
+    ),
+    "39ab4feab950a3128fb71accb9fc3965d857012e081998a85996e3ea8b3c3bcf": Group(
+        "MODP group 18 (8192)", "modp_8192", 8192
+    ),
+}
 _NAMED_CURVE = 3
 
 
@@ -118,12 +148,9 @@ def read(body: bytes, suite: str, version: str) -> KeyExchange | None:
         group = group_of(reader.number(2))
         reader.vector(1)
     elif "_DHE_" in suite or "_DH_anon_" in suite:
-        prime = int.from_bytes(reader.vector(2), "big")
+        group = _group_of_prime(reader.vector(2))
         reader.vector(2)
         reader.vector(2)
-        group = _named_primes().get(prime) or Group(
-            f"dh{prime.bit_length()}", "", prime.bit_length()
-        )
     else:
         return None
     return KeyExchange(group, None if "_anon_" in suite else _signature(reader, suite, version))
@@ -136,63 +163,7 @@ def _signature(reader: Reader, suite: str, version: str) -> Signature | None:
     return SIGNATURES.get(code) or Signature(f"0x{code:04X}", "", code)
 
 
-@cache
-def _named_primes() -> dict[int, Group]:
-    """RFC 7919 (from e) and RFC 2409 and 3526 (from pi): 2^n - 2^(n-64) + 2^64 * ([2^(n-130) * c] + x) - 1."""
-    named = {}
-    for code, x in {
-        0x0100: 560316,
-        0x0101: 2625351,
-        0x0102: 5736041,
-        0x0103: 15705020,
-        0x0104: 10965728,
-    }.items():
-        group = GROUPS[code]
-        named[_prime(group.bits, _e(group.bits - 130), x)] = group
-    for bits, number, x in (
-        (1024, 2, 129093),
-        (1536, 5, 741804),
-        (2048, 14, 124476),
-        (3072, 15, 1690314),
-        (4096, 16, 240904),
-        (6144, 17, 929484),
-        (8192, 18, 4743158),
-    ):
-        named[_prime(bits, _pi(bits - 130), x)] = Group(
-            f"MODP group {number} ({bits})", f"modp_{bits}", bits
-        )
-    return named
-
-
-def _prime(bits: int, constant: int, x: int) -> int:
-    return 2**bits - 2 ** (bits - 64) + ((constant + x) << 64) - 1
-
-
-_GUARD = 64  # bits beyond those that count, for what the divisions cut off
-
-
-def _e(bits: int) -> int:
-    """E times 2^bits, rounded down."""
-    total = term = 1 << bits + _GUARD
-    divisor = 1
-    while term:
-        term //= divisor
-        total += term
-        divisor += 1
-    return total >> _GUARD
-
-
-def _pi(bits: int) -> int:
-    """Pi times 2^bits, rounded down, by Machin's formula."""
-    one = 1 << bits + _GUARD
-
-    def inverse_tangent(of: int) -> int:
-        power = total = one // of
-        divisor, sign = 1, 1
-        while power:
-            power //= of * of
-            divisor, sign = divisor + 2, -sign
-            total += sign * (power // divisor)
-        return total
-
-    return 4 * (4 * inverse_tangent(5) - inverse_tangent(239)) >> _GUARD
+def _group_of_prime(prime: bytes) -> Group:
+    prime = prime.lstrip(b"\0")
+    bits = int.from_bytes(prime, "big").bit_length()
+    return _PRIMES.get(hashlib.sha256(prime).hexdigest()) or Group(f"dh{bits}", "", bits)

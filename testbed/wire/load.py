@@ -19,8 +19,8 @@ from testbed.clients.base import Address, Destination
 from testbed.errors import ClientError
 from testbed.history import History, Kind
 from testbed.traffic import Traffic, drain
-from testbed.wire import hello
-from testbed.wire.ask import Agreed, Where, handshake
+from testbed.wire import tls_messages
+from testbed.wire.connection import Agreed, Where, handshake
 
 MOST_HELD, MOST_A_SECOND, MOST_SECONDS = 2_000, 500.0, 120.0
 _TICK = 0.02  # seconds
@@ -51,7 +51,6 @@ class Held:
 class Refused:
     """Handshakes that no listener may accept. ``answers`` counts what came back; ``accepted`` should be 0."""
 
-    wanted_a_second: float
     tried: int
     accepted: int
     answers: tuple[tuple[str, int], ...]
@@ -92,7 +91,7 @@ def half_open(where: Where, suites: Sequence[int], *, count: int, seconds: float
     Raises ``ClientError`` for a listener that is not on this machine, ``ValueError`` beyond the bounds.
     """
     _require_bounds(where, count <= MOST_HELD, seconds)
-    message = hello.client_hello("TLSv1.2", suites, where.server_name)
+    message = tls_messages.client_hello("TLSv1.2", suites, where.server_name)
     holding = _Holding((where.host, where.port), message)
     started = time.monotonic()
     with holding:
@@ -208,9 +207,7 @@ def refused(where: Where, *, a_second: float, seconds: float) -> Refused:
             room.acquire()  # a listener that is slow to refuse is asked less often, not more at once
             tried += 1
             pool.submit(one)
-    return Refused(
-        a_second, tried, accepted, tuple(answers.most_common()), time.monotonic() - started
-    )
+    return Refused(tried, accepted, tuple(answers.most_common()), time.monotonic() - started)
 
 
 def _require_bounds(where: Where, few: bool, seconds: float) -> None:

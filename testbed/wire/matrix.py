@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from testbed.documented.tls import Suite, TlsProfile
 from testbed.results import Cell, Matrix, MatrixRow
 from testbed.wire.scan import ListenerScan, VersionScan
-from testbed.wire.suites import offered
-from testbed.wire.verdict import settled, usable
+from testbed.wire.tls_messages import offered
+from testbed.wire.verdict import agreed_suites, usable
 
 
 def matrix(subject: str, scans: Mapping[str, ListenerScan], profile: TlsProfile) -> Matrix:
@@ -66,7 +66,7 @@ def _cell(suite: Suite, scan: VersionScan | None, documented: bool | None) -> Ce
     if suite not in scan.accepted:
         return _rest(scan, documented)
     # A documented suite has to carry a complete handshake; for any other it is enough to be chosen.
-    if documented and suite.code not in settled(scan):
+    if documented and suite.code not in agreed_suites(scan):
         return Cell(documented, False, dict(scan.unconfirmed).get(suite, "no complete handshake"))
     exchange = scan.exchange(suite)
     return Cell(documented, True, exchange.group.iana if exchange else "")

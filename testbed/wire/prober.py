@@ -12,20 +12,20 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from testbed.wire import certificate, manners
-from testbed.wire.ask import Agreed, Where, handshake
-from testbed.wire.greetings import GREETINGS, plaintext
+from testbed.wire import certificate, session_features
+from testbed.wire.connection import Agreed, Where, handshake
 from testbed.wire.key_exchange import CURVES, Group
+from testbed.wire.protocol_greetings import GREETINGS, plaintext
 from testbed.wire.scan import (
     VERSIONS,
     CertificateFacts,
     ListenerScan,
-    Manners,
     PlaintextAnswer,
     Refusal,
+    SessionFeatures,
     VersionScan,
 )
-from testbed.wire.suites import offered, suite
+from testbed.wire.tls_messages import offered, suite
 
 # A listener that hangs up without a word on the full list may only dislike its length:
 # ask again in lists a browser might send.
@@ -53,7 +53,7 @@ class _Probe:
             if isinstance(answer, Refusal):
                 return found, answer
             found.append(answer)
-            left.remove(answer.hello.suite)
+            left.remove(answer.server_hello.suite)
         return found, Refusal("closed", "nothing left to offer")
 
     def version(self, version: str) -> VersionScan:
@@ -67,13 +67,14 @@ class _Probe:
         self.chain = self.chain or found[0].chain
         scan = VersionScan(
             version,
-            tuple(suite(answer.hello.suite) for answer in found),
+            tuple(suite(answer.server_hello.suite) for answer in found),
             refusal,
-            extended_master_secret=version == "TLSv1.3" or found[0].hello.extended_master_secret,
+            extended_master_secret=version == "TLSv1.3"
+            or found[0].server_hello.extended_master_secret,
             exchanges=tuple(answer.exchange for answer in found),
-            groups=tuple(self.groups(version, [answer.hello.suite for answer in found])),
+            groups=tuple(self.groups(version, [answer.server_hello.suite for answer in found])),
         )
-        return self.order(scan, [answer.hello.suite for answer in found])
+        return self.order(scan, [answer.server_hello.suite for answer in found])
 
     def order(self, scan: VersionScan, found: list[int]) -> VersionScan:
         """Offer the accepted suites the other way round, and compression: who decides, and is it on?"""
@@ -82,14 +83,14 @@ class _Probe:
             return scan
         if len(found) > 1:
             scan = replace(
-                scan, preference="server" if answer.hello.suite == found[0] else "client"
+                scan, preference="server" if answer.server_hello.suite == found[0] else "client"
             )
         if scan.version == "TLSv1.3":  # it has neither compression nor renegotiation
             return replace(scan, compression=False)
         return replace(
             scan,
-            compression=answer.hello.compression != 0,
-            secure_renegotiation=answer.hello.secure_renegotiation,
+            compression=answer.server_hello.compression != 0,
+            secure_renegotiation=answer.server_hello.secure_renegotiation,
         )
 
     def groups(self, version: str, found: Sequence[int]) -> Iterator[Group]:
@@ -104,13 +105,15 @@ class _Probe:
             yield group
             left.remove(group.code)
 
-    def manners(self, scans: Sequence[VersionScan]) -> Manners:
+    def session_features(self, scans: Sequence[VersionScan]) -> SessionFeatures:
         """On the newest version that has them."""
         for scan in reversed(scans):
             if scan.accepted and scan.version != "TLSv1.3":
-                self.handshakes += manners.CONNECTIONS
-                return manners.ask(self.where, scan.version, [each.code for each in scan.accepted])
-        return Manners()
+                self.handshakes += session_features.CONNECTIONS
+                return session_features.ask(
+                    self.where, scan.version, [each.code for each in scan.accepted]
+                )
+        return SessionFeatures()
 
     def confirm(self, scan: VersionScan) -> VersionScan:
         reasons = [
@@ -158,7 +161,7 @@ def probe(
     where, started = Where(host, port, server_name, timeout, identity), time.monotonic()
     scanning = _Probe(where, authority)
     scans = [scanning.version(version) for version in versions]
-    habits = scanning.manners(scans)
+    habits = scanning.session_features(scans)
     # Last, so that it also shows that the listener was still there after the refusals.
     scans = [scanning.confirm(scan) for scan in scans]
     with ThreadPoolExecutor(len(GREETINGS)) as side_by_side:
@@ -177,7 +180,7 @@ def probe(
         wrong_authority=certificate.verify(where, certificate.unrelated_authority(), server_name),
         handshakes=scanning.handshakes + 3,
         seconds=time.monotonic() - started,
-        manners=habits,
+        session_features=habits,
     )
 
 

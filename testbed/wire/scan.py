@@ -1,7 +1,6 @@
 """What a listener answered: frozen values, no I/O and no opinion."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
 from testbed.documented.tls import Suite
@@ -64,7 +63,7 @@ class VersionScan:
 
 
 @dataclass(frozen=True)
-class Manners:
+class SessionFeatures:
     """What a listener does beyond suites, up to TLS 1.2. None where it could not be tried.
 
     ``session_id`` and ``ticket`` say whether a session is resumed by its id and by a ticket (RFC 5077).
@@ -148,8 +147,6 @@ class CertificateFacts:
     subject: str
     issuer: str
     names: tuple[str, ...]
-    not_before: datetime
-    not_after: datetime
     days_left: int
     key: str  # e.g. "RSA 2048"
     chain_length: int
@@ -170,7 +167,7 @@ class ListenerScan:
     wrong_authority: Verification  # an authority made up for the occasion
     handshakes: int
     seconds: float
-    manners: Manners = Manners()
+    session_features: SessionFeatures = SessionFeatures()
 
     def version(self, version: str) -> VersionScan | None:
         return next((each for each in self.versions if each.version == version), None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from testbed.documented.tls import Suite, TlsProfile
-from testbed.wire.greetings import SPOKEN_BY
+from testbed.wire.protocol_greetings import SPOKEN_BY
 from testbed.wire.scan import ListenerScan, ProtocolAnswer, VersionScan
 
 
@@ -63,11 +63,14 @@ def judge(
             )
         elif not each.refusal.conclusive:
             found.append(Difference("no answer", each.version, str(each.refusal)))
-    if scan.manners.renegotiation == "accepted" and not any(
+    if scan.session_features.renegotiation == "accepted" and not any(
         each.secure_renegotiation for each in scan.versions
     ):
         found.append(Difference("insecure renegotiation", "accepted without RFC 5746"))
-    if scan.manners.asks_certificate is not None and scan.manners.asks_certificate != mutual:
+    if (
+        scan.session_features.asks_certificate is not None
+        and scan.session_features.asks_certificate != mutual
+    ):
         found.append(Difference("client certificate", "not asked for" if mutual else "asked for"))
     for answer in scan.plaintext:
         if answer.served:
@@ -84,7 +87,7 @@ def usable(suite: Suite, version: str) -> bool:
     return version == "TLSv1.2" or suite.iana.endswith(("_SHA", "_MD5"))
 
 
-def settled(scan: VersionScan) -> set[int]:
+def agreed_suites(scan: VersionScan) -> set[int]:
     """The codes of the suites that count as accepted: those of a complete handshake.
 
     In TLS 1.3 a client offers all its suites at once, so there one complete handshake stands for the others.
@@ -103,7 +106,7 @@ def _wanted(version: str, scan: VersionScan | None, profile: TlsProfile) -> list
     if not scan.accepted:
         return [Difference("missing version", version, str(scan.refusal))]
     wanted = {suite.code: suite for suite in profile.suites if usable(suite, version)}
-    agreed = settled(scan)
+    agreed = agreed_suites(scan)
     reasons = {suite.code: reason for suite, reason in scan.unconfirmed}
     found = [
         Difference("missing suite", suite.iana, f"{version}: {reasons.get(code, scan.refusal)}")
@@ -190,9 +193,9 @@ def observed(scan: ListenerScan) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def observed_manners(scan: ListenerScan) -> tuple[str, ...]:
+def observed_session_features(scan: ListenerScan) -> tuple[str, ...]:
     """What was seen beyond suites, a sentence each; nothing of what could not be tried."""
-    lines, manners = [], scan.manners
+    lines, features = [], scan.session_features
     for each in scan.versions:
         kinds = Counter(
             f"{exchange.group.iana}{f' signed by {exchange.signature.iana}' if exchange.signature else ''}"
@@ -214,19 +217,19 @@ def observed_manners(scan: ListenerScan) -> tuple[str, ...]:
             lines.append(
                 f"{each.version}: extended master secret {'yes' if each.extended_master_secret else 'no'}"
             )
-    for what, resumed in (("session id", manners.session_id), ("ticket", manners.ticket)):
+    for what, resumed in (("session id", features.session_id), ("ticket", features.ticket)):
         if resumed is not None:
             lines.append(f"a session is {'' if resumed else 'not '}resumed by its {what}")
-    if manners.renegotiation is not None:
+    if features.renegotiation is not None:
         lines.append(
-            f"renegotiation by the client: {'accepted' if manners.renegotiation == 'accepted' else f'refused ({manners.renegotiation})'}"
+            f"renegotiation by the client: {'accepted' if features.renegotiation == 'accepted' else f'refused ({features.renegotiation})'}"
         )
-    if manners.asks_certificate is not None:
+    if features.asks_certificate is not None:
         lines.append(
-            f"a client certificate is {'' if manners.asks_certificate else 'not '}asked for"
+            f"a client certificate is {'' if features.asks_certificate else 'not '}asked for"
         )
-    if manners.unsolicited_certificate is not None:
+    if features.unsolicited_certificate is not None:
         lines.append(
-            f"an unasked client certificate is answered with {manners.unsolicited_certificate}"
+            f"an unasked client certificate is answered with {features.unsolicited_certificate}"
         )
     return tuple(lines)

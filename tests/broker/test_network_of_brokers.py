@@ -9,7 +9,7 @@ import pytest
 
 from testbed.checker import check
 from testbed.clients import Destination, connect
-from testbed.engines.activemq import ActiveMQ
+from testbed.engines.activemq.engine import ActiveMQ
 from testbed.engines.base import NetworkConnector
 from testbed.errors import BadRequestException
 from testbed.pki import Authority

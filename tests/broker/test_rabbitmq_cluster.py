@@ -18,7 +18,7 @@ import pytest
 from testbed.checker import check
 from testbed.clients import Destination, connect
 from testbed.engines import balancer
-from testbed.engines.rabbitmq import RELEASES
+from testbed.engines.rabbitmq.engine import RELEASES
 from testbed.errors import ClientError
 from testbed.history import Kind
 from testbed.traffic import Traffic, drain

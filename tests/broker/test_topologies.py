@@ -12,9 +12,9 @@ from testbed.broker.model import Broker, CreateBroker
 from testbed.checker import check
 from testbed.clients import Destination
 from testbed.clients.failover import failover
-from testbed.engines.activemq import ActiveMQ
+from testbed.engines.activemq.engine import ActiveMQ
 from testbed.engines.base import NetworkConnector, User
-from testbed.engines.rabbitmq import RabbitMQ
+from testbed.engines.rabbitmq.engine import RabbitMQ
 from testbed.errors import BadRequestException, ClientError, NotFoundException
 from testbed.kms.base import USER
 from testbed.pki import Authority, Certificate

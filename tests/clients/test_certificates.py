@@ -17,9 +17,9 @@ import proton
 import pytest
 
 from testbed.clients import PROTOCOLS, Address, Destination, amqp10, connect, openwire, tls
-from testbed.engines.activemq import ActiveMQ
+from testbed.engines.activemq.engine import ActiveMQ
 from testbed.engines.base import User
-from testbed.engines.rabbitmq import RabbitMQ
+from testbed.engines.rabbitmq.engine import RabbitMQ
 from testbed.errors import ConnectionRefused
 from testbed.pki import BAD, Authority, Certificate
 from testbed.runtime import ports

@@ -8,7 +8,7 @@ from itertools import combinations
 from pathlib import Path
 from types import MappingProxyType
 
-from testbed.engines.activemq import ActiveMQ
+from testbed.engines.activemq.engine import ActiveMQ
 from testbed.engines.base import Defects, NetworkConnector, NodeSpec, User
 from testbed.pki import Authority, Certificate
 from tests.support.activemq_node import ALICE, BOB, CAROL, Node

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testbed.clients.base import Address
-from testbed.engines.activemq import ActiveMQ
+from testbed.engines.activemq.engine import ActiveMQ
 from testbed.engines.base import Defects, NodeSpec, User
 from tests.support.broker_node import (
     HOSTNAME,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testbed.clients.base import Address
-from testbed.engines.activemq import ActiveMQ
+from testbed.engines.activemq.engine import ActiveMQ
 from testbed.pki import Authority
 from tests.support.activemq_node import ALICE, BOB, CAROL, Node
 from tests.support.broker_node import (

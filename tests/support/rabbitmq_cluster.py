@@ -11,7 +11,7 @@ from pathlib import Path
 from testbed.clients.base import Address
 from testbed.engines import balancer
 from testbed.engines.base import Cluster
-from testbed.engines.rabbitmq import RabbitMQ
+from testbed.engines.rabbitmq.engine import RabbitMQ
 from testbed.pki import Authority
 from testbed.runtime.containers import Containers, ContainerSpec
 from tests.support.broker_node import (

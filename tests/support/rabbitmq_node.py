@@ -9,7 +9,7 @@ from pathlib import Path
 from testbed.clients.base import Address
 from testbed.documented.tls import PROFILES
 from testbed.engines.base import Defects, NodeSpec, User
-from testbed.engines.rabbitmq import RabbitMQ
+from testbed.engines.rabbitmq.engine import RabbitMQ
 from tests.support.broker_node import (
     HOSTNAME,
     BrokerNode,

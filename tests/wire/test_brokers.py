@@ -6,12 +6,12 @@ import pytest
 
 from testbed.documented import fips
 from testbed.documented.tls import PROFILES
-from testbed.wire import half_open, manners
-from testbed.wire.ask import Where
+from testbed.wire import half_open, session_features
+from testbed.wire.connection import Where
 from testbed.wire.fips import ask_all
-from testbed.wire.greetings import wrong_protocols
 from testbed.wire.matrix import matrix
 from testbed.wire.prober import probe_all
+from testbed.wire.protocol_greetings import wrong_protocols
 from testbed.wire.scan import ListenerScan, Refusal
 from testbed.wire.verdict import judge, judge_protocols
 from tests.support.broker_node import HOSTNAME
@@ -72,10 +72,10 @@ def test_groups_and_signatures(node: Any, scans: dict[str, ListenerScan]) -> Non
         }, name
 
 
-def test_manners(node: Any, scans: dict[str, ListenerScan]) -> None:
+def test_session_features(node: Any, scans: dict[str, ListenerScan]) -> None:
     """What differs between the two is not documented; it is here so that a change of it is noticed."""
     for name, scan in scans.items():
-        found, twelve = scan.manners, scan.version("TLSv1.2")
+        found, twelve = scan.session_features, scan.version("TLSv1.2")
         assert (
             found.session_id is True
             and found.asks_certificate is False
@@ -97,7 +97,8 @@ def test_a_greeting_amid_the_second_handshake_is_no_refusal(standing_activemq: A
     host, port = standing_activemq.addresses["openwire"]
     suites = [suite.code for suite in PROFILES["ACTIVEMQ"].suites]
     answers = [
-        manners.ask(Where(host, port, HOSTNAME), "TLSv1.2", suites).renegotiation for _ in range(50)
+        session_features.ask(Where(host, port, HOSTNAME), "TLSv1.2", suites).renegotiation
+        for _ in range(50)
     ]
     assert answers == ["accepted"] * 50
 

@@ -8,10 +8,10 @@ import pytest
 from testbed.documented import fips
 from testbed.documented.tls import ACTIVEMQ_SUITES, PROFILES, RABBITMQ_SUITES, TLS13_SUITES
 from testbed.pki import Authority
-from testbed.wire.ask import Where
+from testbed.wire.connection import Where
 from testbed.wire.fips import FipsAnswer, ask, ask_all, observed
 from testbed.wire.key_exchange import GROUPS, SIGNATURES
-from testbed.wire.suites import registry
+from testbed.wire.tls_messages import registry
 from tests.support.tls_servers import (
     NAME,
     OPENSSL,

@@ -5,7 +5,7 @@ import time
 
 from testbed.wire import half_open
 from testbed.wire.scan import HalfOpen, Refusal
-from testbed.wire.suites import offered
+from testbed.wire.tls_messages import offered
 from tests.support.tls_servers import NAME, serving
 
 CLOSE_NOTIFY = b"\x15\x03\x03\0\2\1\0"

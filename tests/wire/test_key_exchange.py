@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.wire import key_exchange
-from testbed.wire.ask import Agreed, Where, handshake
+from testbed.wire.byte_reader import NotTls
+from testbed.wire.connection import Agreed, Where, handshake
 from testbed.wire.key_exchange import (
     CURVES,
     GROUPS,
@@ -21,12 +22,16 @@ from testbed.wire.key_exchange import (
     read,
 )
 from testbed.wire.prober import probe
-from testbed.wire.reading import NotTls
 from tests.support.tls_servers import NAME, OPENSSL, Pki, openssl_server, python_tls
 
 pytestmark = pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1:DeprecationWarning")
 with_openssl = pytest.mark.skipif(not OPENSSL, reason="needs the openssl program")
 ECDHE, DHE, RSA = 0xC030, 0x009F, 0x009D
+_GROUP_2 = bytes.fromhex(
+    "ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74020bbea63b139b22514a08798e3404dd"
+    "ef9519b3cd3a431b302b0a6df25f14374fe1356d6d51c245e485b576625e7ec6f44c42e9a637ed6b0bff5cb6f406b7ed"
+    "ee386bfb5a899fa5ae9f24117c4b1fe649286651ece65381ffffffffffffffff"
+)
 
 
 # As bytes
@@ -90,25 +95,18 @@ def test_no_bytes_break_the_reader(data: bytes, suite: str) -> None:
 @with_openssl
 @pytest.mark.parametrize(
     "group",
-    [group for group in key_exchange._named_primes().values() if group.bits > 1024],
+    [group for group in key_exchange._PRIMES.values() if group.bits > 1024],
     ids=lambda group: group.openssl,
 )
-def test_the_computed_primes_are_those_of_the_local_openssl(group: Group) -> None:
-    prime = next(prime for prime, named in key_exchange._named_primes().items() if named == group)
-    command = [
-        str(OPENSSL),
-        "genpkey",
-        "-algorithm",
-        "DH",
-        "-pkeyopt",
-        f"group:{group.openssl}",
-        "-outform",
-        "DER",
-    ]
-    key = subprocess.run(
-        command, capture_output=True, check=True
-    ).stdout  # which has the parameters in it
-    assert prime.to_bytes(group.bits // 8, "big") in key
+def test_the_named_primes_are_those_of_the_local_openssl(group: Group) -> None:
+    option = f"group:{group.openssl}"
+    command = [str(OPENSSL), "genpkey", "-algorithm", "DH", "-pkeyopt", option, "-outform", "DER"]
+    der = subprocess.run(command, capture_output=True, check=True).stdout
+    start = der.index(b"\xff" * 8)  # each of these primes begins with 64 ones
+    prime = int.from_bytes(der[start : start + group.bits // 8], "big")
+    found = read(vector(prime, 2, 5) + b"\x04\x01", "TLS_DHE_RSA_WITH_AES_256_CBC_SHA", "TLSv1.2")
+    assert found
+    assert found.group == group
 
 
 # On listeners
@@ -154,10 +152,7 @@ def test_a_small_diffie_hellman_group_is_seen(pki: Pki) -> None:
 
 def _small_parameters(pki: Pki) -> object:
     """MODP group 2 (RFC 2409), which no tool makes any more, as PKCS #3 in PEM."""
-    prime = next(
-        prime for prime, group in key_exchange._named_primes().items() if group.bits == 1024
-    )
-    number = b"\x02\x81\x81\0" + prime.to_bytes(128, "big") + b"\x02\x01\x02"
+    number = b"\x02\x81\x81\0" + _GROUP_2 + b"\x02\x01\x02"
     path = pki.key.parent / "dh1024.pem"
     encoded = base64.encodebytes(b"\x30\x81" + bytes([len(number)]) + number).decode()
     path.write_text(f"-----BEGIN DH PARAMETERS-----\n{encoded}-----END DH PARAMETERS-----\n")

@@ -11,7 +11,7 @@ from testbed.checker import Account
 from testbed.clients import Address, Destination
 from testbed.documented.tls import PROFILES
 from testbed.errors import ClientError
-from testbed.wire.ask import Where
+from testbed.wire.connection import Where
 from testbed.wire.load import Held, Refused, UnderLoad, half_open, refused, under_load
 from tests.support.broker_node import HOSTNAME
 from tests.support.tls_servers import NAME, Pki, python_tls, serving
@@ -215,7 +215,7 @@ def test_control_a_broker_that_stops_serving_is_found(standing_rabbitmq: Any) ->
         signal_to_broker(standing_rabbitmq, "STOP")
         time.sleep(6.0)
         signal_to_broker(standing_rabbitmq, "CONT")
-        return Refused(0, 0, 0, (), 6.0)
+        return Refused(0, 0, (), 6.0)
 
     result = under_load(
         standing_rabbitmq.address("amqp"), Destination.queue(f"load.{uuid.uuid4().hex}"), [stop]

@@ -18,7 +18,7 @@ from testbed.results import Cell
 from testbed.wire.key_exchange import GROUPS, KeyExchange
 from testbed.wire.matrix import matrix
 from testbed.wire.scan import ListenerScan, Refusal, Verification, VersionScan
-from testbed.wire.suites import offered
+from testbed.wire.tls_messages import offered
 from testbed.wire.verdict import judge
 
 RABBITMQ = PROFILES["RABBITMQ"]

@@ -9,12 +9,12 @@ import pytest
 
 from testbed.documented.tls import PROFILES, Suite, TlsProfile
 from testbed.errors import ClientError
-from testbed.wire.ask import Where, handshake
-from testbed.wire.greetings import GREETINGS
+from testbed.wire.connection import Where, handshake
 from testbed.wire.prober import accepted_all, probe, probe_all
+from testbed.wire.protocol_greetings import GREETINGS
 from testbed.wire.scan import VERSIONS, ListenerScan, Refusal, Verification
-from testbed.wire.suites import offered, registry
-from testbed.wire.suites import suite as suite_of
+from testbed.wire.tls_messages import offered, registry
+from testbed.wire.tls_messages import suite as suite_of
 from testbed.wire.verdict import Difference, judge, judge_certificate, observed
 from tests.support.tls_servers import (
     NAME,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from testbed.documented.tls import PROFILES, TLS13_SUITES, TlsProfile, profile
-from testbed.wire.scan import ListenerScan, Manners, Refusal, Verification, VersionScan
+from testbed.wire.scan import ListenerScan, Refusal, SessionFeatures, Verification, VersionScan
 from testbed.wire.verdict import Difference, judge, judge_certificate
 
 RABBITMQ, ACTIVEMQ = PROFILES["RABBITMQ"], PROFILES["ACTIVEMQ"]
@@ -93,13 +93,13 @@ def test_tls_1_3_on_activemq_is_a_parameter_and_off_by_default() -> None:
 
 
 def test_renegotiation_without_its_extension_is_a_difference() -> None:
-    def with_manners(secure: bool) -> ListenerScan:
+    def with_features(secure: bool) -> ListenerScan:
         return replace(
             scan_with(replace(TWELVE, secure_renegotiation=secure)),
-            manners=Manners(renegotiation="accepted"),
+            session_features=SessionFeatures(renegotiation="accepted"),
         )
 
-    assert kinds(judge(with_manners(False), RABBITMQ)) == [
+    assert kinds(judge(with_features(False), RABBITMQ)) == [
         ("insecure renegotiation", "accepted without RFC 5746")
     ]
-    assert judge(with_manners(True), RABBITMQ) == ()
+    assert judge(with_features(True), RABBITMQ) == ()

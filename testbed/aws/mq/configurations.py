@@ -18,7 +18,8 @@ from testbed.broker.pending import Configuration
 from testbed.documented import activemq_elements, rabbitmq_keys
 from testbed.documented.engines import DEFAULT_VERSION, REGION, VERSIONS
 from testbed.documented.instance_types import DISPLAY_NAMES
-from testbed.engines import activemq_configuration, rabbitmq_configuration
+from testbed.engines.activemq import configuration as activemq_configuration
+from testbed.engines.rabbitmq import configuration as rabbitmq_configuration
 from testbed.errors import ConflictException
 from testbed.kms.base import USER_ACCOUNT
 

@@ -19,30 +19,25 @@ from testbed.bench.outstanding import Outstanding
 from testbed.bench.target import Target
 from testbed.clients.base import Destination
 from testbed.errors import ClientError, ConnectionRefused, NotAuthorized
-
-_WIRE_FORMAT, _CONNECTION, _SESSION, _CONSUMER, _PRODUCER, _TRANSACTION, _DESTINATION = (
-    1,
-    3,
-    4,
-    5,
-    6,
-    7,
-    8,
+from testbed.protocols import openwire
+from testbed.protocols.openwire import (
+    CONNECTION_ID,
+    FALSE,
+    NULL,
+    RESPONSE,
+    TRUE,
+    boolean,
+    frame,
+    string,
+    structure,
 )
-_DISPATCH, _ACK, _BYTES_MESSAGE, _RESPONSE, _EXCEPTION = 21, 22, 24, 30, 31
-_SHUTDOWN, _REMOVE, _CONNECTION_ERROR = 11, 12, 16
-(
-    _QUEUE_ID,
-    _TOPIC_ID,
-    _MESSAGE_ID,
-    _LOCAL_TRANSACTION,
-    _CONNECTION_ID,
-    _SESSION_ID,
-    _CONSUMER_ID,
-    _PRODUCER_ID,
-) = 100, 101, 110, 111, 120, 121, 122, 123
+
+_SESSION, _CONSUMER, _PRODUCER, _TRANSACTION, _DESTINATION = 4, 5, 6, 7, 8
+_SHUTDOWN, _REMOVE = 11, 12
+_DISPATCH, _ACK, _BYTES_MESSAGE = 21, 22, 24
+_QUEUE_ID, _TOPIC_ID, _MESSAGE_ID, _LOCAL_TRANSACTION = 100, 101, 110, 111
+_SESSION_ID, _CONSUMER_ID, _PRODUCER_ID = 121, 122, 123
 _BEGIN, _COMMIT = 0, 2
-_NULL, _TRUE, _FALSE = b"\0", b"\1", b"\0"
 # What follows a message's content: no properties, data structure or target, not compressed, redelivery counter, no
 # broker path, arrival, no user, no bridge; and the dispatch's own redelivery counter.
 _AFTER_CONTENT = 1 + 1 + 1 + 1 + 4 + 1 + 8 + 1 + 1
@@ -51,21 +46,10 @@ _AFTER_CONTENT = 1 + 1 + 1 + 1 + 4 + 1 + 8 + 1 + 1
 _TOPIC_PREFETCH = 32766
 
 
-def _text(value: str) -> bytes:
-    raw = value.encode()
-    return _TRUE + struct.pack(">H", len(raw)) + raw
-
-
-def _object(kind: int, body: bytes) -> bytes:
-    return _TRUE + bytes([kind]) + body
-
-
 def _destination(destination: Destination) -> bytes:
-    return _object(_QUEUE_ID if destination.kind == "queue" else _TOPIC_ID, _text(destination.name))
-
-
-def _boolean(value: bool) -> bytes:
-    return _TRUE if value else _FALSE
+    return structure(
+        _QUEUE_ID if destination.kind == "queue" else _TOPIC_ID, string(destination.name)
+    )
 
 
 class _Connection:
@@ -73,25 +57,18 @@ class _Connection:
 
     def __init__(self, target: Target) -> None:
         self.wire = Wire(target)
-        self.name = _text(f"bench-{uuid.uuid4()}")
+        client = f"bench-{uuid.uuid4()}"
+        self.name = string(client)
         self.session = self.name + struct.pack(">q", 1)
         self._commands = 0
         try:
-            self.wire.write(_framed(_greeting()))
-            if self._frame()[:9] != bytes([_WIRE_FORMAT]) + b"ActiveMQ":
+            self.wire.write(frame(openwire.wire_format()))
+            if not openwire.is_greeting(self._frame()):
                 raise ConnectionRefused("not an OpenWire listener")
             user = target.address
-            identity = _object(_CONNECTION_ID, self.name)
-            self.ask(
-                _CONNECTION,
-                identity
-                + self.name
-                + _text(user.password)
-                + _text(user.username)
-                + _NULL
-                + _FALSE * 2,
-            )
-            self.ask(_SESSION, _object(_SESSION_ID, self.session))
+            login = openwire.connection_info(client, user.username, user.password)
+            self.ask(openwire.CONNECTION_INFO, login)
+            self.ask(_SESSION, structure(_SESSION_ID, self.session))
         except BaseException:
             self.wire.close()
             raise
@@ -99,7 +76,7 @@ class _Connection:
     def command(self, kind: int, body: bytes, *, answer: bool) -> int:
         """Write a command; its number."""
         self._commands += 1
-        self.wire.write(_framed(struct.pack(">Bi", kind, self._commands) + _boolean(answer) + body))
+        self.wire.write(frame(openwire.command(kind, self._commands, body, answer=answer)))
         return self._commands
 
     def ask(self, kind: int, body: bytes) -> None:
@@ -110,12 +87,12 @@ class _Connection:
         number = self.command(kind, body, answer=True)
         messages = b""
         while True:
-            frame = self._frame()
-            if refused := refusal(frame):
+            received = self._frame()
+            if refused := refusal(received):
                 raise refused
-            if frame[0] == _DISPATCH:
-                messages += _framed(frame)
-            elif frame[0] == _RESPONSE and struct.unpack_from(">i", frame, 6)[0] == number:
+            if received[0] == _DISPATCH:
+                messages += frame(received)
+            elif received[0] == RESPONSE and struct.unpack_from(">i", received, 6)[0] == number:
                 self.wire.buffer[:0] = messages
                 return
 
@@ -130,47 +107,14 @@ class _Connection:
         return self.wire.take(size)
 
 
-def _framed(command: bytes) -> bytes:
-    return struct.pack(">i", len(command)) + command
-
-
-def _greeting() -> bytes:
-    flags = {
-        "TightEncodingEnabled": False,
-        "CacheEnabled": False,
-        "SizePrefixDisabled": False,
-        "TcpNoDelayEnabled": True,
-    }
-    properties = struct.pack(">i", len(flags) + 1)
-    for name, value in flags.items():
-        properties += struct.pack(">H", len(name)) + name.encode() + b"\1" + _boolean(value)
-    name = b"MaxInactivityDuration"  # 0: nobody asks whether the other is still there
-    properties += struct.pack(">H", len(name)) + name + b"\6" + struct.pack(">q", 0)
-    return (
-        bytes([_WIRE_FORMAT])
-        + b"ActiveMQ"
-        + struct.pack(">i", 1)
-        + _TRUE
-        + struct.pack(">i", len(properties))
-        + properties
-    )
-
-
-def refusal(frame: bytes) -> ClientError | None:
-    """What the broker objects to, when ``frame`` is an exception."""
-    if frame[0] not in (_EXCEPTION, _CONNECTION_ERROR):
+def refusal(received: bytes) -> ClientError | None:
+    """Return the broker's objection, if ``received`` is an exception."""
+    reason = openwire.refusal(received)
+    if not reason:
         return None
-    at, words = (10 if frame[0] == _EXCEPTION else 6) + 1, []
-    while at < len(frame) and frame[at] == 1 and len(words) < 2:
-        (size,) = struct.unpack_from(">H", frame, at + 1)
-        words.append(frame[at + 3 : at + 3 + size].decode(errors="replace"))
-        at += 3 + size
-    reason = ": ".join(words) or "no reason given"
-    return (
-        NotAuthorized(reason)
-        if "SecurityException" in reason
-        else ClientError(f"the broker refused: {reason}")
-    )
+    if "SecurityException" in reason:
+        return NotAuthorized(reason)
+    return ClientError(f"the broker refused: {reason}")
 
 
 class OpenWireSender:
@@ -194,38 +138,40 @@ class OpenWireSender:
         self._numbers: dict[
             int, tuple[int, bool]
         ] = {}  # command -> message, and whether all before it are meant
-        producer_id = _object(
+        producer_id = structure(
             _PRODUCER_ID, self._connection.session[:-8] + struct.pack(">qq", 1, 1)
         )
-        self._connection.ask(_PRODUCER, producer_id + _NULL * 2)
+        self._connection.ask(_PRODUCER, producer_id + NULL * 2)
         where = _destination(destination)
         content = bytes(HEADER.size) + filler(run, producer, shape.size, shape.content)
         transaction = (
-            _object(_LOCAL_TRANSACTION, bytes(8) + _object(_CONNECTION_ID, self._connection.name))
+            structure(
+                _LOCAL_TRANSACTION, bytes(8) + structure(CONNECTION_ID, self._connection.name)
+            )
             if self._transaction
-            else _NULL
+            else NULL
         )
         before_id = producer_id + where + transaction + where
-        identity = _object(_MESSAGE_ID, producer_id + bytes(16))
+        identity = structure(_MESSAGE_ID, producer_id + bytes(16))
         middle = (
-            _NULL * 2
+            NULL * 2
             + struct.pack(">i", 0)
-            + _NULL
-            + _boolean(shape.persistent)
+            + NULL
+            + boolean(shape.persistent)
             + bytes(8)
             + b"\4"
-            + _NULL
+            + NULL
             + bytes(8)
-            + _NULL
+            + NULL
         )
-        after = _NULL * 3 + _FALSE + bytes(4) + _NULL + bytes(8) + _NULL + _FALSE
-        head = struct.pack(">Bi", _BYTES_MESSAGE, 0) + _boolean(not self._transaction)
-        self._template = _framed(
+        after = NULL * 3 + FALSE + bytes(4) + NULL + bytes(8) + NULL + FALSE
+        head = struct.pack(">Bi", _BYTES_MESSAGE, 0) + boolean(not self._transaction)
+        self._template = frame(
             head
             + before_id
             + identity
             + middle
-            + _TRUE
+            + TRUE
             + struct.pack(">i", len(content))
             + content
             + after
@@ -276,8 +222,8 @@ class OpenWireSender:
             self._numbers[self._transact(_COMMIT)] = self.outstanding.attempted - 1, True
 
     def _transact(self, kind: int) -> int:
-        connection = _object(_CONNECTION_ID, self._connection.name)
-        transaction = _object(_LOCAL_TRANSACTION, struct.pack(">q", self._begun) + connection)
+        connection = structure(CONNECTION_ID, self._connection.name)
+        transaction = structure(_LOCAL_TRANSACTION, struct.pack(">q", self._begun) + connection)
         return self._connection.command(
             _TRANSACTION, connection + transaction + bytes([kind]), answer=kind == _COMMIT
         )
@@ -295,7 +241,7 @@ class OpenWireSender:
             )
             if len(buffer) - at < 4 + size:
                 break
-            if kind == _RESPONSE:
+            if kind == RESPONSE:
                 number, multiple = self._numbers.pop(
                     struct.unpack_from(">i", buffer, at + 10)[0], (-1, False)
                 )
@@ -330,7 +276,7 @@ class OpenWireReceiver:
         )
         self._unacknowledged, self._last = 0, b""
         self._where = _destination(destination)
-        self._consumer = _object(
+        self._consumer = structure(
             _CONSUMER_ID, self._connection.session[:-8] + struct.pack(">qq", 1, 1)
         )
         limits = struct.pack(
@@ -339,15 +285,15 @@ class OpenWireReceiver:
         self._connection.ask(
             _CONSUMER,
             self._consumer
-            + _FALSE
+            + FALSE
             + self._where
             + limits
-            + _TRUE
-            + _NULL * 2
-            + _FALSE * 3
+            + TRUE
+            + NULL * 2
+            + FALSE * 3
             + b"\0"
-            + _NULL * 2
-            + _FALSE * 3,
+            + NULL * 2
+            + FALSE * 3,
         )
 
     def fileno(self) -> int:
@@ -409,10 +355,10 @@ class OpenWireReceiver:
             # From the first that is unacknowledged up to this one.
             body = (
                 self._where
-                + _NULL
+                + NULL
                 + self._consumer
                 + b"\2"
-                + _NULL
+                + NULL
                 + self._last
                 + struct.pack(">i", count)
             )
@@ -422,14 +368,12 @@ class OpenWireReceiver:
         try:
             if delete:
                 remove = (
-                    struct.pack(">Bi", _REMOVE, self._connection.numbers(1))
-                    + _TRUE
-                    + self._consumer
+                    struct.pack(">Bi", _REMOVE, self._connection.numbers(1)) + TRUE + self._consumer
                 )
-                self._wire.write(_framed(remove))
-                connection = _object(_CONNECTION_ID, self._connection.name)
+                self._wire.write(frame(remove))
+                connection = structure(CONNECTION_ID, self._connection.name)
                 self._connection.ask(
-                    _DESTINATION, connection + self._where + b"\1" + struct.pack(">q", 0) + _NULL
+                    _DESTINATION, connection + self._where + b"\1" + struct.pack(">q", 0) + NULL
                 )
         except ClientError:  # it may still be in use, and goes with the broker then
             pass

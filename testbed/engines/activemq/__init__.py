@@ -1,0 +1,1 @@
+"""ActiveMQ: what a node of it is made of, and what a customer may configure."""

@@ -1,0 +1,173 @@
+"""ActiveMQ: the image of each version, and the files that make a node of it.
+
+The broker's configuration is ``containers/activemq/etc/activemq.xml`` with the customer's put in. A node gets it, and a
+few properties files that it refers to, with its other secrets and keeps them in memory.
+"""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from testbed.documented import listeners
+from testbed.documented.listeners import Listener
+from testbed.documented.tls import TLS13_SUITES, TlsProfile
+from testbed.engines.activemq import merge, network, readiness
+from testbed.engines.base import NodeSpec
+from testbed.errors import NotAuthorized
+from testbed.runtime.images import BROKER_BASE, ImageSpec
+
+# The release behind each version that CreateBroker takes.
+RELEASES = {"5.19": "5.19.1", "5.18": "5.18.4"}
+
+PLAINTEXT = (
+    Listener("openwire-plaintext", "tcp", 61616, ("openwire",)),
+    Listener("stomp-plaintext", "stomp", 61613, ("stomp",)),
+)
+
+# jdk.tls.disabledAlgorithms of OpenJDK 21.0.13 after its protocol versions, without TLS_RSA_*: that is 6 of the 18
+# documented suites. The OpenJDKs of November 2026 all disable it; those of early 2025 did not.
+_DISABLED = (
+    "RC4",
+    "DES",
+    "MD5withRSA",
+    "DH keySize < 1024",
+    "EC keySize < 224",
+    "3DES_EDE_CBC",
+    "anon",
+    "NULL",
+    "ECDH",
+    "rsa_pkcs1_sha1 usage HandshakeSignature",
+    "ecdsa_sha1 usage HandshakeSignature",
+    "dsa_sha1 usage HandshakeSignature",
+)
+_VERSIONS = ("SSLv3", "TLSv1", "TLSv1.1", "DTLSv1.0", "TLSv1.2", "TLSv1.3")
+
+
+@dataclass(frozen=True)
+class ActiveMQ:
+    """``heap`` is the JVM's largest heap, as ``-Xmx`` takes it."""
+
+    heap: str = "512m"
+    type: str = "ACTIVEMQ"
+    user: str = "activemq"
+
+    def image(self, version: str) -> ImageSpec:
+        """See ``Engine.image``."""
+        return ImageSpec(
+            f"activemq-{version}", "activemq", BROKER_BASE, args=(("VERSION", RELEASES[version]),)
+        )
+
+    def running_version(self, version: str) -> str:
+        """See ``Engine.running_version``."""
+        return RELEASES[version]
+
+    def listeners(self, version: str) -> tuple[Listener, ...]:
+        """See ``Engine.listeners``: the same for all versions."""
+        return listeners.ACTIVEMQ
+
+    def plaintext_listeners(self) -> tuple[Listener, ...]:
+        """See ``Engine.plaintext_listeners``."""
+        return PLAINTEXT
+
+    def files(self, node: NodeSpec) -> dict[str, bytes]:
+        """See ``Engine.files``."""
+        suites = _suites(node.tls)
+        options = {
+            "transport.enabledProtocols": ",".join(node.tls.versions),
+            "transport.enabledCipherSuites": suites,
+            "transport.tcpNoDelay": "true",
+        }
+        node_properties = {
+            "broker.name": node.broker_name,
+            "keystore.password": node.keystore_password,
+            "tls.options": "&".join(f"{name}={value}" for name, value in options.items()),
+            "tls.suites": suites,
+        }
+        console = [user for user in node.users if user.console_access]
+        if console:  # as whom the console's pages browse and send
+            node_properties |= {
+                "console.username": console[0].username,
+                "console.password": console[0].password,
+            }
+        groups = {group for user in node.users for group in user.groups}
+        members = {
+            group: ",".join(user.username for user in node.users if group in user.groups)
+            for group in sorted(groups)
+        }
+        return {
+            "start": self._start(node),
+            "etc/node.properties": _properties(node_properties),
+            "etc/users.properties": _properties(
+                {user.username: user.password for user in node.users}
+            ),
+            "etc/groups.properties": _properties(members),
+            "etc/console.properties": _properties(
+                {user.username: user.password for user in console}
+            ),
+            "etc/java.security": f"jdk.tls.disabledAlgorithms={', '.join(_disabled(node.tls))}\n".encode(),
+            "tls/keystore.p12": node.keystore_p12,
+            "tls/truststore.p12": node.truststore_p12,
+            **merge.files(node, network.files(node)),
+        }
+
+    def login(self, node: NodeSpec, addresses: dict[str, tuple[str, int]], ca_file: str) -> None:
+        """See ``Engine.login``. The console starts last: only when it answers are the others asked."""
+        console, *others = sorted(readiness.LOGINS, key=lambda login: login[0] != "console")
+        _log_in(node, console, addresses)
+        with ThreadPoolExecutor(max_workers=len(others)) as pool:
+            list(pool.map(lambda login: _log_in(node, login, addresses), others))
+
+    def _start(self, node: NodeSpec) -> bytes:
+        config = (
+            "plaintext.xml" if node.defects and node.defects.plaintext_listener else "activemq.xml"
+        )
+        return f"exec /opt/activemq/bin/broker {config} -Xmx{self.heap}\n".encode()
+
+
+def _log_in(node: NodeSpec, login: readiness.Login, addresses: dict[str, tuple[str, int]]) -> None:
+    """A customer's authorization map may keep any user out, from the advisory that each connection makes on: ready all the same."""
+    try:
+        readiness.log_in(node, login, addresses)
+    except NotAuthorized:
+        if "authorizationMap" not in node.configuration:
+            raise
+
+
+def _suites(profile: TlsProfile) -> str:
+    """Comma-separated, as ActiveMQ takes them. TLS 1.3 has suites of its own: without one it would be off."""
+    names = [suite.iana for suite in profile.suites]
+    if "TLSv1.3" in profile.versions and all("_WITH_" in name for name in names):
+        names += [suite.iana for suite in TLS13_SUITES]
+    return ",".join(names)
+
+
+def _disabled(profile: TlsProfile) -> Iterable[str]:
+    """What the JVM refuses, whatever a listener is told: all versions but the profile's, and the JDK's weak algorithms.
+
+    Weak ones that a control's profile names have to work, SHA-1 signatures with the versions that know no other included.
+    """
+    yield from (version for version in _VERSIONS if version not in profile.versions)
+    old = {"TLSv1", "TLSv1.1"} & set(profile.versions)
+    for term in _DISABLED:
+        named = any(f"_{term.split()[0]}_" in suite.iana for suite in profile.suites)
+        if not named and not (old and "sha1" in term):
+            yield term
+
+
+def _properties(values: dict[str, str]) -> bytes:
+    """A ``java.util.Properties`` file; every character that could mean something is written as its code."""
+    return "".join(f"{_escape(name)}={_escape(value)}\n" for name, value in values.items()).encode(
+        "ascii"
+    )
+
+
+def _escape(text: str) -> str:
+    return "".join(
+        character if character.isascii() and character.isalnum() else _codes(character)
+        for character in text
+    )
+
+
+def _codes(character: str) -> str:
+    units = character.encode("utf-16-be")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))

@@ -1,0 +1,206 @@
+"""A customer's RabbitMQ configuration: the documented keys in their documented ranges, and nothing else.
+
+Where the service's answer to a wrong key is not documented it is a BadRequestException here. Values are numbers, words
+of a list and ARNs, so none can bring a line of its own into the broker's configuration; what they mean for RabbitMQ is
+in ``settings``.
+
+ARNs: the service reads a certificate authority from S3 or ACM PCA. Here each stands for the testbed's own authority,
+whose ``client`` certificates a broker then accepts.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from testbed.documented.instance_types import DEFAULT_INSTANCE_TYPE
+from testbed.documented.rabbitmq_keys import (
+    BY_ARN,
+    FIXED,
+    KEYS,
+    LIMIT_KEYS,
+    LIMIT_SENTENCE,
+    MAXIMA,
+    NUMBERED,
+    OUTSIDE,
+    ROLE_KEY,
+    SECTION_MODES,
+    Key,
+)
+from testbed.engines.base import Sanitized
+from testbed.engines.urls import check_no_credentials_in_url
+from testbed.errors import BadRequestException
+
+_LINE = re.compile(r"([A-Za-z0-9_.-]+)\s*=\s*(.*)")
+_SECTION = re.compile(r"\{\{([^{}]*)\}\}")
+_ARN = re.compile(r"arn:aws[a-z-]*:([a-z0-9-]+):[a-z0-9-]*:\d*:[A-Za-z0-9._/:+=@-]+")
+_NUMBER = re.compile(r"\d{1,18}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One line: ``section`` is empty outside of sections, else ``m7g.large.3`` or the like."""
+
+    key: str
+    value: str
+    section: str = ""
+
+
+def sanitize(data: str, version: str) -> Sanitized:
+    """The configuration as it is, if it is one that ``version`` (major.minor) takes.
+
+    Raises ``BadRequestException`` for a line that is none, a key that is not documented, fixed by Amazon MQ or for a server
+    outside, a value out of its range, sections where there are none, and credentials in a URL, without repeating them.
+    """
+    chosen = dict(_checked(data, version))
+    if any(key.startswith("aws.arns.") for key in chosen) and ROLE_KEY not in chosen:
+        raise _refusal(
+            f"If any setting requires the use of an AWS ARN, {ROLE_KEY} must be provided."
+        )
+    for key, by_arn in BY_ARN.items():
+        verify = f"{key.removesuffix('cacertfile')}verify"
+        if chosen.get(verify) == "verify_peer" and by_arn not in chosen:
+            raise _refusal(
+                f"{verify} = verify_peer needs {by_arn}: nobody's certificate would be accepted."
+            )
+    return Sanitized(data)
+
+
+def settings(
+    data: str,
+    version: str,
+    *,
+    deployment_mode: str = "SINGLE_INSTANCE",
+    instance_type: str = DEFAULT_INSTANCE_TYPE["RABBITMQ"],
+    revision: int = 1,
+) -> dict[str, str]:
+    """What the configuration sets for a broker of this mode and type, by the customer's keys; the last one counts.
+
+    Raises as ``sanitize`` does, and for a limit that is larger than such a broker may have, with the documented sentence.
+    """
+    sanitize(data, version)
+    section = f"{instance_type.removeprefix('mq.')}.{SECTION_MODES[deployment_mode]}"
+    chosen = {entry.key: entry.value for entry in _entries(data) if entry.section in ("", section)}
+    maxima = MAXIMA[deployment_mode].get(instance_type, {})
+    for key in LIMIT_KEYS:
+        if key in chosen and key in maxima and int(chosen[key]) > maxima[key]:
+            raise _refusal(
+                LIMIT_SENTENCE.format(
+                    revision=revision, key=key, value=chosen[key], maximum=maxima[key]
+                )
+            )
+    return chosen
+
+
+def check_parameter(component: str, value: dict[str, object]) -> None:
+    """Raises ``BadRequestException`` for a shovel's or a federation upstream's parameter with credentials in a URI.
+
+    ``component`` and ``value`` are as in RabbitMQ's ``/api/parameters``: ``shovel``, ``federation-upstream``.
+    """
+    for name in ("uri", "src-uri", "dest-uri"):
+        uris = value.get(name, ())
+        for uri in (uris,) if isinstance(uris, str) else uris:  # type: ignore[union-attr]
+            check_no_credentials_in_url(str(uri), f"{component}.{name}")
+
+
+def _checked(data: str, version: str) -> Iterator[tuple[str, str]]:
+    major = int(version.partition(".")[0])
+    for entry in _entries(data):
+        if entry.section and major < 4:
+            raise _refusal("Sections in a configuration are for RabbitMQ 4.")
+        if entry.section and entry.key not in LIMIT_KEYS:
+            raise _refusal(f"{entry.key} cannot be in a section: only {', '.join(LIMIT_KEYS)} can.")
+        key = _key(entry, version, major)
+        if not _fits(key, entry.value):
+            raise _refusal(f"{entry.key} takes {_expected(key)}.")
+        yield entry.key, entry.value
+
+
+def _key(entry: _Entry, version: str, major: int) -> Key:
+    """What is documented of the entry's key. Raises ``BadRequestException`` when nothing is."""
+    name = entry.key
+    outside = name.startswith(OUTSIDE)
+    if outside or "://" in entry.value:
+        check_no_credentials_in_url(entry.value, "data")
+    if outside:
+        raise _refusal(
+            f"{name} is for a server outside of the broker, which the testbed does not have."
+        )
+    if name in BY_ARN:
+        raise _refusal(f"Use {BY_ARN[name]} instead of {name}.")
+    if any(_within(name, fixed) for fixed in FIXED):
+        raise _refusal(f"{name} cannot be configured: Amazon MQ sets it.")
+    family, _, number = name.rpartition(".")
+    key = NUMBERED.get(family) if _NUMBER.fullmatch(number) else KEYS.get(name)
+    if key is None:
+        raise _refusal(f"{name} is not a configuration option of Amazon MQ for RabbitMQ.")
+    if major < key.since:
+        raise _refusal(f"{name} is for RabbitMQ {key.since} and later, and this is {version}.")
+    return key
+
+
+def _entries(data: str) -> Iterator[_Entry]:
+    section = ""
+    for number, line in enumerate(data.splitlines(), 1):
+        line = line.partition("#")[0].strip()
+        if not line:
+            continue
+        if tag := _SECTION.fullmatch(line):
+            section = _section(tag[1], section, number)
+            continue
+        found = _LINE.fullmatch(line)
+        if not found:
+            raise _refusal(f"Line {number} of the configuration is not key = value.")
+        yield _Entry(found[1], found[2], section)
+    if section:
+        raise _refusal(f"The section {{{{{section}}}}} of the configuration does not end.")
+
+
+def _section(tag: str, current: str, number: int) -> str:
+    """The section that ``tag`` begins, or none when it ends ``current``."""
+    if current and tag != current:
+        raise _refusal(
+            f"Line {number} of the configuration begins a section in the section {current}."
+        )
+    instance_type, _, mode = tag.rpartition(".")
+    if f"mq.{instance_type}" not in MAXIMA["SINGLE_INSTANCE"] or mode not in SECTION_MODES.values():
+        raise _refusal(
+            f"Line {number} of the configuration names no instance type and deployment mode, such as m7g.large.3."
+        )
+    return "" if current else tag
+
+
+def _fits(key: Key, value: str) -> bool:
+    if key.kind == "integer":
+        return (
+            bool(_NUMBER.fullmatch(value))
+            and key.least <= int(value)
+            and (key.most is None or int(value) <= key.most)
+        )
+    if key.kind == "boolean":
+        return value in ("true", "false")
+    if key.kind == "arn":
+        arn = _ARN.fullmatch(value)
+        return bool(arn) and arn[1] in key.choices  # type: ignore[index]
+    return value in key.choices
+
+
+def _expected(key: Key) -> str:
+    if key.kind == "integer":
+        return f"a whole number from {key.least}" + (
+            f" to {key.most}" if key.most is not None else ""
+        )
+    if key.kind == "boolean":
+        return "true or false"
+    return (
+        f"the ARN of a resource of {' or '.join(key.choices)}"
+        if key.kind == "arn"
+        else " or ".join(key.choices)
+    )
+
+
+def _within(name: str, family: str) -> bool:
+    return name == family or name.startswith(f"{family}.")
+
+
+def _refusal(message: str) -> BadRequestException:
+    return BadRequestException(message, error_attribute="data")

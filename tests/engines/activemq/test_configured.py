@@ -1,0 +1,188 @@
+"""Real ActiveMQ brokers with customers' configurations: what they permit works, what they must not do does not happen."""
+
+import dataclasses
+import itertools
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from testbed.clients import Destination, connect
+from testbed.documented.activemq_elements import ATTRIBUTES, COLLECTIONS, NAMESPACE, Value
+from testbed.documented.tls import PROFILES
+from testbed.engines.activemq import startable, values
+from testbed.engines.activemq.configuration import sanitize
+from testbed.engines.activemq.engine import RELEASES, ActiveMQ
+from testbed.engines.base import Defects, NodeSpec
+from testbed.errors import ClientError
+from testbed.wire.prober import probe_all
+from testbed.wire.verdict import judge, judge_certificate
+from tests.support.activemq_node import ALICE, BOB, HOSTNAME, activemq, spec
+
+pytestmark = pytest.mark.containers
+
+# What a customer might try, each way of which opens a port or weakens TLS on a broker that takes it as it is.
+TRANSPORT = '<transportConnector name="plain" uri="tcp://0.0.0.0:61616"/>'
+HOSTILE = f"""\
+<broker xmlns="{NAMESPACE}" xmlns:s="http://www.springframework.org/schema/beans" useJmx="true" brokerName="${{keystore.password}}">
+  <s:import resource="http://localhost/evil.xml"/>
+  <s:bean class="java.lang.ProcessBuilder" init-method="start"><s:constructor-arg value="true"/></s:bean>
+  <managementContext><managementContext createConnector="true" connectorPort="1099"/></managementContext>
+  <sslContext><sslContext keyStore="file:/run/testbed/tls/keystore.p12" keyStorePassword="${{keystore.password}}"/></sslContext>
+  <persistenceAdapter><kahaDB directory="/run/testbed/elsewhere"/></persistenceAdapter>
+  <plugins><simpleAuthenticationPlugin anonymousAccessAllowed="true"/></plugins>
+  <destinations><queue physicalName="clean"/></destinations>
+  <transportConnectors>{TRANSPORT}
+    <transportConnector name="openwire" uri="ssl://0.0.0.0:61617?transport.enabledProtocols=SSLv3,TLSv1&amp;transport.enabledCipherSuites=NULL"/>
+  </transportConnectors>
+  <jmsBridgeConnectors/>
+</broker>"""
+DOCUMENTED = {61617, 5671, 61614, 8883, 61619, 8162}
+
+
+def with_configuration(data: str, version: str = "5.19", **changes: object) -> NodeSpec:
+    return dataclasses.replace(spec(version), configuration=data, **changes)  # type: ignore[arg-type]
+
+
+def test_a_hostile_configuration_opens_nothing_and_weakens_nothing(tmp_path: Path) -> None:
+    assert len(sanitize(HOSTILE).warnings) >= 10
+    with activemq(tmp_path, with_configuration(HOSTILE)) as node:
+        assert node.listening().keys() == DOCUMENTED
+        for name, scan in probe_all(
+            node.addresses, server_name=HOSTNAME, ca_file=node.ca_file
+        ).items():
+            assert judge(scan, PROFILES["ACTIVEMQ"]) == () == judge_certificate(scan), name
+        with pytest.raises(ClientError):
+            connect(dataclasses.replace(node.address("stomp"), password="wrong-password"))
+        assert node.run("ls", "/run/testbed", user="activemq").split() == [
+            "etc",
+            "node.env",
+            "start",
+            "tls",
+            "tmp",
+        ], "its data is on the volume"
+
+
+def test_control_the_same_configuration_unsanitised_opens_a_port_in_plaintext(
+    tmp_path: Path,
+) -> None:
+    class Unsanitised(ActiveMQ):
+        def files(self, node: NodeSpec) -> dict[str, bytes]:
+            files = super().files(dataclasses.replace(node, defects=None))
+            own = files["etc/activemq.xml"]
+            return {
+                **files,
+                "etc/activemq.xml": own.replace(
+                    b"</transportConnectors>", TRANSPORT.encode() + b"</transportConnectors>"
+                ),
+            }
+
+    # The control publishes the port; that something listens there is the configuration's doing.
+    with activemq(
+        tmp_path, with_configuration("", defects=Defects(plaintext_listener=True)), Unsanitised()
+    ) as node:
+        assert node.listening().keys() - DOCUMENTED == {61616}
+        scan = probe_all(node.plaintext, server_name=HOSTNAME, ca_file=node.ca_file)[
+            "openwire-plaintext"
+        ]
+        assert any(answer.served for answer in scan.plaintext)
+
+
+def test_an_authorization_map_is_in_force(tmp_path: Path) -> None:
+    """Of two users, one may do everything and the other nothing; the broker is ready all the same."""
+    entries = "".join(
+        f'<authorizationEntry {each}="&gt;" read="readers" write="writers" admin="writers"/>'
+        for each in ("queue", "topic")
+    )
+    plugin = f"<map><authorizationMap><authorizationEntries>{entries}</authorizationEntries></authorizationMap></map>"
+    data = f'<broker xmlns="{NAMESPACE}"><plugins><authorizationPlugin>{plugin}</authorizationPlugin></plugins></broker>'
+    with activemq(tmp_path, with_configuration(data)) as node:
+        queue = Destination.queue("orders")
+        with connect(node.address("stomp", BOB)) as client:
+            client.publish(queue, b"of a writer")
+            client.subscribe(queue)
+            message = client.receive()
+            assert message
+            assert message.body == b"of a writer"
+        with pytest.raises(ClientError), connect(node.address("stomp", ALICE)) as client:
+            client.publish(queue, b"of nobody")
+
+
+# Everything that is permitted
+
+
+SPECIAL = {
+    "memoryLimit": "64 mb",
+    "prefetchSize": "100",
+    "uri": "static:(ssl://localhost:1)",
+    "selector": "a = 'b'",
+    "dropOnly": "x.*",
+    "messageGroupMapFactoryType": "simple",
+    "topic": "T.>",
+    "queue": "Q.>",
+    "physicalName": "P",
+    "persistent": "true",
+    "advisorySupport": "true",
+    "schedulerSupport": "true",
+    "deleteAllMessagesOnStartup": "false",
+    "userName": ALICE.username,
+}
+TYPICAL = {
+    "boolean": "true",
+    "integer": "10",
+    "long": "6000",
+    "short": "10",
+    "double": "1.5",
+    "string": "x",
+}
+ONE_OF = ("queue", "topic", "tempQueue", "tempTopic")  # what an entry is for: the broker takes one
+NUMBERS = itertools.count()
+
+
+def whole(name: str, turn: int) -> etree._Element:
+    """The element with every attribute and every child that it may have; where it may have one of some, the ``turn``-th."""
+    node = etree.Element(f"{{{NAMESPACE}}}{name}")
+    choices = [each for each in ONE_OF if each in ATTRIBUTES[name]]
+    for attribute, allowed in ATTRIBUTES[name].items():
+        if attribute in choices and attribute != choices[turn % len(choices)]:
+            continue
+        if values.clean(name, attribute, text := _typical(name, attribute, allowed)) is not None:
+            node.set(attribute, text)
+    for held, collection in COLLECTIONS.get(name, {}).items():
+        fit = [
+            each
+            for each in collection.children
+            if (held, each) not in startable._NOT_IN and not each.startswith("queryBased")
+        ]
+        if held == "wrapped":
+            fit = ["fixedCountSubscriptionRecoveryPolicy"]
+        children = [fit[turn % len(fit)]] if collection.single else fit
+        turns = (
+            range(6)
+            if held in ("policyEntries", "redeliveryPolicyEntries", "authorizationEntries")
+            else [turn]
+        )
+        etree.SubElement(node, f"{{{NAMESPACE}}}{held}").extend(
+            whole(child, each) for child in children for each in turns
+        )
+    return node
+
+
+def _typical(name: str, attribute: str, allowed: Value) -> str:
+    if allowed.choices:
+        return allowed.choices[-1]
+    if allowed.most:
+        return str(allowed.most)
+    if attribute == "name":
+        return f"name{next(NUMBERS)}"
+    return SPECIAL.get(attribute, TYPICAL[allowed.kind])
+
+
+@pytest.mark.parametrize("version", list(RELEASES))
+def test_a_broker_starts_with_everything_that_is_permitted(tmp_path: Path, version: str) -> None:
+    data = etree.tostring(whole("broker", 0), encoding="unicode")
+    assert {warning.attribute_name for warning in sanitize(data, version).warnings} <= {
+        "maxUncommittedCount"
+    }
+    with activemq(tmp_path, with_configuration(data, version)) as node:
+        assert node.listening().keys() == DOCUMENTED

@@ -1,0 +1,237 @@
+"""A customer's ActiveMQ configuration put into the broker's own: whatever it is, it opens and weakens nothing."""
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import etree
+
+from testbed import paths
+from testbed.documented.activemq_elements import ATTRIBUTES, COLLECTIONS, NAMESPACE
+from testbed.engines.activemq import startable
+from testbed.engines.activemq.configuration import sanitize
+from testbed.engines.activemq.merge import merge
+from testbed.errors import BadRequestException
+
+OWN = (paths.data("containers") / "activemq/etc/activemq.xml").read_text()
+
+
+def broker(inside: str = "", attributes: str = "") -> str:
+    return f'<broker xmlns="{NAMESPACE}" {attributes}>{inside}</broker>'
+
+
+# Whatever goes in
+
+
+FORBIDDEN = [
+    "sslContext",
+    "bean",
+    "import",
+    "transportConnectors",
+    "transportConnector",
+    "jaasAuthenticationPlugin",
+    "property",
+    "kahaDB",
+    "uri",
+]
+HOSTILE = [
+    "tcp://0.0.0.0:61616",
+    "static:(vm:(broker:(tcp://0.0.0.0:1)))",
+    "${keystore.password}",
+    "#{systemProperties}",
+    "#broker",
+    "a<b&c\"'>",
+    "",
+    "\t",
+]
+TYPICAL = {
+    "boolean": "true",
+    "integer": "5",
+    "long": "6000",
+    "short": "5",
+    "double": "1.5",
+    "string": "true",
+}
+
+
+def grown(random: Random, name: str = "broker", depth: int = 0) -> etree._Element:
+    """A document along the grammar of what is permitted, with what is not here and there: deep, and the same for a seed."""
+    node = etree.Element(f"{{{NAMESPACE}}}{name}")
+    needed = {each for group in startable._NEEDS.get(name, ()) for each in group}
+    for attribute, value in ATTRIBUTES.get(name, {}).items():
+        if attribute in needed or random.random() < 0.2:
+            good = (
+                "static:(ssl://h:1)"
+                if attribute == "uri"
+                else f"n{random.random()}"
+                if attribute == "name"
+                else TYPICAL[value.kind]
+            )
+            node.set(
+                attribute, random.choice([good] if attribute in needed else [good, good, *HOSTILE])
+            )
+    if random.random() < 0.1:
+        node.set(
+            random.choice(["directory", "password", "class", "keyStore", "brokerName", "uri"]),
+            random.choice(HOSTILE),
+        )
+    for held, collection in COLLECTIONS.get(name, {}).items():
+        if held not in needed and (depth > 3 or random.random() < 0.4):
+            continue
+        holder = etree.SubElement(node, f"{{{NAMESPACE}}}{held}")
+        fit = [
+            child
+            for child in collection.children
+            if (held, child) not in startable._NOT_IN and not child.startswith("query")
+        ]
+        for child in random.choices(fit, k=random.choice([1, 1, 2])):
+            holder.append(grown(random, child, depth + 1))
+        if random.random() < 0.1:
+            holder.append(grown(random, random.choice([*ATTRIBUTES, *FORBIDDEN]), depth + 2))
+    if random.random() < 0.1:
+        etree.SubElement(
+            node,
+            random.choice(["", f"{{{NAMESPACE}}}", "{urn:x}"])
+            + random.choice([*ATTRIBUTES, *FORBIDDEN]),
+        )
+    return node
+
+
+DOCUMENTS = st.integers(0, 2**32).map(
+    lambda seed: etree.tostring(grown(Random(seed)), encoding="unicode")
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(DOCUMENTS)
+def test_whatever_goes_in_only_what_is_permitted_comes_out_and_once_is_enough(
+    document: str,
+) -> None:
+    try:
+        result = sanitize(document)
+    except BadRequestException:
+        return
+    root = etree.fromstring(result.data.encode())
+    assert root.tag == f"{{{NAMESPACE}}}broker"
+    assert "${" not in result.data
+    assert "#{" not in result.data
+    _assert_permitted(root, "broker")
+    again = sanitize(result.data)
+    assert (again.data, again.warnings) == (result.data, ())
+
+
+def _assert_permitted(node: etree._Element, name: str) -> None:
+    assert set(node.attrib) <= set(ATTRIBUTES[name])
+    assert not (node.text or "").strip()
+    for collection in node:
+        held = etree.QName(collection).localname
+        assert collection.tag == f"{{{NAMESPACE}}}{held}"
+        assert not collection.attrib
+        assert {etree.QName(child).localname for child in collection} <= set(
+            COLLECTIONS[name][held].children
+        )
+        for child in collection:
+            _assert_permitted(child, etree.QName(child).localname)
+
+
+def without_customers(text: str) -> list[tuple[str, dict[str, str]]]:
+    """What decides who may listen, with what TLS, who logs in and where data lies."""
+    mine = (
+        "bean",
+        "sslContext",
+        "transportConnector",
+        "jaasAuthenticationPlugin",
+        "managementContext",
+        "kahaDB",
+        "property",
+    )
+    found = [
+        (etree.QName(node).localname, dict(node.attrib))
+        for node in etree.fromstring(text.encode()).iter(etree.Element)
+    ]
+    return [(name, attributes) for name, attributes in found if name in mine]
+
+
+@settings(max_examples=200, deadline=None)
+@given(DOCUMENTS)
+def test_whatever_goes_in_the_brokers_listeners_tls_and_storage_stay_its_own(document: str) -> None:
+    try:
+        merged = merge(OWN, document, "5.19")
+    except BadRequestException:
+        return
+    allowed = {*ATTRIBUTES["transportConnector"], *ATTRIBUTES["kahaDB"]}
+    for (name, own), (found_name, found) in zip(
+        without_customers(OWN), without_customers(merged), strict=True
+    ):
+        assert name == found_name
+        assert own.items() <= found.items()
+        assert set(found) - set(own) <= allowed
+
+
+# Merging
+
+
+def test_customers_settings_are_put_on_the_brokers_own_elements() -> None:
+    text = broker(
+        "<persistenceAdapter><kahaDB concurrentStoreAndDispatchQueues='false'/></persistenceAdapter>"
+        "<plugins><statisticsBrokerPlugin/><redeliveryPlugin/></plugins>"
+        "<systemUsage><systemUsage sendFailIfNoSpace='true'><memoryUsage><memoryUsage percentOfJvmHeap='50'/></memoryUsage></systemUsage>"
+        "</systemUsage>"
+        "<transportConnectors><transportConnector name='openwire' rebalanceClusterClients='true'/></transportConnectors>"
+        "<destinations><queue physicalName='FOO'/></destinations>",
+        "persistent='true'",
+    )
+    root = etree.fromstring(merge(OWN, text, "5.19").encode())
+
+    def all_of(name: str) -> list[dict[str, str]]:
+        return [dict(node.attrib) for node in root.iter(f"{{{NAMESPACE}}}{name}")]
+
+    assert all_of("kahaDB") == [
+        {
+            "directory": "/data/broker/kahadb",
+            "journalMaxFileLength": "16mb",
+            "concurrentStoreAndDispatchQueues": "false",
+        }
+    ]
+    assert [etree.QName(each).localname for each in root.find(f".//{{{NAMESPACE}}}plugins")] == [
+        "jaasAuthenticationPlugin",
+        "statisticsBrokerPlugin",
+        "redeliveryPlugin",
+    ]
+    assert all_of("memoryUsage") == [{}, {"percentOfJvmHeap": "50"}]
+    assert len(all_of("storeUsage")) == 2
+    assert [each.get("rebalanceClusterClients") for each in all_of("transportConnector")] == [
+        "true",
+        None,
+        None,
+        None,
+        None,
+    ]
+    assert all_of("queue") == [{"physicalName": "FOO"}]
+    [own] = all_of("broker")
+    assert (own["brokerName"], own["persistent"]) == ("${broker.name}", "true")
+    assert own["schedulerSupport"] == "true", "the redelivery plugin needs it"
+
+
+def test_a_name_that_the_brokers_own_configuration_has_is_refused() -> None:
+    with pytest.raises(BadRequestException, match="the name openwire"):
+        merge(
+            OWN,
+            broker(
+                "<networkConnectors><networkConnector name='openwire' uri='static:(ssl://h:1)'/></networkConnectors>"
+            ),
+            "5.19",
+        )
+
+
+def test_control_a_merge_that_does_not_sanitise_opens_what_these_checks_look_for() -> None:
+    text = broker(
+        "<transportConnectors><transportConnector name='evil' uri='tcp://0.0.0.0:61616'/></transportConnectors>"
+    )
+    root = etree.fromstring(OWN.encode())
+    root.find(f".//{{{NAMESPACE}}}transportConnectors").extend(etree.fromstring(text)[0])
+    unsanitised = etree.tostring(root, encoding="unicode")
+    assert without_customers(unsanitised) != without_customers(OWN)
+    with pytest.raises(AssertionError):
+        _assert_permitted(etree.fromstring(text), "broker")
