@@ -20,8 +20,8 @@ from testbed.documented.engines import REGION
 from testbed.errors import StateBroken, TestbedError
 from testbed.pki import profiles
 from testbed.pki.certificate import Certificate, key_pem, pem
-from testbed.private_files import write_private
 from testbed.pki.profiles import Profile
+from testbed.private_files import write_private
 
 _EXTENDED = {
     "server_auth": ExtendedKeyUsageOID.SERVER_AUTH,

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from testbed.documented.engines import REGION
 from testbed.pki import profiles
-from testbed.private_files import write_private
 from testbed.pki.profiles import Profile
+from testbed.private_files import write_private
 
 
 class Written(NamedTuple):
