@@ -1,5 +1,6 @@
 """A testbed as a whole: rejoined by its folder, alone among others, and gone after whatever happened to its process."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -29,7 +30,7 @@ def test_keys_survive_a_killed_kms_and_what_was_encrypted_opens(
     testbed.containers.kill(row["id"])
     again = Testbed.open(testbed.state.folder)
     try:
-        assert again.localstack_url == testbed.localstack_url, "clients find it where it was"
+        assert again.kms_container.url == testbed.kms_container.url, "clients find it where it was"
         for each in (again, testbed):
             assert (
                 each.kms.call(USER, "Decrypt", {"CiphertextBlob": blob, "KeyId": kms_key.arn})[
@@ -75,12 +76,14 @@ def test_whoever_only_looks_starts_nothing(tmp_path: Path) -> None:
         first.down()
 
 
-def test_two_commands_at_once_start_one_kms(tmp_path: Path) -> None:
-    said: list[str] = []
-    opened = [Testbed.open(tmp_path / "state", said.append) for _ in range(2)]
+def test_two_commands_at_once_start_one_kms(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    opened = [Testbed.open(tmp_path / "state") for _ in range(2)]
     try:
         side_by_side([lambda each=each: each.kms.call(USER, "ListKeys", {}) for each in opened])  # type: ignore[misc]
-        assert said.count("KMS: starting") == 1
+        assert caplog.messages.count("KMS: starting") == 1
         assert len(opened[0].containers.find("kms")) == 1
     finally:
         opened[1].close()
@@ -98,7 +101,7 @@ def test_two_testbeds_side_by_side_do_not_touch_each_other(
                 kms.call(USER, "DescribeKey", {"KeyId": stranger})
             assert error.value.code == "NotFoundException"
         assert other.state.folder != testbed.state.folder
-        assert other.localstack_url != testbed.localstack_url
+        assert other.kms_container.url != testbed.kms_container.url
         assert other.ca_file.read_bytes() != testbed.ca_file.read_bytes()
         folder, mine = other.state.folder, other.containers
         assert len(mine.find()) == 1

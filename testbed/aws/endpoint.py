@@ -69,7 +69,8 @@ def serve(testbed: Testbed, *, port: int = 0) -> Iterator[Endpoint]:
     services = {
         "kms": kms.service(testbed.kms),
         "mq": Mq(
-            Room(testbed.brokers, testbed.state, testbed.clock, work.finish), testbed.recorder
+            Room(testbed.brokers, testbed.state, testbed.clock, work.finish),
+            testbed.services.recorder,
         ),
         "cloudtrail": cloudtrail.service(testbed.trail),
         "sts": Sts(),

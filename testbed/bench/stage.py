@@ -73,7 +73,7 @@ class Stage:
     def _target(self, driver: Driver, broker: Broker, encryption: Encryption) -> Target:
         if encryption.payload != "clear" and self._envelope is None:
             self._envelope = EnvelopeKey(
-                self._testbed.new_key("payloads of a benchmark"), self._testbed.localstack_url
+                self._testbed.new_key("payloads of a benchmark"), self._testbed.kms_container.url
             )
         address = self._testbed.brokers.address(
             broker, driver.protocol, tls=encryption.listener == "tls"

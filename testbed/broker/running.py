@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from threading import Event
 
 from testbed.broker import grants, node
 from testbed.broker.model import Broker, CreateBroker, Front, Node
@@ -14,31 +13,22 @@ from testbed.engines import balancer
 from testbed.engines.all import ENGINES
 from testbed.engines.base import NodeSpec
 from testbed.errors import ClientError, ContainerFailed, Interrupted, VolumeRefused
-from testbed.kms.base import Kms
-from testbed.pki import Authority, Certificate
+from testbed.pki import Certificate
 from testbed.runtime import images
-from testbed.runtime.containers import Containers
 from testbed.runtime.parallel import Task
-from testbed.state.store import State
+from testbed.services import Services
 from testbed.storage import volumes
 
 _CERTIFICATE = "certificate"
 
 
 class Running:
-    """What runs of the brokers of one state folder. ``cancelled`` ends whatever is waited for."""
+    """What runs of the brokers of one state folder."""
 
-    def __init__(
-        self,
-        state: State,
-        store: BrokerStore,
-        containers: Containers,
-        kms: Kms,
-        authority: Authority,
-        cancelled: Event,
-    ) -> None:
-        self._state, self._store, self._containers, self._kms = state, store, containers, kms
-        self._authority, self._cancelled = authority, cancelled
+    def __init__(self, services: Services, store: BrokerStore) -> None:
+        self._state, self._containers = services.state, services.containers
+        self._kms, self._authority = services.kms, services.authority
+        self._store, self._cancelled = store, services.stopping
 
     def image(self, request: CreateBroker) -> str:
         """The image, by its tag: one of the user's own is there then, one of ours when ``imaged`` has seen to it."""

@@ -6,7 +6,6 @@ whole and in two halves: ``begin_...`` answers as the service does, at once, and
 """
 
 import logging
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -29,14 +28,10 @@ from testbed.errors import (
     NotFoundException,
     TestbedError,
 )
-from testbed.kms.base import USER, Caller, Kms
-from testbed.pki import Authority
-from testbed.runtime.containers import Containers
-from testbed.state.clock import Clock
-from testbed.state.store import State
+from testbed.kms.base import USER, Caller
+from testbed.services import Services
 from testbed.state.locks import Busy
 from testbed.storage import volumes
-from testbed.trail.recording import Recorder
 
 logger = logging.getLogger(__name__)
 
@@ -46,22 +41,12 @@ CHECK_PERIOD = 2.0  # seconds between two checks of a key; the service's period 
 class Brokers:
     """The brokers of one state folder. Safe to use from several threads and processes: whoever starts or stops a broker is alone with it."""
 
-    def __init__(
-        self,
-        state: State,
-        containers: Containers,
-        kms: Kms,
-        recorder: Recorder,
-        authority: Authority,
-        clock: Clock,
-        *,
-        check_period: float = CHECK_PERIOD,
-    ) -> None:
-        self._containers, self._kms, self._recorder = containers, kms, recorder
-        self._clock, self._check_period = clock, check_period
-        self._ca_file, self._cancelled = state.ca_file, threading.Event()
-        self._store = BrokerStore(state, self._cancelled)
-        self._running = Running(state, self._store, containers, kms, authority, self._cancelled)
+    def __init__(self, services: Services, *, check_period: float = CHECK_PERIOD) -> None:
+        self._containers, self._kms = services.containers, services.kms
+        self._recorder, self._clock = services.recorder, services.clock
+        self._check_period, self._ca_file = check_period, services.state.ca_file
+        self._store = BrokerStore(services.state, services.stopping)
+        self._running = Running(services, self._store)
 
     # The API's operations
 
@@ -314,10 +299,6 @@ class Brokers:
                 broker, lost
             )  # together: a cluster needs most of its nodes to start
         return broker
-
-    def cancel(self) -> None:
-        """End whatever is waited for in other threads: a broker that is being created is not, and leaves nothing behind."""
-        self._cancelled.set()
 
     # How to reach one
 

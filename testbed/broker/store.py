@@ -6,8 +6,8 @@ from threading import Event
 
 from testbed.broker.model import Broker
 from testbed.errors import NotFoundException
-from testbed.state.store import State
 from testbed.state.locks import hold_lock
+from testbed.state.store import State
 
 _KIND = "broker"
 

@@ -172,7 +172,7 @@ def status(state: StateOption = STATE, as_json: JsonOption = False) -> None:
         document = {
             "folder": str(testbed.state.folder),
             "aws": _url(testbed),
-            "kms": {"url": testbed.localstack_url, "status": _kms_status(testbed)},
+            "kms": {"url": testbed.kms_container.url, "status": _kms_status(testbed)},
             "brokers": [
                 {**broker.describe(), "nodes": _nodes(testbed, broker)}
                 for broker in testbed.brokers.list()

@@ -4,13 +4,16 @@ The kernel frees a lock when its holder ends, however it ends.
 """
 
 import fcntl
+import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from testbed.errors import Interrupted, StateBroken
+
+logger = logging.getLogger(__name__)
 
 SUFFIX = ".lock"
 
@@ -24,13 +27,12 @@ def hold_lock(
     folder: Path,
     name: str,
     cancelled: threading.Event,
-    waiting: Callable[[], None] = lambda: None,
     *,
     wait: bool = True,
 ) -> Iterator[None]:
     """Hold the lock ``name`` of the state folder.
 
-    ``waiting`` is called once, after a second of waiting. Raises ``Interrupted`` when
+    A wait of more than a second is logged. Raises ``Interrupted`` when
     ``cancelled`` is set first, ``Busy`` when the lock is taken and ``wait`` is false,
     ``StateBroken`` when the folder is gone.
     """
@@ -48,7 +50,7 @@ def hold_lock(
                 raise Busy
             attempts += 1
             if attempts == 10:
-                waiting()
+                logger.info("waiting: another command is at work on %s in %s", name, folder)
             if cancelled.wait(0.1):
                 raise Interrupted("Interrupted.")
         yield

@@ -1,0 +1,109 @@
+"""The container that LocalStack runs in: started in the background, or joined where it runs."""
+
+import logging
+import threading
+from functools import partial
+from pathlib import Path
+
+from testbed.errors import ContainerFailed, Interrupted, KmsError
+from testbed.kms.localstack import LocalStackKms
+from testbed.runtime import images
+from testbed.runtime.containers import Containers, ContainerSpec
+from testbed.runtime.parallel import Task
+from testbed.runtime.ports import LOOPBACK
+from testbed.state.locks import hold_lock
+
+logger = logging.getLogger(__name__)
+
+LOCALSTACK_PORT = 4566  # LocalStack's own
+_FOLDER = "/var/lib/testbed-kms"
+
+
+class KmsContainer:
+    """LocalStack's container of one testbed, published at ``port`` of 127.0.0.1.
+
+    ``folder`` is the state folder, whose lock ``kms`` keeps two commands from starting it twice.
+    ``stopping`` ends whatever is waited for. Call ``start`` or ``join`` first.
+    """
+
+    def __init__(
+        self, containers: Containers, folder: Path, port: int, stopping: threading.Event
+    ) -> None:
+        self._containers, self._folder, self._port = containers, folder, port
+        self._stopping = stopping
+        self._task: Task | None = None
+
+    @property
+    def url(self) -> str:
+        """LocalStack's own address, behind everything that the testbed decides itself."""
+        return f"http://{LOOPBACK}:{self._port}"
+
+    @property
+    def status(self) -> str:
+        """Docker's word for the container's state, or ``missing``."""
+        return next((row["status"] for row in self._containers.find("kms")), "missing")
+
+    def start(self, image: str = "") -> None:
+        """Start the container in a thread unless it runs; ``image`` is a LocalStack image of the user's."""
+        self._task = Task(partial(self._start, image))
+
+    def join(self) -> None:
+        """Use the container if it runs, and start nothing."""
+        self._task = Task(self._require_running)
+
+    def wait_until_ready(self) -> None:
+        """Return when KMS answers. Raises what kept it from starting, at each call."""
+        if self._task is None:
+            raise RuntimeError("neither started nor joined")
+        self._task.result()
+
+    def wait_until_given_up(self, patience: float) -> None:
+        """Wait until the start has ended, for ``patience`` seconds at most.
+
+        What it has asked the engine for would otherwise appear after a removal.
+        """
+        if self._task is not None:
+            self._task.wait(patience)
+
+    def _start(self, image: str) -> None:
+        with hold_lock(self._folder, "kms", self._stopping):
+            if self.status != "running":
+                spec = images.own_kms(image) if image else images.KMS
+                build = Task(partial(images.ensure, self._containers.client, [spec]))
+                self._run(build.result(self._stopping)[spec])
+        LocalStackKms(self.url).wait_until_answering(still_alive=self._require_alive)
+
+    def _run(self, tag: str) -> None:
+        logger.info("KMS: starting")
+        for row in self._containers.find("kms"):
+            self._containers.remove(row["id"])
+        volume = f"testbed-{self._containers.instance}-kms"
+        self._containers.create_volume(volume)
+        self._containers.run(
+            ContainerSpec(
+                name=volume,
+                image=tag,
+                role="kms",
+                ports=((self._port, LOCALSTACK_PORT),),
+                volumes={volume: _FOLDER},
+            )
+        )
+
+    def _require_running(self) -> None:
+        if self.status != "running":
+            raise KmsError(
+                "KMS does not run.",
+                code="KMSInternalException",
+                status=500,
+                hint="`testbed up` starts it again with its keys.",
+            )
+
+    def _require_alive(self) -> None:
+        if self._stopping.is_set():
+            raise Interrupted("The start of KMS was interrupted.")
+        for row in self._containers.find("kms"):
+            if row["status"] not in ("running", "created"):
+                raise ContainerFailed(
+                    f"KMS stopped while starting: {self._containers.last_words(row['id'])}",
+                    hint="`testbed down` removes it with all its keys; `testbed up` starts anew.",
+                )

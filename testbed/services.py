@@ -1,0 +1,99 @@
+"""What the parts of one testbed share, built once."""
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from testbed.kms.authority import DELAY
+from testbed.kms.authority import assemble as assemble_kms
+from testbed.kms.awaiting import AwaitingKms
+from testbed.kms.base import Kms
+from testbed.kms.container import KmsContainer
+from testbed.kms.localstack import LocalStackKms
+from testbed.kms.retrying import RetryingKms
+from testbed.pki import Authority
+from testbed.runtime import ports
+from testbed.runtime.containers import Containers
+from testbed.state.clock import Clock
+from testbed.state.locks import hold_lock
+from testbed.state.store import State
+from testbed.trail.recording import Recorder, RecordingKms
+from testbed.trail.store import Trail
+
+_KIND = "settings"
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the brokers and the AWS endpoint of one testbed work with.
+
+    ``kms`` decides, records and delegates to LocalStack. ``stopping`` ends whatever is waited for.
+    """
+
+    state: State
+    clock: Clock
+    containers: Containers
+    kms: Kms
+    trail: Trail
+    recorder: Recorder
+    authority: Authority
+    stopping: threading.Event
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all processes that use one state folder have to agree on.
+
+    ``kms_port`` stays the same for the folder's life, so that clients survive a restart of KMS.
+    ``delay`` is the number of seconds until a disabled key or a revoked grant takes effect.
+    """
+
+    kms_port: int
+    delay: float
+
+    @classmethod
+    def load(cls, state: State, delay: float | None, stopping: threading.Event) -> "Settings":
+        """Return the settings of ``state``; a ``delay`` that is given replaces the stored one."""
+        with hold_lock(state.folder, "settings", stopping):
+            document = state.get(_KIND, "kms")
+            if document is None or delay not in (None, document["delay"]):
+                port = document["port"] if document else ports.free(1)[0]
+                document = {"port": port, "delay": DELAY if delay is None else delay}
+                state.put(_KIND, "kms", document)
+        return cls(document["port"], document["delay"])
+
+
+def assemble(
+    state: State,
+    containers: Containers,
+    container: KmsContainer,
+    delay: float,
+    stopping: threading.Event,
+) -> Services:
+    """Build the services over ``container``, which may still be starting.
+
+    Raises ``StateBroken`` when the state folder cannot be used.
+    """
+    clock, trail = Clock(state), Trail(state.folder)
+    recorder = Recorder(trail, clock)
+
+    def record_event(event: str, key_arn: str, at: float) -> None:
+        details: dict[str, Any] = {"rotationType": "AUTOMATIC"} if event == "RotateKey" else {}
+        recorder.service_event(event, key_arn, at, **details)
+
+    localstack = AwaitingKms(RetryingKms(LocalStackKms(container.url)), container.wait_until_ready)
+    kms = assemble_kms(localstack, state, clock, delay=delay, happened=record_event)
+    with hold_lock(state.folder, "authority", stopping):  # KMS starts while one is made
+        authority = _authority(state)
+    return Services(
+        state, clock, containers, RecordingKms(kms, recorder), trail, recorder, authority, stopping
+    )
+
+
+def _authority(state: State) -> Authority:
+    document = state.get(_KIND, "authority")
+    authority = Authority.from_document(document) if document else Authority.create()
+    if not document:
+        state.put(_KIND, "authority", authority.to_document())
+    authority.write_ca(state.ca_file)
+    return authority
