@@ -10,6 +10,7 @@
     ├── PortTaken                     a fixed port is in use by something else
     ├── StateBroken                   the state folder cannot be read or is not ours
     ├── Interrupted                   given up because the program is to end
+    ├── MissingExtra                  an optional library is not installed
     ├── VolumeRefused                 a volume would not attach: key missing, wrong, or mount failed
     ├── ClientError                   a messaging client could not do what it was asked
     │   ├── ConnectionRefused         no connection: closed port, TLS refused, certificate not accepted
@@ -67,6 +68,10 @@ class StateBroken(TestbedError):
 
 class Interrupted(TestbedError):
     """Given up because the program is to end."""
+
+
+class MissingExtra(TestbedError):
+    """An optional library is not installed; the hint names the extra."""
 
 
 class VolumeRefused(TestbedError):

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from testbed.errors import TestbedError
+from testbed.extras import explained
 from testbed.runtime import engine
 from testbed.state.store import DEFAULT_FOLDER, State, is_ours
 from testbed.testbed import Testbed
@@ -62,7 +63,8 @@ def fail(error: TestbedError, as_json: bool) -> None:
 def translated(as_json: bool = False) -> Iterator[None]:
     """Errors of the testbed become a message and exit status 1."""
     try:
-        yield
+        with explained():
+            yield
     except TestbedError as error:
         fail(error, as_json)
 

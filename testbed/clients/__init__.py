@@ -4,6 +4,7 @@ from importlib import import_module
 
 from testbed.clients.base import Address, Client, Destination, Message
 from testbed.errors import ClientError
+from testbed.extras import explained
 
 __all__ = ["PROTOCOLS", "Address", "Client", "Destination", "Message", "connect"]
 
@@ -26,7 +27,7 @@ def connect(address: Address) -> Client:
 
     Raises ``ConnectionRefused`` (its message names the reason: closed port, TLS refused,
     certificate expired, of an unknown authority or made out to another name, another
-    protocol), ``NotAuthorized``, or ``ClientError`` for a protocol that there is no client for.
+    protocol), ``NotAuthorized``, ``ClientError`` for an unknown protocol, or ``MissingExtra``.
     """
     try:
         module, name = _CLIENTS[address.protocol]
@@ -34,11 +35,6 @@ def connect(address: Address) -> Client:
         raise ClientError(
             f"there is no client for {address.protocol!r}; there is one for each of {', '.join(PROTOCOLS)}"
         ) from None
-    try:
-        client = getattr(import_module(f"testbed.clients.{module}"), name)
-    except ImportError as error:
-        raise ClientError(
-            f"the client library of {address.protocol} is missing: {error}",
-            hint="Install the testbed with its dependencies.",
-        ) from error
+    with explained():
+        client: type[Client] = getattr(import_module(f"testbed.clients.{module}"), name)
     return client(address)

@@ -17,18 +17,13 @@ class Envelope:
     """Seals and opens bodies under ``key_arn``, by ``kms``, a boto3 client. ``kms_calls`` counts its calls to KMS.
 
     With key commitment and without a signature: whoever may decrypt here may encrypt too, so it would prove nothing.
-    Raises ``ClientError`` when the SDK is not installed.
+    Raises ``MissingExtra`` if the SDK is not installed.
     """
 
     def __init__(self, kms: Any, key_arn: str, *, cached: bool = False) -> None:
-        try:
+        with explained():
             import aws_encryption_sdk as sdk
             from aws_encryption_sdk.key_providers.kms import KMSMasterKey
-        except ImportError as error:
-            raise ClientError(
-                f"encrypted payloads need the AWS Encryption SDK: {error}",
-                hint="Install aws-encryption-sdk.",
-            ) from error
         self.kms_calls = 0
         kms.meta.events.register("before-call.kms", self._count)
         materials: Any = sdk.DefaultCryptoMaterialsManager(KMSMasterKey(key_id=key_arn, client=kms))
