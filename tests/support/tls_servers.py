@@ -45,7 +45,11 @@ def make_pki(folder: Path, *, expired: bool = False) -> Pki:
             now - timedelta(days=9),
             now + timedelta(days=9),
         )
-        .add_extension(x509.BasicConstraints(True, None), True)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(_usage(), critical=True)
+        .add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(keys[0].public_key()), critical=False
+        )
         .sign(keys[0], hashes.SHA256())
     )
     names = [
@@ -58,7 +62,11 @@ def make_pki(folder: Path, *, expired: bool = False) -> Pki:
         x509.CertificateBuilder(
             issuer, subject, keys[1].public_key(), 2, now - timedelta(days=8), end
         )
-        .add_extension(x509.SubjectAlternativeName(names), False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        # Python 3.13 verifies strictly (RFC 5280): without this the certificate is refused.
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(keys[0].public_key()), critical=False
+        )
         .sign(keys[0], hashes.SHA256())
     )
     pki = Pki(folder / "ca.pem", folder / "chain.pem", folder / "key.pem")
@@ -66,6 +74,23 @@ def make_pki(folder: Path, *, expired: bool = False) -> Pki:
     pki.chain.write_bytes(leaf.public_bytes(Encoding.PEM) + ca.public_bytes(Encoding.PEM))
     pki.key.write_bytes(keys[1].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return pki
+
+
+def _usage() -> x509.KeyUsage:
+    """Return the key usage of an authority: it signs certificates and revocation lists."""
+    others = dict.fromkeys(
+        (
+            "digital_signature",
+            "content_commitment",
+            "key_encipherment",
+            "data_encipherment",
+            "key_agreement",
+            "encipher_only",
+            "decipher_only",
+        ),
+        False,
+    )
+    return x509.KeyUsage(key_cert_sign=True, crl_sign=True, **others)
 
 
 @contextmanager
