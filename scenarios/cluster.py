@@ -103,7 +103,7 @@ class _Crossed:
 
 
 def _captured(testbed: Testbed, cluster: Broker) -> _Crossed:
-    assert cluster.front
+    assert cluster.load_balancer
     canary = f"canary-{secrets.token_hex(16)}".encode()
     image = images.ensure(testbed.client, [IMAGE])[IMAGE]
     with clients.connect(testbed.brokers.address(cluster, "amqp")) as client:
@@ -112,7 +112,7 @@ def _captured(testbed: Testbed, cluster: Broker) -> _Crossed:
         )  # the queue is there, on all three nodes
         with (
             capturing(testbed.containers, cluster.nodes[0].container_id, image) as at_node,
-            capturing(testbed.containers, cluster.front.container_id, image) as at_front,
+            capturing(testbed.containers, cluster.load_balancer.container_id, image) as at_front,
         ):
             for _ in range(5):
                 client.publish(Destination.queue("replicated"), canary)

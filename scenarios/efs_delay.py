@@ -47,7 +47,7 @@ def _story(
     testbed: Testbed, broker_id: str, grant_name: str
 ) -> tuple[evidence.Observation, str, evidence.Observation, str]:
     """Revoke the volume's grant: whether the broker serves before the delay is over, and after."""
-    brokers, broker = testbed.brokers, testbed.brokers.describe(broker_id)
+    brokers, broker = testbed.brokers, testbed.brokers.peek(broker_id)
     grant = next(each for each in broker.grants if each.name == grant_name)
     with Traffic(brokers.address(broker, "stomp"), _QUEUE, rate=100) as flow:
         flow.wait_confirmed(50, 30)

@@ -4,7 +4,9 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from testbed.broker.model import Broker, CreateBroker
+from testbed.broker.describe import describe
+from testbed.broker.model import Broker
+from testbed.broker.requests import CreateBroker
 from testbed.errors import ApiError
 from testbed.kms.base import SERVICE_ACCOUNT, USER, USER_ACCOUNT
 from testbed.results import Finding, Verdict
@@ -31,7 +33,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
 
 def _given(testbed: Testbed, broker: Broker) -> Finding:
     """R2: the key is used, echoed, and cannot be changed: the API has no member for it in UpdateBroker."""
-    described = testbed.brokers.describe(broker.broker_id).describe()["EncryptionOptions"]
+    described = describe(testbed.brokers.describe(broker.broker_id))["EncryptionOptions"]
     other = testbed.new_key("another one")
     used = broker.nodes[0].volume.key_arn
     return Finding(
@@ -136,7 +138,7 @@ def _creation(testbed: Testbed, request: CreateBroker) -> tuple[bool, Sequence[s
 def _left(testbed: Testbed) -> tuple[int, int, int]:
     """How many brokers, containers and volumes there are."""
     volumes = testbed.containers.volumes()
-    return len(testbed.brokers.list()), len(testbed.containers.find()), len(volumes)
+    return len(testbed.brokers.peek_all()), len(testbed.containers.find()), len(volumes)
 
 
 if __name__ == "__main__":

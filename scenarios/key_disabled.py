@@ -54,7 +54,7 @@ def _story(testbed: Testbed, broker: Broker) -> Iterator[Finding | str]:
         flow.wait_confirmed(20, 60)
         rebooted = evidence.refuses_reboot(brokers, identity)
         flow.wait_confirmed(20, 60)
-    broker = brokers.describe(identity)
+    broker = brokers.peek(identity)
     history = flow.recorder.history()
     account = checker.check(
         traffic.drain(brokers.address(broker, _PROTOCOL[broker.engine_type]), _QUEUE, flow.recorder)

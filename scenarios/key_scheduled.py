@@ -47,7 +47,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         rebooted = evidence.refuses_reboot(brokers, identity)
         flow.wait_confirmed(20, 60)
     account = checker.check(
-        traffic.drain(brokers.address(brokers.describe(identity), "amqp"), _QUEUE, flow.recorder)
+        traffic.drain(brokers.address(brokers.peek(identity), "amqp"), _QUEUE, flow.recorder)
     )
     missing = ask(kms, "CancelKeyDeletion", {"KeyId": "00000000-0000-0000-0000-000000000000"})
 

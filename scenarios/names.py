@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from testbed.broker.model import CreateBroker
-from testbed.broker.pending import Configuration
+from testbed.broker.requests import Configuration, CreateBroker
 from testbed.documented.activemq_elements import NAMESPACE
 from testbed.documented.names import BROKER_NAME, PII_SENTENCE, USERNAME, NameRule
 from testbed.engines.activemq.configuration import sanitize
@@ -325,7 +324,7 @@ def _refusal(attempt: Attempt, value: str) -> str:
 
 def _present(testbed: Testbed) -> set[str]:
     """The brokers and the containers that there are."""
-    return {broker.broker_name for broker in testbed.brokers.list()} | {
+    return {broker.broker_name for broker in testbed.brokers.peek_all()} | {
         str(row["name"]) for row in testbed.containers.find()
     }
 

@@ -42,7 +42,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             each["RotationType"] for each in kms.call(USER, "ListKeyRotations", key)["Rotations"]
         ]
     account = checker.check(
-        traffic.drain(brokers.address(brokers.describe(identity), "amqp"), _QUEUE, flow.recorder)
+        traffic.drain(brokers.address(brokers.peek(identity), "amqp"), _QUEUE, flow.recorder)
     )
     after = volumes.open_data_key(kms, volume)
     facts = (

@@ -71,7 +71,9 @@ class BrokerFixture:
 
     def describe(self) -> dict[str, Any]:
         """DescribeBroker."""
-        return self._broker.describe()
+        from testbed.broker.describe import describe
+
+        return describe(self.testbed.brokers.describe(self.broker_id))
 
     def reboot(self) -> None:
         """RebootBroker. Raises ``BadRequestException`` while the key is invalid."""
@@ -79,7 +81,7 @@ class BrokerFixture:
 
     @property
     def _broker(self):  # type: ignore[no-untyped-def]
-        return self.testbed.brokers.describe(self.broker_id)
+        return self.testbed.brokers.peek(self.broker_id)
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def environment(testbed: Testbed) -> dict[str, str]:
     version = testbed.client.version()
     running = {
         f"{broker.engine_type} {broker.engine_version}": broker.running_version or broker.image
-        for broker in testbed.brokers.list()
+        for broker in testbed.brokers.peek_all()
     }
     return {
         "testbed": version_of("amazonmq-testbed"),

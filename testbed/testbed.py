@@ -19,9 +19,10 @@ import docker
 from testbed.broker import default_broker
 from testbed.broker.default_broker import NAMES, USERNAME, DefaultBrokerOptions, new_password
 from testbed.broker.encryption import EncryptionOptions
-from testbed.broker.model import Broker, CreateBroker, NetworkConnector
+from testbed.broker.model import Broker
+from testbed.broker.requests import CreateBroker
 from testbed.broker.service import Brokers
-from testbed.engines.base import Defects, User
+from testbed.engines.base import Defects, NetworkConnector, User
 from testbed.errors import EngineUnavailable
 from testbed.kms.base import USER, Caller
 from testbed.kms.container import KmsContainer

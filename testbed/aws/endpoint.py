@@ -1,6 +1,5 @@
 """The endpoint of a testbed: all services behind one HTTPS address, in a thread of this process."""
 
-import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,18 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testbed.aws import cloudtrail, https, kms
-from testbed.aws.dispatch import Dispatch
+from testbed.aws.dispatch import Dispatch, Service
+from testbed.aws.jobs import JobThreads
 from testbed.aws.mq import Mq
-from testbed.aws.mq.room import Room
+from testbed.aws.mq.context import Context
 from testbed.aws.sts import Sts
+from testbed.broker.configurations import Configurations
 from testbed.documented.engines import REGION
-from testbed.errors import NotFoundException, PortTaken
+from testbed.errors import PortTaken
 from testbed.kms.base import USER_ACCOUNT
 from testbed.runtime import ports
 from testbed.runtime.ports import LOOPBACK
 from testbed.testbed import Testbed
-
-logger = logging.getLogger(__name__)
 
 HOST = "localhost"
 _PATIENCE = 20.0  # seconds that what is under way gets when the endpoint is taken down
@@ -65,13 +64,11 @@ def serve(testbed: Testbed, *, port: int = 0) -> Iterator[Endpoint]:
     What was begun through it (a broker's creation, say) has some seconds to come to its end afterwards. Faults of
     this side are logged as errors. Raises ``PortTaken``.
     """
-    work = Work(testbed)
-    services = {
+    jobs = JobThreads()
+    configurations = Configurations(testbed.state, testbed.clock)
+    services: dict[str, Service] = {
         "kms": kms.service(testbed.kms),
-        "mq": Mq(
-            Room(testbed.brokers, testbed.state, testbed.clock, work.finish),
-            testbed.services.recorder,
-        ),
+        "mq": Mq(Context(testbed.brokers, configurations, jobs.start), testbed.services.recorder),
         "cloudtrail": cloudtrail.service(testbed.trail),
         "sts": Sts(),
     }
@@ -96,36 +93,4 @@ def serve(testbed: Testbed, *, port: int = 0) -> Iterator[Endpoint]:
     finally:
         server.shutdown()
         server.server_close()
-        work.wait(_PATIENCE)
-
-
-class Work:
-    """What goes on behind answers that were given already."""
-
-    def __init__(self, testbed: Testbed) -> None:
-        self._brokers = testbed.brokers
-        self._threads: list[threading.Thread] = []
-        self._guard = threading.Lock()
-
-    def finish(self, broker_id: str) -> None:
-        """Bring to its end what the broker is in the middle of. Errors are logged: nobody waits for them."""
-        thread = threading.Thread(
-            target=self._finish, args=(broker_id,), name=f"finish {broker_id}", daemon=True
-        )
-        with self._guard:
-            self._threads = [each for each in self._threads if each.is_alive()] + [thread]
-            thread.start()
-
-    def wait(self, patience: float) -> None:
-        with self._guard:
-            threads = list(self._threads)
-        for thread in threads:
-            thread.join(patience)
-
-    def _finish(self, broker_id: str) -> None:
-        try:
-            self._brokers.finish(broker_id)
-        except NotFoundException:  # deleted meanwhile
-            pass
-        except Exception as error:  # noqa: BLE001 - see above
-            logger.error("%s: %s: %s", broker_id, type(error).__name__, error)  # noqa: TRY400
+        jobs.wait(_PATIENCE)

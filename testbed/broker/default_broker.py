@@ -4,7 +4,8 @@ import secrets
 from dataclasses import dataclass
 
 from testbed.broker.encryption import EncryptionOptions
-from testbed.broker.model import Broker, CreateBroker
+from testbed.broker.model import Broker
+from testbed.broker.requests import CreateBroker
 from testbed.broker.service import Brokers
 from testbed.engines.base import User
 from testbed.errors import KmsError, NotFoundException

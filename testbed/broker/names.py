@@ -12,6 +12,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
+from testbed.broker import refusals
 from testbed.documented.names import (
     BROKER_NAME,
     PASSWORD_FORBIDDEN,
@@ -28,10 +29,7 @@ from testbed.engines.base import User
 from testbed.errors import BadRequestException
 
 # API, CreateBroker and User.
-_USERS_SENTENCE = {
-    "ACTIVEMQ": "An ActiveMQ broker is created with {} to {} users.",
-    "RABBITMQ": "For Amazon MQ for RabbitMQ brokers, one and only one administrative user is accepted and created when a broker is first provisioned.",
-}
+_USERS_SENTENCE = "An ActiveMQ broker is created with {} to {} users."
 _RESERVED_SENTENCE = "Amazon MQ prohibits using guest as a valid user name."
 _GROUPS_MAX = 20
 _GROUPS_SENTENCE = (
@@ -81,10 +79,10 @@ def check_password(password: str) -> None:
 def check_users(engine_type: str, users: Sequence[User]) -> None:
     """The users of a CreateBroker request: how many, and each. Raises ``BadRequestException`` for the first that is wrong."""
     least, most = USERS_AT_CREATION[engine_type]
-    _refuse_if(
-        [] if least <= len(users) <= most else [_USERS_SENTENCE[engine_type].format(least, most)],
-        "users",
-    )
+    counted = least <= len(users) <= most
+    if engine_type == "RABBITMQ" and not counted:
+        raise refusals.not_one_user()
+    _refuse_if([] if counted else [_USERS_SENTENCE.format(least, most)], "users")
     for user in users:
         check_username(engine_type, user.username)
         check_password(user.password)

@@ -1,409 +1,337 @@
-"""Amazon MQ's control plane over real brokers: create, describe, reboot, delete, and the check of the key.
+"""Amazon MQ's control plane over real brokers: create, describe, reboot, delete and maintain.
 
-Methods are the API's operations and raise its errors. A broker is in the state folder from the moment its creation
-begins, so whatever happens to the process that creates it, the next one knows. Those that take their time come as a
-whole and in two halves: ``begin_...`` answers as the service does, at once, and ``finish`` does the work.
+Public methods are operations of the API unless their docstring says otherwise; they raise its
+errors and are recorded in the trail. Slow operations come in two forms: ``create`` returns when
+the broker is ready, ``begin_create`` answers at once, as the service does, with a ``Job``.
 """
 
-import logging
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
-from testbed.broker import encryption, grants, maintenance
-from testbed.broker.model import Broker, CreateBroker, Grant, Node
-from testbed.broker.request import check as check_request
-from testbed.broker.request import planned
-from testbed.broker.running import Running
+from testbed.broker import encryption, planning, refusals, rules
+from testbed.broker.job import Job
+from testbed.broker.lifecycle import Lifecycle
+from testbed.broker.model import Broker, Node
+from testbed.broker.nodes import Nodes
+from testbed.broker.requests import CreateBroker, UpdateBroker
 from testbed.broker.store import BrokerStore
 from testbed.clients.base import Address
-from testbed.documented.grants import grants as shapes_of
-from testbed.engines.all import ENGINES
 from testbed.engines.base import User
-from testbed.errors import (
-    BadRequestException,
-    Interrupted,
-    KmsError,
-    NotFoundException,
-    TestbedError,
-)
+from testbed.errors import NotFoundException, TestbedError
 from testbed.kms.base import USER, Caller
 from testbed.services import Services
 from testbed.state.locks import Busy
-from testbed.storage import volumes
-
-logger = logging.getLogger(__name__)
 
 CHECK_PERIOD = 2.0  # seconds between two checks of a key; the service's period is not documented
+# UpdateBroker: settings that wait for a reboot. All others take effect at once (API).
+_WITH_REBOOT = ("HostInstanceType", "Logs")
 
 
 class Brokers:
-    """The brokers of one state folder. Safe to use from several threads and processes: whoever starts or stops a broker is alone with it."""
+    """The brokers of one state folder, for use by several threads and processes.
+
+    Starting and stopping a broker takes its lock.
+    """
 
     def __init__(self, services: Services, *, check_period: float = CHECK_PERIOD) -> None:
         self._containers, self._kms = services.containers, services.kms
         self._recorder, self._clock = services.recorder, services.clock
         self._check_period, self._ca_file = check_period, services.state.ca_file
         self._store = BrokerStore(services.state, services.stopping)
-        self._running = Running(services, self._store)
+        self._nodes = Nodes(services, self._store)
+        self._lifecycle = Lifecycle(services, self._store, self._nodes)
+        self._creating = threading.Lock()
 
-    # The API's operations
+    # Operations of the API
 
     def create(self, request: CreateBroker, caller: Caller = USER) -> Broker:
         """CreateBroker, and wait until every listener answers a login.
 
-        Raises ``BadRequestException`` or ``ConflictException`` for a request that cannot be met, and leaves nothing
-        behind when it raises, whatever it raises.
+        Raises ``BadRequestException`` or ``ConflictException`` for a request that is refused.
+        Leaves nothing behind when it raises, whatever it raises.
         """
-        return self._create(request, caller, self._brought_up)
-
-    def begin_create(self, request: CreateBroker, caller: Caller = USER) -> Broker:
-        """The first half of ``create``: the broker in CREATION_IN_PROGRESS, with its grants and its volumes' data keys. Raises as it does."""
-        return self._create(request, caller, lambda broker: broker)
-
-    def _create(
-        self, request: CreateBroker, caller: Caller, go_on: Callable[[Broker], Broker]
-    ) -> Broker:
         with self._recorder.mq_call(caller, "CreateBroker", request.parameters()) as answer:
-            check_request(
-                request, [each.broker_name for each in self._store.all()], self._containers.client
-            )
-            image = self._running.image(request)
-            key = (
-                None
-                if _plain(request)
-                else encryption.resolve(self._kms, caller, request.encryption_options)
-            )
-            broker = planned(request, image, key, self._clock.datetime())
+            broker = self._plan(request, caller)
             answer.elements = {"BrokerArn": broker.arn, "BrokerId": broker.broker_id}
-            with self._store.alone(broker):
-                self._store.put(broker)
-                try:
-                    logger.info("%s: creating its grants and its volume", broker.broker_name)
-                    return go_on(self._keyed(broker, caller))
-                except BaseException:
-                    self._erase(self._store.get(broker.broker_id))
-                    raise
+            with self._erased_on_failure(broker):
+                return self._lifecycle.bring_up(self._lifecycle.create_grants(broker, caller))
+
+    def begin_create(self, request: CreateBroker, caller: Caller = USER) -> Job:
+        """CreateBroker: the broker is in CREATION_IN_PROGRESS, with its grants and data keys.
+
+        The same ``CreatorRequestId`` makes one broker, however often it is sent (API). Raises
+        what ``create`` raises; a creation that fails later ends in CREATION_FAILED.
+        """
+        with (
+            self._creating,
+            self._recorder.mq_call(caller, "CreateBroker", request.parameters()) as answer,
+        ):
+            broker = self._created_before(request)
+            if broker is None:
+                broker = self._plan(request, caller)
+                with self._erased_on_failure(broker):
+                    broker = self._lifecycle.create_grants(broker, caller)
+            answer.elements = {"BrokerArn": broker.arn, "BrokerId": broker.broker_id}
+            return self._job(broker)
 
     def describe(self, broker_id: str, caller: Caller = USER) -> Broker:
-        """DescribeBroker, by id or by name, after the check of its key if one is due. Raises ``NotFoundException``."""
+        """DescribeBroker, by id or by name.
+
+        Checks the key first if the last check is too old, since nothing else does where no daemon
+        runs. Raises ``NotFoundException``.
+        """
         with self._recorder.mq_call(caller, "DescribeBroker", {"BrokerId": broker_id}):
-            return self._current(broker_id)
+            return self._checked(self._store.get(broker_id))
 
     def list(self, caller: Caller = USER) -> list[Broker]:
-        """ListBrokers: all of them, in the order of their creation."""
+        """ListBrokers: all brokers in the order of their creation, with checks as ``describe``."""
+        brokers = []
         with self._recorder.mq_call(caller, "ListBrokers", {}):
-            found = []
-            for identity in self.ids():
-                with suppress(NotFoundException):  # deleted meanwhile
-                    found.append(self._current(identity))
-            return found
+            for broker in self._store.all():
+                with suppress(NotFoundException):  # deleted in the meantime
+                    brokers.append(self._checked(broker))
+        return brokers
 
-    def ids(self) -> tuple[str, ...]:
-        """Those of all brokers, in the order of their creation; no operation of the API, so nothing is recorded."""
-        return tuple(each.broker_id for each in self._store.all())
+    def update(self, broker_id: str, request: UpdateBroker, caller: Caller = USER) -> Broker:
+        """UpdateBroker. Some changes wait for a reboot. A broker's key is for its life.
+
+        Raises ``NotFoundException``, ``BadRequestException`` or ``ConflictException``.
+        """
+        parameters = {"BrokerId": broker_id, **request.parameters()}
+        with self._recorder.mq_call(caller, "UpdateBroker", parameters) as answer:
+            broker = self._store.get(broker_id)
+            rules.check_update(broker, request)
+            answer.elements = parameters
+            return self._store.change(broker, partial(_with_update, request=request))
 
     def reboot(self, broker_id: str, caller: Caller = USER) -> Broker:
-        """RebootBroker, and wait until it is back.
+        """RebootBroker, and wait until the broker is back. Raises what ``begin_reboot`` raises."""
+        job = self.begin_reboot(broker_id, caller)
+        job.finish()
+        return self._store.get(job.broker.broker_id)
 
-        Raises ``BadRequestException`` while the broker's key is invalid: "Amazon MQ does not restart a broker with a
-        disabled KMS key" (KMSERR). The broker then serves on as it is.
+    def begin_reboot(self, broker_id: str, caller: Caller = USER) -> Job:
+        """RebootBroker: the broker is in REBOOT_IN_PROGRESS.
+
+        Raises ``BadRequestException`` while the broker's key is invalid; the broker then keeps
+        serving as it is.
         """
-        broker = self.begin_reboot(broker_id, caller)
-        self.finish(broker.broker_id)
-        return self._store.get(broker.broker_id)
 
-    def begin_reboot(self, broker_id: str, caller: Caller = USER) -> Broker:
-        """The first half of ``reboot``: the broker in REBOOT_IN_PROGRESS. Raises as it does."""
+        def begin(broker: Broker) -> Broker:
+            rules.check_reboot(broker)
+            return broker.with_state("REBOOT_IN_PROGRESS")
+
         with self._recorder.mq_call(caller, "RebootBroker", {"BrokerId": broker_id}):
-            return self._store.change(self.check(broker_id), _rebooting)
+            return self._job(self._store.change(self.check(broker_id), begin))
 
     def delete(self, broker_id: str, caller: Caller = USER) -> None:
-        """DeleteBroker: its containers, volumes and grants. Raises ``NotFoundException``."""
-        self.finish(self.begin_delete(broker_id, caller).broker_id)
+        """DeleteBroker: remove its containers, volumes and grants. Raises as ``begin_delete``."""
+        self.begin_delete(broker_id, caller).finish()
 
-    def begin_delete(self, broker_id: str, caller: Caller = USER) -> Broker:
-        """The first half of ``delete``: the broker in DELETION_IN_PROGRESS."""
-        with self._recorder.mq_call(caller, "DeleteBroker", {"BrokerId": broker_id}) as answer:
-            broker = self._store.change(
-                self._store.get(broker_id),
-                lambda each: replace(each, broker_state="DELETION_IN_PROGRESS"),
-            )
-            answer.elements = {"BrokerId": broker.broker_id}
-        return broker
+    def begin_delete(self, broker_id: str, caller: Caller = USER) -> Job:
+        """DeleteBroker: the broker is in DELETION_IN_PROGRESS.
 
-    def finish(self, broker_id: str) -> None:
-        """The second half of what a broker is in the middle of, whoever began it; nothing, when it is in the middle of nothing.
-
-        A creation that fails ends in CREATION_FAILED, with nothing left but the entry. Raises what keeps a broker from
-        coming back from a reboot.
+        Raises ``NotFoundException``, or ``ConflictException`` while it is created or rebooted.
         """
-        with self._store.alone(self._store.get(broker_id)):
-            if broker := self._store.find(broker_id):  # else someone was faster, and it is deleted
-                self._finished(broker)
+
+        def begin(broker: Broker) -> Broker:
+            rules.check_delete(broker)
+            return broker.with_state("DELETION_IN_PROGRESS")
+
+        with self._recorder.mq_call(caller, "DeleteBroker", {"BrokerId": broker_id}) as answer:
+            broker = self._store.change(self._store.get(broker_id), begin)
+            answer.elements = {"BrokerId": broker.broker_id}
+            return self._job(broker)
+
+    # For readers: without a record in the trail, and without a call to KMS
+
+    def peek(self, broker_id: str) -> Broker:
+        """Return the broker as it is stored, by id or by name. Raises ``NotFoundException``."""
+        return self._store.get(broker_id)
+
+    def ids(self) -> tuple[str, ...]:
+        """Return the ids of all brokers, in the order of their creation."""
+        return tuple(broker.broker_id for broker in self._store.all())
+
+    def peek_all(self) -> tuple[Broker, ...]:
+        """Return all brokers as they are stored, in the order of their creation."""
+        return self._store.all()
+
+    # What happens to a broker without a request of its owner; no operations of the API
 
     def amend(self, broker_id: str, change: Callable[[Broker], Broker]) -> Broker:
-        """Note what needs no restart (tags, settings), or waits for one (``pending``). Raises ``NotFoundException``, and what ``change`` raises."""
+        """Change what needs no restart (tags), or waits for one (``pending``), in one step.
+
+        Raises ``NotFoundException``, and what ``change`` raises.
+        """
         return self._store.change(self._store.get(broker_id), change)
 
-    def _current(self, broker_id: str) -> Broker:
-        broker = self._store.get(broker_id)
-        return (
-            self.check(broker.broker_id)
-            if self._clock.now() - broker.checked >= self._check_period
-            else broker
-        )
-
-    def _finished(self, broker: Broker) -> None:
-        match broker.broker_state:
-            case "CREATION_IN_PROGRESS" if broker.key_arn and not all(
-                each.volume.encrypted_data_key for each in broker.nodes
-            ):
-                self._erase(broker)  # who began it did not get as far as to answer
-            case "CREATION_IN_PROGRESS":
-                try:
-                    self._brought_up(broker)
-                except Interrupted:
-                    raise
-                except TestbedError as error:
-                    logger.warning("%s: creation failed: %s", broker.broker_name, error)
-                    self._release(self._store.get(broker.broker_id))
-                    self._store.change(
-                        broker, lambda each: replace(each, broker_state="CREATION_FAILED")
-                    )
-            case "REBOOT_IN_PROGRESS":
-                self._rebooted(broker.broker_id)
-            case "DELETION_IN_PROGRESS":
-                self._deleted(broker.broker_id)
-
-    def _brought_up(self, broker: Broker) -> Broker:
-        broker = self._running.imaged(broker)
-        for volume_id in dict.fromkeys(each.volume.volume_id for each in broker.nodes):
-            self._containers.create_volume(volume_id)
-        logger.info(
-            "%s: starting %s %s", broker.broker_name, broker.engine_type, broker.running_version
-        )
-        self._running.started(broker, broker.nodes)
-        logger.info("%s: ready", broker.broker_name)
-        return self._store.change(
-            broker, lambda each: replace(each, broker_state="RUNNING", checked=self._clock.now())
-        )
-
-    def _rebooted(self, broker_id: str) -> Broker:
-        broker = self._store.get(broker_id)
-        logger.info("%s: rebooting", broker.broker_name)
-        try:
-            if (
-                version := broker.pending.engine_version
-            ):  # before anything changes: it may not be to be had
-                self._running.built(ENGINES[broker.engine_type].image(version))
-            broker = self._store.change(broker, Broker.applied)
-            broker = self._running.imaged(broker) if version else broker
-            for each in broker.nodes:  # one after the other: the others serve meanwhile
-                broker = self._running.started(broker, [each])
-        finally:
-            # Whether it came back or not, rebooting is over; what is wrong with the key, the check says.
-            self._store.change(broker, lambda each: replace(each, broker_state="RUNNING"))
-            broker = self.check(broker_id)
-        return broker
-
-    def _deleted(self, broker_id: str) -> None:
-        broker = self._store.get(broker_id)
-        logger.info("%s: deleting", broker.broker_name)
-        self._erase(broker)
-
-    # What happens to a broker without its owner's asking
-
     def check(self, broker_id: str) -> Broker:
-        """The periodic check of the key and the grants, now. Raises ``NotFoundException``."""
-        broker = maintenance.checked(self._kms, self._store.get(broker_id), self._clock.now())
-        return self._store.change(broker, partial(maintenance.noted, seen=broker))
+        """Check the key and the grants now. Raises ``NotFoundException``."""
+        return self._lifecycle.check(self._store.get(broker_id))
 
     def maintain(self, broker_id: str) -> Broker:
-        """One round of what Amazon MQ does by itself: the check, and then what follows from it.
+        """Run one round of Amazon MQ's maintenance: the check, and what follows from it.
 
-        A broker whose key is valid gets its lost nodes back. One that stands on EFS stops when its key is not: the file
-        system does without the key for the delay that KMS has anyway, and no longer (DP). On EBS it serves on until a
-        node is lost, which then stays lost. What another process began and did not finish is finished. While someone is
-        at work with the broker, nothing is done. Raises ``NotFoundException``, and what ``attach`` raises.
+        A broker with a valid key gets its lost nodes back. With an invalid key, one on EFS stops:
+        the file system works without the key for the delay of KMS, and no longer (DP). One on EBS
+        keeps serving until it loses a node, which then stays lost. What another process began
+        and did not finish is finished. A locked broker is left alone. Raises
+        ``NotFoundException``, and what ``attach`` raises.
         """
         broker = self.check(broker_id)
         try:
-            with self._store.alone(broker, wait=False):
-                return self._maintained(self._store.get(broker.broker_id))
+            with self._store.locked(broker, wait=False):
+                return self._lifecycle.maintain(self._store.get(broker.broker_id))
         except Busy:
             return broker
 
-    def _maintained(self, broker: Broker) -> Broker:
-        if broker.broker_state.endswith("_IN_PROGRESS"):
-            self._finished(broker)
-        if broker.broker_state == "RUNNING":
-            return self._revived(broker)
-        if broker.broker_state == "CRITICAL_ACTION_REQUIRED" and broker.storage_type == "EFS":
-            for each in broker.nodes:
-                if self._running.runs(each):
-                    logger.info(
-                        "%s: its file system no longer works without the key, node %s stops",
-                        broker.broker_name,
-                        each.name,
-                    )
-                    self._containers.kill(each.container_id)
-        return broker
-
     def detach(self, broker_id: str, node_name: str = "") -> None:
-        """Lose a node, or all: its container is killed, so its volume is detached and the data key gone from memory."""
-        with self._store.alone(self._store.get(broker_id)):
-            for each in self._chosen(self._store.get(broker_id), node_name):
-                self._containers.kill(each.container_id)
+        """Lose one node, or all: kill the container, and with it the data key in memory."""
+        with self._locked(broker_id) as broker:
+            for node in _chosen(broker, node_name):
+                self._containers.kill(node.container_id)
 
     def attach(self, broker_id: str, node_name: str = "") -> Broker:
-        """Bring back a node that is lost or stopped, or all: attach its volume and start it.
+        """Attach the volume of one node, or of all, and start it.
 
-        Raises ``VolumeRefused`` when KMS does not open the data key or a grant is gone; nothing runs then.
+        Raises ``VolumeRefused`` when KMS does not open the data key or a grant is gone; the node
+        then does not run.
         """
-        with self._store.alone(self._store.get(broker_id)):
-            broker = self._store.get(broker_id)
-            return self._running.started(broker, self._chosen(broker, node_name))
+        with self._locked(broker_id) as broker:
+            return self._nodes.start(broker, _chosen(broker, node_name))
 
     def revive(self, broker_id: str) -> Broker:
-        """The broker, with those of its nodes attached again that have stopped, as after a restart of the engine.
+        """Start the nodes that have stopped, as after a restart of the engine.
 
-        A broker whose creation was cut off is removed; one whose reboot was is brought back. Raises ``NotFoundException``, and what ``attach`` raises.
+        Removes a broker whose creation or deletion was cut off; resumes one whose reboot was.
+        Raises ``NotFoundException``, and what ``attach`` raises.
         """
-        with self._store.alone(self._store.get(broker_id)):
-            broker = self._store.get(broker_id)
-            if broker.broker_state in (
-                "CREATION_IN_PROGRESS",
-                "CREATION_FAILED",
-                "DELETION_IN_PROGRESS",
-            ):
-                self._erase(broker)
-                return self._store.get(broker_id)
-            return self._revived(broker)
+        with self._locked(broker_id) as broker:
+            if not broker.broker_state.startswith(("CREATION_", "DELETION_")):
+                return self._lifecycle.revive(broker)
+            self._lifecycle.erase(broker)
+        raise refusals.no_such_broker(broker_id)
 
-    def _revived(self, broker: Broker) -> Broker:
-        if (
-            broker.broker_state == "REBOOT_IN_PROGRESS"
-        ):  # whoever rebooted it did not come to the end
-            broker = self._store.change(broker, lambda each: replace(each, broker_state="RUNNING"))
-        lost = [each for each in broker.nodes if not self._running.runs(each)]
-        if lost:
-            logger.info(
-                "%s: node %s stopped, starting again",
-                broker.broker_name,
-                " and ".join((each.name for each in lost)),
-            )
-        if lost or (broker.front and not self._running.runs(broker.front)):
-            broker = self._running.started(
-                broker, lost
-            )  # together: a cluster needs most of its nodes to start
-        return broker
-
-    # How to reach one
+    # Addresses
 
     def address(
         self, broker: Broker, protocol: str, *, tls: bool = True, user: User | None = None
     ) -> Address:
-        """Where and as whom a client of ``protocol`` connects to ``broker``. Raises ``KeyError`` when it does not speak it."""
+        """Return where and as whom a client of ``protocol`` connects. Raises ``KeyError``."""
         return self.addresses(broker, protocol, tls=tls, user=user)[0]
 
     def addresses(
         self, broker: Broker, protocol: str, *, tls: bool = True, user: User | None = None
     ) -> tuple[Address, ...]:
-        """The same for each instance, for ``clients.failover``: of an active/standby broker one answers at a time."""
+        """Return the address of each instance, for ``clients.failover``. Raises ``KeyError``."""
         user = user or broker.users[0]
-        found = tuple(
+        addresses = tuple(
             Address(
                 protocol,
-                each.host,
-                each.port,
+                endpoint.host,
+                endpoint.port,
                 user.username,
                 user.password,
                 self._ca_file if tls else None,
                 instance.container_id,
             )
             for instance in broker.instances
-            for each in instance.endpoints
-            if protocol in each.protocols and each.tls == tls
+            for endpoint in instance.endpoints
+            if protocol in endpoint.protocols and endpoint.tls == tls
         )
-        if not found:
-            raise KeyError(
-                f"{broker.engine_type} broker {broker.broker_name} has no {'' if tls else 'plaintext '}{protocol} endpoint"
-            )
-        return found
+        if not addresses:
+            raise KeyError(broker.lacks(protocol, tls=tls))
+        return addresses
 
     def active(self, broker_id: str) -> Node:
-        """The node of an active/standby broker that serves. Raises ``ContainerFailed`` when none does, as while one takes over."""
-        return self._running.active(self._store.get(broker_id))
+        """Return the node of an active/standby broker that serves.
 
-    # Creating
+        Raises ``ContainerFailed`` when none does, as during a failover.
+        """
+        return self._nodes.active(self._store.get(broker_id))
 
-    def _keyed(self, broker: Broker, caller: Caller) -> Broker:
-        """With its grants and its volumes' data keys, saved as they come into being: whoever cleans up has to know them."""
-        if not broker.key_arn:
-            return broker
-        shapes = shapes_of(broker.deployment_mode, broker.storage_type)
-        made: tuple[Grant, ...] = ()
-        if broker.key_ownership != "AWS_OWNED":  # that one is Amazon MQ's own: it needs no leave
-            made = grants.create_service_grants(self._kms, caller, broker.key_arn, shapes)
-            broker = self._store.put(replace(broker, grants=made))
-        nodes = {
-            each.volume.volume_id: volumes.create(self._kms, broker.key_arn, each.volume.volume_id)
-            for each in broker.nodes
-        }
-        broker = replace(
-            broker,
-            nodes=tuple(
-                replace(each, volume=nodes[each.volume.volume_id]) for each in broker.nodes
-            ),
+    def _plan(self, request: CreateBroker, caller: Caller) -> Broker:
+        """Check the request, and return the broker as it will be."""
+        rules.check_create(request, {broker.broker_name for broker in self._store.all()})
+        planning.check_machine(request, self._containers.client)
+        image = self._nodes.image(request)
+        plain = request.defects is not None and request.defects.plain_volume
+        options = request.encryption_options
+        key = None if plain else encryption.resolve(self._kms, caller, options)
+        return planning.plan(request, image, key, self._clock.datetime())
+
+    @contextmanager
+    def _erased_on_failure(self, broker: Broker) -> Iterator[None]:
+        """Store the broker and hold its lock; remove all of it if the block raises."""
+        with self._store.locked(broker):
+            self._store.put(broker)
+            try:
+                yield
+            except BaseException:
+                self._lifecycle.erase(self._store.get(broker.broker_id))
+                raise
+
+    def _created_before(self, request: CreateBroker) -> Broker | None:
+        """Return the broker of an earlier request with the same ``CreatorRequestId``."""
+        token = request.settings.get("CreatorRequestId")
+        for broker in self._store.all() if token else ():
+            if broker.settings.get("CreatorRequestId") == token:
+                rules.check_create(request, ())
+                if broker.broker_name != request.broker_name:
+                    raise refusals.creator_request_id_used()
+                return broker
+        return None
+
+    def _checked(self, broker: Broker) -> Broker:
+        due = self._clock.now() - broker.checked >= self._check_period
+        return self._lifecycle.check(broker) if due else broker
+
+    def _job(self, broker: Broker) -> Job:
+        return Job(broker, partial(self._finish, broker.broker_id))
+
+    def _finish(self, broker_id: str) -> None:
+        """Finish what the broker is in the middle of, unless another was faster."""
+        with suppress(NotFoundException), self._locked(broker_id) as broker:
+            self._lifecycle.finish(broker)
+
+    @contextmanager
+    def _locked(self, broker_id: str) -> Iterator[Broker]:
+        """Hold the broker's lock. Raises ``NotFoundException``, also if it is deleted meanwhile."""
+        with self._store.locked(self._store.get(broker_id)):
+            yield self._store.get(broker_id)
+
+
+def _with_update(broker: Broker, request: UpdateBroker) -> Broker:
+    pending = broker.pending
+    version, configuration = request.engine_version, request.configuration
+    if version is not None:
+        version = "" if version == broker.engine_version else version
+        pending = replace(pending, engine_version=version)
+    if configuration:
+        unchanged = configuration == broker.configuration
+        pending = replace(pending, configuration=None if unchanged else configuration)
+    later = {name: value for name, value in request.settings.items() if name in _WITH_REBOOT}
+    at_once = {
+        name: value
+        for name, value in request.settings.items()
+        if name not in (*_WITH_REBOOT, *rules.NOT_OFFERED)
+    }
+    return replace(
+        broker,
+        settings={**broker.settings, **at_once},
+        pending=replace(pending, settings={**pending.settings, **later}),
+    )
+
+
+def _chosen(broker: Broker, node_name: str) -> tuple[Node, ...]:
+    chosen = tuple(node for node in broker.nodes if node_name in ("", node.name))
+    if not chosen:
+        raise TestbedError(
+            f"The broker {broker.broker_name} has no node {node_name!r}.",
+            hint=f"Its nodes are {', '.join(node.name for node in broker.nodes)}.",
         )
-        if broker.key_ownership != "AWS_OWNED":
-            made += grants.create_volume_grants(self._kms, broker.key_arn, shapes, list(nodes))
-        return self._store.put(replace(broker, grants=made))
-
-    # Keeping
-
-    def _erase(self, broker: Broker) -> None:
-        self._release(broker)
-        self._store.remove(broker)
-
-    def _release(self, broker: Broker) -> None:
-        self._running.release(broker)
-        try:
-            grants.retire(
-                self._kms,
-                broker.key_arn,
-                broker.grants,
-                shapes_of(broker.deployment_mode, broker.storage_type),
-            )
-        except KmsError as error:  # KMS is out: grants to a broker that is no more open nothing
-            logger.warning("%s: its grants could not be retired (%s)", broker.broker_name, error)
-
-    def _chosen(self, broker: Broker, node_name: str) -> tuple[Node, ...]:
-        chosen = tuple(each for each in broker.nodes if node_name in ("", each.name))
-        if not chosen:
-            raise TestbedError(
-                f"The broker {broker.broker_name} has no node {node_name!r}.",
-                hint=f"There are: {', '.join(each.name for each in broker.nodes)}.",
-            )
-        return chosen
-
-
-def _plain(request: CreateBroker) -> bool:
-    return request.defects is not None and request.defects.plain_volume
-
-
-def _rebooting(broker: Broker) -> Broker:
-    if broker.broker_state != "RUNNING":
-        reasons = "; ".join(
-            f"{action.action_required_code}: {action.action_required_info}"
-            for action in broker.actions_required
-        )
-        raise BadRequestException(
-            f"Broker {broker.broker_id} cannot be rebooted: its state is {broker.broker_state}"
-            + (f" ({reasons})." if reasons else "."),
-            error_attribute="broker-id",
-            hint="EnableKey, or CancelKeyDeletion and then EnableKey; then wait for the next check.",
-        )
-    return replace(broker, broker_state="REBOOT_IN_PROGRESS")
+    return chosen

@@ -1,11 +1,15 @@
-"""Where brokers are kept: documents in the state folder, changed in one step, and one worker at a time for each."""
+"""Where brokers are stored: documents in the state folder, each changed in one step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from threading import Event
+from typing import Any
 
+import msgspec
+
+from testbed.broker import refusals
 from testbed.broker.model import Broker
-from testbed.errors import NotFoundException
+from testbed.errors import StateBroken
 from testbed.state.locks import hold_lock
 from testbed.state.store import State
 
@@ -13,51 +17,70 @@ _KIND = "broker"
 
 
 class BrokerStore:
-    """The brokers of one state folder as they are stored. ``cancelled`` ends the wait for a turn."""
+    """The brokers of one state folder as they are stored. ``cancelled`` ends waiting for a lock."""
 
     def __init__(self, state: State, cancelled: Event) -> None:
         self._state, self._cancelled = state, cancelled
 
     def all(self) -> tuple[Broker, ...]:
-        """In the order of their creation."""
-        return tuple(map(Broker.from_document, self._state.all(_KIND)))
+        """Return the brokers in the order of their creation."""
+        return tuple(map(from_document, self._state.all(_KIND)))
 
     def find(self, broker_id: str) -> Broker | None:
-        """By id alone."""
+        """Return the broker with this id, or None."""
         document = self._state.get(_KIND, broker_id)
-        return Broker.from_document(document) if document else None
+        return from_document(document) if document else None
 
     def get(self, broker_id: str) -> Broker:
-        """By id or by name. Raises ``NotFoundException``."""
-        broker = self.find(broker_id) or next(
-            (each for each in self.all() if each.broker_name == broker_id), None
-        )
+        """Return a broker by id or by name. Raises ``NotFoundException``."""
+        broker = self.find(broker_id)
         if broker is None:
-            raise NotFoundException(
-                f"Can't find requested broker [{broker_id}]. Make sure your broker exists.",
-                error_attribute="broker-id",
-                hint="`testbed status` lists them.",
-            )
+            broker = next((other for other in self.all() if other.broker_name == broker_id), None)
+        if broker is None:
+            raise refusals.no_such_broker(broker_id)
         return broker
 
     def put(self, broker: Broker) -> Broker:
-        self._state.put(_KIND, broker.broker_id, broker.to_document())
+        """Store the broker, and return it."""
+        self._state.put(_KIND, broker.broker_id, to_document(broker))
         return broker
 
     def change(self, broker: Broker, change: Callable[[Broker], Broker]) -> Broker:
-        """Change what is stored of ``broker`` in one step, so that what others change meanwhile is not lost. Raises as ``get`` does."""
+        """Change the stored broker in one step, so that no other change is lost.
+
+        Raises ``NotFoundException``, and what ``change`` raises.
+        """
         document = self._state.update(
-            _KIND,
-            broker.broker_id,
-            lambda stored: change(Broker.from_document(stored)).to_document(),
+            _KIND, broker.broker_id, lambda stored: to_document(change(from_document(stored)))
         )
-        return (
-            Broker.from_document(document) if document else self.get(broker.broker_id)
-        )  # which raises
+        if document is None:
+            raise refusals.no_such_broker(broker.broker_id)
+        return from_document(document)
 
     def remove(self, broker: Broker) -> None:
+        """Forget the broker."""
         self._state.delete(_KIND, broker.broker_id)
 
-    def alone(self, broker: Broker, *, wait: bool = True) -> AbstractContextManager[None]:
-        """For the length of a ``with`` block, the only one to start or stop it. Raises ``Busy`` when not waiting and another does."""
+    def locked(self, broker: Broker, *, wait: bool = True) -> AbstractContextManager[None]:
+        """Hold the broker's lock, which starting and stopping it takes.
+
+        Raises ``Busy`` when ``wait`` is false and another holds it.
+        """
         return hold_lock(self._state.folder, broker.broker_id, self._cancelled, wait=wait)
+
+
+def to_document(broker: Broker) -> dict[str, Any]:
+    """Return everything about the broker as JSON values, passwords included."""
+    document: dict[str, Any] = msgspec.to_builtins(broker)
+    return document
+
+
+def from_document(document: Mapping[str, Any]) -> Broker:
+    """Return the broker of a stored document. Raises ``StateBroken``."""
+    try:
+        return msgspec.convert(document, Broker)
+    except msgspec.ValidationError as error:
+        raise StateBroken(
+            f"A stored broker cannot be read: {error}.",
+            hint="`testbed down` and then `testbed up` start anew.",
+        ) from error

@@ -1,13 +1,15 @@
-"""What a broker is made of, by its deployment mode: its nodes, their volumes, and the addresses that clients use.
+"""The parts of a broker by its deployment mode: nodes, volumes, and the addresses for clients.
 
-SINGLE_INSTANCE is one node on one volume. CLUSTER_MULTI_AZ is three, each on a volume of its own, behind one address.
-ACTIVE_STANDBY_MULTI_AZ is two on one file system, each with addresses of its own, of which one's answer at a time.
+SINGLE_INSTANCE is one node on one volume. CLUSTER_MULTI_AZ is three nodes, each on its own volume,
+behind one load balancer. ACTIVE_STANDBY_MULTI_AZ is two nodes on one file system, each with its
+own addresses, of which one node's answer at a time.
 """
 
 from collections.abc import Sequence
 
-from testbed.broker.model import Broker, CreateBroker, Endpoint, Front, Node
-from testbed.documented.engines import DEFAULT_VERSION, DOMAIN, REGION
+from testbed.broker.model import Broker, Endpoint, LoadBalancer, Node
+from testbed.broker.requests import CreateBroker
+from testbed.documented.engines import DOMAIN, REGION
 from testbed.documented.listeners import Listener
 from testbed.engines.base import Engine
 from testbed.runtime import ports
@@ -19,8 +21,8 @@ _NODES = {"SINGLE_INSTANCE": 1, "ACTIVE_STANDBY_MULTI_AZ": 2, "CLUSTER_MULTI_AZ"
 
 def plan(
     request: CreateBroker, engine: Engine, broker_id: str, storage_type: str
-) -> tuple[tuple[Node, ...], Front | None]:
-    """The nodes of a broker that is to be created, on volumes that have no key yet, and what is in front of them."""
+) -> tuple[tuple[Node, ...], LoadBalancer | None]:
+    """Return the nodes of a new broker, on volumes without a key yet, and its load balancer."""
     count = _NODES[request.deployment_mode]
     clustered = request.deployment_mode == "CLUSTER_MULTI_AZ"
     shared = (
@@ -39,12 +41,12 @@ def plan(
         )
         for number in range(1, count + 1)
     )
-    return nodes, Front(_hostname(broker_id), addresses[0]) if clustered else None
+    return nodes, LoadBalancer(_hostname(broker_id), addresses[0]) if clustered else None
 
 
 def listeners(request: CreateBroker, engine: Engine) -> tuple[Listener, ...]:
-    """What such a broker listens on."""
-    wanted = engine.listeners(request.engine_version or DEFAULT_VERSION[request.engine_type])
+    """Return the listeners of the requested broker."""
+    wanted = engine.listeners(request.version)
     if request.defects and request.defects.plaintext_listener:
         wanted += engine.plaintext_listeners()
     return wanted
@@ -53,7 +55,7 @@ def listeners(request: CreateBroker, engine: Engine) -> tuple[Listener, ...]:
 def published(
     engine: Engine, version: str, endpoints: Sequence[Endpoint]
 ) -> tuple[tuple[int, int], ...]:
-    """Pairs of a port of this machine and the container's port behind it; those that two listeners share, once."""
+    """Return pairs of a port of this machine and the container's port, without repetition."""
     known = {
         listener.name: listener
         for listener in (*engine.listeners(version), *engine.plaintext_listeners())
@@ -66,7 +68,10 @@ def published(
 
 
 def network_uri(broker: Broker) -> str:
-    """The ``uri`` of another broker's network connector to this one, as Amazon MQ writes it (GUIDE22, "network-of-brokers")."""
+    """Return the ``uri`` of another broker's network connector to this broker.
+
+    In the form of GUIDE22, "network-of-brokers".
+    """
     port = next(
         endpoint.documented_port for endpoint in broker.endpoints if endpoint.name == "openwire"
     )
@@ -81,7 +86,7 @@ def _hostname(label: str) -> str:
 def _endpoints(
     engine: Engine, wanted: Sequence[Listener], times: int, fixed: bool
 ) -> tuple[tuple[Endpoint, ...], ...]:
-    """Each listener at a port of this machine; two that are one port inside are one port here, unless fixed."""
+    """Give each listener a port; listeners that share a port in the container share it here."""
     inside = list(dict.fromkeys(listener.container_port for listener in wanted))
     free = iter(ports.free(len(inside) * times))
     return tuple(

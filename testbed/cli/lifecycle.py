@@ -14,6 +14,7 @@ import typer
 from testbed.aws import process
 from testbed.aws.endpoint import Endpoint
 from testbed.broker.default_broker import DefaultBrokerOptions
+from testbed.broker.describe import describe
 from testbed.broker.model import Broker
 from testbed.cli import app
 from testbed.cli.base import STATE, JsonOption, StateOption, existing, show, translated
@@ -159,7 +160,7 @@ def reboot(broker: BrokerArgument, state: StateOption = STATE, as_json: JsonOpti
     """
     with translated(as_json), existing(state) as testbed:
         show(
-            testbed.brokers.reboot(broker).describe(),
+            describe(testbed.brokers.reboot(broker)),
             as_json,
             lambda answer: f"{answer['BrokerName']}: {answer['BrokerState']}",
         )
@@ -174,8 +175,8 @@ def status(state: StateOption = STATE, as_json: JsonOption = False) -> None:
             "aws": _url(testbed),
             "kms": {"url": testbed.kms_container.url, "status": _kms_status(testbed)},
             "brokers": [
-                {**broker.describe(), "nodes": _nodes(testbed, broker)}
-                for broker in testbed.brokers.list()
+                {**describe(broker), "nodes": _nodes(testbed, broker)}
+                for broker in testbed.brokers.peek_all()
             ],
         }
         show(document, as_json, _status_text)
@@ -202,7 +203,7 @@ def env(state: StateOption = STATE, as_json: JsonOption = False) -> None:
             **(endpoint.environment() if endpoint else {}),
             "TESTBED_CA_FILE": str(testbed.ca_file),
         }
-        for broker in testbed.brokers.list():
+        for broker in testbed.brokers.peek_all():
             prefix = f"TESTBED_{broker.broker_name.upper().replace('-', '_')}"
             variables |= {
                 f"{prefix}_{endpoint.name.upper().replace('-', '_')}": endpoint.url
@@ -235,7 +236,7 @@ def logs(
         if broker == "kms":
             containers = [row["id"] for row in testbed.containers.find("kms")]
         else:
-            containers = [node.container_id for node in testbed.brokers.describe(broker).nodes]
+            containers = [node.container_id for node in testbed.brokers.peek(broker).nodes]
         if as_json:
             show(
                 {
@@ -340,7 +341,7 @@ def _endpoints(testbed: Testbed) -> dict[str, Any]:
                     if endpoint.tls
                 ],
             }
-            for broker in testbed.brokers.list()
+            for broker in testbed.brokers.peek_all()
         ],
     }
 

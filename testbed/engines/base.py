@@ -4,9 +4,8 @@ An engine renders files and names ports. It starts nothing: ``runtime`` runs con
 and ``broker`` decides when.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from testbed.documented.listeners import Listener
 from testbed.documented.tls import TlsProfile
@@ -21,10 +20,6 @@ class User:
     password: str = field(repr=False)
     console_access: bool = True
     groups: tuple[str, ...] = ()
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "User":
-        return cls(**{**document, "groups": tuple(document["groups"])})
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from testbed import clients
-from testbed.broker import maintenance, running, service
+from testbed.broker import grants, maintenance, nodes, rules
 from testbed.testbed import Testbed, temporary
 from tests.support.broker_machine import KeysAndBrokers
 from tests.support.broker_model import RUNNING, ModelAccount
@@ -78,17 +78,17 @@ WRONG_SERVICE = {
         SimpleNamespace(missing=lambda *_: ()),
     ),
     "attaching does not ask for grants": (
-        running,
+        nodes,
         "grants",
         SimpleNamespace(missing=lambda *_: ()),
     ),
     "a quarantined broker is rebooted": (
-        service,
-        "_rebooting",
-        lambda broker: replace(broker, broker_state="REBOOT_IN_PROGRESS"),
+        rules,
+        "check_reboot",
+        lambda broker: None,
     ),
-    "a deleted broker leaves its grants": (service.grants, "retire", lambda *_: None),
-    "a check's finding is not kept": (maintenance, "noted", lambda broker, seen: broker),
+    "a deleted broker leaves its grants": (grants, "retire", lambda *_: None),
+    "a check's finding is not kept": (maintenance, "with_check", lambda broker, result: broker),
 }
 
 

@@ -222,8 +222,8 @@ def test_users_are_counted_by_engine() -> None:
     check_users("RABBITMQ", [one])
     check_users("ACTIVEMQ", [one, two])
     check_users("ACTIVEMQ", [User(f"user{n}", GOOD_PASSWORD) for n in range(250)])
-    assert "one and only one" in refusal(check_users, "RABBITMQ", [one, two]).message
-    assert "one and only one" in refusal(check_users, "RABBITMQ", []).message
+    assert "Specify exactly one user" in refusal(check_users, "RABBITMQ", [one, two]).message
+    assert "Specify exactly one user" in refusal(check_users, "RABBITMQ", []).message
     assert (
         "1 to 250"
         in refusal(

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from testbed import clients
-from testbed.broker import encryption
+from testbed.broker import encryption, store
 from testbed.broker.default_broker import new_password
+from testbed.broker.describe import describe
 from testbed.broker.encryption import EncryptionOptions
-from testbed.broker.model import Broker, CreateBroker
+from testbed.broker.model import Broker
+from testbed.broker.requests import CreateBroker
 from testbed.clients import Destination
 from testbed.documented.engines import DEFAULT_VERSION, INVALID_KMS_KEY, REGION
 from testbed.documented.grants import EBS_PRINCIPAL, MQ_PRINCIPAL
@@ -201,13 +203,21 @@ def test_names_versions_and_modes_that_do_not_exist_are_refused_and_nothing_is_l
         ({"users": (User("guest", password),)}, "username", "prohibits using guest"),
         ({"users": (User("jane", "too-short"),)}, "password", PASSWORD_SENTENCE),
         ({"users": (User("jane", "commas,are,not,allowed"),)}, "password", PASSWORD_SENTENCE),
-        ({"users": ()}, "users", "one and only one"),
-        ({"users": (user, User("second", password))}, "users", "one and only one"),
+        ({"users": ()}, "users", "Specify exactly one user"),
+        ({"users": (user, User("second", password))}, "users", "Specify exactly one user"),
         ({"tags": {"owner": "jane@example.com"}}, "tags", PII_SENTENCE),
         ({"engine_type": "KAFKA"}, "engineType", "ACTIVEMQ, RABBITMQ"),
-        ({"engine_version": "3.7"}, "engineVersion", "There is no RABBITMQ version '3.7'"),
-        ({"deployment_mode": "ACTIVE_STANDBY_MULTI_AZ"}, "deploymentMode", "CLUSTER_MULTI_AZ"),
-        ({"storage_type": "EFS"}, "storageType", "There is: EBS"),
+        (
+            {"engine_version": "3.7"},
+            "engineVersion",
+            "Broker engine version [3.7] is invalid for broker engine type [RABBITMQ].",
+        ),
+        (
+            {"deployment_mode": "ACTIVE_STANDBY_MULTI_AZ"},
+            "deploymentMode",
+            "ACTIVE_STANDBY_MULTI_AZ",
+        ),
+        ({"storage_type": "EFS"}, "hostInstanceType", "on storage type [EFS]"),
     ]
     key = good.encryption_options.kms_key_id
     before = there(testbed, key)
@@ -334,8 +344,8 @@ def test_a_broker_under_a_key_of_aws_is_created_used_and_deleted(
             grants,
             "RUNNING",
         )
-        assert made.describe()["EncryptionOptions"] == {"UseAwsOwnedKey": ownership == "AWS_OWNED"}
-        assert made.describe()["Tags"] == {"stage": "test"}
+        assert describe(made)["EncryptionOptions"] == {"UseAwsOwnedKey": ownership == "AWS_OWNED"}
+        assert describe(made)["Tags"] == {"stage": "test"}
         each = BrokerFixture(testbed, made.broker_id)
         sent = put(each, "ofaws", 3)
         each.reboot()
@@ -406,7 +416,7 @@ def test_a_reboot_that_was_cut_off_is_finished_by_the_next_who_comes(
     state.put(
         "broker",
         rabbitmq_broker.broker_id,
-        {**now(rabbitmq_broker).to_document(), "broker_state": "REBOOT_IN_PROGRESS"},
+        {**store.to_document(now(rabbitmq_broker)), "broker_state": "REBOOT_IN_PROGRESS"},
     )
     brokers.detach(rabbitmq_broker.broker_id)
     assert brokers.revive(rabbitmq_broker.broker_id).broker_state == "RUNNING"
@@ -417,7 +427,7 @@ def test_an_unknown_node_is_one_clear_error(broker: BrokerFixture) -> None:
     for action in (broker.testbed.brokers.detach, broker.testbed.brokers.attach):
         with pytest.raises(TestbedError, match="has no node '7'") as error:
             action(broker.broker_id, "7")
-        assert error.value.hint == "There are: 1."
+        assert error.value.hint == "Its nodes are 1."
 
 
 # The key
@@ -493,7 +503,7 @@ def test_a_data_key_of_another_volume_does_not_open_it_and_nothing_is_written(
 
 
 def _store(testbed: Testbed, broker: Broker) -> None:
-    testbed.state.put("broker", broker.broker_id, broker.to_document())
+    testbed.state.put("broker", broker.broker_id, store.to_document(broker))
 
 
 def _digest(testbed: Testbed, container_id: str) -> dict[str, str]:

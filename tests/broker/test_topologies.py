@@ -8,7 +8,9 @@ import pytest
 
 from testbed import evidence
 from testbed.broker import topology
-from testbed.broker.model import Broker, CreateBroker
+from testbed.broker.describe import describe
+from testbed.broker.model import Broker
+from testbed.broker.requests import CreateBroker
 from testbed.checker import check
 from testbed.clients import Destination
 from testbed.clients.failover import failover
@@ -145,7 +147,7 @@ def test_a_broker_is_created_used_on_every_listener_loses_a_node_and_is_deleted(
     testbed: Testbed, engine_type: str, mode: str
 ) -> None:
     broker = created(testbed, engine_type, mode)
-    described = broker.describe()
+    described = describe(broker)
     assert (described["BrokerState"], described["DeploymentMode"]) == ("RUNNING", mode)
     assert len(described["BrokerInstances"]) == (2 if mode == "ACTIVE_STANDBY_MULTI_AZ" else 1)
     assert testbed.brokers.describe(broker.broker_id) == broker, "as it was stored"

@@ -266,7 +266,10 @@ def test_what_is_wrong_from_the_start_costs_nothing(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--rabbitmq-version", "3.7"), "There is no RABBITMQ version '3.7'"),
+        (
+            ("--rabbitmq-version", "3.7"),
+            "Broker engine version [3.7] is invalid for broker engine type [RABBITMQ].",
+        ),
         (
             ("--rabbitmq-image", "localhost:1/no/such:image"),
             "not on this engine and could not be pulled",

@@ -12,6 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
+from testbed.broker.job import Job
 from testbed.broker.model import Broker
 from testbed.errors import ContainerFailed, MqError, VolumeRefused
 from testbed.storage import volumes
@@ -49,6 +50,7 @@ class KeysAndBrokers(KeysAndGrants):
         self.brokers = self.testbed.brokers
         self.volumes: list[tuple[Volume, ModelVolume]] = []  # those of deleted brokers, too
         self.data_keys: dict[str, bytes] = {}
+        self.reboots: dict[str, Job] = {}
 
     def authority(self) -> Authority:
         testbed = self.testbed
@@ -98,13 +100,14 @@ class KeysAndBrokers(KeysAndGrants):
             storage_type=storage,
         )
         legal = self.model.creatable(key)
-        broker = self.answered(
+        job = self.answered(
             lambda: self.brokers.begin_create(request),
             "" if legal else "BadRequestException",
             f"CreateBroker on key {key}",
         )
         if not legal:
             return self.nothing_else_is_there(key)
+        broker = job.broker
         self.agree(
             tuple(each.name for each in broker.grants),
             () if owned else KINDS[kind],
@@ -142,7 +145,14 @@ class KeysAndBrokers(KeysAndGrants):
     @rule(number=index)
     def delete_broker(self, number: int) -> None:
         broker_id, broker = self.chosen(number)
-        self.answered(lambda: self.brokers.delete(broker_id), "", "DeleteBroker")
+        legal = broker.state != REBOOTING
+        self.answered(
+            lambda: self.brokers.delete(broker_id),
+            "" if legal else "ConflictException",
+            "DeleteBroker",
+        )
+        if not legal:
+            return self.nothing_else_is_there(None)
         self.model.deleted(broker_id)
         self.answered(
             lambda: self.brokers.describe(broker_id),
@@ -183,11 +193,13 @@ class KeysAndBrokers(KeysAndGrants):
     def begin_reboot(self, number: int) -> None:
         broker_id, _ = self.chosen(number)
         legal = self.model.reboot(broker_id)
-        self.answered(
+        job = self.answered(
             lambda: self.brokers.begin_reboot(broker_id),
             "" if legal else "BadRequestException",
             "RebootBroker",
         )
+        if legal:
+            self.reboots[broker_id] = job
         self.agree(
             self.stored(broker_id).broker_state,
             self.model.brokers[broker_id].state,
@@ -203,7 +215,7 @@ class KeysAndBrokers(KeysAndGrants):
         ]
         broker_id = rebooting[number % len(rebooting)]
         self.comes_back(
-            lambda: self.brokers.finish(broker_id), broker_id, 0
+            self.reboots[broker_id].finish, broker_id, 0
         )  # no further than the first node
         self.model.rebooted(broker_id)
         self.agree(
@@ -288,6 +300,7 @@ class KeysAndBrokers(KeysAndGrants):
     def forget(self) -> None:
         """Nothing that was here is there for the next run."""
         for broker_id in self.brokers.ids():
+            self.stored(broker_id, broker_state="RUNNING")
             self.brokers.delete(broker_id)
         for key in self.model.keys:
             self.ask(OWNER, "ScheduleKeyDeletion", KeyId=self.arns[key], PendingWindowInDays=7)

@@ -1,7 +1,8 @@
-"""Amazon MQ (REST-JSON, API version 2017-11-27) over the testbed's brokers.
+"""Amazon MQ's API (REST-JSON, version 2017-11-27) over the testbed's brokers.
 
-A request becomes an operation (``routes``), its parameters (``parameters``), an answer (the files of the operations), and
-JSON again; whatever comes of it is one record in the trail.
+This package translates the wire: a request becomes an operation (``routes``), its parameters
+(``parameters``), an answer (the files of the operations), and JSON again. The service and its
+rules are ``testbed.broker``. Every call, refused or not, is one record in the trail.
 """
 
 import json
@@ -14,20 +15,19 @@ from testbed.aws.mq import (
     brokers,
     catalog,
     configurations,
-    creation,
     parameters,
-    refusals,
     routes,
     tags,
     users,
 )
-from testbed.aws.mq.room import Asked, Operation, Room
+from testbed.aws.mq.context import Call, Context, Operation
+from testbed.broker import refusals
 from testbed.errors import ApiError, BadRequestException, ForbiddenException, KmsError, MqError
 from testbed.kms.base import Caller, is_outage
 from testbed.trail.recording import Recorder
 
 _OPERATIONS: Mapping[str, Operation] = {
-    "CreateBroker": creation.create,
+    "CreateBroker": brokers.create,
     "DescribeBroker": brokers.describe,
     "ListBrokers": brokers.list_brokers,
     "UpdateBroker": brokers.update,
@@ -48,19 +48,19 @@ _OPERATIONS: Mapping[str, Operation] = {
     "ListConfigurations": configurations.list_configurations,
     "ListConfigurationRevisions": configurations.list_revisions,
     "DeleteConfiguration": configurations.delete,
-    "DescribeBrokerEngineTypes": lambda room, asked: catalog.engine_types(asked.parameters),
-    "DescribeBrokerInstanceOptions": lambda room, asked: catalog.instance_options(asked.parameters),
+    "DescribeBrokerEngineTypes": catalog.engine_types,
+    "DescribeBrokerInstanceOptions": catalog.instance_options,
 }
 
 
 class Mq:
-    """The service as ``dispatch`` wants it."""
+    """The service as ``dispatch`` calls it."""
 
-    def __init__(self, room: Room, recorder: Recorder) -> None:
-        self._room, self._recorder = room, recorder
+    def __init__(self, context: Context, recorder: Recorder) -> None:
+        self._context, self._recorder = context, recorder
 
     def answer(self, request: Request, caller: Caller) -> Response:
-        """Raises ``ApiError``, for ``refusal``."""
+        """Perform the operation. Raises ``ApiError``, for ``refusal``."""
         route = routes.find(request.method, request.path)
         if route is None:
             raise ApiError(
@@ -68,43 +68,40 @@ class Mq:
                 code="UnknownOperationException",
                 status=404,
             )
-        operation, answer = route.operation, self._perform(route, request, caller)
-        body = shapes.render(operation.output_shape, answer) if operation.output_shape else None
+        answer = self._perform(route, request, caller)
+        operation = route.operation
         status = operation.http.get("responseCode", 200)
-        return _response(status, {} if body is None and status != 204 else body)
+        if operation.output_shape:
+            return _response(status, shapes.render(operation.output_shape, answer))
+        return _response(status, None if status == 204 else {})
 
     def refusal(self, error: ApiError) -> Response:
-        document = {
-            "errorAttribute": getattr(error, "error_attribute", "") or None,
-            "message": error.message,
-        }
-        return _response(
-            error.status,
-            {name: value for name, value in document.items() if value is not None},
-            {"X-Amzn-ErrorType": error.code},
-        )
+        """Return the answer for a refused request."""
+        attribute = getattr(error, "error_attribute", "")
+        document = {"errorAttribute": attribute} if attribute else {}
+        document["message"] = error.message
+        return _response(error.status, document, {"X-Amzn-ErrorType": error.code})
 
     def _perform(self, route: routes.Route, request: Request, caller: Caller) -> Mapping[str, Any]:
         name = route.operation.name
-        given: Mapping[str, Any] = {}
         try:
             given = parameters.read(route, request)
         except MqError:
-            with self._recorder.mq_call(caller, name, given):
+            with self._recorder.mq_call(caller, name, {}):
                 raise
         with self._recorder.mq_call(caller, name, given) as recorded:
-            asked = Asked(caller, parameters.check(route.operation, given), given)
+            call = Call(caller, parameters.check(route.operation, given), given)
             if name not in _OPERATIONS:
-                raise refusals.not_here(name)
+                raise refusals.not_offered(name)
             try:
-                recorded.elements = _OPERATIONS[name](self._room, asked)
+                recorded.elements = _OPERATIONS[name](self._context, call)
             except KmsError as error:
-                raise _of_kms(error) from error
+                raise _translate(error) from error
             return recorded.elements
 
 
-def _of_kms(error: KmsError) -> MqError:
-    """KMS's refusal, as the refusal of a request that needs KMS. The sentences are KMS's, the rest is the testbed's own."""
+def _translate(error: KmsError) -> MqError:
+    """Return KMS's refusal as Amazon MQ's. The sentence is KMS's, the rest the testbed's own."""
     if is_outage(error):
         return MqError(str(error))
     if error.code == "AccessDeniedException":
@@ -113,7 +110,7 @@ def _of_kms(error: KmsError) -> MqError:
 
 
 def _response(
-    status: int, document: Mapping[str, Any] | None, headers: Mapping[str, str] = {}
+    status: int, document: Mapping[str, Any] | None, headers: Mapping[str, str] | None = None
 ) -> Response:
     body = b"" if document is None else json.dumps(document).encode()
-    return Response(status, body, {"Content-Type": "application/json", **headers})
+    return Response(status, body, {"Content-Type": "application/json", **(headers or {})})

@@ -1,106 +1,122 @@
-"""DescribeBroker, ListBrokers, UpdateBroker, RebootBroker and DeleteBroker."""
+"""The operations on brokers."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from testbed.aws.mq import configurations, refusals
-from testbed.aws.mq.creation import check_instance, check_offered, check_settings, check_version
-from testbed.aws.mq.describing import describe as described
-from testbed.aws.mq.describing import summary
+from testbed.aws.mq.context import Call, Context, broker
 from testbed.aws.mq.paging import page
-from testbed.aws.mq.room import Asked, Room, broker
-from testbed.broker import configuration
-from testbed.broker.model import Broker
-from testbed.documented.engines import VERSIONS
-from testbed.engines.all import ENGINES
+from testbed.aws.mq.users import user
+from testbed.broker import refusals
+from testbed.broker.describe import describe as described
+from testbed.broker.encryption import EncryptionOptions
+from testbed.broker.requests import Configuration, CreateBroker, UpdateBroker
+from testbed.broker.rules import NOT_OFFERED
+from testbed.engines.base import User
+from testbed.kms.base import USER_ACCOUNT
 
-# UpdateBroker: what waits for a reboot, besides the version and the configuration, and what does not.
-_WITH_REBOOT = ("HostInstanceType", "Logs")
-_AT_ONCE = ("AutoMinorVersionUpgrade", "MaintenanceWindowStartTime", "SecurityGroups")
-_ANSWERED = (*_WITH_REBOOT, *_AT_ONCE, "BrokerId", "Configuration", "EngineVersion")
+# Members that are returned as they were sent. They have no effect here: there is no network of
+# AWS's, and no instance to choose.
+_CREATION_SETTINGS = (
+    "AutoMinorVersionUpgrade",
+    "CreatorRequestId",
+    "EngineType",
+    "HostInstanceType",
+    "Logs",
+    "MaintenanceWindowStartTime",
+    "PubliclyAccessible",
+    "SecurityGroups",
+    "StorageType",
+    "SubnetIds",
+)
+_UPDATE_SETTINGS = (
+    "AutoMinorVersionUpgrade",
+    "HostInstanceType",
+    "Logs",
+    "MaintenanceWindowStartTime",
+    "SecurityGroups",
+)
 
 
-def describe(room: Room, asked: Asked) -> dict[str, Any]:
-    return described(broker(room, asked))
+def create(context: Context, call: Call) -> dict[str, Any]:
+    """Begin to create a broker."""
+    if not call.owns:
+        raise refusals.other_account(USER_ACCOUNT)
+    parameters, engine_type = call.parameters, call.parameters["EngineType"]
+    options = parameters.get("EncryptionOptions", {"UseAwsOwnedKey": True})
+    request = CreateBroker(
+        broker_name=parameters["BrokerName"],
+        engine_type=engine_type,
+        users=_users(engine_type, parameters.get("Users", [])),
+        engine_version=parameters.get("EngineVersion", ""),
+        deployment_mode=parameters["DeploymentMode"],
+        storage_type=parameters.get("StorageType", ""),
+        encryption_options=EncryptionOptions(
+            options["UseAwsOwnedKey"], options.get("KmsKeyId", "")
+        ),
+        tags=parameters.get("Tags", {}),
+        settings=_settings(call.given, _CREATION_SETTINGS),
+        configuration=_configuration(context, parameters, engine_type),
+    )
+    job = context.brokers.begin_create(request, call.caller)
+    context.start(job)
+    return {"BrokerArn": job.broker.arn, "BrokerId": job.broker.broker_id}
 
 
-def list_brokers(room: Room, asked: Asked) -> dict[str, Any]:
-    brokers = room.brokers.list(asked.caller) if asked.owns else []
-    rows, token = page(brokers, asked.parameters, "brokers")
-    return {"BrokerSummaries": [summary(each) for each in rows], "NextToken": token}
+def describe(context: Context, call: Call) -> dict[str, Any]:
+    """Return a broker, after the check of its key if one is due."""
+    known = broker(context, call)
+    return described(context.brokers.describe(known.broker_id, call.caller))
 
 
-def reboot(room: Room, asked: Asked) -> dict[str, Any]:
-    found = broker(room, asked)
-    room.brokers.begin_reboot(found.broker_id, asked.caller)
-    room.finish(found.broker_id)
+def list_brokers(context: Context, call: Call) -> dict[str, Any]:
+    """Return all brokers. Members that a summary lacks are left out by the model."""
+    brokers = context.brokers.list(call.caller) if call.owns else []
+    rows, token = page(brokers, call.parameters, "brokers")
+    return {"BrokerSummaries": [described(row) for row in rows], "NextToken": token}
+
+
+def update(context: Context, call: Call) -> dict[str, Any]:
+    """Change a broker's version, configuration or settings."""
+    known, parameters = broker(context, call), call.parameters
+    request = UpdateBroker(
+        engine_version=parameters.get("EngineVersion"),
+        configuration=_configuration(context, parameters, known.engine_type),
+        settings=_settings(parameters, _UPDATE_SETTINGS),
+    )
+    context.brokers.update(known.broker_id, request, call.caller)
+    answered = ("BrokerId", "Configuration", "EngineVersion", *_UPDATE_SETTINGS)
+    return {name: parameters[name] for name in answered if name in parameters}
+
+
+def reboot(context: Context, call: Call) -> dict[str, Any]:
+    """Begin to reboot a broker."""
+    known = broker(context, call)
+    context.start(context.brokers.begin_reboot(known.broker_id, call.caller))
     return {}
 
 
-def delete(room: Room, asked: Asked) -> dict[str, Any]:
-    found = broker(room, asked)
-    if found.broker_state in ("CREATION_IN_PROGRESS", "REBOOT_IN_PROGRESS"):
-        raise refusals.in_state(found.broker_id, found.broker_state)
-    room.brokers.begin_delete(found.broker_id, asked.caller)
-    room.finish(found.broker_id)
-    return {"BrokerId": found.broker_id}
+def delete(context: Context, call: Call) -> dict[str, Any]:
+    """Begin to delete a broker."""
+    known = broker(context, call)
+    context.start(context.brokers.begin_delete(known.broker_id, call.caller))
+    return {"BrokerId": known.broker_id}
 
 
-def update(room: Room, asked: Asked) -> dict[str, Any]:
-    """UpdateBroker. ``EncryptionOptions`` is no member of it: a broker's key is for its life."""
-    found, parameters = broker(room, asked), asked.parameters
-    _check(found, parameters)
-    pending: dict[str, Any] = {}
-    if (version := parameters.get("EngineVersion")) is not None:
-        pending["engine_version"] = "" if version == found.engine_version else version
-    if "Configuration" in parameters:
-        chosen = configurations.chosen(room, parameters["Configuration"], found.engine_type)
-        configuration.check(
-            found.engine_type,
-            version or found.engine_version,
-            found.deployment_mode,
-            {**found.settings, **parameters},
-            chosen,
-        )
-        pending["configuration"] = None if chosen == found.configuration else chosen
-    later = {name: parameters[name] for name in _WITH_REBOOT if name in parameters}
-    now = {name: parameters[name] for name in _AT_ONCE if name in parameters}
-
-    def change(stored: Broker) -> Broker:
-        waiting = replace(stored.pending, **pending, settings={**stored.pending.settings, **later})
-        return replace(stored, settings={**stored.settings, **now}, pending=waiting)
-
-    room.brokers.amend(found.broker_id, change)
-    return {name: parameters[name] for name in _ANSWERED if name in parameters}
+def _settings(parameters: Mapping[str, Any], kept: Sequence[str]) -> dict[str, Any]:
+    return {name: parameters[name] for name in (*kept, *NOT_OFFERED) if name in parameters}
 
 
-def _check(found: Broker, parameters: Mapping[str, Any]) -> None:
-    if found.broker_state.endswith("_IN_PROGRESS") or found.broker_state == "CREATION_FAILED":
-        raise refusals.in_state(found.broker_id, found.broker_state)
-    check_offered(parameters)
-    if found.engine_type == "RABBITMQ" and "SecurityGroups" in parameters:
-        raise refusals.security_groups_on_rabbitmq()
-    version = parameters.get("EngineVersion") or found.engine_version
-    check_version(found.engine_type, version, parameters.get("AutoMinorVersionUpgrade", True))
-    if version != found.engine_version:
-        _check_upgrade(found, version)
-    if "HostInstanceType" in parameters:
-        check_instance(
-            found.engine_type, version, parameters["HostInstanceType"], found.storage_type
-        )
-    check_settings(found.engine_type, parameters)
+def _configuration(
+    context: Context, parameters: Mapping[str, Any], engine_type: str
+) -> Configuration | None:
+    wanted = parameters.get("Configuration")
+    if not wanted:
+        return None
+    return context.configurations.choose(wanted["Id"], wanted.get("Revision"), engine_type)
 
 
-def _check_upgrade(found: Broker, version: str) -> None:
-    if not found.running_version:
-        raise refusals.not_here(
-            f"an upgrade of a broker that runs an image of your own, {found.image}", "engineVersion"
-        )
-    newer = VERSIONS[found.engine_type]
-    if newer.index(version) > newer.index(found.engine_version):  # newest first
-        raise refusals.bad(
-            f"Broker engine version [{version}] is older than [{found.engine_version}]: a broker is not downgraded.",
-            "engineVersion",
-        )
-    ENGINES[found.engine_type].image(version)  # refuses what cannot be had here
+def _users(engine_type: str, users: Sequence[Mapping[str, Any]]) -> tuple[User, ...]:
+    """Return the users. RabbitMQ's administrator has no groups, and always the console (API)."""
+    if engine_type == "RABBITMQ":
+        return tuple(User(member["Username"], member["Password"]) for member in users)
+    return tuple(map(user, users))

@@ -1,22 +1,28 @@
-"""DescribeBrokerEngineTypes and DescribeBrokerInstanceOptions: what there is to choose from, as documented."""
+"""DescribeBrokerEngineTypes and DescribeBrokerInstanceOptions, as documented."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from testbed.aws.mq import refusals
+from testbed.aws.mq.context import Call, Context
 from testbed.aws.mq.paging import page
+from testbed.broker import refusals
 from testbed.documented.engines import ENGINE_TYPES, VERSIONS
 from testbed.documented.instance_types import AVAILABILITY_ZONES, INSTANCE_OPTIONS
 
 _PAGE = 20  # as in answers that users quote
 
 
-def engine_types(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    wanted = [each for each in ENGINE_TYPES if each == _engine(parameters, each)]
-    rows, token = page(wanted, parameters, "broker-engine-types", _PAGE)
+def engine_types(context: Context, call: Call) -> dict[str, Any]:
+    """Return the engine types and their versions."""
+    parameters = call.parameters
+    chosen = [engine for engine in ENGINE_TYPES if engine == _engine(parameters, engine)]
+    rows, token = page(chosen, parameters, "broker-engine-types", _PAGE)
     types = [
-        {"EngineType": each, "EngineVersions": [{"Name": version} for version in VERSIONS[each]]}
-        for each in rows
+        {
+            "EngineType": engine,
+            "EngineVersions": [{"Name": version} for version in VERSIONS[engine]],
+        }
+        for engine in rows
     ]
     return {
         "BrokerEngineTypes": types,
@@ -25,34 +31,30 @@ def engine_types(parameters: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def instance_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    wanted = [
-        each
-        for each in INSTANCE_OPTIONS
-        if each.engine_type == _engine(parameters, each.engine_type)
-        and each.host_instance_type == parameters.get("HostInstanceType", each.host_instance_type)
-        and each.storage_type == parameters.get("StorageType", each.storage_type).upper()
+def instance_options(context: Context, call: Call) -> dict[str, Any]:
+    """Return the host instance types with the versions and storage they go with."""
+    parameters = call.parameters
+    chosen = [
+        option
+        for option in INSTANCE_OPTIONS
+        if option.engine_type == _engine(parameters, option.engine_type)
+        and option.host_instance_type
+        == parameters.get("HostInstanceType", option.host_instance_type)
+        and option.storage_type == parameters.get("StorageType", option.storage_type).upper()
     ]
-    of = " ".join(
-        [
-            "broker-instance-options",
-            *(
-                parameters.get(name, "")
-                for name in ("EngineType", "HostInstanceType", "StorageType")
-            ),
-        ]
-    )
-    rows, token = page(wanted, parameters, of, _PAGE)
+    filters = ("EngineType", "HostInstanceType", "StorageType")
+    listed = " ".join(["broker-instance-options", *(parameters.get(f, "") for f in filters)])
+    rows, token = page(chosen, parameters, listed, _PAGE)
     options = [
         {
             "AvailabilityZones": [{"Name": zone} for zone in AVAILABILITY_ZONES],
-            "EngineType": each.engine_type,
-            "HostInstanceType": each.host_instance_type,
-            "StorageType": each.storage_type.lower(),  # as the service answers
-            "SupportedDeploymentModes": list(each.deployment_modes),
-            "SupportedEngineVersions": list(each.engine_versions),
+            "EngineType": option.engine_type,
+            "HostInstanceType": option.host_instance_type,
+            "StorageType": option.storage_type.lower(),  # as the service answers
+            "SupportedDeploymentModes": list(option.deployment_modes),
+            "SupportedEngineVersions": list(option.engine_versions),
         }
-        for each in rows
+        for option in rows
     ]
     return {
         "BrokerInstanceOptions": options,
@@ -61,8 +63,8 @@ def instance_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _engine(parameters: Mapping[str, Any], otherwise: str) -> str:
-    engine = parameters.get("EngineType", otherwise).upper()
+def _engine(parameters: Mapping[str, Any], default: str) -> str:
+    engine: str = parameters.get("EngineType", default).upper()
     if engine not in ENGINE_TYPES:
-        raise refusals.unknown_engine(parameters["EngineType"], ENGINE_TYPES)
+        raise refusals.unknown_engine(parameters["EngineType"])
     return engine

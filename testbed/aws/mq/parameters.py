@@ -10,9 +10,8 @@ from botocore.model import OperationModel, Shape
 
 from testbed.aws import shapes
 from testbed.aws.message import Request
-from testbed.aws.mq import refusals
 from testbed.aws.mq.routes import Route
-from testbed.documented.engines import ENGINE_TYPES
+from testbed.broker import refusals
 
 
 def read(route: Route, request: Request) -> dict[str, Any]:
@@ -76,5 +75,5 @@ def _enumerated(shape: Shape, value: str, member: str) -> str:
     if value.upper() in allowed:
         return value.upper()
     if member == "engineType":
-        raise refusals.unknown_engine(value, ENGINE_TYPES)
+        raise refusals.unknown_engine(value)
     raise refusals.invalid(member, value, allowed)

@@ -4,59 +4,62 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from testbed.aws.mq import configurations, refusals
-from testbed.aws.mq.creation import checked_tags
-from testbed.aws.mq.room import Asked, Room
+from testbed.aws.mq.context import Call, Context
+from testbed.broker import refusals, rules
+from testbed.broker.configurations import CustomerConfiguration
 from testbed.broker.model import Broker
-from testbed.broker.names import check_tag
 
 Tags = dict[str, str]
 
 
-def create(room: Room, asked: Asked) -> dict[str, Any]:
-    new = asked.parameters.get("Tags", {})
-    for key, value in new.items():
-        check_tag(key, value)
-    return _amended(room, asked, lambda tags: checked_tags({**tags, **new}))
+def create(context: Context, call: Call) -> dict[str, Any]:
+    """Add tags, or replace their values."""
+    added = call.parameters.get("Tags", {})
+    return _amend(context, call, lambda tags: {**tags, **added})
 
 
-def delete(room: Room, asked: Asked) -> dict[str, Any]:
-    return _amended(
-        room,
-        asked,
-        lambda tags: {
-            key: value for key, value in tags.items() if key not in asked.parameters["TagKeys"]
-        },
+def delete(context: Context, call: Call) -> dict[str, Any]:
+    """Remove tags by their keys."""
+    keys = call.parameters["TagKeys"]
+    return _amend(
+        context,
+        call,
+        lambda tags: {key: value for key, value in tags.items() if key not in keys},
     )
 
 
-def list_tags(room: Room, asked: Asked) -> dict[str, Any]:
-    found = _broker(room, asked)
-    return {"Tags": found.tags if found else configurations.of_arn(room, asked)["tags"]}
+def list_tags(context: Context, call: Call) -> dict[str, Any]:
+    """Return all tags of the resource."""
+    return {"Tags": dict(_resource(context, call).tags)}
 
 
-def _amended(room: Room, asked: Asked, change: Callable[[Tags], Tags]) -> dict[str, Any]:
-    if found := _broker(room, asked):
-        room.brokers.amend(
-            found.broker_id, lambda stored: replace(stored, tags=change(dict(stored.tags)))
+def _amend(context: Context, call: Call, change: Callable[[Tags], Tags]) -> dict[str, Any]:
+    resource = _resource(context, call)
+
+    def changed(tags: Tags) -> Tags:
+        after = change(tags)
+        rules.check_tags(after)
+        return after
+
+    if isinstance(resource, Broker):
+        context.brokers.amend(
+            resource.broker_id, lambda broker: replace(broker, tags=changed(dict(broker.tags)))
         )
     else:
-        configurations.amend(
-            room,
-            configurations.of_arn(room, asked)["id"],
-            lambda stored: {**stored, "tags": change(stored["tags"])},
+        context.configurations.amend(
+            resource.id, lambda stored: replace(stored, tags=changed(dict(stored.tags)))
         )
     return {}
 
 
-def _broker(room: Room, asked: Asked) -> Broker | None:
-    """The broker of the ARN in the path; None when that is a configuration's. Raises ``NotFoundException``."""
-    arn = asked.parameters["ResourceArn"]
-    if ":configuration:" in arn:
-        return None
-    found = next(
-        (each for each in room.brokers.list(asked.caller) if asked.owns and each.arn == arn), None
-    )
-    if found is None:
-        raise refusals.no_such_resource(arn)
-    return found
+def _resource(context: Context, call: Call) -> Broker | CustomerConfiguration:
+    """Return the broker or configuration of the ARN in the path. Raises ``NotFoundException``."""
+    arn = call.parameters["ResourceArn"]
+    resources: list[Broker | CustomerConfiguration] = [
+        *context.brokers.peek_all(),
+        *context.configurations.all(),
+    ]
+    for resource in resources if call.owns else ():
+        if resource.arn == arn:
+            return resource
+    raise refusals.no_such_resource(arn)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from testbed.broker import configuration
-from testbed.broker.pending import Configuration
+from testbed.broker import rules
+from testbed.broker.requests import Configuration
 from testbed.documented import activemq_elements, rabbitmq_keys
 from testbed.errors import BadRequestException
 
@@ -11,26 +11,26 @@ BROKER = f'<broker xmlns="{activemq_elements.NAMESPACE}">{{}}</broker>'
 
 
 def test_the_services_defaults_suit_every_broker() -> None:
-    configuration.check(
+    rules.check_configuration(
         "ACTIVEMQ",
         "5.18",
         "SINGLE_INSTANCE",
         {},
         Configuration("c-1", 1, activemq_elements.DEFAULT),
     )
-    configuration.check(
+    rules.check_configuration(
         "RABBITMQ", "3.13", "CLUSTER_MULTI_AZ", {}, Configuration("c-1", 1, rabbitmq_keys.DEFAULT)
     )
 
 
 def test_a_limit_is_the_instance_types_and_the_refusal_names_the_revision() -> None:
     asked = Configuration("c-1", 3, "connection_max = 301")
-    configuration.check("RABBITMQ", "4.2", "SINGLE_INSTANCE", {}, asked)
+    rules.check_configuration("RABBITMQ", "4.2", "SINGLE_INSTANCE", {}, asked)
     with pytest.raises(
         BadRequestException,
         match="Configuration Revision 3 for configuration:connection_max .* limit:300",
     ):
-        configuration.check(
+        rules.check_configuration(
             "RABBITMQ", "4.2", "SINGLE_INSTANCE", {"HostInstanceType": "mq.m7g.medium"}, asked
         )
 
@@ -44,7 +44,7 @@ def test_a_limit_is_the_instance_types_and_the_refusal_names_the_revision() -> N
 )
 def test_what_activemq_would_not_start_with_is_refused(inside: str) -> None:
     with pytest.raises(BadRequestException, match="would not start"):
-        configuration.check(
+        rules.check_configuration(
             "ACTIVEMQ",
             "5.19",
             "SINGLE_INSTANCE",

@@ -1,11 +1,11 @@
-"""A node: the container that a broker runs in, from its secrets to the first login."""
+"""The container of one node: its secrets, its start, and the wait for the first login."""
 
 import logging
 import threading
 import time
 
 from testbed.broker import topology
-from testbed.broker.model import Broker, Front, Node
+from testbed.broker.model import Broker, LoadBalancer, Node
 from testbed.documented.tls import PROFILES
 from testbed.engines import balancer, entry
 from testbed.engines.base import Cluster, Engine, NodeSpec
@@ -15,15 +15,16 @@ from testbed.runtime.containers import Containers, ContainerSpec
 
 logger = logging.getLogger(__name__)
 
-# What containers/base/enter says of the volume.
-_REFUSALS = {12, 65, 66, 70}
+_REFUSALS = {12, 65, 66, 70}  # exit codes of containers/base/enter that concern the volume
 READY_WITHIN = 120.0  # seconds
-SPEAK_EVERY = 2.0  # seconds between two signs of life
+_PROGRESS_EVERY = 2.0  # seconds
 
 
 def spec(broker: Broker, node: Node, certificate: Certificate) -> NodeSpec:
-    """All that the engine needs to render the node's files."""
+    """Return all that the engine needs to render the node's files."""
     password = broker.keystore_password
+    hostnames = tuple(member.hostname for member in broker.nodes)
+    clustered = broker.load_balancer is not None
     return NodeSpec(
         broker_id=broker.broker_id,
         broker_name=broker.broker_name,
@@ -38,11 +39,7 @@ def spec(broker: Broker, node: Node, certificate: Certificate) -> NodeSpec:
         ca_pem=certificate.ca_pem,
         truststore_p12=certificate.truststore_p12(password),
         defects=broker.defects,
-        cluster=Cluster(
-            tuple(each.hostname for each in broker.nodes), broker.cookie, broker.inter_node_tls
-        )
-        if broker.front
-        else None,
+        cluster=Cluster(hostnames, broker.cookie, broker.inter_node_tls) if clustered else None,
         network_connectors=broker.network_connectors,
         configuration=broker.configuration.data if broker.configuration else "",
         host_instance_type=broker.settings.get("HostInstanceType", ""),
@@ -57,7 +54,7 @@ def run(
     rendered: NodeSpec,
     data_key: bytes | None,
 ) -> str:
-    """Start the node's container on its volume and return its id; ready is ``wait``'s business."""
+    """Start the node's container on its volume, and return its id. ``wait`` waits for it."""
     return containers.run(
         ContainerSpec(
             name=f"testbed-{containers.instance}-{broker.broker_id[:10]}-{node.name}",
@@ -73,18 +70,20 @@ def run(
     )
 
 
-def run_front(containers: Containers, engine: Engine, broker: Broker, front: Front) -> str:
-    """Start the container that passes connections on to the broker's nodes, and return its id."""
-    ports = topology.published(engine, broker.engine_version, front.endpoints)
+def run_load_balancer(
+    containers: Containers, engine: Engine, broker: Broker, load_balancer: LoadBalancer
+) -> str:
+    """Start the container that forwards connections to the broker's nodes, and return its id."""
+    ports = topology.published(engine, broker.engine_version, load_balancer.endpoints)
     hostnames = [node.hostname for node in broker.nodes]
     return containers.run(
         ContainerSpec(
             name=f"testbed-{containers.instance}-{broker.broker_id[:10]}",
-            image=front.image,
+            image=load_balancer.image,
             role=f"broker {broker.broker_id}",
             ports=ports,
             tmpfs=balancer.TMPFS,
-            aliases=(front.hostname,),
+            aliases=(load_balancer.hostname,),
         ),
         stdin=balancer.configuration(hostnames, sorted({inside for _, inside in ports})),
     )
@@ -99,34 +98,39 @@ def wait(
     ca_file: str,
     cancelled: threading.Event,
 ) -> None:
-    """Return when every listener answers a TLS handshake and a login; of a node on a shared volume, or of another that has it.
+    """Return when every listener answers a TLS handshake and a login.
 
-    Raises ``VolumeRefused`` when the volume did not attach, ``ContainerFailed`` when the broker stopped or was not ready
-    after ``READY_WITHIN`` seconds, ``Interrupted`` when ``cancelled`` was set.
+    Of nodes on a shared volume, one answers for all. Raises ``VolumeRefused`` when the volume does
+    not attach, ``ContainerFailed`` when the broker stops or is not ready after ``READY_WITHIN``
+    seconds, and ``Interrupted`` when ``cancelled`` is set.
     """
-    places = [
-        each.addresses()
-        for each in broker.instances
-        if broker.standby or each is broker.front or each.container_id == node.container_id
+    candidates = [
+        instance.addresses()
+        for instance in broker.instances
+        if broker.standby
+        or instance is broker.load_balancer
+        or instance.container_id == node.container_id
     ]
-    start = spoken = time.monotonic()
+    start = reported = time.monotonic()
     while True:
-        for addresses in places:
+        for addresses in candidates:
             try:
                 engine.login(rendered, addresses, ca_file)
-                return
             except ClientError as error:
                 reason = error
+            else:
+                return
         require_running(containers, broker, node)
         now = time.monotonic()
         if now - start > READY_WITHIN:
             raise ContainerFailed(
-                f"The broker {broker.broker_name} was not ready after {READY_WITHIN:.0f} s: {reason}; "
-                f"its last words: {containers.last_words(node.container_id, 8)}",
-                hint="A slow machine may need fewer brokers at once: `testbed up --engine rabbitmq` starts one.",
+                f"The broker {broker.broker_name} was not ready after {READY_WITHIN:.0f} s: "
+                f"{reason}; its last words: {containers.last_words(node.container_id, 8)}",
+                hint="A slow machine may need fewer brokers at once: "
+                "`testbed up --engine rabbitmq` starts one.",
             ) from reason
-        if now - spoken > SPEAK_EVERY:
-            spoken = now
+        if now - reported > _PROGRESS_EVERY:
+            reported = now
             logger.info(
                 "%s: starting, %.0f s (%s)",
                 broker.broker_name,
@@ -138,7 +142,7 @@ def wait(
 
 
 def require_running(containers: Containers, broker: Broker, node: Node) -> None:
-    """Raise ``VolumeRefused`` or ``ContainerFailed`` with the node's last words when its container has stopped."""
+    """Raise ``VolumeRefused`` or ``ContainerFailed`` when the node's container has stopped."""
     state = containers.state(node.container_id)
     if state.running:
         return
@@ -149,6 +153,7 @@ def require_running(containers: Containers, broker: Broker, node: Node) -> None:
             hint="Nothing on it was changed.",
         )
     raise ContainerFailed(
-        f"The broker {broker.broker_name} stopped while starting (exit {state.exit_code}): {words or 'it said nothing'}",
+        f"The broker {broker.broker_name} stopped while starting (exit {state.exit_code}): "
+        f"{words or 'it said nothing'}",
         hint="`docker info` shows whether the engine is well; the next try starts from nothing.",
     )

@@ -1,0 +1,127 @@
+"""DescribeBroker's answer: a broker in the API's names and without a secret."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from testbed.broker.model import Broker, LoadBalancer, Node
+from testbed.broker.requests import Configuration
+from testbed.documented.instance_types import DEFAULT_INSTANCE_TYPE
+from testbed.engines.base import User
+from testbed.runtime.ports import LOOPBACK
+
+# The answer for members that the request left out, or that the command line cannot set.
+_DEFAULTS: Mapping[str, Any] = {
+    "AuthenticationStrategy": "simple",  # the service answers in lower case
+    "AutoMinorVersionUpgrade": True,
+    "MaintenanceWindowStartTime": {"DayOfWeek": "SUNDAY", "TimeOfDay": "00:00", "TimeZone": "UTC"},
+    "PubliclyAccessible": False,
+    "SecurityGroups": [],
+    "SubnetIds": [],
+    "DataReplicationMode": "NONE",
+}
+_NOT_SHOWN = ("CreatorRequestId",)
+
+
+def describe(broker: Broker) -> dict[str, Any]:
+    """Return DescribeBroker's answer. Members without a value are absent."""
+    settings = {name: value for name, value in broker.settings.items() if name not in _NOT_SHOWN}
+    answer = {
+        "BrokerArn": broker.arn,
+        "BrokerId": broker.broker_id,
+        "BrokerName": broker.broker_name,
+        "BrokerState": broker.broker_state,
+        "EngineType": broker.engine_type,
+        "EngineVersion": broker.engine_version,
+        "DeploymentMode": broker.deployment_mode,
+        "StorageType": broker.storage_type,
+        "HostInstanceType": DEFAULT_INSTANCE_TYPE[broker.engine_type],
+        "ActionsRequired": [
+            {
+                "ActionRequiredCode": action.action_required_code,
+                "ActionRequiredInfo": action.action_required_info,
+            }
+            for action in broker.actions_required
+        ],
+        "EncryptionOptions": _encryption_options(broker),
+        "Created": broker.created,
+        **_DEFAULTS,
+        **settings,
+        "BrokerInstances": _instances(broker),
+        "Configurations": _configurations(broker),
+        "Logs": _logs(broker),
+        "PendingEngineVersion": broker.pending.engine_version or None,
+        "PendingHostInstanceType": broker.pending.settings.get("HostInstanceType"),
+        "Users": list(users(broker)),
+        "Tags": dict(broker.tags),
+    }
+    return {name: value for name, value in answer.items() if value is not None}
+
+
+def users(broker: Broker) -> Iterator[dict[str, Any]]:
+    """Yield UserSummary of each user, with its pending change. RabbitMQ's are not shown (API)."""
+    if broker.engine_type == "RABBITMQ":
+        return
+    current = {user.username: user for user in broker.users}
+    pending = {user.username: user for user in broker.pending_users}
+    for username in sorted({*current, *pending}):
+        change = pending_change(current.get(username), pending.get(username))
+        yield {"Username": username, **({"PendingChange": change} if change else {})}
+
+
+def pending_change(current: User | None, pending: User | None) -> str:
+    """Return the ChangeType of a user's pending change, empty if there is none."""
+    if current is None:
+        return "CREATE"
+    if pending is None:
+        return "DELETE"
+    return "" if current == pending else "UPDATE"
+
+
+def _encryption_options(broker: Broker) -> dict[str, Any]:
+    options = broker.encryption_options
+    shown: dict[str, Any] = {"UseAwsOwnedKey": options.use_aws_owned_key}
+    return {**shown, "KmsKeyId": options.kms_key_id} if options.kms_key_id else shown
+
+
+def _instances(broker: Broker) -> list[dict[str, Any]]:
+    """Return no instance before the broker is up. RabbitMQ's have no address (API)."""
+    if broker.broker_state.startswith("CREATION_"):
+        return []
+    address = {} if broker.engine_type == "RABBITMQ" else {"IpAddress": LOOPBACK}
+    return [{**_instance(instance), **address} for instance in broker.instances]
+
+
+def _instance(instance: Node | LoadBalancer) -> dict[str, Any]:
+    consoles = [endpoint.url for endpoint in instance.endpoints if endpoint.scheme == "https"]
+    return {
+        "ConsoleURL": consoles[0] if consoles else "",
+        "Endpoints": [
+            endpoint.url for endpoint in instance.endpoints if endpoint.scheme != "https"
+        ],
+    }
+
+
+def _configurations(broker: Broker) -> dict[str, Any] | None:
+    current = _configuration(broker.configuration)
+    pending = _configuration(broker.pending.configuration)
+    if not current and not pending:
+        return None
+    history = [_configuration(configuration) for configuration in broker.configuration_history]
+    return {"Current": current, "History": history, "Pending": pending}
+
+
+def _configuration(configuration: Configuration | None) -> dict[str, Any] | None:
+    return {"Id": configuration.id, "Revision": configuration.revision} if configuration else None
+
+
+def _logs(broker: Broker) -> dict[str, Any]:
+    """Return CloudWatch's names for the logs, which the testbed shows with ``testbed logs``."""
+    logs = broker.settings.get("Logs", {})
+    group = f"/aws/amazonmq/broker/{broker.broker_id}"
+    shown: dict[str, Any] = {
+        "General": logs.get("General", False),
+        "GeneralLogGroup": f"{group}/general",
+    }
+    if broker.engine_type == "ACTIVEMQ":
+        shown |= {"Audit": logs.get("Audit", False), "AuditLogGroup": f"{group}/audit"}
+    return {**shown, "Pending": broker.pending.settings.get("Logs")}

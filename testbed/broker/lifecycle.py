@@ -1,0 +1,162 @@
+"""The transitions of a broker between its states, each under the broker's lock.
+
+A broker is stored from the moment its creation begins, with its grants and volumes as they come
+into being, so another process can finish or undo what this one has begun.
+"""
+
+import logging
+from dataclasses import replace
+from functools import partial
+
+from testbed.broker import grants, maintenance
+from testbed.broker.model import Broker, Grant, Node
+from testbed.broker.nodes import Nodes
+from testbed.broker.store import BrokerStore
+from testbed.documented.grants import grants as shapes_of
+from testbed.engines.all import ENGINES
+from testbed.errors import Interrupted, KmsError, TestbedError
+from testbed.kms.base import Caller
+from testbed.services import Services
+from testbed.storage import volumes
+
+logger = logging.getLogger(__name__)
+
+
+class Lifecycle:
+    """Brings brokers up, restarts them and removes them."""
+
+    def __init__(self, services: Services, store: BrokerStore, nodes: Nodes) -> None:
+        self._containers, self._kms, self._clock = services.containers, services.kms, services.clock
+        self._store, self._nodes = store, nodes
+
+    def create_grants(self, broker: Broker, caller: Caller) -> Broker:
+        """Create the broker's grants and its volumes' data keys. Raises ``KmsError``."""
+        logger.info("%s: creating its grants and its volume", broker.broker_name)
+        if not broker.key_arn:
+            return broker
+        shapes = shapes_of(broker.deployment_mode, broker.storage_type)
+        owned = broker.key_ownership == "AWS_OWNED"  # Amazon MQ needs no grant on its own key
+        created: tuple[Grant, ...] = ()
+        if not owned:
+            created = grants.create_service_grants(self._kms, caller, broker.key_arn, shapes)
+            broker = self._store.put(replace(broker, grants=created))
+        encrypted = {
+            volume_id: volumes.create(self._kms, broker.key_arn, volume_id)
+            for volume_id in _volume_ids(broker)
+        }
+        nodes = tuple(
+            replace(node, volume=encrypted[node.volume.volume_id]) for node in broker.nodes
+        )
+        if not owned:
+            created += grants.create_volume_grants(
+                self._kms, broker.key_arn, shapes, list(encrypted)
+            )
+        return self._store.put(replace(broker, nodes=nodes, grants=created))
+
+    def bring_up(self, broker: Broker) -> Broker:
+        """Start a created broker for the first time."""
+        broker = self._nodes.ensure_images(broker)
+        for volume_id in _volume_ids(broker):
+            self._containers.create_volume(volume_id)
+        logger.info(
+            "%s: starting %s %s", broker.broker_name, broker.engine_type, broker.running_version
+        )
+        self._nodes.start(broker, broker.nodes)
+        logger.info("%s: ready", broker.broker_name)
+        return self._store.change(
+            broker, partial(replace, broker_state="RUNNING", checked=self._clock.now())
+        )
+
+    def finish(self, broker: Broker) -> None:
+        """Finish what the broker is in the middle of, whoever began it.
+
+        A creation that fails ends in CREATION_FAILED, with only the entry left. Raises what keeps
+        a broker from coming back from a reboot.
+        """
+        match broker.broker_state:
+            case "CREATION_IN_PROGRESS" if broker.key_arn and not all(
+                node.volume.encrypted_data_key for node in broker.nodes
+            ):
+                self.erase(broker)  # the process that began it ended before it could answer
+            case "CREATION_IN_PROGRESS":
+                try:
+                    self.bring_up(broker)
+                except Interrupted:
+                    raise
+                except TestbedError as error:
+                    logger.warning("%s: creation failed: %s", broker.broker_name, error)
+                    self._release(self._store.get(broker.broker_id))
+                    self._set_state(broker, "CREATION_FAILED")
+            case "REBOOT_IN_PROGRESS":
+                self._reboot(broker)
+            case "DELETION_IN_PROGRESS":
+                logger.info("%s: deleting", broker.broker_name)
+                self.erase(broker)
+
+    def check(self, broker: Broker) -> Broker:
+        """Check the key and the grants now, and store the result. Raises ``NotFoundException``."""
+        result = maintenance.check(self._kms, broker, self._clock.now())
+        return self._store.change(broker, lambda stored: maintenance.with_check(stored, result))
+
+    def maintain(self, broker: Broker) -> Broker:
+        """Do what follows from the latest check; see ``Brokers.maintain``."""
+        if broker.in_progress:
+            self.finish(broker)
+        if broker.broker_state == "RUNNING":
+            return self.revive(broker)
+        if broker.broker_state == "CRITICAL_ACTION_REQUIRED" and broker.storage_type == "EFS":
+            for node in filter(self._nodes.runs, broker.nodes):
+                logger.info(
+                    "%s: its file system no longer works without the key, node %s stops",
+                    broker.broker_name,
+                    node.name,
+                )
+                self._containers.kill(node.container_id)
+        return broker
+
+    def revive(self, broker: Broker) -> Broker:
+        """Start the stopped nodes again, and resume after a reboot that was cut off."""
+        if broker.broker_state == "REBOOT_IN_PROGRESS":
+            broker = self._set_state(broker, "RUNNING")
+        stopped: list[Node] = [node for node in broker.nodes if not self._nodes.runs(node)]
+        if stopped:
+            names = " and ".join(node.name for node in stopped)
+            logger.info("%s: node %s stopped, starting again", broker.broker_name, names)
+        elif broker.load_balancer is None or self._nodes.runs(broker.load_balancer):
+            return broker
+        return self._nodes.start(broker, stopped)  # together: a cluster needs most nodes to start
+
+    def erase(self, broker: Broker) -> None:
+        """Remove all that belongs to the broker, and forget it."""
+        self._release(broker)
+        self._store.remove(broker)
+
+    def _release(self, broker: Broker) -> None:
+        self._nodes.release(broker)
+        shapes = shapes_of(broker.deployment_mode, broker.storage_type)
+        try:
+            grants.retire(self._kms, broker.key_arn, broker.grants, shapes)
+        except KmsError as error:  # an outage: grants of a removed broker open nothing
+            logger.warning("%s: its grants could not be retired (%s)", broker.broker_name, error)
+
+    def _reboot(self, broker: Broker) -> None:
+        logger.info("%s: rebooting", broker.broker_name)
+        version = broker.pending.engine_version
+        try:
+            if version:  # before anything changes, since it may be unavailable
+                self._nodes.ensure_image(ENGINES[broker.engine_type].image(version))
+            broker = self._store.change(broker, Broker.applied)
+            if version:
+                broker = self._nodes.ensure_images(broker)
+            for node in broker.nodes:  # one after the other, so that the others serve
+                broker = self._nodes.start(broker, [node])
+        finally:  # the reboot is over, successful or not; the check says if the key is the reason
+            self.check(self._set_state(broker, "RUNNING"))
+
+    def _set_state(self, broker: Broker, broker_state: str) -> Broker:
+        return self._store.change(broker, partial(Broker.with_state, broker_state=broker_state))
+
+
+def _volume_ids(broker: Broker) -> list[str]:
+    """Return the ids of the broker's volumes; nodes may share one."""
+    return list(dict.fromkeys(node.volume.volume_id for node in broker.nodes))

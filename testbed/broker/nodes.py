@@ -1,0 +1,174 @@
+"""The nodes of brokers: their images, their start on attached volumes, and a cluster's address."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from testbed.broker import grants, node_container
+from testbed.broker.model import Broker, LoadBalancer, Node
+from testbed.broker.requests import CreateBroker
+from testbed.broker.store import BrokerStore
+from testbed.documented.grants import grants as shapes_of
+from testbed.engines import balancer
+from testbed.engines.all import ENGINES
+from testbed.engines.base import NodeSpec
+from testbed.errors import ClientError, ContainerFailed, Interrupted, VolumeRefused
+from testbed.pki import Certificate
+from testbed.runtime import images
+from testbed.runtime.parallel import Task
+from testbed.services import Services
+from testbed.storage import volumes
+
+_CERTIFICATE = "certificate"
+
+
+class Nodes:
+    """The nodes of the brokers of one state folder."""
+
+    def __init__(self, services: Services, store: BrokerStore) -> None:
+        self._state, self._containers = services.state, services.containers
+        self._kms, self._authority = services.kms, services.authority
+        self._store, self._cancelled = store, services.stopping
+
+    # Images
+
+    def image(self, request: CreateBroker) -> str:
+        """Return the tag of the image; ``ensure_images`` builds it, unless it is the user's own."""
+        if request.image:
+            return self.ensure_image(images.own(request.engine_type, request.image))
+        return ENGINES[request.engine_type].image(request.version).tag
+
+    def ensure_image(self, image: images.ImageSpec) -> str:
+        """Build or pull the image unless it is there, and return its tag."""
+        task = Task(lambda: images.ensure(self._containers.client, [image]))
+        tag: str = task.result(self._cancelled)[image]
+        return tag
+
+    def ensure_images(self, broker: Broker) -> Broker:
+        """Build the images of the broker's version. An image of the user's own stays."""
+        if broker.load_balancer and not broker.load_balancer.image:
+            tag = self.ensure_image(balancer.IMAGE)
+            broker = self._store.change(broker, partial(Broker.with_load_balancer, image=tag))
+        if not broker.running_version:
+            return broker
+        engine, version = ENGINES[broker.engine_type], broker.engine_version
+        tag, release = self.ensure_image(engine.image(version)), engine.running_version(version)
+        return self._store.change(broker, partial(replace, image=tag, running_version=release))
+
+    # Containers
+
+    def start(self, broker: Broker, chosen: Sequence[Node]) -> Broker:
+        """Start the ``chosen`` nodes side by side, and return when all are ready.
+
+        Replaces their containers. Raises ``VolumeRefused``, ``ContainerFailed`` or ``Interrupted``.
+        """
+        certificate = self._certificate(broker)
+        specs = {node.name: node_container.spec(broker, node, certificate) for node in chosen}
+        data_keys = {node.name: self._data_key(broker, node) for node in chosen}
+        tasks = [
+            Task(partial(self._launch, broker, node, specs[node.name], data_keys[node.name]))
+            for node in chosen
+        ]
+        for task in tasks:  # all before the first failure: nothing may start after the clean-up
+            task.wait()
+        for task in tasks:
+            broker = self._store.change(broker, partial(Broker.with_node, node=task.result()))
+        broker = self._start_load_balancer(broker)
+        for node in broker.nodes:
+            if node.name in specs:
+                self._wait(broker, node, specs[node.name])
+        return broker
+
+    def runs(self, instance: Node | LoadBalancer) -> bool:
+        """Whether the instance's container runs."""
+        return bool(instance.container_id) and self._containers.state(instance.container_id).running
+
+    def active(self, broker: Broker) -> Node:
+        """Return the node of an active/standby broker that serves.
+
+        Raises ``ContainerFailed`` when none does, as during a failover.
+        """
+        certificate, ca_file = self._certificate(broker), str(self._state.ca_file)
+        for node in broker.nodes:
+            spec = node_container.spec(broker, node, certificate)
+            try:
+                ENGINES[broker.engine_type].login(spec, node.addresses(), ca_file)
+            except ClientError:
+                continue
+            return node
+        raise ContainerFailed(
+            f"No node of {broker.broker_name} serves.",
+            hint="A standby takes some seconds to take over.",
+        )
+
+    def release(self, broker: Broker) -> None:
+        """Remove the broker's containers, volumes and certificate, as far as they exist."""
+        for row in self._containers.find(f"broker {broker.broker_id}"):
+            self._containers.remove(row["id"])
+        for volume_id in dict.fromkeys(node.volume.volume_id for node in broker.nodes):
+            self._containers.remove_volume(volume_id)
+        self._state.delete(_CERTIFICATE, broker.broker_id)
+
+    def _launch(self, broker: Broker, node: Node, spec: NodeSpec, data_key: bytes | None) -> Node:
+        if self._cancelled.is_set():
+            raise Interrupted(f"The start of {broker.broker_name} was interrupted.")
+        if node.container_id:
+            self._containers.stop(node.container_id)
+            self._containers.remove(node.container_id)
+        engine = ENGINES[broker.engine_type]
+        container_id = node_container.run(self._containers, engine, broker, node, spec, data_key)
+        return replace(node, container_id=container_id)
+
+    def _start_load_balancer(self, broker: Broker) -> Broker:
+        load_balancer = broker.load_balancer
+        if not load_balancer or self.runs(load_balancer):
+            return broker
+        if load_balancer.container_id:
+            self._containers.remove(load_balancer.container_id)
+        container_id = node_container.run_load_balancer(
+            self._containers, ENGINES[broker.engine_type], broker, load_balancer
+        )
+        return self._store.change(
+            broker, partial(Broker.with_load_balancer, container_id=container_id)
+        )
+
+    def _wait(self, broker: Broker, node: Node, spec: NodeSpec) -> None:
+        engine, ca_file = ENGINES[broker.engine_type], str(self._state.ca_file)
+        try:
+            node_container.wait(
+                self._containers, engine, broker, node, spec, ca_file, self._cancelled
+            )
+        except BaseException:
+            self._containers.remove(node.container_id)  # a running node is one that was ready
+            raise
+
+    def _data_key(self, broker: Broker, node: Node) -> bytes | None:
+        """Open the volume's data key, as its grants allow. Raises ``VolumeRefused``."""
+        volume = node.volume
+        if not self._containers.has_volume(volume.volume_id):
+            raise VolumeRefused(
+                f"The volume {volume.volume_id} of {broker.broker_name} is gone, with all its data.",
+                hint="`testbed down` and then `testbed up` start with a new one.",
+            )
+        shapes = shapes_of(broker.deployment_mode, broker.storage_type)
+        missing = grants.missing(self._kms, broker.key_arn, broker.grants, shapes, volume.volume_id)
+        if missing:
+            raise VolumeRefused(
+                f"The volume {volume.volume_id} does not attach: "
+                f"the {missing[0].name} of {broker.broker_name} is no longer on its key.",
+                hint="A revoked grant cannot be restored: delete the broker and create it anew.",
+            )
+        return volumes.open_data_key(self._kms, volume)
+
+    def _certificate(self, broker: Broker) -> Certificate:
+        """Return the broker's one certificate, issued at its first start, for all its nodes."""
+        if document := self._state.get(_CERTIFICATE, broker.broker_id):
+            return Certificate.from_document(document)
+        if broker.defects and broker.defects.certificate:
+            certificate = self._authority.issue_bad(broker.defects.certificate)
+        else:
+            instances = (*broker.nodes, *broker.instances)
+            names = list(dict.fromkeys(instance.hostname for instance in instances))
+            certificate = self._authority.issue(names=names)
+        self._state.put(_CERTIFICATE, broker.broker_id, certificate.to_document())
+        return certificate

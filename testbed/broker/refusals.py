@@ -1,0 +1,252 @@
+"""The sentences with which Amazon MQ refuses requests, in AWS's words where they are known.
+
+Sources: errors that users quote (issues of hashicorp/terraform-provider-aws: 33514, 41374, 42516
+and 32446; ansible-collections/community.aws 2130; cloudposse/terraform-aws-mq-broker 21), and
+moto's ``mq/exceptions.py``. Sentences of the testbed's own are marked as such.
+"""
+
+from collections.abc import Iterable
+
+from testbed.documented.engines import ENGINE_TYPES, VERSIONS
+from testbed.documented.instance_types import DISPLAY_NAMES
+from testbed.errors import (
+    BadRequestException,
+    ConflictException,
+    ForbiddenException,
+    NotFoundException,
+)
+
+
+def bad(sentence: str, attribute: str = "") -> BadRequestException:
+    """Return a refusal with a sentence of its own."""
+    return BadRequestException(sentence, error_attribute=attribute)
+
+
+# Unknown resources
+
+
+def no_such_broker(broker_id: str) -> NotFoundException:
+    return NotFoundException(
+        f"Can't find requested broker [{broker_id}]. Make sure your broker exists.",
+        error_attribute="broker-id",
+        hint="`testbed status` lists them.",
+    )
+
+
+def no_such_user(username: str) -> NotFoundException:
+    return NotFoundException(
+        f"Can't find requested user [{username}]. Make sure your user exists.",
+        error_attribute="username",
+    )
+
+
+def no_such_configuration(configuration_id: str) -> NotFoundException:
+    return NotFoundException(
+        f"Can't find requested configuration [{configuration_id}]. "
+        "Make sure your configuration exists.",
+        error_attribute="configuration_id",
+    )
+
+
+def no_such_revision(configuration_id: str, revision: object) -> NotFoundException:
+    """Return the testbed's own sentence, modelled on its neighbours."""
+    return NotFoundException(
+        f"Can't find requested revision [{revision}] of configuration [{configuration_id}]. "
+        "Make sure your revision exists.",
+        error_attribute="configuration-revision",
+    )
+
+
+def no_such_resource(arn: str) -> NotFoundException:
+    """Return the testbed's own sentence, modelled on its neighbours."""
+    return NotFoundException(
+        f"Can't find requested resource [{arn}]. Make sure your resource exists.",
+        error_attribute="resource-arn",
+    )
+
+
+# Malformed requests; the sentences are the testbed's own
+
+
+def missing(member: str) -> BadRequestException:
+    return bad(f"[{member}] is required.", member)
+
+
+def invalid(member: str, value: object, allowed: Iterable[str]) -> BadRequestException:
+    return bad(
+        f"[{member}] value [{value}] is invalid. Valid values are: [{', '.join(allowed)}]", member
+    )
+
+
+def out_of_range(member: str, value: object, least: object, most: object) -> BadRequestException:
+    return bad(
+        f"[{member}] value [{value}] is invalid. It must be between {least} and {most}.", member
+    )
+
+
+def bad_token() -> BadRequestException:
+    return bad("[nextToken] is not from an answer to the same request.", "nextToken")
+
+
+# Brokers
+
+
+def unknown_engine(engine_type: str) -> BadRequestException:
+    return bad(
+        f"Broker engine type [{engine_type}] is invalid. "
+        f"Valid values are: [{', '.join(ENGINE_TYPES)}]",
+        "engineType",
+    )
+
+
+def unknown_version(engine_type: str, version: str) -> BadRequestException:
+    """Return AWS's sentence; the valid values are the testbed's addition."""
+    return bad(
+        f"Broker engine version [{version}] is invalid for broker engine type [{engine_type}]. "
+        f"Valid values are: [{', '.join(VERSIONS[engine_type])}]",
+        "engineVersion",
+    )
+
+
+def downgrade(current: str, version: str) -> BadRequestException:
+    """Return the testbed's own sentence."""
+    return bad(
+        f"Broker engine version [{version}] is older than [{current}]: "
+        "a broker cannot be downgraded.",
+        "engineVersion",
+    )
+
+
+def unsupported_instance(
+    engine_type: str, instance_type: str, qualifier: str = ""
+) -> BadRequestException:
+    """Return AWS's sentence; with a ``qualifier`` of the engine it is the testbed's own."""
+    engine = f"Broker engine type [{DISPLAY_NAMES[engine_type]}]"
+    return bad(
+        f"{engine}{qualifier} does not support host instance type [{instance_type}].",
+        "hostInstanceType",
+    )
+
+
+def unsupported_deployment(engine_type: str, deployment_mode: str) -> BadRequestException:
+    """Return the testbed's own sentence, modelled on its neighbours."""
+    return bad(
+        f"Broker engine type [{DISPLAY_NAMES[engine_type]}] does not support "
+        f"deployment mode [{deployment_mode}].",
+        "deploymentMode",
+    )
+
+
+def unsupported_storage(deployment_mode: str, storage_type: str) -> BadRequestException:
+    """Return the testbed's own sentence, modelled on its neighbours."""
+    return bad(
+        f"Deployment mode [{deployment_mode}] does not support storage type [{storage_type}].",
+        "storageType",
+    )
+
+
+def no_minor_upgrades(engine_type: str, version: str) -> BadRequestException:
+    return bad(
+        f"Brokers on [{DISPLAY_NAMES[engine_type]}] version [{version}] "
+        "must have [autoMinorVersionUpgrade] set to [true].",
+        "autoMinorVersionUpgrade",
+    )
+
+
+def name_taken(broker_name: str) -> ConflictException:
+    """Return the testbed's own sentence."""
+    return ConflictException(
+        f"A broker named {broker_name} already exists.", error_attribute="brokerName"
+    )
+
+
+def creator_request_id_used() -> ConflictException:
+    """Return the testbed's own sentence."""
+    return ConflictException(
+        "[creatorRequestId] was used for another broker.", error_attribute="creatorRequestId"
+    )
+
+
+def in_state(broker_id: str, state: str) -> ConflictException:
+    """Return the testbed's own sentence."""
+    return ConflictException(
+        f"Broker [{broker_id}] is in state [{state}]. Wait until it has finished.",
+        error_attribute="broker-id",
+    )
+
+
+def audit_on_rabbitmq() -> BadRequestException:
+    return bad("Audit logging is not supported for RabbitMQ brokers.", "logs.audit")
+
+
+def security_groups_on_rabbitmq() -> BadRequestException:
+    return bad("Changing security groups is not supported for RabbitMQ brokers.", "securityGroups")
+
+
+# Users
+
+
+def not_one_user() -> BadRequestException:
+    return bad("Specify exactly one user for engine type [RABBITMQ].", "users")
+
+
+def user_exists(username: str) -> ConflictException:
+    return ConflictException(
+        f"A user named {username} already exists on this broker.", error_attribute="username"
+    )
+
+
+def replication_user_on_console() -> BadRequestException:
+    return bad(
+        "Replication user couldn't have console access. "
+        "[replicationUser] and [consoleAccess] are mutually exclusive parameters."
+    )
+
+
+def users_on_rabbitmq() -> BadRequestException:
+    """Return the testbed's own sentence, modelled on its neighbours."""
+    return bad(
+        "Managing users is not supported for RabbitMQ brokers. "
+        "Use the RabbitMQ web console or its management API.",
+        "broker-id",
+    )
+
+
+# Configurations
+
+
+def configuration_exists() -> ConflictException:
+    return ConflictException(
+        "This configuration name already exists. Retry your request with another configuration "
+        "name.",
+        error_attribute="name",
+    )
+
+
+def configuration_in_use(configuration_id: str, broker_id: str) -> ConflictException:
+    """Return the testbed's own sentence."""
+    return ConflictException(
+        f"Configuration [{configuration_id}] is in use by broker [{broker_id}].",
+        error_attribute="configuration-id",
+    )
+
+
+def configuration_of_other_engine(configuration_id: str, engine_type: str) -> BadRequestException:
+    """Return the testbed's own sentence."""
+    return bad(
+        f"Configuration [{configuration_id}] is for broker engine type [{engine_type}].",
+        "configuration",
+    )
+
+
+# What the testbed lacks
+
+
+def not_offered(what: str, attribute: str = "") -> BadRequestException:
+    return bad(f"The testbed does not offer {what}.", attribute)
+
+
+def other_account(account: str) -> ForbiddenException:
+    return ForbiddenException(
+        f"The testbed's brokers are in the account {account}: create them with its credentials."
+    )

@@ -1,0 +1,232 @@
+"""Amazon MQ's rules for its requests: each check raises the API's refusal, or returns nothing.
+
+The same rules hold for every caller: the endpoint, the command line, pytest and scenarios.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from testbed.broker import refusals
+from testbed.broker.model import Broker
+from testbed.broker.names import check_broker_name, check_tag, check_users
+from testbed.broker.requests import Configuration, CreateBroker, UpdateBroker
+from testbed.documented.engines import DEPLOYMENT_MODES, ENGINE_TYPES, VERSIONS
+from testbed.documented.instance_types import DEFAULT_INSTANCE_TYPE, INSTANCE_OPTIONS
+from testbed.engines.activemq import merge as activemq_merge
+from testbed.engines.rabbitmq import configuration as rabbitmq_configuration
+from testbed.engines.urls import check_no_credentials_in_url
+from testbed.errors import BadRequestException
+
+# Members of CreateBroker that Amazon MQ offers and the testbed does not; see ``check_offered``.
+NOT_OFFERED = (
+    "AuthenticationStrategy",
+    "DataReplicationMode",
+    "DataReplicationPrimaryBrokerArn",
+    "LdapServerMetadata",
+    "ResourceShareArns",
+    "StorageSize",
+)
+_ALL_DEPLOYMENT_MODES = ("SINGLE_INSTANCE", "ACTIVE_STANDBY_MULTI_AZ", "CLUSTER_MULTI_AZ")
+_ALL_STORAGE_TYPES = ("EBS", "EFS")
+_TAGS = 50  # LIM
+_SECURITY_GROUPS = 5  # LIM
+_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+
+
+def check_create(request: CreateBroker, names: Collection[str]) -> None:
+    """Check a CreateBroker request. ``names`` are the names of the existing brokers.
+
+    Raises ``BadRequestException`` or ``ConflictException``.
+    """
+    engine = request.engine_type
+    if engine not in ENGINE_TYPES:
+        raise refusals.unknown_engine(engine)
+    mode, storage = request.deployment_mode, request.storage_type
+    if mode not in _ALL_DEPLOYMENT_MODES:
+        raise refusals.invalid("deploymentMode", mode, _ALL_DEPLOYMENT_MODES)
+    if storage and storage not in _ALL_STORAGE_TYPES:
+        raise refusals.invalid("storageType", storage, _ALL_STORAGE_TYPES)
+    settings = {"HostInstanceType": DEFAULT_INSTANCE_TYPE[engine], **request.settings}
+    check_offered(settings)
+    check_version(engine, request.version, settings)
+    check_instance(engine, request.version, storage, settings["HostInstanceType"])
+    check_settings(engine, settings)
+    check_tags(request.tags)
+    check_broker_name(request.broker_name)
+    check_users(engine, request.users)
+    if mode not in DEPLOYMENT_MODES[engine]:
+        raise refusals.unsupported_deployment(engine, mode)
+    if mode == "ACTIVE_STANDBY_MULTI_AZ" and (storage or "EFS") != "EFS":
+        raise refusals.unsupported_storage(mode, storage)
+    if request.broker_name in names:
+        raise refusals.name_taken(request.broker_name)
+    if mode == "ACTIVE_STANDBY_MULTI_AZ" and request.fixed_ports:
+        raise BadRequestException(
+            "The instances of an active/standby broker cannot both have the documented ports on "
+            "one machine.",
+            error_attribute="deploymentMode",
+            hint="Leave out fixed ports: free ones are the default.",
+        )
+    if request.network_connectors and engine != "ACTIVEMQ":
+        raise refusals.bad("Only ActiveMQ brokers have network connectors.", "engineType")
+    for connector in request.network_connectors:
+        check_no_credentials_in_url(connector.uri)
+    if request.configuration:
+        check_configuration(engine, request.version, mode, settings, request.configuration)
+
+
+def check_update(broker: Broker, request: UpdateBroker) -> None:
+    """Check an UpdateBroker request. Raises ``BadRequestException`` or ``ConflictException``."""
+    engine, settings = broker.engine_type, request.settings
+    if broker.in_progress or broker.broker_state == "CREATION_FAILED":
+        raise refusals.in_state(broker.broker_id, broker.broker_state)
+    check_offered(settings)
+    if engine == "RABBITMQ" and "SecurityGroups" in settings:
+        raise refusals.security_groups_on_rabbitmq()
+    version = request.engine_version or broker.engine_version
+    check_version(engine, version, settings)
+    if version != broker.engine_version:
+        _check_upgrade(broker, version)
+    if "HostInstanceType" in settings:
+        check_instance(engine, version, broker.storage_type, settings["HostInstanceType"])
+    check_settings(engine, settings)
+    if request.configuration:
+        check_configuration(
+            engine,
+            version,
+            broker.deployment_mode,
+            {**broker.settings, **settings},
+            request.configuration,
+        )
+
+
+def check_reboot(broker: Broker) -> None:
+    """Check that the broker may be rebooted. Raises ``BadRequestException``.
+
+    "Amazon MQ does not restart a broker with a disabled KMS key" (KMSERR).
+    """
+    if broker.broker_state == "RUNNING":
+        return
+    reasons = "; ".join(
+        f"{action.action_required_code}: {action.action_required_info}"
+        for action in broker.actions_required
+    )
+    raise BadRequestException(
+        f"Broker {broker.broker_id} cannot be rebooted: its state is {broker.broker_state}"
+        + (f" ({reasons})." if reasons else "."),
+        error_attribute="broker-id",
+        hint="EnableKey, or CancelKeyDeletion and then EnableKey; then wait for the next check.",
+    )
+
+
+def check_delete(broker: Broker) -> None:
+    """Check that the broker may be deleted. Raises ``ConflictException``."""
+    if broker.broker_state in ("CREATION_IN_PROGRESS", "REBOOT_IN_PROGRESS"):
+        raise refusals.in_state(broker.broker_id, broker.broker_state)
+
+
+def check_offered(settings: Mapping[str, Any]) -> None:
+    """Refuse what Amazon MQ has and the testbed lacks. Raises ``BadRequestException``."""
+    strategy = settings.get("AuthenticationStrategy", "SIMPLE").upper()
+    if strategy != "SIMPLE":
+        raise refusals.not_offered(
+            f"the authentication strategy {strategy}", "authenticationStrategy"
+        )
+    if "LdapServerMetadata" in settings:
+        for host in settings["LdapServerMetadata"].get("Hosts", ()):
+            check_no_credentials_in_url(host, "ldapServerMetadata.hosts")
+        raise refusals.not_offered("LDAP", "ldapServerMetadata")
+    replicates = settings.get("DataReplicationMode", "NONE").upper() != "NONE"
+    if replicates or "DataReplicationPrimaryBrokerArn" in settings:
+        raise refusals.not_offered("cross-Region data replication", "dataReplicationMode")
+    if "StorageSize" in settings:
+        raise refusals.not_offered(
+            "volumes of a chosen size: they are as large as this machine's disk", "storageSize"
+        )
+    if "ResourceShareArns" in settings:
+        raise refusals.not_offered("shared resources", "resourceShareArns")
+
+
+def check_version(engine_type: str, version: str, settings: Mapping[str, Any]) -> None:
+    """Check an engine version, and ``AutoMinorVersionUpgrade``, which all versions demand."""
+    if version not in VERSIONS[engine_type]:
+        raise refusals.unknown_version(engine_type, version)
+    if not settings.get("AutoMinorVersionUpgrade", True):
+        raise refusals.no_minor_upgrades(engine_type, version)
+
+
+def check_instance(engine_type: str, version: str, storage_type: str, instance_type: str) -> None:
+    """Check a host instance type. An empty ``storage_type`` fits every one."""
+    options = [
+        option
+        for option in INSTANCE_OPTIONS
+        if option.engine_type == engine_type and option.host_instance_type == instance_type
+    ]
+    if not options:
+        raise refusals.unsupported_instance(engine_type, instance_type)
+    if not any(version in option.engine_versions for option in options):
+        raise refusals.unsupported_instance(engine_type, instance_type, f" version [{version}]")
+    if storage_type and not any(option.storage_type == storage_type for option in options):
+        raise refusals.unsupported_instance(
+            engine_type, instance_type, f" on storage type [{storage_type}]"
+        )
+
+
+def check_settings(engine_type: str, settings: Mapping[str, Any]) -> None:
+    """Check logs, the maintenance window and security groups. Raises ``BadRequestException``."""
+    if engine_type == "RABBITMQ" and settings.get("Logs", {}).get("Audit"):
+        raise refusals.audit_on_rabbitmq()
+    window = settings.get("MaintenanceWindowStartTime")
+    if window and not _TIME_OF_DAY.fullmatch(window["TimeOfDay"]):
+        raise refusals.bad(
+            f"[timeOfDay] value [{window['TimeOfDay']}] is invalid. "
+            "It must be a time in 24-hour format, as 22:00.",
+            "timeOfDay",
+        )
+    if len(settings.get("SecurityGroups", ())) > _SECURITY_GROUPS:
+        raise refusals.bad(
+            f"A broker has at most {_SECURITY_GROUPS} security groups.", "securityGroups"
+        )
+
+
+def check_tags(tags: Mapping[str, str]) -> None:
+    """Check all tags of a resource: their number, and that none looks private."""
+    if len(tags) > _TAGS:
+        raise refusals.bad(f"A resource has at most {_TAGS} tags.", "tags")
+    for key, value in tags.items():
+        check_tag(key, value)
+
+
+def check_configuration(
+    engine_type: str,
+    version: str,
+    deployment_mode: str,
+    settings: Mapping[str, Any],
+    configuration: Configuration,
+) -> None:
+    """Refuse a configuration that such a broker does not accept or would not start with.
+
+    Limits depend on ``HostInstanceType`` in ``settings``. Raises ``BadRequestException``.
+    """
+    if engine_type == "ACTIVEMQ":
+        activemq_merge.check(configuration.data, version)
+        return
+    rabbitmq_configuration.settings(
+        configuration.data,
+        version,
+        deployment_mode=deployment_mode,
+        instance_type=settings.get("HostInstanceType", DEFAULT_INSTANCE_TYPE[engine_type]),
+        revision=configuration.revision,
+    )
+
+
+def _check_upgrade(broker: Broker, version: str) -> None:
+    if not broker.running_version:
+        raise refusals.not_offered(
+            f"an upgrade of a broker that runs an image of your own, {broker.image}",
+            "engineVersion",
+        )
+    newest_first = VERSIONS[broker.engine_type]
+    if newest_first.index(version) > newest_first.index(broker.engine_version):
+        raise refusals.downgrade(broker.engine_version, version)

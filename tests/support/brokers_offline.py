@@ -1,0 +1,97 @@
+"""Amazon MQ without containers and without KMS, for what is decided before either is asked."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+from testbed.broker import planning
+from testbed.broker.encryption import BrokerKey
+from testbed.broker.model import Broker
+from testbed.broker.requests import CreateBroker
+from testbed.broker.service import Brokers
+from testbed.broker.store import BrokerStore
+from testbed.engines.base import User
+from testbed.errors import KmsError
+from testbed.kms.base import Caller
+from testbed.pki import Authority
+from testbed.services import Services
+from testbed.state.clock import Clock
+from testbed.state.store import State
+from testbed.testbed import Testbed
+from testbed.trail.recording import Recorder
+from testbed.trail.store import Trail
+
+KEY = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+@dataclass
+class NoKeys:
+    """A KMS in which every key is disabled; ``calls`` are the operations it was asked for."""
+
+    calls: list[str] = field(default_factory=list)
+
+    def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        self.calls.append(operation)
+        if operation != "DescribeKey":
+            raise KmsError("No keys here.", code="NotFoundException")
+        return {"KeyMetadata": {"Arn": KEY, "KeyState": "Disabled"}}
+
+
+@contextmanager
+def offline(folder: Path) -> Iterator[Testbed]:
+    """A testbed whose brokers can be planned, described and refused, and not started."""
+    state = State(folder)
+    clock, trail, authority, kms = Clock(state), Trail(folder), Authority.create(), NoKeys()
+    authority.write_ca(state.ca_file)
+    recorder = Recorder(trail, clock)
+    services = Services(
+        state=state,
+        clock=clock,
+        containers=cast("Any", SimpleNamespace(client=SimpleNamespace(info=dict), instance="")),
+        kms=kms,
+        trail=trail,
+        recorder=recorder,
+        authority=authority,
+        stopping=cast("Any", SimpleNamespace(is_set=lambda: False)),
+    )
+    testbed = SimpleNamespace(
+        state=state,
+        clock=clock,
+        kms=kms,
+        trail=trail,
+        authority=authority,
+        ca_file=state.ca_file,
+        services=services,
+        brokers=Brokers(services),
+    )
+    try:
+        yield cast("Testbed", testbed)
+    finally:
+        trail.close()
+
+
+def add(testbed: Testbed, request: CreateBroker) -> Broker:
+    """Store the broker of a request as running under ``KEY``, its key last checked long ago."""
+    key = BrokerKey(KEY, "CUSTOMER_MANAGED")
+    planned = planning.plan(request, "an-image", key, datetime.now(UTC))
+    broker = planned.with_state("RUNNING")
+    return BrokerStore(testbed.state, testbed.services.stopping).put(broker)
+
+
+def request(engine_type: str = "RABBITMQ", name: str = "offline") -> CreateBroker:
+    """A sound request of each engine."""
+    return CreateBroker(
+        broker_name=name,
+        engine_type=engine_type,
+        users=(User("admin", "correct-horse-1"),),
+        storage_type="EBS",
+        settings={
+            "HostInstanceType": {"RABBITMQ": "mq.m7g.large", "ACTIVEMQ": "mq.m5.large"}[
+                engine_type
+            ],
+        },
+    )
