@@ -23,11 +23,11 @@ WARNINGS_MAX = 20
 
 @dataclass(frozen=True)
 class Value:
-    """``kind`` is a type of XML Schema; ``least``, ``most`` and ``choices`` narrow it."""
+    """``kind`` is a type of XML Schema; ``minimum``, ``maximum`` and ``choices`` narrow it."""
 
     kind: str
-    least: int | None = None
-    most: int | None = None
+    minimum: int | None = None
+    maximum: int | None = None
     choices: tuple[str, ...] = ()
 
 

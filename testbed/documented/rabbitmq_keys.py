@@ -19,8 +19,8 @@ class Key:
 
     kind: str
     default: str = ""
-    least: int = 0
-    most: int | None = None
+    minimum: int = 0
+    maximum: int | None = None
     choices: tuple[str, ...] = ()
     since: int = 3
 
@@ -50,16 +50,16 @@ KEYS: dict[str, Key] = {
     "quorum_queue.property_equivalence.relaxed_checks_on_redeclaration": Key("boolean", "true"),
     "secure.management.http.headers.enabled": Key("boolean", "true"),
     # LIMITS. The most depends on the broker: MAXIMA.
-    **{name: Key("integer", least=1, since=4) for name in LIMIT_KEYS},
+    **{name: Key("integer", minimum=1, since=4) for name in LIMIT_KEYS},
     # AMQPCLIENT: for shovels and federation.
     "amqp_client.ssl_options.verify": Key("choice", "verify_peer", choices=_VERIFY, since=4),
     # SSLAUTH, MTLS.
     "ssl_options.verify": Key("choice", "verify_none", choices=_VERIFY, since=4),
     "ssl_options.fail_if_no_peer_cert": Key("boolean", "false", since=4),
-    "ssl_options.depth": Key("integer", most=255, since=4),
+    "ssl_options.depth": Key("integer", maximum=255, since=4),
     "ssl_options.hostname_verification": Key("choice", choices=_HOSTNAME, since=4),
     "management.ssl.verify": Key("choice", "verify_none", choices=_VERIFY, since=4),
-    "management.ssl.depth": Key("integer", most=255, since=4),
+    "management.ssl.depth": Key("integer", maximum=255, since=4),
     "management.ssl.hostname_verification": Key("choice", choices=_HOSTNAME, since=4),
     "ssl_cert_login_from": Key(
         "choice",
@@ -74,7 +74,7 @@ KEYS: dict[str, Key] = {
     "ssl_cert_login_san_type": Key(
         "choice", choices=("dns", "ip", "email", "uri", "other_name"), since=4
     ),
-    "ssl_cert_login_san_index": Key("integer", most=255, since=4),
+    "ssl_cert_login_san_index": Key("integer", maximum=255, since=4),
     "aws.arns.assume_role_arn": Key("arn", choices=("iam",), since=4),
     "aws.arns.ssl_options.cacertfile": Key("arn", choices=_CERTIFICATE_ARN, since=4),
     "aws.arns.management.ssl.cacertfile": Key("arn", choices=_CERTIFICATE_ARN, since=4),

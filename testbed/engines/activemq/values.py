@@ -57,9 +57,9 @@ def _fits(allowed: Value, text: str) -> bool:
         return bool(_DOUBLE.fullmatch(text))
     if allowed.kind in _BITS:
         end = 2 ** _BITS[allowed.kind]
-        return bool(_NUMBER.fullmatch(text)) and max(-end, allowed.least or -end) <= int(
+        return bool(_NUMBER.fullmatch(text)) and max(-end, allowed.minimum or -end) <= int(
             text
-        ) <= min(end - 1, allowed.most or end - 1)
+        ) <= min(end - 1, allowed.maximum or end - 1)
     return True
 
 
@@ -80,8 +80,8 @@ def _is_size(bits: int) -> Callable[[str], bool]:
     return check
 
 
-def _between(least: int, most: int) -> Callable[[str], bool]:
-    return lambda text: least <= int(text) <= most
+def _between(minimum: int, maximum: int) -> Callable[[str], bool]:
+    return lambda text: minimum <= int(text) <= maximum
 
 
 def _is_name(text: str) -> bool:

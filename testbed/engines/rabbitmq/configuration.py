@@ -173,8 +173,8 @@ def _fits(key: Key, value: str) -> bool:
     if key.kind == "integer":
         return (
             bool(_NUMBER.fullmatch(value))
-            and key.least <= int(value)
-            and (key.most is None or int(value) <= key.most)
+            and key.minimum <= int(value)
+            and (key.maximum is None or int(value) <= key.maximum)
         )
     if key.kind == "boolean":
         return value in ("true", "false")
@@ -186,8 +186,8 @@ def _fits(key: Key, value: str) -> bool:
 
 def _expected(key: Key) -> str:
     if key.kind == "integer":
-        return f"a whole number from {key.least}" + (
-            f" to {key.most}" if key.most is not None else ""
+        return f"a whole number from {key.minimum}" + (
+            f" to {key.maximum}" if key.maximum is not None else ""
         )
     if key.kind == "boolean":
         return "true or false"

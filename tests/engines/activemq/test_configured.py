@@ -171,8 +171,8 @@ def whole(name: str, turn: int) -> etree._Element:
 def _typical(name: str, attribute: str, allowed: Value) -> str:
     if allowed.choices:
         return allowed.choices[-1]
-    if allowed.most:
-        return str(allowed.most)
+    if allowed.maximum:
+        return str(allowed.maximum)
     if attribute == "name":
         return f"name{next(NUMBERS)}"
     return SPECIAL.get(attribute, TYPICAL[allowed.kind])
