@@ -8,7 +8,7 @@ from testbed import clients
 from testbed.broker.model import Broker
 from testbed.clients import Destination
 from testbed.engines.all import ENGINES
-from testbed.engines.base import Defects
+from testbed.engines.base import UNENCRYPTED
 from testbed.results import Finding, Verdict
 from testbed.scenario import main
 from testbed.storage import raw
@@ -26,13 +26,13 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     for engine_type in ("RABBITMQ", "ACTIVEMQ"):
         logger.info("  %s: writing a canary and reading the raw volume", engine_type)
         broker = testbed.default_broker(engine_type)
-        with testbed.control(engine_type, Defects(plain_volume=True)) as control:
-            yield Finding(
-                "R1",
-                broker.broker_name,
-                *_canary(testbed, broker),
-                Finding("R1", "a volume without encryption", *_canary(testbed, control)),
-            )
+        control = testbed.control(engine_type, UNENCRYPTED)
+        yield Finding(
+            "R1",
+            broker.broker_name,
+            *_canary(testbed, broker),
+            Finding("R1", "a volume without encryption", *_canary(testbed, control)),
+        )
 
 
 def _canary(testbed: Testbed, broker: Broker) -> tuple[Verdict, tuple[str, ...]]:

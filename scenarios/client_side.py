@@ -17,7 +17,7 @@ from testbed.aws.endpoint import serve
 from testbed.broker.model import Broker
 from testbed.clients import Destination
 from testbed.clients.envelope import Envelope
-from testbed.engines.base import Defects
+from testbed.engines.base import UNENCRYPTED
 from testbed.errors import ClientError
 from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
@@ -35,15 +35,15 @@ _MESSAGES = 20
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """Through a broker of each engine; the volume is a control's plain one, so that the disk shows all there is."""
+    """Through a broker of each engine with a plain volume, so that the disk shows everything."""
     key = testbed.new_key("of payloads")
     with serve(testbed) as endpoint:
         kms = boto3.client("kms", **endpoint.client())
         for engine_type in _PROTOCOL:
             logger.info("  sealed and unsealed messages through %s", engine_type)
-            # Without encryption of its own at rest: only the envelope keeps the payload from the disk.
-            with testbed.control(engine_type, Defects(plain_volume=True)) as broker:
-                yield _opaque(testbed, broker, Envelope(kms, key))
+            # Without encryption at rest, only the envelope keeps the payload from the disk.
+            broker = testbed.control(engine_type, UNENCRYPTED)
+            yield _opaque(testbed, broker, Envelope(kms, key))
         yield _without_the_key(testbed, kms, key)
         for cached in (False, True):
             envelope = Envelope(kms, key, cached=cached)

@@ -1,12 +1,14 @@
 """A client that offers FIPS-approved algorithms alone: does each listener take it?"""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 from testbed.broker.model import Broker
 from testbed.documented import fips as approved
 from testbed.documented.tls import PROFILES, Suite, TlsProfile
 from testbed.engines.base import Defects
 from testbed.results import Finding, Verdict
+from testbed.runtime.parallel import side_by_side
 from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.wire.fips import FipsAnswer, ask_all
@@ -22,12 +24,12 @@ _NOT_APPROVED = Suite(
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
     """All listeners of both engines, and of a control whose one suite is not approved."""
-    for engine_type in ("RABBITMQ", "ACTIVEMQ"):
+    engines = ("RABBITMQ", "ACTIVEMQ")
+    defects = Defects(tls=TlsProfile(("TLSv1.2",), (_NOT_APPROVED,)))
+    refusing = side_by_side([partial(testbed.control, engine, defects) for engine in engines])
+    for engine_type, control in zip(engines, refusing, strict=True):
         broker = testbed.default_broker(engine_type)
-        with testbed.control(
-            engine_type, Defects(tls=TlsProfile(("TLSv1.2",), (_NOT_APPROVED,)))
-        ) as control:
-            answers, controls = _ask(testbed, broker), _ask(testbed, control)
+        answers, controls = _ask(testbed, broker), _ask(testbed, control)
         for name, answer in answers.items():
             failing = Finding(
                 "P5", f"{name} with {_NOT_APPROVED.iana} alone", *_judged(controls[name])

@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from testbed.broker.model import Broker
 from testbed.documented.engines import DOMAIN, REGION
 from testbed.documented.tls import PROFILES, Suite, TlsProfile
 from testbed.engines.base import Defects
 from testbed.results import Finding, Matrix, Verdict
+from testbed.runtime.parallel import side_by_side
 from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.wire.matrix import matrix
@@ -26,29 +28,35 @@ _WILDCARD = f"*.{DOMAIN.format(region=REGION)}"
 
 
 def run(testbed: Testbed) -> Iterator[Finding | Matrix | str]:
-    """RabbitMQ, then ActiveMQ: all listeners side by side, then a control broker that every check has to find fault with."""
-    for engine_type, suites in (("RABBITMQ", "T3"), ("ACTIVEMQ", "T6")):
-        yield from _engine(testbed, engine_type, suites)
+    """Both engines, each beside a control broker that every check has to find fault with."""
+    claims = {"RABBITMQ": "T3", "ACTIVEMQ": "T6"}
+    weak = side_by_side([partial(_weak, testbed, engine_type) for engine_type in claims])
+    for (engine_type, claim), control in zip(claims.items(), weak, strict=True):
+        yield from _engine(testbed, engine_type, claim, control)
 
 
-def _engine(testbed: Testbed, engine_type: str, suites: str) -> Iterator[Finding | Matrix | str]:
-    broker = testbed.default_broker(engine_type)
+def _weak(testbed: Testbed, engine_type: str) -> Broker:
     documented = PROFILES[engine_type]
-    weak = TlsProfile(("TLSv1.1", *documented.versions), (*documented.suites[1:], _EXTRA))
-    with testbed.control(
-        engine_type, Defects(plaintext_listener=True, tls=weak, certificate="wrong-authority")
-    ) as control:
-        logger.info("  asking the listeners of %s and of a control", broker.broker_name)
-        scans, controls = _scans(testbed, broker), _scans(testbed, control)
-        in_clear = _plaintext(testbed, control)
-        for name, scan in scans.items():
-            yield _suites(suites, engine_type, name, scan, controls[name])
-            yield _certificate(engine_type, name, scan, controls[name])
-        yield matrix(f"{engine_type} {broker.broker_name}", scans, documented)
-        if engine_type == "RABBITMQ":
-            yield _no_plaintext(broker, scans, control, in_clear)
-        seconds = sum(scan.seconds for scan in scans.values())
-        yield f"{broker.broker_name}: {sum(scan.handshakes for scan in scans.values())} handshakes in {seconds:.1f} s of listeners' time"
+    tls = TlsProfile(("TLSv1.1", *documented.versions), (*documented.suites[1:], _EXTRA))
+    defects = Defects(plaintext_listener=True, tls=tls, certificate="wrong-authority")
+    return testbed.control(engine_type, defects)
+
+
+def _engine(
+    testbed: Testbed, engine_type: str, claim: str, control: Broker
+) -> Iterator[Finding | Matrix | str]:
+    broker = testbed.default_broker(engine_type)
+    logger.info("  asking the listeners of %s and of a control", broker.broker_name)
+    scans, controls = side_by_side([partial(_scans, testbed, each) for each in (broker, control)])
+    for name, scan in scans.items():
+        yield _suites(claim, engine_type, name, scan, controls[name])
+        yield _certificate(engine_type, name, scan, controls[name])
+    yield matrix(f"{engine_type} {broker.broker_name}", scans, PROFILES[engine_type])
+    if engine_type == "RABBITMQ":
+        yield _no_plaintext(broker, scans, control, _plaintext(testbed, control))
+    seconds = sum(scan.seconds for scan in scans.values())
+    handshakes = sum(scan.handshakes for scan in scans.values())
+    yield f"{broker.broker_name}: {handshakes} handshakes in {seconds:.1f} s of listeners' time"
 
 
 def _scans(testbed: Testbed, broker: Broker) -> dict[str, ListenerScan]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from testbed import checker, evidence, traffic
 from testbed.broker.model import Broker
 from testbed.clients import Destination
+from testbed.engines.base import UNENCRYPTED
 from testbed.history import History, Recorder
 from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
@@ -98,11 +99,10 @@ def _story(testbed: Testbed, broker: Broker) -> Iterator[Finding | str]:
 
 
 def _empty(testbed: Testbed, broker: Broker, history: History) -> Finding:
-    """The same account against a new broker, which has none of the messages."""
-    with testbed.brief(testbed.request(broker.engine_type, "empty")) as empty:
-        recorder = Recorder.of(history)
-        address = testbed.brokers.address(empty, _PROTOCOL[broker.engine_type])
-        account = checker.check(traffic.drain(address, _QUEUE, recorder, patience=2.0))
+    """The same account against another broker, which has none of the messages."""
+    other = testbed.control(broker.engine_type, UNENCRYPTED)
+    address = testbed.brokers.address(other, _PROTOCOL[broker.engine_type])
+    account = checker.check(traffic.drain(address, _QUEUE, Recorder.of(history), patience=2.0))
     return Finding(
         "R10",
         "a broker that came back with an empty volume",

@@ -2,10 +2,9 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 from testbed.bench.quick import PROTOCOLS, Addresses, quick
-from testbed.engines.base import Defects
+from testbed.engines.base import UNENCRYPTED
 from testbed.results import Finding
 from testbed.scenario import main
 from testbed.testbed import Testbed
@@ -17,28 +16,23 @@ CLAIMS = ()  # the page states no cost
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """The standing brokers beside controls with a plaintext listener and a plain volume."""
+    """The default brokers beside controls with a plaintext listener and a plain volume."""
     brokers = testbed.brokers
-    with ExitStack() as stack:
-        measured = []
-        for engine_type, protocol in PROTOCOLS.items():
-            control = stack.enter_context(
-                testbed.control(engine_type, Defects(plaintext_listener=True, plain_volume=True))
+    measured = []
+    for engine_type, protocol in PROTOCOLS.items():
+        control = testbed.control(engine_type, UNENCRYPTED)
+        measured.append(
+            Addresses(
+                engine_type,
+                plaintext=brokers.address(control, protocol, tls=False),
+                control=brokers.address(control, protocol),
+                broker=brokers.address(testbed.default_broker(engine_type), protocol),
             )
-            measured.append(
-                Addresses(
-                    engine_type,
-                    plaintext=brokers.address(control, protocol, tls=False),
-                    control=brokers.address(control, protocol),
-                    broker=brokers.address(testbed.default_broker(engine_type), protocol),
-                )
-            )
-        try:
-            yield from map(str, quick(measured, logger.info).costs)
-        except (
-            ValueError
-        ) as error:  # a machine that does much else besides cannot be measured in so short a time
-            yield f"No result: {error}. Run it again when the machine is less busy."
+        )
+    try:
+        yield from map(str, quick(measured, logger.info).costs)
+    except ValueError as error:  # a busy machine cannot be measured in so short a time
+        yield f"No result: {error}. Run it again when the machine is less busy."
     yield "A demonstration on a shared machine: `testbed bench` measures."
 
 

@@ -12,7 +12,7 @@ from testbed.broker.model import Broker
 from testbed.clients import Destination
 from testbed.clients.failover import failover
 from testbed.documented.listeners import ACTIVEMQ_CLOSED, LISTENERS
-from testbed.engines.base import Defects, NetworkConnector
+from testbed.engines.base import UNENCRYPTED, NetworkConnector
 from testbed.errors import ClientError
 from testbed.results import Finding, Verdict
 from testbed.runtime import images
@@ -40,13 +40,13 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         ]
         logger.info("  clients of %s, over %s", broker.broker_name, ", ".join(protocols))
         seen = _of_clients(testbed, broker, protocols)
-        with testbed.control(engine_type, Defects(plaintext_listener=True)) as control:
-            yield Finding(
-                claim,
-                f"client links of {broker.broker_name}",
-                *seen,
-                _in_clear(claim, testbed, control, _IN_CLEAR[engine_type]),
-            )
+        control = testbed.control(engine_type, UNENCRYPTED)
+        yield Finding(
+            claim,
+            f"client links of {broker.broker_name}",
+            *seen,
+            _in_clear(claim, testbed, control, _IN_CLEAR[engine_type]),
+        )
     logger.info("  a network of two brokers")
     yield _network(testbed)
     logger.info("  an active broker and its standby")
@@ -76,15 +76,12 @@ def _in_clear(claim: str, testbed: Testbed, control: Broker, protocol: str) -> F
 
 
 def _network(testbed: Testbed) -> Finding:
-    """T7: a message sent to the one is consumed at the other; and for the control over a connector without TLS."""
-    with testbed.brief(testbed.request("ACTIVEMQ", "north")) as north:
-        crossed = _crossing(testbed, north, topology.network_uri(north))
-    with testbed.control("ACTIVEMQ", Defects(plaintext_listener=True)) as plain:
-        in_clear = _crossing(
-            testbed,
-            plain,
-            f"static:(tcp://{plain.nodes[0].hostname}:{ACTIVEMQ_CLOSED['openwire']})",
-        )
+    """T7: what is sent to one broker is consumed at the other; the control's connector lacks TLS."""
+    north = testbed.default_broker("ACTIVEMQ")
+    crossed = _crossing(testbed, north, topology.network_uri(north))
+    plain = testbed.control("ACTIVEMQ", UNENCRYPTED)
+    uri = f"static:(tcp://{plain.nodes[0].hostname}:{ACTIVEMQ_CLOSED['openwire']})"
+    in_clear = _crossing(testbed, plain, uri)
     return Finding(
         "T7",
         "a network of two brokers",
@@ -133,13 +130,10 @@ def _pair(testbed: Testbed) -> Finding:
                     raise ClientError("the standby does not have the message")
 
         seen = _judged(_captured(testbed, [pair], exchange, nodes=1), _needles(pair, canary))
-    with testbed.control("ACTIVEMQ", Defects(plaintext_listener=True)) as plain:
-        return Finding(
-            "T7",
-            "an active broker and its standby",
-            *seen,
-            _in_clear("T7", testbed, plain, "stomp"),
-        )
+    plain = testbed.control("ACTIVEMQ", UNENCRYPTED)
+    return Finding(
+        "T7", "an active broker and its standby", *seen, _in_clear("T7", testbed, plain, "stomp")
+    )
 
 
 def _patiently(

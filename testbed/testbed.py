@@ -10,7 +10,7 @@ import secrets
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -22,6 +22,7 @@ from testbed.broker.encryption import EncryptionOptions
 from testbed.broker.model import Broker
 from testbed.broker.requests import CreateBroker
 from testbed.broker.service import Brokers
+from testbed.controls import Controls
 from testbed.engines.base import Defects, NetworkConnector, User
 from testbed.errors import EngineUnavailable
 from testbed.kms.base import USER, Caller
@@ -96,6 +97,12 @@ class Testbed:
         self.clock, self.kms = self.services.clock, self.services.kms
         self.trail, self.authority = self.services.trail, self.services.authority
         self.brokers = Brokers(self.services)
+        self._controls = Controls(
+            lambda engine_type, defects: self.brokers.create(
+                self.request(engine_type, "control", defects=defects)
+            ),
+            self.brokers.delete,
+        )
 
     @classmethod
     def open(
@@ -159,9 +166,14 @@ class Testbed:
             **members,
         )
 
-    def control(self, engine_type: str, defects: Defects) -> AbstractContextManager[Broker]:
-        """Create a broker with planted defects, for the control run of a check; see ``brief``."""
-        return self.brief(self.request(engine_type, "control", defects=defects))
+    def control(self, engine_type: str, defects: Defects) -> Broker:
+        """Return a broker with planted defects, for the control run of a check.
+
+        It is created once and lent to every check that wants the same defects, until ``close``, so
+        leave it as it is; a check that changes its control creates one with ``brief``. Raises as
+        ``Brokers.create`` does.
+        """
+        return self._controls.get(engine_type, defects)
 
     def new_key(self, description: str, **parameters: Any) -> str:
         """Create a customer managed key of the user's and return its ARN."""
@@ -169,7 +181,8 @@ class Testbed:
         return str(answer["KeyMetadata"]["Arn"])
 
     def close(self) -> None:
-        """Close the connection to the engine; everything keeps running."""
+        """Delete control brokers and disconnect from the engine; everything else keeps running."""
+        self._controls.close()
         self.client.close()
 
     def stop(self) -> None:

@@ -35,6 +35,10 @@ class Defects:
     certificate: str = ""  # one of ``pki.BAD`` instead of a sound one
 
 
+# No encryption at all: the control of most checks, so that one broker serves them all.
+UNENCRYPTED = Defects(plaintext_listener=True, plain_volume=True)
+
+
 @dataclass(frozen=True)
 class Cluster:
     """The RabbitMQ cluster that a node is one of.
