@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV   := .venv
 REPORT ?= report
 PYTEST := $(VENV)/bin/pytest $(PYTEST_ARGS)
+# Two at a time, each with brokers and ports of its own; the tests of a file share brokers.
+WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo check format test containers test-all durations nightly-table benchmarks setup clean
+.PHONY: demo check format test containers test-all durations benchmarks setup clean
 .DELETE_ON_ERROR:
 
 demo: setup
@@ -25,21 +27,15 @@ format: setup
 test: check containers
 
 containers: setup
-	$(PYTEST) -m "containers or nightly" --nightly share
+	$(PYTEST) $(WORKERS) -m "containers or nightly" --nightly share
 
 # Everything, the nightly tests included: as long as it takes.
 test-all: check
-	$(PYTEST) -m "containers or nightly"
+	$(PYTEST) $(WORKERS) -m "containers or nightly"
 
 # The same, and tests/durations.json is written anew.
 durations: setup
 	$(PYTEST) --store-durations
-
-# The list of nightly tests in docs/testing.md, after one was marked.
-nightly-table: setup
-	$(PYTEST) -q --collect-only --nightly-table $(VENV)/nightly >/dev/null
-	sed -i -e '/^| test | cases/,$$d' docs/testing.md
-	cat $(VENV)/nightly >>docs/testing.md
 
 # Minutes each, on an idle machine: `make benchmarks BENCHMARKS=tests/benchmarks/bench_startup.py`.
 BENCHMARKS ?= tests/benchmarks/bench_*.py

@@ -10,7 +10,11 @@ from tests.support.kms_authority import container
 from tests.support.kms_container import Container
 from tests.support.tls_servers import Pki, make_pki
 
-pytest_plugins = ["tests.support.durations", "tests.support.nightly"]
+pytest_plugins = [
+    "tests.support.durations",
+    "tests.support.nightly",
+    "tests.support.workers",
+]
 
 # A job in the background of a script has Ctrl-C ignored and hands that down, and some tests send it to what they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -23,7 +23,7 @@ def environment(folder: Path) -> dict[str, str]:
     clean = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("AWS_", "TESTBED_"))
+        if name == "TESTBED_PORTS" or not name.startswith(("AWS_", "TESTBED_"))
     }
     return {**clean, "TESTBED_STATE": str(folder / "state")}
 

@@ -1,34 +1,59 @@
-"""Ports on 127.0.0.1, the only address the testbed publishes on."""
+"""Ports on 127.0.0.1, the only address the testbed publishes on.
+
+``TESTBED_PORTS`` in the environment, such as ``21000-21999``, is where free ones are taken from.
+"""
 
 import errno
+import os
 import random
 import socket
 import threading
 
-from testbed.errors import PortTaken
+from testbed.errors import PortTaken, TestbedError
 
 LOOPBACK = "127.0.0.1"
 
 
-# Below what Linux, macOS and Windows take for outgoing connections: while a broker reboots, none of those may get its port.
-_RANGE = range(20000, 32768)
+# Below what Linux, macOS and Windows take for outgoing connections: while a broker reboots, none of
+# those may get its port.
+_DEFAULT = "20000-32767"
 _handed_out: set[int] = set()
 _choosing = threading.Lock()
 
 
 def free(count: int) -> list[int]:
-    """``count`` ports that nothing listens on now. They stay a broker's for its life, reboots included."""
+    """Return ports that nothing listens on now; a broker keeps them for its life.
+
+    Raises ``TestbedError`` when ``TESTBED_PORTS`` is not a range, or has too few free ports.
+    """
     chosen: list[int] = []
     with _choosing:
-        candidates = random.SystemRandom().sample(
-            _RANGE, len(_RANGE)
-        )  # seeding is for tests, not for ports
+        candidates = list(_range())
+        random.SystemRandom().shuffle(candidates)  # seeding is for tests, not for ports
         while len(chosen) < count:
+            if not candidates:
+                raise TestbedError(
+                    "No port is free.", hint="TESTBED_PORTS is where free ports are taken from."
+                )
             port = candidates.pop()
             if port not in _handed_out and _is_free(port):
                 chosen.append(port)
-                _handed_out.add(port)  # what asks for it may need seconds until it listens
+                _handed_out.add(port)  # whoever asks may need seconds until it listens
     return chosen
+
+
+def _range() -> range:
+    text = os.environ.get("TESTBED_PORTS") or _DEFAULT
+    first, _, last = text.partition("-")
+    try:
+        ports = range(int(first), int(last) + 1)
+    except ValueError:
+        ports = range(0)
+    if not ports or ports.start < 1 or ports.stop > 65536:
+        raise TestbedError(
+            f"TESTBED_PORTS is not a range of ports: {text}", hint="For example 21000-21999."
+        )
+    return ports
 
 
 def _is_free(port: int) -> bool:

@@ -142,7 +142,7 @@ class CommandLine:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("TESTBED_", "COV_", "PYTEST_"))
+            if name == "TESTBED_PORTS" or not name.startswith(("TESTBED_", "COV_", "PYTEST_"))
         }
         return {
             **kept,

@@ -6,7 +6,7 @@ nightly test runs every few commits and none rots.
 """
 
 import subprocess
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +15,8 @@ import pytest
 from tests.support.durations import UNKNOWN, recorded
 
 BUDGET = 150.0  # seconds of nightly tests in a run of `make test`
+FILES = pytest.StashKey[set[Path]]()  # all that were collected
+_CASES = pytest.StashKey[Counter[tuple[str, str]]]()  # of each test and reason, all collected
 
 
 def shares(tests: Iterable[str], seconds: Mapping[str, float], budget: float) -> list[list[str]]:
@@ -56,9 +58,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="all",
         help="Nightly tests: all (default), the share whose turn it is at this commit, or none.",
     )
-    parser.addoption(
-        "--nightly-table", type=Path, help="Write the nightly tests that are collected to a file."
-    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_CASES] = Counter()
+    config.stash[FILES] = set()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    item.config.stash[FILES].add(item.path)
+    if mark := item.get_closest_marker("nightly"):
+        [reason] = mark.args
+        item.config.stash[_CASES][item.nodeid.partition("[")[0], reason] += 1
 
 
 @pytest.hookimpl(trylast=True)  # after -m and -k
@@ -73,20 +84,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item.nodeid not in left_out]
 
 
-def table(items: Iterable[pytest.Item]) -> str:
-    """Return the list of nightly tests for ``docs/testing.md``: each with its cases and its reason.
-
-    Raises ``ValueError`` for a mark without a reason.
-    """
-    cases: dict[tuple[str, str], int] = defaultdict(int)
-    for item in items:
-        if mark := item.get_closest_marker("nightly"):
-            [reason] = mark.args
-            cases[item.nodeid.partition("[")[0], reason] += 1
-    rows = [f"| `{test}` | {count} | {reason} |" for (test, reason), count in sorted(cases.items())]
+def table(config: pytest.Config) -> str:
+    """Return the list of nightly tests for ``docs/testing.md``: each with its cases and its reason."""
+    rows = [
+        f"| `{test}` | {count} | {reason} |"
+        for (test, reason), count in sorted(config.stash[_CASES].items())
+    ]
     return "\n".join(["| test | cases | reason |", "|---|--:|---|", *rows])
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    if path := session.config.getoption("nightly_table"):
-        path.write_text(f"{table(session.items)}\n")

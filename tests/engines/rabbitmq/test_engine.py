@@ -25,6 +25,7 @@ from testbed.pki import Authority
 from testbed.wire.prober import probe_all
 from testbed.wire.verdict import judge, judge_certificate
 from tests.support.broker_node import wait_for
+from tests.support.messages import receive
 from tests.support.rabbitmq_node import ALICE, CAROL, HOSTNAME, Node, rabbitmq, spec
 
 pytestmark = pytest.mark.filterwarnings(
@@ -310,10 +311,7 @@ def test_what_was_confirmed_and_who_was_changed_survive_a_kill(node: Node) -> No
     node.start()
     with connect(node.address("amqp", changed)) as client:
         client.subscribe(queue)
-        received = []
-        while message := client.receive(timeout=5):
-            received.append(message.body)
-            message.acknowledge()
+        received = receive(client, len(bodies))
     assert received == bodies
     with pytest.raises(ClientError):
         connect(node.address("amqp", CAROL))
