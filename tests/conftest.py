@@ -4,6 +4,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.support import activemq_node, rabbitmq_node
 from tests.support.kms_authority import container
@@ -11,6 +12,10 @@ from tests.support.kms_container import Container
 from tests.support.tls_servers import Pki, make_pki
 
 pytest_plugins = [
+
+# No deadline for an example: on a busy machine one takes a second now and then.
+settings.register_profile("testbed", deadline=None)
+settings.load_profile("testbed")
     "tests.support.durations",
     "tests.support.nightly",
     "tests.support.workers",

@@ -19,7 +19,6 @@ pytestmark = [
 ]
 SLOWLY = settings(
     max_examples=150,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 TEXT = st.text(max_size=20) | st.sampled_from(
@@ -145,9 +144,7 @@ def test_any_bytes_for_any_service(
     sound(aws, answer.status, answer.body)
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     raw=st.binary(max_size=200)
     | st.lists(

@@ -128,7 +128,7 @@ def test_a_number_in_a_query_is_digits(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["kms", "mq", "cloudtrail"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_whatever_json_comes_is_parsed_or_refused(name: str, data: st.DataObject) -> None:
     operation = data.draw(

@@ -24,7 +24,6 @@ pytestmark = pytest.mark.containers
 CHECKED = settings(
     max_examples=5,
     stateful_step_count=100,
-    deadline=None,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )

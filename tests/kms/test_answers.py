@@ -105,7 +105,7 @@ contexts = st.dictionaries(st.text("ab", max_size=2), st.text("ab", max_size=2),
 def test_a_ciphertext_opens_with_the_pairs_it_was_closed_with_alone(aws: Authority) -> None:
     key = aws.key()
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(contexts, contexts)
     def holds(closed: dict[str, str], opened: dict[str, str]) -> None:
         code = aws.code(

@@ -30,7 +30,6 @@ def test_keys_and_grants_are_as_the_model_says(calls: int, seconds: float) -> No
     checked = settings(
         max_examples=10,
         stateful_step_count=STEPS_A_RUN,
-        deadline=None,
         suppress_health_check=list(HealthCheck),
     )
     until = time.monotonic() + seconds

@@ -103,7 +103,7 @@ DOCUMENTS = st.integers(0, 2**32).map(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(DOCUMENTS)
 def test_whatever_goes_in_only_what_is_permitted_comes_out_and_once_is_enough(
     document: str,
@@ -153,7 +153,7 @@ def without_customers(text: str) -> list[tuple[str, dict[str, str]]]:
     return [(name, attributes) for name, attributes in found if name in mine]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(DOCUMENTS)
 def test_whatever_goes_in_the_brokers_listeners_tls_and_storage_stay_its_own(document: str) -> None:
     try:
