@@ -23,6 +23,7 @@ from testbed import paths
 from testbed.errors import TestbedError
 from testbed.results import Finding, Matrix, Run, ScenarioResult
 from testbed.testbed import Testbed
+from testbed.verdicts import ClaimVerdict, decide_run
 
 logger = logging.getLogger(__name__)
 
@@ -82,11 +83,24 @@ def run(scenario: Scenario, testbed: Testbed) -> ScenarioResult:
     )
 
 
-def run_all(scenarios: Sequence[Scenario], testbed: Testbed) -> Run:
-    """Run them one after the other."""
+def run_all(
+    scenarios: Sequence[Scenario],
+    testbed: Testbed,
+    on_verdict: Callable[[ClaimVerdict], None] = lambda verdict: None,
+) -> Run:
+    """Run them one after the other.
+
+    ``on_verdict`` is called with the verdict on each claim after the last scenario that is about it.
+    """
     begun, started = time.monotonic(), datetime.now(UTC)
-    results = tuple(run(scenario, testbed) for scenario in scenarios)
-    return Run(started, time.monotonic() - begun, environment(testbed), results)
+    results: list[ScenarioResult] = []
+    for number, scenario in enumerate(scenarios, 1):
+        results.append(run(scenario, testbed))
+        pending = {claim for later in scenarios[number:] for claim in later.claims}
+        for verdict in decide_run(Run(started, time.monotonic() - begun, {}, tuple(results))):
+            if verdict.claim.id in scenario.claims and verdict.claim.id not in pending:
+                on_verdict(verdict)
+    return Run(started, time.monotonic() - begun, environment(testbed), tuple(results))
 
 
 def environment(testbed: Testbed) -> dict[str, str]:

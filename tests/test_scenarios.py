@@ -1,7 +1,8 @@
 """Every scenario on the session's testbed, and how one is run so that it takes nothing else down."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -164,3 +165,29 @@ def test_one_that_breaks_off_does_not_take_the_others_down(monkeypatch: pytest.M
         ("again", True, 0),
     ]
     assert not succeeded(run)
+
+
+def test_a_verdict_is_told_with_the_last_scenario_about_its_claim(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def story(claim: str, verdict: Verdict) -> Callable[[Testbed], Iterator[Finding]]:
+        def run(testbed: Testbed) -> Iterator[Finding]:
+            begun.append(claim)
+            yield replace(_finding(claim), claim=claim, verdict=verdict)
+
+        return run
+
+    begun: list[str] = []
+    told: list[tuple[str, str, int]] = []
+    monkeypatch.setattr(scenario, "environment", lambda testbed: {})
+    stories = [
+        Scenario("first", "", ("T1",), story("T1", Verdict.HOLDS)),
+        Scenario("second", "", ("R1",), story("R1", Verdict.HOLDS)),
+        Scenario("third", "", ("T1",), story("T1", Verdict.FAILS)),
+    ]
+    scenario.run_all(
+        stories,
+        None,  # type: ignore[arg-type]  # these scenarios do not look at it
+        lambda verdict: told.append((verdict.claim.id, verdict.status, len(begun))),
+    )
+    assert told == [("R1", "HOLDS", 2), ("T1", "FAILS", 3)]

@@ -1,6 +1,7 @@
 """`testbed scenario list|run` and `testbed demo`."""
 
 import json
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from testbed.report import html, junit, terminal
 from testbed.results import Run
 from testbed.runtime.parallel import side_by_side
 from testbed.testbed import Testbed, temporary
-from testbed.verdicts import succeeded
+from testbed.verdicts import ClaimVerdict, succeeded
 
 ReportOption = Annotated[
     Path | None,
@@ -32,6 +33,7 @@ EvidenceOption = Annotated[
     bool,
     typer.Option("--evidence", help="Print all evidence, and not only the first sentence of it."),
 ]
+_DURATION = "about four minutes on two cores, and two more when images have to be built."
 _group = typer.Typer(
     help="Scenarios, and the claims that they settle.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -76,7 +78,7 @@ def run_scenarios(
         with (
             temporary(delay=SEVERAL_HOURS) if fresh else nullcontext(Testbed.open(state)) as testbed
         ):
-            run = scenario.run_all(chosen, testbed)
+            run = scenario.run_all(chosen, testbed, _show_verdict(as_json))
         _conclude(run, report, evidence, as_json)
 
 
@@ -98,6 +100,9 @@ def demo(
 
     with translated(as_json):
         _require_writable(report)
+        scenarios = scenario.find()
+        if not as_json:
+            print(f"{len(scenarios)} scenarios: {_DURATION}", flush=True)
         with temporary(delay=SEVERAL_HOURS) as testbed:
             side_by_side(
                 [partial(testbed.default_broker, each) for each in ("RABBITMQ", "ACTIVEMQ")],
@@ -105,8 +110,15 @@ def demo(
             )
             if not as_json:
                 print(_endpoint_text(_endpoints(testbed)), flush=True)
-            run = scenario.run_all(scenario.find(), testbed)
+            run = scenario.run_all(scenarios, testbed, _show_verdict(as_json))
         _conclude(run, report, evidence, as_json)
+
+
+def _show_verdict(as_json: bool) -> Callable[[ClaimVerdict], None]:
+    """Return what shows a verdict at once: nothing when standard output is one JSON document."""
+    if as_json:
+        return lambda verdict: None
+    return partial(terminal.show_verdict, console=Console())
 
 
 def _conclude(run: Run, report: Path | None, evidence: bool, as_json: bool) -> None:

@@ -112,6 +112,17 @@ def renderable(run: Run, *, evidence: bool = True) -> Group:
     )
 
 
+def show_verdict(verdict: ClaimVerdict, console: Console) -> None:
+    """Print a line about one claim, as soon as it is decided."""
+    style = _STYLES[verdict.status]
+    about = f"{verdict.reason}: " * bool(verdict.reason) + verdict.claim.statement
+    line = Text.assemble(
+        f"{verdict.claim.id:<4}", (f"{verdict.status:<18}", style), printable(about)
+    )
+    line.no_wrap, line.overflow = True, "ellipsis"
+    console.print(line)
+
+
 def show(run: Run, console: Console | None = None, *, evidence: bool = True) -> None:
     """Print the report on ``console``, or on standard output."""
     (console or Console()).print(renderable(run, evidence=evidence))

@@ -16,6 +16,7 @@ from testbed.documented.claims import CLAIMS
 from testbed.documented.tls import Suite
 from testbed.report import as_json, html, junit, terminal
 from testbed.results import Cell, Finding, Matrix, MatrixRow, Run, ScenarioResult, Verdict
+from testbed.verdicts import decide_run
 
 HOLDS, FAILS, NOT_REPRODUCIBLE = Verdict.HOLDS, Verdict.FAILS, Verdict.NOT_REPRODUCIBLE
 CONTROL = Finding(
@@ -54,6 +55,17 @@ FULL = run_of(
     docker="20.10",
     python="3.11",
 )
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_verdict_that_comes_early_is_one_line(width: int) -> None:
+    for verdict in decide_run(FULL):
+        out = io.StringIO()
+        terminal.show_verdict(verdict, Console(file=out, width=width, force_terminal=False))
+        [line] = out.getvalue().splitlines()
+        assert len(line) <= width
+        assert line.split()[0] == verdict.claim.id
+        assert verdict.status in line
 
 
 @pytest.mark.parametrize("width", [80, 120])
