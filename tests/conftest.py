@@ -12,14 +12,14 @@ from tests.support.kms_container import Container
 from tests.support.tls_servers import Pki, make_pki
 
 pytest_plugins = [
-
-# No deadline for an example: on a busy machine one takes a second now and then.
-settings.register_profile("testbed", deadline=None)
-settings.load_profile("testbed")
     "tests.support.durations",
     "tests.support.nightly",
     "tests.support.workers",
 ]
+
+# No deadline for an example: on a busy machine one takes a second now and then.
+settings.register_profile("testbed", deadline=None)
+settings.load_profile("testbed")
 
 # A job in the background of a script has Ctrl-C ignored and hands that down, and some tests send it to what they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
