@@ -95,7 +95,6 @@ def wait(
     broker: Broker,
     node: Node,
     rendered: NodeSpec,
-    ca_file: str,
     cancelled: threading.Event,
 ) -> None:
     """Return when every listener answers a TLS handshake and a login.
@@ -115,7 +114,7 @@ def wait(
     while True:
         for addresses in candidates:
             try:
-                engine.login(rendered, addresses, ca_file)
+                engine.login(rendered, addresses)
             except ClientError as error:
                 reason = error
             else:

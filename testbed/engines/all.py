@@ -1,4 +1,4 @@
-"""The engines that there are, by AWS's EngineType."""
+"""All engines by AWS's EngineType."""
 
 from testbed.engines.activemq.engine import ActiveMQ
 from testbed.engines.base import Engine

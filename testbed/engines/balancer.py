@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from testbed.runtime.images import ImageSpec
 
 IMAGE = ImageSpec("balancer", "balancer")
-TMPFS = {"/run/balancer": "mode=1777,size=1m"}  # what its container needs
+TMPFS = {"/run/balancer": "mode=1777,size=1m"}  # its container's mount
 
 # Nodes are known by name alone: a container that replaces another has another address. The name
 # server is the container's own, whichever engine runs it.
@@ -34,7 +34,8 @@ defaults
     timeout check 2s
     timeout client 1h
     timeout server 1h
-    default-server check inter 1s fastinter 250ms fall 1 rise 1 tcp-ut 3s init-addr none resolvers network
+    default-server check inter 1s fastinter 250ms fall 1 rise 1 tcp-ut 3s
+    default-server init-addr none resolvers network
 resolvers network
     parse-resolv-conf
     resolve_retries 3
@@ -46,7 +47,7 @@ resolvers network
 
 
 def configuration(hostnames: Sequence[str], ports: Iterable[int]) -> bytes:
-    """Return what the balancer's entry point reads: each of ``ports`` leads to that of the nodes."""
+    """Return the input of the balancer's entry point: each port leads to that of the nodes."""
     text = _COMMON
     for port in ports:
         text += f"listen port-{port}\n    bind :{port}\n"

@@ -1,7 +1,6 @@
-"""What an engine has to say for itself so that the broker room can run a node of it.
+"""The interface of an engine, which renders a node's files and names its ports.
 
-An engine renders files and names ports. It starts nothing: ``runtime`` runs containers
-and ``broker`` decides when.
+An engine starts nothing: ``runtime`` runs containers, and ``broker`` decides when.
 """
 
 from dataclasses import dataclass, field
@@ -32,7 +31,7 @@ class Defects:
     plaintext_listener: bool = False
     plain_volume: bool = False
     tls: TlsProfile | None = None  # other versions and suites than the documented ones
-    certificate: str = ""  # one of ``pki.BAD`` instead of a sound one
+    certificate: str = ""  # one of ``pki.bad_names``; empty: a sound one
 
 
 # No encryption at all: the control of most checks, so that one broker serves them all.
@@ -41,11 +40,11 @@ UNENCRYPTED = Defects(plaintext_listener=True, plain_volume=True)
 
 @dataclass(frozen=True)
 class Cluster:
-    """The RabbitMQ cluster that a node is one of.
+    """The RabbitMQ cluster that a node belongs to.
 
-    ``hostnames`` are those of all its nodes, the node's own included, the same for each. Whoever has ``cookie`` is
-    let in by Erlang and may do everything. With ``inter_node_tls``, which Amazon MQ does not have, what nodes tell
-    each other is encrypted; their certificates then need their host names.
+    ``hostnames`` are those of all its nodes. ``cookie`` gives full access to Erlang. With
+    ``inter_node_tls``, which Amazon MQ does not have, traffic between nodes is encrypted; their
+    certificates then need their host names.
     """
 
     hostnames: tuple[str, ...]
@@ -57,8 +56,8 @@ class Cluster:
 class NetworkConnector:
     """ActiveMQ's element of that name, as Amazon MQ has it: without a password.
 
-    The service injects that of the broker's own user ``username``. ``uri`` is ``static:(ssl://...)`` or
-    ``masterslave:(ssl://...,ssl://...)``; ``attributes`` are further ones of the element.
+    The service adds that of the broker's own user ``username``. ``uri`` is ``static:(ssl://...)`` or
+    ``masterslave:(ssl://...,ssl://...)``; ``attributes`` are the element's other attributes.
     """
 
     name: str
@@ -87,51 +86,61 @@ class NodeSpec:
     defects: Defects | None = None
     cluster: Cluster | None = None  # RabbitMQ
     network_connectors: tuple[NetworkConnector, ...] = ()  # ActiveMQ
-    configuration: str = (
-        ""  # the customer's, as UpdateConfiguration takes it; empty: the service's default
-    )
+    # The customer's, as UpdateConfiguration takes it; empty: the service's default.
+    configuration: str = ""
     host_instance_type: str = ""  # CreateBroker's; empty: the service's default
 
 
 class Engine(Protocol):
-    """One engine. ``type`` is AWS's EngineType."""
+    """One engine."""
 
-    type: str
-    user: str  # the account the broker runs as in the container
+    @property
+    def type(self) -> str:
+        """AWS's EngineType."""
+
+    @property
+    def user(self) -> str:
+        """The account that the broker runs as in its container."""
 
     def image(self, version: str) -> ImageSpec:
-        """The image that runs this version (or the nearest that can be had)."""
+        """Return the image that runs this version, or the nearest available one."""
 
     def running_version(self, version: str) -> str:
-        """The exact version behind ``version``, e.g. ``5.19.9`` for ``5.19``."""
+        """Return the exact version behind ``version``, e.g. ``5.19.9`` for ``5.19``."""
 
     def listeners(self, version: str) -> tuple[Listener, ...]:
-        """The documented listeners of this version."""
+        """Return the documented listeners of this version."""
 
     def plaintext_listeners(self) -> tuple[Listener, ...]:
-        """The plaintext twins that a control node opens besides."""
+        """Return the plaintext listeners that a control node has as well."""
 
     def files(self, node: NodeSpec) -> dict[str, bytes]:
-        """The node's files, relative to ``/run/testbed``: ``start`` (the shell script that
-        becomes the broker), ``etc/...`` and ``tls/...``. The data directory is ``/data/broker``.
+        """Return the node's files, relative to ``/run/testbed``.
+
+        They are ``start`` (the shell script that becomes the broker), ``etc/...`` and ``tls/...``.
+        The data directory is ``/data/broker``.
         """
 
-    def login(self, node: NodeSpec, addresses: dict[str, tuple[str, int]], ca_file: str) -> None:
-        """Return when every listener (name -> host, port) answers a TLS handshake and a login;
-        raise ``ClientError`` when one does not yet. Called again until it succeeds.
+    def login(self, node: NodeSpec, addresses: dict[str, tuple[str, int]]) -> None:
+        """Log in to every listener (name -> host, port) over TLS: the node is ready.
+
+        Raises ``ClientError`` while one does not answer; called again until it succeeds.
         """
 
 
 @dataclass(frozen=True)
 class SanitizationWarning:
-    """What was removed, as UpdateConfiguration tells (API). ``attribute_name`` is empty when it was a whole element."""
+    """Something that was removed, as UpdateConfiguration reports it (API).
+
+    ``attribute_name`` is empty for a whole element.
+    """
 
     reason: str
     element_name: str
     attribute_name: str = ""
 
     def describe(self) -> dict[str, str]:
-        """In the API's names."""
+        """Return the warning in the API's names."""
         names = {
             "AttributeName": self.attribute_name,
             "ElementName": self.element_name,
@@ -142,7 +151,7 @@ class SanitizationWarning:
 
 @dataclass(frozen=True)
 class Sanitized:
-    """``data`` is what is left. ``warnings`` are the first 20."""
+    """A sanitised configuration. ``warnings`` are the first 20."""
 
     data: str
     warnings: tuple[SanitizationWarning, ...] = ()

@@ -1,4 +1,4 @@
-"""What a node's entry point (``containers/base/enter``) reads from standard input."""
+"""The standard input of a node's entry point (``containers/base/enter``)."""
 
 import io
 import tarfile
@@ -9,10 +9,10 @@ from testbed.engines.base import Engine, NodeSpec
 def secrets(
     engine: Engine, node: NodeSpec, data_key: bytes | None, *, shared: bool = False
 ) -> bytes:
-    """A byte count on a line, then a tar of all that is the node's own, the volume's plaintext data key included.
+    """Return a line with a byte count, then a tar of the node's files and its data key.
 
-    ``data_key`` is None on a control's unencrypted volume. With ``shared`` the node waits until no other one has the
-    volume: the standby's place.
+    ``data_key`` is the volume's plaintext key, None for a control's unencrypted volume. With
+    ``shared`` the node waits while another has the volume, as a standby does.
     """
     environment = f"BROKER_USER={engine.user}\nSHARED={'yes' if shared else ''}\n"
     files = {"node.env": environment.encode(), **engine.files(node)}

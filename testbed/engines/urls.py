@@ -1,4 +1,4 @@
-"""Addresses of other servers in what a customer configures: no credentials in them (DP)."""
+"""Customers' URLs of other servers, which may not contain credentials (DP)."""
 
 import re
 from collections.abc import Iterator
@@ -8,11 +8,11 @@ from testbed.errors import BadRequestException
 
 # DP.
 _SENTENCE = (
-    "If you provide a URL to an external server, we strongly recommend that you do not include credentials information "
-    "in the URL to validate your request to that server."
+    "If you provide a URL to an external server, we strongly recommend that you do not include "
+    "credentials information in the URL to validate your request to that server."
 )
 _USER_INFO = re.compile(r"(?:\A[/\\]*|:[/\\]{2,})[^/\\?#@]*@")
-# A password with a slash or the like, written as it is: what stands where the port should be is no port, and @ follows.
+# An unescaped password with a slash or the like: where the port should be is no port, and @ follows.
 _RAW_PASSWORD = re.compile(r":[/\\]{2,}[^/\\?#@:\[]*:(?!\d*(?:[/\\?#,)]|\Z))[^@]*@")
 _SECRET_PARAMETER = re.compile(
     r"[?&;][\w.-]*(?:password|passwd|secret|token)=[^&;)]", re.IGNORECASE
@@ -20,10 +20,11 @@ _SECRET_PARAMETER = re.compile(
 
 
 def check_no_credentials_in_url(url: str, error_attribute: str = "url") -> None:
-    """Raises ``BadRequestException`` for a URL with user information or a secret parameter, and does not repeat it.
+    """Raise ``BadRequestException`` for a URL with user information or a secret parameter.
 
-    Takes whatever brokers take for one: ``failover:(...)``, ``static:(...)``, LDAP and AMQP URLs, a host without a
-    scheme, percent-encoded or not. A user name alone is refused too: it is half of the credentials, or a token.
+    The message does not repeat the URL. All forms that brokers take are known: ``failover:(...)``,
+    ``static:(...)``, LDAP and AMQP URLs, a host without a scheme, percent-encoded or not. A user
+    name alone is refused too: it is half of the credentials, or a token.
     """
     if any(
         pattern.search(form)
@@ -36,7 +37,7 @@ def check_no_credentials_in_url(url: str, error_attribute: str = "url") -> None:
 
 
 def _decoded(url: str) -> Iterator[str]:
-    """The URL as it is, and with each layer of percent-encoding taken off."""
+    """Yield the URL, then the URL with each further layer of percent-encoding removed."""
     while True:
         yield url
         plain = unquote(url)

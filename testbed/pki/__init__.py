@@ -2,6 +2,6 @@
 
 from testbed.pki.authority import Authority
 from testbed.pki.certificate import Certificate
-from testbed.pki.profiles import BAD
+from testbed.pki.profiles import bad_names
 
-__all__ = ["BAD", "Authority", "Certificate"]
+__all__ = ["Authority", "Certificate", "bad_names"]

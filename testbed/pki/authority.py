@@ -42,7 +42,10 @@ _USAGES = (
 
 @dataclass(frozen=True)
 class Authority:
-    """The root's certificate, and the intermediate with its key. The root's own key is gone once it has signed."""
+    """The root's certificate, and the intermediate with its key.
+
+    The root's own key is discarded once it has signed.
+    """
 
     region: str
     root: x509.Certificate
@@ -51,10 +54,10 @@ class Authority:
 
     @classmethod
     def create(cls, region: str = REGION) -> "Authority":
-        """A new authority; its two RSA keys take a fraction of a second."""
+        """Create an authority; its two RSA keys take a fraction of a second."""
         of_root, of_intermediate = (
-            profiles.good("authority", region),
-            profiles.good("intermediate", region),
+            profiles.sound("authority", region),
+            profiles.sound("intermediate", region),
         )
         root_key, key = _new_key(of_root), _new_key(of_intermediate)
         root = _sign(of_root, root_key, None, root_key)
@@ -70,21 +73,24 @@ class Authority:
         write_private(path, self.ca_pem)
 
     def issue(self, name: str = "broker", *, names: Sequence[str] = ()) -> Certificate:
-        """A certificate with a new key, of the profile ``broker`` or ``client``.
+        """Issue a certificate with a new key, of the profile ``broker`` or ``client``.
 
-        ``names`` are host names and addresses besides the profile's own. Raises ``TestbedError`` for another profile.
+        ``names`` are further host names and addresses. Raises ``TestbedError`` for another profile.
         """
-        profile = profiles.good(name, self.region)
+        profile = profiles.sound(name, self.region)
         if profile.path_length is not None:
-            raise TestbedError(f"The profile {name!r} is an authority's: it is not issued.")
+            raise TestbedError(f"The profile {name!r} is an authority's: it cannot be issued.")
         return self._issue(profile, names)
 
     def issue_bad(self, name: str, *, names: Sequence[str] = ()) -> Certificate:
-        """A certificate with the defect ``name``, one of ``BAD``; a client refuses it with ``profile.refused_with``."""
+        """Issue a certificate with the defect ``name``, one of ``profiles.bad_names``.
+
+        A client refuses it with ``profile.refused_with``.
+        """
         return self._issue(profiles.bad(name, self.region), names)
 
     def to_document(self) -> dict[str, str]:
-        """For the state folder: all of it, the intermediate's key included."""
+        """Return everything, the intermediate's key included, for the state folder."""
         return {
             "region": self.region,
             "root": self.ca_pem.decode(),
@@ -94,7 +100,10 @@ class Authority:
 
     @classmethod
     def from_document(cls, document: Mapping[str, str]) -> "Authority":
-        """The authority of ``to_document``. Raises ``StateBroken`` when its parts are damaged or not of one piece."""
+        """Read a document of ``to_document``.
+
+        Raises ``StateBroken`` when its parts are damaged or do not belong together.
+        """
         try:
             root = x509.load_pem_x509_certificate(document["root"].encode())
             intermediate = x509.load_pem_x509_certificate(document["intermediate"].encode())
@@ -107,15 +116,15 @@ class Authority:
                 raise ValueError("the key is another's")
             return cls(document["region"], root, intermediate, key)
         except (KeyError, ValueError, TypeError, InvalidSignature) as error:
-            # Not with the error's own words: they may quote what they could not read.
+            # The error's own message may quote the key.
             raise StateBroken(
                 f"The stored certificate authority cannot be used ({type(error).__name__}).",
-                hint="`testbed down` removes the state folder; the next broker gets a new authority.",
+                hint="`testbed down` removes the state folder; a new broker gets a new authority.",
             ) from None
 
     def _issue(self, profile: Profile, names: Sequence[str]) -> Certificate:
         key = _new_key(profile)
-        # A stranger bears the same names and holds other keys; what the client trusts stays this authority.
+        # A stranger has the same names and other keys; clients trust this authority only.
         signer = Authority.create(self.region) if profile.signed_by == "stranger" else self
         issuer, issuer_key = (
             (None, key) if profile.signed_by == "itself" else (signer.intermediate, signer.key)
@@ -141,7 +150,7 @@ def _sign(
     issuer_key: rsa.RSAPrivateKey,
     names: Sequence[str] = (),
 ) -> x509.Certificate:
-    """``key``'s certificate, signed by ``issuer_key``; ``issuer`` is None where that is ``key`` itself."""
+    """Sign a certificate for ``key``; ``issuer`` is None for a self-signed one."""
     now = datetime.now(UTC)
     begin, end = (now + timedelta(days=days) for days in profile.valid)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, profile.common_name)])
@@ -171,7 +180,7 @@ def _sign(
         extended = x509.ExtendedKeyUsage([_EXTENDED[usage] for usage in profile.extended_key_usage])
         builder = builder.add_extension(extended, critical=False)
     if names:
-        # Not critical beside a subject (RFC 5280, 4.2.1.6): strict verifiers refuse the certificate otherwise.
+        # Not critical beside a subject (RFC 5280, 4.2.1.6): otherwise strict verifiers refuse it.
         alternatives = x509.SubjectAlternativeName(
             [_general_name(name) for name in dict.fromkeys(names)]
         )

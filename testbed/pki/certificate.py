@@ -23,7 +23,7 @@ from testbed.private_files import write_private
 
 
 class Written(NamedTuple):
-    """The files of ``Certificate.write``; the first two are what ``SSLContext.load_cert_chain`` takes."""
+    """The files of ``Certificate.write``; ``SSLContext.load_cert_chain`` takes the first two."""
 
     chain: Path
     key: Path
@@ -32,7 +32,10 @@ class Written(NamedTuple):
 
 @dataclass(frozen=True)
 class Certificate:
-    """An issued certificate. ``sent`` follows the leaf on the wire; ``ca`` is what a client has to trust."""
+    """An issued certificate.
+
+    ``sent`` follows the leaf on the wire; ``ca`` is what a client has to trust.
+    """
 
     profile: Profile
     leaf: x509.Certificate
@@ -55,16 +58,19 @@ class Certificate:
         return pem(self.ca)
 
     def keystore_p12(self, password: str) -> bytes:
-        """Key and chain for Java, which sends what it finds there. Raises ``ValueError`` for an empty password."""
+        """Return the key and the chain that Java sends.
+
+        Raises ``ValueError`` for an empty password.
+        """
         name = self.profile.name.encode()
         return pkcs12.serialize_key_and_certificates(
             name, self.key, self.leaf, self.sent, _encrypted(password)
         )
 
     def truststore_p12(self, password: str) -> bytes:
-        """The authority for Java. Raises ``ValueError`` for an empty password.
+        """Return the authority for Java. Raises ``ValueError`` for an empty password.
 
-        Java takes a certificate in a PKCS12 file for trusted only where Oracle's attribute says so; without it the
+        Java trusts a certificate in a PKCS12 file only if it has Oracle's attribute; without it the
         file is empty to Java.
         """
         return pkcs12.serialize_java_truststore(
@@ -72,7 +78,7 @@ class Certificate:
         )
 
     def to_document(self) -> dict[str, Any]:
-        """For the state folder: all of it, the key included."""
+        """Return everything, the key included, for the state folder."""
         return {
             "profile": self.profile.name,
             "chain": [pem(certificate).decode() for certificate in (self.leaf, *self.sent)],
@@ -82,19 +88,20 @@ class Certificate:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], region: str = REGION) -> "Certificate":
-        """The certificate of ``to_document``."""
+        """Read a document of ``to_document``."""
         name = document["profile"]
-        leaf, *sent = (x509.load_pem_x509_certificate(each.encode()) for each in document["chain"])
+        leaf, *sent = (x509.load_pem_x509_certificate(text.encode()) for text in document["chain"])
+        ca = x509.load_pem_x509_certificate(document["ca"].encode())
         key = load_pem_private_key(document["key"].encode(), None)
-        profile = (
-            profiles.bad(name, region) if name in profiles.BAD else profiles.good(name, region)
-        )
-        return cls(
-            profile, leaf, tuple(sent), x509.load_pem_x509_certificate(document["ca"].encode()), key
-        )  # type: ignore[arg-type]
+        assert isinstance(key, RSAPrivateKey)
+        profile = profiles.bad if name in profiles.bad_names() else profiles.sound
+        return cls(profile(name, region), leaf, tuple(sent), ca, key)
 
     def write(self, folder: Path) -> Written:
-        """Write ``chain.pem``, ``key.pem`` and ``ca.pem``, readable by the owner only. Raises ``StateBroken``."""
+        """Write ``chain.pem``, ``key.pem`` and ``ca.pem``, readable by the owner only.
+
+        Raises ``StateBroken``.
+        """
         written = Written(folder / "chain.pem", folder / "key.pem", folder / "ca.pem")
         for path, content in zip(
             written, (self.chain_pem, self.private_key_pem, self.ca_pem), strict=True

@@ -1,26 +1,23 @@
-"""The profiles in ``certs/``: what each kind of certificate says, and what is wrong with each bad one."""
+"""The profiles in ``certs/``: the contents of each kind of certificate, and each bad one's defect."""
 
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+
 from testbed import paths
 from testbed.errors import TestbedError
-
-_GOOD = {path.stem: path for path in sorted(paths.data("certs").glob("*.toml"))}
-_BAD = {path.stem: path for path in sorted(paths.data("certs").glob("bad/*.toml"))}
-# The names that ``Authority.issue_bad`` takes: one per defect.
-BAD = tuple(_BAD)
 
 
 @dataclass(frozen=True)
 class Profile:
     """One file of ``certs/``, ``{region}`` filled in.
 
-    ``valid`` is in days from the moment of issue. ``signed_by`` is ``itself``, ``authority``, ``intermediate`` or
-    ``stranger``. ``sends`` is what a server sends after its own certificate. ``path_length`` is None on all but
-    authorities. ``refused_with`` is the verify code of OpenSSL that a client refuses it with, 0 where it is sound.
+    ``valid`` is in days from the time of issue. ``sends`` is what a server sends after its own
+    certificate. ``path_length`` is None on all but authorities. ``refused_with`` is the OpenSSL
+    verify code with which a client refuses it, 0 for a sound one.
     """
 
     name: str
@@ -36,34 +33,44 @@ class Profile:
     refused_with: int = 0
 
 
-def good(name: str, region: str) -> Profile:
-    """A sound profile: ``authority``, ``intermediate``, ``broker`` or ``client``. Raises ``TestbedError`` for any other."""
-    return _profile(_GOOD, name, region)
+def sound(name: str, region: str) -> Profile:
+    """Return the profile ``authority``, ``intermediate``, ``broker`` or ``client``.
+
+    Raises ``TestbedError`` for an unknown name.
+    """
+    return _profile(_sound(), name, region)
 
 
 def bad(name: str, region: str) -> Profile:
-    """One of ``BAD``. Raises ``TestbedError`` for any other."""
-    return _profile(_BAD, name, region)
+    """Return one of ``bad_names``. Raises ``TestbedError`` for an unknown name."""
+    return _profile(_bad(), name, region)
 
 
-def _profile(known: dict[str, Path], name: str, region: str) -> Profile:
+def bad_names() -> tuple[str, ...]:
+    """Return the names that ``Authority.issue_bad`` takes, one per defect."""
+    return tuple(path.stem for path in sorted(_bad().glob("*.toml")))
+
+
+def _sound() -> Path:
+    return paths.data("certs")
+
+
+def _bad() -> Path:
+    return _sound() / "bad"
+
+
+def _profile(folder: Path, name: str, region: str) -> Profile:
+    known = sorted(path.stem for path in folder.glob("*.toml"))
     if name not in known:
         raise TestbedError(
-            f"There is no certificate profile {name!r} here.",
-            hint=f"There are: {', '.join(known)}.",
+            f"There is no certificate profile {name!r}.", hint=f"There are: {', '.join(known)}."
         )
-    fields = {key: _filled(value, region) for key, value in _read(known[name]).items()}
-    return Profile(name=name, **fields)
+    values = _read(folder / f"{name}.toml", region)
+    return msgspec.convert({"name": name, **values}, Profile)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """The file's values, over those of the sound profile that it is ``like``."""
-    values = tomllib.loads(path.read_text())
+def _read(path: Path, region: str) -> dict[str, Any]:
+    """Read a file; its values override those of the sound profile that it is ``like``."""
+    values = tomllib.loads(path.read_text().replace("{region}", region))
     like = values.pop("like", None)
-    return {**_read(_GOOD[like]), **values} if like else values
-
-
-def _filled(value: Any, region: str) -> Any:
-    if isinstance(value, list):
-        return tuple(_filled(item, region) for item in value)
-    return value.format(region=region) if isinstance(value, str) else value
+    return {**_read(_sound() / f"{like}.toml", region), **values} if like else values

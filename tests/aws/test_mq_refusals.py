@@ -45,7 +45,7 @@ REFUSED = [
         "Broker engine version [3.13.7] is invalid for broker engine type [RABBITMQ].",
         "engineVersion",
     ),
-    ({"EngineVersion": "3.13"}, "cannot be had here", "engineVersion"),
+    ({"EngineVersion": "3.13"}, "is not available here", "engineVersion"),
     (
         {"HostInstanceType": "mq.t3.micro"},
         "Broker engine type [RabbitMQ] does not support host instance type [mq.t3.micro].",

@@ -21,7 +21,7 @@ from testbed.engines.activemq.engine import ActiveMQ
 from testbed.engines.base import User
 from testbed.engines.rabbitmq.engine import RabbitMQ
 from testbed.errors import ConnectionRefused
-from testbed.pki import BAD, Authority, Certificate
+from testbed.pki import Authority, Certificate, bad_names
 from testbed.runtime import ports
 from tests.support import activemq_node, rabbitmq_node
 from tests.support.broker_node import node_spec
@@ -52,7 +52,7 @@ ALICE = User("alice", "alices-password-1")
 
 
 def test_there_is_a_sentence_for_every_defect() -> None:
-    assert SAYS.keys() == JAVA.keys() == set(BAD)
+    assert SAYS.keys() == JAVA.keys() == set(bad_names())
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def settled(ended: list[str]) -> list[str]:
     return ended
 
 
-@pytest.mark.parametrize("defect", BAD)
+@pytest.mark.parametrize("defect", bad_names())
 @pytest.mark.parametrize("protocol", IN_PYTHON)
 def test_it_is_refused_with_the_reason(
     protocol: str, defect: str, authority: Authority, tmp_path: Path
@@ -138,7 +138,7 @@ def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(amqp10, "_name", lambda address, timeout: None)
 
 
-@pytest.mark.parametrize("defect", BAD)
+@pytest.mark.parametrize("defect", bad_names())
 @pytest.mark.parametrize("protocol", IN_PYTHON)
 def test_control_a_client_that_does_not_check_is_found_by_the_same_test(
     protocol: str,
@@ -265,7 +265,7 @@ def listening_beside(others: Scanners, certificate: Certificate) -> Iterator[int
 
 
 @pytest.mark.containers
-@pytest.mark.parametrize("defect", BAD)
+@pytest.mark.parametrize("defect", bad_names())
 def test_openwire_refuses_it_too(
     defect: str,
     authority: Authority,

@@ -118,7 +118,7 @@ class BrokerNode:
     def not_ready(self) -> ClientError | None:
         """Why not every listener answers a login."""
         try:
-            self.engine.login(self.spec, self.addresses, str(self.ca_file))
+            self.engine.login(self.spec, self.addresses)
         except ClientError as error:
             return error
         return None

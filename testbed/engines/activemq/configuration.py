@@ -1,11 +1,13 @@
-"""A customer's ActiveMQ configuration: sanitised as the service does it, and put into the broker's own.
+"""A customer's ActiveMQ configuration, sanitised as the service does it.
 
-The service "automatically sanitizes and removes invalid and prohibited configuration parameters" and says what it
-removed (GUIDE22, "amazon-mq-broker-configuration-parameters"; API, UpdateConfiguration). What is left is built anew out
-of permitted names, so nothing else can be in it: no address to listen on, no TLS setting, no bean, no storage location.
+The service "automatically sanitizes and removes invalid and prohibited configuration parameters"
+and reports what it removed (GUIDE22, "amazon-mq-broker-configuration-parameters"; API,
+UpdateConfiguration). The rest is rebuilt out of permitted names, so nothing else can be in it: no
+listening address, no TLS setting, no bean, no storage location.
 
-The service's answer to a document that it can't read at all is not documented; here it is a BadRequestException of one
-line. So it is where what is left could not start a broker, rather than a broker that does not come up.
+How the service answers a document that it cannot parse is not documented; here it is a
+BadRequestException of one line. So is a configuration that no broker would start with: a refusal
+is better than a broker that does not come up.
 """
 
 from collections.abc import Iterator
@@ -33,11 +35,11 @@ _DATA = "data"  # UpdateConfiguration's member
 
 
 def sanitize(data: str, version: str = DEFAULT_VERSION["ACTIVEMQ"]) -> Sanitized:
-    """Remove from a customer's configuration what Amazon MQ does not permit in one for ``version`` (major.minor).
+    """Remove what Amazon MQ does not permit in a configuration for ``version`` (major.minor).
 
-    Raises ``BadRequestException`` for a document that is not XML, has a DTD, or is not a ``broker`` of ActiveMQ's
-    namespace; for credentials in a URL anywhere in it, which the refusal does not repeat; and for elements that the
-    broker would not start with. Comments are no configuration and are not kept.
+    Comments are dropped. Raises ``BadRequestException`` for a document that is not XML, has a DTD,
+    or is not a ``broker`` of ActiveMQ's namespace; for credentials in a URL, which the message does
+    not repeat; and for elements that the broker would not start with.
     """
     root = _parsed(data)
     for value in _values(root):
@@ -63,7 +65,7 @@ def _parsed(data: str) -> etree._Element:
     except UnicodeEncodeError:
         raise _refusal("The configuration is not text.") from None
     except etree.XMLSyntaxError as error:
-        # libxml2 quotes what it stumbled over, which may be a secret: the place is enough.
+        # libxml2 quotes the text it failed on, which may be a secret: the position is enough.
         line, column = error.position
         raise _refusal(
             f"The configuration is not well-formed XML (line {line}, column {column})."
@@ -84,13 +86,13 @@ def _values(root: etree._Element) -> Iterator[str]:
 
 
 def _local(node: etree._Element) -> str:
-    """The element's name; empty for one of another namespace, a comment and the like."""
+    """Return the element's name; empty for comments and for another namespace."""
     name = etree.QName(node) if isinstance(node.tag, str) else None
     return name.localname if name and name.namespace == NAMESPACE else ""
 
 
 def _shown(name: str) -> str:
-    return etree.QName(name).localname
+    return str(etree.QName(name).localname)
 
 
 def _refusal(message: str) -> BadRequestException:
@@ -98,7 +100,7 @@ def _refusal(message: str) -> BadRequestException:
 
 
 class _Sanitizer:
-    """One document in progress: builds the permitted part of it, and keeps account of the rest."""
+    """Builds the permitted part of one document, and records what it leaves out."""
 
     def __init__(self, version: str) -> None:
         self.version = tuple(map(int, version.split(".")))
@@ -118,7 +120,7 @@ class _Sanitizer:
         return clean
 
     def _collection(self, parent: etree._Element, name: str, node: etree._Element) -> None:
-        """``node`` is one of the children that ``parent`` may have, which hold the elements themselves."""
+        """Add ``node``, a collection of elements, to ``parent``, if that may have it."""
         local = _local(node)
         collection = COLLECTIONS.get(name, {}).get(local)
         tag = f"{{{NAMESPACE}}}{local}"
@@ -127,17 +129,17 @@ class _Sanitizer:
             return
         for attribute in node.attrib:
             self._removed(DISALLOWED_ATTRIBUTE, local, _shown(attribute))
-        held = []
+        held: list[etree._Element] = []
         for child in self._children(node, local):
             if _local(child) in collection.children and not (collection.single and held):
                 held.append(self.element(child, _local(child)))
             else:
                 self._removed(DISALLOWED_ELEMENT, _shown(child.tag))
-        if held:  # an empty one says nothing
+        if held:  # an empty collection has no meaning
             etree.SubElement(parent, tag).extend(held)
 
     def _children(self, node: etree._Element, name: str) -> Iterator[etree._Element]:
-        """The child elements. Text between them has no meaning, whatever it says."""
+        """Yield the child elements. Text between them is reported as removed."""
         if any(text and text.strip() for text in (node.text, *(child.tail for child in node))):
             self._removed(DISALLOWED_ELEMENT, "#text")
         yield from (child for child in node if isinstance(child.tag, str))

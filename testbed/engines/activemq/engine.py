@@ -1,7 +1,8 @@
 """ActiveMQ: the image of each version, and the files that make a node of it.
 
-The broker's configuration is ``containers/activemq/etc/activemq.xml`` with the customer's put in. A node gets it, and a
-few properties files that it refers to, with its other secrets and keeps them in memory.
+The broker's configuration is ``containers/activemq/etc/activemq.xml`` merged with the customer's. A
+node receives it, and the properties files that it refers to, with its other secrets and keeps them
+in memory.
 """
 
 from collections.abc import Iterable
@@ -24,8 +25,9 @@ PLAINTEXT = (
     Listener("stomp-plaintext", "stomp", 61613, ("stomp",)),
 )
 
-# jdk.tls.disabledAlgorithms of OpenJDK 21.0.13 after its protocol versions, without TLS_RSA_*: that is 6 of the 18
-# documented suites. The OpenJDKs of November 2026 all disable it; those of early 2025 did not.
+# jdk.tls.disabledAlgorithms of OpenJDK 21.0.13, without its protocol versions and without TLS_RSA_*,
+# which is 6 of the 18 documented suites. The OpenJDKs of November 2026 all disable it; those of
+# early 2025 did not.
 _DISABLED = (
     "RC4",
     "DES",
@@ -45,7 +47,7 @@ _VERSIONS = ("SSLv3", "TLSv1", "TLSv1.1", "DTLSv1.0", "TLSv1.2", "TLSv1.3")
 
 @dataclass(frozen=True)
 class ActiveMQ:
-    """``heap`` is the JVM's largest heap, as ``-Xmx`` takes it."""
+    """The engine of ActiveMQ brokers. ``heap`` is the JVM's largest heap, as in ``-Xmx``."""
 
     heap: str = "512m"
     type: str = "ACTIVEMQ"
@@ -84,7 +86,7 @@ class ActiveMQ:
             "tls.suites": suites,
         }
         console = [user for user in node.users if user.console_access]
-        if console:  # as whom the console's pages browse and send
+        if console:  # the user of the console's pages that browse and send
             node_properties |= {
                 "console.username": console[0].username,
                 "console.password": console[0].password,
@@ -104,14 +106,14 @@ class ActiveMQ:
             "etc/console.properties": _properties(
                 {user.username: user.password for user in console}
             ),
-            "etc/java.security": f"jdk.tls.disabledAlgorithms={', '.join(_disabled(node.tls))}\n".encode(),
+            "etc/java.security": _java_security(node.tls),
             "tls/keystore.p12": node.keystore_p12,
             "tls/truststore.p12": node.truststore_p12,
             **merge.files(node, network.files(node)),
         }
 
-    def login(self, node: NodeSpec, addresses: dict[str, tuple[str, int]], ca_file: str) -> None:
-        """See ``Engine.login``. The console starts last: only when it answers are the others asked."""
+    def login(self, node: NodeSpec, addresses: dict[str, tuple[str, int]]) -> None:
+        """See ``Engine.login``. The console starts last, so the other listeners come after it."""
         console, *others = sorted(readiness.LOGINS, key=lambda login: login[0] != "console")
         _log_in(node, console, addresses)
         with ThreadPoolExecutor(max_workers=len(others)) as pool:
@@ -125,7 +127,7 @@ class ActiveMQ:
 
 
 def _log_in(node: NodeSpec, login: readiness.Login, addresses: dict[str, tuple[str, int]]) -> None:
-    """A customer's authorization map may keep any user out, from the advisory that each connection makes on: ready all the same."""
+    """Log in, unless the customer's authorization map keeps the user out: that is ready too."""
     try:
         readiness.log_in(node, login, addresses)
     except NotAuthorized:
@@ -134,7 +136,7 @@ def _log_in(node: NodeSpec, login: readiness.Login, addresses: dict[str, tuple[s
 
 
 def _suites(profile: TlsProfile) -> str:
-    """Comma-separated, as ActiveMQ takes them. TLS 1.3 has suites of its own: without one it would be off."""
+    """Return the suites as ActiveMQ takes them; TLS 1.3 would be off without one of its own."""
     names = [suite.iana for suite in profile.suites]
     if "TLSv1.3" in profile.versions and all("_WITH_" in name for name in names):
         names += [suite.iana for suite in TLS13_SUITES]
@@ -142,9 +144,10 @@ def _suites(profile: TlsProfile) -> str:
 
 
 def _disabled(profile: TlsProfile) -> Iterable[str]:
-    """What the JVM refuses, whatever a listener is told: all versions but the profile's, and the JDK's weak algorithms.
+    """Yield what the JVM refuses: versions not in the profile, and the JDK's weak algorithms.
 
-    Weak ones that a control's profile names have to work, SHA-1 signatures with the versions that know no other included.
+    Weak algorithms that a control's profile names have to work, and so do SHA-1 signatures with the
+    versions that have no others.
     """
     yield from (version for version in _VERSIONS if version not in profile.versions)
     old = {"TLSv1", "TLSv1.1"} & set(profile.versions)
@@ -154,11 +157,14 @@ def _disabled(profile: TlsProfile) -> Iterable[str]:
             yield term
 
 
+def _java_security(profile: TlsProfile) -> bytes:
+    return f"jdk.tls.disabledAlgorithms={', '.join(_disabled(profile))}\n".encode()
+
+
 def _properties(values: dict[str, str]) -> bytes:
-    """A ``java.util.Properties`` file; every character that could mean something is written as its code."""
-    return "".join(f"{_escape(name)}={_escape(value)}\n" for name, value in values.items()).encode(
-        "ascii"
-    )
+    """Write a ``java.util.Properties`` file, with anything but letters and digits escaped."""
+    lines = (f"{_escape(name)}={_escape(value)}\n" for name, value in values.items())
+    return "".join(lines).encode("ascii")
 
 
 def _escape(text: str) -> str:

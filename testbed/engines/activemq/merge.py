@@ -1,4 +1,7 @@
-"""A sanitised configuration put into the broker's own, which keeps its listeners, its TLS, its login and its storage."""
+"""Merges a sanitised configuration into the broker's own.
+
+The broker keeps its listeners, its TLS, its login and its storage.
+"""
 
 from collections.abc import Mapping
 
@@ -10,7 +13,7 @@ from testbed.engines.activemq.configuration import sanitize
 from testbed.engines.activemq.startable import check_names
 from testbed.engines.base import NodeSpec
 
-# Where both have an element, the customer's permitted attributes go onto the broker's.
+# Where both have an element, the customer's permitted attributes override the broker's.
 _OURS = {
     "persistenceAdapter": "kahaDB",
     "systemUsage": "systemUsage",
@@ -20,20 +23,24 @@ _FILE = "etc/activemq.xml"
 
 
 def files(node: NodeSpec, rendered: Mapping[str, bytes]) -> dict[str, bytes]:
-    """``rendered`` with the node's configuration in its ``etc/activemq.xml``, which is the image's where it has none."""
+    """Return ``rendered`` with the node's configuration merged into ``etc/activemq.xml``.
+
+    Without that file, the image's is used.
+    """
     own = rendered[_FILE].decode() if _FILE in rendered else _image_own()
     return {**rendered, _FILE: merge(own, node.configuration or DEFAULT, node.version).encode()}
 
 
 def check(data: str, version: str) -> None:
-    """Raises ``BadRequestException`` for a configuration that cannot be put into the broker's own."""
+    """Raise ``BadRequestException`` for a configuration that cannot be merged."""
     merge(_image_own(), data, version)
 
 
 def merge(own: str, data: str, version: str) -> str:
-    """``own``, the broker's configuration file, with what ``data``, a customer's, adds to it.
+    """Merge ``data``, a customer's configuration, into ``own``, the broker's.
 
-    ``data`` is sanitised once more: what was not permitted cannot get in by another way. Raises as ``sanitize`` does.
+    ``data`` is sanitised once more: prohibited parameters cannot get in another way. Raises as
+    ``sanitize`` does.
     """
     root = etree.fromstring(own.encode())
     broker = root.find(_tag("broker"))
@@ -52,12 +59,12 @@ def merge(own: str, data: str, version: str) -> str:
         else:
             broker.append(collection)
     if broker.find(f".//{_tag('redeliveryPlugin')}") is not None:
-        broker.set(
-            "schedulerSupport", "true"
-        )  # it schedules what it delivers again, and does not start without
+        # The plugin schedules redeliveries, and does not start without the scheduler.
+        broker.set("schedulerSupport", "true")
     check_names(root)
     etree.cleanup_namespaces(root)
-    return etree.tostring(root, encoding="UTF-8", xml_declaration=True).decode()
+    merged: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+    return merged.decode()
 
 
 def _image_own() -> str:
@@ -65,9 +72,11 @@ def _image_own() -> str:
 
 
 def _set_openwire(broker: etree._Element, collection: etree._Element) -> None:
-    """The service has one listener that these options are for; whichever else is named does not exist."""
+    """Set options of the OpenWire listener. Other connectors do not exist in the service."""
     own = next(
-        each for each in broker.iter(_tag("transportConnector")) if each.get("name") == _OPENWIRE
+        connector
+        for connector in broker.iter(_tag("transportConnector"))
+        if connector.get("name") == _OPENWIRE
     )
     for connector in collection:
         if connector.get("name") == _OPENWIRE:
@@ -75,7 +84,7 @@ def _set_openwire(broker: etree._Element, collection: etree._Element) -> None:
 
 
 def _overlay(own: etree._Element, customers: etree._Element) -> None:
-    """The attributes, and the same for elements that both have."""
+    """Copy the attributes, and do the same for the elements that both have."""
     for name, value in customers.attrib.items():
         own.set(name, value)
     for child in customers:

@@ -1,8 +1,9 @@
-"""A network of brokers: the connectors that a node makes to others, put into the broker's configuration.
+"""A network of brokers: a node's connectors to others, in the broker's configuration.
 
-They have a user's name and no password: the node's broker gives each the password of its own user of that name
-(``containers/activemq/java/NetworkUsers.java``), as the service does (GUIDE22, "network-of-brokers"). The other broker
-is reached at its OpenWire listener, and its certificate is verified like any client would.
+A connector has a user name and no password: the node's broker adds the password of its own user of
+that name (``containers/activemq/java/NetworkUsers.java``), as the service does (GUIDE22,
+"network-of-brokers"). It connects to the other broker's OpenWire listener, and verifies its
+certificate as any client would.
 """
 
 from xml.sax.saxutils import quoteattr
@@ -15,9 +16,9 @@ _PLACE = "<!-- networkConnectors -->"
 
 
 def files(node: NodeSpec) -> dict[str, bytes]:
-    """The node's own configuration; none when it has no connector.
+    """Return the node's own configuration, if it has connectors.
 
-    Raises ``BadRequestException`` for a connector whose user the broker does not have, or with an expression in it.
+    Raises ``BadRequestException`` for a connector with an unknown user or with an expression in it.
     """
     if not node.network_connectors:
         return {}
@@ -25,7 +26,8 @@ def files(node: NodeSpec) -> dict[str, bytes]:
     for connector in node.network_connectors:
         if connector.username not in names:
             raise BadRequestException(
-                f"The network connector {connector.name} is to log in as {connector.username}, who is no user of the broker {node.broker_name}.",
+                f"The network connector {connector.name} logs in as {connector.username}, "
+                f"who is not a user of the broker {node.broker_name}.",
                 error_attribute="users",
             )
     text = (paths.data("containers") / "activemq" / "etc" / "activemq.xml").read_text()
@@ -46,9 +48,10 @@ def _element(connector: NetworkConnector) -> str:
         **dict(connector.attributes),
     }
     for name, value in attributes.items():
-        if "${" in value or "#{" in value:  # Spring would put something in its place
+        if "${" in value or "#{" in value:  # Spring would substitute it
             raise BadRequestException(
                 f"The network connector's attribute {name} has to be a static value.",
                 error_attribute="data",
             )
-    return f"<networkConnector {' '.join(f'{name}={quoteattr(value)}' for name, value in attributes.items())}/>"
+    written = " ".join(f"{name}={quoteattr(value)}" for name, value in attributes.items())
+    return f"<networkConnector {written}/>"

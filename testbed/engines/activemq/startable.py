@@ -1,6 +1,7 @@
-"""What Amazon MQ's schema permits and ActiveMQ does not start with, as tried with 5.18.4 and 5.19.1.
+"""What Amazon MQ's schema permits but ActiveMQ does not start with (tried: 5.18.4 and 5.19.1).
 
-A broker that does not come back from a reboot is a poor way to be told, so the configuration is refused with the reason.
+Such a configuration is refused with the reason: better than a broker that does not come back from
+a reboot.
 """
 
 import re
@@ -13,7 +14,7 @@ from testbed.errors import BadRequestException
 
 _DESTINATION = (("physicalName",),)
 _COMPOSITE = (("name",), ("forwardTo",))
-# Of each group an element needs one: an attribute or a child.
+# An element needs one of each group, as an attribute or as a child.
 _NEEDS = {
     "authorizationEntry": (("queue", "topic", "tempQueue", "tempTopic"),),
     "authorizationMap": (("authorizationEntries",),),
@@ -40,11 +41,14 @@ _NOT_IN = {
 
 
 def check(root: etree._Element) -> None:
-    """Raises ``BadRequestException`` for the first element of a sanitised configuration that would keep the broker from starting."""
+    """Raise ``BadRequestException`` if an element keeps the broker from starting.
+
+    ``root`` is a sanitised configuration. The message names the first such element.
+    """
     for node in root.iter(etree.Element):
         name, parent = _name(node), node.getparent()
         has = {*node.attrib, *map(_name, node)}
-        # A collection may have an element's name; it has no attributes and holds others.
+        # A collection may be named like an element; it has no attributes, only elements.
         for group in () if _is_collection(node) else _NEEDS.get(name, ()):
             if not has & set(group):
                 raise _refusal(f"{name} needs {' or '.join(group)}")
@@ -54,7 +58,7 @@ def check(root: etree._Element) -> None:
 
 
 def check_names(root: etree._Element) -> None:
-    """Raises ``BadRequestException`` when two elements have a name: ActiveMQ wants each once, whatever it is the name of."""
+    """Raise ``BadRequestException`` if two elements share a name, which ActiveMQ does not allow."""
     seen: set[str] = set()
     for name in _names(root):
         if name in seen:
@@ -64,18 +68,18 @@ def check_names(root: etree._Element) -> None:
 
 def _names(root: etree._Element) -> Iterator[str]:
     for node in root.iter(etree.Element):
-        # Of Spring's own elements, only the id names them.
+        # Spring's own elements are named by their id only.
         for attribute in ("id", "name") if etree.QName(node).namespace == NAMESPACE else ("id",):
             yield from filter(None, re.split(r"[,; ]", node.get(attribute, "")))
 
 
 def _is_collection(node: etree._Element) -> bool:
-    """Elements and what holds them alternate, from the broker down."""
+    """Say whether a node is a collection: they alternate with elements, from the broker down."""
     return sum(1 for _ in node.iterancestors()) % 2 == 1
 
 
 def _name(node: etree._Element) -> str:
-    return etree.QName(node).localname
+    return str(etree.QName(node).localname)
 
 
 def _refusal(reason: str) -> BadRequestException:

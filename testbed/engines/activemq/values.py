@@ -1,8 +1,9 @@
-"""What an attribute of a customer's ActiveMQ configuration may be set to: a static value of its type that the broker can use.
+"""The values that attributes of a customer's ActiveMQ configuration may have.
 
-The published schema calls some values strings that the broker reads as something else, or could be made to listen with;
-what is known of them is here. An attribute that can only refer to another part of the configuration takes no value at
-all, since references are not static values (GUIDE22, "amazon-mq-broker-configuration-parameters").
+A value is static, of the attribute's type, and one that the broker can use. For some strings of the
+published schema the broker has a narrower type, and some could make it listen; those are listed
+here. An attribute that can only refer to another part of the configuration has no valid value,
+since references are not static (GUIDE22, "amazon-mq-broker-configuration-parameters").
 """
 
 import re
@@ -10,22 +11,25 @@ from collections.abc import Callable
 
 from testbed.documented.activemq_elements import ATTRIBUTES, Value
 
-# As long as the Java types behind the schema's.
+# The sizes of the Java types behind the schema's.
 _BITS = {"short": 15, "integer": 31, "long": 63}
 _BOOLEAN = re.compile(r"true|false|0|1")
 _NUMBER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
 _DOUBLE = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _SIZE = re.compile(r"(\d{1,18}) ?(?:b|([kmg])b?)?", re.ASCII | re.IGNORECASE)
 
-# A connector's uri: one broker, or several in the forms that ActiveMQ has for that. Only TLS, only brokers elsewhere: a
-# vm: address would start a second broker here, with any listener one likes, and options could turn off the check of the
-# other one's name.
+# A connector's uri: one broker, or several in ActiveMQ's composite forms. Only TLS and only other
+# brokers: a vm: address would start a second broker here with any listener, and options could turn
+# off the verification of the host name.
 _BROKER = r"ssl://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}"
 _HARMLESS = (
-    "keepAlive|soTimeout|connectionTimeout|tcpNoDelay|timeout|randomize|backup|backupPoolSize|priorityBackup|trackMessages|"
-    "maxReconnectAttempts|startupMaxReconnectAttempts|initialReconnectDelay|maxReconnectDelay|reconnectDelay|useExponentialBackOff|"
-    "backOffMultiplier|reconnectDelayExponent|minConnectTime|wireFormat\\.(?:maxInactivityDuration|maxInactivityDurationInitalDelay|"
-    "maxFrameSize|tightEncodingEnabled|cacheEnabled|cacheSize|tcpNoDelayEnabled|sizePrefixDisabled|stackTraceEnabled)"
+    "keepAlive|soTimeout|connectionTimeout|tcpNoDelay|timeout|randomize|backup|backupPoolSize|"
+    "priorityBackup|trackMessages|maxReconnectAttempts|startupMaxReconnectAttempts|"
+    "initialReconnectDelay|maxReconnectDelay|reconnectDelay|useExponentialBackOff|"
+    "backOffMultiplier|reconnectDelayExponent|minConnectTime|"
+    "wireFormat\\.(?:maxInactivityDuration|maxInactivityDurationInitalDelay|maxFrameSize|"
+    "tightEncodingEnabled|cacheEnabled|cacheSize|tcpNoDelayEnabled|sizePrefixDisabled|"
+    "stackTraceEnabled)"
 )
 _OPTION = rf"(?:{_HARMLESS})=[A-Za-z0-9.]+"
 _ADDRESS = rf"{_BROKER}(?:\?{_OPTION}(?:&{_OPTION})*)?"
@@ -38,9 +42,9 @@ _NETWORK_URI = re.compile(
 
 
 def clean(element: str, attribute: str, text: str) -> str | None:
-    """The value as the broker gets it; None when it is not one that the attribute may have."""
+    """Return the value as the broker gets it; None if the attribute may not have it."""
     if "${" in text or "#{" in text or text.lstrip().startswith("#"):
-        return None  # Spring would put something in its place: an expression, a placeholder, a reference
+        return None  # Spring would substitute it: an expression, a placeholder or a reference
     allowed = ATTRIBUTES[element][attribute]
     read = _READ_AS.get((element, attribute)) or _READ_AS.get(("", attribute))
     if allowed.kind != "string" or allowed.choices or read:
@@ -73,9 +77,9 @@ def _is_size(bits: int) -> Callable[[str], bool]:
 
     def check(text: str) -> bool:
         size = _SIZE.fullmatch(text)
-        return (
-            bool(size) and int(size[1]) * 1024 ** " kmg".index((size[2] or " ").lower()) < 2**bits
-        )
+        if size is None:
+            return False
+        return int(size[1]) * 1024 ** " kmg".index((size[2] or " ").lower()) < 2**bits
 
     return check
 
@@ -85,7 +89,7 @@ def _between(minimum: int, maximum: int) -> Callable[[str], bool]:
 
 
 def _is_name(text: str) -> bool:
-    """A destination has to have one."""
+    """Say whether a destination has a name, as it must."""
     return bool(text)
 
 
@@ -93,7 +97,7 @@ def _is_network_uri(text: str) -> bool:
     return bool(_NETWORK_URI.fullmatch(text))
 
 
-def _never(text: str) -> bool:
+def _never(_: str) -> bool:
     return False
 
 
@@ -104,7 +108,7 @@ _READ_AS: dict[tuple[str, str], Callable[[str], bool]] = {
     ("broker", "schedulerSupport"): _is_flag,
     ("broker", "taskRunnerPriority"): _between(1, 10),
     ("broker", "persistenceThreadPriority"): _between(1, 10),
-    # Times in ms, and sizes, that a broker does not start with, as tried.
+    # Times in ms, and sizes, that a broker starts with; others were tried.
     ("abortSlowAckConsumerStrategy", "checkPeriod"): _between(1, 2**31),
     ("fixedCountSubscriptionRecoveryPolicy", "maximumSize"): _between(1, 2**20),
     ("fixedSizedSubscriptionRecoveryPolicy", "maximumSize"): _between(0, 2**31),

@@ -1,11 +1,11 @@
-"""A customer's RabbitMQ configuration: the documented keys in their documented ranges, and nothing else.
+"""A customer's RabbitMQ configuration: documented keys in documented ranges, and nothing else.
 
-Where the service's answer to a wrong key is not documented it is a BadRequestException here. Values are numbers, words
-of a list and ARNs, so none can bring a line of its own into the broker's configuration; what they mean for RabbitMQ is
-in ``settings``.
+Where the service's answer to a wrong key is not documented, it is a BadRequestException here. Values
+are numbers, words of a list and ARNs, so none can add a line to the broker's configuration;
+``settings`` translates them for RabbitMQ.
 
-ARNs: the service reads a certificate authority from S3 or ACM PCA. Here each stands for the testbed's own authority,
-whose ``client`` certificates a broker then accepts.
+ARNs: the service reads a certificate authority from S3 or ACM PCA. Here every ARN stands for the
+testbed's own authority, and the broker accepts its ``client`` certificates.
 """
 
 import re
@@ -38,7 +38,7 @@ _NUMBER = re.compile(r"\d{1,18}", re.ASCII)
 
 @dataclass(frozen=True)
 class _Entry:
-    """One line: ``section`` is empty outside of sections, else ``m7g.large.3`` or the like."""
+    """One line; ``section`` is empty, or e.g. ``m7g.large.3``."""
 
     key: str
     value: str
@@ -46,10 +46,11 @@ class _Entry:
 
 
 def sanitize(data: str, version: str) -> Sanitized:
-    """The configuration as it is, if it is one that ``version`` (major.minor) takes.
+    """Return the configuration unchanged, if it is valid for ``version`` (major.minor).
 
-    Raises ``BadRequestException`` for a line that is none, a key that is not documented, fixed by Amazon MQ or for a server
-    outside, a value out of its range, sections where there are none, and credentials in a URL, without repeating them.
+    Raises ``BadRequestException`` for a malformed line; for a key that is undocumented, fixed by
+    Amazon MQ or meant for an external server; for a value out of range and a misplaced section; and
+    for credentials in a URL, which the message does not repeat.
     """
     chosen = dict(_checked(data, version))
     if any(key.startswith("aws.arns.") for key in chosen) and ROLE_KEY not in chosen:
@@ -73,9 +74,10 @@ def settings(
     instance_type: str = DEFAULT_INSTANCE_TYPE["RABBITMQ"],
     revision: int = 1,
 ) -> dict[str, str]:
-    """What the configuration sets for a broker of this mode and type, by the customer's keys; the last one counts.
+    """Return the customer's keys and values for a broker of this mode and instance type.
 
-    Raises as ``sanitize`` does, and for a limit that is larger than such a broker may have, with the documented sentence.
+    The last line for a key counts. Raises as ``sanitize`` does, and for a limit above the maximum of
+    such a broker, with the documented sentence.
     """
     sanitize(data, version)
     section = f"{instance_type.removeprefix('mq.')}.{SECTION_MODES[deployment_mode]}"
@@ -92,13 +94,14 @@ def settings(
 
 
 def check_parameter(component: str, value: dict[str, object]) -> None:
-    """Raises ``BadRequestException`` for a shovel's or a federation upstream's parameter with credentials in a URI.
+    """Raise ``BadRequestException`` for credentials in a URI of a shovel or federation upstream.
 
-    ``component`` and ``value`` are as in RabbitMQ's ``/api/parameters``: ``shovel``, ``federation-upstream``.
+    ``component`` (``shovel`` or ``federation-upstream``) and ``value`` are those of RabbitMQ's
+    ``/api/parameters``.
     """
     for name in ("uri", "src-uri", "dest-uri"):
         uris = value.get(name, ())
-        for uri in (uris,) if isinstance(uris, str) else uris:  # type: ignore[union-attr]
+        for uri in uris if isinstance(uris, list | tuple) else (uris,):
             check_no_credentials_in_url(str(uri), f"{component}.{name}")
 
 
@@ -116,7 +119,7 @@ def _checked(data: str, version: str) -> Iterator[tuple[str, str]]:
 
 
 def _key(entry: _Entry, version: str, major: int) -> Key:
-    """What is documented of the entry's key. Raises ``BadRequestException`` when nothing is."""
+    """Return the documented key. Raises ``BadRequestException`` for any other."""
     name = entry.key
     outside = name.startswith(OUTSIDE)
     if outside or "://" in entry.value:
@@ -140,8 +143,8 @@ def _key(entry: _Entry, version: str, major: int) -> Key:
 
 def _entries(data: str) -> Iterator[_Entry]:
     section = ""
-    for number, line in enumerate(data.splitlines(), 1):
-        line = line.partition("#")[0].strip()
+    for number, written in enumerate(data.splitlines(), 1):
+        line = written.partition("#")[0].strip()
         if not line:
             continue
         if tag := _SECTION.fullmatch(line):
@@ -156,7 +159,7 @@ def _entries(data: str) -> Iterator[_Entry]:
 
 
 def _section(tag: str, current: str, number: int) -> str:
-    """The section that ``tag`` begins, or none when it ends ``current``."""
+    """Return the section that ``tag`` begins; empty if it ends ``current``."""
     if current and tag != current:
         raise _refusal(
             f"Line {number} of the configuration begins a section in the section {current}."
@@ -164,7 +167,8 @@ def _section(tag: str, current: str, number: int) -> str:
     instance_type, _, mode = tag.rpartition(".")
     if f"mq.{instance_type}" not in MAXIMA["SINGLE_INSTANCE"] or mode not in SECTION_MODES.values():
         raise _refusal(
-            f"Line {number} of the configuration names no instance type and deployment mode, such as m7g.large.3."
+            f"Line {number} of the configuration does not name an instance type "
+            f"and deployment mode, such as m7g.large.3."
         )
     return "" if current else tag
 

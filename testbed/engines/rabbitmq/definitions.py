@@ -1,4 +1,4 @@
-"""What a RabbitMQ broker has in it from the start: its virtual host, its users, its policies."""
+"""The initial contents of a RabbitMQ broker: its virtual host, users and policies."""
 
 import base64
 import hashlib
@@ -12,7 +12,10 @@ _VHOST = "/"
 
 
 def definitions(node: NodeSpec) -> bytes:
-    """The definitions to import. The same broker gets the same bytes, which is how RabbitMQ knows them again."""
+    """Return the definitions to import.
+
+    They are the same bytes for the same broker: RabbitMQ then skips those it has imported.
+    """
     users = [
         {
             "name": user.username,
@@ -56,6 +59,9 @@ def _policy(policy: Policy) -> dict[str, object]:
 
 
 def _password_hash(user: User, broker_id: str) -> str:
-    """RabbitMQ's salted SHA-256 ("Credentials and Passwords": salt of four bytes, then the digest, in base64)."""
+    """Return RabbitMQ's salted SHA-256: a salt of four bytes, then the digest, in base64.
+
+    Source: RabbitMQ, "Credentials and Passwords".
+    """
     salt = hashlib.sha256(f"{broker_id}\0{user.username}".encode()).digest()[:4]
     return base64.b64encode(salt + hashlib.sha256(salt + user.password.encode()).digest()).decode()

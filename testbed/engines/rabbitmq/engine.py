@@ -1,10 +1,12 @@
-"""RabbitMQ: the image, the files that make a node of it, and a login.
+"""RabbitMQ: the image of each version, and the files that make a node of it.
 
-What a node differs in comes with its secrets and stays in memory: the configuration, the certificate, and its user
-with a hashed password. The broker's data and its Erlang cookie are on the encrypted volume.
+The parts that differ between nodes come with their secrets and stay in memory: the configuration,
+the certificate, and the user with a hashed password. The broker's data and its Erlang cookie are on
+the encrypted volume.
 
-Debian's RabbitMQ 4.0 stands for Amazon MQ's 4.2: the nearest that Debian's stable release has. Its testing release has
-4.3. For 3.13 there is no package to build from, so it needs an image of the user's own, which runs with these same files.
+Debian's RabbitMQ 4.0 stands in for Amazon MQ's 4.2: it is the nearest in Debian's stable release.
+Debian testing has 4.3. There is no package of 3.13, so it needs an image of the user's, which runs
+with the same files.
 """
 
 from collections.abc import Iterator
@@ -18,14 +20,14 @@ from testbed.engines.rabbitmq import definitions, readiness, settings, start
 from testbed.errors import BadRequestException
 from testbed.runtime.images import BROKER_BASE, ImageSpec
 
-# The release behind each version that CreateBroker takes. Debian's testing release moves on within 4.3.
+# The release behind each version that CreateBroker takes. Debian testing moves on within 4.3.
 RELEASES = {"4.2": "4.0.5", "4.3": "4.3"}
 _SUITES = {"4.3": "testing"}
 
 PLAINTEXT = (Listener("amqp-plaintext", "amqp", 5672, ("amqp", "amqp10")),)
 
-# What Amazon MQ offers ("rabbitmq-basic-elements-plugins"), as far as it works without an outside party or a listener
-# that is not documented.
+# The plugins of Amazon MQ ("rabbitmq-basic-elements-plugins") that need no external service and no
+# undocumented listener.
 PLUGINS = (
     "rabbitmq_management",
     "rabbitmq_shovel",
@@ -42,14 +44,17 @@ _RUN = "/run/testbed"
 
 @dataclass(frozen=True)
 class RabbitMQ:
-    """``memory`` is the limit at which the broker holds its publishers back, as RabbitMQ writes sizes."""
+    """The engine of RabbitMQ brokers.
+
+    ``memory`` is the limit at which the broker blocks publishers, as RabbitMQ writes sizes.
+    """
 
     memory: str = "1GB"
     type: str = "RABBITMQ"
     user: str = "rabbitmq"
 
     def image(self, version: str) -> ImageSpec:
-        """See ``Engine.image``. Raises ``BadRequestException`` for a version that there is no image of."""
+        """See ``Engine.image``. Raises ``BadRequestException`` for a version without an image."""
         args = (("VERSION", self.running_version(version)), ("SUITE", _SUITES.get(version, "")))
         return ImageSpec(f"rabbitmq-{version}", "rabbitmq", BROKER_BASE, args)
 
@@ -58,8 +63,9 @@ class RabbitMQ:
         try:
             return RELEASES[version]
         except KeyError:
+            available = ", ".join(f"{release} for {name}" for name, release in RELEASES.items())
             raise BadRequestException(
-                f"RabbitMQ {version} cannot be had here. The testbed has {', '.join(f'{release} for {asked}' for asked, release in RELEASES.items())}.",
+                f"RabbitMQ {version} is not available here. The testbed has {available}.",
                 error_attribute="engineVersion",
                 hint=f"Give an image of your own, such as rabbitmq:{version}-management.",
             ) from None
@@ -88,7 +94,7 @@ class RabbitMQ:
             **start.cluster_files(node),
         }
 
-    def login(self, node: NodeSpec, addresses: dict[str, tuple[str, int]], ca_file: str) -> None:
+    def login(self, node: NodeSpec, addresses: dict[str, tuple[str, int]]) -> None:
         """See ``Engine.login``."""
         present = [found for found in self.listeners(node.version) if found.name in addresses]
         # RabbitMQ opens its AMQP listener last.
@@ -96,7 +102,7 @@ class RabbitMQ:
             readiness.log_in(node, listener, addresses[listener.name])
 
     def _settings(self, node: NodeSpec) -> dict[str, str]:
-        """The customer's, under the broker's own: those win."""
+        """Merge the customer's settings with the broker's own, which win."""
         return {
             **dict(settings.conf(settings.chosen(node))),
             **dict(self._own(node)),
@@ -114,7 +120,7 @@ class RabbitMQ:
         yield from _tls("ssl_options", node.tls)
         yield "management.ssl.port", ports["management"]
         yield from _tls("management.ssl", node.tls)
-        # Once: what was changed in the broker since stays changed.
+        # Imported once: later changes in the broker stay.
         yield "definitions.import_backend", "local_filesystem"
         yield "definitions.local.path", f"{_RUN}/etc/definitions.json"
         yield "definitions.skip_if_unchanged", "true"
@@ -126,7 +132,7 @@ class RabbitMQ:
                 (f"cluster_formation.classic_config.nodes.{number}", name)
                 for number, name in enumerate(names, 1)
             )
-            # A node that sees no majority stops serving: what it confirmed could be lost.
+            # A node without a majority stops serving: messages that it confirmed could be lost.
             yield "cluster_partition_handling", "pause_minority"
         yield "vm_memory_high_watermark.absolute", self.memory
         yield "disk_free_limit.absolute", "50MB"
@@ -140,7 +146,7 @@ def _tls(prefix: str, profile: TlsProfile) -> Iterator[tuple[str, str]]:
     versions = ["tlsv1" if version == "TLSv1" else version.lower() for version in profile.versions]
     names = [suite.openssl for suite in profile.suites]
     if "TLSv1.3" in profile.versions:
-        # It has suites of its own, and takes no part in the two options below.
+        # TLS 1.3 has its own suites, and does not support the two options below.
         names += [suite.openssl for suite in TLS13_SUITES if suite.openssl not in names]
     else:
         yield f"{prefix}.honor_cipher_order", "true"

@@ -1,11 +1,13 @@
-"""What RabbitMQ itself is told of a customer's configuration, defaults of the service included.
+"""A customer's configuration in RabbitMQ's terms, with the service's defaults.
 
-Most keys are RabbitMQ's own. Some mean more (one switch, three headers), some RabbitMQ takes only in its other
-configuration file, in Erlang's syntax, and one nothing in RabbitMQ answers to (``hostname_verification`` of a client).
+Most keys are RabbitMQ's own. Some mean more (one switch, three headers), some are only possible in
+RabbitMQ's other configuration file, in Erlang's syntax, and one has no counterpart in RabbitMQ
+(``hostname_verification`` of a client).
 """
 
 from collections.abc import Iterator, Mapping
 
+from testbed.documented.instance_types import DEFAULT_INSTANCE_TYPE
 from testbed.documented.rabbitmq_keys import BY_ARN, KEYS, SECURE_HEADERS
 from testbed.engines.base import NodeSpec
 from testbed.engines.rabbitmq.configuration import settings
@@ -29,10 +31,16 @@ _NOT_RABBITMQS = {
 
 
 def chosen(node: NodeSpec) -> dict[str, str]:
-    """The customer's keys, and the documented defaults of the others. Raises ``BadRequestException``."""
+    """Return the customer's keys over the documented defaults.
+
+    Raises ``BadRequestException`` as ``configuration.settings`` does.
+    """
     mode = "CLUSTER_MULTI_AZ" if node.cluster else "SINGLE_INSTANCE"
     customers = settings(
-        node.configuration, node.version, deployment_mode=mode, **_instance_type(node)
+        node.configuration,
+        node.version,
+        deployment_mode=mode,
+        instance_type=node.host_instance_type or DEFAULT_INSTANCE_TYPE["RABBITMQ"],
     )
     major = int(node.version.partition(".")[0])
     defaults = {
@@ -44,7 +52,7 @@ def chosen(node: NodeSpec) -> dict[str, str]:
 
 
 def conf(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Lines of ``rabbitmq.conf`` for what ``chosen`` says."""
+    """Yield the lines of ``rabbitmq.conf`` for the values of ``chosen``."""
     for name, value in values.items():
         infinite = name == _INFINITE and value == "0"
         if not infinite and name not in _NOT_RABBITMQS and not name.startswith("aws.arns."):
@@ -55,32 +63,27 @@ def conf(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def advanced(values: Mapping[str, str]) -> bytes:
-    """``advanced.config``: Erlang terms."""
+    """Return ``advanced.config``, Erlang terms, for the values of ``chosen``."""
     rabbit = ["{consumer_timeout, undefined}"] if values[_INFINITE] == "0" else []
     if _EXCHANGES in values:
         rabbit.append(f"{{{_EXCHANGES}, {values[_EXCHANGES]}}}")
     terms = [f"{{rabbit, [{', '.join(rabbit)}]}}"]
     if _OUTGOING in values:
-        # The service verifies against the authorities that browsers know; here there is one.
-        terms.append(
-            f'{{amqp_client, [{{ssl_options, [{{verify, {values[_OUTGOING]}}}, {{cacertfile, "{CA_FILE}"}}]}}]}}'
-        )
+        # The service verifies against the authorities that browsers trust; here there is one.
+        options = f'{{verify, {values[_OUTGOING]}}}, {{cacertfile, "{CA_FILE}"}}'
+        terms.append(f"{{amqp_client, [{{ssl_options, [{options}]}}]}}")
     return f"[{', '.join(terms)}].\n".encode()
 
 
 def mechanisms(node: NodeSpec) -> set[str]:
-    """How clients may log in."""
+    """Return the SASL mechanisms that clients may use."""
     return {value for name, value in chosen(node).items() if name.startswith(_MECHANISM)}
 
 
 def wants_certificate(node: NodeSpec) -> bool:
-    """Whether a client without a certificate is turned away in the handshake."""
+    """Say whether the handshake of a client without a certificate fails."""
     values = chosen(node)
     return (
         values.get("ssl_options.verify") == "verify_peer"
         and values.get("ssl_options.fail_if_no_peer_cert") == "true"
     )
-
-
-def _instance_type(node: NodeSpec) -> dict[str, str]:
-    return {"instance_type": node.host_instance_type} if node.host_instance_type else {}

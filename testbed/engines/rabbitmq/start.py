@@ -1,24 +1,27 @@
-"""How a RabbitMQ node starts: its name, its Erlang cookie, and whom its Erlang listens to."""
+"""The start of a RabbitMQ node: its name, its Erlang cookie, and the distribution's addresses."""
 
 from testbed.engines.base import NodeSpec
 
 _RUN = "/run/testbed"
 
-# The name is part of the data, so it may not change with the container's. Passing it to the Erlang VM itself spares
-# the start of a second one, which would only look for epmd. Schedulers that wait busily would take a laptop's cores
-# for nothing. A crash dump would be the broker's memory, outside the encrypted volume.
+# The name is part of the data, so it may not change with the container's. Passing it to the Erlang VM
+# itself saves the start of a second one, which would only look for epmd. Schedulers that wait busily
+# would waste a laptop's cores. A crash dump would be the broker's memory, outside the encrypted
+# volume.
 _START = f"""\
 umask 077
 %(cookie)s
 export HOME="$PWD" LANG=C.UTF-8
 export RABBITMQ_NODENAME=%(name)s RABBITMQ_MNESIA_BASE="$PWD/node" RABBITMQ_LOGS=-
 export RABBITMQ_CONF_ENV_FILE={_RUN}/etc/none.conf RABBITMQ_CONFIG_FILES={_RUN}/etc/none
-export RABBITMQ_CONFIG_FILE={_RUN}/etc/rabbitmq.conf RABBITMQ_ADVANCED_CONFIG_FILE={_RUN}/etc/advanced.config
+export RABBITMQ_CONFIG_FILE={_RUN}/etc/rabbitmq.conf
+export RABBITMQ_ADVANCED_CONFIG_FILE={_RUN}/etc/advanced.config
 export RABBITMQ_ENABLED_PLUGINS_FILE={_RUN}/etc/enabled_plugins
 export ERL_CRASH_DUMP_BYTES=0
 %(distribution)s
 export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="%(arguments)s \\
--kernel inet_dist_listen_min 25672 inet_dist_listen_max 25672 +sbwt none +sbwtdcpu none +sbwtdio none"
+-kernel inet_dist_listen_min 25672 inet_dist_listen_max 25672 \\
++sbwt none +sbwtdcpu none +sbwtdio none"
 exec rabbitmq-server
 """
 
@@ -39,7 +42,10 @@ _SINGLE = {
 _COOKIE_FILE = "etc/erlang.cookie"
 _SHARED_COOKIE = f"install -m 400 {_RUN}/{_COOKIE_FILE} .erlang.cookie"
 _INTER_NODE_TLS_FILE = "etc/inter_node_tls.config"
-_INTER_NODE_TLS = f"-pa $(echo /usr/lib/erlang/lib/ssl-*/ebin) -proto_dist inet_tls -ssl_dist_optfile {_RUN}/{_INTER_NODE_TLS_FILE}"
+_INTER_NODE_TLS = (
+    "-pa $(echo /usr/lib/erlang/lib/ssl-*/ebin) -proto_dist inet_tls "
+    f"-ssl_dist_optfile {_RUN}/{_INTER_NODE_TLS_FILE}"
+)
 _INTER_NODE_TLS_OPTIONS = f"""\
 [{{server, [{{certfile, "{_RUN}/tls/chain.pem"}}, {{keyfile, "{_RUN}/tls/key.pem"}}]}},
  {{client, [{{cacertfile, "{_RUN}/tls/ca.pem"}}, {{verify, verify_peer}}, {{depth, 2}}]}}].
@@ -47,17 +53,17 @@ _INTER_NODE_TLS_OPTIONS = f"""\
 
 
 def node_name(hostname: str) -> str:
-    """A cluster node's name."""
+    """Return a cluster node's name."""
     return f"rabbit@{hostname}"
 
 
 def script(node: NodeSpec) -> bytes:
-    """What becomes the broker; the working directory is the mounted volume."""
+    """Return the script that becomes the broker; it runs in the mounted volume."""
     return (_START % (_clustered(node) if node.cluster else _SINGLE)).encode()
 
 
 def cluster_files(node: NodeSpec) -> dict[str, bytes]:
-    """What a node of a cluster needs besides; nothing for a single one."""
+    """Return the additional files of a cluster's node; none for a single one."""
     if not node.cluster:
         return {}
     files = {_COOKIE_FILE: node.cluster.cookie.encode()}
@@ -67,11 +73,15 @@ def cluster_files(node: NodeSpec) -> dict[str, bytes]:
 
 
 def _clustered(node: NodeSpec) -> dict[str, str]:
-    """Nodes know each other by name, in the containers' network: Erlang's ports are open there, and published nowhere."""
+    """Open Erlang's ports in the containers' network, where nodes find each other by name.
+
+    No such port is published.
+    """
     assert node.cluster
+    inter_node_tls = _INTER_NODE_TLS if node.cluster.inter_node_tls else ""
     return {
         "name": node_name(node.hostname),
         "cookie": _SHARED_COOKIE,
         "distribution": "export RABBITMQ_USE_LONGNAME=true",
-        "arguments": f"-name {node_name(node.hostname)} {_INTER_NODE_TLS if node.cluster.inter_node_tls else ''}",
+        "arguments": f"-name {node_name(node.hostname)} {inter_node_tls}",
     }

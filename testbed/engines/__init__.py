@@ -1,0 +1,1 @@
+"""The brokers' engines: the files, images and readiness of their nodes."""
