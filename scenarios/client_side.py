@@ -15,7 +15,7 @@ import boto3
 from testbed import clients
 from testbed.aws.endpoint import serve
 from testbed.broker.model import Broker
-from testbed.clients import Destination
+from testbed.clients import QUEUE_PROTOCOL, Destination
 from testbed.clients.envelope import Envelope
 from testbed.engines.base import UNENCRYPTED
 from testbed.errors import ClientError
@@ -29,7 +29,6 @@ logger = logging.getLogger(__name__)
 
 TITLE = "A payload that not even the broker can read, and how many calls to KMS it costs"
 CLAIMS = ("E1",)
-_PROTOCOL = {"RABBITMQ": "amqp", "ACTIVEMQ": "stomp"}
 _CONSOLE = {"RABBITMQ": "management", "ACTIVEMQ": "console"}
 _MESSAGES = 20
 
@@ -39,7 +38,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     key = testbed.new_key("of payloads")
     with serve(testbed) as endpoint:
         kms = boto3.client("kms", **endpoint.client())
-        for engine_type in _PROTOCOL:
+        for engine_type in QUEUE_PROTOCOL:
             logger.info("  sealed and unsealed messages through %s", engine_type)
             # Without encryption at rest, only the envelope keeps the payload from the disk.
             broker = testbed.control(engine_type, UNENCRYPTED)
@@ -75,7 +74,9 @@ def _seen(
 ) -> tuple[bytes | None, tuple[str, ...]]:
     """What the console and the disk show of a message; the body that was consumed, or None where the canary is to be seen."""
     queue = Destination.queue(f"client-side-{secrets.token_hex(4)}")
-    with clients.connect(testbed.brokers.address(broker, _PROTOCOL[broker.engine_type])) as client:
+    with clients.connect(
+        testbed.brokers.address(broker, QUEUE_PROTOCOL[broker.engine_type])
+    ) as client:
         client.publish(queue, body)
         shown = _console(testbed, broker, queue.name)
         disk = raw.on_disk(testbed.containers, broker.nodes[0].container_id, canary)

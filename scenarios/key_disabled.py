@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from testbed import checker, evidence, traffic
 from testbed.broker.model import Broker
-from testbed.clients import Destination
+from testbed.clients import QUEUE_PROTOCOL, Destination
 from testbed.engines.base import UNENCRYPTED
 from testbed.history import History, Recorder
 from testbed.kms.base import USER
@@ -18,7 +18,6 @@ logger = logging.getLogger(__name__)
 
 TITLE = "DisableKey under traffic: the broker serves on, cannot reboot or re-attach, and comes back whole with EnableKey"
 CLAIMS = ("R9", "R10", "R11")
-_PROTOCOL = {"RABBITMQ": "amqp", "ACTIVEMQ": "stomp"}
 _QUEUE = Destination.queue("key-disabled")
 
 
@@ -30,7 +29,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
 
 def _story(testbed: Testbed, broker: Broker) -> Iterator[Finding | str]:
     brokers, name, identity = testbed.brokers, broker.broker_name, broker.broker_id
-    with Traffic(brokers.address(broker, _PROTOCOL[broker.engine_type]), _QUEUE, rate=100) as flow:
+    with Traffic(brokers.address(broker, QUEUE_PROTOCOL[broker.engine_type]), _QUEUE, rate=100) as flow:
         flow.wait_confirmed(
             150, 30
         )  # RabbitMQ may forget a queue that is less than a second old when it is killed
@@ -58,7 +57,7 @@ def _story(testbed: Testbed, broker: Broker) -> Iterator[Finding | str]:
     broker = brokers.peek(identity)
     history = flow.recorder.history()
     account = checker.check(
-        traffic.drain(brokers.address(broker, _PROTOCOL[broker.engine_type]), _QUEUE, flow.recorder)
+        traffic.drain(brokers.address(broker, QUEUE_PROTOCOL[broker.engine_type]), _QUEUE, flow.recorder)
     )
 
     yield Finding(
@@ -101,7 +100,7 @@ def _story(testbed: Testbed, broker: Broker) -> Iterator[Finding | str]:
 def _empty(testbed: Testbed, broker: Broker, history: History) -> Finding:
     """The same account against another broker, which has none of the messages."""
     other = testbed.control(broker.engine_type, UNENCRYPTED)
-    address = testbed.brokers.address(other, _PROTOCOL[broker.engine_type])
+    address = testbed.brokers.address(other, QUEUE_PROTOCOL[broker.engine_type])
     account = checker.check(traffic.drain(address, _QUEUE, Recorder.of(history), patience=2.0))
     return Finding(
         "R10",

@@ -25,7 +25,6 @@ logger = logging.getLogger(__name__)
 TITLE = "No canary and no password on any link, of clients or between ActiveMQ brokers"
 CLAIMS = ("T1", "T5", "T7")
 _CLAIM = {"RABBITMQ": "T1", "ACTIVEMQ": "T5"}
-_IN_CLEAR = {"RABBITMQ": "amqp", "ACTIVEMQ": "stomp"}
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
@@ -45,7 +44,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             claim,
             f"client links of {broker.broker_name}",
             *seen,
-            _in_clear(claim, testbed, control, _IN_CLEAR[engine_type]),
+            _in_clear(claim, testbed, control, clients.QUEUE_PROTOCOL[engine_type]),
         )
     logger.info("  a network of two brokers")
     yield _network(testbed)

@@ -1,4 +1,7 @@
-"""Real client libraries behind one face; see ``base``. A client belongs to one thread at a time."""
+"""Real client libraries behind one interface; see ``base``.
+
+A client belongs to one thread at a time.
+"""
 
 from importlib import import_module
 
@@ -6,10 +9,10 @@ from testbed.clients.base import Address, Client, Destination, Message
 from testbed.errors import ClientError
 from testbed.extras import explained
 
-__all__ = ["PROTOCOLS", "Address", "Client", "Destination", "Message", "connect"]
+__all__ = ["PROTOCOLS", "QUEUE_PROTOCOL", "Address", "Client", "Destination", "Message", "connect"]
 
-# Protocol id -> where its client is. Modules are imported on first use, so that a missing
-# library breaks its own protocol only.
+# Protocol id -> module and class. Modules are imported on first use, so that a missing library
+# breaks only its own protocol.
 _CLIENTS = {
     "amqp": ("amqp091", "Amqp091Client"),
     "amqp10": ("amqp10", "Amqp10Client"),
@@ -21,20 +24,24 @@ _CLIENTS = {
 }
 PROTOCOLS = tuple(_CLIENTS)
 
+# A protocol of each engine that has queues, and whose client runs in this process.
+QUEUE_PROTOCOL = {"RABBITMQ": "amqp", "ACTIVEMQ": "stomp"}
+
 
 def connect(address: Address) -> Client:
-    """A connected and logged-in client of ``address.protocol``.
+    """Connect and log in over ``address.protocol``.
 
-    Raises ``ConnectionRefused`` (its message names the reason: closed port, TLS refused,
-    certificate expired, of an unknown authority or made out to another name, another
-    protocol), ``NotAuthorized``, ``ClientError`` for an unknown protocol, or ``MissingExtra``.
+    Raises ``ConnectionRefused`` (its message names the reason: a closed port, refused TLS, an
+    expired certificate, an unknown authority, another host name, another protocol),
+    ``NotAuthorized``, ``ClientError`` for an unknown protocol, or ``MissingExtra``.
     """
     try:
         module, name = _CLIENTS[address.protocol]
     except KeyError:
         raise ClientError(
-            f"there is no client for {address.protocol!r}; there is one for each of {', '.join(PROTOCOLS)}"
+            f"unknown protocol {address.protocol!r}; there are clients for {', '.join(PROTOCOLS)}"
         ) from None
     with explained():
-        client: type[Client] = getattr(import_module(f"testbed.clients.{module}"), name)
-    return client(address)
+        client_class = getattr(import_module(f"testbed.clients.{module}"), name)
+    client: Client = client_class(address)
+    return client

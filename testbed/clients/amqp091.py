@@ -9,7 +9,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import pika
 import pika.exceptions
@@ -27,14 +27,14 @@ _ORPHAN_MS = 60_000  # how long a topic's queue outlives a subscriber that went 
 
 
 class Amqp091Client:
-    """See ``Client``. Queues are declared when they are first mentioned; ``timeout`` is for connecting, in seconds."""
+    """See ``Client``. Declares queues on first use. ``timeout`` (seconds) is for connecting."""
 
     def __init__(self, address: Address, *, timeout: float = 10.0) -> None:
         self._address = address
         self._mail = Mailbox()
         self._declared: set[Destination] = set()
         self._published = 0
-        self._settled = 0  # everything up to here was confirmed with "multiple"
+        self._confirmed = 0  # everything up to here was confirmed with "multiple"
         self._returned: set[int] = set()
         trusted = tls.context(address)
         parameters = pika.ConnectionParameters(
@@ -76,7 +76,10 @@ class Amqp091Client:
             raise
 
     def declare(self, destination: Destination, *, timeout: float = 10.0) -> str:
-        """Make sure that there is a queue for receiving from ``destination``; its name. It needs no subscriber to exist."""
+        """Declare a queue for receiving from ``destination``, and return its name.
+
+        The queue exists without a subscriber.
+        """
         if destination.kind == "queue":
             name = destination.name
             if destination not in self._declared:
@@ -110,7 +113,7 @@ class Amqp091Client:
             self.declare(destination, timeout=timeout)
         self._published += 1
         number = self._published
-        # A queue has to take it; a topic without subscribers takes it and drops it, by definition.
+        # A queue has to accept it; a topic without subscribers drops it, by definition.
         to_queue = destination.kind == "queue"
         confirmed = self._mail.expect(number)
         self._soon(
@@ -141,7 +144,7 @@ class Amqp091Client:
             self._connection.ioloop.add_callback_threadsafe(self._connection.ioloop.stop)
             self._thread.join()
 
-    def __enter__(self) -> "Amqp091Client":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -188,10 +191,9 @@ class Amqp091Client:
 
     def _on_confirm(self, frame: Any) -> None:
         tag, refused = frame.method.delivery_tag, isinstance(frame.method, pika.spec.Basic.Nack)
-        numbers = range(self._settled + 1, tag + 1) if frame.method.multiple else (tag,)
-        self._settled = (
-            max(self._settled, numbers[-1]) if frame.method.multiple and numbers else self._settled
-        )
+        numbers = range(self._confirmed + 1, tag + 1) if frame.method.multiple else (tag,)
+        if frame.method.multiple:
+            self._confirmed = max(self._confirmed, tag)
         for number in numbers:
             if number in self._returned:
                 self._mail.answer(number, ClientError("there is no such queue"))

@@ -1,10 +1,12 @@
 """AMQP 1.0 by Qpid Proton, to ActiveMQ and to RabbitMQ 4."""
 
+import ssl
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 import proton
@@ -29,7 +31,7 @@ _LOGIN = ("amqp:unauthorized-access", "Authentication failed")
 
 
 class _Inbox(MessagingHandler):
-    """Collects what arrives. The client asks for more as it acknowledges."""
+    """Collects messages. The client grants credit as it acknowledges."""
 
     def __init__(self) -> None:
         super().__init__(prefetch=0, auto_accept=False)
@@ -42,18 +44,20 @@ class _Inbox(MessagingHandler):
 
 class _Connection(BlockingConnection):
     def close(self) -> None:
-        """Say goodbye for a limited time, then hang up; the base's own waits for ever for a broker that has stopped."""
+        """Close for a limited time, then hang up.
+
+        The base class waits for ever for a broker that has stopped.
+        """
         if self.closing:
             return
         self.timeout = _GOODBYE_SECONDS
-        try:
-            self.conn.close()
-            self.wait(lambda: not self.conn.state & proton.Endpoint.REMOTE_ACTIVE)
-        except (proton.ProtonException, OSError):
-            pass  # gone already, or mute
-        if self.conn.transport is not None:
-            self.conn.transport.close_head()
-            self.conn.transport.close_tail()
+        connection: Any = self.conn  # its type says None for one that was never opened
+        with suppress(proton.ProtonException, OSError):  # it may be gone, or silent
+            connection.close()
+            self.wait(lambda: not connection.state & proton.Endpoint.REMOTE_ACTIVE)
+        if connection.transport is not None:
+            connection.transport.close_head()
+            connection.transport.close_tail()
         self.timeout = 0.1
         super().close()
 
@@ -61,8 +65,8 @@ class _Connection(BlockingConnection):
 class Amqp10Client:
     """See ``Client``; ``timeout`` is for connecting, in seconds.
 
-    Proton works only while it is called: a broker may hang up on a client that was left alone
-    for longer than its idle timeout (30 to 60 s).
+    Proton works only while it is called: a broker may hang up on a client that is idle for longer
+    than the idle timeout (30 to 60 s).
     """
 
     def __init__(self, address: Address, *, timeout: float = 10.0) -> None:
@@ -87,7 +91,8 @@ class Amqp10Client:
             if any(sign in str(error) for sign in _LOGIN):
                 raise NotAuthorized(f"{tls.where(address)}: {error}") from error
             raise tls.refusal(address, error) from error
-        properties = self._connection.conn.remote_properties or {}
+        connection: Any = self._connection.conn
+        properties = connection.remote_properties or {}
         self._rabbitmq = properties.get("product") == "RabbitMQ"
 
     def publish(self, destination: Destination, body: bytes, *, timeout: float = 10.0) -> None:
@@ -121,7 +126,7 @@ class Amqp10Client:
     def receive(self, *, timeout: float = 10.0) -> Message | None:
         try:
             self._check_open()
-            self._connection.wait(lambda: self._inbox.arrived, timeout=timeout)
+            self._connection.wait(lambda: bool(self._inbox.arrived), timeout=timeout)
         except proton.Timeout:
             return None
         except (proton.ProtonException, OSError) as error:
@@ -133,16 +138,13 @@ class Amqp10Client:
 
     def close(self) -> None:
         self._closed = True
-        while (
-            self._receivers
-        ):  # or RabbitMQ 4.0 may hold what is not acknowledged for another 30 s, its idle timeout
-            self._receivers.pop().link.close()  # once: a link does not outlive its connection
-        try:
+        # Otherwise RabbitMQ 4.0 may keep unacknowledged messages for 30 s, its idle timeout.
+        while self._receivers:
+            self._receivers.pop().link.close()  # only once: it does not outlive the connection
+        with suppress(proton.ProtonException, OSError):  # it may be gone already
             self._connection.close()
-        except (proton.ProtonException, OSError):
-            pass  # gone already
 
-    def __enter__(self) -> "Amqp10Client":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -150,17 +152,13 @@ class Amqp10Client:
 
     def _accept(self, delivery: proton.Delivery) -> None:
         if self._closed:
-            return  # too late: the broker delivers it again
+            return  # too late: the broker redelivers it
         link = delivery.link
         delivery.update(proton.Delivery.ACCEPTED)
         delivery.settle()
         link.flow(1)
-        try:
-            self._connection.wait(
-                _once(), timeout=0
-            )  # proton sends while it is waiting, and only then
-        except (proton.ProtonException, OSError):
-            pass  # the next call tells
+        with suppress(proton.ProtonException, OSError):  # the next call raises it
+            self._connection.wait(_once(), timeout=0)  # proton sends only while it waits
 
     def _check_open(self) -> None:
         if self._closed:
@@ -182,10 +180,10 @@ class Amqp10Client:
         return self._declared(destination) if self._rabbitmq else self._target(destination)
 
     def _declared(self, destination: Destination) -> str:
-        """The address of a queue on RabbitMQ 4 (https://www.rabbitmq.com/docs/amqp#addresses).
+        """Declare a queue on RabbitMQ 4, and return its address.
 
-        There, a link to a queue that does not exist is refused, and AMQP 1.0 itself has no way to
-        declare one. AMQP 0-9-1 on the same port has.
+        A link to an unknown queue is refused, and AMQP 1.0 cannot declare one; AMQP 0-9-1 on the
+        same port can (https://www.rabbitmq.com/docs/amqp#addresses).
         """
         with Amqp091Client(replace(self._address, protocol="amqp")) as declaring:
             return f"/queues/{quote(declaring.declare(destination), safe='')}"
@@ -197,34 +195,36 @@ class Amqp10Client:
 def _domain(address: Address) -> proton.SSLDomain | None:
     if address.ca_file is None:
         return None
-    tls.context(address)  # says what is wrong with the file; proton does not
+    tls.context(address)  # raises for a bad file; proton does not
     domain = proton.SSLDomain(proton.SSLDomain.MODE_CLIENT)
     domain.set_trusted_ca_db(str(address.ca_file))
     domain.set_peer_authentication(proton.SSLDomain.VERIFY_PEER_NAME)
-    # Proton accepts TLS 1.0 and up, and keys of any length; its Python class has no methods for these functions of its
-    # C library. The level is that of Python's own ssl, RSA of 2048 bits and up; the authentication sets it, too.
-    pn_ssl_domain_set_protocols(domain._domain, "TLSv1.2 TLSv1.3")
-    pn_ssl_domain_set_ciphers(domain._domain, "DEFAULT:@SECLEVEL=2")
+    # Proton accepts TLS 1.0 and later, and keys of any length; its Python class has no methods for
+    # these functions of its C library. The level is that of Python's ssl, RSA of 2048 bits or more;
+    # set_peer_authentication sets it, too.
+    raw = domain._domain  # noqa: SLF001 (see above)
+    pn_ssl_domain_set_protocols(raw, "TLSv1.2 TLSv1.3")
+    pn_ssl_domain_set_ciphers(raw, "DEFAULT:@SECLEVEL=2")
     return domain
 
 
 def _name(address: Address, timeout: float) -> str | None:
-    """The name that Proton has to find in the certificate; None for that of the address.
+    """Return the name that Proton has to find in the certificate; None for the address's own.
 
-    Proton compares names only, never IP addresses. For those, find a certificate that is good for
-    the address, and hold Proton to a name of the same certificate.
+    Proton compares names only, never IP addresses. For those, verify the certificate here, and let
+    Proton expect a name of the same certificate.
     """
     if address.ca_file is None or not _is_ip(address.host):
         return None
     with tls.open_socket(address, timeout) as verified:
-        names = [
-            name
-            for kind, name in verified.getpeercert()["subjectAltName"]
-            if kind == "DNS" and "*" not in name
-        ]
+        assert isinstance(verified, ssl.SSLSocket)
+        certificate: Any = verified.getpeercert()
+    names: list[str] = [
+        name for kind, name in certificate["subjectAltName"] if kind == "DNS" and "*" not in name
+    ]
     if not names:
         raise ClientError(
-            f"{tls.where(address)}: the certificate has no host name, and Proton can compare nothing else"
+            f"{tls.where(address)}: the certificate has no host name, which Proton needs"
         )
     return names[0]
 
@@ -245,7 +245,7 @@ def _detached(error: LinkDetached) -> ClientError:
 
 
 def _once() -> Callable[[], bool]:
-    """False the first time it is asked, then True."""
+    """Return a condition that is False at first, then True."""
     answers = iter((False,))
     return lambda: next(answers, True)
 

@@ -1,20 +1,19 @@
-"""One face for every protocol: connect, publish with confirmation, receive with acknowledgement.
+"""One interface for every protocol: connect, publish, receive and acknowledge.
 
-Each file beside this one puts the real client library of one protocol behind
-``Client``. Every client verifies the certificate chain and the host name; the one
-exception is an ``Address`` without ``ca_file``, which is plaintext and exists for the
-control listeners of scenarios and benchmarks.
+Each other file wraps the real client library of one protocol as a ``Client``. Every client verifies
+the certificate chain and the host name. The one exception is an ``Address`` without ``ca_file``:
+plaintext, for the control listeners of scenarios and benchmarks.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where and as whom a client connects. ``ca_file=None`` means plaintext (controls only)."""
+    """A listener and a login. ``ca_file=None`` means plaintext (controls only)."""
 
     protocol: str
     host: str
@@ -24,10 +23,10 @@ class Address:
     ca_file: Path | None = None
     # The OpenWire client runs beside the broker, in this container (see openwire.py).
     beside: str = ""
-    # Further hosts of the same broker: OpenWire's failover: takes them by itself, others by ``failover``.
+    # Further hosts of the same broker. OpenWire has its own failover:, others use ``failover``.
     others: tuple[str, ...] = ()
-    # The client's own certificate with its chain, and its key, for a listener that asks (AMQP 0-9-1). Without a user
-    # name it is also the login (EXTERNAL).
+    # The client's certificate with its chain, and its key, for a listener that asks (AMQP 0-9-1).
+    # Without a user name it is also the login (EXTERNAL).
     certificate: Path | None = None
     key: Path | None = None
 
@@ -71,14 +70,14 @@ class Client(Protocol):
         """
 
     def subscribe(self, destination: Destination) -> None:
-        """Start receiving; returns when the broker has the subscription."""
+        """Start receiving. Returns when the broker has the subscription."""
 
     def receive(self, *, timeout: float = 10.0) -> Message | None:
-        """The next message of the subscription, or None after ``timeout`` seconds."""
+        """Return the next message of the subscription, or None after ``timeout`` seconds."""
 
     def close(self) -> None:
         """Close the connection; harmless when it is already gone."""
 
-    def __enter__(self) -> "Client": ...
+    def __enter__(self) -> Self: ...
 
     def __exit__(self, *exc: object) -> None: ...

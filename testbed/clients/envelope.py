@@ -1,23 +1,26 @@
-"""Client-side envelope encryption, for what not even the broker may read: the AWS Encryption SDK over a KMS key.
+"""Client-side envelope encryption with the AWS Encryption SDK: the broker cannot read the body.
 
-DP points to it ("AWS Encryption SDK Developer Guide"). A body is sealed under a data key that KMS generates and wraps; the
-wrapped key travels with it. Without caching, each body costs a call to KMS at either end.
+DP recommends it ("AWS Encryption SDK Developer Guide"). A body is encrypted under a data key that
+KMS generates and wraps; the wrapped key travels with it. Without caching, each body costs a call to
+KMS at either end.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from testbed.errors import ClientError
+from testbed.extras import explained
 
 # How long (seconds), and for how many messages, a cached data key is used.
 CACHE_SECONDS, CACHE_MESSAGES = 60.0, 1000
 
 
 class Envelope:
-    """Seals and opens bodies under ``key_arn``, by ``kms``, a boto3 client. ``kms_calls`` counts its calls to KMS.
+    """Encrypts and decrypts bodies under ``key_arn``. ``kms_calls`` counts the calls to KMS.
 
-    With key commitment and without a signature: whoever may decrypt here may encrypt too, so it would prove nothing.
-    Raises ``MissingExtra`` if the SDK is not installed.
+    ``kms`` is a boto3 client. There is key commitment but no signature, which would prove nothing:
+    a client that may decrypt may encrypt, too. Raises ``MissingExtra`` if the SDK is not installed.
     """
 
     def __init__(self, kms: Any, key_arn: str, *, cached: bool = False) -> None:
@@ -37,15 +40,16 @@ class Envelope:
         self._client = sdk.EncryptionSDKClient(
             commitment_policy=sdk.CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT
         )
-        self._materials, self._algorithm = (
-            materials,
-            sdk.Algorithm.AES_256_GCM_HKDF_SHA512_COMMIT_KEY,
-        )
+        self._materials = materials
+        self._algorithm = sdk.Algorithm.AES_256_GCM_HKDF_SHA512_COMMIT_KEY
 
-    def seal(self, body: bytes, context: Mapping[str, str] = {}) -> bytes:
-        """``body`` as an AWS Encryption SDK message, bound to ``context``. Raises ``ClientError``, with KMS's words where they are the reason."""
+    def seal(self, body: bytes, context: Mapping[str, str] = MappingProxyType({})) -> bytes:
+        """Encrypt ``body`` as an AWS Encryption SDK message, bound to ``context``.
+
+        Raises ``ClientError`` with the reason, in KMS's words if KMS refuses.
+        """
         try:
-            return self._client.encrypt(
+            sealed: bytes = self._client.encrypt(
                 source=body,
                 materials_manager=self._materials,
                 algorithm=self._algorithm,
@@ -53,20 +57,25 @@ class Envelope:
             )[0]
         except Exception as error:
             raise ClientError(f"a body could not be encrypted: {_reason(error)}") from error
+        return sealed
 
     def open(self, sealed: bytes) -> bytes:
-        """The body of a message of ``seal``. Raises ``ClientError`` as ``seal`` does, and for one that was tampered with."""
+        """Decrypt a message of ``seal``.
+
+        Raises ``ClientError`` as ``seal`` does, and for a message that was tampered with.
+        """
         try:
-            return self._client.decrypt(source=sealed, materials_manager=self._materials)[0]
+            body: bytes = self._client.decrypt(source=sealed, materials_manager=self._materials)[0]
         except Exception as error:
             raise ClientError(f"a body could not be decrypted: {_reason(error)}") from error
+        return body
 
     def _count(self, **event: Any) -> None:
         self.kms_calls += 1
 
 
 def _reason(error: BaseException) -> str:
-    """The innermost cause: the SDK says only that a key could not be had."""
+    """Return the innermost cause: the SDK only says that it has no key."""
     while inner := error.__cause__ or error.__context__:
         error = inner
     return str(error)

@@ -1,4 +1,4 @@
-"""Clients of a broker that has several addresses, of which one serves at a time."""
+"""Clients of a broker with several addresses, one of which serves at a time."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,9 +10,9 @@ from testbed.errors import ConnectionRefused
 def failover(
     addresses: Sequence[Address], connect: Callable[[Address], Client] = clients.connect
 ) -> Callable[[Address], Client]:
-    """A ``connect`` for ``Traffic`` and ``drain``: it tries ``addresses`` in turn, beginning with the one that answered last.
+    """Return a ``connect`` for ``Traffic`` and ``drain`` that tries ``addresses`` in turn.
 
-    It has no use for the address that it is called with. What it raises is the last refusal.
+    It begins with the one that answered last, and ignores its argument. Raises the last refusal.
     """
     order = list(addresses)
 

@@ -1,4 +1,4 @@
-"""Between a library's network thread and the thread that calls the client."""
+"""Hands results from a library's network thread to the thread that calls the client."""
 
 import threading
 from collections import deque
@@ -16,14 +16,17 @@ class Mailbox:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._awaited: dict[Hashable, Future] = {}
+        self._awaited: dict[Hashable, Future[Any]] = {}
         self._messages: deque[Message] = deque()
         self._end: ClientError | None = None
 
     # Called by the network thread
 
     def answer(self, key: Hashable, result: Any = None) -> None:
-        """Settle ``key``; an exception as ``result`` is raised where it is awaited. Unknown keys are late answers: dropped."""
+        """Complete the wait for ``key``; an exception as ``result`` is raised there.
+
+        Unknown keys are dropped: their answers are late.
+        """
         with self._changed:
             future = self._awaited.pop(key, None)
         if future and isinstance(result, Exception):
@@ -37,7 +40,7 @@ class Mailbox:
             self._changed.notify_all()
 
     def end(self, error: ClientError) -> None:
-        """The connection is gone: nothing more will arrive. The first reason counts."""
+        """Record that the connection has ended, and fail every wait. The first reason counts."""
         with self._changed:
             self._end = self._end or error
             awaited, self._awaited = self._awaited, {}
@@ -52,7 +55,7 @@ class Mailbox:
         return self._end
 
     def expect(self, key: Hashable) -> "Future[Any]":
-        """To be called before what causes the answer."""
+        """Prepare to wait for ``key``. Call it before the request that causes the answer."""
         future: Future[Any] = Future()
         with self._changed:
             if self._end is None:
@@ -62,7 +65,10 @@ class Mailbox:
         return future
 
     def wait(self, key: Hashable, future: "Future[Any]", timeout: float, what: str) -> Any:
-        """The answer; ``NotConfirmed`` after ``timeout`` seconds or when the connection ended without a verdict."""
+        """Return the answer.
+
+        Raises ``NotConfirmed`` after ``timeout`` seconds, or when the connection ended first.
+        """
         try:
             return future.result(timeout)
         except TimeoutError:
@@ -73,7 +79,10 @@ class Mailbox:
             raise NotConfirmed(f"{what}: the connection ended first: {error.message}") from error
 
     def receive(self, timeout: float) -> Message | None:
-        """The next message, or None after ``timeout`` seconds; raises what ended the connection."""
+        """Return the next message, or None after ``timeout`` seconds.
+
+        Raises the error that ended the connection.
+        """
         deadline = monotonic() + timeout
         with self._changed:
             while not self._messages:

@@ -2,7 +2,7 @@
 
 import uuid
 from time import monotonic
-from typing import Any
+from typing import Any, Self
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
@@ -13,19 +13,15 @@ from testbed.clients.mailbox import Mailbox
 from testbed.errors import ClientError, ConnectionRefused, NotAuthorized, NotConfirmed
 
 _QOS = 1  # at least once: the broker confirms, and so does the subscriber
-_LOGIN_REFUSED = (
-    4,
-    5,
-    134,
-    135,
-)  # bad user name or password, not authorised; in 3.1.1's numbers and in 5's, which paho maps to
+# Bad user name or password, and not authorised: in MQTT 3.1.1, and in 5, which paho maps them to.
+_LOGIN_REFUSED = (4, 5, 134, 135)
 
 
 class MqttClient:
     """See ``Client``; ``timeout`` is for connecting, in seconds.
 
-    With a ``client_id`` the broker keeps the subscriptions of that name, and what arrives for
-    them, from one connection to the next; without one they end with the connection.
+    With a ``client_id`` the broker keeps its subscriptions and their messages between connections;
+    without one they end with the connection.
     """
 
     def __init__(self, address: Address, *, timeout: float = 10.0, client_id: str = "") -> None:
@@ -78,9 +74,8 @@ class MqttClient:
             if left <= 0:
                 raise NotConfirmed(f"{what}: no answer within {timeout:g} s")
             if sent.rc == paho.MQTT_ERR_SUCCESS:
-                sent.wait_for_publish(
-                    min(left, 0.2)
-                )  # in slices: it does not end with the connection
+                # In short waits: it does not notice the end of the connection.
+                sent.wait_for_publish(min(left, 0.2))
             else:
                 self._mail.end(ConnectionRefused(paho.error_string(sent.rc)))
 
@@ -102,7 +97,7 @@ class MqttClient:
         self._paho.loop_stop()
         self._mail.end(ConnectionRefused("the client is closed"))
 
-    def __enter__(self) -> "MqttClient":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -126,9 +121,10 @@ class MqttClient:
         self._mail.end(ConnectionRefused(f"{tls.where(self._address)}: {reason}"))
 
     def _on_message(self, client: paho.Client, data: Any, message: paho.MQTTMessage) -> None:
-        self._mail.deliver(
-            Message(bytes(message.payload), lambda: client.ack(message.mid, message.qos))
-        )
+        def acknowledge() -> None:
+            client.ack(message.mid, message.qos)
+
+        self._mail.deliver(Message(bytes(message.payload), acknowledge))
 
 
 def _topic(destination: Destination) -> str:

@@ -1,13 +1,14 @@
 """OpenWire, by ActiveMQ's own Java client.
 
-Java and the client are in the broker's image, not on the user's machine: the client runs beside the broker, in its
-container, and is spoken to over its standard input and output (``containers/activemq/java/OpenWireBridge.java``). It
-connects to ``Address.host`` at the port the broker has inside, with TLS, chain and host name checked like any other.
+Java and the client are in the broker's image, not on the user's machine: the client runs in the
+broker's container, driven over standard input and output
+(``containers/activemq/java/OpenWireBridge.java``). It connects to ``Address.host`` at the port
+inside the container, over TLS, and verifies chain and host name as every client does.
 """
 
 import struct
 import threading
-from pathlib import Path
+from typing import Self
 
 from testbed.clients import tls
 from testbed.clients.base import Address, Destination, Message
@@ -24,7 +25,7 @@ from testbed.runtime.exec import Exec, open_exec
 _BRIDGE = ["/opt/activemq/bin/bridge"]
 _PORT = next(listener.container_port for listener in ACTIVEMQ if "openwire" in listener.protocols)
 CONNECT_TIMEOUT = 20.0  # seconds, for Java to start and to connect
-_MARGIN = 5.0  # seconds beyond its own time limit that the bridge gets to say so
+_MARGIN = 5.0  # seconds beyond its own time limit that the bridge has to report it
 _REFUSALS = {b"A": NotAuthorized, b"T": NotConfirmed, b"E": ClientError}
 
 
@@ -41,14 +42,9 @@ class OpenWireClient:
                 f"The OpenWire client could not be started beside the broker: {error.message}"
             ) from error
         try:
-            self._ask(
-                b"C"
-                + _request(
-                    _url(address), address.username, address.password, _authorities(address.ca_file)
-                ),
-                CONNECT_TIMEOUT,
-                last=True,
-            )
+            authorities = address.ca_file.read_bytes() if address.ca_file else b""
+            login = _request(_url(address), address.username, address.password, authorities)
+            self._ask(b"C" + login, CONNECT_TIMEOUT, last=True)
         except NotAuthorized:
             self.close()
             raise
@@ -88,17 +84,17 @@ class OpenWireClient:
             self._closed = True
             self._exec.close()
 
-    def __enter__(self) -> "OpenWireClient":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
 
     def _ask(self, request: bytes, timeout: float, *, last: bool = False) -> tuple[bytes, bytes]:
-        """The kind and the payload of the bridge's answer; with ``last``, the request ends with the timeout.
+        """Return the kind and the payload of the bridge's answer.
 
-        Raises a ``ClientError`` for a refusal, and closes when the bridge stays silent: a late answer would be
-        taken for the next one.
+        With ``last`` the request ends with the timeout. Raises ``ClientError`` for a refusal.
+        Closes when the bridge is silent: a late answer would be taken for the next one.
         """
         if last:
             request += struct.pack(">i", max(0, int(timeout * 1000)))
@@ -111,25 +107,26 @@ class OpenWireClient:
                 payload = self._exec.read(size, _MARGIN)
         except (ContainerFailed, TimeoutError) as error:
             self.close()
-            raise NotConfirmed(
-                f"the client beside the broker {'is gone' if isinstance(error, ContainerFailed) else 'is silent'}"
-            ) from error
+            outcome = "is gone" if isinstance(error, ContainerFailed) else "is silent"
+            raise NotConfirmed(f"the client beside the broker {outcome}") from error
         if kind in _REFUSALS:
             raise _REFUSALS[kind](payload.decode(errors="replace"))
         return kind, payload
 
 
-def _refusal(address: Address, said: str) -> ConnectionRefused:
-    """Java has one sentence for several things that can be wrong with a certificate, and sometimes only notices that the
-    connection is gone: ask again from here, where the reason is told apart.
+def _refusal(address: Address, message: str) -> ConnectionRefused:
+    """Find the reason by a handshake from here.
+
+    Java has one message for several defects of a certificate, and sometimes only notices that the
+    connection is gone.
     """
     if address.ca_file:
         try:
             tls.open_socket(address, _MARGIN).close()
-        except ConnectionRefused as seen:
-            if "the certificate is refused" in seen.message:
-                return ConnectionRefused(f"{seen.message}. Its own client: {said}")
-    return ConnectionRefused(f"No OpenWire connection to {address.host}: {said}")
+        except ConnectionRefused as refusal:
+            if "the certificate is refused" in refusal.message:
+                return ConnectionRefused(f"{refusal.message}. Its own client: {message}")
+    return ConnectionRefused(f"No OpenWire connection to {address.host}: {message}")
 
 
 def _url(address: Address) -> str:
@@ -137,16 +134,15 @@ def _url(address: Address) -> str:
     urls = [f"{scheme}://{host}:{port}" for host in (address.host, *address.others)]
     if len(urls) == 1:
         return urls[0]
-    # A host that is lost does not even refuse: its client would wait 30 s for it before it tries the next.
-    options = "startupMaxReconnectAttempts=20&initialReconnectDelay=100&maxReconnectDelay=1000&nested.connectionTimeout=2000"
+    # A lost host does not even refuse: the client would wait 30 s for it before it tries the next.
+    options = (
+        "startupMaxReconnectAttempts=20&initialReconnectDelay=100&maxReconnectDelay=1000"
+        "&nested.connectionTimeout=2000"
+    )
     return f"failover:({','.join(urls)})?{options}"
 
 
-def _authorities(ca_file: Path | None) -> bytes:
-    return ca_file.read_bytes() if ca_file else b""
-
-
 def _request(*fields: str | bytes) -> bytes:
-    """Each field after its length."""
+    """Encode the fields, each after its length."""
     encoded = [field.encode() if isinstance(field, str) else field for field in fields]
     return b"".join(struct.pack(">i", len(field)) + field for field in encoded)

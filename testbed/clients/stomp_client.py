@@ -1,16 +1,18 @@
 """STOMP 1.2 by stomp.py.
 
-stomp.py hides why it could not connect, and over TLS its thread spins on a connection that the
-broker has closed (it takes "nothing read" for "nothing yet"). Its transport is a class to be
-extended: this one opens the socket with the testbed's own TLS and ends when the broker does.
+stomp.py hides why it cannot connect, and over TLS its thread spins on a connection that the broker
+has closed (it takes "nothing read" for "nothing yet"). Its transport class can be extended: this
+one opens the socket with the testbed's TLS and ends when the broker does.
 """
 
 import logging
 import re
 import selectors
+import socket
 import ssl
 import uuid
-from typing import Any
+from contextlib import suppress
+from typing import Any, Self
 
 import stomp
 from stomp.connect import BaseConnection
@@ -28,7 +30,7 @@ _GOODBYE_SECONDS = 3.0
 _LOGIN = re.compile(r"password|not authori[sz]ed|denied|SecurityException", re.IGNORECASE)
 
 
-class _Transport(Transport):
+class _Transport(Transport):  # type: ignore[misc] # stomp.py has no type hints
     def __init__(self, address: Address, timeout: float) -> None:
         super().__init__([(address.host, address.port)], auto_decode=False)
         self._address, self._timeout = address, timeout
@@ -38,12 +40,12 @@ class _Transport(Transport):
         self.socket.settimeout(None)
         self.current_host_and_port = (self._address.host, self._address.port)
         if isinstance(self.socket, ssl.SSLSocket):
-            # As stomp.py does it: its thread alone touches a TLS socket, and others queue what they send.
+            # As in stomp.py: only its thread touches a TLS socket; others queue what they send.
             self.send_queue = PollableQueue()
             self.sel = selectors.DefaultSelector()
             self.sel.register(self.send_queue, selectors.EVENT_READ)
             self.sel.register(self.socket, selectors.EVENT_READ)
-            self.socket.setblocking(False)
+            self.socket.settimeout(0)
             self.blocking = False
 
     def receive(self) -> bytes:
@@ -61,20 +63,19 @@ class _Transport(Transport):
         """End the thread without asking the broker."""
         self.running = False
         if self.socket is not None:
-            try:
-                self.socket.shutdown(2)
-            except OSError:
-                pass  # gone already
+            with suppress(OSError):  # it may be gone already
+                self.socket.shutdown(socket.SHUT_RDWR)
 
 
-class _Connection(Protocol12, BaseConnection):  # in this order: the base's disconnect does nothing
+# In this order: the base's disconnect does nothing.
+class _Connection(Protocol12, BaseConnection):  # type: ignore[misc] # see _Transport
     def __init__(self, transport: Any) -> None:
         BaseConnection.__init__(self, transport)
         Protocol12.__init__(self, transport)
 
 
-class _Listener(stomp.ConnectionListener):
-    """Everything that arrives, into the mailbox."""
+class _Listener(stomp.ConnectionListener):  # type: ignore[misc] # see _Transport
+    """Puts everything that arrives into the mailbox."""
 
     def __init__(self, client: "StompClient", mail: Mailbox) -> None:
         self._client, self._mail = client, mail
@@ -91,15 +92,11 @@ class _Listener(stomp.ConnectionListener):
         )
 
     def on_error(self, frame: Frame) -> None:
-        said = (
-            frame.headers.get("message")
-            or (frame.body or b"no reason given").decode(errors="replace").splitlines()[0]
-        )
-        error = (
-            NotAuthorized(said)
-            if _LOGIN.search(said)
-            else ClientError(f"the broker refuses: {said}")
-        )
+        body = (frame.body or b"no reason given").decode(errors="replace")
+        reason = frame.headers.get("message") or body.splitlines()[0]
+        error = ClientError(f"the broker refuses: {reason}")
+        if _LOGIN.search(reason):
+            error = NotAuthorized(reason)
         self._mail.answer(frame.headers.get("receipt-id", "login"), error)
 
     def on_disconnected(self) -> None:
@@ -118,7 +115,7 @@ class StompClient:
         self._transport.start()  # raises ConnectionRefused
         login = self._mail.expect("login")
         try:
-            # ActiveMQ resolves escapes in this frame, which by the standard has none.
+            # ActiveMQ resolves escapes in this frame, against the standard.
             self._connection.connect(
                 *(value.replace("\\", "\\\\") for value in (address.username, address.password))
             )
@@ -134,7 +131,7 @@ class StompClient:
         return _Transport(address, timeout)
 
     def publish(self, destination: Destination, body: bytes, *, timeout: float = 10.0) -> None:
-        # With a length the body is bytes to ActiveMQ, without it is text.
+        # ActiveMQ takes a body with a length for bytes, and one without for text.
         headers = {"persistent": "true", "content-length": len(body)}
         self._ask(
             lambda receipt: self._connection.send(
@@ -162,7 +159,10 @@ class StompClient:
         return self._mail.receive(timeout)
 
     def acknowledge(self, ack: str) -> None:
-        """Acknowledge one message by its ``ack`` header; on a lost connection the broker delivers it again."""
+        """Acknowledge a message by its ``ack`` header.
+
+        If the connection is lost, the broker redelivers it.
+        """
         try:
             self._connection.ack(ack)
         except (stomp.exception.StompException, OSError, AttributeError) as error:
@@ -173,16 +173,15 @@ class StompClient:
         if thread is None:
             return
         if self._mail.ended is None:
-            try:
+            # It may end in between.
+            with suppress(stomp.exception.StompException, OSError, AttributeError):
                 self._connection.disconnect()  # its thread ends with the broker's receipt
                 thread.join(_GOODBYE_SECONDS)
-            except (stomp.exception.StompException, OSError, AttributeError):
-                pass  # it ended in between
         self._transport.hang_up()
         thread.join(_GOODBYE_SECONDS)
         self._mail.end(ConnectionRefused("the client is closed"))
 
-    def __enter__(self) -> "StompClient":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -195,11 +194,8 @@ class StompClient:
         try:
             if self._mail.ended is None:
                 send(receipt)
-        except (
-            stomp.exception.StompException,
-            OSError,
-            AttributeError,
-        ) as error:  # what a socket that just went raises
+        # A socket that has just been closed raises any of these.
+        except (stomp.exception.StompException, OSError, AttributeError) as error:
             self._mail.end(ConnectionRefused(f"the connection is lost: {error}"))
         self._mail.wait(receipt, future, timeout, what)
 

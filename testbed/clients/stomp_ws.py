@@ -5,6 +5,7 @@ replaced when another protocol sent them.
 """
 
 import socket
+from contextlib import suppress
 
 import websocket
 from stomp.adapter.ws import WSTransport
@@ -17,7 +18,7 @@ from testbed.errors import ClientError, ConnectionRefused
 _SUBPROTOCOL = "v12.stomp"  # as STOMP's WebSocket clients register it
 
 
-class _WsTransport(WSTransport):
+class _WsTransport(WSTransport):  # type: ignore[misc] # stomp.py has no type hints
     def __init__(self, address: Address, timeout: float) -> None:
         super().__init__([(address.host, address.port)], auto_decode=False)
         self._address, self._timeout = address, timeout
@@ -40,7 +41,7 @@ class _WsTransport(WSTransport):
         self.current_host_and_port = (address.host, address.port)
 
     def receive(self) -> bytes:
-        """One message's bytes; none when the broker has closed, as the base takes it."""
+        """Return one message's bytes; none when the broker has closed, as the base expects."""
         try:
             kind, data = self.socket.recv_data()
         except (websocket.WebSocketException, OSError, AttributeError):
@@ -52,10 +53,8 @@ class _WsTransport(WSTransport):
         self.running = False
         stream = getattr(self.socket, "sock", None)
         if stream is not None:
-            try:
+            with suppress(OSError):  # it may be gone already
                 stream.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # gone already
 
 
 class StompWsClient(StompClient):
@@ -70,7 +69,7 @@ class StompWsClient(StompClient):
             body.decode()
         except UnicodeDecodeError as error:
             raise ClientError(
-                f"ActiveMQ takes STOMP over WebSocket as text only, and this body is not UTF-8: {error}"
+                f"ActiveMQ takes only text over WebSocket, and this body is not UTF-8: {error}"
             ) from error
         super().publish(destination, body, timeout=timeout)
 

@@ -1,4 +1,4 @@
-"""One TLS policy for every client, and one wording for what goes wrong before a login."""
+"""One TLS policy for every client, and one wording of failures before a login."""
 
 import socket
 import ssl
@@ -9,14 +9,16 @@ from testbed.errors import ClientError, ConnectionRefused
 _PROBE_SECONDS = 5.0
 
 # X.509 verification results (openssl/x509_vfy.h) that have a plainer name.
+_UNTRUSTED = "it is signed by an authority that is not trusted"
+_INCOMPLETE = f"an intermediate certificate is missing, or {_UNTRUSTED}"
 _REASONS = {
-    7: "it is signed by an authority that is not trusted",  # one of the same name is
+    7: _UNTRUSTED,  # an authority of the same name is trusted
     9: "it is not valid yet",
     10: "it has expired",
     18: "it is signed by itself",
-    19: "it is signed by an authority that is not trusted",
-    20: "an intermediate certificate is missing, or it is signed by an authority that is not trusted",
-    21: "an intermediate certificate is missing, or it is signed by an authority that is not trusted",
+    19: _UNTRUSTED,
+    20: _INCOMPLETE,
+    21: _INCOMPLETE,
     62: "it is made out to another host name",
     64: "it is made out to another address",
     66: "its key is too weak",
@@ -24,27 +26,28 @@ _REASONS = {
 
 
 def context(address: Address) -> ssl.SSLContext | None:
-    """TLS 1.2 or later with chain and host name verified against ``ca_file``; None for plaintext.
+    """Return a context that verifies chain and host name against ``ca_file``; None for plaintext.
 
-    Raises ``ClientError`` when the file cannot be read.
+    It offers TLS 1.2 and later. Raises ``ClientError`` when the file cannot be read.
     """
     if address.ca_file is None:
         return None
     try:
-        made = ssl.create_default_context(cafile=str(address.ca_file))
+        verifying = ssl.create_default_context(cafile=str(address.ca_file))
     except OSError as error:  # includes ssl.SSLError: not a certificate
         raise ClientError(
             f"{address.ca_file} cannot be used as certificate authority: {error}"
         ) from error
-    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    verifying.minimum_version = ssl.TLSVersion.TLSv1_2
     if address.certificate:
         try:
-            made.load_cert_chain(address.certificate, address.key)
+            verifying.load_cert_chain(address.certificate, address.key)
         except OSError as error:
             raise ClientError(
-                f"{address.certificate} and {address.key} cannot be used as the client's certificate: {error}"
+                f"{address.certificate} and {address.key} cannot be used "
+                f"as the client's certificate: {error}"
             ) from error
-    return made
+    return verifying
 
 
 def where(address: Address) -> str:
@@ -54,10 +57,11 @@ def where(address: Address) -> str:
 def open_socket(
     address: Address, timeout: float, *, server_name: str = "", suite: str = "", version: str = ""
 ) -> socket.socket:
-    """A connected socket, TLS already established and verified.
+    """Return a connected socket, with TLS established and verified.
 
-    ``server_name`` is the name the certificate has to carry, the address's host if empty; ``suite`` is the one TLS 1.2
-    suite to offer, by its OpenSSL name; ``version`` the one version. Raises ``ConnectionRefused`` with the reason.
+    ``server_name`` is the name that the certificate has to carry; empty: the address's host.
+    ``suite`` is the only TLS 1.2 suite to offer, by its OpenSSL name, and ``version`` the only
+    version. Raises ``ConnectionRefused`` with the reason.
     """
     trusted = context(address)
     if trusted is not None and suite:
@@ -65,7 +69,7 @@ def open_socket(
         try:
             trusted.set_ciphers(suite)
         except ssl.SSLError as error:
-            raise ClientError(f"OpenSSL knows no suite {suite}") from error
+            raise ClientError(f"unknown suite {suite}") from error
     if trusted is not None and version:
         trusted.minimum_version = trusted.maximum_version = ssl.TLSVersion[
             version.replace(".", "_")
@@ -83,9 +87,9 @@ def open_socket(
         return trusted.wrap_socket(plain, server_hostname=server_name or address.host)
     except ssl.SSLCertVerificationError as error:
         plain.close()
-        reason = _REASONS.get(error.verify_code, "it is not accepted")
+        defect = _REASONS.get(error.verify_code, "it is not accepted")
         raise ConnectionRefused(
-            f"{where(address)}: the certificate is refused: {reason} ({error.verify_message})"
+            f"{where(address)}: the certificate is refused: {defect} ({error.verify_message})"
         ) from error
     except TimeoutError as error:
         plain.close()
@@ -98,15 +102,16 @@ def open_socket(
         raise ConnectionRefused(f"{where(address)}: no TLS: {reason}") from error
 
 
-def refusal(address: Address, said: object) -> ClientError:
-    """Why a library could not connect: libraries differ in what they tell, so ask again with ``open_socket``.
+def refusal(address: Address, reason: object) -> ClientError:
+    """Explain why a library cannot connect, by trying ``open_socket``: libraries differ in that.
 
-    ``said`` are the library's own words, used when TLS is in order.
+    ``reason`` is the library's own, for when TLS works.
     """
     try:
         open_socket(address, _PROBE_SECONDS).close()
     except ClientError as error:
         return error
     return ConnectionRefused(
-        f"{where(address)}: no {address.protocol} connection: {str(said) or type(said).__name__}"
+        f"{where(address)}: no {address.protocol} connection: "
+        f"{str(reason) or type(reason).__name__}"
     )

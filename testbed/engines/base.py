@@ -56,7 +56,7 @@ class Cluster:
 class NetworkConnector:
     """ActiveMQ's element of that name, as Amazon MQ has it: without a password.
 
-    The service adds that of the broker's own user ``username``. ``uri`` is ``static:(ssl://...)`` or
+    The service adds that of the broker's user ``username``. ``uri`` is ``static:(ssl://...)`` or
     ``masterslave:(ssl://...,ssl://...)``; ``attributes`` are the element's other attributes.
     """
 

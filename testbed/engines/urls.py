@@ -12,7 +12,7 @@ _SENTENCE = (
     "credentials information in the URL to validate your request to that server."
 )
 _USER_INFO = re.compile(r"(?:\A[/\\]*|:[/\\]{2,})[^/\\?#@]*@")
-# An unescaped password with a slash or the like: where the port should be is no port, and @ follows.
+# An unescaped password with a slash or the like: no port where one should be, then an @.
 _RAW_PASSWORD = re.compile(r":[/\\]{2,}[^/\\?#@:\[]*:(?!\d*(?:[/\\?#,)]|\Z))[^@]*@")
 _SECRET_PARAMETER = re.compile(
     r"[?&;][\w.-]*(?:password|passwd|secret|token)=[^&;)]", re.IGNORECASE

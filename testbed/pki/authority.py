@@ -109,18 +109,13 @@ class Authority:
             intermediate = x509.load_pem_x509_certificate(document["intermediate"].encode())
             key = load_pem_private_key(document["key"].encode(), None)
             intermediate.verify_directly_issued_by(root)
-            if (
-                not isinstance(key, rsa.RSAPrivateKey)
-                or key.public_key() != intermediate.public_key()
-            ):
-                raise ValueError("the key is another's")
-            return cls(document["region"], root, intermediate, key)
+            region = document["region"]
         except (KeyError, ValueError, TypeError, InvalidSignature) as error:
             # The error's own message may quote the key.
-            raise StateBroken(
-                f"The stored certificate authority cannot be used ({type(error).__name__}).",
-                hint="`testbed down` removes the state folder; a new broker gets a new authority.",
-            ) from None
+            raise _unusable(type(error).__name__) from None
+        if not isinstance(key, rsa.RSAPrivateKey) or key.public_key() != intermediate.public_key():
+            raise _unusable("the key is another's")
+        return cls(region, root, intermediate, key)
 
     def _issue(self, profile: Profile, names: Sequence[str]) -> Certificate:
         key = _new_key(profile)
@@ -137,6 +132,13 @@ class Authority:
             ca=self.root,
             key=key,
         )
+
+
+def _unusable(reason: str) -> StateBroken:
+    return StateBroken(
+        f"The stored certificate authority cannot be used ({reason}).",
+        hint="`testbed down` removes the state folder; a new broker gets a new authority.",
+    )
 
 
 def _new_key(profile: Profile) -> rsa.RSAPrivateKey:

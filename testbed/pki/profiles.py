@@ -1,4 +1,4 @@
-"""The profiles in ``certs/``: the contents of each kind of certificate, and each bad one's defect."""
+"""The profiles in ``certs/``: the contents of sound certificates, and the defects of bad ones."""
 
 import tomllib
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The first bytes of each wire protocol: what a client says to greet a server and to log in. No I/O.
+"""The first bytes of each wire protocol: a client's greeting and login. No I/O.
 
 Readiness probes, the prober and the load generators speak these protocols from here.
 """

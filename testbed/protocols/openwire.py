@@ -26,7 +26,7 @@ def string(text: str) -> bytes:
     return TRUE + _text(text)
 
 
-def boolean(value: bool) -> bytes:  # noqa: FBT001 (one value to encode)
+def boolean(value: bool) -> bytes:
     """Encode a boolean."""
     return TRUE if value else FALSE
 

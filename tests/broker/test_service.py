@@ -44,7 +44,6 @@ from tests.support.messages import receive
 
 pytestmark = pytest.mark.containers
 ENGINES = ("RABBITMQ", "ACTIVEMQ")
-PROTOCOL = {"RABBITMQ": "amqp", "ACTIVEMQ": "stomp"}
 
 
 @pytest.fixture(params=ENGINES)
@@ -62,7 +61,7 @@ def now(each: BrokerFixture) -> Broker:
 def put(each: BrokerFixture, queue: str, count: int = 20) -> list[bytes]:
     """Publish messages that survive a kill; each is confirmed."""
     bodies = [f"{queue} {number}".encode() for number in range(count)]
-    with clients.connect(each.address(PROTOCOL[now(each).engine_type])) as client:
+    with clients.connect(each.address(clients.QUEUE_PROTOCOL[now(each).engine_type])) as client:
         for body in bodies:
             client.publish(Destination.queue(queue), body)
     if now(each).engine_type == "RABBITMQ":
@@ -73,7 +72,7 @@ def put(each: BrokerFixture, queue: str, count: int = 20) -> list[bytes]:
 
 def take(each: BrokerFixture, queue: str, count: int) -> list[bytes]:
     """Receive the messages of the queue, and one too many if there is one."""
-    with clients.connect(each.address(PROTOCOL[now(each).engine_type])) as client:
+    with clients.connect(each.address(clients.QUEUE_PROTOCOL[now(each).engine_type])) as client:
         client.subscribe(Destination.queue(queue))
         return receive(client, count)
 

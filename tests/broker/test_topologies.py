@@ -12,7 +12,7 @@ from testbed.broker.describe import describe
 from testbed.broker.model import Broker
 from testbed.broker.requests import CreateBroker
 from testbed.checker import check
-from testbed.clients import Destination
+from testbed.clients import QUEUE_PROTOCOL, Destination
 from testbed.clients.failover import failover
 from testbed.engines.activemq.engine import ActiveMQ
 from testbed.engines.base import NetworkConnector, User
@@ -160,7 +160,7 @@ def test_a_broker_is_created_used_on_every_listener_loses_a_node_and_is_deleted(
         ), protocol
 
     orders = Destination.queue("through.an.outage")
-    addresses = testbed.brokers.addresses(broker, "amqp" if engine_type == "RABBITMQ" else "stomp")
+    addresses = testbed.brokers.addresses(broker, QUEUE_PROTOCOL[engine_type])
     with Traffic(addresses[0], orders, rate=50, timeout=10, connect=failover(addresses)) as flow:
         # RabbitMQ 4.0 can lose a quorum queue's content when it is killed within a second of its declaration.
         flow.wait_confirmed(120, timeout=60)

@@ -155,7 +155,7 @@ def test_an_unreadable_authority_and_an_unknown_protocol_are_told(tmp_path: Path
         for protocol in IN_PYTHON:
             with pytest.raises(ClientError, match="cannot be used as certificate authority"):
                 connect(to(protocol, 9, ca_file))
-    with pytest.raises(ClientError, match="no client for 'smtp'; there is one for each of amqp, "):
+    with pytest.raises(ClientError, match="unknown protocol 'smtp'; there are clients for amqp, "):
         connect(to("smtp", 9, None))
 
 

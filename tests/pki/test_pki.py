@@ -162,7 +162,7 @@ def test_only_the_authorities_may_sign(authority: Authority, broker: Certificate
         for certificate in (authority.root, authority.intermediate, broker.leaf)
     ]
     assert [(c.ca, c.path_length) for c in constraints] == [(True, 1), (True, 0), (False, None)]
-    with pytest.raises(TestbedError, match="not issued"):
+    with pytest.raises(TestbedError, match="cannot be issued"):
         authority.issue("intermediate")
 
 

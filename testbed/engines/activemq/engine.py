@@ -25,7 +25,7 @@ PLAINTEXT = (
     Listener("stomp-plaintext", "stomp", 61613, ("stomp",)),
 )
 
-# jdk.tls.disabledAlgorithms of OpenJDK 21.0.13, without its protocol versions and without TLS_RSA_*,
+# jdk.tls.disabledAlgorithms of OpenJDK 21.0.13, without protocol versions and without TLS_RSA_*,
 # which is 6 of the 18 documented suites. The OpenJDKs of November 2026 all disable it; those of
 # early 2025 did not.
 _DISABLED = (

@@ -79,7 +79,8 @@ def _is_size(bits: int) -> Callable[[str], bool]:
         size = _SIZE.fullmatch(text)
         if size is None:
             return False
-        return int(size[1]) * 1024 ** " kmg".index((size[2] or " ").lower()) < 2**bits
+        power = " kmg".index((size[2] or " ").lower())
+        return int(size[1]) << 10 * power < 1 << bits
 
     return check
 

@@ -1,7 +1,7 @@
 """A customer's RabbitMQ configuration: documented keys in documented ranges, and nothing else.
 
-Where the service's answer to a wrong key is not documented, it is a BadRequestException here. Values
-are numbers, words of a list and ARNs, so none can add a line to the broker's configuration;
+Where the service's answer to a wrong key is not documented, it is a BadRequestException here.
+Values are numbers, words of a list and ARNs, so none can add a line to the broker's configuration;
 ``settings`` translates them for RabbitMQ.
 
 ARNs: the service reads a certificate authority from S3 or ACM PCA. Here every ARN stands for the
@@ -76,8 +76,8 @@ def settings(
 ) -> dict[str, str]:
     """Return the customer's keys and values for a broker of this mode and instance type.
 
-    The last line for a key counts. Raises as ``sanitize`` does, and for a limit above the maximum of
-    such a broker, with the documented sentence.
+    The last line for a key counts. Raises as ``sanitize`` does, and for a limit above the maximum
+    of such a broker, with the documented sentence.
     """
     sanitize(data, version)
     section = f"{instance_type.removeprefix('mq.')}.{SECTION_MODES[deployment_mode]}"

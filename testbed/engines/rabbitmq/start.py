@@ -4,10 +4,10 @@ from testbed.engines.base import NodeSpec
 
 _RUN = "/run/testbed"
 
-# The name is part of the data, so it may not change with the container's. Passing it to the Erlang VM
-# itself saves the start of a second one, which would only look for epmd. Schedulers that wait busily
-# would waste a laptop's cores. A crash dump would be the broker's memory, outside the encrypted
-# volume.
+# The name is part of the data, so it may not change with the container's. Passing it to the Erlang
+# VM itself saves the start of a second one, which would only look for epmd. Schedulers that wait
+# busily would waste a laptop's cores. A crash dump would be the broker's memory, outside the
+# encrypted volume.
 _START = f"""\
 umask 077
 %(cookie)s

@@ -332,9 +332,9 @@ def test_what_is_later_takes_precedence() -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ("{{m7g.large.2}}\n{{m7g.large.2}}", "names no instance type"),
-        ("{{m7g.huge.1}}\n{{m7g.huge.1}}", "names no instance type"),
-        ("{{}}", "names no instance type"),
+        ("{{m7g.large.2}}\n{{m7g.large.2}}", "does not name an instance type"),
+        ("{{m7g.huge.1}}\n{{m7g.huge.1}}", "does not name an instance type"),
+        ("{{}}", "does not name an instance type"),
         ("{{m7g.large.1}}\nconnection_max = 1", "does not end"),
         ("{{m7g.large.1}}\n{{m7g.large.3}}", "begins a section in the section"),
         ("{{m7g.large.1}}\nheartbeat = 60\n{{m7g.large.1}}", "cannot be in a section"),
