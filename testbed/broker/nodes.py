@@ -88,11 +88,11 @@ class Nodes:
 
         Raises ``ContainerFailed`` when none does, as during a failover.
         """
-        certificate, ca_file = self._certificate(broker), str(self._state.ca_file)
+        certificate = self._certificate(broker)
         for node in broker.nodes:
             spec = node_container.spec(broker, node, certificate)
             try:
-                ENGINES[broker.engine_type].login(spec, node.addresses(), ca_file)
+                ENGINES[broker.engine_type].login(spec, node.addresses())
             except ClientError:
                 continue
             return node
@@ -133,11 +133,9 @@ class Nodes:
         )
 
     def _wait(self, broker: Broker, node: Node, spec: NodeSpec) -> None:
-        engine, ca_file = ENGINES[broker.engine_type], str(self._state.ca_file)
+        engine = ENGINES[broker.engine_type]
         try:
-            node_container.wait(
-                self._containers, engine, broker, node, spec, ca_file, self._cancelled
-            )
+            node_container.wait(self._containers, engine, broker, node, spec, self._cancelled)
         except BaseException:
             self._containers.remove(node.container_id)  # a running node is one that was ready
             raise
