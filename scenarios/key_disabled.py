@@ -29,7 +29,9 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
 
 def _story(testbed: Testbed, broker: Broker) -> Iterator[Finding | str]:
     brokers, name, identity = testbed.brokers, broker.broker_name, broker.broker_id
-    with Traffic(brokers.address(broker, QUEUE_PROTOCOL[broker.engine_type]), _QUEUE, rate=100) as flow:
+    with Traffic(
+        brokers.address(broker, QUEUE_PROTOCOL[broker.engine_type]), _QUEUE, rate=100
+    ) as flow:
         flow.wait_confirmed(
             150, 30
         )  # RabbitMQ may forget a queue that is less than a second old when it is killed
@@ -57,7 +59,9 @@ def _story(testbed: Testbed, broker: Broker) -> Iterator[Finding | str]:
     broker = brokers.peek(identity)
     history = flow.recorder.history()
     account = checker.check(
-        traffic.drain(brokers.address(broker, QUEUE_PROTOCOL[broker.engine_type]), _QUEUE, flow.recorder)
+        traffic.drain(
+            brokers.address(broker, QUEUE_PROTOCOL[broker.engine_type]), _QUEUE, flow.recorder
+        )
     )
 
     yield Finding(
