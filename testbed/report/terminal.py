@@ -119,8 +119,7 @@ def show_verdict(verdict: ClaimVerdict, console: Console) -> None:
     line = Text.assemble(
         f"{verdict.claim.id:<4}", (f"{verdict.status:<18}", style), printable(about)
     )
-    line.no_wrap, line.overflow = True, "ellipsis"
-    console.print(line)
+    console.print(line, no_wrap=True, overflow="ellipsis")
 
 
 def show(run: Run, console: Console | None = None, *, evidence: bool = True) -> None:
