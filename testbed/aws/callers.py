@@ -1,7 +1,7 @@
-"""Who calls, by the credential scope of the request's signature (SigV4). The signature itself is not checked.
+"""The caller by the credential scope of a request's signature (SigV4), which is not verified.
 
-An access key id of 12 digits is the root of that account, as LocalStack has it; any other is the user's own. So a test
-can speak for another account, and whatever ``AWS_ACCESS_KEY_ID`` a program comes with will do.
+An access key id of 12 digits is the root of that account, as in LocalStack; any other is the
+user's. So a test can speak for another account, and any ``AWS_ACCESS_KEY_ID`` works.
 """
 
 import re
@@ -13,10 +13,11 @@ from testbed.errors import ApiError
 from testbed.kms.base import USER, Caller
 
 _CREDENTIAL = re.compile(
-    r"AWS4-HMAC-SHA256 +Credential=(?P<key>[^/,\s]{1,128})/\d{8}/(?P<region>[a-z0-9-]{1,64})/(?P<service>[a-z0-9-]{1,64})/aws4_request(,|\s|\Z)"
+    r"AWS4-HMAC-SHA256 +Credential=(?P<key>[^/,\s]{1,128})/\d{8}/(?P<region>[a-z0-9-]{1,64})/"
+    r"(?P<service>[a-z0-9-]{1,64})/aws4_request(,|\s|\Z)"
 )
 _ACCOUNT = re.compile(r"\d{12}")
-_USER_AGENT = 256  # characters of it that a record keeps
+_USER_AGENT = 256  # characters that a record keeps
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,20 @@ class Credential:
 
 
 def credential(request: Request) -> Credential | None:
-    """Whatever is signed for; None for a request without, or with none that can be read."""
+    """Return the scope of the request's signature, or None if it cannot be read."""
     found = _CREDENTIAL.match(request.header("authorization"))
     return Credential(found["key"], found["region"], found["service"]) if found else None
 
 
 def caller(request: Request, scope: Credential | None) -> Caller:
-    """The caller of a signed request. Raises ``ApiError`` in AWS's words when it is not signed, or for another region."""
+    """Return the caller of a signed request.
+
+    Raises ``ApiError`` in AWS's words when it is unsigned, or signed for another region.
+    """
     if scope is None and request.header("authorization"):
         raise ApiError(
-            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header, and a 'Credential' parameter of the form "
+            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header, "
+            "and a 'Credential' parameter of the form "
             "'AKID/YYYYMMDD/REGION/SERVICE/aws4_request'.",
             code="IncompleteSignatureException",
             status=400,

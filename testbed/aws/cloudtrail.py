@@ -13,6 +13,7 @@ from testbed.trail.store import Trail
 
 
 def service(trail: Trail) -> JsonService:
+    """Return the service over ``trail``."""
     return JsonService(
         "cloudtrail",
         "CloudTrail_20131101",
@@ -25,7 +26,8 @@ def _call(
 ) -> dict[str, Any]:
     if operation != "LookupEvents":
         raise ApiError(
-            f"The testbed has LookupEvents of CloudTrail and not {operation}: its records are always on.",
+            f"The testbed has LookupEvents of CloudTrail and not {operation}: "
+            "its records are always on.",
             code="UnsupportedOperationException",
             status=400,
         )
@@ -50,16 +52,16 @@ def _call(
     }
 
 
-def _attribute(given: list[dict[str, str]]) -> Attribute | None:
-    if not given:
+def _attribute(attributes: list[dict[str, str]]) -> Attribute | None:
+    if not attributes:
         return None
-    if len(given) > 1 or set(given[0]) != {"AttributeKey", "AttributeValue"}:
+    if len(attributes) > 1 or set(attributes[0]) != {"AttributeKey", "AttributeValue"}:
         raise ApiError(
             "You can specify only one lookup attribute, with AttributeKey and AttributeValue.",
             code="InvalidLookupAttributesException",
             status=400,
         )
-    return Attribute(given[0]["AttributeKey"], given[0]["AttributeValue"])
+    return Attribute(attributes[0]["AttributeKey"], attributes[0]["AttributeValue"])
 
 
 def _seconds(time: datetime | None) -> float | None:

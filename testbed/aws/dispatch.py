@@ -1,4 +1,4 @@
-"""One request in, one answer out, whatever it is: which service it is for, who calls, and what becomes of errors."""
+"""From a request to an answer: the service, the caller, and the translation of errors."""
 
 import logging
 import traceback
@@ -21,20 +21,20 @@ class Service(Protocol):
     """One of AWS's services."""
 
     def answer(self, request: Request, caller: Caller) -> Response:
-        """Raises ``ApiError`` for what it refuses."""
+        """Perform the operation. Raises ``ApiError`` for a refusal."""
 
     def refusal(self, error: ApiError) -> Response:
-        """``error`` as this service's clients read it."""
+        """Return a refusal as this service's clients read it."""
 
 
 class Dispatch:
-    """``services`` by the names that requests are signed for. Faults of this side are logged as errors."""
+    """``services`` by the names that requests are signed for. Own faults are logged as errors."""
 
     def __init__(self, services: Mapping[str, Service]) -> None:
         self._services = services
 
     def answer(self, request: Request) -> Response:
-        """Never raises."""
+        """Answer the request. Never raises."""
         scope = callers.credential(request)
         service = self._services.get(scope.service) if scope else self._unsigned(request)
         refusal = service.refusal if service else _refusal_for(request)
@@ -53,13 +53,14 @@ class Dispatch:
             if error.status >= 500:
                 logger.error("%s %s: %s", request.method, request.path[:200], error)
             response = refusal(error)
-        except TestbedError as error:  # the machine's fault and not the request's: said as it is
-            logger.error("%s %s: %s", request.method, request.path[:200], error)  # noqa: TRY400 - says all
+        except TestbedError as error:  # the machine's fault and not the request's
+            line = "%s %s: %s"
+            logger.error(line, request.method, request.path[:200], error)  # noqa: TRY400 - says all
             response = refusal(
                 ApiError(f"{error} {error.hint}".strip(), code=_INTERNAL, status=500)
             )
         except Exception as error:  # noqa: BLE001 - the endpoint's own fault must not end it
-            # Without its words, which may quote the request.
+            # Without the error's message, which may quote the request.
             logger.error(  # noqa: TRY400 - see above
                 "%s %s: %s\n%s",
                 request.method,
@@ -77,7 +78,7 @@ class Dispatch:
         )
 
     def _unsigned(self, request: Request) -> Service | None:
-        """Whom a request looks as if it were for."""
+        """Guess the service of an unsigned request."""
         target = request.header("x-amz-target")
         if target:
             return self._services.get("cloudtrail" if "CloudTrail" in target else "kms")
@@ -85,7 +86,7 @@ class Dispatch:
 
 
 def _refusal_for(request: Request) -> Callable[[ApiError], Response]:
-    """For a service that is not served: in JSON to those who speak it, in XML to all others."""
+    """Return the form of a refusal by no service: JSON to those who speak it, otherwise XML."""
     speaks_json = (
         request.header("x-amz-target")
         or "json" in request.header("content-type")

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed.aws import cloudtrail, https, kms
+from testbed.aws import cloudtrail, https
 from testbed.aws.dispatch import Dispatch, Service
 from testbed.aws.jobs import JobThreads
+from testbed.aws.json_protocol import JsonService
 from testbed.aws.mq import Mq
 from testbed.aws.mq.context import Context
 from testbed.aws.sts import Sts
@@ -67,7 +68,7 @@ def serve(testbed: Testbed, *, port: int = 0) -> Iterator[Endpoint]:
     jobs = JobThreads()
     configurations = Configurations(testbed.state, testbed.clock)
     services: dict[str, Service] = {
-        "kms": kms.service(testbed.kms),
+        "kms": JsonService("kms", "TrentService", testbed.kms.call),
         "mq": Mq(Context(testbed.brokers, configurations, jobs.start), testbed.services.recorder),
         "cloudtrail": cloudtrail.service(testbed.trail),
         "sts": Sts(),

@@ -1,4 +1,4 @@
-"""A request and an answer, apart from the connection that they come and go by."""
+"""A request and an answer, apart from their connection."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Request:
-    """``path`` is as it was sent, percent-encoded and without the query; header names are in lower case."""
+    """A request: ``path`` is percent-encoded, without the query; header names are in lower case."""
 
     method: str
     path: str
@@ -16,12 +16,13 @@ class Request:
     source_ip: str = "127.0.0.1"
 
     def header(self, name: str) -> str:
+        """Return a header by its name in lower case, empty if it is absent."""
         return self.headers.get(name, "")
 
 
 @dataclass(frozen=True)
 class Response:
-    """``headers`` are those besides the length, the date and the request's id."""
+    """An answer: ``headers`` lack the length, the date and the request's id."""
 
     status: int
     body: bytes = field(default=b"", repr=False)

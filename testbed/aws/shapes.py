@@ -1,6 +1,6 @@
-"""JSON in and out of boto3's shape, by the service's model: the server's side of what botocore does for clients.
+"""JSON to and from boto3's shape by the service's model: the server's side of botocore.
 
-Members that the model does not know are left out, as AWS ignores them, and so are those that are null.
+Members that the model does not know are ignored, as AWS ignores them, and so are null ones.
 """
 
 import base64
@@ -12,107 +12,127 @@ from typing import Any
 
 from botocore.model import Shape
 
-# The last bit that an integer of each kind has besides its sign.
-_BITS = {"integer": 31, "long": 63}
+_BITS = {"integer": 31, "long": 63}  # without the sign
 
 
 class Malformed(Exception):
-    """What is in a request has not the form that the model gives it. ``member`` is its wire name, empty for the whole."""
+    """Part of a request has not the form of the model.
+
+    ``member`` is its name on the wire, empty for the whole body.
+    """
 
     def __init__(self, member: str, expected: str) -> None:
         super().__init__(f"{member or 'The body'} must be {expected}.")
         self.member = member
 
 
+def wire_name(name: str, shape: Shape) -> str:
+    """Return a member's name on the wire."""
+    return str(shape.serialization.get("name", name))
+
+
+class Walk:
+    """One pass over a value by its shape, which returns a converted copy.
+
+    ``enter`` sees each structure, list and map before its content; ``leaf`` converts all others.
+    Both get the wire name of the member that they are in.
+    """
+
+    from_wire = to_wire = False  # whether the names of members are the wire's
+
+    def __call__(self, shape: Shape, value: Any, member: str = "") -> Any:
+        """Walk the value."""
+        if shape.type_name not in ("structure", "list", "map"):
+            return self.leaf(shape, value, member)
+        self.enter(shape, value, member)
+        if shape.type_name == "list":
+            return [self(shape.member, item, member) for item in value]
+        if shape.type_name == "map":
+            return {
+                self(shape.key, key, member): self(shape.value, item, member)
+                for key, item in value.items()
+            }
+        result = {}
+        for name, child in shape.members.items():
+            wire = wire_name(name, child)
+            item = value.get(wire if self.from_wire else name)
+            if item is not None:
+                result[wire if self.to_wire else name] = self(child, item, wire)
+        return result
+
+    def enter(self, shape: Shape, value: Any, member: str) -> None:
+        """Check a structure, list or map."""
+
+    def leaf(self, shape: Shape, value: Any, member: str) -> Any:
+        """Convert a value without members."""
+        return value
+
+
+class _Parse(Walk):
+    from_wire = True
+
+    def enter(self, shape: Shape, value: Any, member: str) -> None:
+        if shape.type_name == "list":
+            _require(isinstance(value, list), member, "a list")
+        else:
+            _require(isinstance(value, dict), member, "an object")
+
+    def leaf(self, shape: Shape, value: Any, member: str) -> Any:
+        kind = shape.type_name
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if kind == "string":
+            _require(isinstance(value, str) and _is_text(value), member, "a string")
+        elif kind == "boolean":
+            _require(isinstance(value, bool), member, "true or false")
+        elif kind in _BITS:
+            whole = number and isinstance(value, int)
+            _require(whole and abs(value) < 2 ** _BITS[kind], member, "an integer")
+        elif kind in ("float", "double"):
+            _require(number, member, "a number")
+        elif kind == "blob":
+            return _decoded(value, member)
+        elif kind == "timestamp":
+            return _time(value, member)
+        else:
+            raise Malformed(member, f"of the type {kind}")
+        return value
+
+
+class _Render(Walk):
+    to_wire = True
+
+    def leaf(self, shape: Shape, value: Any, member: str) -> Any:
+        if shape.type_name == "blob":
+            return base64.b64encode(value).decode()
+        if shape.type_name == "timestamp":
+            return _rendered_time(shape, value)
+        return value
+
+
+parse = _Parse()  # a value of JSON to boto3's shape; raises ``Malformed``
+render = _Render()  # a value in boto3's shape to JSON
+
+
 def read(body: bytes) -> dict[str, Any]:
-    """The JSON object in ``body``; an empty body is an empty one. Raises ``Malformed``."""
+    """Return the JSON object in ``body``, where nothing is an empty one. Raises ``Malformed``."""
     if not body.strip():
         return {}
     try:
-        document = json.loads(body, parse_constant=_no_number)
-    except (
-        ValueError,
-        RecursionError,
-    ):  # not JSON, not UTF-8, a number without end, or nested without end
+        document = json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError):  # not JSON, not UTF-8, or too long or deep for Python
         raise Malformed("", "a JSON object") from None
     if not isinstance(document, dict):
         raise Malformed("", "a JSON object")
     return document
 
 
-def parse(shape: Shape, value: Any, member: str = "") -> Any:
-    """A value of JSON in boto3's shape. Raises ``Malformed``."""
-    match shape.type_name:
-        case "structure":
-            _require(isinstance(value, dict), member, "an object")
-            return {
-                name: parse(each, value[wire], wire)
-                for name, each in shape.members.items()
-                if value.get(wire := wire_name(name, each)) is not None
-            }
-        case "list":
-            _require(isinstance(value, list), member, "a list")
-            return [parse(shape.member, each, member) for each in value]
-        case "map":
-            _require(isinstance(value, dict), member, "an object")
-            return {
-                parse(shape.key, name, member): parse(shape.value, each, member)
-                for name, each in value.items()
-            }
-        case "string":
-            _require(isinstance(value, str) and _is_text(value), member, "a string")
-            return value
-        case "boolean":
-            _require(isinstance(value, bool), member, "true or false")
-            return value
-        case "integer" | "long":
-            whole = isinstance(value, int) and not isinstance(value, bool)
-            _require(whole and abs(value) < 2 ** _BITS[shape.type_name], member, "an integer")
-            return value
-        case "float" | "double":
-            _require(
-                isinstance(value, (int, float)) and not isinstance(value, bool), member, "a number"
-            )
-            return value
-        case "blob":
-            _require(isinstance(value, str), member, "base64")
-            return _decoded(value, member)
-        case "timestamp":
-            return _time(value, member)
-    raise Malformed(member, f"of the type {shape.type_name}")
-
-
 def from_text(shape: Shape, text: str, member: str) -> Any:
-    """A value out of a path or a query string in boto3's shape. Raises ``Malformed``."""
+    """Return a value from a path or query string in boto3's shape. Raises ``Malformed``."""
     if shape.type_name in _BITS:
-        # int() takes more than digits, and as many of them as one likes.
+        # int() accepts more than digits, and any number of them.
         _require(text.isascii() and text.isdigit() and len(text) < 20, member, "an integer")
         return parse(shape, int(text), member)
     return parse(shape, text, member)
-
-
-def render(shape: Shape, value: Any) -> Any:
-    """A value in boto3's shape as JSON has it."""
-    match shape.type_name:
-        case "structure":
-            return {
-                wire_name(name, each): render(each, value[name])
-                for name, each in shape.members.items()
-                if value.get(name) is not None
-            }
-        case "list":
-            return [render(shape.member, each) for each in value]
-        case "map":
-            return {name: render(shape.value, each) for name, each in value.items()}
-        case "blob":
-            return base64.b64encode(value).decode()
-        case "timestamp":
-            return _rendered_time(shape, value)
-    return value
-
-
-def wire_name(name: str, shape: Shape) -> str:
-    return shape.serialization.get("name", name)
 
 
 def _require(sound: bool, member: str, expected: str) -> None:
@@ -121,7 +141,7 @@ def _require(sound: bool, member: str, expected: str) -> None:
 
 
 def _is_text(value: str) -> bool:
-    """JSON can write half of a character, which nothing can store."""
+    """Whether the value has no lone surrogate: JSON can write one, and nothing can store it."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -129,7 +149,8 @@ def _is_text(value: str) -> bool:
     return True
 
 
-def _decoded(value: str, member: str) -> bytes:
+def _decoded(value: Any, member: str) -> bytes:
+    _require(isinstance(value, str), member, "base64")
     try:
         return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
@@ -137,7 +158,7 @@ def _decoded(value: str, member: str) -> bytes:
 
 
 def _time(value: Any, member: str) -> datetime:
-    """Seconds since 1970, or ISO 8601."""
+    """Return the time of seconds since 1970, or of ISO 8601."""
     try:
         if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
             return datetime.fromtimestamp(value, UTC)
@@ -156,6 +177,6 @@ def _rendered_time(shape: Shape, value: datetime | str) -> float | str:
     return round(time.timestamp(), 3)
 
 
-def _no_number(constant: str) -> None:
-    """JSON has neither Infinity nor NaN, though Python reads them."""
+def _no_constant(constant: str) -> None:
+    """Refuse Infinity and NaN, which Python reads and JSON lacks."""
     raise ValueError(constant)

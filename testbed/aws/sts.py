@@ -1,10 +1,13 @@
-"""STS (API version 2011-06-15): GetCallerIdentity, with which Terraform and the CLI ask who they are. Query in, XML out."""
+"""STS (API version 2011-06-15): GetCallerIdentity, in the query protocol with XML answers.
+
+Terraform and the AWS CLI ask with it who they are.
+"""
 
 from collections.abc import Mapping
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
-from testbed.aws import models
+from testbed import api_models
 from testbed.aws.message import Request, Response
 from testbed.errors import ApiError
 from testbed.kms.base import Caller
@@ -13,13 +16,13 @@ _NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 
 
 class Sts:
-    """The service as ``dispatch`` wants it."""
+    """The service as ``dispatch`` calls it."""
 
     def answer(self, request: Request, caller: Caller) -> Response:
-        """Raises ``ApiError``, for ``refusal``."""
+        """Perform the operation. Raises ``ApiError``, for ``refusal``."""
         action = _action(request)
         if action != "GetCallerIdentity":
-            known = action in models.operations("sts")
+            known = action in api_models.operations("sts")
             raise ApiError(
                 f"The testbed has GetCallerIdentity of STS and not {action}."
                 if known
@@ -36,11 +39,12 @@ class Sts:
         )
 
     def refusal(self, error: ApiError) -> Response:
+        """Return the answer for a refused request."""
         return xml_refusal(error, _NAMESPACE)
 
 
 def xml_refusal(error: ApiError, namespace: str = "") -> Response:
-    """What a service of the query protocol says when it refuses."""
+    """Return the answer of the query protocol for a refused request."""
     fault = "Sender" if error.status < 500 else "Receiver"
     attribute = f' xmlns="{namespace}"' if namespace else ""
     return xml(
@@ -51,12 +55,10 @@ def xml_refusal(error: ApiError, namespace: str = "") -> Response:
     )
 
 
-def xml(status: int, document: str, headers: Mapping[str, str] = {}) -> Response:
-    return Response(
-        status,
-        f'<?xml version="1.0" encoding="UTF-8"?>\n{document}\n'.encode(),
-        {"Content-Type": "text/xml", **headers},
-    )
+def xml(status: int, document: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Return an answer in XML."""
+    body = f'<?xml version="1.0" encoding="UTF-8"?>\n{document}\n'.encode()
+    return Response(status, body, {"Content-Type": "text/xml", **(headers or {})})
 
 
 def _action(request: Request) -> str:
@@ -71,7 +73,7 @@ def _action(request: Request) -> str:
 
 
 def _text(message: str) -> str:
-    """XML has no way to write most control characters."""
+    """Escape text, and replace the control characters that XML cannot write."""
     return escape(
-        "".join(each if each.isprintable() or each in "\n\t" else "?" for each in message)
+        "".join(char if char.isprintable() or char in "\n\t" else "?" for char in message)
     )

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from testbed.aws import models
+from testbed import api_models
 from testbed.kms.base import USER, USER_ACCOUNT
 from tests.support.aws_endpoint import OTHER_ACCOUNT, Served, refusal
 
@@ -89,7 +89,7 @@ def test_every_operation_of_kms_is_known_and_no_other(aws: Served) -> None:
         assert (answer.status, answer.document["__type"]) == (400, "UnknownOperationException"), (
             target
         )
-    for name in models.operations("kms"):
+    for name in api_models.operations("kms"):
         answer = aws.call(f"TrentService.{name}", {})
         assert answer.status == 200 or answer.document["__type"] != "UnknownOperationException", (
             name

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from testbed.aws import models, shapes
+from testbed import api_models
+from testbed.aws import shapes
 from testbed.kms.base import USER_ACCOUNT
 from tests.support.aws_endpoint import Served, refusal, scope
 
@@ -59,7 +60,7 @@ def sound(served: Served, status: int, body: bytes) -> None:
 def test_aws_json_with_any_members(
     aws: Served, name: str, target: str, data: st.DataObject
 ) -> None:
-    operation = data.draw(st.sampled_from([*models.operations(name).values()]))
+    operation = data.draw(st.sampled_from([*api_models.operations(name).values()]))
     members = sorted(operation.input_shape.members) if operation.input_shape else []
     document = data.draw(st.dictionaries(st.sampled_from(members or ["x"]), JSON) | JSON)
     answer = aws.send(
@@ -78,7 +79,7 @@ def test_aws_json_with_any_members(
 def test_rest_json_with_any_path_query_and_members(aws: Served, data: st.DataObject) -> None:
     operation = data.draw(
         st.sampled_from(
-            [each for name, each in models.operations("mq").items() if name not in UNWANTED]
+            [each for name, each in api_models.operations("mq").items() if name not in UNWANTED]
         )
     )
     path, query, wire = operation.http["requestUri"], [], []
@@ -110,7 +111,7 @@ def test_rest_json_with_any_path_query_and_members(aws: Served, data: st.DataObj
 @given(data=st.data())
 def test_create_broker_with_any_members_is_refused(aws: Served, data: st.DataObject) -> None:
     """Without one that is required, so that nothing is made."""
-    shape = models.operations("mq")["CreateBroker"].input_shape
+    shape = api_models.operations("mq")["CreateBroker"].input_shape
     wire = sorted(
         shapes.wire_name(name, each)
         for name, each in shape.members.items()

@@ -11,10 +11,11 @@ from botocore.serialize import create_serializer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from testbed.aws import models, shapes
+from testbed import api_models
+from testbed.aws import shapes
 
-ENCRYPT, DESCRIBE = models.operations("kms")["Encrypt"], models.operations("mq")["DescribeBroker"]
-LOOKUP = models.operations("cloudtrail")["LookupEvents"]
+ENCRYPT, DESCRIBE = api_models.operations("kms")["Encrypt"], api_models.operations("mq")["DescribeBroker"]
+LOOKUP = api_models.operations("cloudtrail")["LookupEvents"]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda each: st.lists(each) | st.dictionaries(st.text(), each),
@@ -57,7 +58,7 @@ def test_what_is_answered_is_read_by_botocore_as_it_was_meant() -> None:
 
 
 def test_a_time_is_in_seconds_where_the_model_says_nothing_else() -> None:
-    shape = models.operations("kms")["DescribeKey"].output_shape
+    shape = api_models.operations("kms")["DescribeKey"].output_shape
     rendered = shapes.render(
         shape, {"KeyMetadata": {"KeyId": "k", "CreationDate": datetime(2026, 1, 1, tzinfo=UTC)}}
     )
@@ -121,7 +122,7 @@ def test_a_time_that_is_none(value: object) -> None:
 
 @pytest.mark.parametrize("text", ["", "-1", "1e3", "٣", "1" * 30, " 1"])
 def test_a_number_in_a_query_is_digits(text: str) -> None:
-    shape = models.operations("mq")["ListBrokers"].input_shape.members["MaxResults"]
+    shape = api_models.operations("mq")["ListBrokers"].input_shape.members["MaxResults"]
     with pytest.raises(shapes.Malformed, match="maxResults must be an integer"):
         shapes.from_text(shape, text, "maxResults")
     assert shapes.from_text(shape, "007", "maxResults") == 7
@@ -132,7 +133,7 @@ def test_a_number_in_a_query_is_digits(text: str) -> None:
 @given(data=st.data())
 def test_whatever_json_comes_is_parsed_or_refused(name: str, data: st.DataObject) -> None:
     operation = data.draw(
-        st.sampled_from([each for each in models.operations(name).values() if each.input_shape])
+        st.sampled_from([each for each in api_models.operations(name).values() if each.input_shape])
     )
     members = {
         shapes.wire_name(member, shape) for member, shape in operation.input_shape.members.items()

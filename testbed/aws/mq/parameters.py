@@ -1,6 +1,6 @@
-"""A request's parameters in boto3's shape: out of path, query and body, and checked against the model.
+"""A request's parameters in boto3's shape: from path, query and body, and checked by the model.
 
-Values of an enumeration are taken in any case of letters, as the service does, and come out as the model spells them.
+Enumerations are accepted in any case, as the service does, and returned as the model spells them.
 """
 
 from collections.abc import Mapping
@@ -15,19 +15,30 @@ from testbed.broker import refusals
 
 
 def read(route: Route, request: Request) -> dict[str, Any]:
-    """Raises ``BadRequestException`` when they cannot be read; ``check`` looks at the rest."""
+    """Return the parameters as sent. Raises ``BadRequestException`` if they cannot be read."""
     shape = route.operation.input_shape
     if shape is None:
         return {}
     try:
         body = shapes.read(request.body) if request.method in ("POST", "PUT") else {}
-        return {
-            name: value
+        members = {
+            name: _member(name, member, route, request, body)
             for name, member in shape.members.items()
-            if (value := _member(name, member, route, request, body)) is not None
         }
     except shapes.Malformed as error:
         raise refusals.bad(str(error), error.member) from error
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def check(operation: OperationModel, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters with enumerations as in the model.
+
+    Raises ``BadRequestException`` for the first parameter that is wrong.
+    """
+    if operation.input_shape is None:
+        return {}
+    checked: dict[str, Any] = _Check()(operation.input_shape, parameters)
+    return checked
 
 
 def _member(
@@ -40,38 +51,28 @@ def _member(
         case "querystring":
             texts = request.query.get(wire, ())
             if member.type_name == "list":
-                return [shapes.from_text(member.member, each, wire) for each in texts] or None
+                return [shapes.from_text(member.member, text, wire) for text in texts] or None
             return shapes.from_text(member, texts[0], wire) if texts else None
     return None if body.get(wire) is None else shapes.parse(member, body[wire], wire)
 
 
-def check(operation: OperationModel, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters, with enumerations spelled as in the model. Raises ``BadRequestException`` for the first that is wrong."""
-    return _checked(operation.input_shape, parameters, "") if operation.input_shape else {}
-
-
-def _checked(shape: Shape, value: Any, member: str) -> Any:
-    if shape.type_name == "structure":
-        for name in shape.required_members:
+class _Check(shapes.Walk):
+    def enter(self, shape: Shape, value: Any, member: str) -> None:
+        for name in shape.required_members if shape.type_name == "structure" else ():
             if name not in value:
                 raise refusals.missing(shapes.wire_name(name, shape.members[name]))
-        return {
-            name: _checked(shape.members[name], each, shapes.wire_name(name, shape.members[name]))
-            for name, each in value.items()
-        }
-    if shape.type_name == "list":
-        return [_checked(shape.member, each, member) for each in value]
-    if shape.type_name == "string" and shape.metadata.get("enum"):
-        return _enumerated(shape, value, member)
-    if shape.type_name == "integer":
-        least, most = shape.metadata.get("min"), shape.metadata.get("max")
-        if (least is not None and value < least) or (most is not None and value > most):
-            raise refusals.out_of_range(member, value, least, most)
-    return value
+
+    def leaf(self, shape: Shape, value: Any, member: str) -> Any:
+        if shape.type_name == "string" and shape.metadata.get("enum"):
+            return _enumerated(value, member, shape.metadata["enum"])
+        if shape.type_name == "integer":
+            least, most = shape.metadata.get("min"), shape.metadata.get("max")
+            if (least is not None and value < least) or (most is not None and value > most):
+                raise refusals.out_of_range(member, value, least, most)
+        return value
 
 
-def _enumerated(shape: Shape, value: str, member: str) -> str:
-    allowed: list[str] = shape.metadata["enum"]
+def _enumerated(value: str, member: str, allowed: list[str]) -> str:
     if value.upper() in allowed:
         return value.upper()
     if member == "engineType":

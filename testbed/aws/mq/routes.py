@@ -1,4 +1,4 @@
-"""Which operation a request is for: method and path, as the service's model has them (REST-JSON)."""
+"""The operation of a request by its method and path, as in the service's model (REST-JSON)."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -6,31 +6,31 @@ from urllib.parse import unquote
 
 from botocore.model import OperationModel
 
-from testbed.aws import models
+from testbed import api_models
 
 
 @dataclass(frozen=True)
 class Route:
-    """An operation, and what the path says: wire name -> value."""
+    """An operation, and the parameters in the path by their names on the wire."""
 
     operation: OperationModel
     path: dict[str, str]
 
 
 def find(method: str, path: str) -> Route | None:
-    """None when there is no such operation."""
-    given = path.split("/")
+    """Return the route, or None for an unknown operation."""
+    sent = path.split("/")
     for verb, parts, operation in _table():
-        if verb == method and len(parts) == len(given):
-            values = _match(parts, given)
+        if verb == method and len(parts) == len(sent):
+            values = _match(parts, sent)
             if values is not None:
                 return Route(operation, values)
     return None
 
 
-def _match(parts: list[str], given: list[str]) -> dict[str, str] | None:
+def _match(parts: list[str], sent: list[str]) -> dict[str, str] | None:
     values = {}
-    for part, text in zip(parts, given, strict=True):
+    for part, text in zip(parts, sent, strict=True):
         if part.startswith("{"):
             values[part[1:-1]] = unquote(text)
         elif part != text:
@@ -41,6 +41,6 @@ def _match(parts: list[str], given: list[str]) -> dict[str, str] | None:
 @cache
 def _table() -> list[tuple[str, list[str], OperationModel]]:
     return [
-        (each.http["method"], each.http["requestUri"].split("/"), each)
-        for each in models.operations("mq").values()
+        (operation.http["method"], operation.http["requestUri"].split("/"), operation)
+        for operation in api_models.operations("mq").values()
     ]

@@ -1,4 +1,4 @@
-"""The services' own models, which botocore carries: operations, shapes, paths."""
+"""The models of AWS's services that botocore carries: operations, shapes and paths."""
 
 from functools import cache
 
@@ -8,11 +8,12 @@ from botocore.model import OperationModel, ServiceModel
 
 @cache
 def service(name: str) -> ServiceModel:
+    """Return the model of a service by botocore's name for it."""
     return ServiceModel(Loader().load_service_model(name, "service-2"), name)
 
 
 @cache
 def operations(name: str) -> dict[str, OperationModel]:
-    """All operations of the service, by name."""
+    """Return all operations of the service by their names."""
     model = service(name)
-    return {each: model.operation_model(each) for each in model.operation_names}
+    return {operation: model.operation_model(operation) for operation in model.operation_names}
