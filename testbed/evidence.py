@@ -15,7 +15,7 @@ from testbed.traffic import Traffic
 
 @dataclass(frozen=True)
 class Observation:
-    """``yes`` answers the question in the docstring of the function that returns it."""
+    """The outcome of a look; the function that returns it says what ``yes`` means."""
 
     yes: bool
     evidence: str
@@ -49,7 +49,7 @@ def ask(kms: Kms, operation: str, parameters: Mapping[str, Any], caller: Caller 
 
 
 def reports_invalid_key(brokers: Brokers, broker_id: str) -> Observation:
-    """Does the periodic check report CRITICAL_ACTION_REQUIRED with the invalid-key code?"""
+    """Run the periodic check; ``yes`` if it reports the invalid-key code."""
     broker = brokers.check(broker_id)
     codes = [
         f"{action.action_required_code} ({action.action_required_info})"
@@ -64,27 +64,29 @@ def reports_invalid_key(brokers: Brokers, broker_id: str) -> Observation:
 
 
 def refuses_reboot(brokers: Brokers, broker_id: str) -> Observation:
-    """Is RebootBroker refused? If not, the broker has rebooted."""
+    """Try to reboot the broker; ``yes`` if RebootBroker is refused."""
     try:
         brokers.reboot(broker_id)
     except BadRequestException as error:
-        return Observation(True, f"RebootBroker is refused: {error}")
-    return Observation(False, "RebootBroker is carried out")
+        return Observation(yes=True, evidence=f"RebootBroker is refused: {error}")
+    return Observation(yes=False, evidence="RebootBroker is carried out")
 
 
 def stays_down(brokers: Brokers, broker_id: str, node_name: str = "") -> Observation:
-    """Does a lost node stay lost? If not, it runs again."""
+    """Try to bring a lost node back; ``yes`` if it stays lost."""
     try:
         brokers.attach(broker_id, node_name)
     except VolumeRefused as error:
-        return Observation(True, f"the node that was lost does not come back: {error}")
-    return Observation(False, "the node that was lost is back")
+        return Observation(yes=True, evidence=f"the node that was lost does not come back: {error}")
+    return Observation(yes=False, evidence="the node that was lost is back")
 
 
 def serves(traffic: Traffic, messages: int, timeout: float = 30.0) -> Observation:
-    """Does the broker confirm ``messages`` more messages within ``timeout`` seconds?"""
+    """Wait for confirmations; ``yes`` if ``messages`` more arrive within ``timeout`` seconds."""
     try:
         traffic.wait_confirmed(messages, timeout)
     except TestbedError as error:
-        return Observation(False, f"the broker does not serve: {error}")
-    return Observation(True, f"the broker serves: {messages} more messages are confirmed")
+        return Observation(yes=False, evidence=f"the broker does not serve: {error}")
+    return Observation(
+        yes=True, evidence=f"the broker serves: {messages} more messages are confirmed"
+    )

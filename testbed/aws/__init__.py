@@ -1,1 +1,1 @@
-"""The endpoint that boto3, the AWS CLI and Terraform talk to: KMS, Amazon MQ, CloudTrail's LookupEvents and STS."""
+"""The AWS-compatible endpoint for boto3, the AWS CLI and Terraform."""

@@ -39,43 +39,37 @@ class Dispatch:
         service = self._services.get(scope.service) if scope else self._unsigned(request)
         refusal = service.refusal if service else _refusal_for(request)
         try:
-            if scope and service is None:
-                names = ", ".join(self._services)
-                raise ApiError(
-                    f"The testbed serves {names}, and not {scope.service}.",
-                    code="UnknownOperationException",
-                    status=404,
-                )
-            caller = callers.caller(request, scope)
-            assert service is not None, "without a scope there is no caller"
-            response = service.answer(request, caller)
+            response = self._answer(request, scope, service)
         except ApiError as error:
             if error.status >= 500:
-                logger.error("%s %s: %s", request.method, request.path[:200], error)
+                _log(request, str(error))
             response = refusal(error)
         except TestbedError as error:  # the machine's fault and not the request's
-            line = "%s %s: %s"
-            logger.error(line, request.method, request.path[:200], error)  # noqa: TRY400 - says all
-            response = refusal(
-                ApiError(f"{error} {error.hint}".strip(), code=_INTERNAL, status=500)
-            )
+            _log(request, str(error))
+            message = f"{error} {error.hint}".strip()
+            response = refusal(ApiError(message, code=_INTERNAL, status=500))
         except Exception as error:  # noqa: BLE001 - the endpoint's own fault must not end it
             # Without the error's message, which may quote the request.
-            logger.error(  # noqa: TRY400 - see above
-                "%s %s: %s\n%s",
-                request.method,
-                request.path[:200],
-                type(error).__name__,
-                "".join(traceback.format_tb(error.__traceback__)),
-            )
-            response = refusal(
-                ApiError(
-                    "The testbed's endpoint failed; its log says where.", code=_INTERNAL, status=500
-                )
-            )
+            trace = "".join(traceback.format_tb(error.__traceback__))
+            _log(request, f"{type(error).__name__}\n{trace}")
+            message = "The testbed's endpoint failed; its log says where."
+            response = refusal(ApiError(message, code=_INTERNAL, status=500))
         return replace(
             response, headers={**response.headers, "X-Amzn-RequestId": str(uuid.uuid4())}
         )
+
+    def _answer(
+        self, request: Request, scope: callers.Credential | None, service: Service | None
+    ) -> Response:
+        if scope and service is None:
+            raise ApiError(
+                f"The testbed serves {', '.join(self._services)}, and not {scope.service}.",
+                code="UnknownOperationException",
+                status=404,
+            )
+        caller = callers.caller(request, scope)
+        assert service is not None, "without a scope there is no caller"
+        return service.answer(request, caller)
 
     def _unsigned(self, request: Request) -> Service | None:
         """Guess the service of an unsigned request."""
@@ -83,6 +77,10 @@ class Dispatch:
         if target:
             return self._services.get("cloudtrail" if "CloudTrail" in target else "kms")
         return self._services.get("mq") if request.path.startswith("/v1/") else None
+
+
+def _log(request: Request, fault: str) -> None:
+    logger.error("%s %s: %s", request.method, request.path[:200], fault)
 
 
 def _refusal_for(request: Request) -> Callable[[ApiError], Response]:

@@ -22,22 +22,23 @@ from testbed.runtime.ports import LOOPBACK
 from testbed.testbed import Testbed
 
 HOST = "localhost"
-_PATIENCE = 20.0  # seconds that what is under way gets when the endpoint is taken down
+_PATIENCE = 20.0  # seconds for operations that have begun when the endpoint ends
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where it is, and what a client needs: ``Session().client(name, **endpoint.client())``."""
+    """The address, and what a client needs: ``Session().client(name, **endpoint.client())``."""
 
     port: int
     ca_file: Path
 
     @property
     def url(self) -> str:
+        """The URL of all services."""
         return f"https://{HOST}:{self.port}"
 
     def environment(self) -> dict[str, str]:
-        """For boto3, the AWS CLI and Terraform."""
+        """Return the environment for boto3, the AWS CLI and Terraform."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_CA_BUNDLE": str(self.ca_file),
@@ -48,7 +49,7 @@ class Endpoint:
         }
 
     def client(self) -> dict[str, str]:
-        """Keyword arguments of ``boto3.client``."""
+        """Return keyword arguments for ``boto3.client``."""
         return {
             "endpoint_url": self.url,
             "verify": str(self.ca_file),
@@ -60,10 +61,10 @@ class Endpoint:
 
 @contextmanager
 def serve(testbed: Testbed, *, port: int = 0) -> Iterator[Endpoint]:
-    """The endpoint of ``testbed`` for the length of a ``with`` block, at a free port when 0.
+    """Serve ``testbed`` for the length of a ``with`` block, at a free port when 0.
 
-    What was begun through it (a broker's creation, say) has some seconds to come to its end afterwards. Faults of
-    this side are logged as errors. Raises ``PortTaken``.
+    Operations that have begun, as the creation of a broker, get some seconds to finish. Own faults
+    are logged as errors. Raises ``PortTaken``.
     """
     jobs = JobThreads()
     configurations = Configurations(testbed.state, testbed.clock)

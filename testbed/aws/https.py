@@ -1,14 +1,15 @@
-"""The HTTPS server: TLS 1.2 and 1.3 on 127.0.0.1, a thread a connection, and nothing without a bound.
+"""The HTTPS server: TLS 1.2 and 1.3 on 127.0.0.1, one thread per connection, with limits.
 
-A connection that is opened and not used, a handshake that is begun and not finished, a request that does not end: each
-is over after some seconds, and only so many of them are there at a time. The handshake is done in the connection's own
-thread, so that one that hangs keeps nobody else waiting.
+Idle connections, unfinished handshakes and unfinished requests end after some seconds, and the
+number of connections is bounded. Handshakes run in the connections' threads, so that a slow one
+delays no other.
 """
 
 import ssl
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socket import IPPROTO_TCP, SHUT_RDWR, TCP_NODELAY, socket
@@ -20,12 +21,10 @@ from testbed.documented.tls import API
 from testbed.pki import Certificate
 from testbed.runtime.ports import LOOPBACK
 
-HANDSHAKE = 5.0  # seconds that a client has for it
-IDLE = 60.0  # seconds between two requests, or two pieces of one
-CONNECTIONS = 200  # at a time; another one is closed
-BODY = (
-    4 * 2**20
-)  # bytes; the largest that these services take is below (KMS: 4 KiB of plaintext; a configuration: 1 MB)
+HANDSHAKE = 5.0  # seconds
+IDLE = 60.0  # seconds between two requests, or two parts of one
+CONNECTIONS = 200  # at a time; any further one is closed
+BODY = 4 * 2**20  # bytes; a configuration, the largest that these services accept, is 1 MB
 _QUERY_FIELDS = 200
 _MINIMUM = {"TLSv1.2": ssl.TLSVersion.TLSv1_2}
 
@@ -33,7 +32,7 @@ Answer = Callable[[Request], Response]
 
 
 def context(certificate: Certificate) -> ssl.SSLContext:
-    """The documented versions, and suites with forward secrecy (API: PFS)."""
+    """Return a context with the documented versions, and suites with forward secrecy (API)."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.minimum_version = _MINIMUM[API.versions[0]]
     tls.set_ciphers(":".join(suite.openssl for suite in API.suites if "_WITH_" in suite.iana))
@@ -45,7 +44,10 @@ def context(certificate: Certificate) -> ssl.SSLContext:
 
 
 class HttpsServer(ThreadingHTTPServer):
-    """Serves ``answer`` at ``port`` of 127.0.0.1, a free one when 0. Raises ``OSError`` when it is taken."""
+    """Serves ``answer`` at ``port`` of 127.0.0.1, a free one when 0.
+
+    Raises ``OSError`` when the port is taken.
+    """
 
     daemon_threads = True
     block_on_close = False
@@ -62,11 +64,11 @@ class HttpsServer(ThreadingHTTPServer):
         if not self._places.acquire(blocking=False):
             request.close()
             return
-        self._comes(request)
+        self._add(request)
         try:
             super().process_request(request, client_address)
-        except BaseException:  # no thread to be had
-            self._left(request)
+        except BaseException:  # no thread available
+            self._end(request)
             raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
@@ -74,40 +76,35 @@ class HttpsServer(ThreadingHTTPServer):
             request.settimeout(HANDSHAKE)
             request.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
             with self._tls.wrap_socket(request, server_side=True) as secured:
-                self._comes(secured)  # it has taken the connection over
+                self._add(secured)  # it has taken over the connection
                 try:
                     secured.settimeout(IDLE)
                     self.finish_request(secured, client_address)
                 finally:
-                    self._goes(secured)
-        except (
-            OSError,
-            ValueError,
-        ):  # the other side is allowed to leave, and to speak something else, at any point
-            pass
+                    self._discard(secured)
+        except (OSError, ValueError):
+            pass  # the client may leave, or speak another protocol, at any point
         finally:
-            self._left(request)
+            self._end(request)
 
     def server_close(self) -> None:
-        """And end the connections that are open."""
+        """Close the server and its open connections."""
         super().server_close()
         with self._guard:
-            for each in self._open:
-                try:
-                    each.shutdown(SHUT_RDWR)
-                except OSError:
-                    pass
+            for connection in self._open:
+                with suppress(OSError):
+                    connection.shutdown(SHUT_RDWR)
 
-    def _comes(self, connection: socket) -> None:
+    def _add(self, connection: socket) -> None:
         with self._guard:
             self._open.add(connection)
 
-    def _goes(self, connection: socket) -> None:
+    def _discard(self, connection: socket) -> None:
         with self._guard:
             self._open.discard(connection)
 
-    def _left(self, connection: socket) -> None:
-        self._goes(connection)
+    def _end(self, connection: socket) -> None:
+        self._discard(connection)
         connection.close()
         self._places.release()
 
@@ -122,10 +119,11 @@ class _Handler(BaseHTTPRequestHandler):
         if request is not None:
             self._send(self.server.answer(request))
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = do_OPTIONS = _serve  # noqa: N815 - http.server's names
+    do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815 - http.server's names
+    do_HEAD = do_PATCH = do_OPTIONS = _serve  # noqa: N815 - http.server's names
 
     def _request(self) -> Request | None:
-        """None when it was answered already, as one that is not even read."""
+        """Read the request; None if it has been refused already."""
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not (length.isascii() and length.isdigit()):
             self.send_error(411)
@@ -157,18 +155,17 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(response.body)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What HTTP itself refuses: without a page, and the connection is over."""
+        """Refuse in HTTP's terms, without a page, and close the connection."""
         self.close_connection = True
-        try:
+        with suppress(OSError):
             self.send_response(code, message)
             self.send_header("Connection", "close")
             self.send_header("Content-Length", "0")
             self.end_headers()
-        except OSError:
-            pass
 
     def version_string(self) -> str:
+        """Return the Server header."""
         return "amazonmq-testbed"
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
-        """Nothing: what goes wrong is logged where it is known, and a request line may hold a name that is nobody's business."""
+        """Log nothing: faults are logged where they occur, and a request line may hold a name."""

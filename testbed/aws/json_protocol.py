@@ -1,4 +1,4 @@
-"""AWS JSON 1.1, the protocol of KMS and CloudTrail: the operation in ``X-Amz-Target``, JSON else."""
+"""AWS JSON 1.1, the protocol of KMS and CloudTrail: ``X-Amz-Target`` names the operation."""
 
 import json
 from collections.abc import Callable, Mapping

@@ -1,15 +1,15 @@
-"""Which key encrypts a broker: Amazon MQ's ``EncryptionOptions`` resolved to a usable KMS key.
+"""The key that encrypts a broker: Amazon MQ's ``EncryptionOptions`` and the KMS key they mean.
 
 ============================  ==========================================================
 request                       key (API; TF, ``encryption_options``)
 ============================  ==========================================================
 omitted, or UseAwsOwnedKey    AWS owned key: in the service's account, not in the user's
 neither                       AWS managed key: ``alias/aws/mq`` in the user's account
-KmsKeyId                      the customer's own, symmetric only (DP)
+KmsKeyId                      the customer's key, symmetric only (DP)
 ============================  ==========================================================
 
-What Amazon MQ says when a key does not fit is not documented: the sentences here are the
-testbed's own, and carry KMS's where KMS gives one.
+Amazon MQ's sentences for an unsuitable key are not documented: those here are the testbed's own,
+and quote KMS's where KMS gives one.
 """
 
 import re
@@ -22,9 +22,7 @@ from testbed.errors import BadRequestException, KmsError
 from testbed.kms.base import MQ, Caller, Kms, is_outage
 
 AWS_MANAGED_ALIAS = "alias/aws/mq"
-AWS_OWNED_ALIAS = (
-    "alias/owned-by-aws/mq"  # the testbed's own name; AWS's is not known to anyone outside
-)
+AWS_OWNED_ALIAS = "alias/owned-by-aws/mq"  # the testbed's own name; AWS's is not public
 
 _KEY = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|mrk-[0-9a-fA-F]{32}"
 _ALIAS = r"alias/[a-zA-Z0-9/_-]{1,250}"
@@ -51,10 +49,10 @@ class BrokerKey:
 
 
 def resolve(kms: Kms, caller: Caller, options: EncryptionOptions) -> BrokerKey:
-    """The key for a broker that ``caller`` creates with ``options``.
+    """Return the key for a broker that ``caller`` creates with ``options``.
 
-    The AWS owned and the AWS managed key are created on first use. Raises ``BadRequestException``
-    when the key cannot encrypt a broker, and creates nothing then; ``KmsError`` when KMS is out.
+    Creates the AWS owned and the AWS managed key on first use. Raises ``BadRequestException``
+    when the key cannot encrypt a broker, and ``KmsError`` when KMS is unavailable.
     """
     if options.use_aws_owned_key and options.kms_key_id:
         raise _refusal(
@@ -75,7 +73,8 @@ def resolve(kms: Kms, caller: Caller, options: EncryptionOptions) -> BrokerKey:
         return BrokerKey(_usable(kms, service, key), "AWS_MANAGED")
     if not _KEY_ID.fullmatch(options.kms_key_id):
         raise _refusal(
-            f"KmsKeyId '{options.kms_key_id}' is not a KMS key id, key ARN, alias name or alias ARN."
+            f"KmsKeyId '{options.kms_key_id}' is not a KMS key id, key ARN, alias name "
+            "or alias ARN."
         )
     try:
         key = _describe(kms, caller, options.kms_key_id)
@@ -85,7 +84,8 @@ def resolve(kms: Kms, caller: Caller, options: EncryptionOptions) -> BrokerKey:
         raise _refusal(f"The KMS key {options.kms_key_id} cannot be used: {error}") from error
     if key["Arn"].split(":")[4] != caller.account:
         raise _refusal(
-            f"The KMS key {key['Arn']} cannot be used: it is not in the account of the broker, {caller.account}.",
+            f"The KMS key {key['Arn']} cannot be used: it is not in the account of the broker, "
+            f"{caller.account}.",
             "Use a key of the account in which the broker is created.",
         )
     arn = _usable(kms, caller, key)
@@ -93,8 +93,8 @@ def resolve(kms: Kms, caller: Caller, options: EncryptionOptions) -> BrokerKey:
 
 
 def _usable(kms: Kms, caller: Caller, key: Mapping[str, Any]) -> str:
-    """The ARN of ``key``, KMS's description of one, if it can encrypt a broker."""
-    arn = key["Arn"]
+    """Return the ARN of ``key``, KMS's metadata of one, if it can encrypt a broker."""
+    arn = str(key["Arn"])
     if key["KeySpec"] != "SYMMETRIC_DEFAULT" or key["KeyUsage"] != "ENCRYPT_DECRYPT":
         raise _refusal(
             f"The KMS key {arn} cannot be used: Amazon MQ supports symmetric encryption keys only, "
@@ -116,7 +116,7 @@ def _usable(kms: Kms, caller: Caller, key: Mapping[str, Any]) -> str:
 
 
 def _reason(kms: Kms, caller: Caller, arn: str) -> str:
-    """KMS's own words for refusing to work with a key; DryRun, so nothing comes of it should KMS agree."""
+    """Return KMS's own reason for refusing to use a key, asked with DryRun."""
     try:
         kms.call(
             caller,
@@ -124,26 +124,25 @@ def _reason(kms: Kms, caller: Caller, arn: str) -> str:
             {"KeyId": arn, "KeySpec": "AES_256", "DryRun": True},
         )
     except KmsError as error:
-        if (
-            error.code != "DryRunOperationException"
-        ):  # the state is asked for, and not yet in effect
+        if error.code != "DryRunOperationException":  # else the state is not yet in effect
             return f" ({str(error).rstrip('.')})"
     return ""
 
 
 def _service_key(kms: Kms, service: Caller, alias: str, description: str) -> dict[str, Any]:
-    """The key that Amazon MQ itself keeps under ``alias`` in ``service.account``, made on first use."""
+    """Return the key of Amazon MQ's ``alias`` in ``service.account``, created on first use."""
     with _creating:
         try:
             return _describe(kms, service, alias)
         except KmsError as error:
             if error.code != "NotFoundException":
                 raise
-        created = kms.call(service, "CreateKey", {"Description": description})["KeyMetadata"]
+        answer = kms.call(service, "CreateKey", {"Description": description})
+        created: dict[str, Any] = answer["KeyMetadata"]
         try:
             kms.call(service, "CreateAlias", {"AliasName": alias, "TargetKeyId": created["KeyId"]})
         except KmsError as error:
-            # Another process was faster, or KMS went away: the key without a name must not stay.
+            # Another process was faster, or KMS is gone: the key without an alias must not stay.
             kms.call(
                 service,
                 "ScheduleKeyDeletion",
@@ -156,7 +155,8 @@ def _service_key(kms: Kms, service: Caller, alias: str, description: str) -> dic
 
 
 def _describe(kms: Kms, caller: Caller, key_id: str) -> dict[str, Any]:
-    return kms.call(caller, "DescribeKey", {"KeyId": key_id})["KeyMetadata"]
+    metadata: dict[str, Any] = kms.call(caller, "DescribeKey", {"KeyId": key_id})["KeyMetadata"]
+    return metadata
 
 
 def _refusal(sentence: str, hint: str = "") -> BadRequestException:

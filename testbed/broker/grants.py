@@ -1,4 +1,4 @@
-"""The grants of a broker on its key: made at creation, looked after, retired at deletion. Shapes: ``documented.grants``."""
+"""The grants of a broker on its key; ``documented.grants`` has their shapes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -14,7 +14,7 @@ from testbed.storage import volumes
 def create_service_grants(
     kms: Kms, caller: Caller, key_arn: str, shapes: Iterable[GrantShape]
 ) -> tuple[Grant, ...]:
-    """The grants to Amazon MQ itself, made with the session of the one who creates the broker. Raises ``KmsError``."""
+    """Create the grants to Amazon MQ in the creator's session. Raises ``KmsError``."""
     session = replace(caller, invoked_by=MQ_PRINCIPAL)
     return tuple(_create(kms, session, key_arn, shape) for shape in shapes if not shape.of_volume)
 
@@ -22,7 +22,7 @@ def create_service_grants(
 def create_volume_grants(
     kms: Kms, key_arn: str, shapes: Iterable[GrantShape], volume_ids: Sequence[str]
 ) -> tuple[Grant, ...]:
-    """A grant for each volume, made by Amazon MQ by the right of its own. Raises ``KmsError``."""
+    """Create a grant for each volume, by Amazon MQ's right. Raises ``KmsError``."""
     caller = volumes.service(key_arn)
     return tuple(
         _create(kms, caller, key_arn, shape, volume)
@@ -39,23 +39,27 @@ def missing(
     shapes: Iterable[GrantShape],
     volume_id: str = "",
 ) -> tuple[Grant, ...]:
-    """Those of ``grants`` that are no longer on the key; with ``volume_id``, of the volume's own and the service's.
+    """Return those of ``grants`` that are no longer on the key.
 
-    Every service asks for the grants that it may retire, which takes no permission of the key's owner. Raises
-    ``KmsError`` when KMS does not answer.
+    With ``volume_id``, only the grants of that volume and of the service count. Each service lists
+    the grants that it may retire, which needs no permission of the key's owner. Raises
+    ``KmsError`` when KMS is unavailable.
     """
-    looked_for = [grant for grant in grants if not volume_id or grant.volume_id in ("", volume_id)]
+    expected = [grant for grant in grants if not volume_id or grant.volume_id in ("", volume_id)]
     principals = {shape.name: shape.retiring_principal for shape in shapes}
     present = {
         grant_id
-        for principal in {principals[grant.name] for grant in looked_for}
+        for principal in {principals[grant.name] for grant in expected}
         for grant_id in _retirable(kms, key_arn, principal)
     }
-    return tuple(grant for grant in looked_for if grant.grant_id not in present)
+    return tuple(grant for grant in expected if grant.grant_id not in present)
 
 
 def retire(kms: Kms, key_arn: str, grants: Sequence[Grant], shapes: Iterable[GrantShape]) -> None:
-    """Retire what is left of ``grants``, each as its retiring principal. A grant or key that is gone is fine."""
+    """Retire what is left of ``grants``, each as its retiring principal.
+
+    A grant or key that no longer exists is ignored. Raises ``KmsError`` during an outage.
+    """
     by_name = {shape.name: shape for shape in shapes}
     for grant in reversed(grants):
         caller = replace(volumes.service(key_arn), principal=by_name[grant.name].retiring_principal)

@@ -1,9 +1,9 @@
-"""What a request may be made of: names, passwords and tags, by the rules in ``documented.names``; URLs: ``engines.urls``.
+"""Checks of names, passwords and tags by the rules in ``documented.names``.
 
-Every check returns nothing or raises ``BadRequestException`` with the documented sentence. A refusal never repeats the
-value: what is refused for being private must not go on into a log by way of its refusal.
+Each check returns nothing, or raises ``BadRequestException`` with the documented sentence. A
+refusal never repeats the value, since a private value must not reach a log through its refusal.
 
-What looks private is a judgement of the testbed's; the service documents the rule and not how, or whether, it looks.
+What looks private is the testbed's judgement: the service documents the rule, not how it checks.
 """
 
 import ipaddress
@@ -33,18 +33,19 @@ _USERS_SENTENCE = "An ActiveMQ broker is created with {} to {} users."
 _RESERVED_SENTENCE = "Amazon MQ prohibits using guest as a valid user name."
 _GROUPS_MAX = 20
 _GROUPS_SENTENCE = (
-    "A user belongs to 20 groups at most. A group's name must be 2-100 characters long and may contain only "
-    "alphanumeric characters, dashes, periods, underscores and tildes (- . _ ~)."
+    "A user belongs to 20 groups at most. A group's name must be 2-100 characters long and may "
+    "contain only alphanumeric characters, dashes, periods, underscores and tildes (- . _ ~)."
 )
 
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 # Identifiers of access keys (IAM, "unique identifiers") and of KMS keys (KMS, "key identifiers").
 _ACCESS_KEY_ID = re.compile(r"(?<![a-z0-9])A[KS]IA[a-z0-9]{16}(?![a-z0-9])", re.IGNORECASE)
 _KMS_KEY_ID = re.compile(
-    r"arn:aws[a-z-]*:kms:|(?<![a-z0-9])(mrk[-_][0-9a-f]{32}|[0-9a-f]{8}([-_][0-9a-f]{4}){3}[-_][0-9a-f]{12})(?![a-z0-9])",
+    r"arn:aws[a-z-]*:kms:|"
+    r"(?<![a-z0-9])(mrk[-_][0-9a-f]{32}|[0-9a-f]{8}([-_][0-9a-f]{4}){3}[-_][0-9a-f]{12})(?![a-z0-9])",
     re.IGNORECASE,
 )
-# Digits that belong together: up to two separators between any two of them, no letter at either end.
+# Digits with up to two separators between any two of them, and no letter at either end.
 _NUMBER = re.compile(r"(?<![A-Za-z0-9])\+?[(]?\d(?:[-_.~ /()]{0,2}\d)+(?![A-Za-z0-9])")
 _DATE = re.compile(r"\A(19|20)\d\d([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])")
 _ACCOUNT_ID = re.compile(r"\d{12}|\d{4}-\d{4}-\d{4}")
@@ -52,13 +53,13 @@ _SINCE_1970 = re.compile(r"1\d{9}|1\d{12}")  # seconds, milliseconds
 
 
 def check_broker_name(name: str) -> None:
-    """Raises ``BadRequestException`` for a name the API does not take, or one that looks private."""
+    """Refuse a name that the API does not accept, or that looks private."""
     problems = [] if BROKER_NAME.pattern.fullmatch(name) else [BROKER_NAME.sentence]
     _refuse_if([*problems, *_private("broker name", name)], "brokerName")
 
 
 def check_username(engine_type: str, username: str) -> None:
-    """Raises ``BadRequestException`` for a user name the engine does not take, or one that looks private."""
+    """Refuse a user name that the engine does not accept, or that looks private."""
     rule = USERNAME[engine_type]
     problems = [] if rule.pattern.fullmatch(username) else [rule.sentence]
     if username in RESERVED_USERNAMES[engine_type]:
@@ -67,7 +68,7 @@ def check_username(engine_type: str, username: str) -> None:
 
 
 def check_password(password: str) -> None:
-    """Raises ``BadRequestException`` for a password that is too short, too long, too uniform or has a forbidden character."""
+    """Refuse a password with a wrong length, few unique characters, or a forbidden character."""
     sound = (
         PASSWORD_MIN <= len(password) <= PASSWORD_MAX
         and len(set(password)) >= PASSWORD_UNIQUE
@@ -77,7 +78,7 @@ def check_password(password: str) -> None:
 
 
 def check_users(engine_type: str, users: Sequence[User]) -> None:
-    """The users of a CreateBroker request: how many, and each. Raises ``BadRequestException`` for the first that is wrong."""
+    """Check the number of users of a CreateBroker request, and each of them."""
     least, most = USERS_AT_CREATION[engine_type]
     counted = least <= len(users) <= most
     if engine_type == "RABBITMQ" and not counted:
@@ -95,15 +96,13 @@ def check_users(engine_type: str, users: Sequence[User]) -> None:
 
 
 def check_tag(key: str, value: str) -> None:
-    """Raises ``BadRequestException`` for a tag whose key or value looks private."""
+    """Refuse a tag with a key or value that looks private."""
     _refuse_if([*_private("tag's key", key), *_private("tag's value", value)], "tags")
 
 
 def _private(what: str, value: str) -> list[str]:
-    """Why ``value`` looks private, with the rule; empty when it does not."""
-    text = unicodedata.normalize(
-        "NFKC", value
-    )  # full-width digits and signs read like the plain ones
+    """Return why ``value`` looks private, with the rule; empty if it does not."""
+    text = unicodedata.normalize("NFKC", value)  # full-width digits read like plain ones
     looks = {
         "an e-mail address": _EMAIL.search(text),
         "an access key id": _ACCESS_KEY_ID.search(text),
@@ -115,7 +114,10 @@ def _private(what: str, value: str) -> list[str]:
 
 
 def _is_phone_number(number: str) -> bool:
-    """Ten to fifteen digits (E.164), or seven and more behind a plus, that are no date, time, account id or address."""
+    """Whether ``number`` has ten to fifteen digits (E.164), or seven and more after a plus.
+
+    Dates, times, account ids and IP addresses do not count.
+    """
     if number.startswith("+"):
         return 7 <= _digits(number) <= 15
     number = _DATE.sub("", number)

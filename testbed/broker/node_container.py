@@ -51,6 +51,7 @@ def run(
     engine: Engine,
     broker: Broker,
     node: Node,
+    *,
     rendered: NodeSpec,
     data_key: bytes | None,
 ) -> str:
@@ -94,6 +95,7 @@ def wait(
     engine: Engine,
     broker: Broker,
     node: Node,
+    *,
     rendered: NodeSpec,
     cancelled: threading.Event,
 ) -> None:

@@ -116,7 +116,9 @@ class Nodes:
             self._containers.stop(node.container_id)
             self._containers.remove(node.container_id)
         engine = ENGINES[broker.engine_type]
-        container_id = node_container.run(self._containers, engine, broker, node, spec, data_key)
+        container_id = node_container.run(
+            self._containers, engine, broker, node, rendered=spec, data_key=data_key
+        )
         return replace(node, container_id=container_id)
 
     def _start_load_balancer(self, broker: Broker) -> Broker:
@@ -135,7 +137,14 @@ class Nodes:
     def _wait(self, broker: Broker, node: Node, spec: NodeSpec) -> None:
         engine = ENGINES[broker.engine_type]
         try:
-            node_container.wait(self._containers, engine, broker, node, spec, self._cancelled)
+            node_container.wait(
+                self._containers,
+                engine,
+                broker,
+                node,
+                rendered=spec,
+                cancelled=self._cancelled,
+            )
         except BaseException:
             self._containers.remove(node.container_id)  # a running node is one that was ready
             raise
@@ -145,7 +154,7 @@ class Nodes:
         volume = node.volume
         if not self._containers.has_volume(volume.volume_id):
             raise VolumeRefused(
-                f"The volume {volume.volume_id} of {broker.broker_name} is gone, with all its data.",
+                f"The volume {volume.volume_id} of {broker.broker_name} is gone with its data.",
                 hint="`testbed down` and then `testbed up` start with a new one.",
             )
         shapes = shapes_of(broker.deployment_mode, broker.storage_type)

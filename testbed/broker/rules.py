@@ -61,19 +61,24 @@ def check_create(request: CreateBroker, names: Collection[str]) -> None:
         raise refusals.unsupported_storage(mode, storage)
     if request.broker_name in names:
         raise refusals.name_taken(request.broker_name)
-    if mode == "ACTIVE_STANDBY_MULTI_AZ" and request.fixed_ports:
+    _check_own_members(request)
+    if request.configuration:
+        check_configuration(engine, request.version, mode, settings, request.configuration)
+
+
+def _check_own_members(request: CreateBroker) -> None:
+    """Check the members that CreateBroker has only here."""
+    if request.deployment_mode == "ACTIVE_STANDBY_MULTI_AZ" and request.fixed_ports:
         raise BadRequestException(
             "The instances of an active/standby broker cannot both have the documented ports on "
             "one machine.",
             error_attribute="deploymentMode",
             hint="Leave out fixed ports: free ones are the default.",
         )
-    if request.network_connectors and engine != "ACTIVEMQ":
+    if request.network_connectors and request.engine_type != "ACTIVEMQ":
         raise refusals.bad("Only ActiveMQ brokers have network connectors.", "engineType")
     for connector in request.network_connectors:
         check_no_credentials_in_url(connector.uri)
-    if request.configuration:
-        check_configuration(engine, request.version, mode, settings, request.configuration)
 
 
 def check_update(broker: Broker, request: UpdateBroker) -> None:

@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 from testbed import api_models
 from testbed.aws import shapes
 
-ENCRYPT, DESCRIBE = api_models.operations("kms")["Encrypt"], api_models.operations("mq")["DescribeBroker"]
+ENCRYPT, DESCRIBE = (
+    api_models.operations("kms")["Encrypt"],
+    api_models.operations("mq")["DescribeBroker"],
+)
 LOOKUP = api_models.operations("cloudtrail")["LookupEvents"]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

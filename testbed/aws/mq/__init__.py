@@ -48,8 +48,10 @@ _OPERATIONS: Mapping[str, Operation] = {
     "ListConfigurations": configurations.list_configurations,
     "ListConfigurationRevisions": configurations.list_revisions,
     "DeleteConfiguration": configurations.delete,
-    "DescribeBrokerEngineTypes": catalog.engine_types,
-    "DescribeBrokerInstanceOptions": catalog.instance_options,
+    "DescribeBrokerEngineTypes": lambda context, call: catalog.engine_types(call.parameters),
+    "DescribeBrokerInstanceOptions": lambda context, call: catalog.instance_options(
+        call.parameters
+    ),
 }
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from testbed.aws.mq.context import Call, Context
 from testbed.aws.mq.paging import page
 from testbed.broker import refusals
 from testbed.documented.engines import ENGINE_TYPES, VERSIONS
@@ -12,9 +11,8 @@ from testbed.documented.instance_types import AVAILABILITY_ZONES, INSTANCE_OPTIO
 _PAGE = 20  # as in answers that users quote
 
 
-def engine_types(context: Context, call: Call) -> dict[str, Any]:
+def engine_types(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the engine types and their versions."""
-    parameters = call.parameters
     chosen = [engine for engine in ENGINE_TYPES if engine == _engine(parameters, engine)]
     rows, token = page(chosen, parameters, "broker-engine-types", _PAGE)
     types = [
@@ -31,9 +29,8 @@ def engine_types(context: Context, call: Call) -> dict[str, Any]:
     }
 
 
-def instance_options(context: Context, call: Call) -> dict[str, Any]:
+def instance_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the host instance types with the versions and storage they go with."""
-    parameters = call.parameters
     chosen = [
         option
         for option in INSTANCE_OPTIONS
