@@ -1,0 +1,58 @@
+"""The contributors' pages name files, commands and packages that exist."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+GUIDE = (ROOT / "CONTRIBUTING.md").read_text()
+# A path that begins with one of the tree's folders.
+_PATH = re.compile(
+    r"(?<![\w/.-])((?:testbed|tests|docs|scenarios|containers|certs|examples)/[\w/.-]*)"
+)
+
+
+def test_the_guide_names_twenty_changes() -> None:
+    changes = re.findall(r"^\| (\d+)\. ", GUIDE, re.MULTILINE)
+    assert changes[:20] == [str(number) for number in range(1, 21)]
+
+
+@pytest.mark.parametrize("path", sorted(set(_PATH.findall(GUIDE))))
+def test_every_path_in_the_guide_exists(path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+def test_every_name_in_the_guide_is_in_the_file_beside_it() -> None:
+    pairs = re.findall(r"`(_?[A-Z][A-Z_]+)`(?: in| of) `([\w/.]+\.py)`", GUIDE)
+    pairs += [
+        (name, path)
+        for path, names in re.findall(r"`([\w/.]+\.py)` \(((?:`_?[A-Z_]+`(?:, )?)+)\)", GUIDE)
+        for name in re.findall(r"`(\w+)`", names)
+    ]
+    assert len(pairs) > 10
+    missing = [
+        (name, path)
+        for name, path in pairs
+        if not re.search(rf"^{name}\b", (ROOT / path).read_text(), re.MULTILINE)
+    ]
+    assert not missing
+
+
+def test_every_target_in_the_guide_is_in_the_makefile() -> None:
+    targets = set(re.findall(r"`make ([\w-]+)`", GUIDE))
+    makefile = (ROOT / "Makefile").read_text()
+    assert targets <= set(re.findall(r"^([\w-]+):", makefile, re.MULTILINE))
+
+
+def test_the_workflow_and_the_classifiers_have_the_same_versions_of_python() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    (matrix,) = re.findall(r"python: \[(.*)\]", workflow)
+    classified = [
+        classifier.rpartition(" ")[2]
+        for classifier in project["classifiers"]
+        if re.fullmatch(r"Programming Language :: Python :: 3\.\d+", classifier)
+    ]
+    assert re.findall(r"3\.\d+", matrix) == classified
