@@ -4,9 +4,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from testbed.kms.authority import DELAY
-from testbed.kms.authority import assemble as assemble_kms
-from testbed.kms.awaiting import AwaitingKms
+from testbed.kms.authority import DELAY, KmsAuthority
 from testbed.kms.base import Kms
 from testbed.kms.container import KmsContainer
 from testbed.kms.localstack import LocalStackKms
@@ -81,8 +79,8 @@ def assemble(
         details: dict[str, Any] = {"rotationType": "AUTOMATIC"} if event == "RotateKey" else {}
         recorder.service_event(event, key_arn, at, **details)
 
-    localstack = AwaitingKms(RetryingKms(LocalStackKms(container.url)), container.wait_until_ready)
-    kms = assemble_kms(localstack, state, clock, delay=delay, happened=record_event)
+    localstack = RetryingKms(LocalStackKms(container.url), ready=container.wait_until_ready)
+    kms = KmsAuthority(localstack, state, clock, delay=delay, on_event=record_event)
     with hold_lock(state.folder, "authority", stopping):  # KMS starts while one is made
         authority = _authority(state)
     return Services(

@@ -18,16 +18,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from testbed.arn import KEY_ID, Arn
 from testbed.errors import BadRequestException, KmsError
 from testbed.kms.base import MQ, Caller, Kms, is_outage
 
 AWS_MANAGED_ALIAS = "alias/aws/mq"
 AWS_OWNED_ALIAS = "alias/owned-by-aws/mq"  # the testbed's own name; AWS's is not public
 
-_KEY = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|mrk-[0-9a-fA-F]{32}"
 _ALIAS = r"alias/[a-zA-Z0-9/_-]{1,250}"
 _KEY_ID = re.compile(
-    rf"{_KEY}|{_ALIAS}|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{{12}}:(key/({_KEY})|{_ALIAS})"
+    rf"{KEY_ID}|{_ALIAS}|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{{12}}:(key/{KEY_ID}|{_ALIAS})"
 )
 _creating = threading.Lock()
 
@@ -82,7 +82,7 @@ def resolve(kms: Kms, caller: Caller, options: EncryptionOptions) -> BrokerKey:
         if is_outage(error):
             raise
         raise _refusal(f"The KMS key {options.kms_key_id} cannot be used: {error}") from error
-    if key["Arn"].split(":")[4] != caller.account:
+    if Arn.parse(key["Arn"]).account != caller.account:
         raise _refusal(
             f"The KMS key {key['Arn']} cannot be used: it is not in the account of the broker, "
             f"{caller.account}.",

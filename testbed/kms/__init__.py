@@ -1,1 +1,1 @@
-"""AWS KMS behind one door, ``Kms.call``. See ``base`` for the door, ``authority`` for what is behind it."""
+"""AWS KMS: who may use a key, its states, policies and grants, over a LocalStack container."""

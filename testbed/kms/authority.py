@@ -1,67 +1,82 @@
-"""The authority over KMS: LocalStack keeps the material and does the cryptography, everything else is decided here.
+"""The authority over KMS: LocalStack keeps material and does cryptography, all else is here.
 
-One call passes, from the outside in::
+One call passes these gates, in this order::
 
-    SettlingKms      what fell due meanwhile is done
-    ValidatingKms    the request has the right shape
-    NamingKms        which key is meant
-    AuthorizingKms   whether the caller may
-    GrantingKms      grants
-    LifecycleKms     whether the key's state allows it; states and their delay
-    OwnershipKms     the kinds of key, policies, aliases
-    RotatingKms      rotation
-    FaithfulKms      cryptography as AWS does it
-    LocalStack
+    due_work         what fell due in the meantime is done
+    validation       the request has the right shape
+    naming           which key is meant
+    authorization    whether the caller may
+    operations       whether the key's state allows it, and the operation itself
 """
 
-from testbed.kms.answers import FaithfulKms
-from testbed.kms.authorization import AuthorizingKms, Identity, administrators
-from testbed.kms.base import Kms
-from testbed.kms.grants import GRANTS_PER_KEY, GrantingKms
+from collections.abc import Mapping
+from typing import Any
+
+from testbed.kms import due_work, operations, validation
+from testbed.kms.authorization import Authorization, Identity, administrators
+from testbed.kms.backend import Backend
+from testbed.kms.base import Caller, Kms
+from testbed.kms.call import KmsCall, KmsServices
+from testbed.kms.due_work import OnServiceEvent
+from testbed.kms.key import DAY
 from testbed.kms.ledger import Ledger
-from testbed.kms.lifecycle import LifecycleKms
-from testbed.kms.moment import Moment
-from testbed.kms.naming import KeyNames, NamingKms
-from testbed.kms.ownership import OwnershipKms
-from testbed.kms.rotation import RotatingKms
-from testbed.kms.settling import Happened, SettlingKms
-from testbed.kms.validation import ValidatingKms
+from testbed.kms.naming import KeyNames
+from testbed.kms.operations.grants import GRANTS_PER_KEY
+from testbed.kms.operations.key_states import SHORTEST_WINDOW
 from testbed.state.clock import Clock
 from testbed.state.store import State
 
-# AWS speaks of "several hours" until a key is deactivated or a grant revoked (DP, newer edition); locally, seconds.
+# AWS speaks of "several hours" until a key is deactivated or a grant revoked (DP, newer edition);
+# locally, seconds.
 DELAY = 3.0
 
 
-def assemble(
-    innermost: Kms,
-    state: State,
-    clock: Clock,
-    *,
-    delay: float = DELAY,
-    grant_start_delay: float = 0.0,
-    grants_per_key: int = GRANTS_PER_KEY,
-    identity: Identity = administrators,
-    happened: Happened = lambda *_: None,
-) -> SettlingKms:
-    """The whole of KMS over ``innermost``, LocalStack, with what is known beyond it in the folder of ``state``.
+class KmsAuthority:
+    """The whole of KMS over ``localstack``, with its ledger in the folder of ``state``.
 
-    ``delay``: seconds by ``clock`` until DisableKey, ScheduleKeyDeletion, RevokeGrant and RetireGrant take effect.
-    ``grant_start_delay``: seconds until a new grant does without its grant token. ``identity``: what a caller's identity
-    policies allow. ``happened`` is told of what KMS did by itself, see ``settling``. Several processes may each have one
-    over the same folder; they should agree on the delays. Raises ``StateBroken`` when the folder cannot be used,
-    ``ValueError`` for a delay that makes no sense.
+    ``delay``: seconds by ``clock`` until DisableKey, ScheduleKeyDeletion, RevokeGrant and
+    RetireGrant take effect. ``grant_start_delay``: seconds until a new grant works without its
+    grant token. ``identity``: what a caller's identity policies allow. ``on_event`` is called for
+    what KMS does by itself, see ``due_work``. Several processes may each have an authority over
+    the same folder; they should agree on the delays. Raises ``StateBroken`` when the folder cannot
+    be used, ``ValueError`` for a delay that makes no sense.
     """
-    ledger, moment = Ledger(state), Moment(clock.now)
-    now = moment.now
-    faithful = FaithfulKms(innermost, ledger)
-    rotating = RotatingKms(faithful, ledger, now)
-    names = KeyNames(innermost, ledger)
-    kms: Kms = OwnershipKms(rotating, ledger, now)
-    kms = LifecycleKms(kms, ledger, now, delay=delay)
-    kms = GrantingKms(
-        kms, ledger, now, delay=delay, start_delay=grant_start_delay, grants_per_key=grants_per_key
-    )
-    kms = AuthorizingKms(kms, ledger, names, now, identity)
-    kms = ValidatingKms(NamingKms(kms, names))
-    return SettlingKms(kms, innermost, rotating, ledger, moment, happened)
+
+    def __init__(
+        self,
+        localstack: Kms,
+        state: State,
+        clock: Clock,
+        *,
+        delay: float = DELAY,
+        grant_start_delay: float = 0.0,
+        grants_per_key: int = GRANTS_PER_KEY,
+        identity: Identity = administrators,
+        on_event: OnServiceEvent = lambda *_: None,
+    ) -> None:
+        if not 0 <= delay < SHORTEST_WINDOW * DAY:
+            raise ValueError(
+                "the delay must be 0 or more seconds, and shorter than the shortest window of a "
+                f"deletion, {SHORTEST_WINDOW} days"
+            )
+        self._clock, self._on_event = clock, on_event
+        self._backend, self._ledger = Backend(localstack), Ledger(state)
+        self._names = KeyNames(self._backend, self._ledger)
+        self._authorization = Authorization(self._names, identity)
+        self._services = KmsServices(
+            self._backend, self._ledger, delay, grant_start_delay, grants_per_key
+        )
+
+    def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """See ``Kms.call``."""
+        now, view = self._clock.now(), self._ledger.view()
+        if view.first_due() <= now:
+            due_work.run(self._backend, self._ledger, now, self._on_event)
+            view = self._ledger.view()
+        validation.check(operation, parameters)
+        call = self._names.resolve(KmsCall(caller, operation, parameters, now, view))
+        return operations.execute(self._services, self._authorization.check(call))
+
+    def run_due_work(self) -> None:
+        """Do all that is due by now. Raises ``KmsError`` when KMS does not answer."""
+        due_work.run(self._backend, self._ledger, self._clock.now(), self._on_event)

@@ -1,8 +1,8 @@
 """The one door to AWS KMS: ``call(caller, operation, parameters)``.
 
-Everything that the testbed asks of KMS goes through ``Kms.call``, so what is to hold for
-every request (who may, what is written down, when a change takes effect) is a wrapper
-around one method. ``localstack.py`` is the innermost implementation.
+Everything that the testbed asks of KMS goes through ``Kms.call``, so what has to hold for every
+request (who may, what is recorded, when a change takes effect) stands behind one method.
+``localstack.py`` is the innermost implementation.
 """
 
 from collections.abc import Mapping
@@ -22,10 +22,10 @@ SERVICE_ACCOUNT = "999999999999"
 class Caller:
     """Who calls: ``principal`` is an ARN, or a service principal such as ``mq.amazonaws.com``.
 
-    ``account`` is the account on whose behalf the call is made, 12 digits; key ids and aliases
-    are looked up there. ``kind`` is CloudTrail's ``userIdentity.type``. ``invoked_by`` is the service that
-    calls with the caller's session, as Amazon MQ does when a user creates a broker (CloudTrail's field of that
-    name). ``source_ip`` and ``user_agent`` are what a record says of where the call came from.
+    ``account`` is the account on whose behalf the call is made, 12 digits; key ids and aliases are
+    looked up there. ``kind`` is CloudTrail's ``userIdentity.type``. ``invoked_by`` is the service
+    that calls with the caller's session, as Amazon MQ does when a user creates a broker
+    (CloudTrail's field of that name). ``source_ip`` and ``user_agent`` appear in records.
     """
 
     principal: str
@@ -38,19 +38,22 @@ class Caller:
 
 USER = Caller(f"arn:aws:iam::{USER_ACCOUNT}:root", USER_ACCOUNT, "Root")
 MQ = Caller("mq.amazonaws.com", SERVICE_ACCOUNT, "AWSService")
-# What opens a file system's data key when it is mounted.
+# EFS opens a file system's data key when it is mounted.
 EFS = Caller("elasticfilesystem.amazonaws.com", SERVICE_ACCOUNT, "AWSService")
 
 
 class Kms(Protocol):
+    """KMS, or a wrapper of it."""
+
     def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Call a KMS API operation, e.g. ``"CreateKey"``; parameters and result in boto3's shape.
 
         Raises ``KmsError`` with KMS's own code and sentence; ``is_outage`` tells whether KMS
         refused or could not answer.
         """
+        ...
 
 
 def is_outage(error: KmsError) -> bool:
-    """Whether KMS failed to answer, as opposed to answering no (KMS API reference, common errors)."""
+    """Return whether KMS failed to answer, rather than refused (API reference, common errors)."""
     return error.code in ("KMSInternalException", "DependencyTimeoutException")

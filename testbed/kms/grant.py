@@ -1,7 +1,7 @@
 """Grants, and the one place where they are evaluated. Pure.
 
-A grant allows its grantee some operations on one key, within its constraints; it denies nothing. Source: KMS developer
-guide, "Grants in AWS KMS" and its sub-pages.
+A grant allows its grantee some operations on one key, within its constraints; it denies nothing.
+Source: KMS developer guide, "Grants in AWS KMS" and its sub-pages.
 """
 
 import base64
@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from testbed.kms.base import Caller
-from testbed.kms.context import at_least_as_strict, satisfies
 from testbed.kms.policy import account_named, belongs_to, is_same_principal
 
 # What a grant can allow, by what the key is for (KMS, "Grant operations").
@@ -31,19 +30,28 @@ _SYMMETRIC = (
     "GenerateDataKeyPair",
     "GenerateDataKeyPairWithoutPlaintext",
 )
-# The parameter with the encryption context that the constraints are about; other operations have none to constrain.
+# The parameter with the encryption context that constraints are about.
 _CONTEXT_OF = {
     "ReEncryptFrom": "SourceEncryptionContext",
     "ReEncryptTo": "DestinationEncryptionContext",
 }
-_UNCONSTRAINED = ("DescribeKey", "RetireGrant")
+_UNCONSTRAINED = ("DescribeKey", "RetireGrant")  # they have no context to constrain
+_SUBSET, _EQUALS = "EncryptionContextSubset", "EncryptionContextEquals"
+# KMS, "Using grant constraints".
+MOST_PAIRS = 8
+LONGEST_VALUE = 384  # characters
 
-_TOKEN = b"\x01\x0agrant"  # what every grant token begins with, so that others are known at sight
+Constraints = Mapping[str, Mapping[str, str]]
+
+_TOKEN = b"\x01\x0agrant"  # the beginning of every grant token
 
 
 @dataclass(frozen=True)
 class Grant:
-    """``starts`` and ``ends`` bound the time, seconds since 1970, in which it is in effect; ``ends`` is None until it is revoked or retired."""
+    """One grant. ``starts`` and ``ends``, seconds since 1970, bound the time it is in effect.
+
+    ``ends`` is None until the grant is revoked or retired. ``secret`` makes its tokens.
+    """
 
     grant_id: str
     key_arn: str
@@ -54,18 +62,21 @@ class Grant:
     starts: float
     retiring: str = ""
     name: str = ""
-    constraints: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    secret: str = ""  # makes its tokens
+    constraints: Constraints = field(default_factory=dict)
+    secret: str = ""
     ends: float | None = None
 
     def in_effect(self, now: float, tokens: tuple[str, ...] = ()) -> bool:
-        """A grant token makes a new grant effective at once for the request that carries it."""
+        """Return whether the grant is in effect, by time or by a token among ``tokens``.
+
+        A token makes a new grant effective at once for the request that carries it.
+        """
         return (now >= self.starts or self.grant_id in tokens) and (
             self.ends is None or now < self.ends
         )
 
     def allows(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> bool:
-        """Whether it lets ``caller`` do ``operation``, named as in a grant, with the request's ``parameters``."""
+        """Return whether the grant lets ``caller`` do ``operation`` with these parameters."""
         if operation not in self.operations or not is_named(self.grantee, caller):
             return False
         if operation == "CreateGrant":
@@ -76,16 +87,17 @@ class Grant:
             parameters.get(_CONTEXT_OF.get(operation, "EncryptionContext")), self.constraints
         )
 
-    def covers(
-        self, operations: tuple[str, ...] | list[str], constraints: Mapping[str, Mapping[str, str]]
-    ) -> bool:
-        """Whether a child with these would be no wider."""
+    def covers(self, operations: tuple[str, ...] | list[str], constraints: Constraints) -> bool:
+        """Return whether a child grant with these would be no wider."""
         return set(operations) <= set(self.operations) and at_least_as_strict(
             constraints, self.constraints
         )
 
     def retirable_by(self, caller: Caller) -> bool:
-        """By the retiring principal, by the grantee if RetireGrant is granted, by the account in which it was created."""
+        """Return whether ``caller`` may retire the grant.
+
+        The retiring principal may, the grantee if RetireGrant is granted, and the issuing account.
+        """
         return (
             (bool(self.retiring) and is_named(self.retiring, caller))
             or ("RetireGrant" in self.operations and is_named(self.grantee, caller))
@@ -93,11 +105,11 @@ class Grant:
         )
 
     def same_request(self, other: "Grant") -> bool:
-        """Whether both come of the same CreateGrant, sent twice: same name, same everything."""
+        """Return whether both come from the same named CreateGrant, sent twice."""
         return bool(self.name) and _request(self) == _request(other)
 
     def entry(self) -> dict[str, Any]:
-        """As ListGrants shows it. A token is never shown."""
+        """Return the grant as ListGrants shows it, without a token."""
         shown: dict[str, Any] = {
             "KeyId": self.key_arn,
             "GrantId": self.grant_id,
@@ -114,7 +126,7 @@ class Grant:
         return shown
 
     def token(self) -> str:
-        """A new grant token: another one each time, all of them as good."""
+        """Return a new grant token, as good as every other of the grant."""
         nonce = secrets.token_bytes(16)
         return base64.b64encode(
             _TOKEN + bytes.fromhex(self.grant_id) + nonce + self._seal(nonce)
@@ -128,19 +140,42 @@ class Grant:
         return hashlib.sha256(self.secret.encode() + self.grant_id.encode() + nonce).digest()[:16]
 
 
-def operations_for(usage: str, symmetric: bool) -> frozenset[str]:
-    """The operations that a grant on a key of this KeyUsage can allow."""
+def operations_for(usage: str, *, symmetric: bool) -> frozenset[str]:
+    """Return the operations that a grant on a key of this KeyUsage can allow."""
     own = (_SYMMETRIC if symmetric else ("GetPublicKey",)) if usage == "ENCRYPT_DECRYPT" else ()
     return frozenset((*_ADMINISTERING, *_BY_USAGE[usage], *own))
 
 
-def grant_of(token: str) -> str:
-    """The id of the grant that a token says it is of; empty when it is no token at all. ``Grant.issued`` tells whether it is."""
+def grant_id_of(token: str) -> str:
+    """Return the id of the grant in a token, empty for anything else.
+
+    ``Grant.issued`` tells whether the token is genuine.
+    """
     return _content(token)[:32].hex()
 
 
+def satisfies(context: Mapping[str, str] | None, constraints: Constraints) -> bool:
+    """Return whether a request's context is within the constraints; case counts, order does not."""
+    pairs = context or {}
+    subset, equals = constraints.get(_SUBSET), constraints.get(_EQUALS)
+    return (not subset or subset.items() <= pairs.items()) and (not equals or equals == pairs)
+
+
+def at_least_as_strict(child: Constraints, parent: Constraints) -> bool:
+    """Return whether every context within ``child``'s constraints is within ``parent``'s.
+
+    Pairs may be added to a subset, and a subset may become an equality that includes it; not the
+    reverse (KMS, "Granting CreateGrant permission").
+    """
+    equals = parent.get(_EQUALS)
+    child_pairs = (child.get(_SUBSET) or {}).items() | (child.get(_EQUALS) or {}).items()
+    return (parent.get(_SUBSET) or {}).items() <= child_pairs and (
+        not equals or child.get(_EQUALS) == equals
+    )
+
+
 def is_named(named: str, caller: Caller) -> bool:
-    """Whether the principal of a grant is the caller, or the caller's account as a whole."""
+    """Return whether a grant's principal is the caller, or the caller's account as a whole."""
     return is_same_principal(named, caller) or (
         bool(account_named(named)) and belongs_to(caller, account_named(named))
     )

@@ -1,54 +1,113 @@
-"""The ledger of keys: what the testbed knows of them that LocalStack does not keep, or keeps and does not heed.
+"""The ledger of keys: what LocalStack does not keep of them, or keeps and ignores.
 
-States with their delays, policies, grants and rotations; no material. One SQLite file in the state folder, in which every
-change is one transaction, so a process may be killed at any point. What a thread has read it keeps until anyone, in
-whatever process, has changed anything: that is asked once a call, and SQLite knows it without a look into the file's pages.
+States with their delays, policies, grants and rotations; no material. One SQLite file in the state
+folder, in which every change is one transaction, so a process may be killed at any point.
 
-Keys that were made on LocalStack itself come into the ledger when they are first named.
+A call reads through a ``View``, which remembers what was read since anyone, in whatever process,
+changed anything. A ``Change`` reads what is there and writes. Keys that were made on LocalStack
+itself come into the ledger when they are first named.
 """
 
-import json
 import math
 import sqlite3
-import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from testbed.kms.grant import Grant
-from testbed.kms.policy import plain
-from testbed.kms.states import Key
+from testbed.kms.key import Key
+from testbed.kms.policy import without_path
+from testbed.kms.refusals import no_such_key
 from testbed.state.database import Database
 from testbed.state.store import State
 
 FILE = "kms.sqlite"
-_SCHEMA = 1
-_MOST_KEPT = 4096  # keys and lists of grants
+_SCHEMA = 2
+_MOST_REMEMBERED = 4096  # keys and lists of grants
 _TABLES = """
-CREATE TABLE keys (arn TEXT PRIMARY KEY, id TEXT NOT NULL, due REAL, body TEXT NOT NULL);
+CREATE TABLE keys (arn TEXT PRIMARY KEY, id TEXT NOT NULL, due REAL, body BLOB NOT NULL);
 CREATE INDEX keys_by_id ON keys (id);
 CREATE INDEX keys_by_due ON keys (due) WHERE due IS NOT NULL;
-CREATE TABLE grants (id TEXT PRIMARY KEY, key TEXT NOT NULL, name TEXT NOT NULL, grantee TEXT NOT NULL, retiring TEXT NOT NULL,
-                     ends REAL, body TEXT NOT NULL);
+CREATE TABLE grants (
+  id TEXT PRIMARY KEY, key TEXT NOT NULL, name TEXT NOT NULL, grantee TEXT NOT NULL,
+  retiring TEXT NOT NULL, ends REAL, body BLOB NOT NULL
+);
 CREATE INDEX grants_by_key ON grants (key, grantee);
 CREATE INDEX grants_by_name ON grants (key, name) WHERE name != '';
 CREATE INDEX grants_by_retiring ON grants (retiring);
 CREATE INDEX grants_by_end ON grants (ends) WHERE ends IS NOT NULL;
 """
+_FIRST_DUE = """
+SELECT MIN(due) FROM (SELECT MIN(due) AS due FROM keys UNION ALL SELECT MIN(ends) FROM grants)
+"""
+_PUT_GRANT = """
+INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET ends = excluded.ends, body = excluded.body
+"""
+_encode = msgspec.json.Encoder().encode
+_decode_key = msgspec.json.Decoder(Key).decode
+_decode_grant = msgspec.json.Decoder(Grant).decode
 
 
-@dataclass
-class _Seen:
-    """What one thread has read. ``first_due`` is infinite when nothing is due ever."""
+class _Reads(ABC):
+    """The questions that a ledger answers."""
 
-    keys: dict[str, Key | None] = field(default_factory=dict)
-    grants: dict[tuple[str, tuple[str, ...]], list[Grant]] = field(default_factory=dict)
-    first_due: float | None = None
+    @abstractmethod
+    def _rows(self, statement: str, *values: Any) -> list[Any]: ...
+
+    def key(self, arn: str) -> Key | None:
+        rows = self._rows("SELECT body FROM keys WHERE arn = ?", arn)
+        return _decode_key(rows[0][0]) if rows else None
+
+    def arns(self, key_id: str) -> list[str]:
+        """Return the ARNs of the keys with this id: one, unless ids were chosen by hand."""
+        return [arn for (arn,) in self._rows("SELECT arn FROM keys WHERE id = ?", key_id)]
+
+    def first_due(self) -> float:
+        """Return when the next key or grant is due, infinity if none is."""
+        [[due]] = self._rows(_FIRST_DUE)
+        return math.inf if due is None else float(due)
+
+    def due(self, now: float) -> list[Key]:
+        """Return the keys that are due by ``now``, those that have waited longest first."""
+        rows = self._rows("SELECT body FROM keys WHERE due <= ? ORDER BY due", now)
+        return [_decode_key(body) for (body,) in rows]
+
+    def grant(self, grant_id: str) -> Grant | None:
+        rows = self._rows("SELECT body FROM grants WHERE id = ?", grant_id)
+        return _decode_grant(rows[0][0]) if rows else None
+
+    def grants(
+        self, *, key: str = "", grantees: tuple[str, ...] = (), retiring: str = "", name: str = ""
+    ) -> list[Grant]:
+        """Return the grants that match all that is given, in the order of their creation.
+
+        Principals are as ``policy.without_path`` writes them.
+        """
+        conditions = {"key = ?": key, "retiring = ?": retiring, "name = ?": name}
+        clauses = [clause for clause, value in conditions.items() if value]
+        values = [value for value in conditions.values() if value]
+        if grantees:
+            clauses.append(f"grantee IN ({', '.join('?' * len(grantees))})")
+            values += grantees
+        where = " AND ".join(clauses) or "1"
+        statement = f"SELECT body FROM grants WHERE {where} ORDER BY rowid"  # noqa: S608 (constants)
+        return [_decode_grant(body) for (body,) in self._rows(statement, *values)]
+
+    def count_grants(self, key: str) -> int:
+        [[count]] = self._rows("SELECT COUNT(*) FROM grants WHERE key = ?", key)
+        return int(count)
 
 
-class Ledger:
-    """The ledger of ``state``'s folder. Safe to share between threads. Raises ``StateBroken`` when it cannot be used."""
+class Ledger(_Reads):
+    """The ledger of ``state``'s folder. Safe to share between threads.
+
+    Raises ``StateBroken`` when the file cannot be used.
+    """
 
     def __init__(self, state: State) -> None:
         path = state.folder / FILE
@@ -61,163 +120,114 @@ class Ledger:
             tables=_TABLES,
             patience=60.0,
         )
-        self._local = threading.local()
-        self._latest: tuple[int, _Seen] = (0, _Seen())
+        self._memory = _Memory()
+
+    def view(self) -> "View":
+        """Return a view for one call, which shares what other calls have read."""
+        version, memory = self._database.version(), self._memory
+        if version != memory.version or memory.size > _MOST_REMEMBERED:
+            self._memory = memory = _Memory(version)
+        return View(self._database, memory)
 
     @contextmanager
-    def change(self) -> Iterator[None]:
-        """One change at a time; kept as a whole or, when it raises, not at all."""
-        view = self._seen
+    def change(self) -> Iterator["Change"]:
+        """Change the ledger, alone among all threads and processes; all of it or nothing."""
         with self._database.transaction() as connection:
-            self._local.connection, self._local.seen = connection, None
-            try:
-                yield
-            finally:
-                self._local.connection = None
-        self._local.seen = self._current() if view is not None else None
+            yield Change(connection)
 
-    @contextmanager
-    def remembering(self) -> Iterator[None]:
-        """For one call by this thread: what was read before, and is unchanged, is not read again."""
-        self._local.seen = self._current()
-        try:
-            yield
-        finally:
-            self._local.seen = None
+    def close(self) -> None:
+        """Close the file. Its content stays."""
+        self._database.close()
 
-    def _current(self) -> _Seen:
-        """What was read since the last change by anyone, shared by all threads."""
-        version, (latest, seen) = self._database.version(), self._latest
-        if version != latest or len(seen.keys) + len(seen.grants) > _MOST_KEPT:
-            seen = _Seen()
-            self._latest = (version, seen)
-        return seen
+    def _rows(self, statement: str, *values: Any) -> list[Any]:
+        return self._database.read(statement, *values)
+
+
+@dataclass
+class _Memory:
+    """What was read since ``version`` of the file."""
+
+    version: int = 0
+    keys: dict[str, Key | None] = field(default_factory=dict)
+    grants: dict[tuple[str, tuple[str, ...]], list[Grant]] = field(default_factory=dict)
+    first_due: float | None = None
 
     @property
-    def _seen(self) -> _Seen | None:
-        return getattr(self._local, "seen", None)
+    def size(self) -> int:
+        return len(self.keys) + len(self.grants)
 
-    # Keys
+
+class View(_Reads):
+    """What a call sees of the ledger. It may be older than a change made during the call."""
+
+    def __init__(self, database: Database, memory: _Memory) -> None:
+        self._database, self._memory = database, memory
 
     def key(self, arn: str) -> Key | None:
-        seen = self._seen
-        if seen is not None and arn in seen.keys:
-            return seen.keys[arn]
-        row = self._one("SELECT body FROM keys WHERE arn = ?", arn)
-        key = _key(row[0]) if row else None
-        if seen is not None:
-            seen.keys[arn] = key
+        keys = self._memory.keys
+        if arn not in keys:
+            keys[arn] = super().key(arn)
+        return keys[arn]
+
+    def grants_to(self, key: str, grantees: tuple[str, ...]) -> list[Grant]:
+        """Return the grants on a key to a principal that has these names."""
+        grants = self._memory.grants
+        if (key, grantees) not in grants:
+            grants[key, grantees] = self.grants(key=key, grantees=grantees)
+        return grants[key, grantees]
+
+    def first_due(self) -> float:
+        due = self._memory.first_due
+        if due is None:
+            due = self._memory.first_due = super().first_due()
+        return due
+
+    def _rows(self, statement: str, *values: Any) -> list[Any]:
+        return self._database.read(statement, *values)
+
+
+class Change(_Reads):
+    """A change of the ledger under way."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def existing_key(self, arn: str) -> Key:
+        """Return the key as it is now. Raises ``NotFoundException`` when it is gone."""
+        key = self.key(arn)
+        if key is None:
+            raise no_such_key(arn)
         return key
 
-    def arns(self, key_id: str) -> list[str]:
-        """The ARNs of the keys with this id: one, unless ids were chosen by hand."""
-        return [arn for (arn,) in self._all("SELECT arn FROM keys WHERE id = ?", key_id)]
-
-    def is_due(self, now: float) -> bool:
-        """Whether anything is to be done by ``now``, with keys or with grants."""
-        seen = self._seen
-        if seen is not None and seen.first_due is not None:
-            return seen.first_due <= now
-        row = self._one(
-            "SELECT MIN(due) FROM (SELECT MIN(due) AS due FROM keys UNION ALL SELECT MIN(ends) FROM grants)"
-        )
-        first_due = row[0] if row and row[0] is not None else math.inf
-        if seen is not None:
-            seen.first_due = first_due
-        return first_due <= now
-
-    def due(self, now: float) -> list[Key]:
-        """The keys with which something is to be done by ``now``, those that have waited longest first."""
-        return [
-            _key(body)
-            for (body,) in self._all("SELECT body FROM keys WHERE due <= ? ORDER BY due", now)
-        ]
-
     def put_key(self, key: Key) -> None:
-        self._all(
+        self._rows(
             "INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?)",
             key.arn,
             key.key_id,
             key.due,
-            json.dumps(key.document()),
+            _encode(key),
         )
 
     def drop_key(self, arn: str) -> None:
-        """With its grants."""
-        self._all("DELETE FROM keys WHERE arn = ?", arn)
-        self._all("DELETE FROM grants WHERE key = ?", arn)
-
-    # Grants
-
-    def grant(self, grant_id: str) -> Grant | None:
-        row = self._one("SELECT body FROM grants WHERE id = ?", grant_id)
-        return _grant(row[0]) if row else None
-
-    def grants(
-        self, *, key: str = "", grantees: tuple[str, ...] = (), retiring: str = "", name: str = ""
-    ) -> Iterator[Grant]:
-        """In the order of their creation, all those that fit what is given. Principals are as ``policy.plain`` writes them."""
-        wanted = {"key = ?": key, "retiring = ?": retiring, "name = ?": name}
-        clauses = [clause for clause, value in wanted.items() if value]
-        values: list[Any] = [value for value in wanted.values() if value]
-        if grantees:
-            clauses.append(f"grantee IN ({', '.join('?' * len(grantees))})")
-            values += grantees
-        where = " AND ".join(clauses) or "1"
-        return (
-            _grant(body)
-            for (body,) in self._all(
-                f"SELECT body FROM grants WHERE {where} ORDER BY rowid", *values
-            )
-        )
-
-    def grants_to(self, key: str, grantees: tuple[str, ...]) -> list[Grant]:
-        """The grants on a key to a principal, who has these names."""
-        seen = self._seen
-        if seen is not None and (key, grantees) in seen.grants:
-            return seen.grants[key, grantees]
-        found = list(self.grants(key=key, grantees=grantees))
-        if seen is not None:
-            seen.grants[key, grantees] = found
-        return found
-
-    def count_grants(self, key: str) -> int:
-        row = self._one("SELECT COUNT(*) FROM grants WHERE key = ?", key)
-        return row[0] if row else 0
+        """Forget a key and its grants."""
+        self._rows("DELETE FROM keys WHERE arn = ?", arn)
+        self._rows("DELETE FROM grants WHERE key = ?", arn)
 
     def put_grant(self, grant: Grant) -> None:
-        """Keeps its place in the order when it is there already."""
-        self._all(
-            "INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET ends = excluded.ends, body = excluded.body",
+        """Keep a grant. A known one keeps its place in the order."""
+        self._rows(
+            _PUT_GRANT,
             grant.grant_id,
             grant.key_arn,
             grant.name,
-            plain(grant.grantee),
-            plain(grant.retiring),
+            without_path(grant.grantee),
+            without_path(grant.retiring),
             grant.ends,
-            json.dumps(asdict(grant)),
+            _encode(grant),
         )
 
     def drop_ended_grants(self, now: float) -> None:
-        self._all("DELETE FROM grants WHERE ends <= ?", now)
+        self._rows("DELETE FROM grants WHERE ends <= ?", now)
 
-    # SQLite
-
-    def _one(self, statement: str, *values: Any) -> tuple[Any, ...] | None:
-        rows = self._all(statement, *values)
-        return rows[0] if rows else None
-
-    def _all(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            return self._database.read(statement, *values)
-        return connection.execute(statement, values).fetchall()
-
-
-def _key(body: str) -> Key:
-    return Key.of(json.loads(body))
-
-
-def _grant(body: str) -> Grant:
-    document = json.loads(body)
-    return Grant(**{**document, "operations": tuple(document["operations"])})
+    def _rows(self, statement: str, *values: Any) -> list[Any]:
+        return self._connection.execute(statement, values).fetchall()

@@ -1,4 +1,4 @@
-"""KMS in a LocalStack container, over botocore. Foreign exceptions end here."""
+"""KMS in a LocalStack container, over botocore, whose exceptions are translated here."""
 
 import os
 import threading
@@ -12,10 +12,10 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectionError,
     HTTPClientError,
     ParamValidationError,
 )
+from botocore.exceptions import ConnectionError as ConnectionFailed
 
 from testbed.documented.engines import REGION
 from testbed.errors import KmsError
@@ -26,7 +26,7 @@ class LocalStackKms:
     """KMS at ``endpoint_url``; safe to share between threads.
 
     A call that gets no answer ends after ``connect_timeout`` or ``read_timeout`` seconds with a
-    ``KmsError`` of code ``KMSInternalException``. It is tried once: trying again is ``RetryingKms``.
+    ``KmsError`` of code ``KMSInternalException``. It is tried once; ``RetryingKms`` tries again.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class LocalStackKms:
             proxies={},  # the endpoint is on this machine, whatever HTTP_PROXY says
             use_fips_endpoint=False,
         )
-        # The user's own AWS settings (AWS_PROFILE, ~/.aws/config) are about AWS, not about the testbed.
+        # The user's own AWS settings (AWS_PROFILE, ~/.aws/config) are not the testbed's.
         self._session = botocore.session.Session(
             {
                 "profile": (None, None, None, None),
@@ -60,17 +60,14 @@ class LocalStackKms:
         self._lock = threading.Lock()
 
     def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """See ``Kms.call``; ``caller.account`` selects the account, and LocalStack checks nothing else."""
+        """See ``Kms.call``; of the caller, LocalStack heeds ``caller.account`` alone."""
         client = self._client(caller.account)
         try:
-            answer = getattr(client, botocore.xform_name(operation))(**parameters)
+            answer: dict[str, Any] = getattr(client, botocore.xform_name(operation))(**parameters)
         except ClientError as error:
-            detail, metadata = (
-                error.response.get("Error", {}),
-                error.response.get("ResponseMetadata", {}),
-            )
-            status = metadata.get("HTTPStatusCode", 0)
-            if status == 501:  # "has not yet been emulated": no fault, and nothing to try again
+            detail = error.response.get("Error", {})
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            if status == 501:  # "has not yet been emulated": no fault, nothing to try again
                 raise KmsError(
                     f"{operation} is not supported here.",
                     code="UnsupportedOperationException",
@@ -81,16 +78,17 @@ class LocalStackKms:
             ) from error
         except ParamValidationError as error:
             raise KmsError(str(error), code="ValidationException") from error
-        except (ConnectionError, HTTPClientError) as error:  # refused, reset, timed out
+        except (ConnectionFailed, HTTPClientError) as error:  # refused, reset, timed out
             raise KmsError(
                 f"KMS does not answer at {self.endpoint_url} ({type(error).__name__}).",
                 code="KMSInternalException",
                 status=500,
-                hint="`testbed status` shows whether its container runs; `testbed up` starts it again with its keys.",
+                hint="`testbed status` shows whether its container runs; "
+                "`testbed up` starts it again with its keys.",
             ) from error
-        except BotoCoreError as error:  # an answer that is not KMS's
+        except BotoCoreError as error:
             raise KmsError(
-                f"What answers at {self.endpoint_url} is not KMS: {error}",
+                f"The answer of {self.endpoint_url} is not KMS's: {error}",
                 code="KMSInternalException",
                 status=500,
             ) from error
@@ -105,32 +103,32 @@ class LocalStackKms:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Return once KMS has answered a request; raise its last ``KmsError`` after ``timeout`` seconds.
+        """Return once KMS has answered; raise its last ``KmsError`` after ``timeout`` seconds.
 
-        ``still_alive`` is called between attempts and may raise, e.g. when the container has stopped.
+        ``still_alive`` is called between attempts and may raise, e.g. for a stopped container.
         """
         deadline = clock() + timeout
         while True:
             try:
                 self.call(USER, "ListKeys", {"Limit": 1})
-                return
             except KmsError as error:
                 if not is_outage(error) or clock() >= deadline:
                     raise
+            else:
+                return
             still_alive()
             sleep(0.02)
 
     def _client(self, account: str) -> BaseClient:
-        with (
-            self._lock
-        ):  # clients may be shared between threads; creating them in two at once may not
+        # Clients are thread-safe, creating them is not.
+        with self._lock:
             if account not in self._clients:
                 self._clients[account] = self._session.create_client(
                     "kms",
                     region_name=self._region,
                     endpoint_url=self.endpoint_url,
                     aws_access_key_id=account,
-                    aws_secret_access_key="test",  # LocalStack does not check signatures
+                    aws_secret_access_key="test",  # noqa: S106 (LocalStack checks no signatures)
                     config=self._config,
                 )
             return self._clients[account]

@@ -1,23 +1,26 @@
-"""Which key is meant: ids, ARNs and aliases become key ARNs, and a ciphertext names its key.
+"""The gate that finds which key is meant: ids, ARNs and aliases become key ARNs.
 
-Everything behind this wrapper sees key ARNs only, under the names ``KeyId``, ``SourceKeyId``, ``DestinationKeyId`` and
-``TargetKeyId``.
+A ciphertext names its key too. Behind this gate keys are named by ARN only, under ``KeyId``,
+``SourceKeyId``, ``DestinationKeyId`` and ``TargetKeyId``.
 """
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from testbed.arn import KEY_ID, Arn
 from testbed.documented.engines import REGION
 from testbed.errors import KmsError
 from testbed.kms import refusals
-from testbed.kms.answers import KEY_ID, key_id_in
-from testbed.kms.base import Caller, Kms
-from testbed.kms.ledger import Ledger
-from testbed.kms.states import Key
+from testbed.kms.backend import Backend
+from testbed.kms.base import Caller
+from testbed.kms.call import KmsCall
+from testbed.kms.key import Key
+from testbed.kms.ledger import Ledger, View
 
 # Operations that take an alias for a key (API reference); all others take an id or an ARN.
-_ALIAS_TOO = frozenset(
+_TAKES_ALIAS = frozenset(
     [
         "DescribeKey",
         "Encrypt",
@@ -36,11 +39,15 @@ _ALIAS_TOO = frozenset(
     ]
 )
 _KEYS = ("KeyId", "SourceKeyId", "DestinationKeyId", "TargetKeyId")
-_SOURCE = {"Decrypt": "KeyId", "ReEncrypt": "SourceKeyId"}  # what a ciphertext names in its stead
+_NAMED_BY_CIPHERTEXT = {"Decrypt": "KeyId", "ReEncrypt": "SourceKeyId"}
 _ARN = re.compile(r"arn:aws:kms:([a-z0-9-]+):(\d{12}):(?:key/(.+)|(alias/.+))")
+_KEY_ID = re.compile(KEY_ID)
+# LocalStack's ciphertext: the id of the key, then initialisation vector, tag and encrypted bytes.
+_ID_LENGTH, _HEADER_LENGTH = 36, 36 + 16 + 16
 
 
 def owner(account: str) -> Caller:
+    """Return the root user of an account."""
     return Caller(f"arn:aws:iam::{account}:root", account, "Root")
 
 
@@ -52,59 +59,102 @@ def alias_arn(account: str, alias: str) -> str:
     return f"arn:aws:kms:{REGION}:{account}:{alias}"
 
 
-class KeyNames:
-    """Finds keys in the ledger, and on LocalStack those that the ledger does not know yet."""
+def key_id_in(blob: bytes) -> str:
+    """Return the id of the key that made a ciphertext; empty if no symmetric key made it."""
+    key_id = bytes(blob[:_ID_LENGTH]).decode("ascii", "replace")
+    return key_id if len(blob) > _HEADER_LENGTH and _KEY_ID.fullmatch(key_id) else ""
 
-    def __init__(self, backend: Kms, ledger: Ledger) -> None:
+
+class KeyNames:
+    """Finds keys in the ledger, and on LocalStack those that are not in the ledger yet."""
+
+    def __init__(self, backend: Backend, ledger: Ledger) -> None:
         self._backend, self._ledger = backend, ledger
 
-    def arn(self, account: str, name: str, *, alias_too: bool = True) -> str:
-        """The ARN of the key that a caller of ``account`` means by ``name``. Raises ``KmsError`` when it can mean none."""
-        account, key_id, alias = _parsed(account, name)
-        if alias and alias_too:
-            return self.target(account, alias)
-        if not KEY_ID.fullmatch(key_id):
-            raise refusals.invalid_key_id(key_id or name)
-        return key_arn(account, key_id)
+    def resolve(self, call: KmsCall) -> KmsCall:
+        """Return the call with ARNs in place of names.
+
+        Raises ``NotFoundException`` for an unknown key or alias, ``InvalidCiphertextException``
+        for a ciphertext that no key made.
+        """
+        parameters: dict[str, Any] = {
+            name: self._arn(call, value) if name in _KEYS else value
+            for name, value in call.parameters.items()
+        }
+        member = _NAMED_BY_CIPHERTEXT.get(call.operation)
+        if member is None or member in parameters:
+            return replace(call, parameters=parameters)
+        arn = self._of_ciphertext(call, parameters.get("CiphertextBlob", b""))
+        return replace(call, parameters={**parameters, member: arn}, implied_key=arn)
 
     def target(self, account: str, alias: str) -> str:
-        """The ARN of the key that an alias of ``account`` stands for; asked of LocalStack each time. Raises ``KmsError``."""
+        """Return the ARN of the key behind an alias of ``account``. Raises ``KmsError``."""
         try:
-            return self._described(account, alias)["Arn"]
+            arn: str = self._describe(account, alias)["Arn"]
         except KmsError as error:
             if error.code == "NotFoundException":
                 raise refusals.no_such_alias(alias_arn(account, alias)) from error
             raise
+        return arn
 
-    def key(self, arn: str) -> Key:
-        """What is known of a key. Raises ``KmsError`` when there is none of this ARN."""
-        known = self._ledger.key(arn)
+    def key(self, ledger: View, arn: str) -> Key:
+        """Return what is known of a key. Raises ``KmsError`` for an unknown one."""
+        known = ledger.key(arn)
         if known:
             return known
         try:
-            return self._learned(arn)
+            return self._learn(arn)
         except KmsError as error:
             if error.code == "NotFoundException":
                 raise refusals.no_such_key(arn) from error
             raise
 
-    def of_ciphertext(self, account: str, key_id: str) -> Key | None:
-        """The key that a ciphertext was made with: in ``account`` or, if the ledger knows it there, in another."""
-        arns = self._ledger.arns(key_id)
-        own = key_arn(account, key_id)
+    def _arn(self, call: KmsCall, name: str) -> str:
+        own = call.caller.account
+        account, key_id, alias = _parse(own, name)
         try:
-            return self.key(arns[0] if arns and own not in arns else own)
+            if alias and call.operation in _TAKES_ALIAS:
+                return self.target(account, alias)
+            if not _KEY_ID.fullmatch(key_id):
+                raise refusals.invalid_key_id(key_id or name)
+        except KmsError as error:
+            if error.code == "NotFoundException" and account != own:
+                raise refusals.access_denied(
+                    call.caller.principal, f"kms:{call.operation}", name, other_account=True
+                ) from error
+            raise
+        return key_arn(account, key_id)
+
+    def _of_ciphertext(self, call: KmsCall, blob: bytes) -> str:
+        """Return the ARN of the key that made a ciphertext.
+
+        It is in the caller's account or, if the ledger knows it there, in another.
+        """
+        key_id = key_id_in(blob)
+        if not key_id:
+            raise refusals.invalid_ciphertext()
+        own = key_arn(call.caller.account, key_id)
+        arns = call.ledger.arns(key_id)
+        try:
+            return self.key(call.ledger, arns[0] if arns and own not in arns else own).arn
         except KmsError as error:
             if error.code != "NotFoundException":
                 raise
-            return None
+            action = "ReEncryptFrom" if call.operation == "ReEncrypt" else call.operation
+            refusal = refusals.access_denied(
+                call.caller.principal, f"kms:{action}", own, other_account=True
+            )
+            raise refusals.denied_for_ciphertext(refusal, own) from error
 
-    def _learned(self, arn: str) -> Key:
-        """A key that was made on LocalStack itself, or whose making was cut short before it came into the ledger."""
-        account = arn.split(":")[4]
-        with self._ledger.change():
-            metadata = self._described(account, arn)
-            document = self._backend.call(
+    def _learn(self, arn: str) -> Key:
+        """Take a key into the ledger that LocalStack alone knows.
+
+        It was made there directly, or its creation was cut short before the ledger had it.
+        """
+        account = Arn.parse(arn).account
+        with self._ledger.change() as change:
+            metadata = self._describe(account, arn)
+            policy = self._backend.call(
                 owner(account), "GetKeyPolicy", {"KeyId": arn, "PolicyName": "default"}
             )["Policy"]
             aliases = self._backend.call(owner(account), "ListAliases", {"KeyId": arn})["Aliases"]
@@ -113,65 +163,23 @@ class KeyNames:
                 for alias in aliases
                 if alias["AliasName"].startswith("alias/aws/")
             ]
-            found = Key.described(metadata, document)
-            found = found.managed_by_service(services[0]) if services else found
-            known = self._ledger.key(arn)
+            key = Key.from_metadata(metadata, policy)
+            if services:
+                key = key.managed_by_service(services[0])
+            known = change.key(arn)  # another process may have been faster
             if known is None:
-                self._ledger.put_key(found)
-        return known or found
+                change.put_key(key)
+        return known or key
 
-    def _described(self, account: str, name: str) -> Mapping[str, Any]:
-        return self._backend.call(owner(account), "DescribeKey", {"KeyId": name})["KeyMetadata"]
-
-
-class NamingKms:
-    """Put the ARN of the key that is meant in the place of its name."""
-
-    def __init__(self, kms: Kms, names: KeyNames) -> None:
-        self._kms, self._names = kms, names
-
-    def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """See ``Kms.call``; raises ``NotFoundException`` for a key that is not there, ``InvalidCiphertextException`` for what no key made."""
-        named = {
-            name: self._arn(caller, operation, value) if name in _KEYS else value
-            for name, value in parameters.items()
-        }
-        source = _SOURCE.get(operation, "")
-        if not source or source in named:
-            return self._kms.call(caller, operation, named)
-        key_id = key_id_in(named.get("CiphertextBlob", b""))
-        if not key_id:
-            raise refusals.invalid_ciphertext()
-        key = self._names.of_ciphertext(caller.account, key_id)
-        action = "kms:ReEncryptFrom" if operation == "ReEncrypt" else f"kms:{operation}"
-        if key is None:
-            arn = key_arn(caller.account, key_id)
-            raise refusals.denied_for_ciphertext(
-                refusals.access_denied(caller.principal, action, arn, other_account=True), arn
-            )
-        try:
-            return self._kms.call(caller, operation, {**named, source: key.arn})
-        except KmsError as error:
-            if error.code == "AccessDeniedException":
-                raise refusals.denied_for_ciphertext(error, key.arn) from error
-            raise
-
-    def _arn(self, caller: Caller, operation: str, name: str) -> str:
-        try:
-            return self._names.arn(caller.account, name, alias_too=operation in _ALIAS_TOO)
-        except KmsError as error:
-            if (
-                error.code == "NotFoundException"
-                and _account(caller.account, name) != caller.account
-            ):
-                raise refusals.access_denied(
-                    caller.principal, f"kms:{operation}", name, other_account=True
-                ) from error
-            raise
+    def _describe(self, account: str, name: str) -> Mapping[str, Any]:
+        metadata: Mapping[str, Any] = self._backend.call(
+            owner(account), "DescribeKey", {"KeyId": name}
+        )["KeyMetadata"]
+        return metadata
 
 
-def _parsed(account: str, name: str) -> tuple[str, str, str]:
-    """The account, the id and the alias that ``name`` gives, as seen from ``account``; one of the last two is empty."""
+def _parse(account: str, name: str) -> tuple[str, str, str]:
+    """Return account, key id and alias of ``name``; one of the last two is empty."""
     if not name.startswith("arn:"):
         return (account, "", name) if name.startswith("alias/") else (account, name, "")
     match = _ARN.fullmatch(name)
@@ -181,7 +189,3 @@ def _parsed(account: str, name: str) -> tuple[str, str, str]:
     if region != REGION:
         raise refusals.other_region(region)
     return account, key_id or "", alias or ""
-
-
-def _account(account: str, name: str) -> str:
-    return _parsed(account, name)[0]

@@ -1,14 +1,15 @@
 """Key policies: what one says to a principal about an action. Pure.
 
-Evaluated are Effect, Principal and NotPrincipal, Action and NotAction, Resource, and the conditions of ``CONDITIONS``.
-A policy that uses others is refused when it is put; in one that got past (it was put on LocalStack itself) a statement
-with an unknown condition never allows and always denies.
+Evaluated are Effect, Principal and NotPrincipal, Action and NotAction, Resource, and the operators
+and keys of ``OPERATORS`` and ``CONDITION_KEYS``. A policy that uses others is refused when it is
+put; in one that got past (it was put on LocalStack itself) a statement with an unknown condition
+never allows and always denies.
 """
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -17,16 +18,73 @@ from testbed.errors import KmsError
 from testbed.kms.base import SERVICE_ACCOUNT, Caller
 from testbed.kms.refusals import refusal
 
-CONDITIONS = ("kms:ViaService", "kms:CallerAccount", "kms:GrantIsForAWSResource")
 LARGEST = 32_768  # bytes (KMS, "Resource quotas")
 
 # "account": only the account as such is allowed, so its identity policies decide further.
-Answer = Literal["deny", "allow", "account", ""]
-_OPERATORS = ("StringEquals", "StringLike", "StringNotEquals", "Bool")
+Verdict = Literal["deny", "allow", "account", ""]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a policy decides on: ``action`` is e.g. ``kms:Decrypt``, ``arn`` that of the key.
+
+    ``parameters`` are the request's own, which conditions may look into.
+    """
+
+    caller: Caller
+    action: str
+    arn: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _via_service(request: Request) -> str | None:
+    service = request.caller.invoked_by
+    return f"{service.removesuffix('.amazonaws.com')}.{REGION}.amazonaws.com" if service else None
+
+
+def _caller_account(request: Request) -> str | None:
+    return request.caller.account
+
+
+def _grant_is_for_aws_resource(request: Request) -> str | None:
+    by_service = request.caller.invoked_by or request.caller.kind == "AWSService"
+    return "true" if by_service else "false"
+
+
+# The value of each condition key in a request; None where the request has none.
+CONDITION_KEYS: Mapping[str, Callable[[Request], str | None]] = {
+    "kms:ViaService": _via_service,
+    "kms:CallerAccount": _caller_account,
+    "kms:GrantIsForAWSResource": _grant_is_for_aws_resource,
+}
+_BY_LOWER_CASE = {key.lower(): key for key in CONDITION_KEYS}
+
+
+def _equals(value: str | None, patterns: tuple[str, ...]) -> bool:
+    return value is not None and value in patterns
+
+
+def _not_equals(value: str | None, patterns: tuple[str, ...]) -> bool:
+    return value not in patterns
+
+
+def _like(value: str | None, patterns: tuple[str, ...]) -> bool:
+    return value is not None and any(
+        _pattern(pattern, re.NOFLAG).fullmatch(value) for pattern in patterns
+    )
+
+
+# Whether the value of a condition key satisfies a condition.
+OPERATORS: Mapping[str, Callable[[str | None, tuple[str, ...]], bool]] = {
+    "StringEquals": _equals,
+    "StringLike": _like,
+    "StringNotEquals": _not_equals,
+    "Bool": _equals,
+}
 
 
 def default(account: str) -> str:
-    """The policy of a key that was made without one (KMS, "Default key policy")."""
+    """Return the policy of a key that was created without one (KMS, "Default key policy")."""
     root = _statement(
         "Enable IAM User Permissions", {"AWS": f"arn:aws:iam::{account}:root"}, "kms:*"
     )
@@ -34,9 +92,10 @@ def default(account: str) -> str:
 
 
 def aws_managed(account: str, service: str) -> str:
-    """That of an AWS managed key of ``service``, e.g. ``mq``: to be used through the service alone, by its account (KMS, "Viewing a key policy").
+    """Return the policy of an AWS managed key of ``service``, e.g. ``mq``.
 
-    Nobody but the service can change the key or its policy.
+    Its account uses the key through the service alone, and nobody but the service can change the
+    key or its policy (KMS, "Viewing a key policy").
     """
     use = [
         "kms:Encrypt",
@@ -55,7 +114,8 @@ def aws_managed(account: str, service: str) -> str:
     return _document(
         f"auto-{service}-1",
         _statement(
-            f"Allow access through {service} for all principals in the account that are authorized to use it",
+            f"Allow access through {service} for all principals in the account that are "
+            "authorized to use it",
             {"AWS": "*"},
             use,
         )
@@ -68,51 +128,57 @@ def aws_managed(account: str, service: str) -> str:
     )
 
 
-def answer(policy: str, caller: Caller, action: str, arn: str) -> Answer:
-    """What the key policy of ``arn`` says to ``caller`` about ``action``, e.g. ``kms:Decrypt``. A deny outweighs all."""
-    found: Answer = ""
+def evaluate(policy: str, request: Request) -> Verdict:
+    """Return what a key policy says to a request. A deny outweighs all."""
+    verdict: Verdict = ""
     for statement in _statements(policy):
-        if not (statement.acts(action) and statement.covers(arn) and statement.holds(caller)):
+        if not statement.applies(request):
             continue
-        match = statement.names(caller)
+        match = statement.match_principal(request.caller)
         if match and statement.denies:
             return "deny"
-        if match and found != "allow":
-            found = match
-    return found
+        if match and verdict != "allow":
+            verdict = match
+    return verdict
 
 
 def belongs_to(caller: Caller, account: str) -> bool:
-    """Whether ``caller`` is a principal of ``account``. A service at work in a user's account is none of it."""
+    """Return whether ``caller`` is a principal of ``account``.
+
+    A service at work in a user's account is not.
+    """
     return caller.account == account and (caller.kind != "AWSService" or account == SERVICE_ACCOUNT)
 
 
 def is_same_principal(named: str, caller: Caller) -> bool:
-    """Whether ``named``, the principal of a statement or a grant, is the caller: itself, or the role whose session it is."""
+    """Return whether a statement's or a grant's principal is the caller, or its session's role."""
     return named == caller.principal or (
-        named.startswith("arn:") and plain(named) == role_of(caller)
+        named.startswith("arn:") and without_path(named) == role_of(caller)
     )
 
 
 def role_of(caller: Caller) -> str:
-    """The role whose session the caller is, as ``plain`` writes it; empty if it is none."""
+    """Return the role of the caller's session without its path; empty if it has none."""
     session = _SESSION.fullmatch(caller.principal)
     return f"arn:aws:iam::{session[1]}:role/{session[2]}" if session else ""
 
 
-def plain(named: str) -> str:
-    """A principal without the path that a role may have: its session does not show it, and names are unique without."""
+def without_path(named: str) -> str:
+    """Return a principal without the path of a role.
+
+    A session does not show the path, and the names of roles are unique without it.
+    """
     return _ROLE.sub(r"\1\2", named)
 
 
 def account_named(named: str) -> str:
-    """The account that ``named`` stands for as a whole, if it is an account's id or root ARN."""
+    """Return the account if a principal is an account's id or root ARN, else nothing."""
     account = _ACCOUNT.fullmatch(named)
     return (account[1] or account[2]) if account else ""
 
 
 def check(policy: str, caller: Caller, arn: str, *, bypass_lockout_check: bool = False) -> None:
-    """Raises ``MalformedPolicyDocumentException`` when ``policy`` cannot be put on a key by ``caller``."""
+    """Raise ``MalformedPolicyDocumentException`` if ``caller`` cannot put ``policy`` on a key."""
     if len(policy.encode()) > LARGEST:
         raise refusal("LimitExceededException", f"The key policy is larger than {LARGEST} bytes.")
     for statement in _parsed(policy):
@@ -127,12 +193,10 @@ def check(policy: str, caller: Caller, arn: str, *, bypass_lockout_check: bool =
             raise refusal(
                 "MalformedPolicyDocumentException",
                 f"The testbed does not evaluate {', '.join(statement.unknown)} in a key policy.",
-                hint=f"It evaluates {', '.join(_OPERATORS)} on {', '.join(CONDITIONS)}.",
+                hint=f"It evaluates {', '.join(OPERATORS)} on {', '.join(CONDITION_KEYS)}.",
             )
-    if not bypass_lockout_check and answer(policy, caller, "kms:PutKeyPolicy", arn) not in (
-        "allow",
-        "account",
-    ):
+    own_request = Request(caller, "kms:PutKeyPolicy", arn)
+    if not bypass_lockout_check and evaluate(policy, own_request) not in ("allow", "account"):
         raise refusal(
             "MalformedPolicyDocumentException",
             "The new key policy will not allow you to update the key policy in the future.",
@@ -150,65 +214,43 @@ class _Statement:
     conditions: tuple[tuple[str, str, tuple[str, ...]], ...]  # operator, key, values
     unknown: tuple[str, ...]
 
-    def acts(self, action: str) -> bool:
-        return any(pattern.fullmatch(action) for pattern in self.actions) != self.not_actions
+    def applies(self, request: Request) -> bool:
+        return (
+            any(action.fullmatch(request.action) for action in self.actions) != self.not_actions
+            and any(resource.fullmatch(request.arn) for resource in self.resources)
+            and self._meets_conditions(request)
+        )
 
-    def covers(self, arn: str) -> bool:
-        return any(pattern.fullmatch(arn) for pattern in self.resources)
+    def match_principal(self, caller: Caller) -> Verdict:
+        matches = [_match_principal(kind, name, caller) for kind, name in self.principals]
+        if self.not_principals:
+            return "" if any(matches) else "allow"
+        return "allow" if "allow" in matches else "account" if "account" in matches else ""
 
-    def holds(self, caller: Caller) -> bool:
+    def _meets_conditions(self, request: Request) -> bool:
         if self.unknown:
             return self.denies
         return all(
-            _holds(operator, _value(key, caller), values)
-            for operator, key, values in self.conditions
+            OPERATORS[operator](CONDITION_KEYS[key](request), patterns)
+            for operator, key, patterns in self.conditions
         )
 
-    def names(self, caller: Caller) -> Answer:
-        answers = [_names(kind, name, caller) for kind, name in self.principals]
-        if self.not_principals:
-            return "" if any(answers) else "allow"
-        return "allow" if "allow" in answers else "account" if "account" in answers else ""
 
-
-def _names(kind: str, name: str, caller: Caller) -> Answer:
+def _match_principal(kind: str, name: str, caller: Caller) -> Verdict:
     if kind == "*":
         return "allow"
-    if caller.kind == "AWSService" and not belongs_to(caller, SERVICE_ACCOUNT):
+    of_user_account = caller.kind == "AWSService" and not belongs_to(caller, SERVICE_ACCOUNT)
+    if kind == "Service" or of_user_account:
         return "allow" if kind == "Service" and name == caller.principal else ""
-    if kind == "Service":
-        return "allow" if name == caller.principal else ""
     if name == "*" or is_same_principal(name, caller):
         return "allow"
     account = account_named(name)
     return "account" if account and belongs_to(caller, account) else ""
 
 
-def _value(key: str, caller: Caller) -> str | None:
-    if key == "kms:ViaService":
-        return (
-            f"{caller.invoked_by.removesuffix('.amazonaws.com')}.{REGION}.amazonaws.com"
-            if caller.invoked_by
-            else None
-        )
-    if key == "kms:CallerAccount":
-        return caller.account
-    return "true" if caller.invoked_by or caller.kind == "AWSService" else "false"
-
-
-def _holds(operator: str, value: str | None, wanted: tuple[str, ...]) -> bool:
-    if operator == "StringNotEquals":
-        return value not in wanted
-    if value is None:
-        return False
-    if operator == "StringLike":
-        return any(_pattern(each, re.NOFLAG).fullmatch(value) for each in wanted)
-    return value in wanted
-
-
 @lru_cache(1024)
 def _statements(policy: str) -> tuple[_Statement, ...]:
-    """Of a policy that is in force; one that cannot be read allows nothing."""
+    """Return the statements of a policy in force. An unreadable one allows nothing."""
     try:
         return _parsed(policy)
     except KmsError:
@@ -246,7 +288,6 @@ def _parse(statement: Mapping[str, Any]) -> _Statement:
         for operator, keys in statement.get("Condition", {}).items()
         for key, values in keys.items()
     ]
-    known = {key.lower(): key for key in CONDITIONS}
     return _Statement(
         denies=statement["Effect"] == "Deny",
         principals=tuple((kind, name) for kind, names in named.items() for name in names),
@@ -255,17 +296,18 @@ def _parse(statement: Mapping[str, Any]) -> _Statement:
         not_actions="NotAction" in statement,
         resources=tuple(_pattern(resource, re.NOFLAG) for resource in _many(statement["Resource"])),
         conditions=tuple(
-            (operator, known.get(key.lower(), key), values) for operator, key, values in conditions
+            (operator, _BY_LOWER_CASE.get(key.lower(), key), values)
+            for operator, key, values in conditions
         ),
         unknown=tuple(
             f"{operator} on {key}"
             for operator, key, _ in conditions
-            if operator not in _OPERATORS or key.lower() not in known
+            if operator not in OPERATORS or key.lower() not in _BY_LOWER_CASE
         ),
     )
 
 
-def _many(one_or_many: Any) -> Iterable[Any]:
+def _many(one_or_many: Any) -> list[Any]:
     return one_or_many if isinstance(one_or_many, list) else [one_or_many]
 
 
@@ -288,7 +330,8 @@ def _document(identity: str, *statements: Mapping[str, Any]) -> str:
 
 
 _PRINCIPAL = re.compile(
-    r"\*|\d{12}|arn:aws:(iam|sts)::\d{12}:(root|(user|role|assumed-role|federated-user)/[\w+=,.@/-]+)"
+    r"\*|\d{12}|arn:aws:(iam|sts)::\d{12}:"
+    r"(root|(user|role|assumed-role|federated-user)/[\w+=,.@/-]+)"
 )
 _SESSION = re.compile(r"arn:aws:sts::(\d{12}):assumed-role/([^/]+)/[^/]+")
 _ROLE = re.compile(r"(arn:aws:iam::\d{12}:role/)(?:.+/)?([^/]+)")

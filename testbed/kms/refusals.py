@@ -1,8 +1,9 @@
-"""What KMS says when it refuses: one function a sentence, in AWS's words where they are known.
+"""KMS's refusals: one function for each sentence, in AWS's words where they are known.
 
-Sources: the key-state page of the KMS developer guide (its footnotes are the sentences of the key states); answers
-recorded from AWS in LocalStack's ``tests/aws/services/kms/test_kms.snapshot.json`` (Apache-2.0); AccessDeniedException
-as users quote it. Where AWS's words are not known the sentence is the testbed's own, and its comment says so.
+Sources: the key-state page of the KMS developer guide (its footnotes are the sentences of the key
+states); answers recorded from AWS in LocalStack's
+``tests/aws/services/kms/test_kms.snapshot.json`` (Apache-2.0); AccessDeniedException as users
+quote it. A sentence that is the testbed's own has a comment saying so.
 """
 
 from testbed.errors import KmsError
@@ -58,27 +59,25 @@ def pending_import(arn: str) -> KmsError:
 
 
 def access_denied(
-    principal: str, action: str, arn: str, *, other_account: bool, why: str = ""
+    principal: str, action: str, arn: str, *, other_account: bool, reason: str = ""
 ) -> KmsError:
-    """``why`` ends the sentence; without it no policy or grant allows the action.
+    """Return the refusal of an action; without ``reason``, no policy or grant allows it.
 
-    Across accounts AWS does not say whether the key is there.
+    Across accounts AWS does not say whether the key exists.
     """
     if other_account:
-        on, why = "this resource", UNSEEN
+        resource, reason = "this resource", UNSEEN
     else:
-        on, why = (
-            f"resource: {arn}",
-            why or f"because no resource-based policy allows the {action} action",
-        )
+        resource = f"resource: {arn}"
+        reason = reason or f"because no resource-based policy allows the {action} action"
     return refusal(
         "AccessDeniedException",
-        f"User: {principal} is not authorized to perform: {action} on {on} {why}",
+        f"User: {principal} is not authorized to perform: {action} on {resource} {reason}",
     )
 
 
 def denied_for_ciphertext(error: KmsError, arn: str) -> KmsError:
-    """The same refusal for a caller who named no key: that of the ciphertext is not told."""
+    """Return the same refusal without the ARN, for a caller who did not name the key."""
     ciphertext = "the resource associated with this ciphertext"
     return refusal(
         error.code,
@@ -88,7 +87,10 @@ def denied_for_ciphertext(error: KmsError, arn: str) -> KmsError:
     )
 
 
-UNSEEN = "because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access"
+UNSEEN = (
+    "because the resource does not exist in this Region, no resource-based policies allow access, "
+    "or a resource-based policy explicitly denies access"
+)
 DENIED = "with an explicit deny in a resource-based policy"
 
 
@@ -100,14 +102,13 @@ def not_identity_based(action: str) -> str:
 
 
 def no_such_grant(grant_id: str) -> KmsError:
-    """The code is AWS's (getmoto/moto#5411), the sentence moto's."""
+    """Return AWS's code (getmoto/moto#5411) with moto's sentence."""
     return refusal("NotFoundException", f"Grant ID {grant_id} not found")
 
 
 def invalid_grant_token() -> KmsError:
-    return refusal(
-        "InvalidGrantTokenException", "The grant token is not valid."
-    )  # sentence: the testbed's own
+    # The testbed's own sentence.
+    return refusal("InvalidGrantTokenException", "The grant token is not valid.")
 
 
 # Requests
@@ -143,7 +144,8 @@ def invalid(sentence: str) -> KmsError:
 
 def missing(member: str) -> KmsError:
     return invalid(
-        f"1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not be null"
+        f"1 validation error detected: Value null at '{member}' failed to satisfy constraint: "
+        "Member must not be null"
     )
 
 

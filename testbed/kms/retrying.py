@@ -1,4 +1,8 @@
-"""Ride out an outage of KMS: a wrapper that tries again when KMS did not answer."""
+"""Ride out an outage of KMS: a wrapper that tries again when KMS did not answer.
+
+botocore's own retries would do most of it, but bound neither the seconds nor the pauses: with six
+attempts a call to a KMS that is down would take up to half a minute.
+"""
 
 import random
 import time
@@ -10,19 +14,22 @@ from testbed.kms.base import Caller, Kms, is_outage
 
 
 class RetryingKms:
-    """Try a call up to ``attempts`` times, and not beyond ``patience`` seconds after the first.
+    """Try a call up to ``attempts`` times, but not beyond ``patience`` seconds after the first.
 
     Only outages are tried again; a refusal (DisabledException, AccessDeniedException, ...) is an
     answer and raised at once. The pause before attempt n is random between 0 and
-    ``min(longest, first * 2**(n-1))`` seconds ("full jitter"), so that callers who failed
-    together do not come back together. As with AWS's own SDKs, a call whose answer was lost may
-    take effect twice.
+    ``min(longest, first * 2**(n-1))`` seconds ("full jitter"), so that callers who failed together
+    do not come back together. As with AWS's own SDKs, a call whose answer was lost may take effect
+    twice.
+
+    ``ready`` is called before each call and returns when KMS has started; its errors are raised.
     """
 
     def __init__(
         self,
         kms: Kms,
         *,
+        ready: Callable[[], object] = lambda: None,
         attempts: int = 6,
         patience: float = 10.0,
         first: float = 0.1,
@@ -31,13 +38,14 @@ class RetryingKms:
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._kms = kms
+        self._kms, self._ready = kms, ready
         self._attempts, self._patience = attempts, patience
         self._first, self._longest = first, longest
         self._sleep, self._clock, self._jitter = sleep, clock, jitter
 
     def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """See ``Kms.call``; raises the last outage when patience or attempts are used up."""
+        self._ready()
         deadline = self._clock() + self._patience
         for attempt in range(1, self._attempts + 1):
             try:

@@ -1,12 +1,13 @@
-"""Requests of the right shape: what KMS says of one that is not, before anything else is looked at.
+"""The first gate: what KMS says of a malformed request, before anything else is looked at.
 
-The constraints are those of the service's own model, which botocore carries; the sentences are AWS's
-(``1 validation error detected: Value '0' at 'numberOfBytes' failed to satisfy constraint: ...``, recorded in LocalStack's
-snapshot as ``test_generate_random_invalid_number_of_bytes``, ``test_plaintext_size_for_encrypt`` and others).
+The constraints are those of the service's own model, which botocore carries; the sentences are
+AWS's (``1 validation error detected: Value '0' at 'numberOfBytes' failed to satisfy constraint:
+...``, recorded in LocalStack's snapshot as ``test_generate_random_invalid_number_of_bytes``,
+``test_plaintext_size_for_encrypt`` and others).
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -14,120 +15,129 @@ from botocore.loaders import Loader
 from botocore.model import OperationModel, OperationNotFoundError, ServiceModel, Shape
 from botocore.validate import ParamValidator
 
-from testbed.kms.base import Caller, Kms
 from testbed.kms.refusals import invalid, refusal
 
-
-class ValidatingKms:
-    """Refuse what is malformed; everything behind this wrapper can rely on the model's types and limits."""
-
-    def __init__(self, kms: Kms) -> None:
-        self._kms = kms
-
-    def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """See ``Kms.call``; raises ``ValidationException``, or ``UnknownOperationException`` for what is no operation of KMS."""
-        check(operation, parameters)
-        return self._kms.call(caller, operation, parameters)
+_NULL = "Value null at '{}' failed to satisfy constraint: Member must not be null"
 
 
 def check(operation: str, parameters: Mapping[str, Any]) -> None:
-    """Raises the ``KmsError`` that a malformed request gets."""
+    """Raise the ``KmsError`` that a malformed request gets.
+
+    It is a ``ValidationException``, or ``UnknownOperationException`` for an unknown operation.
+    Operations can rely on the model's types and limits afterwards.
+    """
     shape = _model(operation).input_shape
-    errors: list[str] = []
     try:
-        if shape is not None:
-            _look(shape, parameters, "", errors)
-        # The model does not require it, for there are dry runs without.
-        if (
-            operation in ("Decrypt", "ReEncrypt")
-            and "CiphertextBlob" not in parameters
-            and not parameters.get("DryRunModifiers")
-        ):
-            errors.append(
-                "Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null"
-            )
-    except (
-        TypeError,
-        AttributeError,
-        KeyError,
-    ):  # not even the right type: what AWS's own clients say then
+        errors = [] if shape is None else list(_errors(shape, parameters, ""))
+    except (TypeError, AttributeError, KeyError):
+        # Not even the right type: what AWS's own clients say then.
         raise invalid(ParamValidator().validate(parameters, shape).generate_report()) from None
+    # The model does not require a ciphertext, because some dry runs omit it.
+    if (
+        operation in ("Decrypt", "ReEncrypt")
+        and "CiphertextBlob" not in parameters
+        and not parameters.get("DryRunModifiers")
+    ):
+        errors.append(_NULL.format("ciphertextBlob"))
     if errors:
-        raise invalid(
-            f"{len(errors)} validation error{'s' * (len(errors) > 1)} detected: {'; '.join(errors)}"
-        )
+        plural = "s" if len(errors) > 1 else ""
+        raise invalid(f"{len(errors)} validation error{plural} detected: {'; '.join(errors)}")
 
 
-def _look(shape: Shape, value: Any, path: str, errors: list[str]) -> None:
-    kind = shape.type_name
-    if kind == "string":
-        if not isinstance(value, str):
-            raise TypeError
-        _text(shape, value, path, errors)
-    elif kind == "structure":
-        for name in shape.required_members:
-            if name not in value:
-                errors.append(
-                    f"Value null at '{_at(path, name)}' failed to satisfy constraint: Member must not be null"
-                )
-        for name, member in value.items():
-            _look(shape.members[name], member, _at(path, name), errors)
-    elif kind == "map":
-        for name, member in value.items():
-            _look(shape.key, name, path, errors)
-            _look(shape.value, member, path, errors)
-    elif kind == "list":
-        if isinstance(value, str):
-            raise TypeError
-        _range(shape, len(value), path, "length", errors)
-        for position, member in enumerate(value, start=1):
-            _look(shape.member, member, f"{path}.{position}.member", errors)
-    elif kind == "blob":
-        if not isinstance(value, bytes | bytearray):
-            raise TypeError
-        _range(shape, len(value), path, "length", errors)
-    elif kind in ("integer", "long"):
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise TypeError
-        _range(shape, value, path, "value", errors, f"Value '{value}'")
-    elif kind == "boolean" and not isinstance(value, bool):
-        raise TypeError
+def _errors(shape: Shape, value: Any, path: str) -> Iterator[str]:
+    """Yield a sentence for each constraint that ``value`` breaks.
+
+    Raises ``TypeError``, ``AttributeError`` or ``KeyError`` for a value of another type.
+    """
+    check_kind = _KINDS.get(shape.type_name)
+    return check_kind(shape, value, path) if check_kind else iter(())
 
 
-def _text(shape: Shape, value: str, path: str, errors: list[str]) -> None:
+def _structure(shape: Any, value: Any, path: str) -> Iterator[str]:
+    for name in shape.required_members:
+        if name not in value:
+            yield _NULL.format(_member_path(path, name))
+    for name, member in value.items():
+        yield from _errors(shape.members[name], member, _member_path(path, name))
+
+
+def _map(shape: Any, value: Any, path: str) -> Iterator[str]:
+    for name, member in value.items():
+        yield from _errors(shape.key, name, path)
+        yield from _errors(shape.value, member, path)
+
+
+def _list(shape: Any, value: Any, path: str) -> Iterator[str]:
+    _require(not isinstance(value, str))
+    yield from _range(shape, len(value), f"Value at '{path}'", "length")
+    for position, member in enumerate(value, start=1):
+        yield from _errors(shape.member, member, f"{path}.{position}.member")
+
+
+def _string(shape: Any, value: Any, path: str) -> Iterator[str]:
+    _require(isinstance(value, str))
     limits = shape.metadata
     if not limits:
         return
     # A secret is not repeated.
-    shown = "Value" if limits.get("sensitive") else f"Value '{value}'"
-    _range(shape, len(value), path, "length", errors, shown)
+    place = f"Value at '{path}'" if limits.get("sensitive") else f"Value '{value}' at '{path}'"
+    yield from _range(shape, len(value), place, "length")
     allowed, pattern = limits.get("enum"), limits.get("pattern")
     if allowed and value not in allowed:
-        errors.append(
-            f"{shown} at '{path}' failed to satisfy constraint: Member must satisfy enum value set: [{', '.join(allowed)}]"
+        yield (
+            f"{place} failed to satisfy constraint: "
+            f"Member must satisfy enum value set: [{', '.join(allowed)}]"
         )
     if pattern and not _compiled(pattern).search(value):
-        errors.append(
-            f"{shown} at '{path}' failed to satisfy constraint: Member must satisfy regular expression pattern: {pattern.strip('^$')}"
+        yield (
+            f"{place} failed to satisfy constraint: "
+            f"Member must satisfy regular expression pattern: {pattern.strip('^$')}"
         )
 
 
-def _range(
-    shape: Shape, number: int, path: str, what: str, errors: list[str], shown: str = "Value"
-) -> None:
+def _blob(shape: Any, value: Any, path: str) -> Iterator[str]:
+    _require(isinstance(value, bytes | bytearray))
+    yield from _range(shape, len(value), f"Value at '{path}'", "length")
+
+
+def _integer(shape: Any, value: Any, path: str) -> Iterator[str]:
+    _require(isinstance(value, int) and not isinstance(value, bool))
+    yield from _range(shape, value, f"Value '{value}' at '{path}'", "value")
+
+
+def _boolean(_shape: Any, value: Any, _path: str) -> Iterator[str]:
+    _require(isinstance(value, bool))
+    yield from ()
+
+
+_KINDS: Mapping[str, Callable[[Any, Any, str], Iterator[str]]] = {
+    "structure": _structure,
+    "map": _map,
+    "list": _list,
+    "string": _string,
+    "blob": _blob,
+    "integer": _integer,
+    "long": _integer,
+    "boolean": _boolean,
+}
+
+
+def _range(shape: Any, number: int, place: str, what: str) -> Iterator[str]:
     least, most = shape.metadata.get("min"), shape.metadata.get("max")
+    sentence = f"{place} failed to satisfy constraint: Member must have {what}"
     if least is not None and number < least:
-        errors.append(
-            f"{shown} at '{path}' failed to satisfy constraint: Member must have {what} greater than or equal to {least}"
-        )
+        yield f"{sentence} greater than or equal to {least}"
     if most is not None and number > most:
-        errors.append(
-            f"{shown} at '{path}' failed to satisfy constraint: Member must have {what} less than or equal to {most}"
-        )
+        yield f"{sentence} less than or equal to {most}"
+
+
+def _require(fits: bool) -> None:
+    if not fits:
+        raise TypeError
 
 
 @cache
-def _at(path: str, name: str) -> str:
+def _member_path(path: str, name: str) -> str:
     name = name[0].lower() + name[1:]
     return f"{path}.{name}" if path else name
 

@@ -1,12 +1,12 @@
-"""The proof by raw bytes: is a text anywhere on a volume, as the disk has it, and is it there through the mount?"""
+"""The proof by raw bytes: whether a text is on a volume as the disk has it, and in its mount."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from testbed.runtime.containers import Containers
 
-MOUNT = "/data/broker"  # what the broker sees (containers/base/enter)
-VOLUME = "/volume"  # what the disk has
+MOUNT = "/data/broker"  # the broker's view (containers/base/enter)
+VOLUME = "/volume"  # the disk's
 
 
 @dataclass(frozen=True)
@@ -18,23 +18,24 @@ class RawSearch:
 
 
 def on_disk(containers: Containers, container_id: str, needle: bytes) -> RawSearch:
-    """Count ``needle`` in the raw bytes of a node's volume, names of files included. Raises ``ContainerFailed``."""
+    """Count ``needle`` in the raw bytes of a node's volume, names of files included.
+
+    Raises ``ContainerFailed``.
+    """
     return search(containers.archive(container_id, VOLUME), needle)
 
 
 def in_mount(
     containers: Containers, container_id: str, account: str, needle: bytes
 ) -> tuple[str, ...]:
-    """The files in which the broker, running as ``account``, sees ``needle``, a text without a line break. Raises ``ContainerFailed``."""
-    look = ["sh", "-c", 'cd "$1" && grep -rlaF -e "$2" .', "-", MOUNT, needle.decode()]
-    _, output = containers.execute(container_id, look, user=account)
-    return tuple(
-        sorted(
-            line.removeprefix("./")
-            for line in output.decode(errors="replace").splitlines()
-            if line.startswith("./")
-        )
-    )
+    """Return the files in which the broker, running as ``account``, sees ``needle``.
+
+    ``needle`` is a text without a line break. Raises ``ContainerFailed``.
+    """
+    command = ["sh", "-c", 'cd "$1" && grep -rlaF -e "$2" .', "-", MOUNT, needle.decode()]
+    _, output = containers.execute(container_id, command, user=account)
+    lines = output.decode(errors="replace").splitlines()
+    return tuple(sorted(line.removeprefix("./") for line in lines if line.startswith("./")))
 
 
 def search(chunks: Iterable[bytes], needle: bytes) -> RawSearch:
@@ -44,6 +45,6 @@ def search(chunks: Iterable[bytes], needle: bytes) -> RawSearch:
         scanned += len(chunk)
         window = tail + chunk
         hits += window.count(needle)
-        # What is kept is shorter than the needle, so nothing is counted twice.
+        # The tail is shorter than the needle, so nothing is counted twice.
         tail = window[-(len(needle) - 1) :] if len(needle) > 1 else b""
     return RawSearch(hits, scanned)

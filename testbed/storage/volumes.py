@@ -1,14 +1,16 @@
-"""Encrypted volumes as EBS and EFS have them: a data key of their own, wrapped by the broker's KMS key.
+"""Encrypted volumes as EBS and EFS have them: each has a data key, wrapped by the broker's KMS key.
 
-Creating a volume asks KMS for a data key and keeps only its ciphertext. Attaching asks KMS to open it; the plaintext goes
-to the node's standard input and into its mount, and nowhere else. So a key that KMS will not use is a volume that does
-not attach, while one that is attached works on (EBS: "How Amazon EBS uses AWS KMS").
+Creating a volume asks KMS for a data key and keeps only its ciphertext. Attaching asks KMS to open
+it; the plaintext goes to the node's standard input and into its mount, and nowhere else. So a
+volume under a key that KMS refuses does not attach, while an attached one works on (EBS: "How
+Amazon EBS uses AWS KMS").
 """
 
 import base64
 import secrets
 from dataclasses import dataclass, replace
 
+from testbed.arn import Arn
 from testbed.documented.engines import VOLUME_CONTEXT_KEY, VOLUME_KEY_BYTES
 from testbed.errors import KmsError, VolumeRefused
 from testbed.kms.base import EFS, MQ, Caller, Kms, is_outage
@@ -32,7 +34,7 @@ class Volume:
 
 
 def new_id(storage_type: str = "EBS") -> str:
-    """An id in the shape of EBS's volumes or EFS's file systems."""
+    """Return an id in the shape of EBS's volumes or EFS's file systems."""
     return f"{'fs' if storage_type == 'EFS' else 'vol'}-0{secrets.token_hex(8)}"
 
 
@@ -41,13 +43,13 @@ def storage_type(volume_id: str) -> str:
 
 
 def create(kms: Kms, key_arn: str, volume_id: str) -> Volume:
-    """A volume whose data key is wrapped by ``key_arn``. Raises ``KmsError``. EBS asks for 64 bytes (XTS)."""
+    """Return a volume whose data key is wrapped by ``key_arn``. Raises ``KmsError``."""
     answer = kms.call(
         service(key_arn),
         "GenerateDataKeyWithoutPlaintext",
         {
             "KeyId": key_arn,
-            "NumberOfBytes": VOLUME_KEY_BYTES,
+            "NumberOfBytes": VOLUME_KEY_BYTES,  # as EBS asks for (XTS)
             "EncryptionContext": context(volume_id),
         },
     )
@@ -55,25 +57,21 @@ def create(kms: Kms, key_arn: str, volume_id: str) -> Volume:
 
 
 def unencrypted(volume_id: str) -> Volume:
-    """The control's volume: what the checks of encryption at rest must find fault with."""
+    """Return the volume of a control, in which checks of encryption at rest must find a fault."""
     return Volume(volume_id, "", "")
 
 
 def open_data_key(kms: Kms, volume: Volume) -> bytes | None:
-    """The plaintext data key, for attaching; None for an unencrypted volume.
+    """Return the plaintext data key, for attaching; None for an unencrypted volume.
 
-    Raises ``VolumeRefused`` in KMS's words when KMS will not open it, ``KmsError`` when KMS does not answer.
+    Raises ``VolumeRefused`` in KMS's words when KMS refuses, ``KmsError`` when KMS does not answer.
     """
     if not volume.encrypted:
         return None
-    caller = (
-        replace(EFS, account=_account(volume.key_arn))
-        if volume.storage_type == "EFS"
-        else service(volume.key_arn)
-    )
+    account = Arn.parse(volume.key_arn).account
     try:
         answer = kms.call(
-            caller,
+            replace(EFS if volume.storage_type == "EFS" else MQ, account=account),
             "Decrypt",
             {
                 "CiphertextBlob": base64.b64decode(volume.encrypted_data_key),
@@ -88,18 +86,15 @@ def open_data_key(kms: Kms, volume: Volume) -> bytes | None:
             f"The volume {volume.volume_id} does not attach: {error}",
             hint="EnableKey, or CancelKeyDeletion and then EnableKey, make the key usable again.",
         ) from error
-    return answer["Plaintext"]
+    plaintext: bytes = answer["Plaintext"]
+    return plaintext
 
 
 def service(key_arn: str) -> Caller:
-    """Amazon MQ, at work in the account that the key is in."""
-    return replace(MQ, account=_account(key_arn))
+    """Return Amazon MQ, at work in the account of the key."""
+    return replace(MQ, account=Arn.parse(key_arn).account)
 
 
 def context(volume_id: str) -> dict[str, str]:
-    """The encryption context that binds a data key, and the grant to use it, to its volume."""
+    """Return the encryption context that binds a data key, and its grant, to the volume."""
     return {VOLUME_CONTEXT_KEY[storage_type(volume_id)]: volume_id}
-
-
-def _account(key_arn: str) -> str:
-    return key_arn.split(":")[4]

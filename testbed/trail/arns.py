@@ -12,7 +12,7 @@ from typing import Any
 from testbed.documented.cloudtrail import kms_event
 from testbed.errors import ApiError
 from testbed.kms.base import Caller
-from testbed.kms.grant import grant_of
+from testbed.kms.grant import grant_id_of
 
 _KEY_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|mrk-[0-9a-fA-F]{32}")
 _ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key/[a-zA-Z0-9-]+|alias/[a-zA-Z0-9/_-]+)")
@@ -97,7 +97,7 @@ def grant_id(parameters: Mapping[str, Any]) -> str:
     return (
         str(parameters["GrantId"])
         if "GrantId" in parameters
-        else grant_of(str(parameters.get("GrantToken", "")))
+        else grant_id_of(str(parameters.get("GrantToken", "")))
     )
 
 

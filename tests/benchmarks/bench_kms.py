@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from testbed.documented.grants import grants
-from testbed.kms.authority import assemble
+from testbed.kms.authority import KmsAuthority
 from testbed.kms.base import USER, Caller, Kms
 from testbed.trail.recording import Recorder, RecordingKms
 from testbed.trail.store import Trail
@@ -89,7 +89,7 @@ def test_what_the_authority_costs(tmp_path: Path) -> None:
     key, blob, own = prepared(aws)
     recorder = Recorder(Trail(aws.state.folder), aws.clock)
     recorded = RecordingKms(aws.kms, recorder)
-    at_once = assemble(AtOnce(container().kms), aws.state, aws.clock)
+    at_once = KmsAuthority(AtOnce(container().kms), aws.state, aws.clock)
     recorded_at_once = RecordingKms(at_once, recorder)
     for operation, request, raw in (
         (

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.kms.base import MQ, USER, USER_ACCOUNT, Caller
-from testbed.kms.grant import Grant, grant_of, new_id, operations_for
+from testbed.kms.grant import Grant, grant_id_of, new_id, operations_for
 from tests.support.kms_authority import (
     ADMIN,
     EC2,
@@ -166,7 +166,7 @@ def test_a_token_is_good_for_its_grant_whichever_it_is() -> None:
     assert first != second
     assert grant.issued(first)
     assert grant.issued(second)
-    assert grant_of(first) == grant.grant_id
+    assert grant_id_of(first) == grant.grant_id
     assert not other.issued(first)
     assert not replace(grant, secret="another").issued(first)
 
@@ -182,7 +182,7 @@ def test_what_is_no_token_is_of_no_grant(content: bytes, text: str) -> None:
         grant.token() + "AAAA",
     ):
         assert not grant.issued(token)
-        assert grant_of(token) == ""
+        assert grant_id_of(token) == ""
 
 
 @given(st.integers(0, 70), st.integers(1, 255))
@@ -192,7 +192,7 @@ def test_a_token_with_a_byte_changed_is_none(place: int, change: int) -> None:
     content[place] ^= change
     assert not (
         grant.issued(base64.b64encode(content).decode())
-        and grant_of(base64.b64encode(content).decode()) == grant.grant_id
+        and grant_id_of(base64.b64encode(content).decode()) == grant.grant_id
     )
 
 

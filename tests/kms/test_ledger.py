@@ -17,7 +17,7 @@ from testbed.errors import StateBroken
 from testbed.kms.base import USER_ACCOUNT
 from testbed.kms.grant import Grant, new_id
 from testbed.kms.ledger import FILE, Ledger
-from testbed.kms.states import Key
+from testbed.kms.key import Key
 from testbed.state.store import State
 
 ARN = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -42,28 +42,28 @@ def test_what_is_put_is_there_for_everyone(tmp_path: Path) -> None:
         grant(name="a", constraints={"EncryptionContextSubset": {"k": "v"}}),
         grant(retiring="ec2.amazonaws.com"),
     )
-    with one.change():
-        one.put_key(KEY)
-        one.put_grant(first)
-        one.put_grant(second)
+    with one.change() as change:
+        change.put_key(KEY)
+        change.put_grant(first)
+        change.put_grant(second)
 
     assert other.key(ARN) == KEY
     assert other.arns(KEY.key_id) == [ARN]
     assert other.key("arn:none") is None
-    assert list(other.grants(key=ARN)) == [first, second]
+    assert other.grants(key=ARN) == [first, second]
     assert other.grant(first.grant_id) == first
-    assert list(other.grants(key=ARN, name="a")) == [first]
-    assert list(other.grants(retiring="ec2.amazonaws.com")) == [second]
-    assert list(other.grants(key=ARN, grantees=("x", "mq.amazonaws.com"))) == [
+    assert other.grants(key=ARN, name="a") == [first]
+    assert other.grants(retiring="ec2.amazonaws.com") == [second]
+    assert other.grants(key=ARN, grantees=("x", "mq.amazonaws.com")) == [
         first,
         second,
     ]
-    assert not list(other.grants(key=ARN, grantees=("x",)))
-    with other.change():
-        other.put_grant(replace(first, ends=5.0))
-    assert [each.ends for each in one.grants(key=ARN)] == [5.0, None], "and keeps its place"
-    with one.change():
-        one.drop_key(ARN)
+    assert not other.grants(key=ARN, grantees=("x",))
+    with other.change() as change:
+        change.put_grant(replace(first, ends=5.0))
+    assert [kept.ends for kept in one.grants(key=ARN)] == [5.0, None], "and keeps its place"
+    with one.change() as change:
+        change.drop_key(ARN)
     assert other.key(ARN) is None
     assert other.count_grants(ARN) == 0
 
@@ -71,84 +71,86 @@ def test_what_is_put_is_there_for_everyone(tmp_path: Path) -> None:
 def test_what_falls_due_is_found_when_it_does(tmp_path: Path) -> None:
     ledger = Ledger(State(tmp_path / "s"))
     doomed, ended = KEY.scheduled(0, 0, 7), grant(ends=100.0)
-    with ledger.change():
-        ledger.put_key(doomed)
-        ledger.put_grant(ended)
+    with ledger.change() as change:
+        change.put_key(doomed)
+        change.put_grant(ended)
     assert doomed.due is not None
-    assert [ledger.is_due(now) for now in (99, 100)] == [False, True]
-    with ledger.change():
-        ledger.drop_ended_grants(100)
+    assert [ledger.first_due() <= now for now in (99, 100)] == [False, True]
+    with ledger.change() as change:
+        change.drop_ended_grants(100)
     assert ledger.grant(ended.grant_id) is None
     assert [ledger.due(now) for now in (doomed.due - 1, doomed.due)] == [
         [],
         [doomed],
     ]
-    assert ledger.is_due(doomed.due)
-    with ledger.change():
-        ledger.put_key(doomed.cancelled())
-    assert not ledger.is_due(doomed.due)
+    assert ledger.first_due() <= doomed.due
+    with ledger.change() as change:
+        change.put_key(doomed.cancelled())
+    assert ledger.first_due() > doomed.due
 
 
-def test_what_is_remembered_is_forgotten_with_the_next_change_by_whomever(tmp_path: Path) -> None:
+def test_what_is_remembered_is_forgotten_with_the_next_change_by_anyone(tmp_path: Path) -> None:
     one, other = Ledger(State(tmp_path / "s")), Ledger(State(tmp_path / "s"))
     for number in range(60):
-        writer = (one, other, one)[
-            number % 3
-        ]  # oneself, whom SQLite does not tell of, and another process as it were
-        made = grant(ends=float(number), grantee="mq.amazonaws.com")
-        with writer.change():
-            writer.put_key(replace(KEY, policy=str(number)))
-            writer.put_grant(made)
-            writer.drop_ended_grants(number - 1)
+        writer = (one, other, one)[number % 3]  # the reader itself, or as another process
+        ending = grant(ends=float(number), grantee="mq.amazonaws.com")
+        with writer.change() as change:
+            change.put_key(replace(KEY, policy=str(number)))
+            change.put_grant(ending)
+            change.drop_ended_grants(number - 1)
         for reader in (one, other):
             for _ in range(2):
-                with reader.remembering():
-                    assert reader.key(ARN).policy == str(number)
-                    assert made in reader.grants_to(ARN, ("mq.amazonaws.com",))
-                    assert reader.is_due(number)
-                    assert not reader.is_due(number - 1)
+                view = reader.view()
+                assert view.key(ARN).policy == str(number)
+                assert ending in view.grants_to(ARN, ("mq.amazonaws.com",))
+                assert number - 1 < view.first_due() <= number
 
 
-def test_within_a_call_a_change_is_made_on_what_is_and_seen_after(tmp_path: Path) -> None:
+def test_a_change_is_made_on_the_present_and_seen_by_the_next_view(tmp_path: Path) -> None:
     one, other = Ledger(State(tmp_path / "s")), Ledger(State(tmp_path / "s"))
-    with one.remembering():
-        assert one.key(ARN) is None
-        assert not one.is_due(1e12)
-        with other.change():
-            other.put_key(KEY)
-        with one.change():
-            assert one.key(ARN) == KEY, "not what was looked up before"
-            one.put_key(KEY.scheduled(0, 0, 7))
-        assert one.key(ARN).state == "PendingDeletion"
-        assert one.is_due(1e12)
-    assert one.key(ARN).state == "PendingDeletion"
+    view = one.view()
+    assert view.key(ARN) is None
+    assert view.first_due() > 1e12
+    with other.change() as change:
+        change.put_key(KEY)
+    with one.change() as change:
+        assert change.key(ARN) == KEY, "not what was looked up before"
+        change.put_key(KEY.scheduled(0, 0, 7))
+    assert view.key(ARN) is None, "a call goes by what it saw first"
+    assert one.view().key(ARN).state == "PendingDeletion"
+    assert one.view().first_due() <= 1e12
 
 
 def test_a_look_costs_sqlite_one_question_a_call(tmp_path: Path) -> None:
     ledger = Ledger(State(tmp_path / "s"))
-    with ledger.change():
-        ledger.put_key(KEY)
-        ledger.put_grant(grant())
+    with ledger.change() as change:
+        change.put_key(KEY)
+        change.put_grant(grant())
     asked: list[str] = []
+    ledger._database._connections.reader.set_trace_callback(asked.append)
     for _ in range(3):
         asked.clear()
-        with ledger.remembering():
-            ledger._database._connections.reader.set_trace_callback(asked.append)
-            ledger.is_due(0)
-            for _ in range(3):
-                assert ledger.key(ARN)
-                assert ledger.grants_to(ARN, ("mq.amazonaws.com",))
+        view = ledger.view()
+        view.first_due()
+        for _ in range(3):
+            assert view.key(ARN)
+            assert view.grants_to(ARN, ("mq.amazonaws.com",))
     assert asked == ["PRAGMA data_version"]
 
 
-def test_a_change_that_raises_is_none(tmp_path: Path) -> None:
+def test_a_change_that_raises_changes_nothing(tmp_path: Path) -> None:
     ledger = Ledger(State(tmp_path / "s"))
-    with pytest.raises(RuntimeError), ledger.change():
-        ledger.put_key(KEY)
-        raise RuntimeError
+
+    def raising() -> None:
+        with ledger.change() as change:
+            change.put_key(KEY)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        raising()
     assert ledger.key(ARN) is None
-    with ledger.change():
-        ledger.put_key(KEY)
+    with ledger.change() as change:
+        change.put_key(KEY)
     assert ledger.key(ARN) == KEY
 
 
@@ -156,15 +158,15 @@ def test_changes_are_made_one_after_the_other_by_threads_and_looks_do_not_wait(
     tmp_path: Path,
 ) -> None:
     ledger = Ledger(State(tmp_path / "s"))
-    with ledger.change():
-        ledger.put_key(KEY)
+    with ledger.change() as change:
+        change.put_key(KEY)
 
     def one_more_rotation() -> None:
         for _ in range(20):
-            with ledger.change():
-                key = ledger.key(ARN)
+            with ledger.change() as change:
+                key = change.key(ARN)
                 assert key
-                ledger.put_key(replace(key, rotations=(*key.rotations, ("m", 0.0, "AUTOMATIC"))))
+                change.put_key(replace(key, rotations=(*key.rotations, ("m", 0.0, "AUTOMATIC"))))
 
     threads = [threading.Thread(target=one_more_rotation) for _ in range(4)]
     for thread in threads:
@@ -174,8 +176,8 @@ def test_changes_are_made_one_after_the_other_by_threads_and_looks_do_not_wait(
         time.sleep(0.001)
     assert len(ledger.key(ARN).rotations) == 81
 
-    with ledger.change():
-        ledger.put_key(replace(KEY, state="Disabled"))
+    with ledger.change() as change:
+        change.put_key(replace(KEY, state="Disabled"))
         seen: list[str] = []
         looking = threading.Thread(target=lambda: seen.append(ledger.key(ARN).state))
         looking.start()
@@ -185,12 +187,12 @@ def test_changes_are_made_one_after_the_other_by_threads_and_looks_do_not_wait(
 
 def test_a_child_process_has_a_connection_of_its_own(tmp_path: Path) -> None:
     ledger = Ledger(State(tmp_path / "s"))
-    with ledger.change():
-        ledger.put_key(KEY)
+    with ledger.change() as change:
+        change.put_key(KEY)
 
     def rotate() -> None:
-        with ledger.change():
-            ledger.put_key(replace(KEY, policy="{1}"))
+        with ledger.change() as change:
+            change.put_key(replace(KEY, policy="{1}"))
 
     child = multiprocessing.get_context("fork").Process(target=rotate)
     child.start()
@@ -209,9 +211,9 @@ from tests.kms.test_ledger import KEY, grant
 ledger = Ledger(State(sys.argv[1]))
 number = 0
 while True:
-    with ledger.change():
-        ledger.put_key(replace(KEY, policy=str(number)))
-        ledger.put_grant(replace(grant(), name=str(number)))
+    with ledger.change() as change:
+        change.put_key(replace(KEY, policy=str(number)))
+        change.put_grant(replace(grant(), name=str(number)))
     print(number, flush=True)
     number += 1
 """
@@ -239,7 +241,7 @@ def test_a_process_killed_at_any_point_leaves_whole_changes_and_all_it_told_of(
         process.wait()
 
         ledger = Ledger(State(folder))
-        kept = [int(each.name) for each in ledger.grants(key=ARN)]
+        kept = [int(found.name) for found in ledger.grants(key=ARN)]
         assert kept == list(range(len(kept)))
         assert len(kept) - 1 in (told[-1], told[-1] + 1)
         assert ledger.key(ARN).policy == str(kept[-1]), "both halves of the last change or none"
@@ -247,8 +249,8 @@ def test_a_process_killed_at_any_point_leaves_whole_changes_and_all_it_told_of(
 
 def test_nobody_else_can_read_it(tmp_path: Path) -> None:
     ledger = Ledger(State(tmp_path / "s"))
-    with ledger.change():
-        ledger.put_key(KEY)
+    with ledger.change() as change:
+        change.put_key(KEY)
     assert ledger.key(ARN)
     assert {path.stat().st_mode & 0o077 for path in (tmp_path / "s").iterdir()} == {0}
 

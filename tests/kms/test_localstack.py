@@ -13,7 +13,7 @@ from testbed.documented.engines import REGION
 from testbed.errors import KmsError
 from testbed.kms.base import MQ, SERVICE_ACCOUNT, USER, is_outage
 from testbed.kms.localstack import LocalStackKms
-from testbed.kms.settling import DESTROY
+from testbed.kms.due_work import DESTROY
 from tests.support.kms_container import Container, localstack
 
 pytestmark = pytest.mark.containers

@@ -7,7 +7,7 @@ import pytest
 from testbed.documented.engines import REGION
 from testbed.errors import KmsError
 from testbed.kms.base import MQ, USER, USER_ACCOUNT, Caller
-from testbed.kms.naming import NamingKms
+from testbed.kms.call import KmsCall
 from tests.support.kms_authority import (
     DELAY,
     GRANTEE,
@@ -164,19 +164,16 @@ def test_an_aws_managed_key_of_localstacks_own_is_one_here(aws: Authority) -> No
     )
 
 
-class Answering:
-    def call(self, caller: Caller, operation: str, parameters: dict) -> dict:
-        return parameters
-
-
 def test_everything_behind_sees_arns(aws: Authority) -> None:
-    names = aws.kms._kms._kms._names
-    kms = NamingKms(Answering(), names)
-    assert kms.call(USER, "DisableKey", {"KeyId": NOWHERE}) == {"KeyId": f"{HERE}:key/{NOWHERE}"}
+    def resolved(caller: Caller, operation: str, parameters: dict) -> dict:
+        call = KmsCall(caller, operation, parameters, 0.0, aws.ledger.view())
+        return dict(aws.kms._names.resolve(call).parameters)
+
+    assert resolved(USER, "DisableKey", {"KeyId": NOWHERE}) == {"KeyId": f"{HERE}:key/{NOWHERE}"}
     assert (
-        kms.call(MQ, "CreateAlias", {"AliasName": "alias/x", "TargetKeyId": NOWHERE})["TargetKeyId"]
+        resolved(MQ, "CreateAlias", {"AliasName": "alias/x", "TargetKeyId": NOWHERE})["TargetKeyId"]
         == f"arn:aws:kms:{REGION}:{MQ.account}:key/{NOWHERE}"
     )
-    assert kms.call(replace(USER, account=OTHER_ACCOUNT), "ListKeys", {}) == {}
+    assert resolved(replace(USER, account=OTHER_ACCOUNT), "ListKeys", {}) == {}
     with pytest.raises(KmsError):
-        kms.call(USER, "ReEncrypt", {"CiphertextBlob": b"x", "DestinationKeyId": NOWHERE})
+        resolved(USER, "ReEncrypt", {"CiphertextBlob": b"x", "DestinationKeyId": NOWHERE})

@@ -38,7 +38,7 @@ def statement(
 
 
 def says(text: str, caller: Caller, action: str = "kms:Decrypt") -> str:
-    return policy.answer(text, caller, action, KEY)
+    return policy.evaluate(text, policy.Request(caller, action, KEY))
 
 
 def test_the_default_policy_leaves_it_to_the_account() -> None:
@@ -244,9 +244,7 @@ def test_what_cannot_be_put(text: str, sentence: str) -> None:
     with pytest.raises(KmsError, match=sentence) as refusal:
         policy.check(text, ADMIN, KEY)
     assert refusal.value.code == "MalformedPolicyDocumentException"
-    assert policy.answer(text, USER, "kms:PutKeyPolicy", KEY) == "", (
-        "and where one got past it allows nothing"
-    )
+    assert says(text, USER, "kms:PutKeyPolicy") == "", "and where one got past it allows nothing"
 
 
 def test_what_can_be_put() -> None:

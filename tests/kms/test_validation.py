@@ -7,7 +7,11 @@ import pytest
 
 from testbed.errors import KmsError
 from testbed.kms.base import USER, Caller
-from testbed.kms.validation import ValidatingKms, check
+from testbed.kms.authority import KmsAuthority
+from testbed.kms.validation import check
+from testbed.state.clock import Clock
+from testbed.state.store import State
+from pathlib import Path
 
 # Recorded from AWS in LocalStack's tests/aws/services/kms/test_kms.snapshot.json, test ids in comments.
 RECORDED = [
@@ -147,30 +151,34 @@ def test_a_secret_is_not_repeated() -> None:
     assert "secret" not in str(refusal.value)
 
 
-class Recording:
-    def __init__(self) -> None:
-        self.calls: list[str] = []
+@pytest.mark.parametrize(
+    ("operation", "parameters"),
+    [
+        ("ListKeys", {}),
+        ("CreateKey", {"Tags": [{"TagKey": "team", "TagValue": ""}], "MultiRegion": False}),
+        (
+            "Encrypt",
+            {
+                "KeyId": "k",
+                "Plaintext": bytearray(b"p"),
+                "EncryptionContext": {"aws:ebs:id": "vol-1"},
+            },
+        ),
+        ("Decrypt", {"KeyId": "k", "DryRun": True, "DryRunModifiers": ["IGNORE_CIPHERTEXT"]}),
+    ],
+)
+def test_a_well_formed_request_passes(operation: str, parameters: dict) -> None:
+    check(operation, parameters)
 
-    def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        self.calls.append(operation)
-        return {}
 
-
-def test_what_is_well_formed_goes_on_and_nothing_else_does() -> None:
-    behind = Recording()
-    kms = ValidatingKms(behind)
-    kms.call(USER, "ListKeys", {})
-    kms.call(
-        USER, "CreateKey", {"Tags": [{"TagKey": "team", "TagValue": ""}], "MultiRegion": False}
-    )
-    kms.call(
-        USER,
-        "Encrypt",
-        {"KeyId": "k", "Plaintext": bytearray(b"p"), "EncryptionContext": {"aws:ebs:id": "vol-1"}},
-    )
-    kms.call(
-        USER, "Decrypt", {"KeyId": "k", "DryRun": True, "DryRunModifiers": ["IGNORE_CIPHERTEXT"]}
-    )
-    with pytest.raises(KmsError):
+def test_a_malformed_request_goes_no_further(tmp_path: Path) -> None:
+    state = State(tmp_path / "s")
+    kms = KmsAuthority(Unreachable(), state, Clock(state))
+    with pytest.raises(KmsError) as refusal:
         kms.call(USER, "Encrypt", {"KeyId": "k"})
-    assert behind.calls == ["ListKeys", "CreateKey", "Encrypt", "Decrypt"]
+    assert refusal.value.code == "ValidationException"
+
+
+class Unreachable:
+    def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        raise AssertionError(operation)

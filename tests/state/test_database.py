@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import StateBroken
+from testbed.kms.key import Key
 from testbed.kms.ledger import Ledger
-from testbed.kms.states import Key
 from testbed.state.database import Database
 from testbed.state.store import State
 from testbed.trail.lookup import events
@@ -53,11 +53,11 @@ def use_ledger(folder: Path) -> tuple[Ledger, Callable[[], object]]:
     ledger = Ledger(State(folder))
 
     def use() -> None:
-        with ledger.change():
-            ledger.put_key(Key(ARN, "{}"))
-        assert ledger.key(ARN)
+        with ledger.change() as change:
+            change.put_key(Key(ARN, "{}"))
+        assert ledger.view().key(ARN)
 
-    return ledger._database, use
+    return ledger, use
 
 
 def use_trail(folder: Path) -> tuple[Trail, Callable[[], object]]:

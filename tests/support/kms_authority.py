@@ -1,4 +1,4 @@
-"""KMS as the testbed assembles it, over one LocalStack container that the tests of ``testbed/kms`` share."""
+"""KMS as the testbed runs it, over one LocalStack container shared by all tests."""
 
 import atexit
 from contextlib import ExitStack
@@ -9,10 +9,9 @@ from typing import Any
 
 from testbed.documented.engines import REGION
 from testbed.errors import KmsError
-from testbed.kms.authority import assemble
+from testbed.kms.authority import KmsAuthority
 from testbed.kms.base import EFS, MQ, USER, USER_ACCOUNT, Caller
 from testbed.kms.ledger import Ledger
-from testbed.kms.settling import SettlingKms
 from testbed.state.clock import Clock
 from testbed.state.store import State
 from tests.support.kms_container import Container, localstack
@@ -35,9 +34,9 @@ DAY = 86400.0
 
 @dataclass(frozen=True)
 class Authority:
-    """``assemble`` with everything a test turns or looks into; ``happened`` is what the service did by itself."""
+    """``KmsAuthority`` with its surroundings; ``happened`` is what the service did by itself."""
 
-    kms: SettlingKms
+    kms: KmsAuthority
     clock: Clock
     state: State
     container: Container
@@ -116,10 +115,10 @@ def over(running: Container, folder: Path, **options: Any) -> Authority:
     """A new authority over the state in ``folder``; with ``delay`` unless told otherwise."""
     state, happened = State(folder), []
     clock = Clock(state)
-    kms = assemble(
+    kms = KmsAuthority(
         running.kms,
         state,
         clock,
-        **{"delay": DELAY, "happened": lambda *what: happened.append(what), **options},
+        **{"delay": DELAY, "on_event": lambda *event: happened.append(event), **options},
     )
     return Authority(kms, clock, state, running, happened)

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from testbed.errors import KmsError
 from testbed.kms import policy
 from testbed.kms.base import USER, USER_ACCOUNT
-from testbed.kms.settling import DESTROY
+from testbed.kms.due_work import DESTROY
 from tests.support.kms_authority import EC2, EFS_HERE, GRANTEE, STRANGER, Authority, over
 from tests.support.kms_authority import SERVICE as MQ_HERE
 from tests.support.kms_container import Container

@@ -13,7 +13,7 @@ import pytest
 
 from testbed.broker.encryption import EncryptionOptions, resolve
 from testbed.errors import BadRequestException, ContainerFailed, KmsError
-from testbed.kms.authority import assemble
+from testbed.kms.authority import KmsAuthority
 from testbed.kms.base import SERVICE_ACCOUNT, USER, USER_ACCOUNT, Caller
 from testbed.kms.localstack import LocalStackKms
 from testbed.kms.retrying import RetryingKms
@@ -196,7 +196,7 @@ def test_re_encrypt_names_both_keys_the_source_first(bench: Bench) -> None:
 def test_a_grant_that_is_retired_by_its_token_is_named_and_the_token_is_not(
     bench: Bench, running: Container, by: str
 ) -> None:
-    authority = assemble(running.kms, bench.state, bench.clock)
+    authority = KmsAuthority(running.kms, bench.state, bench.clock)
     kms = RecordingKms(authority, bench.recorder)
     arn = kms.call(USER, "CreateKey", {})["KeyMetadata"]["Arn"]
     made = kms.call(

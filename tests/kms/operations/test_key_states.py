@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from testbed.kms.base import USER
-from testbed.kms.lifecycle import LifecycleKms
+from testbed.kms.authority import KmsAuthority
 from testbed.storage import volumes
 from tests.support.kms_authority import (
     DAY,
@@ -229,11 +229,11 @@ def test_without_delay_it_is_felt_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("delay", [-1.0, 7 * DAY])
 def test_a_delay_that_makes_no_sense(aws: Authority, delay: float) -> None:
     with pytest.raises(ValueError, match="delay"):
-        LifecycleKms(aws.kms, aws.ledger, aws.clock.now, delay=delay)
+        KmsAuthority(aws.container.kms, aws.state, aws.clock, delay=delay)
 
 
 def test_volumes_go_by_it(aws: Authority) -> None:
-    """The storage room's own calls, through the door as it is assembled."""
+    """The calls of ``storage.volumes``."""
     key, _ = served(aws, aws.key())
     volume = volumes.create(aws.kms, key, volumes.new_id())
     assert len(volumes.open_data_key(aws.kms, volume) or b"") == 64

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testbed.errors import KmsError
-from testbed.kms.answers import key_id_in
+from testbed.kms.naming import key_id_in
 from tests.support.kms_authority import (
     EC2,
     GRANTEE,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from testbed.errors import KmsError
-from testbed.kms.authority import assemble
+from testbed.kms.authority import KmsAuthority
 from testbed.kms.base import Caller, is_outage
 from tests.support.kms_authority import DAY, DELAY, GRANTEE, USER, VIA_MQ, VOLUME, Authority, over
 from tests.support.kms_container import Container, localstack
@@ -83,11 +83,11 @@ def test_the_last_moment_is_not_too_late(aws: Authority) -> None:
     assert aws.call(USER, "DescribeKey", KeyId=f"alias/{key[-12:]}")["KeyMetadata"]["Arn"] == key
 
 
-def test_settle_does_what_is_due_without_a_call(aws: Authority) -> None:
+def test_due_work_is_done_without_a_call(aws: Authority) -> None:
     key, _ = doomed(aws)
     aws.clock.turn(7 * DAY)
     assert on_localstack(aws.container, key) == "Enabled"
-    aws.kms.settle()
+    aws.kms.run_due_work()
     assert on_localstack(aws.container, key) == "NotFoundException"
 
 
@@ -111,7 +111,7 @@ def test_destroyed_is_destroyed_on_disk_and_survives_a_kill(tmp_path: Path) -> N
         kept_blob = aws.encrypt(kept)
         assert key.rpartition("/")[2].encode() in snapshot(running), "control: it is on the disk"
         aws.clock.turn(7 * DAY)
-        aws.kms.settle()
+        aws.kms.run_due_work()
         running.kill()
         running.start()
         assert_gone(aws, key, blob)
@@ -151,13 +151,13 @@ def test_an_outage_at_the_end_puts_it_off_and_loses_nothing(aws: Authority, afte
     rotating_blob = aws.encrypt(rotating)
     aws.call(USER, "EnableKeyRotation", KeyId=rotating, RotationPeriodInDays=90)
     aws.clock.turn(90 * DAY)
-    cut = assemble(Cut(aws.container, 1, after), aws.state, aws.clock, delay=DELAY)
+    cut = KmsAuthority(Cut(aws.container, 1, after), aws.state, aws.clock, delay=DELAY)
     with pytest.raises(KmsError) as outage:
         cut.call(USER, "ListAliases", {})
     assert is_outage(outage.value)
-    cut = assemble(Cut(aws.container, 2, after), aws.state, aws.clock, delay=DELAY)
+    cut = KmsAuthority(Cut(aws.container, 2, after), aws.state, aws.clock, delay=DELAY)
     with pytest.raises(KmsError):
-        cut.settle()
+        cut.run_due_work()
     assert_gone(aws, key, blob)
     assert aws.decrypt(rotating_blob) == b"data"
     assert len(aws.call(USER, "ListKeyRotations", KeyId=rotating)["Rotations"]) == 1
@@ -167,8 +167,8 @@ def test_what_ended_is_cleared_away(aws: Authority) -> None:
     key = aws.key()
     grant = aws.grant(key, GRANTEE.principal, "Decrypt")
     aws.call(USER, "RevokeGrant", KeyId=key, GrantId=grant)
-    aws.kms.settle()
+    aws.kms.run_due_work()
     assert aws.ledger.grant(grant)
     aws.clock.turn(DELAY)
-    aws.kms.settle()
+    aws.kms.run_due_work()
     assert aws.ledger.grant(grant) is None

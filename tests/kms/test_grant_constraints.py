@@ -1,9 +1,9 @@
-"""Encryption contexts are pairs: what is bound differs when the pairs do, and constraints compare pairs."""
+"""The constraints of a grant compare encryption contexts as pairs, and a child's are no looser."""
 
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.kms.context import at_least_as_strict, bound, satisfies
+from testbed.kms.grant import at_least_as_strict, satisfies
 
 text = st.text("ab:=", max_size=3)
 contexts = st.dictionaries(text, text, max_size=3)
@@ -12,34 +12,6 @@ constraints = st.dictionaries(
     contexts.filter(bool),
     max_size=2,
 )
-
-
-def as_localstack_binds(context: dict[str, str]) -> str:
-    """LocalStack 2026.3, ``_serialize_encryption_context``."""
-    return "".join(
-        key + value for key, value in sorted(context.items()) if key != "aws-crypto-public-key"
-    )
-
-
-@given(contexts, contexts)
-@example({"aws:mq:broker": "b-1"}, {"aws:mq:brokerb": "-1"})
-@example({"aws-crypto-public-key": "x"}, {})
-@example({"a": "b", "c": "d"}, {"a": "bcd"})
-@example({"pairs": "x"}, {"pair": "sx"})
-def test_two_contexts_are_bound_alike_only_if_they_are_the_same(
-    one: dict[str, str], other: dict[str, str]
-) -> None:
-    assert (as_localstack_binds(bound(one)) == as_localstack_binds(bound(other))) == (one == other)
-
-
-def test_control_what_localstack_would_bind_is_the_same_for_different_contexts() -> None:
-    assert as_localstack_binds({"aws:mq:broker": "b-1"}) == as_localstack_binds(
-        {"aws:mq:brokerb": "-1"}
-    )
-
-
-def test_no_context_stays_none() -> None:
-    assert bound(None) == bound({}) == {}
 
 
 def test_the_guides_examples_of_a_subset() -> None:

@@ -1,18 +1,19 @@
 """What a key's state allows, and how it comes about, without any KMS: the key-state table and the delay."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.errors import KmsError
 from testbed.kms.base import USER_ACCOUNT
-from testbed.kms.states import (
+from testbed.kms.key import (
     DAY,
     NEEDS_ENABLED,
     NEEDS_ENABLED_NOW,
     NOT_PENDING_DELETION,
     Key,
-    check,
+    check_state,
 )
 
 ARN = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -22,7 +23,7 @@ DELAY = 10.0
 
 def refused(key: Key, operation: str, now: float) -> str:
     try:
-        check(key, operation, now)
+        check_state(key, operation, now)
     except KmsError as error:
         return str(error)
     return ""
@@ -113,4 +114,4 @@ def test_a_key_is_unusable_only_a_delay_after_someone_asked_for_it_and_never_whi
         asked = now if asked is None and key.state != "Enabled" else asked
         assert key.usable(now) == (asked is None or now < asked + DELAY)
         assert (key.due is not None) == (key.state == "PendingDeletion")
-        assert Key.of(key.document()) == key
+        assert msgspec.json.decode(msgspec.json.encode(key), type=Key) == key

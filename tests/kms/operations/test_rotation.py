@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from testbed.kms.base import USER
-from testbed.kms.rotation import ON_DEMAND_LIMIT
+from testbed.kms.operations.rotation import ON_DEMAND_LIMIT
 from tests.support.kms_authority import DAY, DELAY, SERVICE, VIA_MQ, Authority
 
 pytestmark = pytest.mark.containers

@@ -1,0 +1,64 @@
+"""LocalStack, asked so that it does what AWS does.
+
+==========================  =========================================  ========================
+subject                     LocalStack 2026.3                          here, as AWS
+==========================  =========================================  ========================
+encryption context          bound as concatenated text                 bound as pairs
+keys of another account     some operations do not find them           found
+target of UpdateAlias       kept as given; an ARN leads nowhere        id or ARN
+malformed request           ``ValidationError``                        ``ValidationException``
+garbage as ciphertext       a sentence of its own                      no sentence
+DryRun                      mostly ignored                             see ``operations``
+==========================  =========================================  ========================
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from testbed.arn import Arn
+from testbed.errors import KmsError
+from testbed.kms import refusals
+from testbed.kms.base import Caller, Kms
+
+_CONTEXTS = ("EncryptionContext", "SourceEncryptionContext", "DestinationEncryptionContext")
+_DRY_RUN = ("DryRun", "DryRunModifiers")
+
+
+class Backend:
+    """KMS at ``kms``, LocalStack. It does not ask whether the caller may."""
+
+    def __init__(self, kms: Kms) -> None:
+        self._kms = kms
+
+    def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """See ``Kms.call``. The call is made in the account of the key, if an ARN names it."""
+        request: dict[str, Any] = {
+            name: bind_context(value) if name in _CONTEXTS else value
+            for name, value in parameters.items()
+            if name not in _DRY_RUN
+        }
+        key: str = request.get("KeyId") or request.get("TargetKeyId") or ""
+        if key.startswith("arn:") and (account := Arn.parse(key).account) != caller.account:
+            caller = replace(caller, account=account)
+        if "TargetKeyId" in request:
+            request["TargetKeyId"] = request["TargetKeyId"].rpartition("/")[2]
+        try:
+            return self._kms.call(caller, operation, request)
+        except KmsError as error:
+            if error.code == "ValidationError":  # not one of KMS's codes
+                raise refusals.invalid(error.message) from error
+            if error.code == "InvalidCiphertextException":
+                raise refusals.invalid_ciphertext() from error
+            raise
+
+
+def bind_context(context: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the encryption context to give to LocalStack instead of ``context``.
+
+    LocalStack binds the text of the sorted pairs one after the other, so ``{"a": "bc"}`` opens
+    what ``{"ab": "c"}`` closed. It is given one pair instead, whose value is the list of pairs in
+    JSON: different contexts, different texts. An empty context stays empty, as on AWS.
+    """
+    return {"pairs": json.dumps(sorted(context.items()), separators=(",", ":"))} if context else {}

@@ -1,0 +1,53 @@
+"""What falls due without being asked for: deletion and rotation of keys, the end of grants.
+
+It is done before the first call after its time, so that nobody can tell when it was done. Each
+piece may be done twice without harm, so it does not matter where it is cut short.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from testbed.kms.backend import Backend
+from testbed.kms.key import DAY, Key
+from testbed.kms.ledger import Change, Ledger
+from testbed.kms.naming import owner
+from testbed.kms.operations.rotation import rotate
+
+# With this tag LocalStack drops a key (``containers/localstack/persist.py``); no caller can set it.
+DESTROY = "aws:testbed:destroy"
+
+# The event's name in CloudTrail (DeleteKey, RotateKey), the key's ARN, and the time: seconds since
+# 1970. Called before the work is committed: once, or again after a crash.
+OnServiceEvent = Callable[[str, str, float], None]
+
+
+def run(backend: Backend, ledger: Ledger, now: float, on_event: OnServiceEvent) -> None:
+    """Do all that is due by ``now``.
+
+    Raises ``KmsError`` when KMS does not answer; the rest is done the next time.
+    """
+    with ledger.change() as change:
+        change.drop_ended_grants(now)
+    while due := ledger.due(now):
+        with ledger.change() as change:
+            key = change.key(due[0].arn)  # another process may have been faster
+            if key is None or key.due is None or key.due > now:
+                continue
+            if key.state == "PendingDeletion":
+                _destroy(backend, change, key)
+                on_event("DeleteKey", key.arn, key.due)
+            else:
+                _rotate(backend, change, key, key.due)
+                on_event("RotateKey", key.arn, key.due)
+
+
+def _destroy(backend: Backend, change: Change, key: Key) -> None:
+    """Destroy the material first: a key that is still in the ledger is tried again."""
+    tag = {"TagKey": DESTROY, "TagValue": key.key_id}
+    backend.call(owner(key.account), "TagResource", {"KeyId": key.arn, "Tags": [tag]})
+    change.drop_key(key.arn)
+
+
+def _rotate(backend: Backend, change: Change, key: Key, at: float) -> None:
+    rotated = rotate(backend, key, at, "AUTOMATIC")
+    change.put_key(replace(rotated, rotates=at + key.rotation_period * DAY))

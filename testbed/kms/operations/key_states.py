@@ -1,0 +1,92 @@
+"""Enabling, disabling and deleting keys, and the delay until that takes effect. See ``kms.key``.
+
+The ledger decides: on LocalStack a key stays enabled, so that it can be used until the delay is
+over. A key that was disabled or scheduled for deletion on LocalStack itself is refused there, is
+described so, and is put right by EnableKey and CancelKeyDeletion.
+"""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from testbed.kms import refusals
+from testbed.kms.backend import Backend
+from testbed.kms.call import KmsCall, KmsServices
+from testbed.kms.key import Key, check_state
+from testbed.kms.naming import owner
+
+SHORTEST_WINDOW, LONGEST_WINDOW = 7, 30  # days (API reference, ScheduleKeyDeletion)
+
+
+def disable(services: KmsServices, call: KmsCall) -> dict[str, Any]:
+    """DisableKey."""
+    with services.ledger.change() as change:
+        key = change.existing_key(call.key.arn)
+        check_state(key, "DisableKey", call.now)
+        _imported_state(services.backend, key)
+        change.put_key(key.disabled(call.now, services.delay))
+    return {}
+
+
+def enable(services: KmsServices, call: KmsCall) -> dict[str, Any]:
+    """EnableKey. Takes effect at once; an overdue rotation is made once, not made up for."""
+    with services.ledger.change() as change:
+        key = change.existing_key(call.key.arn)
+        check_state(key, "EnableKey", call.now)
+        if _imported_state(services.backend, key) != "Enabled":
+            services.backend.call(owner(key.account), "EnableKey", {"KeyId": key.arn})
+        overdue = key.rotates is not None and key.rotates < call.now
+        change.put_key(replace(key.enabled(), rotates=call.now if overdue else key.rotates))
+    return {}
+
+
+def schedule_deletion(services: KmsServices, call: KmsCall) -> dict[str, Any]:
+    """ScheduleKeyDeletion."""
+    days = call.parameters.get("PendingWindowInDays", LONGEST_WINDOW)
+    with services.ledger.change() as change:
+        key = change.existing_key(call.key.arn)
+        if not SHORTEST_WINDOW <= days <= LONGEST_WINDOW:
+            raise refusals.invalid(
+                f"PendingWindowInDays should be between {SHORTEST_WINDOW} and {LONGEST_WINDOW}, "
+                f"but it is {days}"
+            )
+        check_state(key, "ScheduleKeyDeletion", call.now)
+        scheduled = key.scheduled(call.now, services.delay, days)
+        change.put_key(scheduled)
+    return {
+        "KeyId": key.arn,
+        "DeletionDate": datetime.fromtimestamp(scheduled.deletion or 0, UTC),
+        "KeyState": scheduled.state,
+        "PendingWindowInDays": days,
+    }
+
+
+def cancel_deletion(services: KmsServices, call: KmsCall) -> dict[str, Any]:
+    """CancelKeyDeletion."""
+    backend = services.backend
+    with services.ledger.change() as change:
+        key = change.existing_key(call.key.arn)
+        if key.state != "PendingDeletion" and _state(backend, key) == "PendingDeletion":
+            backend.call(owner(key.account), "CancelKeyDeletion", {"KeyId": key.arn})
+            key = key.disabled(call.now, 0)
+        else:
+            check_state(key, "CancelKeyDeletion", call.now)
+        change.put_key(key.cancelled())
+    return {"KeyId": key.arn}
+
+
+def _state(backend: Backend, key: Key) -> str:
+    """Return the state that LocalStack has the key in."""
+    answer = backend.call(owner(key.account), "DescribeKey", {"KeyId": key.arn})
+    return str(answer["KeyMetadata"]["KeyState"])
+
+
+def _imported_state(backend: Backend, key: Key) -> str:
+    """Return the state on LocalStack.
+
+    Raises ``KMSInvalidStateException`` while the key has no material yet.
+    """
+    state = _state(backend, key)
+    if state == "PendingImport":
+        raise refusals.pending_import(key.arn)
+    return state

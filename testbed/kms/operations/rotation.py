@@ -1,0 +1,134 @@
+"""Rotation of key material, on demand and by the clock. What was encrypted before still opens.
+
+LocalStack makes the new material and keeps the old; the ledger has the schedule and the list. A
+rotation on demand is complete when it is answered, so none is ever in progress. A disabled key is
+not rotated; when it is enabled again and overdue it is rotated once, "and every year thereafter"
+(API reference, GetKeyRotationStatus).
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from testbed.kms import refusals
+from testbed.kms.backend import Backend
+from testbed.kms.call import KmsCall, KmsServices
+from testbed.kms.key import DAY, YEAR, Key
+from testbed.kms.naming import owner
+
+ON_DEMAND_LIMIT = 25  # for each key (API reference, RotateKeyOnDemand)
+_PAGE = 100
+
+
+def enable(services: KmsServices, call: KmsCall) -> dict[str, Any]:
+    """EnableKeyRotation."""
+    with services.ledger.change() as change:
+        key = change.existing_key(call.key.arn)
+        _check_material(key)
+        period = call.parameters.get("RotationPeriodInDays", YEAR)
+        rotates = key.rotates if key.rotation_period == period else call.now + period * DAY
+        change.put_key(replace(key, rotation_period=period, rotates=rotates))
+    return {}
+
+
+def disable(services: KmsServices, call: KmsCall) -> dict[str, Any]:
+    """DisableKeyRotation."""
+    with services.ledger.change() as change:
+        key = change.existing_key(call.key.arn)
+        _check_material(key)
+        change.put_key(replace(key, rotation_period=0, rotates=None))
+    return {}
+
+
+def status(services: KmsServices, call: KmsCall) -> dict[str, Any]:
+    """GetKeyRotationStatus."""
+    key = call.key
+    _check_material(key)
+    enabled = bool(key.rotation_period) and key.state != "PendingDeletion"
+    answer: dict[str, Any] = {"KeyId": key.arn, "KeyRotationEnabled": enabled}
+    if enabled:
+        answer |= {
+            "RotationPeriodInDays": key.rotation_period,
+            "NextRotationDate": datetime.fromtimestamp(key.rotates or 0, UTC),
+        }
+    return answer
+
+
+def rotate_on_demand(services: KmsServices, call: KmsCall) -> dict[str, Any]:
+    """RotateKeyOnDemand."""
+    with services.ledger.change() as change:
+        key = change.existing_key(call.key.arn)
+        _check_symmetric(key)
+        if sum(kind == "ON_DEMAND" for _, _, kind in key.rotations) >= ON_DEMAND_LIMIT:
+            raise refusals.refusal(
+                "LimitExceededException",
+                "The on-demand rotations limit has been reached for the given keyId. "
+                f"No more on-demand rotations can be performed for this key: {key.arn}",
+            )
+        change.put_key(rotate(services.backend, key, call.now, "ON_DEMAND"))
+    return {"KeyId": key.arn}
+
+
+def list_rotations(services: KmsServices, call: KmsCall) -> dict[str, Any]:
+    """ListKeyRotations."""
+    key, parameters = call.key, call.parameters
+    _check_symmetric(key)
+    materials: list[dict[str, Any]] = [
+        {
+            "KeyId": key.arn,
+            "KeyMaterialId": material,
+            "RotationDate": datetime.fromtimestamp(date, UTC),
+            "RotationType": kind,
+            "KeyMaterialState": "NON_CURRENT",
+        }
+        for material, date, kind in key.rotations
+    ]
+    if parameters.get("IncludeKeyMaterial") == "ALL_KEY_MATERIAL":
+        first = {
+            "KeyId": key.arn,
+            "KeyMaterialId": key.first_material,
+            "KeyMaterialState": "NON_CURRENT",
+        }
+        materials.insert(0, first)
+    if materials:
+        materials[-1]["KeyMaterialState"] = "CURRENT"
+    start, limit = _start(parameters), parameters.get("Limit", _PAGE)
+    page: dict[str, Any] = {
+        "Rotations": materials[start : start + limit],
+        "Truncated": len(materials) > start + limit,
+    }
+    return {**page, "NextMarker": str(start + limit)} if page["Truncated"] else page
+
+
+def rotate(backend: Backend, key: Key, date: float, kind: str) -> Key:
+    """Make new material and return the key with it, for the caller to keep.
+
+    A process killed in between leaves a material that is not listed.
+    """
+    caller, named = owner(key.account), {"KeyId": key.arn}
+    backend.call(caller, "RotateKeyOnDemand", named)
+    material = backend.call(caller, "DescribeKey", named)["KeyMetadata"]["CurrentKeyMaterialId"]
+    return replace(key, rotations=(*key.rotations, (material, date, kind)))
+
+
+def _check_symmetric(key: Key) -> None:
+    if not key.symmetric:
+        raise refusals.refusal("UnsupportedOperationException")
+
+
+def _check_material(key: Key) -> None:
+    """Check that KMS made the material: only then can the clock rotate it."""
+    _check_symmetric(key)
+    if key.origin != "AWS_KMS":
+        raise refusals.refusal(
+            "UnsupportedOperationException",
+            f"{key.arn} origin is {key.origin} which is not valid for this operation.",
+        )
+
+
+def _start(parameters: Mapping[str, Any]) -> int:
+    marker = parameters.get("Marker", "0")
+    if not marker.isdecimal():
+        raise refusals.refusal("InvalidMarkerException")
+    return int(marker)
