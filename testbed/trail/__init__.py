@@ -1,1 +1,1 @@
-"""CloudTrail: one record for each call on keys and brokers, none with a secret. Kept, looked up, exported, compared."""
+"""CloudTrail: one record for each call on keys and brokers, none with a secret."""

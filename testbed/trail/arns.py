@@ -1,29 +1,30 @@
 """The ARNs of the keys that a call concerned, found without asking KMS again.
 
-An answer mostly names the key by its ARN, and so does KMS when it refuses one. A key id alone makes an ARN with the
-caller's account and the region. Behind an alias is what an earlier call has shown to be behind it, and a grant is on
-the key that it was created on.
+An answer mostly names the key by its ARN, and so does a refusal. A key id makes an ARN with the
+caller's account and the region. Aliases and grants are resolved from earlier calls.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from testbed.arn import KEY_ID
 from testbed.documented.cloudtrail import kms_event
 from testbed.errors import ApiError
-from testbed.kms.base import Caller
 from testbed.kms.grant import grant_id_of
+from testbed.trail.record import Call
 
-_KEY_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|mrk-[0-9a-fA-F]{32}")
+_KEY_ID = re.compile(KEY_ID)
 _ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key/[a-zA-Z0-9-]+|alias/[a-zA-Z0-9/_-]+)")
 _KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-zA-Z0-9-]+")
 _MOST = 10_000  # aliases and grants kept in memory
 
 
 class KeyArns:
-    """``recall_alias`` and ``recall_grant`` find the key ARN for what this process has not seen a call about, or give ``""``.
+    """Resolves keys from what this process has seen, and otherwise by two look-ups.
 
-    The one takes an alias ARN, the other an account and the id of a grant.
+    ``recall_alias`` takes an alias ARN, ``recall_grant`` an account and the id of a grant; both
+    return the ARN of the key, or ``""``.
     """
 
     def __init__(
@@ -36,34 +37,28 @@ class KeyArns:
         self._behind: dict[str, str] = {}
         self._grants: dict[str, str] = {}
 
-    def of(
-        self,
-        caller: Caller,
-        operation: str,
-        parameters: Mapping[str, Any],
-        answer: Mapping[str, Any],
-        error: ApiError | None,
-    ) -> tuple[str, ...]:
-        """The resources of a call: the alias if it was about one, then the key or keys. Empty when there is none, or none that exists."""
+    def of(self, call: Call) -> tuple[str, ...]:
+        """Return the resources of a call: the alias if it was about one, then the existing keys."""
+        account, operation = call.caller.account, call.operation
+        parameters, error = call.parameters, call.error
         if error and error.code == "NotFoundException":
             return ()
         if operation == "RetireGrant" and "KeyId" not in parameters:
             grant = grant_id(parameters)
-            key = grant and (self._grants.get(grant) or self._recall_grant(caller.account, grant))
+            key = grant and (self._grants.get(grant) or self._recall_grant(account, grant))
             return (key,) if key else ()
         named = [
-            self._full(caller.account, parameters.get(member))
-            for member in kms_event(operation).keys
+            self._full(account, parameters.get(member)) for member in kms_event(operation).keys
         ]
-        shown = _shown(answer) or (_KEY_ARN.findall(error.message)[:1] if error else [])
+        shown = _shown(call.answer) or (_KEY_ARN.findall(error.message)[:1] if error else [])
         if "AliasName" in parameters:
             return self._of_alias(operation, named, error)
         for alias, key in zip(named, shown, strict=False):
             if ":alias/" in alias:
                 _keep(self._behind, alias, key)
         keys = shown if len(shown) >= len(named) else [*map(self._key, named)]
-        if operation == "CreateGrant" and "GrantId" in answer and keys:
-            _keep(self._grants, answer["GrantId"], keys[0])
+        if operation == "CreateGrant" and "GrantId" in call.answer and keys:
+            _keep(self._grants, call.answer["GrantId"], keys[0])
         return tuple(filter(None, keys))
 
     def _of_alias(
@@ -79,7 +74,7 @@ class KeyArns:
         return tuple(filter(None, (alias, key)))
 
     def _full(self, account: str, name: Any) -> str:
-        """The ARN of what a request calls by id, alias or ARN; ``""`` for what is none of these."""
+        """Return the ARN of a key id, alias or ARN; ``""`` for anything else."""
         if not isinstance(name, str):
             return ""
         if _ARN.fullmatch(name):
@@ -93,7 +88,7 @@ class KeyArns:
 
 
 def grant_id(parameters: Mapping[str, Any]) -> str:
-    """The id of the grant that RetireGrant is to retire; ``""`` when what it was given is the token of none."""
+    """Return the id of the grant that RetireGrant retires; ``""`` for an invalid token."""
     return (
         str(parameters["GrantId"])
         if "GrantId" in parameters
@@ -102,14 +97,14 @@ def grant_id(parameters: Mapping[str, Any]) -> str:
 
 
 def _shown(answer: Mapping[str, Any]) -> list[str]:
-    """The key ARNs in an answer, the source key's first."""
+    """Return the key ARNs in an answer, the source key's first."""
     metadata = answer.get("KeyMetadata")
     candidates = (
         answer.get("SourceKeyId"),
         answer.get("KeyId"),
         metadata.get("Arn") if isinstance(metadata, Mapping) else None,
     )
-    return [each for each in candidates if isinstance(each, str) and _KEY_ARN.fullmatch(each)]
+    return [arn for arn in candidates if isinstance(arn, str) and _KEY_ARN.fullmatch(arn)]
 
 
 def _keep(known: dict[str, str], name: str, value: str) -> None:

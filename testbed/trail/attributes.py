@@ -1,4 +1,4 @@
-"""By what a record can be looked up: LookupEvents' eight attributes (CTAPI), taken from the record itself."""
+"""LookupEvents' eight attributes (CTAPI), by which a record is found, taken from the record."""
 
 import calendar
 import time
@@ -9,13 +9,13 @@ from typing import Any
 from testbed.documented.cloudtrail import LOOKUP_ATTRIBUTES, MQ_BROKER, MQ_CONFIGURATION, MQ_SOURCE
 from testbed.trail.identity import username
 
-# What every record has: by it, all of an account's are found in the order of their time.
+# Every record has it: all of an account's records are found by it, in the order of their time.
 ANY = (len(LOOKUP_ATTRIBUTES), "")
 NUMBERS = {attribute: number for number, attribute in enumerate(LOOKUP_ATTRIBUTES)}
 _EVENT_ID, _EVENT_NAME, _READ_ONLY, _USERNAME, _TYPE, _RESOURCE, _SOURCE, _ACCESS_KEY = range(
     len(LOOKUP_ATTRIBUTES)
 )
-# Records of Amazon MQ have no ``resources``; what they are about is in these members.
+# Records of Amazon MQ have no ``resources``; their subjects are in these members.
 _MQ_RESOURCES = {
     "broker-id": MQ_BROKER,
     "brokerId": MQ_BROKER,
@@ -27,7 +27,7 @@ _MQ_RESOURCES = {
 
 
 def attributes(record: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
-    """The number of each attribute that the record has, with its value; an attribute may have several values."""
+    """Yield number and value of the record's attributes; one may have several values."""
     yield ANY
     yield _EVENT_ID, record["eventID"]
     yield _EVENT_NAME, record["eventName"]
@@ -47,7 +47,7 @@ def attributes(record: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
 
 
 def resources(record: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Type and name of everything the record is about, each once."""
+    """Return type and name of everything the record is about, each once."""
     found = [(resource["type"], resource["ARN"]) for resource in record.get("resources", ())]
     if record["eventSource"] == MQ_SOURCE:
         for part in (record["requestParameters"], record["responseElements"]):
@@ -61,5 +61,5 @@ def resources(record: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 @lru_cache(maxsize=4)  # many records in one second
 def seconds(event_time: str) -> int:
-    """``eventTime`` as seconds since 1970."""
+    """Return ``eventTime`` as seconds since 1970."""
     return calendar.timegm(time.strptime(event_time, "%Y-%m-%dT%H:%M:%SZ"))

@@ -1,8 +1,9 @@
 """A record against a documented sample, member by member. Pure.
 
-What must differ may: ids, times, accounts, keys, addresses, user agents, the region. Each of them has to have the
-sample's form all the same, and within a record they have to agree with each other, which in the samples they do not.
-Everything else has to be the sample's own: no member more, none fewer, no other operation, principal or constraint.
+Ids, times, accounts, keys, addresses, user agents and the region may differ, but each has to have
+the sample's form, and within a record they have to agree with each other (in the samples they do
+not). Everything else has to equal the sample: no member more or fewer, no other operation,
+principal or constraint.
 """
 
 import re
@@ -31,7 +32,7 @@ def _form(pattern: str) -> Callable[[Any, Any], bool]:
 
 
 def _newer(found: Any, expected: str) -> bool:
-    """The same major version, and a minor version that is not older: a newer one only adds members (CTG)."""
+    """Accept the same major version and no older minor one: newer ones only add members (CTG)."""
     if not re.fullmatch(r"\d+\.\d+", str(found)):
         return False
     (major, minor), (sample_major, sample_minor) = (
@@ -41,7 +42,7 @@ def _newer(found: Any, expected: str) -> bool:
 
 
 def _address(found: Any, expected: str) -> bool:
-    """A service's name is the service's; a user's address is any."""
+    """Accept any address of a user, and a service's own name."""
     return (
         found == expected
         if expected.endswith(".amazonaws.com")
@@ -50,7 +51,7 @@ def _address(found: Any, expected: str) -> bool:
 
 
 def _regional(found: Any, expected: str) -> bool:
-    """A principal, whatever the region in its name."""
+    """Accept the same principal, whatever the region in its name."""
     return isinstance(found, str) and _without_region(found) == _without_region(expected)
 
 
@@ -87,33 +88,35 @@ _MAY_DIFFER: Mapping[str, Callable[[Any, Any], bool]] = {
     "requestParameters.retiringPrincipal": _regional,
     "requestParameters.constraints.encryptionContextSubset.aws:ebs:id": _form(r"vol-[0-9a-f]+"),
     "responseElements.keyId": _KEY,
-    "responseElements.grantId": _form(
-        r"[0-9a-zA-Z-]{1,128}"
-    ),  # the API's own bounds: AWS's are 64 hexadecimal digits, LocalStack's UUIDs
+    # The API's own bounds: AWS's are 64 hexadecimal digits, LocalStack's UUIDs.
+    "responseElements.grantId": _form(r"[0-9a-zA-Z-]{1,128}"),
     "resources[0].accountId": _ACCOUNT,
     "resources[0].ARN": _KEY,
 }
-# Only a session of the console has it.
+# Only a session of the console has this member.
 _MAY_BE_ABSENT = frozenset({"sessionCredentialFromConsole"})
 _IN_ANY_ORDER = frozenset({"requestParameters.operations"})
 
 
 def differences(record: Mapping[str, Any], sample: Mapping[str, Any]) -> tuple[Difference, ...]:
-    """Where ``record`` is not as ``sample``; empty when it is."""
+    """Return where ``record`` differs from ``sample``."""
     return (*_compare("", record, sample), *_disagreements(record))
 
 
 def trail_differences(
     records: Sequence[Mapping[str, Any]], samples: Sequence[Mapping[str, Any]]
 ) -> tuple[Difference, ...]:
-    """Where ``records`` are not, one by one, as ``samples``: as many, in their order, each its own event, grant and volume."""
+    """Return where ``records`` differ from ``samples``, one by one and in their order.
+
+    Each has to be an event of its own, with its own grant and volume.
+    """
     found: list[Difference] = []
     if len(records) != len(samples):
         found.append(Difference("Records", f"{len(samples)} events", f"{len(records)} events"))
     for number, (record, sample) in enumerate(zip(records, samples, strict=False), 1):
         found += [
-            Difference(f"event {number}: {each.path}", each.expected, each.found)
-            for each in differences(record, sample)
+            Difference(f"event {number}: {difference.path}", difference.expected, difference.found)
+            for difference in differences(record, sample)
         ]
     for path in (
         "eventID",
@@ -125,7 +128,7 @@ def trail_differences(
         found += [
             Difference(
                 f"Records: {path}",
-                "one of its own in each event",
+                "another in each event",
                 f"{value} in {values.count(value)}",
             )
             for value in twice
@@ -135,24 +138,9 @@ def trail_differences(
 
 def _compare(path: str, found: Any, expected: Any) -> Iterator[Difference]:
     if isinstance(expected, Mapping) and isinstance(found, Mapping):
-        for name in dict.fromkeys((*expected, *found)):
-            place = f"{path}.{name}" if path else name
-            if name not in found:
-                if place not in _MAY_BE_ABSENT:
-                    yield Difference(place, repr(expected[name]), _ABSENT)
-            elif name not in expected:
-                yield Difference(place, _ABSENT, repr(found[name]))
-            else:
-                yield from _compare(place, found[name], expected[name])
+        yield from _compare_members(path, found, expected)
     elif isinstance(expected, list) and isinstance(found, list):
-        if path in _IN_ANY_ORDER:
-            expected, found = sorted(map(str, expected)), sorted(map(str, found))
-        if len(found) != len(expected) or path in _IN_ANY_ORDER:
-            if found != expected:
-                yield Difference(path, repr(expected), repr(found))
-        else:
-            for number, pair in enumerate(zip(found, expected, strict=True)):
-                yield from _compare(f"{path}[{number}]", *pair)
+        yield from _compare_items(path, found, expected)
     elif path in _MAY_DIFFER:
         if not _MAY_DIFFER[path](found, expected):
             yield Difference(path, f"one like {expected!r}", repr(found))
@@ -160,8 +148,33 @@ def _compare(path: str, found: Any, expected: Any) -> Iterator[Difference]:
         yield Difference(path, repr(expected), repr(found))
 
 
+def _compare_members(
+    path: str, found: Mapping[str, Any], expected: Mapping[str, Any]
+) -> Iterator[Difference]:
+    for name in dict.fromkeys((*expected, *found)):
+        place = f"{path}.{name}" if path else name
+        if name not in found:
+            if place not in _MAY_BE_ABSENT:
+                yield Difference(place, repr(expected[name]), _ABSENT)
+        elif name not in expected:
+            yield Difference(place, _ABSENT, repr(found[name]))
+        else:
+            yield from _compare(place, found[name], expected[name])
+
+
+def _compare_items(path: str, found: list[Any], expected: list[Any]) -> Iterator[Difference]:
+    if path in _IN_ANY_ORDER:
+        expected, found = sorted(map(str, expected)), sorted(map(str, found))
+    if len(found) != len(expected) or path in _IN_ANY_ORDER:
+        if found != expected:
+            yield Difference(path, repr(expected), repr(found))
+    else:
+        for number, pair in enumerate(zip(found, expected, strict=True)):
+            yield from _compare(f"{path}[{number}]", *pair)
+
+
 def _disagreements(record: Mapping[str, Any]) -> Iterator[Difference]:
-    """The record against itself: one key, the account and the region that the key's ARN names."""
+    """Compare the record with itself: one key, and the account and region of the key's ARN."""
     key = str(_at(record, "resources[0].ARN"))
     _, _, _, region, account, *_ = (*key.split(":"), "", "", "", "", "")
     expected = {
@@ -188,7 +201,7 @@ def _without_region(principal: str) -> str:
 
 
 def _at(record: Any, path: str) -> Any:
-    """The value at ``path``; a name may have dots in it only as the last one, after ``encryptionContextSubset``."""
+    """Return the value at ``path``, or ``_ABSENT``."""
     for name in path.replace("[0]", ".0").split("."):
         if isinstance(record, list) and name.isdigit() and record:
             record = record[0]

@@ -1,9 +1,11 @@
-"""Records as CloudTrail delivers them to a bucket: gzipped JSON in a folder for each day (CTG, "log file names").
+"""Records as CloudTrail delivers them to a bucket (CTG, "log file names"), in daily folders.
 
-``AWSLogs/<account>/CloudTrail/<region>/<yyyy>/<mm>/<dd>/<account>_CloudTrail_<region>_<yyyymmdd>T<hhmm>Z_<unique>.json.gz``
+``AWSLogs/<account>/CloudTrail/<region>/<yyyy>/<mm>/<dd>/``
+``<account>_CloudTrail_<region>_<yyyymmdd>T<hhmm>Z_<unique>.json.gz``
 
-A file holds the records of five minutes, and its name the time at which they end. What CloudTrail leaves to chance in
-a name is made from the rest here: exporting again replaces a file by one that has at least the same records.
+A file holds the records of five minutes, and its name the time at which they end. The unique part,
+random on AWS, is derived from the rest here: exporting again replaces a file by one that has at
+least the same records.
 """
 
 import gzip
@@ -24,7 +26,10 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def export(trail: Trail, folder: Path | str, account: str) -> list[Path]:
-    """Write all of the account's records below ``folder``, readable by their owner only, and return the files in order of time."""
+    """Write all of the account's records below ``folder`` and return the files in order of time.
+
+    Only their owner can read them.
+    """
     written = []
     for end, records in groupby(
         _in_order(trail, account), lambda record: _slot_end(seconds(record["eventTime"]))
@@ -40,7 +45,7 @@ def export(trail: Trail, folder: Path | str, account: str) -> list[Path]:
 
 
 def log_file(account: str, region: str, end: int) -> str:
-    """Where the records up to ``end``, seconds since 1970, are delivered to."""
+    """Return the path of the file whose records end at ``end``, seconds since 1970."""
     when = datetime.fromtimestamp(end, UTC)
     digest = int.from_bytes(hashlib.sha256(f"{account} {region} {end}".encode()).digest())
     unique = "".join(
@@ -55,7 +60,7 @@ def _slot_end(time: int) -> int:
 
 
 def _in_order(trail: Trail, account: str) -> Iterator[dict[str, Any]]:
-    """The account's records in the order of their time, one by one: there may be more of them than fit into memory."""
+    """Yield the account's records in the order of their time; they may not fit into memory."""
     query = (
         "SELECT (SELECT record FROM events e WHERE e.seq = a.seq) FROM attributes a"
         " WHERE account = ? AND attribute = ? AND value = ? ORDER BY time, seq"
@@ -68,7 +73,7 @@ def _in_order(trail: Trail, account: str) -> Iterator[dict[str, Any]]:
 def _write(path: Path, records: list[dict[str, Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + ".part")
-    with open(os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
+    with os.fdopen(os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
         file.write(
             gzip.compress(json.dumps({"Records": records}, separators=(",", ":")).encode(), mtime=0)
         )

@@ -1,7 +1,7 @@
-"""Who called, as CloudTrail says it: ``userIdentity`` for each kind of caller (CTG, "userIdentity element").
+"""Who called: ``userIdentity`` for each kind of caller (CTG, "userIdentity element").
 
-There is no IAM behind the testbed, so the ids that IAM would give (``principalId``, ``accessKeyId``) are made from the
-principal: the same one every time, in IAM's form, and good to look up by.
+There is no IAM behind the testbed, so the ids that IAM would give (``principalId``,
+``accessKeyId``) are derived from the principal: stable, in IAM's form, and good to look up by.
 """
 
 import base64
@@ -14,7 +14,10 @@ from testbed.kms.base import Caller
 
 
 def user_identity(caller: Caller, session_started: float) -> dict[str, Any]:
-    """``session_started``, seconds since 1970, is when the caller's temporary credentials were given out, where it has some."""
+    """Return the element of ``caller``.
+
+    ``session_started``, seconds since 1970, is when temporary credentials were issued, if any.
+    """
     if caller.kind == "AWSService":
         return {"type": "AWSService", "invokedBy": service(caller)}
     name = caller.principal.rsplit("/", 1)[-1]
@@ -26,12 +29,12 @@ def user_identity(caller: Caller, session_started: float) -> dict[str, Any]:
     }
     identity["accessKeyId"] = access_key_id(caller)
     if caller.kind == "IAMUser":
-        identity["principalId"] = _made("AIDA", caller.principal)
+        identity["principalId"] = _derived_id("AIDA", caller.principal)
         identity["userName"] = name
     elif caller.kind == "AssumedRole":
         role = _role(caller.principal)
         issuer = f"arn:aws:iam::{caller.account}:role/{role}"
-        role_id = _made("AROA", issuer)
+        role_id = _derived_id("AROA", issuer)
         identity["principalId"] = f"{role_id}:{name}"
         identity["sessionContext"] = {
             "sessionIssuer": {
@@ -50,17 +53,20 @@ def user_identity(caller: Caller, session_started: float) -> dict[str, Any]:
 
 
 def service(caller: Caller) -> str:
-    """The DNS name of a calling service: of the one it acts through, where it does (DP: EBS acts through Amazon MQ)."""
+    """Return the DNS name of a calling service, or of the one it acts through.
+
+    DP: EBS acts through Amazon MQ.
+    """
     return caller.invoked_by or caller.principal
 
 
 def access_key_id(caller: Caller) -> str:
-    """Temporary credentials begin with ASIA, others with AKIA (IAM)."""
-    return _made("ASIA" if caller.kind == "AssumedRole" else "AKIA", caller.principal)
+    """Return the caller's key id; temporary ones begin with ASIA, others with AKIA (IAM)."""
+    return _derived_id("ASIA" if caller.kind == "AssumedRole" else "AKIA", caller.principal)
 
 
 def username(identity: dict[str, Any]) -> str:
-    """What LookupEvents calls the ``Username`` of an event: empty for a service, the session's name for a role."""
+    """Return LookupEvents' ``Username``: the session's name for a role, empty for a service."""
     if "userName" in identity:
         return str(identity["userName"])
     if identity.get("type") == "Root":
@@ -69,7 +75,7 @@ def username(identity: dict[str, Any]) -> str:
 
 
 def timestamp(at: float) -> str:
-    """Seconds since 1970 as every time of a record is written; whole seconds, as in CloudTrail."""
+    """Return seconds since 1970 as records have them: in whole seconds, as in CloudTrail."""
     return _stamp(int(at))
 
 
@@ -79,11 +85,14 @@ def _stamp(at: int) -> str:
 
 
 def _role(principal: str) -> str:
-    """Of ``arn:aws:sts::account:assumed-role/role/session``; a principal of another form is its own role, as in DP's samples."""
+    """Return the role of ``arn:aws:sts::account:assumed-role/role/session``.
+
+    A principal of another form is its own role, as in DP's samples.
+    """
     parts = principal.split("/")
     return parts[-2] if len(parts) > 2 else parts[-1]
 
 
 @lru_cache(maxsize=1024)
-def _made(prefix: str, of: str) -> str:
-    return prefix + base64.b32encode(hashlib.sha256(of.encode()).digest()).decode()[:16]
+def _derived_id(prefix: str, principal: str) -> str:
+    return prefix + base64.b32encode(hashlib.sha256(principal.encode()).digest()).decode()[:16]

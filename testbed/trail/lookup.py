@@ -1,7 +1,8 @@
-"""Looking records up, as CloudTrail's LookupEvents does it (CTAPI), and following them as they come.
+"""Looking records up, as CloudTrail's LookupEvents does it (CTAPI), and following them.
 
-One attribute at most, a time range, newest first, pages of up to 50. Unlike CloudTrail, which forgets after 90 days and
-shows an event some minutes late, the testbed keeps what it has recorded and shows it at once.
+At most one attribute, a time range, newest first, pages of up to 50. Unlike CloudTrail, which
+forgets after 90 days and shows an event some minutes late, the testbed keeps all records and shows
+them at once.
 """
 
 import base64
@@ -37,7 +38,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Attribute:
-    """A LookupAttribute: ``key`` is one of ``LOOKUP_ATTRIBUTES``, and ``value`` has to be the event's own, letter by letter."""
+    """A LookupAttribute: ``key`` is one of ``LOOKUP_ATTRIBUTES``; ``value`` must match exactly."""
 
     key: str
     value: str
@@ -53,9 +54,10 @@ def lookup_events(
     max_results: int = LOOKUP_MAX_RESULTS,
     next_token: str = "",
 ) -> Page:
-    """A page of the account's records. ``start`` and ``end`` are seconds since 1970, both included.
+    """Return a page of the account's records.
 
-    Raises ``ApiError`` with CloudTrail's code: ``InvalidLookupAttributesException``, ``InvalidTimeRangeException``,
+    ``start`` and ``end`` are seconds since 1970, both included. Raises ``ApiError`` with
+    CloudTrail's code: ``InvalidLookupAttributesException``, ``InvalidTimeRangeException``,
     ``InvalidMaxResultsException`` or ``InvalidNextTokenException``.
     """
     if not 1 <= max_results <= LOOKUP_MAX_RESULTS:
@@ -85,7 +87,7 @@ def events(
     start: float | None = None,
     end: float | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """All of the account's records that fit, newest first, page by page. Raises as ``lookup_events`` does."""
+    """Yield all matching records of the account, newest first. Raises as ``lookup_events`` does."""
     token = ""
     while True:
         page = lookup_events(
@@ -98,10 +100,10 @@ def events(
 
 
 def newest(trail: Trail) -> int:
-    """The cursor behind everything recorded so far, of whatever account; see ``since``."""
+    """Return the cursor behind everything recorded so far, of all accounts; see ``since``."""
     with trail.reading() as database:
         [seq] = database.execute("SELECT max(seq) FROM events").fetchone()
-    return seq or 0
+    return int(seq or 0)
 
 
 def since(
@@ -112,22 +114,22 @@ def since(
     attribute: Attribute | None = None,
     limit: int = 1000,
 ) -> tuple[tuple[dict[str, Any], ...], int]:
-    """The account's records written after ``cursor``, in the order of their writing, and the next cursor.
+    """Return the account's records written after ``cursor``, oldest first, and the next cursor.
 
-    At most ``limit`` records are looked at; when none comes back and the cursor has moved, there may be more.
+    At most ``limit`` records are examined; if the cursor has moved there may be more, even when
+    none is returned.
     """
     wanted = _wanted(attribute)
     with trail.reading() as database:
         query = "SELECT seq, account, record FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
         rows = database.execute(query, (cursor, limit)).fetchall()
     records = (json.loads(record) for _, owner, record in rows if owner == account)
-    return tuple(record for record in records if wanted in attributes(record)), rows[-1][
-        0
-    ] if rows else cursor
+    matching = tuple(record for record in records if wanted in attributes(record))
+    return matching, rows[-1][0] if rows else cursor
 
 
 def as_event(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record as LookupEvents returns it (CTAPI, ``Event``): what it is found by, and the record itself as text."""
+    """Return a record as LookupEvents does (CTAPI, ``Event``): its attributes, and its text."""
     event = {
         "EventId": record["eventID"],
         "EventName": record["eventName"],
@@ -172,7 +174,7 @@ def _position(token: str, request: str) -> tuple[int, int]:
             return time, seq
     except (ValueError, TypeError):
         pass
-    raise _invalid("NextToken", "The token is not one that an answer to the same request gave.")
+    raise _invalid("NextToken", "The token does not come from an answer to the same request.")
 
 
 def _invalid(what: str, sentence: str) -> ApiError:

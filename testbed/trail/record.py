@@ -1,20 +1,23 @@
-"""The shape of a CloudTrail record (CTG, "record contents"). Pure: a call and what came of it in, the record out.
+"""The shape of a CloudTrail record (CTG, "record contents"). Pure: a call and its result make it.
 
-Which members of a request and its answer are in it says ``documented.cloudtrail``. What differs from operation to
-operation besides them:
+``documented.cloudtrail`` says which members of a request and its answer are recorded. Operations
+also differ in these points:
 
-- A KMS call that Amazon MQ makes with a user's session has ``invokedBy``, and CreateGrant then Amazon MQ's event source (DP).
-- A service has its DNS name for an address and a user agent, and ``sharedEventID``: the event is delivered to the
-  service's account and to the key's (CTG, DP).
+- A KMS call that Amazon MQ makes with a user's session has ``invokedBy``, and CreateGrant then has
+  Amazon MQ's event source (DP).
+- A service has its DNS name as address and user agent, and ``sharedEventID``: the event is
+  delivered to the service's account and to the key's (CTG, DP).
 - A refused call has null ``responseElements`` and, in ``errorCode``, the API's own code.
 - RetireGrant has null ``requestParameters`` and the grant's id in ``additionalEventData`` (KMSG).
-- A key that is deleted or rotated by KMS itself is an AwsServiceEvent by "AWS Internal", without a request (KMSG).
+- A key that KMS itself deletes or rotates is an AwsServiceEvent by "AWS Internal", without a
+  request (KMSG).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from testbed.arn import Arn
 from testbed.documented.cloudtrail import (
     AWS_INTERNAL,
     EVENT_VERSION,
@@ -39,7 +42,7 @@ _ACCESS_DENIED = "AccessDeniedException"
 
 @dataclass(frozen=True)
 class Call:
-    """A request and what came of it: ``error``, or else ``answer``. ``at`` is when it was made, seconds since 1970."""
+    """A request, made ``at`` seconds since 1970, and its result: ``error``, or else ``answer``."""
 
     caller: Caller
     operation: str
@@ -52,7 +55,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Setting:
-    """What all records of a run have in common. ``session_started``: see ``identity.user_identity``."""
+    """The common part of all records of a run. ``session_started``: see ``user_identity``."""
 
     region: str = REGION
     event_version: str = EVENT_VERSION
@@ -60,12 +63,12 @@ class Setting:
 
 
 def recipients(call: Call, resources: Sequence[str]) -> tuple[str, ...]:
-    """The accounts whose trails get the record of a KMS call on ``resources``, ARNs.
+    """Return the accounts whose trails get the record of a KMS call on ``resources``, ARNs.
 
-    A user's: the caller's own, and the key's owner's too unless access was denied (KMSG). A service's: the owner's,
-    so what Amazon MQ does with a key of its own account is in no other trail.
+    A user's call: the caller's, and the key owner's too unless access was denied (KMSG). A
+    service's call: the owner's, so what Amazon MQ does with its own key is in no other trail.
     """
-    owner = resources[-1].split(":")[4] if resources else call.caller.account
+    owner = Arn.parse(resources[-1]).account if resources else call.caller.account
     if call.caller.kind == "AWSService":
         return (owner,)
     kept_out = isinstance(call.error, KmsError) and (
@@ -77,7 +80,7 @@ def recipients(call: Call, resources: Sequence[str]) -> tuple[str, ...]:
 
 
 def is_shared(call: Call, accounts: Sequence[str]) -> bool:
-    """Whether the record is delivered to more than one account: a service's own is one that nobody here sees."""
+    """Return whether the record is delivered to more accounts; a service's own counts, unseen."""
     return len(accounts) > 1 or (
         call.caller.kind == "AWSService" and accounts[0] != SERVICE_ACCOUNT
     )
@@ -93,10 +96,10 @@ def kms_record(
     shared_event_id: str = "",
     grant_id: str = "",
 ) -> dict[str, Any]:
-    """The record of a call on KMS, for the account ``recipient``.
+    """Return the record of a call on KMS for the account ``recipient``.
 
-    ``resources`` are the ARNs it concerned, the key's last; ``shared_event_id`` is the same in the records that other
-    accounts get of the call; ``grant_id`` is that of a retired grant.
+    ``resources`` are the ARNs it concerned, the key's last. ``shared_event_id`` is the same in the
+    records of other accounts; ``grant_id`` is that of a retired grant.
     """
     event = kms_event(call.operation)
     forwarded = call.caller.kind != "AWSService" and call.caller.invoked_by == FORWARDED_BY
@@ -106,27 +109,27 @@ def kms_record(
     key = resources[-1] if resources else ""
     if event.key_in_response and ":key/" in key and not call.error:
         response["keyId"] = key
-    more = {}
+    additional = {}
     if grant_id:
-        more["grantId"] = grant_id
+        additional["grantId"] = grant_id
     if event.read_only and isinstance(call.answer.get("KeyMaterialId"), str):
-        more["keyMaterialId"] = call.answer["KeyMaterialId"]
+        additional["keyMaterialId"] = call.answer["KeyMaterialId"]
     record = _begin(call, setting, source, event)
     record["requestParameters"] = request or None
     record["responseElements"] = response or None
-    if more:
-        record["additionalEventData"] = more
+    if additional:
+        record["additionalEventData"] = additional
     record["requestID"] = call.request_id
     record["eventID"] = event_id
     record["readOnly"] = event.read_only
     record["resources"] = [
-        {"accountId": arn.split(":")[4], "type": KMS_KEY, "ARN": arn} for arn in resources
+        {"accountId": Arn.parse(arn).account, "type": KMS_KEY, "ARN": arn} for arn in resources
     ]
     return _end(record, recipient, shared_event_id=shared_event_id)
 
 
 def mq_record(call: Call, setting: Setting, *, event_id: str) -> dict[str, Any]:
-    """The record of a call on Amazon MQ's API. GUIDE22's sample names no resources, so neither does this."""
+    """Return the record of a call on Amazon MQ's API. Like GUIDE22's sample it has no resources."""
     event = mq_event(call.operation)
     record = _begin(call, setting, MQ_SOURCE, event)
     record["requestParameters"] = (
@@ -155,8 +158,12 @@ def service_event_record(
     event_id: str,
     details: Mapping[str, str],
 ) -> dict[str, Any]:
-    """What KMS does to a key by itself: ``DeleteKey`` at the end of its window, ``RotateKey``, ``DeleteExpiredKeyMaterial``."""
-    account = key_arn.split(":")[4]
+    """Return the record of what KMS did to a key by itself.
+
+    ``name`` is ``DeleteKey``, at the end of its window, ``RotateKey`` or
+    ``DeleteExpiredKeyMaterial``.
+    """
+    account = Arn.parse(key_arn).account
     record: dict[str, Any] = {
         "eventVersion": setting.event_version,
         "userIdentity": {"accountId": account, "invokedBy": AWS_INTERNAL},
@@ -173,12 +180,12 @@ def service_event_record(
         "resources": [{"accountId": account, "type": KMS_KEY, "ARN": key_arn}],
     }
     _end(record, account, event_type="AwsServiceEvent")
-    record["serviceEventDetails"] = {"keyId": key_arn.rpartition("/")[2], **details}
+    record["serviceEventDetails"] = {"keyId": Arn.parse(key_arn).resource_id, **details}
     return record
 
 
 def _begin(call: Call, setting: Setting, source: str, event: Event) -> dict[str, Any]:
-    """The members up to the request's own, in CloudTrail's order."""
+    """Return the members in front of the request's own, in CloudTrail's order."""
     by_service = call.caller.kind == "AWSService"
     record: dict[str, Any] = {
         "eventVersion": setting.event_version,
@@ -192,9 +199,9 @@ def _begin(call: Call, setting: Setting, source: str, event: Event) -> dict[str,
     }
     if call.error:
         record["errorCode"] = call.error.code
-        said = message(call.error, call.parameters, event.request)
-        if said:
-            record["errorMessage"] = said
+        sentence = message(call.error, call.parameters, event.request)
+        if sentence:
+            record["errorMessage"] = sentence
     return record
 
 

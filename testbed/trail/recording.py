@@ -1,17 +1,18 @@
-"""Where records come from: a wrapper around ``Kms.call``, a context for Amazon MQ's API, and what KMS does by itself.
+"""Where records come from: calls of KMS, calls of Amazon MQ's API, and KMS's own events.
 
-Every call leaves one record, or, where CloudTrail delivers it to two accounts, one in each. A refusal is recorded, and
-so is an outage, with the code that the caller saw: CloudTrail cannot know of a request that never arrived, but here the
-caller has to be able to tell what became of each of its calls.
+Every call leaves one record, or one in each of two accounts where CloudTrail delivers it to both.
+A refusal is recorded, and so is an outage, with the code that the caller saw: CloudTrail cannot
+know of a request that never arrived, but here a caller can account for each of its calls.
 """
 
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from testbed.arn import Arn
 from testbed.documented.cloudtrail import EVENT_VERSION
 from testbed.documented.engines import REGION
 from testbed.errors import ApiError, KmsError, MqError
@@ -33,13 +34,16 @@ from testbed.trail.store import Trail
 
 @dataclass
 class Answer:
-    """What an operation of Amazon MQ's API returned, for its record; set by whoever performs it."""
+    """What an operation of Amazon MQ's API returned; set inside the ``with`` block."""
 
     elements: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Recorder:
-    """Writes records of one region into ``trail``, with ``clock``'s time. Safe to share between threads."""
+    """Writes records of one region into ``trail``, with ``clock``'s time.
+
+    Safe to share between threads.
+    """
 
     def __init__(
         self,
@@ -57,21 +61,13 @@ class Recorder:
     def now(self) -> float:
         return self._clock.now()
 
-    def kms_call(
-        self,
-        caller: Caller,
-        operation: str,
-        parameters: Mapping[str, Any],
-        at: float,
-        answer: Mapping[str, Any],
-        error: KmsError | None,
-    ) -> None:
-        """Record a call on KMS, made at ``at``."""
-        resources = self._arns.of(caller, operation, parameters, answer, error)
-        call = Call(caller, operation, parameters, at, _id(), answer, error)
+    def kms_call(self, call: Call) -> None:
+        """Record a call on KMS."""
+        resources = self._arns.of(call)
         accounts = recipients(call, resources)
         shared = _id() if is_shared(call, accounts) else ""
-        grant = grant_id(parameters) if operation == "RetireGrant" and resources else ""
+        retired = call.operation == "RetireGrant" and bool(resources)
+        grant = grant_id(call.parameters) if retired else ""
         self.trail.append(
             *(
                 kms_record(
@@ -91,11 +87,11 @@ class Recorder:
     def mq_call(
         self, caller: Caller, operation: str, parameters: Mapping[str, Any]
     ) -> Iterator[Answer]:
-        """Record what happens in the ``with`` block as one call on Amazon MQ's API. Parameters and answer in boto3's shape.
+        """Record the ``with`` block as one call on Amazon MQ's API, in boto3's shape.
 
-        An ``ApiError`` that leaves the block is recorded with its code and sentence. Any other exception is, to the
-        caller of an API, an ``InternalServerErrorException``; its text is about the testbed and not recorded. A block
-        within a block is part of the same call.
+        An ``ApiError`` that leaves the block is recorded with its code and sentence. Any other
+        exception is an ``InternalServerErrorException`` to the caller of an API; its text is about
+        the testbed and not recorded. A block within a block is part of the same call.
         """
         if getattr(self._thread, "calling", False):
             yield Answer()
@@ -125,7 +121,10 @@ class Recorder:
     def service_event(
         self, name: str, key_arn: str, at: float | None = None, **details: str
     ) -> None:
-        """Record what KMS did to a key by itself, now or at ``at``: ``DeleteKey``, or ``RotateKey`` with ``rotationType``."""
+        """Record what KMS did to a key by itself, now or at ``at``, seconds since 1970.
+
+        ``name`` is ``DeleteKey``, or ``RotateKey`` with the detail ``rotationType``.
+        """
         at = self._clock.now() if at is None else at
         self.trail.append(
             service_event_record(name, key_arn, at, self._setting, event_id=_id(), details=details)
@@ -135,9 +134,9 @@ class Recorder:
         self.trail.append(mq_record(call, self._setting, event_id=_id()))
 
     def _behind_alias(self, alias: str) -> str:
-        """The key that ``alias``, an ARN, was last given to, by whatever process."""
+        """Return the key that ``alias``, an ARN, was last given to, by any process."""
         page = lookup_events(
-            self.trail, alias.split(":")[4], attribute=Attribute("ResourceName", alias)
+            self.trail, Arn.parse(alias).account, attribute=Attribute("ResourceName", alias)
         )
         arns = (
             record["resources"][-1]["ARN"]
@@ -147,7 +146,7 @@ class Recorder:
         return next(arns, "")
 
     def _of_grant(self, account: str, grant: str) -> str:
-        """The key that ``grant`` was created on, by whatever process."""
+        """Return the key that ``grant`` was created on, by any process; else nothing."""
         created = events(self.trail, account, attribute=Attribute("EventName", "CreateGrant"))
         arns = (
             record["resources"][-1]["ARN"]
@@ -158,30 +157,24 @@ class Recorder:
 
 
 class RecordingKms:
-    """The outermost wrapper of KMS: one call, one record, however often it was tried further in."""
+    """The outermost wrapper of KMS: one record for each call, however often it is tried."""
 
     def __init__(self, kms: Kms, recorder: Recorder) -> None:
         self._kms, self._recorder = kms, recorder
 
     def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """See ``Kms.call``. Raises ``StateBroken`` when the call was made but cannot be recorded."""
-        at = self._recorder.now()
+        """See ``Kms.call``. Raises ``StateBroken`` when a call cannot be recorded."""
+        call = Call(caller, operation, parameters, self._recorder.now(), _id())
         try:
             answer = self._kms.call(caller, operation, parameters)
         except KmsError as error:
-            self._recorder.kms_call(caller, operation, parameters, at, {}, error)
+            self._recorder.kms_call(replace(call, error=error))
             raise
         except BaseException:
-            self._recorder.kms_call(
-                caller,
-                operation,
-                parameters,
-                at,
-                {},
-                KmsError("", code="KMSInternalException", status=500),
-            )
+            outage = KmsError("", code="KMSInternalException", status=500)
+            self._recorder.kms_call(replace(call, error=outage))
             raise
-        self._recorder.kms_call(caller, operation, parameters, at, answer, None)
+        self._recorder.kms_call(replace(call, answer=answer))
         return answer
 
 
