@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 from testbed.errors import MissingExtra
 
@@ -16,16 +17,27 @@ EXTRAS = {
 }
 
 
+def require(extra: str) -> None:
+    """Raise ``MissingExtra`` unless the libraries of ``extra`` are installed."""
+    for library, owner in EXTRAS.items():
+        if owner == extra and find_spec(library) is None:
+            raise _missing(library)
+
+
 @contextmanager
 def explained() -> Iterator[None]:
-    """Raise ``MissingExtra``, with the command to run, if an optional library is missing."""
+    """Turn the import error of an optional library into ``MissingExtra``."""
     try:
         yield
     except ModuleNotFoundError as error:
         library = (error.name or "").partition(".")[0]
         if library not in EXTRAS:
             raise
-        raise MissingExtra(
-            f"The optional library {library} is not installed.",
-            hint=f"pip install 'amazonmq-testbed[{EXTRAS[library]}]'",
-        ) from error
+        raise _missing(library) from error
+
+
+def _missing(library: str) -> MissingExtra:
+    return MissingExtra(
+        f"The optional library {library} is not installed.",
+        hint=f"pip install 'amazonmq-testbed[{EXTRAS[library]}]'",
+    )

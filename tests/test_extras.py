@@ -68,6 +68,21 @@ def test_a_plain_install_needs_no_extra(statement: str) -> None:
     subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
 
 
+@pytest.mark.parametrize("command", [["demo"], ["scenario", "run"]])
+def test_scenarios_name_a_missing_extra_before_they_start(command: list[str]) -> None:
+    program = (
+        f"import sys\nsys.modules['stomp'] = None\nfrom testbed.cli import main; main({command})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: The optional library stomp is not installed.\n"
+        "  hint: pip install 'amazonmq-testbed[clients]'\n"
+    )
+
+
 def test_a_missing_library_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in [name for name in sys.modules if name.partition(".")[0] == "proton"]:
         monkeypatch.setitem(sys.modules, module, None)

@@ -9,10 +9,10 @@ from testbed.history import Event, History, Kind, Recorder, body_of, identity_of
 
 def test_identities_repeat_with_the_seed_and_differ_without() -> None:
     first, again, other = Recorder(7), Recorder(7), Recorder(8)
-    made = [first.new_message() for _ in range(3)]
-    assert made == [again.new_message() for _ in range(3)]
-    assert len(set(made)) == 3
-    assert other.new_message() not in made
+    messages = [first.new_message() for _ in range(3)]
+    assert messages == [again.new_message() for _ in range(3)]
+    assert len(set(messages)) == 3
+    assert other.new_message() not in messages
     assert Recorder().new_message() != Recorder().new_message()
 
 

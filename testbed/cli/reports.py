@@ -16,6 +16,7 @@ from testbed.cli import app
 from testbed.cli.base import STATE, JsonOption, StateOption, show, translated
 from testbed.documented.engines import SEVERAL_HOURS
 from testbed.errors import TestbedError
+from testbed.extras import require
 from testbed.report import as_json as json_report
 from testbed.report import html, junit, terminal
 from testbed.results import Run
@@ -73,6 +74,7 @@ def run_scenarios(
     Exit status 1 when a claim fails. `--fresh` leaves a testbed that is up alone.
     """
     with translated(as_json):
+        require("clients")
         chosen = scenario.find(names)
         _require_writable(report)
         with (
@@ -99,6 +101,7 @@ def demo(
     from testbed.cli.lifecycle import _endpoint_text, _endpoints
 
     with translated(as_json):
+        require("clients")
         _require_writable(report)
         scenarios = scenario.find()
         if not as_json:

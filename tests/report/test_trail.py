@@ -1,4 +1,4 @@
-"""A record in one line: when, what, who, about what, and what came of it."""
+"""A record in one line: time, event, caller, resources and result."""
 
 import json
 
