@@ -13,7 +13,7 @@ from testbed.clients import Destination
 from testbed.documented.listeners import RABBITMQ
 from testbed.kms.base import USER, USER_ACCOUNT, Caller
 from testbed.results import Finding, Verdict
-from testbed.runtime import images
+from testbed.runtime.builder import ensure_images
 from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
@@ -105,7 +105,7 @@ class _Crossed:
 def _captured(testbed: Testbed, cluster: Broker) -> _Crossed:
     assert cluster.load_balancer
     canary = f"canary-{secrets.token_hex(16)}".encode()
-    image = images.ensure(testbed.client, [IMAGE])[IMAGE]
+    image = ensure_images(testbed.client, [IMAGE])[IMAGE]
     with clients.connect(testbed.brokers.address(cluster, "amqp")) as client:
         client.publish(
             Destination.queue("replicated"), b"before"

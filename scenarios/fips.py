@@ -8,7 +8,7 @@ from testbed.documented import fips as approved
 from testbed.documented.tls import PROFILES, Suite, TlsProfile
 from testbed.engines.base import Defects
 from testbed.results import Finding, Verdict
-from testbed.runtime.parallel import side_by_side
+from testbed.runtime.tasks import run_concurrently
 from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.wire.fips import FipsAnswer, ask_all
@@ -26,7 +26,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     """All listeners of both engines, and of a control whose one suite is not approved."""
     engines = ("RABBITMQ", "ACTIVEMQ")
     defects = Defects(tls=TlsProfile(("TLSv1.2",), (_NOT_APPROVED,)))
-    refusing = side_by_side([partial(testbed.control, engine, defects) for engine in engines])
+    refusing = run_concurrently([partial(testbed.control, engine, defects) for engine in engines])
     for engine_type, control in zip(engines, refusing, strict=True):
         broker = testbed.default_broker(engine_type)
         answers, controls = _ask(testbed, broker), _ask(testbed, control)

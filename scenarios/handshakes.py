@@ -9,7 +9,7 @@ from testbed.documented.engines import DOMAIN, REGION
 from testbed.documented.tls import PROFILES, Suite, TlsProfile
 from testbed.engines.base import Defects
 from testbed.results import Finding, Matrix, Verdict
-from testbed.runtime.parallel import side_by_side
+from testbed.runtime.tasks import run_concurrently
 from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.wire.matrix import matrix
@@ -30,7 +30,7 @@ _WILDCARD = f"*.{DOMAIN.format(region=REGION)}"
 def run(testbed: Testbed) -> Iterator[Finding | Matrix | str]:
     """Both engines, each beside a control broker that every check has to find fault with."""
     claims = {"RABBITMQ": "T3", "ACTIVEMQ": "T6"}
-    weak = side_by_side([partial(_weak, testbed, engine_type) for engine_type in claims])
+    weak = run_concurrently([partial(_weak, testbed, engine_type) for engine_type in claims])
     for (engine_type, claim), control in zip(claims.items(), weak, strict=True):
         yield from _engine(testbed, engine_type, claim, control)
 
@@ -47,7 +47,7 @@ def _engine(
 ) -> Iterator[Finding | Matrix | str]:
     broker = testbed.default_broker(engine_type)
     logger.info("  asking the listeners of %s and of a control", broker.broker_name)
-    scans, controls = side_by_side([partial(_scans, testbed, each) for each in (broker, control)])
+    scans, controls = run_concurrently([partial(_scans, testbed, each) for each in (broker, control)])
     for name, scan in scans.items():
         yield _suites(claim, engine_type, name, scan, controls[name])
         yield _certificate(engine_type, name, scan, controls[name])

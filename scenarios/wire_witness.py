@@ -15,7 +15,7 @@ from testbed.documented.listeners import ACTIVEMQ_CLOSED, LISTENERS
 from testbed.engines.base import UNENCRYPTED, NetworkConnector
 from testbed.errors import ClientError
 from testbed.results import Finding, Verdict
-from testbed.runtime import images
+from testbed.runtime.builder import ensure_images
 from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.wire.capture import IMAGE, Capture, capturing
@@ -153,7 +153,7 @@ def _captured(
     testbed: Testbed, brokers: Sequence[Broker], exchange: Callable[[], None], nodes: int = 0
 ) -> list[Capture]:
     """All that crossed the networks of the brokers' nodes during ``exchange``; of the last ``nodes`` of each only, if given."""
-    image = images.ensure(testbed.client, [IMAGE])[IMAGE]
+    image = ensure_images(testbed.client, [IMAGE])[IMAGE]
     with ExitStack() as stack:
         recordings = [
             stack.enter_context(capturing(testbed.containers, node.container_id, image))

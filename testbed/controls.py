@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from testbed.broker.model import Broker
 from testbed.engines.base import Defects
-from testbed.runtime.parallel import Task
+from testbed.runtime.tasks import Task
 
 
 class Controls:

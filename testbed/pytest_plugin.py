@@ -143,7 +143,7 @@ def aws_endpoint(testbed: "Testbed") -> "Iterator[Endpoint]":
 @pytest.fixture(scope="session")
 def _standing(testbed: "Testbed", request: pytest.FixtureRequest) -> "_Standing":
     """Starts the brokers that tests of the session ask for side by side, when the first of them does."""
-    from testbed.runtime.parallel import Task
+    from testbed.runtime.tasks import Task
 
     asked_for = {
         name for item in request.session.items for name in getattr(item, "fixturenames", ())

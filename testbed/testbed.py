@@ -28,7 +28,8 @@ from testbed.errors import EngineUnavailable
 from testbed.kms.base import USER, Caller
 from testbed.kms.container import KmsContainer
 from testbed.runtime import engine
-from testbed.runtime.containers import Containers, purge
+from testbed.runtime.cleanup import purge
+from testbed.runtime.containers import Containers
 from testbed.runtime.reaper import Reaper
 from testbed.services import Settings, assemble
 from testbed.state.locks import hold_lock
@@ -73,7 +74,7 @@ class Testbed:
         *,
         start: bool = True,
     ) -> None:
-        """Join the testbed of ``state``. With ``start=False``, calls of ``kms`` fail unless it runs."""
+        """Join the testbed of ``state``; with ``start=False``, start nothing for it."""
         self.state, self.client = state, client
         self.containers = Containers(client, state.instance)
         self._stopping = threading.Event()
@@ -155,7 +156,7 @@ class Testbed:
 
         ``purpose`` begins the broker's name. ``options`` are members of ``CreateBroker``.
         """
-        key = EncryptionOptions(False, key_arn) if key_arn else EncryptionOptions()
+        key = EncryptionOptions(use_aws_owned_key=not key_arn, kms_key_id=key_arn)
         defaults = RequestOptions(
             users=(User(USERNAME, new_password()),), storage_type="EBS", encryption_options=key
         )
@@ -219,11 +220,11 @@ def temporary(*, delay: float | None = None) -> Iterator[Testbed]:
         reaper.dismiss()  # not after an interrupted removal: the reaper completes that
 
 
-def down(folder: Path | str, everything: bool = False, *, settle: float = 0.0) -> dict[str, int]:
-    """Remove what runs for ``folder``, or for any folder, and the folder itself if it is a testbed's.
+def down(folder: Path | str, everything: bool = False, *, quiet_for: float = 0.0) -> dict[str, int]:
+    """Remove what runs for ``folder``, or for any, and the folder itself if it is a testbed's.
 
     Starts no engine, and works on a broken folder. Returns the numbers of what was removed.
-    ``settle``: see ``purge``.
+    ``quiet_for``: see ``purge``.
     """
     counts = {"containers": 0, "volumes": 0, "networks": 0}
     try:
@@ -232,7 +233,7 @@ def down(folder: Path | str, everything: bool = False, *, settle: float = 0.0) -
         client = None
     if client:
         try:
-            counts = purge(client, "" if everything else instance_of(folder), settle=settle)
+            counts = purge(client, "" if everything else instance_of(folder), quiet_for=quiet_for)
         finally:
             client.close()
     remove_folder(folder)

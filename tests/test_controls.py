@@ -8,7 +8,7 @@ import pytest
 from testbed.controls import Controls
 from testbed.engines.base import UNENCRYPTED, Defects
 from testbed.errors import TestbedError
-from testbed.runtime.parallel import side_by_side
+from testbed.runtime.tasks import run_concurrently
 
 
 class Service:
@@ -29,7 +29,7 @@ class Service:
 
 def test_one_broker_serves_everyone_who_wants_the_same() -> None:
     service = Service()
-    lent = side_by_side([lambda: service.controls.get("RABBITMQ", UNENCRYPTED)] * 8)
+    lent = run_concurrently([lambda: service.controls.get("RABBITMQ", UNENCRYPTED)] * 8)
     assert {broker.broker_id for broker in lent} == {"b-1"}
     assert service.created == [("RABBITMQ", UNENCRYPTED)]
 

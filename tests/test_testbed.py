@@ -13,8 +13,9 @@ import pytest
 from testbed.errors import KmsError, VolumeRefused
 from testbed.kms.base import USER
 from testbed.pytest_plugin import BrokerFixture, KeyFixture
-from testbed.runtime.containers import Containers, purge
-from testbed.runtime.parallel import side_by_side
+from testbed.runtime.cleanup import purge
+from testbed.runtime.containers import Containers
+from testbed.runtime.tasks import run_concurrently
 from testbed.state.store import instance_of
 from testbed.testbed import Testbed, down, temporary
 
@@ -82,7 +83,7 @@ def test_two_commands_at_once_start_one_kms(
     caplog.set_level(logging.INFO)
     opened = [Testbed.open(tmp_path / "state") for _ in range(2)]
     try:
-        side_by_side([lambda each=each: each.kms.call(USER, "ListKeys", {}) for each in opened])  # type: ignore[misc]
+        run_concurrently([lambda each=each: each.kms.call(USER, "ListKeys", {}) for each in opened])  # type: ignore[misc]
         assert caplog.messages.count("KMS: starting") == 1
         assert len(opened[0].containers.find("kms")) == 1
     finally:

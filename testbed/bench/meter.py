@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testbed.bench.syncs import open_syncs
-from testbed.runtime.usage import Container
+from testbed.runtime.usage import ContainerUsage
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Meter:
     """Reads one container; also a context manager. Raises ``ContainerFailed`` when the engine does not know it."""
 
     def __init__(self, container: str) -> None:
-        self._container = Container(container)
+        self._container = ContainerUsage(container)
         self._syncs = open_syncs(self._container.processes())
 
     def __enter__(self) -> "Meter":

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from testbed.bench.netns import can_enter
 from testbed.bench.target import Target
-from testbed.runtime.usage import Container
+from testbed.runtime.usage import ContainerUsage
 
 ROUTES = ("direct", "published", "inside")
 _SECONDS = 1.0  # a container on this machine answers at once, or cannot be reached
@@ -20,7 +20,7 @@ def by(wanted: str, target: Target) -> Target:
     """
     if wanted == "published" or not target.container:
         return target
-    with Container(target.container) as container:
+    with ContainerUsage(target.container) as container:
         port = container.port_behind(target.address.port)
         if port is None:
             return target

@@ -13,7 +13,7 @@ from testbed.bench.reach import by
 from testbed.bench.target import EnvelopeKey, Target
 from testbed.broker.model import Broker
 from testbed.engines.base import Defects
-from testbed.runtime.parallel import side_by_side
+from testbed.runtime.tasks import run_concurrently
 from testbed.testbed import Testbed
 
 
@@ -43,7 +43,7 @@ class Stage:
         """
         kind = (driver.engine, driver.version, driver.deployment)
         if kind not in self._brokers:
-            started = side_by_side(
+            started = run_concurrently(
                 [partial(self._start, driver, volume) for volume in self._volumes],
                 self._testbed.stop,
             )

@@ -25,7 +25,7 @@ from testbed.bench.target import Target
 from testbed.bench.workload import Workload
 from testbed.engines.activemq.engine import ActiveMQ
 from testbed.errors import ClientError, ContainerFailed
-from testbed.runtime import images
+from testbed.runtime.builder import ensure_images
 from testbed.runtime.containers import ContainerSpec
 from testbed.runtime.exec import Exec, open_exec
 from testbed.runtime.images import ImageSpec
@@ -168,7 +168,7 @@ def _best(
 
 def _beside(testbed: Testbed, target: Target, say: Say) -> str:
     """A container of the tools, in the broker's network."""
-    tag = images.ensure(testbed.client, [IMAGE])[IMAGE]
+    tag = ensure_images(testbed.client, [IMAGE])[IMAGE]
     name = f"testbed-{testbed.state.instance}-yardstick-{target.engine_type.lower()}"
     return testbed.containers.run(
         ContainerSpec(

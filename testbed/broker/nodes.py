@@ -15,7 +15,8 @@ from testbed.engines.base import NodeSpec
 from testbed.errors import ClientError, ContainerFailed, Interrupted, VolumeRefused
 from testbed.pki import Certificate
 from testbed.runtime import images
-from testbed.runtime.parallel import Task
+from testbed.runtime.builder import ensure_images
+from testbed.runtime.tasks import Task
 from testbed.services import Services
 from testbed.storage import volumes
 
@@ -40,7 +41,7 @@ class Nodes:
 
     def ensure_image(self, image: images.ImageSpec) -> str:
         """Build or pull the image unless it is there, and return its tag."""
-        task = Task(lambda: images.ensure(self._containers.client, [image]))
+        task = Task(lambda: ensure_images(self._containers.client, [image]))
         tag: str = task.result(self._cancelled)[image]
         return tag
 

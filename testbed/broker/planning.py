@@ -14,7 +14,7 @@ from testbed.broker.rules import NOT_OFFERED
 from testbed.documented.engines import STORAGE_TYPES
 from testbed.engines.all import ENGINES
 from testbed.runtime import ports
-from testbed.runtime.containers import require_disk
+from testbed.runtime.engine import require_disk
 
 _DISK = 512 * 2**20  # bytes of free disk that one broker needs
 

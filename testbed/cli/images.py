@@ -7,6 +7,7 @@ from testbed.cli.base import JsonOption, show, translated
 from testbed.documented.engines import DEFAULT_VERSION
 from testbed.engines.all import ENGINES
 from testbed.runtime import engine, images
+from testbed.runtime.builder import ensure_images
 
 _group = typer.Typer(help="The testbed's images.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(_group, name="images")
@@ -38,7 +39,7 @@ def build(as_json: JsonOption = False) -> None:
     """
     with translated(as_json):
         specs = [images.KMS, *(ENGINES[each].image(DEFAULT_VERSION[each]) for each in ENGINES)]
-        tags = images.ensure(engine.connect(), specs)
+        tags = ensure_images(engine.connect(), specs)
         show(list(tags.values()), as_json, "\n".join)
 
 

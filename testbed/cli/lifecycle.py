@@ -20,7 +20,7 @@ from testbed.cli import app
 from testbed.cli.base import STATE, JsonOption, StateOption, existing, show, translated
 from testbed.documented.engines import DEFAULT_VERSION
 from testbed.errors import TestbedError
-from testbed.runtime.parallel import side_by_side
+from testbed.runtime.tasks import run_concurrently
 from testbed.state.store import is_ours
 from testbed.testbed import Testbed
 from testbed.testbed import down as take_down
@@ -104,7 +104,7 @@ def up(
             testbed = Testbed.open(state, kms_image=kms_image, delay=delay)
             try:
                 with process.launched(testbed) as launch:  # gets ready while the brokers do
-                    side_by_side(
+                    run_concurrently(
                         [
                             partial(testbed.default_broker, each, wishes[each])
                             for each in dict.fromkeys(wanted)
@@ -130,7 +130,7 @@ def _all_or_nothing(folder: Path) -> Iterator[None]:
         if new:
             logger.info("removing what was started")
             process.stop(folder)
-            take_down(folder, settle=1.0)  # what was on its way to the engine may still come
+            take_down(folder, quiet_for=1.0)  # what was on its way to the engine may still come
         raise
 
 

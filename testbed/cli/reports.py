@@ -20,7 +20,7 @@ from testbed.extras import require
 from testbed.report import as_json as json_report
 from testbed.report import html, junit, terminal
 from testbed.results import Run
-from testbed.runtime.parallel import side_by_side
+from testbed.runtime.tasks import run_concurrently
 from testbed.testbed import Testbed, temporary
 from testbed.verdicts import ClaimVerdict, succeeded
 
@@ -107,7 +107,7 @@ def demo(
         if not as_json:
             print(f"{len(scenarios)} scenarios: {_DURATION}", flush=True)
         with temporary(delay=SEVERAL_HOURS) as testbed:
-            side_by_side(
+            run_concurrently(
                 [partial(testbed.default_broker, each) for each in ("RABBITMQ", "ACTIVEMQ")],
                 testbed.stop,
             )

@@ -8,9 +8,10 @@ from pathlib import Path
 from testbed.errors import ContainerFailed, Interrupted, KmsError
 from testbed.kms.localstack import LocalStackKms
 from testbed.runtime import images
+from testbed.runtime.builder import ensure_images
 from testbed.runtime.containers import Containers, ContainerSpec
-from testbed.runtime.parallel import Task
 from testbed.runtime.ports import LOOPBACK
+from testbed.runtime.tasks import Task
 from testbed.state.locks import hold_lock
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class KmsContainer:
     ) -> None:
         self._containers, self._folder, self._port = containers, folder, port
         self._stopping = stopping
-        self._task: Task | None = None
+        self._task: Task[None] | None = None
 
     @property
     def url(self) -> str:
@@ -44,7 +45,10 @@ class KmsContainer:
         return next((row["status"] for row in self._containers.find("kms")), "missing")
 
     def start(self, image: str = "") -> None:
-        """Start the container in a thread unless it runs; ``image`` is a LocalStack image of the user's."""
+        """Start the container in a thread unless it runs.
+
+        ``image`` names a LocalStack image of the user's.
+        """
         self._task = Task(partial(self._start, image))
 
     def join(self) -> None:
@@ -69,7 +73,7 @@ class KmsContainer:
         with hold_lock(self._folder, "kms", self._stopping):
             if self.status != "running":
                 spec = images.own_kms(image) if image else images.KMS
-                build = Task(partial(images.ensure, self._containers.client, [spec]))
+                build = Task(partial(ensure_images, self._containers.client, [spec]))
                 self._run(build.result(self._stopping)[spec])
         LocalStackKms(self.url).wait_until_answering(still_alive=self._require_alive)
 

@@ -1,1 +1,1 @@
-"""The only room that knows the container engine: finding or starting it, images, containers, clean-up."""
+"""Everything that knows the container engine: its start, images, containers, clean-up."""

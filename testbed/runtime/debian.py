@@ -1,4 +1,4 @@
-"""Debian packages that the ground needs, installed only after saying so."""
+"""Debian packages that the engine and the images need."""
 
 import logging
 import os
@@ -6,18 +6,18 @@ import shutil
 from collections.abc import Sequence
 
 from testbed.errors import TestbedError
-from testbed.runtime import parallel
+from testbed.runtime import commands
 
 logger = logging.getLogger(__name__)
 
 
 def can_install() -> bool:
-    """Whether this machine's packages can be installed from here: root, with apt."""
+    """Return whether packages can be installed from here: by root, with apt."""
     return hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
 def install(packages: Sequence[str], why: str) -> None:
-    """Install ``packages`` with apt after saying so. Raises ``TestbedError`` with apt's last words."""
+    """Install ``packages`` with apt. Raises ``TestbedError`` with the end of apt's output."""
     names = " ".join(packages)
     logger.info("installing Debian packages %s: %s", names, why)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -30,7 +30,7 @@ def install(packages: Sequence[str], why: str) -> None:
 
 
 def _run(command: list[str], environment: dict[str, str], names: str) -> None:
-    code, output = parallel.run(command, environment)
+    code, output = commands.run(command, environment)
     if code:
         last = " ".join(output.strip().splitlines()[-3:])
         raise TestbedError(

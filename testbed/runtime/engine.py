@@ -1,8 +1,9 @@
 """Find the container engine, or start one.
 
-An engine that answers is used as it is: the one that ``DOCKER_HOST`` or the current Docker context names, Docker
-Desktop's, a rootless one, Podman's Docker API. Where none answers and this is Debian and root, Debian's own is
-installed and started, each after saying so; everywhere else one error says what to do.
+An engine that answers is used as it is: the one that ``DOCKER_HOST`` or the current Docker context
+names, Docker Desktop's, a rootless one, Podman's Docker API. Where none answers and this is Debian
+and root, Debian's own is installed and started, each step logged. Everywhere else the error says
+what to do.
 """
 
 import logging
@@ -12,29 +13,33 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import docker
 from docker.errors import DockerException
 
-from testbed.errors import EngineUnavailable, TestbedError
+from testbed.errors import EngineUnavailable, NotEnoughDisk, TestbedError
 from testbed.runtime import debian
+from testbed.runtime.docker_errors import translate
 
 logger = logging.getLogger(__name__)
 
 LOG = Path("/var/log/testbed-dockerd.log")
 DEFAULT = "unix:///var/run/docker.sock"
 _WHAT_TO_DO = (
-    "Start Docker Desktop, `systemctl start docker` or `podman system service`, or set DOCKER_HOST to a running "
-    "engine's address. As root on Debian the testbed installs and starts an engine by itself."
+    "Start Docker Desktop, `systemctl start docker` or `podman system service`, or set DOCKER_HOST "
+    "to the address of a running engine. As root on Debian the testbed installs and starts an "
+    "engine by itself."
 )
-_starting = threading.Lock()
+_START_WITHIN = 60.0  # seconds
+_starting = threading.Lock()  # two threads of a process would start two engines
 
 
 def connect(*, start: bool = True, timeout: float = 60.0) -> docker.DockerClient:
-    """A client of the engine, with ``timeout`` seconds for each answer.
+    """Return a client of the engine, with ``timeout`` seconds for each answer.
 
-    ``start=False`` only looks for a running one. Raises ``EngineUnavailable``.
+    With ``start=False`` only a running engine is looked for. Raises ``EngineUnavailable``.
     """
     with _starting:
         host = _running()
@@ -42,32 +47,49 @@ def connect(*, start: bool = True, timeout: float = 60.0) -> docker.DockerClient
             if not start:
                 raise EngineUnavailable("No container engine is running.", hint=_WHAT_TO_DO)
             host = _start()
-    # testcontainers and every child of ours shall find the same one.
-    os.environ["DOCKER_HOST"] = host
-    return docker.DockerClient(base_url=host, timeout=timeout)  # type: ignore[arg-type]
+    return docker.DockerClient(base_url=host, timeout=int(timeout))
+
+
+def require_disk(client: docker.DockerClient, needed: int, purpose: str) -> None:
+    """Raise ``NotEnoughDisk`` when the engine's disk has less than ``needed`` bytes free.
+
+    ``purpose`` begins the message. Passes where the engine's disk cannot be seen from here.
+    """
+    with translate("The engine's disk could not be inspected"):
+        root = client.info().get("DockerRootDir", "")
+    if not root or not Path(root).is_dir():
+        return  # on another machine, or in a virtual one
+    free = shutil.disk_usage(root).free
+    if free < needed:
+        raise NotEnoughDisk(
+            f"{purpose} needs {needed // 2**20} MiB of free disk; {root} has {free // 2**20} MiB.",
+            hint="`docker system df` shows what takes the space; "
+            "`docker system prune` frees what is unused.",
+        )
 
 
 def _running() -> str | None:
-    """The address of an engine that answers."""
+    """Return the address of an engine that answers."""
     named = os.environ.get("DOCKER_HOST")
-    if named:
-        if _answers(named):
-            return named
+    if not named:
+        return next((host for host in _usual() if _answers(host)), None)
+    if not _answers(named):
         raise EngineUnavailable(
             f"No container engine answers at DOCKER_HOST={named}.",
             hint=f"Unset DOCKER_HOST, or: {_WHAT_TO_DO}",
         )
-    return next((host for host in _usual() if _answers(host)), None)
+    return named
 
 
 def _usual() -> Iterator[str]:
+    """Yield the addresses at which engines usually listen."""
     try:
         context = docker.ContextAPI.get_current_context()
         if context is not None and context.Host:
             # The SDK writes "http+unix://"; the client wants "unix://".
             yield context.Host.replace("http+unix://", "unix://")
-    except Exception:  # noqa: BLE001 - a broken ~/.docker is no reason not to try the sockets
-        pass
+    except Exception as error:  # noqa: BLE001 - a broken ~/.docker must not hide the sockets
+        logger.warning("the current Docker context cannot be read: %s", error)
     yield DEFAULT
     yield f"unix://{Path.home()}/.docker/run/docker.sock"
     runtime = os.environ.get("XDG_RUNTIME_DIR")
@@ -81,33 +103,14 @@ def _answers(host: str) -> bool:
     if host.startswith("unix://") and not Path(host.removeprefix("unix://")).exists():
         return False
     try:
-        client = docker.DockerClient(base_url=host, timeout=5)
-        try:
+        with closing(docker.DockerClient(base_url=host, timeout=5)) as client:
             return client.ping()
-        finally:
-            client.close()
     except (DockerException, OSError):  # refused, forbidden, not an engine
         return False
 
 
 def _start() -> str:
-    daemon = shutil.which("dockerd")
-    if not debian.can_install():
-        raise EngineUnavailable(
-            "No container engine is running, and none can be started from here.", hint=_WHAT_TO_DO
-        )
-    try:
-        if daemon is None:
-            debian.install(["docker.io", "iptables"], "no container engine is on this machine")
-            daemon = shutil.which("dockerd")
-        if daemon is None:
-            raise EngineUnavailable(
-                "docker.io was installed and brought no dockerd.", hint=_WHAT_TO_DO
-            )
-    except EngineUnavailable:
-        raise
-    except TestbedError as error:
-        raise EngineUnavailable(error.message, hint=error.hint) from error
+    daemon = _installed()
     logger.info(
         "starting the container engine (dockerd, log in %s); it stays up for the next command", LOG
     )
@@ -120,15 +123,33 @@ def _start() -> str:
             start_new_session=True,
             cwd="/",
         )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + _START_WITHIN
     while time.monotonic() < deadline:
         if _answers(DEFAULT):
             return DEFAULT
         if process.poll() is not None:
             break
         time.sleep(0.1)
-    words = LOG.read_text(errors="replace").strip().splitlines()
+    lines = LOG.read_text(errors="replace").strip().splitlines()
     raise EngineUnavailable(
-        f"dockerd did not come up: {words[-1] if words else 'it said nothing'}",
-        hint=f"{LOG} has all it said. {_WHAT_TO_DO}",
+        f"dockerd did not come up: {lines[-1] if lines else 'its log is empty'}",
+        hint=f"{LOG} has its whole log. {_WHAT_TO_DO}",
     )
+
+
+def _installed() -> str:
+    """Return the path of dockerd; install it where it is missing."""
+    if not debian.can_install():
+        raise EngineUnavailable(
+            "No container engine is running, and none can be started from here.", hint=_WHAT_TO_DO
+        )
+    daemon = shutil.which("dockerd")
+    if daemon is None:
+        try:
+            debian.install(["docker.io", "iptables"], "no container engine is on this machine")
+        except TestbedError as error:
+            raise EngineUnavailable(error.message, hint=error.hint) from error
+        daemon = shutil.which("dockerd")
+    if daemon is None:
+        raise EngineUnavailable("docker.io was installed and brought no dockerd.", hint=_WHAT_TO_DO)
+    return daemon

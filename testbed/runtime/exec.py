@@ -1,49 +1,51 @@
-"""A command in a running container, spoken to over its standard input and output."""
+"""A command in a running container, used over its standard input and output."""
 
+import socket
 import struct
 import time
+from contextlib import suppress
+from typing import Any
 
 import docker
 from docker.errors import DockerException
 
 from testbed.errors import ContainerFailed
 from testbed.runtime import engine
-from testbed.runtime.containers import close_stream
 
 _ENDED = "The command in the container has ended."
-_HEADER = struct.Struct(
-    ">BxxxL"
-)  # stream and length of what follows (Docker Engine API, "attach to a container")
+# Stream, and length of what follows (Docker Engine API, "attach to a container").
+_HEADER = struct.Struct(">BxxxL")
 
 
 class Exec:
-    """An open command. Its standard error is dropped."""
+    """A running command. Its standard error is dropped."""
 
     def __init__(self, client: docker.DockerClient, container_id: str, argv: list[str]) -> None:
         self._client = client
         try:
             identity = client.api.exec_create(container_id, argv, stdin=True, stderr=False)["Id"]
-            self._stream = client.api.exec_start(identity, socket=True)
+            self._stream: Any = client.api.exec_start(identity, socket=True)
         except DockerException as error:
             client.close()
             raise ContainerFailed(
                 f"`{argv[0]}` could not be run in a container: {error}"
             ) from error
-        self._socket = getattr(self._stream, "_sock", self._stream)
+        stream: Any = self._stream
+        self._socket: socket.socket = getattr(stream, "_sock", stream)
         self._framed, self._output = b"", b""
 
     def write(self, data: bytes) -> None:
-        """Raises ``ContainerFailed`` when the command has ended."""
+        """Write to its standard input. Raises ``ContainerFailed`` when the command has ended."""
         try:
             self._socket.sendall(data)
         except OSError as error:
             raise ContainerFailed(_ENDED) from error
 
     def read(self, count: int, timeout: float) -> bytes:
-        """Exactly ``count`` bytes of its output.
+        """Return exactly ``count`` bytes of its output.
 
-        Raises ``TimeoutError`` after ``timeout`` seconds, and keeps what came for the next call; ``ContainerFailed``
-        when the command ends before.
+        Raises ``TimeoutError`` after ``timeout`` seconds, and keeps what has arrived for the next
+        call; ``ContainerFailed`` when the command ends first.
         """
         deadline = time.monotonic() + timeout
         while len(self._output) < count:
@@ -75,10 +77,20 @@ class Exec:
             self._framed = self._framed[end:]
 
     def close(self) -> None:
+        """End its standard input, and let go of it."""
         close_stream(self._stream)
         self._client.close()
 
 
 def open_exec(container_id: str, argv: list[str]) -> Exec:
-    """Run ``argv`` in the container; closing it ends its standard input. Raises ``ContainerFailed``."""
+    """Run ``argv`` in the container. Raises ``ContainerFailed``."""
     return Exec(engine.connect(start=False), container_id, argv)
+
+
+def close_stream(stream: Any) -> None:
+    """Close an attached stream, and its connection, which the SDK's object would leave open."""
+    raw = getattr(stream, "_sock", stream)
+    with suppress(OSError):
+        raw.shutdown(socket.SHUT_RDWR)
+    raw.close()
+    stream.close()

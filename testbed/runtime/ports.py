@@ -14,8 +14,8 @@ from testbed.errors import PortTaken, TestbedError
 LOOPBACK = "127.0.0.1"
 
 
-# Below what Linux, macOS and Windows take for outgoing connections: while a broker reboots, none of
-# those may get its port.
+# Below what Linux, macOS and Windows use for outgoing connections, none of which may get the port
+# of a broker while it reboots.
 _DEFAULT = "20000-32767"
 _handed_out: set[int] = set()
 _choosing = threading.Lock()
@@ -38,7 +38,7 @@ def free(count: int) -> list[int]:
             port = candidates.pop()
             if port not in _handed_out and _is_free(port):
                 chosen.append(port)
-                _handed_out.add(port)  # whoever asks may need seconds until it listens
+                _handed_out.add(port)  # its owner may need seconds until it listens
     return chosen
 
 
@@ -81,5 +81,6 @@ def require_free(port: int) -> None:
                 raise
             raise PortTaken(
                 f"Port {port} on {LOOPBACK} is in use by another program.",
-                hint=f"`ss -ltnp 'sport = :{port}'` names it. Stop it, or leave fixed ports out: free ones are the default.",
+                hint=f"`ss -ltnp 'sport = :{port}'` names it. Stop it, "
+                "or leave fixed ports out to get free ones.",
             ) from error

@@ -1,21 +1,22 @@
-"""Clean up behind a process that died, even by ``kill -9``.
+"""Clean up after a process that died, even by ``kill -9``.
 
-A small process of its own session holds one end of a pipe. When the other end closes, because its owner ended for
-whatever reason, it removes everything under the owner's label, and the owner's state folder if that was a temporary
-one. An owner that cleaned up by itself says so first.
+A small process in a session of its own holds one end of a pipe. When the other end closes, because
+its owner ended, it removes everything under the owner's label, and the owner's state folder if that
+was a temporary one. An owner that has cleaned up dismisses it first.
 """
 
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
-_DONE = b"done"
+_DISMISSED = b"dismissed"
 
 
 class Reaper:
-    """Watches this process on behalf of ``instance``; ``folder`` is removed as well when given."""
+    """Watch over this process for ``instance``; remove ``folder`` as well, if it is given."""
 
     def __init__(self, instance: str, folder: Path | None = None) -> None:
         self._process = subprocess.Popen(
@@ -29,24 +30,23 @@ class Reaper:
         )
 
     def dismiss(self) -> None:
-        """Everything is cleaned up: nothing is left to do."""
+        """End the process: everything is cleaned up."""
         assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(_DONE)
+        with suppress(OSError):  # it was killed
+            self._process.stdin.write(_DISMISSED)
             self._process.stdin.close()
-        except OSError:  # it was killed
-            pass
         self._process.wait()
 
 
 def main(instance: str, folder: str) -> None:
-    if sys.stdin.buffer.read() == _DONE:
+    """Wait for the owner's end, and clean up unless dismissed."""
+    if sys.stdin.buffer.read() == _DISMISSED:
         return
     from testbed.runtime import engine
-    from testbed.runtime.containers import purge
+    from testbed.runtime.cleanup import purge
 
     try:
-        purge(engine.connect(start=False), instance, settle=5.0)
+        purge(engine.connect(start=False), instance, quiet_for=5.0)
     finally:
         if folder:
             shutil.rmtree(folder, ignore_errors=True)

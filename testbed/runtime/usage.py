@@ -3,96 +3,99 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Self
 
 from testbed.errors import ContainerFailed
 from testbed.runtime import engine
-from testbed.runtime.translated import translated
+from testbed.runtime.docker_errors import translate
 
 
 @dataclass(frozen=True)
 class Counters:
-    """``cpu`` in seconds of processor time, bytes of its network interfaces; both since it was started."""
+    """Seconds of processor time, and bytes on the network, since the container's start."""
 
     cpu: float
     received: int
     sent: int
 
 
-class Container:
-    """One container, looked at from outside; also a context manager. Raises ``ContainerFailed`` when it is gone."""
+class ContainerUsage:
+    """One container seen from outside; also a context manager.
+
+    Methods raise ``ContainerFailed`` when it is gone.
+    """
 
     def __init__(self, container_id: str) -> None:
         self._client, self._id = engine.connect(start=False), container_id
 
-    def __enter__(self) -> "Container":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._client.close()
 
     def counters(self) -> Counters:
-        """Of this moment where ``at_once``; elsewhere as of the engine's last look, up to a second ago."""
-        return (self._here and self._here.counters()) or self._told()
+        """Return the counters: current if ``at_once``; otherwise up to a second old."""
+        return (self._kernel and self._kernel.counters()) or self._engine_counters()
 
     @property
     def at_once(self) -> bool:
-        """Whether the kernel is asked instead of the engine, which has to run on this machine."""
-        return self._here is not None
+        """Whether the kernel is asked, not the engine; the engine has to run on this machine."""
+        return self._kernel is not None
 
     @cached_property
-    def _here(self) -> "_Kernel | None":
-        return _Kernel.of(*self._identity())
+    def _kernel(self) -> "_Kernel | None":
+        description = self._inspect()
+        return _Kernel.of(description["Id"], description["State"]["Pid"])
 
-    def _identity(self) -> tuple[str, int]:
-        with translated("A container could not be inspected"):
-            about = self._client.api.inspect_container(self._id)
-        return about["Id"], about["State"]["Pid"]
+    def _inspect(self) -> dict[str, Any]:
+        with translate("A container could not be inspected"):
+            return dict(self._client.api.inspect_container(self._id))
 
-    def _told(self) -> Counters:
-        with translated("What a container uses could not be read"):
-            stats = self._client.api.stats(self._id, stream=False, one_shot=True)
-        networks = (stats.get("networks") or {}).values()
+    def _engine_counters(self) -> Counters:
+        with translate("What a container uses could not be read"):
+            stats: Any = self._client.api.stats(self._id, stream=False, one_shot=True)
+        interfaces = (stats.get("networks") or {}).values()
         return Counters(
             cpu=stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9,
-            received=sum(each["rx_bytes"] for each in networks),
-            sent=sum(each["tx_bytes"] for each in networks),
+            received=sum(interface["rx_bytes"] for interface in interfaces),
+            sent=sum(interface["tx_bytes"] for interface in interfaces),
         )
 
     def processes(self) -> list[int]:
-        """Their ids on the engine's machine; none when the engine does not tell."""
+        """Return its processes' ids on the engine's machine; none if the engine hides them."""
         try:
-            with translated("A container's processes could not be listed"):
-                table = self._client.api.top(self._id)
+            with translate("A container's processes could not be listed"):
+                table: Any = self._client.api.top(self._id)
         except ContainerFailed:
             return []
         column = table["Titles"].index("PID")
         return [int(row[column]) for row in table["Processes"] or []]
 
     def main_process(self) -> int:
-        """The id, on the engine's machine, of the one that everything in the container descends from."""
-        return self._identity()[1]
+        """Return the id, on the engine's machine, of the ancestor of all its processes."""
+        return int(self._inspect()["State"]["Pid"])
 
     def addresses(self) -> list[str]:
-        """Its own, in the engine's networks."""
-        with translated("A container could not be inspected"):
-            networks = (
-                self._client.api.inspect_container(self._id)["NetworkSettings"]["Networks"] or {}
-            )
-        return [each["IPAddress"] for each in networks.values() if each["IPAddress"]]
+        """Return its addresses in the engine's networks."""
+        networks = self._inspect()["NetworkSettings"]["Networks"] or {}
+        return [network["IPAddress"] for network in networks.values() if network["IPAddress"]]
 
     def port_behind(self, published: int) -> int | None:
-        """The container's port that a port of this machine leads to."""
-        with translated("A container could not be inspected"):
-            ports = self._client.api.inspect_container(self._id)["NetworkSettings"]["Ports"] or {}
+        """Return the container's port behind a published port of this machine."""
+        ports = self._inspect()["NetworkSettings"]["Ports"] or {}
         for inside, outside in ports.items():
-            if any(int(each["HostPort"]) == published for each in outside or []):
+            if any(int(binding["HostPort"]) == published for binding in outside or []):
                 return int(inside.partition("/")[0])
         return None
 
 
 @dataclass(frozen=True)
 class _Kernel:
-    """What the kernel knows of a process's container: ``cpu`` is its control group's file, of version 1 or 2."""
+    """What the kernel knows of a container.
+
+    ``process`` is one of its processes, ``cpu`` the file of its control group, version 1 or 2.
+    """
 
     process: int
     cpu: Path
@@ -101,15 +104,12 @@ class _Kernel:
     def of(
         cls, container_id: str, process: int, root: Path = Path("/sys/fs/cgroup")
     ) -> "_Kernel | None":
-        """None where the process is not this machine's, or its control group can't be seen from here."""
+        """Return None where process or control group cannot be seen from here."""
         try:
-            groups = [
-                line.split(":", 2)
-                for line in Path(f"/proc/{process}/cgroup").read_text().splitlines()
-            ]
+            lines = Path(f"/proc/{process}/cgroup").read_text().splitlines()
         except OSError:
             return None
-        for _, controllers, path in groups:
+        for _, controllers, path in (line.split(":", 2) for line in lines):
             if container_id not in path:
                 continue
             if "cpuacct" in controllers.split(","):
@@ -123,23 +123,17 @@ class _Kernel:
         return None
 
     def counters(self) -> Counters | None:
-        """None when the container is gone."""
+        """Return None when the container is gone."""
         try:
             used = self.cpu.read_text().split()
-            lines = [
-                line.split()
-                for line in Path(f"/proc/{self.process}/net/dev").read_text().splitlines()[2:]
-            ]
+            interfaces = Path(f"/proc/{self.process}/net/dev").read_text().splitlines()[2:]
         except OSError:
             return None
-        networks = [line for line in lines if line[0] != "lo:"]
-        cpu = (
-            int(used[0]) / 1e9
-            if self.cpu.name == "cpuacct.usage"
-            else int(used[used.index("usage_usec") + 1]) / 1e6
-        )
+        rows = [row for line in interfaces if (row := line.split())[0] != "lo:"]
+        if self.cpu.name == "cpuacct.usage":
+            cpu = int(used[0]) / 1e9
+        else:
+            cpu = int(used[used.index("usage_usec") + 1]) / 1e6
         return Counters(
-            cpu,
-            received=sum(int(line[1]) for line in networks),
-            sent=sum(int(line[9]) for line in networks),
+            cpu, received=sum(int(row[1]) for row in rows), sent=sum(int(row[9]) for row in rows)
         )

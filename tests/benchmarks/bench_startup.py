@@ -11,7 +11,7 @@ from statistics import median
 
 import pytest
 
-from testbed.runtime.parallel import side_by_side
+from testbed.runtime.tasks import run_concurrently
 from testbed.testbed import temporary
 
 ROUNDS = 5
@@ -27,7 +27,7 @@ def seconds(engine_types: Sequence[str]) -> float:
     started = time.monotonic()
     with temporary() as testbed:
         if engine_types:
-            side_by_side(
+            run_concurrently(
                 [partial(testbed.default_broker, each) for each in engine_types], testbed.stop
             )
         else:

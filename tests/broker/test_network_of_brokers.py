@@ -67,7 +67,9 @@ def test_an_expression_is_refused(attribute: str) -> None:
 
 
 def test_a_user_that_the_broker_does_not_have_is_refused() -> None:
-    with pytest.raises(BadRequestException, match="mallory, who is not a user of the broker orders"):
+    with pytest.raises(
+        BadRequestException, match="mallory, who is not a user of the broker orders"
+    ):
         rendered(dataclasses.replace(CONNECTOR, username="mallory"))
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from testbed.broker.model import Broker
 from testbed.pytest_plugin import BrokerFixture
-from testbed.runtime.containers import LABEL
+from testbed.runtime.cleanup import LABEL
 from testbed.storage import volumes
 from testbed.testbed import Testbed
 from tests.support.broker_node import wait_for

@@ -15,6 +15,7 @@ from testbed.engines.base import Cluster, Defects, Engine, NetworkConnector, Nod
 from testbed.errors import ClientError, ConnectionRefused
 from testbed.pki import Authority, Certificate
 from testbed.runtime import engine, images, ports
+from testbed.runtime.builder import ensure_images
 from testbed.runtime.containers import Containers, ContainerSpec
 
 HOSTNAME = "b-1234.mq.us-east-1.amazonaws.com"
@@ -161,7 +162,7 @@ def testing() -> Iterator[Containers]:
 
 def built(containers: Containers, image: images.ImageSpec, instead: str = "") -> str:
     """The tag of ``image``; ``instead`` names an environment variable that names another one."""
-    return os.environ.get(instead) or images.ensure(containers.client, [image])[image]
+    return os.environ.get(instead) or ensure_images(containers.client, [image])[image]
 
 
 Addresses = dict[str, tuple[str, int]]

@@ -9,10 +9,11 @@ import docker
 
 from testbed.kms.localstack import LocalStackKms
 from testbed.runtime import engine, images
+from testbed.runtime.builder import ensure_images
 
 
 def build(client: docker.DockerClient) -> str:
-    return images.ensure(client, [images.KMS])[images.KMS]
+    return ensure_images(client, [images.KMS])[images.KMS]
 
 
 class Container:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from testbed.clients import Address, Destination, connect
 from testbed.engines.base import Defects
 from testbed.errors import ContainerFailed
-from testbed.runtime import engine, images
+from testbed.runtime import engine
+from testbed.runtime.builder import ensure_images
 from testbed.wire import capture
 from testbed.wire.capture import Capture, Sighting, capturing, forms
 from testbed.wire.packets import Endpoint, Stream
@@ -88,7 +89,7 @@ def test_a_capture_can_be_narrowed_and_says_whether_it_is_whole() -> None:
 def image() -> str:
     client = engine.connect()
     try:
-        return images.ensure(client, [capture.IMAGE])[capture.IMAGE]
+        return ensure_images(client, [capture.IMAGE])[capture.IMAGE]
     finally:
         client.close()
 

@@ -1,4 +1,4 @@
-"""Work side by side: results in order, the first error, Ctrl-C heard at once, and no child process left."""
+"""Concurrent work: results in order, the first error, Ctrl-C at once, and no child process left."""
 
 import os
 import signal
@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import Interrupted
-from testbed.runtime.parallel import Task, run, side_by_side
+from testbed.runtime.commands import run
+from testbed.runtime.tasks import Task, run_concurrently
 
 
 def test_results_come_in_the_order_asked_for() -> None:
@@ -25,8 +26,8 @@ def test_results_come_in_the_order_asked_for() -> None:
         second_done.set()
         return "second"
 
-    assert side_by_side([first, second]) == ["first", "second"]
-    assert side_by_side([]) == []
+    assert run_concurrently([first, second]) == ["first", "second"]
+    assert run_concurrently([]) == []
 
 
 def test_the_first_error_is_raised_after_the_others_have_ended() -> None:
@@ -41,7 +42,7 @@ def test_the_first_error_is_raised_after_the_others_have_ended() -> None:
         raise ValueError("two")
 
     with pytest.raises(ValueError, match="one"):
-        side_by_side([fails, goes_on])
+        run_concurrently([fails, goes_on])
     assert ended.is_set()
 
 
@@ -80,7 +81,8 @@ def test_a_command_says_how_it_ended_and_both_its_streams() -> None:
 
 _SCRIPT = """
 import pathlib, sys, threading, time
-from testbed.runtime.parallel import run, side_by_side
+from testbed.runtime.commands import run
+from testbed.runtime.tasks import run_concurrently
 told = pathlib.Path(sys.argv[1])
 def child():
     run(["sh", "-c", "echo $$ > %s/pid; exec sleep 600" % told])
@@ -92,7 +94,7 @@ def listening(heard=threading.Event()):
     (told / "heard").touch()
 print("up", flush=True)
 heard = threading.Event()
-side_by_side([lambda: listening(heard), deaf, child], heard.set, patience=2.0)
+run_concurrently([lambda: listening(heard), deaf, child], heard.set, patience=2.0)
 """
 
 
@@ -115,7 +117,10 @@ def test_an_interrupted_program_tells_its_threads_and_leaves_no_child(
 
 
 def test_control_a_child_started_otherwise_outlives_the_program(tmp_path: Path) -> None:
-    script = "import subprocess; print(subprocess.Popen(['sleep', '600'], stdout=subprocess.DEVNULL).pid)"
+    script = (
+        "import subprocess\n"
+        "print(subprocess.Popen(['sleep', '600'], stdout=subprocess.DEVNULL).pid)"
+    )
     pid = int(
         subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True).stdout
     )

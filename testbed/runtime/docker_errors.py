@@ -1,4 +1,4 @@
-"""Docker's errors in the testbed's words: every call on the engine ends here when it fails."""
+"""Docker's errors as the testbed's: every call on the engine is made under ``translate``."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,33 +9,36 @@ from testbed.errors import ContainerFailed, NotEnoughDisk, PortTaken
 
 
 @contextmanager
-def translated(what: str) -> Iterator[None]:
-    """Raise ``PortTaken``, ``NotEnoughDisk`` or ``ContainerFailed``; ``what`` says what could not be done."""
+def translate(failure: str) -> Iterator[None]:
+    """Raise ``PortTaken``, ``NotEnoughDisk`` or ``ContainerFailed`` for an error of the engine.
+
+    ``failure`` begins the message: what could not be done.
+    """
     try:
         yield
     except NotFound as error:
         raise ContainerFailed(
-            f"{what}: it is gone.", hint="`testbed status` shows what is left."
+            f"{failure}: it is gone.", hint="`testbed status` shows what is left."
         ) from error
     except (DockerException, OSError) as error:  # an engine that is gone is an OSError
         reason = str(getattr(error, "explanation", None) or error)
         if "port is already allocated" in reason or "address already in use" in reason:
             raise PortTaken(
-                f"{what}: {reason}",
-                hint="Stop what uses the port, or leave fixed ports out: free ones are the default.",
+                f"{failure}: {reason}",
+                hint="Stop what uses the port, or leave fixed ports out to get free ones.",
             ) from error
         if "no space left" in reason.lower():
             raise NotEnoughDisk(
-                f"{what}: {reason}", hint="`docker system df` shows what takes the space."
+                f"{failure}: {reason}", hint="`docker system df` shows what takes the space."
             ) from error
         raise ContainerFailed(
-            f"{what}: {reason}", hint="`docker info` shows whether the engine is well."
+            f"{failure}: {reason}", hint="`docker info` shows whether the engine is well."
         ) from error
 
 
 @contextmanager
-def gone_is_fine() -> Iterator[None]:
-    """Around ``translated``: what is not there need not be removed."""
+def ignore_missing() -> Iterator[None]:
+    """Around ``translate``: what does not exist need not be stopped or removed."""
     try:
         yield
     except ContainerFailed as error:
