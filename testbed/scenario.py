@@ -1,11 +1,11 @@
-"""Scenarios: what they are, how they are found, and how one is run so that it never takes the report down.
+"""Scenarios: finding them, and running one so that its failure never takes the report down.
 
 A scenario is one file of ``scenarios/`` with
 
-- ``TITLE``, one line, and ``CLAIMS``, the ids of the claims that it settles;
-- ``run(testbed)``, a generator of ``Finding``s, each with its control, of notes (text) and of matrices.
+- ``TITLE``, one line, and ``CLAIMS``, the ids of the claims that it decides;
+- ``run(testbed)``, a generator of ``Finding``s, each with its control, of notes and of matrices.
 
-It uses what a user could use: ``testbed.brokers``, ``testbed.kms``, the clients and the observers.
+It uses only what a user can use: ``testbed.brokers``, ``testbed.kms``, clients and observers.
 """
 
 import importlib.util
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Scenario:
-    """``name`` is that of its file, without the ending."""
+    """A scenario; ``name`` is its file's, without the suffix."""
 
     name: str
     title: str
@@ -39,7 +39,10 @@ class Scenario:
 
 
 def find(names: Sequence[str] = ()) -> list[Scenario]:
-    """The scenarios of these names in the order given, or all. Raises ``TestbedError`` for a name that is none, or a file that is broken."""
+    """Return the named scenarios in that order, or all.
+
+    Raises ``TestbedError`` for an unknown name or a broken file.
+    """
     files = {path.stem: path for path in sorted(paths.data("scenarios").glob("[!_]*.py"))}
     for name in names:
         if name not in files:
@@ -50,7 +53,7 @@ def find(names: Sequence[str] = ()) -> list[Scenario]:
 
 
 def run(scenario: Scenario, testbed: Testbed) -> ScenarioResult:
-    """Run it to its end. What it raises is its result's ``error``; what it had found until then stays."""
+    """Run a scenario. Its error becomes the result's ``error``, beside the findings until then."""
     started = time.monotonic()
     findings: list[Finding] = []
     notes: list[str] = []
@@ -58,17 +61,17 @@ def run(scenario: Scenario, testbed: Testbed) -> ScenarioResult:
     error = ""
     logger.info("scenario %s: %s", scenario.name, scenario.title)
     try:
-        for said in scenario.run(testbed):
-            if isinstance(said, Finding):
-                findings.append(said)
-                logger.info("  %s %s: %s", said.verdict.value, said.claim, said.subject)
-            elif isinstance(said, Matrix):
-                matrices.append(said)
+        for item in scenario.run(testbed):
+            if isinstance(item, Finding):
+                findings.append(item)
+                logger.info("  %s %s: %s", item.verdict.value, item.claim, item.subject)
+            elif isinstance(item, Matrix):
+                matrices.append(item)
             else:
-                notes.append(said)
+                notes.append(item)
     except TestbedError as caught:
         error = f"{caught} {caught.hint}".strip()
-    except Exception as caught:  # noqa: BLE001 - a scenario's own fault must not take the others down
+    except Exception as caught:  # noqa: BLE001 - must not take the others down
         error = f"{type(caught).__name__}: {caught}"
     if error:
         logger.info("  broke off: %s", error)
@@ -88,9 +91,9 @@ def run_all(
     testbed: Testbed,
     on_verdict: Callable[[ClaimVerdict], None] = lambda verdict: None,
 ) -> Run:
-    """Run them one after the other.
+    """Run the scenarios one after the other.
 
-    ``on_verdict`` is called with the verdict on each claim after the last scenario that is about it.
+    ``on_verdict`` gets the verdict on each claim after the last scenario about it.
     """
     begun, started = time.monotonic(), datetime.now(UTC)
     results: list[ScenarioResult] = []
@@ -104,7 +107,7 @@ def run_all(
 
 
 def environment(testbed: Testbed) -> dict[str, str]:
-    """What the results depend on: versions and the machine."""
+    """Return what the results depend on: versions and the machine."""
     version = testbed.client.version()
     running = {
         f"{broker.engine_type} {broker.engine_version}": broker.running_version or broker.image
@@ -121,7 +124,7 @@ def environment(testbed: Testbed) -> dict[str, str]:
 
 
 def main(file: str) -> None:
-    """What ``python scenarios/NAME.py`` does: run that one on a testbed of its own, and show what it found."""
+    """Run one scenario on a temporary testbed, for ``python scenarios/NAME.py``."""
     from testbed.cli import main as cli
 
     cli(["scenario", "run", Path(file).stem, "--fresh"])
@@ -140,7 +143,8 @@ def _load(path: Path) -> Scenario:
 
 def _import(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"testbed.scenarios.{path.stem}", path)
-    assert spec and spec.loader, path
+    assert spec is not None, path
+    assert spec.loader is not None, path
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -8,10 +8,9 @@ the broker is ready, ``begin_create`` answers at once, as the service does, with
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from functools import partial
 
-from testbed.broker import encryption, planning, refusals, rules
+from testbed.broker import addresses, encryption, planning, refusals, rules, updates
 from testbed.broker.job import Job
 from testbed.broker.lifecycle import Lifecycle
 from testbed.broker.model import Broker, Node
@@ -26,8 +25,6 @@ from testbed.services import Services
 from testbed.state.locks import Busy
 
 CHECK_PERIOD = 2.0  # seconds between two checks of a key; the service's period is not documented
-# UpdateBroker: settings that wait for a reboot. All others take effect at once (API).
-_WITH_REBOOT = ("HostInstanceType", "Logs")
 
 
 class Brokers:
@@ -105,7 +102,7 @@ class Brokers:
             broker = self._store.get(broker_id)
             rules.check_update(broker, request)
             answer.elements = parameters
-            return self._store.change(broker, partial(_with_update, request=request))
+            return self._store.change(broker, partial(updates.apply, request=request))
 
     def reboot(self, broker_id: str, caller: Caller = USER) -> Broker:
         """RebootBroker, and wait until the broker is back. Raises what ``begin_reboot`` raises."""
@@ -228,24 +225,8 @@ class Brokers:
         self, broker: Broker, protocol: str, *, tls: bool = True, user: User | None = None
     ) -> tuple[Address, ...]:
         """Return the address of each instance, for ``clients.failover``. Raises ``KeyError``."""
-        user = user or broker.users[0]
-        addresses = tuple(
-            Address(
-                protocol,
-                endpoint.host,
-                endpoint.port,
-                user.username,
-                user.password,
-                self._ca_file if tls else None,
-                instance.container_id,
-            )
-            for instance in broker.instances
-            for endpoint in instance.endpoints
-            if protocol in endpoint.protocols and endpoint.tls == tls
-        )
-        if not addresses:
-            raise KeyError(broker.lacks(protocol, tls=tls))
-        return addresses
+        ca_file = self._ca_file if tls else None
+        return addresses.of(broker, protocol, ca_file, user or broker.users[0])
 
     def active(self, broker_id: str) -> Node:
         """Return the node of an active/standby broker that serves.
@@ -303,28 +284,6 @@ class Brokers:
         """Hold the broker's lock. Raises ``NotFoundException``, also if it is deleted meanwhile."""
         with self._store.locked(self._store.get(broker_id)):
             yield self._store.get(broker_id)
-
-
-def _with_update(broker: Broker, request: UpdateBroker) -> Broker:
-    pending = broker.pending
-    version, configuration = request.engine_version, request.configuration
-    if version is not None:
-        version = "" if version == broker.engine_version else version
-        pending = replace(pending, engine_version=version)
-    if configuration:
-        unchanged = configuration == broker.configuration
-        pending = replace(pending, configuration=None if unchanged else configuration)
-    later = {name: value for name, value in request.settings.items() if name in _WITH_REBOOT}
-    at_once = {
-        name: value
-        for name, value in request.settings.items()
-        if name not in (*_WITH_REBOOT, *rules.NOT_OFFERED)
-    }
-    return replace(
-        broker,
-        settings={**broker.settings, **at_once},
-        pending=replace(pending, settings={**pending.settings, **later}),
-    )
 
 
 def _chosen(broker: Broker, node_name: str) -> tuple[Node, ...]:

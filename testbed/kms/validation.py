@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from botocore.loaders import Loader
-from botocore.model import OperationModel, OperationNotFoundError, ServiceModel, Shape
+from botocore.model import OperationModel, Shape
 from botocore.validate import ParamValidator
 
+from testbed import api_models
 from testbed.kms.refusals import invalid, refusal
 
 _NULL = "Value null at '{}' failed to satisfy constraint: Member must not be null"
@@ -144,15 +144,10 @@ def _member_path(path: str, name: str) -> str:
 
 @cache
 def _model(operation: str) -> OperationModel:
-    try:
-        return _service().operation_model(operation)
-    except OperationNotFoundError as error:
-        raise refusal("UnknownOperationException") from error
-
-
-@cache
-def _service() -> ServiceModel:
-    return ServiceModel(Loader().load_service_model("kms", "service-2"), "kms")
+    operations = api_models.operations("kms")
+    if operation not in operations:
+        raise refusal("UnknownOperationException")
+    return operations[operation]
 
 
 @cache
