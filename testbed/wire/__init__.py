@@ -1,7 +1,8 @@
 """What a listener does on the wire, found out by asking it.
 
-``hello`` writes and reads TLS messages as bytes, ``prober`` asks a listener with them, ``scan`` holds
-what it answered, and ``verdict`` and ``matrix`` compare that with what is documented. Questions of their
-own are ``fips``, ``greetings`` (another protocol) and ``half_open``. ``capture`` sees what crosses a
-broker's network, and ``load`` puts it under stress.
+``tls_messages`` writes and reads TLS messages, ``connection`` exchanges them with a listener, and
+``prober`` asks a listener everything with them. ``scan`` holds the answers; ``verdict`` and
+``matrix`` compare them with the documentation. ``fips``, ``half_open``, ``session_features`` and
+``protocol_greetings`` ask further questions. ``capture`` records what crosses a broker's network,
+and ``load`` puts it under stress.
 """

@@ -1,12 +1,12 @@
-"""Take fields off the front of a message. No I/O."""
+"""Reads the fields of a message, from its front. No I/O."""
 
 
 class NotTls(ValueError):
-    """The bytes are no TLS record or no well-formed handshake message."""
+    """The bytes are not a TLS record, or not a well-formed handshake message."""
 
 
 class Reader:
-    """What is left of a message; every method raises ``NotTls`` when too little is."""
+    """The rest of a message. Every method raises ``NotTls`` when it is too short."""
 
     def __init__(self, data: bytes) -> None:
         self.rest = data
@@ -21,5 +21,5 @@ class Reader:
         return int.from_bytes(self.take(width), "big")
 
     def vector(self, width: int) -> bytes:
-        """A field that begins with its own length, in ``width`` bytes."""
+        """Take a field that begins with its length, in ``width`` bytes."""
         return self.take(self.number(width))

@@ -1,13 +1,14 @@
-"""What crosses a broker's network, seen from inside: a capture in the network of its container, needing nothing on the host.
+"""Captures what crosses a broker's network, from inside; the host needs nothing for it.
 
-tcpdump runs in a container of its own that shares the broker's network and has the one capability it needs. Packets
-come over its standard output into memory: they may hold passwords, so they go into no file and no log.
+tcpdump runs in a separate container that shares the broker's network and has the one capability it
+needs. Packets come over its standard output into memory: they may hold passwords, so they are never
+written to a file or a log.
 """
 
 import base64
 import secrets
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
@@ -19,32 +20,21 @@ from testbed.wire import packets
 from testbed.wire.packets import Endpoint, Packet, Stream
 
 IMAGE = ImageSpec("capture", "capture")
-# At once, without looking names up, without giving up the one capability; 32 MiB of buffer in the kernel.
+# Unbuffered, without name look-ups, keeping the capability; 32 MiB of buffer in the kernel.
+# fmt: off
 _TCPDUMP = [
-    "tcpdump",
-    "-i",
-    "any",
-    "-n",
-    "-U",
-    "--immediate-mode",
-    "-s",
-    "0",
-    "-B",
-    "32768",
-    "-Z",
-    "root",
-    "-w",
-    "-",
-    "tcp or (udp and port 9)",
+    "tcpdump", "-i", "any", "-n", "-U", "--immediate-mode", "-s", "0", "-B", "32768", "-Z", "root",
+    "-w", "-", "tcp or (udp and port 9)",
 ]
-_DISCARD = 9  # the port that the last packet is sent to; nobody has to listen there
+# fmt: on
+_DISCARD = 9  # the port of the last packet; nobody has to listen there
 _PATIENCE = 30.0  # seconds, for tcpdump to begin and for its last packet
 _MOST = 256 * 2**20  # bytes of packets that are kept
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """``count`` times the needle of this name, written as ``form``, in what ``source`` said to ``destination``."""
+    """How often a needle, written as ``form``, is in what ``source`` sent to ``destination``."""
 
     needle: str
     form: str
@@ -53,37 +43,32 @@ class Sighting:
     count: int
 
     def __str__(self) -> str:
-        return f"{self.needle} ({self.form}) {self.count} times from {self.source} to {self.destination}"
+        ends = f"from {self.source} to {self.destination}"
+        return f"{self.needle} ({self.form}) {self.count} times {ends}"
 
 
 @dataclass(frozen=True)
 class Capture:
-    """TCP as it was captured: how many packets, their bytes with all headers, and what each side of each connection said."""
+    """The captured TCP packets: their number, their bytes with all headers, and their streams."""
 
     packets: int
     wire_bytes: int
     streams: tuple[Stream, ...] = field(repr=False)
 
     def on(self, *ports: int) -> "Capture":
-        """The part of it that has one of ``ports`` at either end."""
-        kept = tuple(
+        """Return the part with one of ``ports`` at either end."""
+        return _capture(
             stream
             for stream in self.streams
             if {stream.source.port, stream.destination.port} & set(ports)
         )
-        return Capture(
-            sum(each.packets for each in kept), sum(each.wire_bytes for each in kept), kept
-        )
 
     def between(self, *hosts: str) -> "Capture":
-        """The part of it with all ends among ``hosts`` (IP addresses)."""
-        kept = tuple(
+        """Return the part with both ends among ``hosts`` (IP addresses)."""
+        return _capture(
             stream
             for stream in self.streams
             if {stream.source.host, stream.destination.host} <= set(hosts)
-        )
-        return Capture(
-            sum(each.packets for each in kept), sum(each.wire_bytes for each in kept), kept
         )
 
     @property
@@ -93,16 +78,16 @@ class Capture:
 
     @property
     def whole(self) -> bool:
-        """Nothing is missing in between: what was not found was not there."""
+        """Nothing is missing in between: a needle that is not found was not sent."""
         return all(stream.whole for stream in self.streams)
 
     @property
     def in_clear(self) -> tuple[Stream, ...]:
-        """The streams in which something was said and that do not begin with a TLS handshake."""
+        """The streams with a payload that do not begin with a TLS handshake."""
         return tuple(stream for stream in self.streams if stream.pieces and not stream.tls)
 
     def find(self, needles: Mapping[str, bytes]) -> tuple[Sighting, ...]:
-        """Where each needle (by a name that may be shown) is, as it stands and in the forms protocols give it."""
+        """Look for each needle (by a name that may be shown), in all the forms of ``forms``."""
         return tuple(
             Sighting(name, form, stream.source, stream.destination, count)
             for stream in self.streams
@@ -112,13 +97,22 @@ class Capture:
         )
 
 
+def _capture(streams: Iterable[Stream]) -> Capture:
+    kept = tuple(streams)
+    packet_count = sum(stream.packets for stream in kept)
+    return Capture(packet_count, sum(stream.wire_bytes for stream in kept), kept)
+
+
 def forms(needle: bytes) -> dict[str, bytes]:
-    """``needle`` as it may be written: as it is, in base64 at each of three alignments (whole characters only), in hex."""
+    """Return the needle as it is, in hex, and in base64 at each of three alignments.
+
+    Of base64 only the characters that depend on nothing but the needle.
+    """
     if not needle:
         raise ValueError("nothing to look for")
     written = {"as it is": needle, "hex": needle.hex().encode()}
     for before in range(3):
-        # The first and the last character carry bits of their neighbours, too: they are left out.
+        # The first and the last character carry bits of their neighbours, too.
         encoded = base64.b64encode(bytes(before) + needle)
         first = (before * 8 + 5) // 6
         last = (before + len(needle)) * 8 // 6
@@ -128,7 +122,7 @@ def forms(needle: bytes) -> dict[str, bytes]:
 
 
 class Recording:
-    """A capture that is going on."""
+    """A capture in progress."""
 
     def __init__(self, containers: Containers, container: str, tcpdump: Exec) -> None:
         self._containers, self._container, self._tcpdump = containers, container, tcpdump
@@ -152,20 +146,21 @@ class Recording:
                     break
                 kept += captured
                 if kept > _MOST:
-                    raise ContainerFailed(
+                    self._failure = ContainerFailed(
                         f"More than {_MOST >> 20} MiB were captured.",
                         hint="Capture a shorter time or less traffic.",
                     )
+                    break
                 self._packets.append(packet)
         except (ContainerFailed, TimeoutError, ValueError) as error:
             self._failure = error
         self._ended.set()
 
     def stop(self) -> Capture:
-        """Everything up to now, the last packet included. Raises ``ContainerFailed`` when it broke off.
+        """Return everything up to now. Raises ``ContainerFailed`` when the capture broke off.
 
-        How long a packet takes from the kernel to here is not known, so one of our own is sent after the
-        others: when that has arrived, they have.
+        How long a packet takes from the kernel to here is unknown, so a last one is sent after the
+        others: when it has arrived, they have.
         """
         send = f"printf %s {self._last.decode()} > /dev/udp/127.0.0.1/{_DISCARD}"
         self._containers.execute(self._container, ["bash", "-c", send])
@@ -181,7 +176,7 @@ class Recording:
 
 @contextmanager
 def capturing(containers: Containers, container: str, image: str) -> Iterator[Recording]:
-    """Capture what crosses the network of ``container``, its loopback interface included, while the ``with`` block runs.
+    """Capture the network of ``container``, loopback included, during the ``with`` block.
 
     ``image`` is the tag of ``IMAGE``. Raises ``ContainerFailed`` when it cannot begin.
     """

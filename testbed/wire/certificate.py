@@ -1,4 +1,4 @@
-"""A listener's certificate: what it says, and whether a client that checks it goes on."""
+"""A listener's certificate: its contents, and whether a client that verifies it accepts it."""
 
 import ssl
 from dataclasses import replace
@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 from testbed.documented.tls import Suite
 from testbed.errors import ClientError
 from testbed.protocols.tls import permissive_context
-from testbed.wire.connection import Where, open_tls
+from testbed.wire.connection import ListenerAddress, open_tls
 from testbed.wire.scan import CertificateFacts, Verification
 
 WRONG_NAME = "another-host.invalid"
@@ -41,7 +41,7 @@ def authority_pem(ca_file: Path) -> str:
 
 @cache
 def unrelated_authority() -> str:
-    """The certificate of an authority nobody else has ever heard of."""
+    """Return the certificate (PEM) of an authority that has issued nothing."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Unrelated authority")])
     now = datetime.now(UTC)
@@ -58,50 +58,43 @@ def unrelated_authority() -> str:
 
 
 def _complete(
-    where: Where, context: ssl.SSLContext, server_name: str
+    listener: ListenerAddress, context: ssl.SSLContext, server_name: str
 ) -> tuple[Verification, str, bytes]:
-    """A whole handshake: its outcome, the suite and the leaf in DER (both empty where it failed)."""
+    """Complete a handshake: its outcome, the suite and the leaf in DER (empty if it failed)."""
     try:
-        with open_tls(replace(where, server_name=server_name), context) as secured:
+        with open_tls(replace(listener, server_name=server_name), context) as secured:
             cipher = secured.cipher()
             return (
-                Verification(True),
+                Verification(accepted=True),
                 cipher[0] if cipher else "",
                 secured.getpeercert(binary_form=True) or b"",
             )
     except ssl.SSLCertVerificationError as error:
-        return Verification(False, error.verify_message or str(error), rejected=True), "", b""
-    except (
-        OSError,
-        ValueError,
-    ) as error:  # ssl.SSLError is an OSError; ValueError is a name that is none
-        return (
-            Verification(
-                False, getattr(error, "reason", None) or str(error) or type(error).__name__
-            ),
-            "",
-            b"",
-        )
+        reason = error.verify_message or str(error)
+        return Verification(accepted=False, reason=reason, rejected=True), "", b""
+    except (OSError, ValueError) as error:  # ssl.SSLError; a malformed host name
+        reason = getattr(error, "reason", None) or str(error) or type(error).__name__
+        return Verification(accepted=False, reason=reason), "", b""
 
 
-def complete(where: Where, context: ssl.SSLContext) -> Verification:
+def complete(listener: ListenerAddress, context: ssl.SSLContext) -> Verification:
     """How a whole handshake with ``context`` goes."""
-    return _complete(where, context, where.server_name)[0]
+    return _complete(listener, context, listener.server_name)[0]
 
 
-def verify(where: Where, authority: str, server_name: str) -> Verification:
-    """How a client takes the certificate that trusts ``authority`` (PEM) and asks for ``server_name``.
+def verify(listener: ListenerAddress, authority: str, server_name: str) -> Verification:
+    """Let a client that trusts ``authority`` (PEM) verify the certificate for ``server_name``.
 
     It offers every suite with a certificate at OpenSSL's default security level.
     """
     context = ssl.create_default_context(cadata=authority)
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     context.set_ciphers("ALL:!aNULL:!eNULL")
-    return _complete(where, context, server_name)[0]
+    return _complete(listener, context, server_name)[0]
 
 
-def confirm(where: Where, authority: str, version: str, suite: Suite) -> str:
-    """Complete a verified handshake with exactly this version and suite; empty on success, or why not.
+def confirm(listener: ListenerAddress, authority: str, version: str, suite: Suite) -> str:
+    """Complete a verified handshake with this version and suite; empty, or the reason why not.
 
     In TLS 1.3 the interpreter's OpenSSL offers its suites together, so there it is the listener's
     first choice that can be confirmed.
@@ -111,25 +104,25 @@ def confirm(where: Where, authority: str, version: str, suite: Suite) -> str:
     context = ssl.create_default_context(cadata=authority)
     context.minimum_version = context.maximum_version = _TLS_VERSIONS[version]
     try:
-        # Level 0 lets the client offer what is outdated; whether the listener takes it is the question.
+        # Level 0 lets the client offer outdated algorithms.
         context.set_ciphers(
             "ALL:@SECLEVEL=0" if version == "TLSv1.3" else f"{suite.openssl}:@SECLEVEL=0"
         )
     except ssl.SSLError:
         return "the local OpenSSL does not speak it"
-    verification, chosen, _ = _complete(where, context, where.server_name)
+    verification, chosen, _ = _complete(listener, context, listener.server_name)
     if not verification.accepted:
         return verification.reason
     return "" if chosen == suite.openssl else f"the listener chose {chosen}"
 
 
-def leaf(where: Where) -> bytes:
-    """The leaf in DER without checking it; empty where no handshake succeeds. For TLS 1.3 alone."""
-    return _complete(where, permissive_context(), where.server_name)[2]
+def leaf(listener: ListenerAddress) -> bytes:
+    """Return the unverified leaf in DER; empty if the handshake fails. Needed for TLS 1.3 only."""
+    return _complete(listener, permissive_context(), listener.server_name)[2]
 
 
 def facts(chain: tuple[bytes, ...], sent: int, now: datetime) -> CertificateFacts | None:
-    """Read the leaf (DER); ``sent`` is the number of certificates seen on the wire. None if unreadable."""
+    """Read the leaf (DER); None if unreadable. ``sent`` is the number of certificates sent."""
     try:
         certificate = x509.load_der_x509_certificate(chain[0])
         names = _names(certificate)

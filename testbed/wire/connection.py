@@ -1,12 +1,13 @@
-"""Put one question to a listener: one connection, one ClientHello or plaintext greeting, one answer."""
+"""Asks a listener one question: one connection, one ClientHello or greeting, one answer."""
 
 import socket
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self, TypedDict, Unpack
 
 from testbed.wire import key_exchange, tls_messages
 from testbed.wire.byte_reader import NotTls
@@ -19,10 +20,11 @@ _MOST = 256 * 1024  # bytes read before an answer is given up as endless
 
 
 @dataclass(frozen=True)
-class Where:
-    """A listener's address, the host name to ask for (SNI), and the seconds one answer may take.
+class ListenerAddress:
+    """A listener's address, the host name to ask for (SNI), and the time limit of an answer.
 
-    ``identity`` is a client certificate (chain and private key as PEM files), for a listener that asks for one.
+    ``timeout`` is in seconds. ``identity`` is a client certificate (chain and private key as PEM
+    files), for a listener that asks for one.
     """
 
     host: str
@@ -34,10 +36,10 @@ class Where:
 
 @dataclass(frozen=True)
 class Agreed:
-    """The listener went on with the handshake: its first flight.
+    """The listener accepted the handshake: its first flight.
 
-    Up to TLS 1.2 ``complete`` says whether all of it was seen. TLS 1.3 encrypts what follows the ServerHello, so
-    there ``chain`` is empty, ``exchange`` None, and whether a client certificate is asked for unknown (None).
+    Up to TLS 1.2 ``complete`` says whether all of it was seen. TLS 1.3 encrypts everything after
+    the ServerHello: ``chain`` is empty, and ``exchange`` and ``asks_certificate`` are None.
     """
 
     server_hello: ServerHello
@@ -51,23 +53,31 @@ class Agreed:
         return self.exchange.group if self.exchange else self.server_hello.group
 
 
+class Offer(TypedDict, total=False):
+    """The optional parts of a ClientHello; see ``tls_messages.client_hello``."""
+
+    compression: bool
+    groups: Sequence[int]
+    signatures: Sequence[int]
+
+
 class Stream:
     """A connection with one deadline for everything read from it."""
 
-    def __init__(self, where: Where) -> None:
-        self._deadline = time.monotonic() + where.timeout
-        self.socket = socket.create_connection((where.host, where.port), where.timeout)
+    def __init__(self, listener: ListenerAddress) -> None:
+        self._deadline = time.monotonic() + listener.timeout
+        self.socket = socket.create_connection((listener.host, listener.port), listener.timeout)
         self.received = b""
 
     def more(self) -> None:
-        """Read on; raises ``EOFError``, ``TimeoutError`` or another ``OSError``."""
+        """Read more. Raises ``EOFError``, ``TimeoutError`` or another ``OSError``."""
         self.socket.settimeout(max(0.001, self._deadline - time.monotonic()))
         chunk = self.socket.recv(65536)
         if not chunk or len(self.received) > _MOST:
             raise EOFError
         self.received += chunk
 
-    def __enter__(self) -> "Stream":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -75,18 +85,18 @@ class Stream:
 
 
 def open_tls(
-    where: Where, context: ssl.SSLContext, session: ssl.SSLSession | None = None
+    listener: ListenerAddress, context: ssl.SSLContext, session: ssl.SSLSession | None = None
 ) -> ssl.SSLSocket:
     """Return a connection after a complete handshake by the interpreter's OpenSSL.
 
-    Each step takes at most ``where.timeout``. It shows ``where.identity`` when asked for it.
+    Each step takes at most ``listener.timeout``. It shows ``listener.identity`` when asked for it.
     Raises ``OSError`` (``ssl.SSLError`` is one), or ``ValueError`` for a malformed host name.
     """
-    if where.identity:
-        context.load_cert_chain(*where.identity)
-    plain = socket.create_connection((where.host, where.port), where.timeout)
+    if listener.identity:
+        context.load_cert_chain(*listener.identity)
+    plain = socket.create_connection((listener.host, listener.port), listener.timeout)
     try:
-        return context.wrap_socket(plain, server_hostname=where.server_name, session=session)
+        return context.wrap_socket(plain, server_hostname=listener.server_name, session=session)
     except BaseException:
         plain.close()
         raise
@@ -105,21 +115,20 @@ def refusal(error: Exception, received: bytes) -> Refusal:
 
 
 def handshake(
-    where: Where, version: str, suites: Sequence[int], **offer: object
+    listener: ListenerAddress, version: str, suites: Sequence[int], **offer: Unpack[Offer]
 ) -> Agreed | Refusal:
-    """Offer exactly ``version`` and ``suites`` and say what came of it. Never raises for what a listener does.
+    """Offer exactly ``version`` and ``suites``, and return the answer.
 
-    ``offer`` goes to ``tls_messages.client_hello``: ``compression``, ``groups``, ``signatures``.
+    Never raises for what a listener does.
     """
     try:
-        stream = Stream(where)
+        stream = Stream(listener)
     except (OSError, UnicodeError) as error:
         return Refusal("unreachable", str(error))
     with stream:
         try:
-            stream.socket.sendall(
-                tls_messages.client_hello(version, suites, where.server_name, **offer)
-            )  # type: ignore[arg-type]
+            hello = tls_messages.client_hello(version, suites, listener.server_name, **offer)
+            stream.socket.sendall(hello)
             answer = flight(stream, version, set(suites))
         except NotTls:
             return Refusal("bytes", stream.received[:SHOWN].hex(" "))
@@ -132,52 +141,83 @@ def handshake(
 
 
 def flight(stream: Stream, version: str, suites: set[int]) -> Agreed | Refusal:
-    """The listener's answer to a ClientHello that offered these.
+    """Read the listener's answer to a ClientHello that offered these.
 
-    Raises ``NotTls``, ``EOFError`` or ``OSError`` where there is none. Once it has agreed, whatever
-    spoils the rest of its flight only leaves that incomplete.
+    Raises ``NotTls``, ``EOFError`` or ``OSError`` if there is none. Once it has agreed, an error
+    only leaves its flight incomplete.
     """
-    content, read, warned, agreed = b"", 0, None, None
+    messages = _messages(stream)
+    agreed: Agreed | None = None
+    try:
+        while True:
+            message, payload = next(messages)
+            if agreed:
+                if message == tls_messages.SERVER_HELLO_DONE:
+                    asked = bool(agreed.asks_certificate)
+                    return replace(agreed, asks_certificate=asked, complete=True)
+                agreed = _with(agreed, message, payload)
+            elif message == tls_messages.SERVER_HELLO:
+                answer = _answer(tls_messages.server_hello(payload), version, suites)
+                if isinstance(answer, Refusal) or version == "TLSv1.3":
+                    return answer
+                agreed = answer
+    except _Alerted as alerted:
+        return agreed or Refusal("alert", str(alerted))
+    except (OSError, EOFError, NotTls):
+        if agreed:
+            return agreed
+        raise
+
+
+class _Alerted(Exception):
+    """The listener ended the handshake with an alert."""
+
+
+def _messages(stream: Stream) -> Iterator[tuple[int, bytes]]:
+    """Yield handshake messages (type, body) without end.
+
+    Raises ``_Alerted``, or ``NotTls``, ``EOFError`` or ``OSError``.
+    """
+    content, warning = b"", None
     while True:
         try:
-            while (taken := tls_messages.record(stream.received)) is None:
-                stream.more()
-            kind, body, stream.received = taken
-            if kind == tls_messages.ALERT:
-                warned = tls_messages.alert(body)
-                if warned.level == "fatal" or warned.description == "close_notify":
-                    return agreed or Refusal("alert", str(warned))
-                continue  # a warning such as unrecognized_name: the answer is still to come
-            if kind != tls_messages.HANDSHAKE:
-                raise NotTls("not a handshake")
+            kind, body = _record(stream)
+            alert = tls_messages.alert(body) if kind == tls_messages.ALERT else None
         except (OSError, EOFError, NotTls):
-            if agreed:
-                return agreed
-            if warned and not stream.received:
-                return Refusal("alert", str(warned))
+            if warning and not stream.received:
+                raise _Alerted(warning) from None
             raise
-        content += body
-        for message, payload in tls_messages.messages(content[read:]):
-            read += 4 + len(payload)
-            if not agreed:
-                if message == tls_messages.SERVER_HELLO:
-                    agreed = Agreed(tls_messages.server_hello(payload))
-                    if agreed.server_hello.version != version:
-                        return Refusal("version", agreed.server_hello.version)
-                    if agreed.server_hello.suite not in suites:
-                        raise NotTls("a suite that was not offered")
-                    if version == "TLSv1.3":
-                        return agreed
-            elif message == tls_messages.SERVER_HELLO_DONE:
-                return replace(
-                    agreed, asks_certificate=bool(agreed.asks_certificate), complete=True
-                )
-            else:
-                agreed = _with(agreed, message, payload)
+        if alert is None:
+            content += body
+            for message, payload in tls_messages.messages(content):
+                content = content[4 + len(payload) :]
+                yield message, payload
+        elif alert.level == "fatal" or alert.description == "close_notify":
+            raise _Alerted(alert)
+        else:
+            warning = alert  # such as unrecognized_name: the answer is still to come
+
+
+def _record(stream: Stream) -> tuple[int, bytes]:
+    """Read a record of a handshake or an alert: its type and content."""
+    while (record := tls_messages.record(stream.received)) is None:
+        stream.more()
+    kind, body, stream.received = record
+    if kind not in (tls_messages.ALERT, tls_messages.HANDSHAKE):
+        raise NotTls("not a handshake")
+    return kind, body
+
+
+def _answer(hello: ServerHello, version: str, suites: set[int]) -> Agreed | Refusal:
+    if hello.version != version:
+        return Refusal("version", hello.version)
+    if hello.suite not in suites:
+        raise NotTls("a suite that was not offered")
+    return Agreed(hello)
 
 
 def _with(agreed: Agreed, message: int, payload: bytes) -> Agreed:
-    """One more message of the flight. One that cannot be read is left out: the listener has agreed all the same."""
+    """Add a message of the flight. A malformed one is left out: the listener has still agreed."""
     with suppress(NotTls):
         if message == tls_messages.CERTIFICATE:
             return replace(agreed, chain=tls_messages.certificates(payload))

@@ -1,4 +1,7 @@
-"""Whether a listener takes a client that offers FIPS-approved algorithms alone; see ``documented/fips.py`` for which those are."""
+"""Whether a listener accepts a client that offers only FIPS-approved algorithms.
+
+They are listed in ``documented/fips.py``.
+"""
 
 import ssl
 from collections.abc import Mapping
@@ -10,7 +13,7 @@ from pathlib import Path
 from testbed.documented import fips
 from testbed.documented.tls import Suite
 from testbed.wire import certificate
-from testbed.wire.connection import Agreed, Where, handshake
+from testbed.wire.connection import Agreed, ListenerAddress, handshake
 from testbed.wire.key_exchange import Group, Signature
 from testbed.wire.scan import Refusal, Verification
 from testbed.wire.tls_messages import offered, suite
@@ -18,11 +21,11 @@ from testbed.wire.tls_messages import offered, suite
 
 @dataclass(frozen=True)
 class FipsAnswer:
-    """What a listener chose from approved suites, groups and signatures of ``version``, or how it refused them.
+    """What a listener chose from approved suites, groups and signatures, or its refusal.
 
-    ``completed`` is how a whole handshake with those suites and the curve P-256 went, the certificate checked.
-    ``extended_master_secret`` says whether a module submitted for validation since May 2023 would go on. ``unapproved`` names whatever was
-    chosen all the same, the certificate's key included.
+    ``completed`` is the outcome of a verified handshake with those suites and the curve P-256.
+    Without ``extended_master_secret`` a module submitted for validation since May 2023 would stop.
+    ``unapproved`` names what was chosen nevertheless, the certificate's key included.
     """
 
     version: str
@@ -40,17 +43,29 @@ class FipsAnswer:
         return self.suite is not None and self.completed.accepted and not self.unapproved
 
 
-def ask(where: Where, ca_file: Path, version: str = "TLSv1.2") -> FipsAnswer:
-    """Offer ``version`` with all that is approved. Never raises for what a listener does; ``ClientError`` for the file."""
+def ask(listener: ListenerAddress, ca_file: Path, version: str = "TLSv1.2") -> FipsAnswer:
+    """Offer ``version`` with everything that is approved.
+
+    Never raises for what a listener does. Raises ``ClientError`` for an unreadable file.
+    """
     codes = [each.code for each in fips.SUITES if each.code in offered(version)]
     answer = handshake(
-        where, version, codes, groups=list(fips.GROUPS), signatures=list(fips.SIGNATURES)
+        listener, version, codes, groups=list(fips.GROUPS), signatures=list(fips.SIGNATURES)
     )
-    completed = _complete(where, certificate.authority_pem(ca_file), version)
+    completed = _complete(listener, certificate.authority_pem(ca_file), version)
     if isinstance(answer, Refusal):
-        return FipsAnswer(version, None, None, None, answer, completed, False, "")
+        return FipsAnswer(
+            version=version,
+            suite=None,
+            group=None,
+            signature=None,
+            refusal=answer,
+            completed=completed,
+            extended_master_secret=False,
+            key="",
+        )
     facts = certificate.facts(
-        answer.chain or (certificate.leaf(where),), len(answer.chain), datetime.now(UTC)
+        answer.chain or (certificate.leaf(listener),), len(answer.chain), datetime.now(UTC)
     )
     key = facts.key if facts else ""
     return FipsAnswer(
@@ -77,22 +92,22 @@ def ask_all(
     """Ask several listeners (name -> host, port) side by side."""
 
     def one(address: tuple[str, int]) -> FipsAnswer:
-        return ask(Where(*address, server_name, timeout), ca_file, version)
+        return ask(ListenerAddress(*address, server_name, timeout), ca_file, version)
 
     with ThreadPoolExecutor(4) as side_by_side:
         return dict(zip(addresses, side_by_side.map(one, addresses.values()), strict=True))
 
 
-def _complete(where: Where, authority: str, version: str) -> Verification:
+def _complete(listener: ListenerAddress, authority: str, version: str) -> Verification:
     context = ssl.create_default_context(cadata=authority)
     context.minimum_version = context.maximum_version = {
         "TLSv1.2": ssl.TLSVersion.TLSv1_2,
         "TLSv1.3": ssl.TLSVersion.TLSv1_3,
     }[version]
-    # TLS 1.3's suites cannot be chosen here; all that OpenSSL offers besides ChaCha20 are approved.
+    # TLS 1.3's suites cannot be chosen here; OpenSSL's are approved, except for ChaCha20.
     context.set_ciphers(":".join(each.openssl for each in fips.SUITES if "_WITH_" in each.iana))
     context.set_ecdh_curve("prime256v1")
-    return certificate.complete(where, context)
+    return certificate.complete(listener, context)
 
 
 def _unapproved(answer: Agreed, key: str) -> list[str]:
@@ -121,19 +136,23 @@ def _unapproved(answer: Agreed, key: str) -> list[str]:
 
 
 def observed(answer: FipsAnswer) -> tuple[str, ...]:
-    """What was seen, a sentence each: evidence for a finding."""
+    """Describe the answer, a sentence each: evidence for a finding."""
     if answer.refusal:
         return (f"{answer.version}: approved algorithms alone are refused ({answer.refusal})",)
     chosen = ", ".join(each.iana for each in (answer.suite, answer.group, answer.signature) if each)
     lines = [
-        f"{answer.version}: of approved algorithms alone it chose {chosen}; certificate key {answer.key or 'unknown'}"
+        (
+            f"{answer.version}: of approved algorithms alone it chose {chosen}; "
+            f"certificate key {answer.key or 'unknown'}"
+        ),
     ]
     lines += [f"not approved: {each}" for each in answer.unapproved]
-    lines.append(
-        f"a whole handshake with them {'succeeded' if answer.completed.accepted else f'failed: {answer.completed.reason}'}"
-    )
+    completed = answer.completed
+    outcome = "succeeded" if completed.accepted else f"failed: {completed.reason}"
+    lines.append(f"a whole handshake with them {outcome}")
     if not answer.extended_master_secret:
         lines.append(
-            "no extended master secret: a module that FIPS 140-3 IG D.Q applies to (submitted since May 2023) does not go on"
+            "no extended master secret: a module that FIPS 140-3 IG D.Q applies to "
+            "(submitted since May 2023) does not go on"
         )
     return tuple(lines)

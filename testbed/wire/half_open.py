@@ -1,12 +1,13 @@
-"""How long a listener waits for a client that begins a handshake and falls silent."""
+"""How long a listener waits for a client that stops in the middle of a handshake."""
 
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from testbed.wire import tls_messages
 from testbed.wire.byte_reader import NotTls
-from testbed.wire.connection import Stream, Where, refusal
+from testbed.wire.connection import ListenerAddress, Stream, refusal
 from testbed.wire.scan import HalfOpen, Refusal
 
 STAGES = ("connected", "half a ClientHello", "a ClientHello")
@@ -20,9 +21,9 @@ def wait(
     suites: Sequence[int],
     patience: float,
 ) -> dict[str, tuple[HalfOpen, ...]]:
-    """Leave a handshake with every listener (name -> host, port) alone at each of ``STAGES``, all side by side.
+    """Stop a handshake with every listener (name -> host, port) at each of ``STAGES``.
 
-    Takes ``patience`` seconds where a listener waits that long, and never much more. Never raises for what a listener does.
+    All in parallel, for at most about ``patience`` seconds. Never raises for what a listener does.
     """
     whole = tls_messages.client_hello(version, suites, server_name)
     sent = {STAGES[0]: b"", STAGES[1]: whole[: len(whole) // 2], STAGES[2]: whole}
@@ -30,7 +31,9 @@ def wait(
 
     def one(question: tuple[str, str]) -> HalfOpen:
         return _wait(
-            Where(*addresses[question[0]], server_name, patience), question[1], sent[question[1]]
+            ListenerAddress(*addresses[question[0]], server_name, patience),
+            question[1],
+            sent[question[1]],
         )
 
     with ThreadPoolExecutor(len(questions) or 1) as side_by_side:
@@ -43,10 +46,10 @@ def wait(
     }
 
 
-def _wait(where: Where, stage: str, sent: bytes) -> HalfOpen:
+def _wait(listener: ListenerAddress, stage: str, sent: bytes) -> HalfOpen:
     started, received = time.monotonic(), b""
     try:
-        with Stream(where) as stream:
+        with Stream(listener) as stream:
             try:
                 stream.socket.sendall(sent)
                 while True:
@@ -61,13 +64,11 @@ def _wait(where: Where, stage: str, sent: bytes) -> HalfOpen:
 
 
 def _ended(error: Exception, received: bytes) -> Refusal:
-    """The last thing it said where that is an alert, or how the connection ended without one."""
+    """Return the listener's last alert, or how the connection ended without one."""
     last = b""
-    try:
+    with suppress(NotTls):
         while taken := tls_messages.record(received):
             kind, last, received = taken
         if last and kind == tls_messages.ALERT and not isinstance(error, TimeoutError):
             return Refusal("alert", str(tls_messages.alert(last)))
-    except NotTls:
-        pass
     return refusal(error, b"")

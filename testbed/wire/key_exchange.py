@@ -12,7 +12,10 @@ from testbed.wire.byte_reader import NotTls, Reader
 
 @dataclass(frozen=True)
 class Group:
-    """A curve or a finite-field group under its IANA name, its OpenSSL name, and its size in bits; ``code`` is 0 where it has none."""
+    """A curve or a finite-field group; ``code`` is 0 for a group without one.
+
+    ``iana`` and ``openssl`` are its names there.
+    """
 
     iana: str
     openssl: str
@@ -22,7 +25,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Signature:
-    """A signature scheme under its IANA name and the name OpenSSL gives it; ``code`` is 0 before TLS 1.2, which fixes it."""
+    """A signature scheme; ``code`` is 0 before TLS 1.2, where the suite determines it.
+
+    ``iana`` and ``openssl`` are its names there.
+    """
 
     iana: str
     openssl: str
@@ -31,13 +37,13 @@ class Signature:
 
 @dataclass(frozen=True)
 class KeyExchange:
-    """What a ServerKeyExchange says. ``signature`` is None where the suite is anonymous."""
+    """The contents of a ServerKeyExchange. ``signature`` is None for an anonymous suite."""
 
     group: Group
     signature: Signature | None
 
 
-# TLS Supported Groups registry; those that a client can still meet. The order is the one they are offered in.
+# TLS Supported Groups registry: those still in use, in the order in which they are offered.
 GROUPS = {
     group.code: group
     for group in (
@@ -132,12 +138,15 @@ _NAMED_CURVE = 3
 
 
 def group_of(code: int) -> Group:
-    """The group with this code; one that is not among ``GROUPS`` is named by its number, its size unknown (0)."""
+    """Return the group with this code; an unknown one is named by its number, of size 0."""
     return GROUPS.get(code) or Group(f"0x{code:04X}", "", 0, code)
 
 
 def read(body: bytes, suite: str, version: str) -> KeyExchange | None:
-    """Read a ServerKeyExchange of ``suite`` (IANA name); None for a kind that is neither Diffie-Hellman nor a curve. Raises ``NotTls``."""
+    """Read a ServerKeyExchange of ``suite`` (IANA name).
+
+    None for a kind that is neither Diffie-Hellman nor a curve. Raises ``NotTls``.
+    """
     reader = Reader(body)
     if "_PSK_" in suite or "_SRP_" in suite:
         return None

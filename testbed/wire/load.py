@@ -1,6 +1,6 @@
-"""Clients that begin handshakes and leave them, and clients that are refused, by the hundred; and whether the broker still serves.
+"""Hundreds of half-open and of refused handshakes, and whether the broker still serves.
 
-For brokers on this machine alone, and bounded: in number, in rate and in time.
+For brokers on this machine only, and limited in number, rate and time.
 """
 
 import ipaddress
@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Self
 
 from testbed.checker import Account, check
 from testbed.clients.base import Address, Destination
@@ -20,22 +21,21 @@ from testbed.errors import ClientError
 from testbed.history import History, Kind
 from testbed.traffic import Traffic, drain
 from testbed.wire import tls_messages
-from testbed.wire.connection import Agreed, Where, handshake
+from testbed.wire.connection import Agreed, ListenerAddress, handshake
 
 MOST_HELD, MOST_A_SECOND, MOST_SECONDS = 2_000, 500.0, 120.0
 _TICK = 0.02  # seconds
 _IN_FLIGHT = 64
-_TRIES = (
-    20  # connections for each that is to be held: a listener that hangs up at once is not run over
-)
+# Connections for each one to hold: a listener that hangs up at once is not flooded.
+_TRIES = 20
 
 
 @dataclass(frozen=True)
 class Held:
     """Half-open handshakes: a ClientHello was sent, and nothing more.
 
-    Of ``begun`` the listener gave up ``hung_up``, each of which was replaced. ``least`` and ``most`` were held at one
-    time, from the moment when ``wanted`` had been begun. ``unconnected`` could not even connect.
+    Of ``begun`` the listener closed ``hung_up``, each of which was replaced. Between ``least`` and
+    ``most`` were open at a time, once ``wanted`` had been begun. ``unconnected`` could not connect.
     """
 
     wanted: int
@@ -49,7 +49,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Refused:
-    """Handshakes that no listener may accept. ``answers`` counts what came back; ``accepted`` should be 0."""
+    """Handshakes that no listener may accept, with a count of each answer."""
 
     tried: int
     accepted: int
@@ -63,7 +63,11 @@ class Refused:
 
 @dataclass(frozen=True)
 class UnderLoad:
-    """How confirmed traffic fared. ``confirmed`` is during the load; the pauses are the longest without a confirmation, in seconds."""
+    """Confirmed traffic beside a load.
+
+    ``confirmed`` counts messages during the load. The pauses are the longest times without a
+    confirmation, in seconds.
+    """
 
     loads: tuple[Held | Refused, ...]
     account: Account
@@ -73,7 +77,7 @@ class UnderLoad:
 
     @property
     def served(self) -> bool:
-        """Messages were confirmed throughout, none of them was lost, and of each the outcome is known."""
+        """Messages were confirmed, none was lost, and every outcome is known."""
         return (
             self.account.ok
             and not self.account.unknown
@@ -85,20 +89,22 @@ class UnderLoad:
 Load = Callable[[], Held | Refused]
 
 
-def half_open(where: Where, suites: Sequence[int], *, count: int, seconds: float) -> Held:
-    """Hold ``count`` handshakes of TLS 1.2 at once, for ``seconds`` from when all have been begun.
+def half_open(
+    listener: ListenerAddress, suites: Sequence[int], *, count: int, seconds: float
+) -> Held:
+    """Hold ``count`` handshakes of TLS 1.2 open, for ``seconds`` once all have been begun.
 
-    Raises ``ClientError`` for a listener that is not on this machine, ``ValueError`` beyond the bounds.
+    Raises ``ClientError`` for a listener on another machine, ``ValueError`` beyond the limits.
     """
-    _require_bounds(where, count <= MOST_HELD, seconds)
-    message = tls_messages.client_hello("TLSv1.2", suites, where.server_name)
-    holding = _Holding((where.host, where.port), message)
+    _require_bounds(listener, count <= MOST_HELD, seconds)
+    message = tls_messages.client_hello("TLSv1.2", suites, listener.server_name)
+    holding = _Holding((listener.host, listener.port), message)
     started = time.monotonic()
     with holding:
         while (
             len(holding) < count
             and holding.tried < _TRIES * count
-            and time.monotonic() - started < where.timeout + seconds
+            and time.monotonic() - started < listener.timeout + seconds
         ):
             holding.begin(min(50, count - len(holding)))
             holding.listen(_TICK)
@@ -121,7 +127,7 @@ def half_open(where: Where, suites: Sequence[int], *, count: int, seconds: float
 
 
 class _Holding:
-    """The sockets that are held."""
+    """The open sockets."""
 
     def __init__(self, address: tuple[str, int], message: bytes) -> None:
         self._address, self._message = address, message
@@ -144,7 +150,7 @@ class _Holding:
                 return
             try:
                 opened.sendall(self._message)
-                opened.setblocking(False)
+                opened.settimeout(0)
             except OSError:
                 opened.close()
                 self.begun, self.hung_up = self.begun + 1, self.hung_up + 1
@@ -153,9 +159,9 @@ class _Holding:
             self._selector.register(opened, selectors.EVENT_READ)
 
     def listen(self, seconds: float) -> None:
-        """Read what listeners say, and let go of those who hang up."""
+        """Read from the listener, and close the sockets that it has closed."""
         for key, _ in self._selector.select(seconds):
-            held: socket.socket = key.fileobj  # type: ignore[assignment]
+            held: socket.socket = key.fileobj  # type: ignore[assignment] # all are sockets
             try:
                 gone = not held.recv(65536)
             except BlockingIOError:
@@ -167,35 +173,35 @@ class _Holding:
                 self._selector.unregister(held)
                 held.close()
 
-    def __enter__(self) -> "_Holding":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         for key in list(self._selector.get_map().values()):
-            key.fileobj.close()  # type: ignore[union-attr]
+            key.fileobj.close()  # type: ignore[union-attr] # all are sockets
         self._selector.close()
 
 
-def refused(where: Where, *, a_second: float, seconds: float) -> Refused:
-    """Try ``a_second`` handshakes a second, of TLS 1.1 with its suites, which no documented listener accepts.
+def refused(listener: ListenerAddress, *, a_second: float, seconds: float) -> Refused:
+    """Try ``a_second`` handshakes of TLS 1.1 a second; no documented listener accepts them.
 
     Raises as ``half_open`` does.
     """
-    _require_bounds(where, a_second <= MOST_A_SECOND, seconds)
+    _require_bounds(listener, a_second <= MOST_A_SECOND, seconds)
     suites = (0xC014, 0xC013, 0x0035, 0x002F)
     answers: Counter[str] = Counter()
-    accepted, tried, room = 0, 0, threading.Semaphore(_IN_FLIGHT)
+    accepted, tried, slots = 0, 0, threading.Semaphore(_IN_FLIGHT)
     lock = threading.Lock()
 
     def one() -> None:
         nonlocal accepted
         try:
-            answer = handshake(where, "TLSv1.1", suites)
+            answer = handshake(listener, "TLSv1.1", suites)
             with lock:
                 accepted += isinstance(answer, Agreed)
                 answers["accepted" if isinstance(answer, Agreed) else str(answer)] += 1
         finally:
-            room.release()
+            slots.release()
 
     started = time.monotonic()
     with ThreadPoolExecutor(_IN_FLIGHT) as pool:
@@ -204,13 +210,13 @@ def refused(where: Where, *, a_second: float, seconds: float) -> Refused:
             if due > now:
                 time.sleep(min(due - now, _TICK))
                 continue
-            room.acquire()  # a listener that is slow to refuse is asked less often, not more at once
+            slots.acquire()  # a slow listener is asked less often, not more in parallel
             tried += 1
             pool.submit(one)
     return Refused(tried, accepted, tuple(answers.most_common()), time.monotonic() - started)
 
 
-def _require_bounds(where: Where, few: bool, seconds: float) -> None:
+def _require_bounds(listener: ListenerAddress, few: bool, seconds: float) -> None:
     if not few or seconds > MOST_SECONDS:
         raise ValueError(
             f"at most {MOST_HELD} at once, {MOST_A_SECOND:g} a second and {MOST_SECONDS:g} s"
@@ -218,14 +224,14 @@ def _require_bounds(where: Where, few: bool, seconds: float) -> None:
     try:
         found = {
             str(entry[4][0])
-            for entry in socket.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)
+            for entry in socket.getaddrinfo(listener.host, listener.port, type=socket.SOCK_STREAM)
         }
     except OSError as error:
-        raise ClientError(f"{where.host} has no address: {error}") from error
+        raise ClientError(f"{listener.host} has no address: {error}") from error
     if not all(ipaddress.ip_address(address).is_loopback for address in found):
         raise ClientError(
-            f"{where.host} is not this machine.",
-            hint="Load is only ever put on a broker of the testbed's own.",
+            f"{listener.host} is not this machine.",
+            hint="Only the testbed's own brokers are put under load.",
         )
 
 
@@ -237,10 +243,10 @@ def under_load(
     rate: float = 50.0,
     before: float = 2.0,
 ) -> UnderLoad:
-    """Send confirmed messages to ``destination`` (a queue), ``rate`` a second; put all ``loads`` on the broker after ``before`` seconds.
+    """Send ``rate`` confirmed messages a second to a queue, and run ``loads`` beside them.
 
-    They run side by side, while the messages flow on. Raises ``ClientError`` when there is no traffic to begin with, and
-    what a load raises.
+    The loads start after ``before`` seconds, all in parallel. Raises ``ClientError`` when no
+    message is confirmed at first, and what a load raises.
     """
     with Traffic(address, destination, rate=rate) as traffic:
         traffic.wait_confirmed(1, 30.0)
@@ -270,5 +276,5 @@ def _confirmations(history: History, begin: float, end: float) -> list[float]:
 
 
 def _pause(times: Sequence[float], begin: float, end: float) -> float:
-    """The longest time without one, up to the first and after the last included."""
+    """Return the longest gap, those before the first and after the last included."""
     return max(later - earlier for earlier, later in pairwise([begin, *times, end]))

@@ -1,4 +1,4 @@
-"""What is documented against what is accepted, suite by suite and listener by listener. Pure: scans in, a matrix out."""
+"""Documented against accepted suites, listener by listener. Pure: scans in, a matrix out."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -10,11 +10,12 @@ from testbed.wire.verdict import agreed_suites, usable
 
 
 def matrix(subject: str, scans: Mapping[str, ListenerScan], profile: TlsProfile) -> Matrix:
-    """The matrix of ``scans`` (by the listener's name), with every version that any of them was asked about.
+    """Build the matrix of ``scans`` (by the listener's name), with every version asked about.
 
-    It agrees with ``verdict.judge`` on versions and suites: a cell differs exactly where that finds a difference.
+    On versions and suites it agrees with ``verdict.judge``: a cell differs exactly where that finds
+    a difference.
     """
-    asked = dict.fromkeys(each.version for scan in scans.values() for each in scan.versions)
+    asked = dict.fromkeys(found.version for scan in scans.values() for found in scan.versions)
     versions = [
         *profile.versions,
         *(version for version in asked if version not in profile.versions),
@@ -30,7 +31,7 @@ def matrix(subject: str, scans: Mapping[str, ListenerScan], profile: TlsProfile)
 def _rows(
     version: str, scans: Sequence[VersionScan | None], profile: TlsProfile
 ) -> Iterator[MatrixRow]:
-    """The documented suites in the page's order, then those accepted besides, then all others as one row."""
+    """Yield the documented suites in the page's order, other accepted ones, and the rest as one."""
     documented = {
         suite.code: suite
         for suite in profile.suites
@@ -43,7 +44,7 @@ def _rows(
             version,
             suite,
             tuple(
-                _cell(suite, scan, _documented(code in documented, version, profile))
+                _cell(suite, scan, _documented(version, profile, named=code in documented))
                 for scan in scans
             ),
         )
@@ -51,12 +52,12 @@ def _rows(
     yield MatrixRow(
         version,
         None,
-        tuple(_rest(scan, _documented(False, version, profile)) for scan in scans),
+        tuple(_rest(scan, _documented(version, profile, named=False)) for scan in scans),
         others,
     )
 
 
-def _documented(named: bool, version: str, profile: TlsProfile) -> bool | None:
+def _documented(version: str, profile: TlsProfile, *, named: bool) -> bool | None:
     return None if version in profile.unstated else named
 
 
@@ -65,11 +66,12 @@ def _cell(suite: Suite, scan: VersionScan | None, documented: bool | None) -> Ce
         return Cell(documented, None, "not asked")
     if suite not in scan.accepted:
         return _rest(scan, documented)
-    # A documented suite has to carry a complete handshake; for any other it is enough to be chosen.
+    # A documented suite has to complete a handshake; for any other it is enough to be chosen.
     if documented and suite.code not in agreed_suites(scan):
-        return Cell(documented, False, dict(scan.unconfirmed).get(suite, "no complete handshake"))
+        reason = dict(scan.unconfirmed).get(suite, "no complete handshake")
+        return Cell(documented, accepted=False, detail=reason)
     exchange = scan.exchange(suite)
-    return Cell(documented, True, exchange.group.iana if exchange else "")
+    return Cell(documented, accepted=True, detail=exchange.group.iana if exchange else "")
 
 
 def _rest(scan: VersionScan | None, documented: bool | None) -> Cell:

@@ -1,7 +1,7 @@
-"""Captured packets made whole: from the bytes of a capture file to what each side of a connection said. No I/O.
+"""Reassembles a capture file: from its bytes to what each side of a connection sent. No I/O.
 
-The file format is libpcap's classic one (draft-ietf-opsawg-pcap); links are Ethernet and Linux "cooked" ones, which is
-what capturing on all interfaces of a container gives.
+The format is libpcap's classic one (draft-ietf-opsawg-pcap). The links are Ethernet, and Linux
+"cooked" ones, which a capture on all interfaces of a container has.
 """
 
 import struct
@@ -19,6 +19,8 @@ _LOOPBACK, _OUTGOING = 1, 4  # index of the interface, type of the packet
 
 @dataclass(frozen=True)
 class Endpoint:
+    """One end of a connection."""
+
     host: str
     port: int
 
@@ -28,7 +30,10 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Packet:
-    """One TCP segment or UDP datagram; ``sequence`` and ``flags`` are TCP's, ``wire_bytes`` its size with all headers."""
+    """One TCP segment or UDP datagram.
+
+    ``sequence`` and ``flags`` are TCP's, ``wire_bytes`` is the size with all headers.
+    """
 
     protocol: int
     source: Endpoint
@@ -41,7 +46,10 @@ class Packet:
 
 @dataclass(frozen=True)
 class Stream:
-    """What one side of a TCP connection said. ``pieces`` are more than one where something in between was not captured."""
+    """What one side of a TCP connection sent.
+
+    There is more than one of ``pieces`` if something in between was not captured.
+    """
 
     source: Endpoint
     destination: Endpoint
@@ -61,7 +69,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Format:
-    """Of a capture file: the byte order and the link's type."""
+    """The byte order and the link type of a capture file."""
 
     order: str
     link: int
@@ -77,13 +85,16 @@ def read_header(data: bytes) -> Format:
 
 
 def record_size(form: Format, data: bytes) -> tuple[int, int]:
-    """From a record's first ``RECORD_BYTES``: how many bytes of packet follow, and how many it had on the wire."""
+    """Read a record's first ``RECORD_BYTES``: its size in the file, and its size on the wire."""
     captured, size = struct.unpack(f"{form.order}8xII", data)
     return captured, size
 
 
 def packet(form: Format, frame: bytes, size: int) -> Packet | None:
-    """Read one packet; None for what is neither TCP nor UDP, and for the second sight of one on the loopback interface."""
+    """Read one packet of TCP or UDP; None for any other.
+
+    None, too, for the second occurrence of a packet on the loopback interface.
+    """
     try:
         kind, body = _network_layer(form.link, frame)
         protocol, source, destination, segment = _transport_layer(kind, body)
@@ -98,14 +109,14 @@ def packet(form: Format, frame: bytes, size: int) -> Packet | None:
 
 
 class _NotOurs(Exception):
-    """Not a packet that says anything here."""
+    """A packet that is of no interest."""
 
 
 def _network_layer(link: int, frame: bytes) -> tuple[int, bytes]:
     if link == _COOKED_2:
         kind, _, interface, _, direction = struct.unpack_from(">HHIHB", frame)
         if interface == _LOOPBACK and direction == _OUTGOING:
-            raise _NotOurs  # it comes in again
+            raise _NotOurs  # it is captured again as incoming
         return kind, frame[20:]
     offset = {_ETHERNET: 12, _COOKED: 14}.get(link)
     if offset is None:
@@ -131,7 +142,7 @@ def _transport_layer(kind: int, body: bytes) -> tuple[int, str, str, bytes]:
 
 
 def streams(packets: Iterable[Packet]) -> tuple[Stream, ...]:
-    """Put the TCP packets together, each direction of each connection for itself, in the order in which they begin."""
+    """Reassemble TCP, a stream for each direction of a connection, in order of their beginnings."""
     found: list[_Direction] = []
     open_: dict[tuple[Endpoint, Endpoint], _Direction] = {}
     for each in packets:
@@ -164,7 +175,7 @@ class _Direction:
         self._bytes += each.wire_bytes
         if not each.payload:
             return
-        # Sequence numbers wrap around at 2^32: of all places that this one may mean, take the one nearest to the last.
+        # Sequence numbers wrap around at 2^32: take the position nearest to the last one.
         offset = (each.sequence + bool(each.flags & _SYN) - self.start - self._last) & 0xFFFFFFFF
         self._last += offset if offset < 1 << 31 else offset - (1 << 32)
         self._segments.append((self._last, each.payload))

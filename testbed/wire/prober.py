@@ -1,8 +1,8 @@
-"""Find out what a TLS listener accepts by asking it, one handshake a question.
+"""Finds out what a TLS listener accepts, one handshake per question.
 
-Which suites: offer all there are, the listener picks one, offer the rest, and so on until it
-refuses. That takes one handshake more than it accepts suites, whatever the number of suites asked
-about, and tells its order of preference on the way.
+Suites: offer all, the listener chooses one, offer the rest, and so on until it refuses. That takes
+one handshake more than it accepts suites, however many are offered, and reveals its order of
+preference.
 """
 
 import time
@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Unpack
 
 from testbed.wire import certificate, session_features
-from testbed.wire.connection import Agreed, Where, handshake
+from testbed.wire.connection import Agreed, ListenerAddress, Offer, handshake
 from testbed.wire.key_exchange import CURVES, Group
 from testbed.wire.protocol_greetings import GREETINGS, plaintext
 from testbed.wire.scan import (
@@ -27,8 +28,8 @@ from testbed.wire.scan import (
 )
 from testbed.wire.tls_messages import offered, suite
 
-# A listener that hangs up without a word on the full list may only dislike its length:
-# ask again in lists a browser might send.
+# A listener that hangs up on the full list may only dislike its length: ask again with lists that
+# a browser might send.
 _SHORT = 60
 _AT_ONCE = 4  # listeners of one broker: more would only wait for its processor
 
@@ -36,14 +37,14 @@ _AT_ONCE = 4  # listeners of one broker: more would only wait for its processor
 class _Probe:
     """One scan in progress."""
 
-    def __init__(self, where: Where, authority: str) -> None:
-        self.where, self.authority = where, authority
+    def __init__(self, listener: ListenerAddress, authority: str) -> None:
+        self.listener, self.authority = listener, authority
         self.handshakes = 0
         self.chain: tuple[bytes, ...] = ()
 
-    def ask(self, version: str, suites: Sequence[int], **offer: object) -> Agreed | Refusal:
+    def ask(self, version: str, suites: Sequence[int], **offer: Unpack[Offer]) -> Agreed | Refusal:
         self.handshakes += 1
-        return handshake(self.where, version, suites, **offer)
+        return handshake(self.listener, version, suites, **offer)
 
     def accepted(self, version: str, codes: Sequence[int]) -> tuple[list[Agreed], Refusal]:
         left = list(codes)
@@ -77,7 +78,7 @@ class _Probe:
         return self.order(scan, [answer.server_hello.suite for answer in found])
 
     def order(self, scan: VersionScan, found: list[int]) -> VersionScan:
-        """Offer the accepted suites the other way round, and compression: who decides, and is it on?"""
+        """Find out whose order decides, by offering the suites reversed; and offer compression."""
         answer = self.ask(scan.version, found[::-1], compression=scan.version != "TLSv1.3")
         if isinstance(answer, Refusal):
             return scan
@@ -106,18 +107,18 @@ class _Probe:
             left.remove(group.code)
 
     def session_features(self, scans: Sequence[VersionScan]) -> SessionFeatures:
-        """On the newest version that has them."""
+        """Try them on the newest version that has them."""
         for scan in reversed(scans):
             if scan.accepted and scan.version != "TLSv1.3":
                 self.handshakes += session_features.CONNECTIONS
                 return session_features.ask(
-                    self.where, scan.version, [each.code for each in scan.accepted]
+                    self.listener, scan.version, [each.code for each in scan.accepted]
                 )
         return SessionFeatures()
 
     def confirm(self, scan: VersionScan) -> VersionScan:
         reasons = [
-            (each, certificate.confirm(self.where, self.authority, scan.version, each))
+            (each, certificate.confirm(self.listener, self.authority, scan.version, each))
             for each in scan.accepted
         ]
         self.handshakes += len(reasons)
@@ -133,7 +134,7 @@ class _Probe:
             return certificate.facts(self.chain, len(self.chain), now)
         if any(scan.accepted for scan in scans):
             self.handshakes += 1
-            return certificate.facts((certificate.leaf(self.where),), 0, now)
+            return certificate.facts((certificate.leaf(self.listener),), 0, now)
         return None
 
 
@@ -149,24 +150,27 @@ def probe(
 ) -> ListenerScan:
     """Ask one listener everything; see ``ListenerScan``.
 
-    ``server_name`` is the name a client asks for and its certificate has to carry, ``ca_file`` the
-    authority to trust, ``identity`` the client certificate for a listener that wants one (chain and
-    key as PEM files). ``timeout`` is in seconds and for one answer: a listener that never answers
-    takes about ``len(versions) + 4`` times that. What the listener does is never an error here: no
-    connection, silence and garbage are answers and stand in the scan.
+    ``server_name`` is the name that a client asks for and the certificate has to carry, ``ca_file``
+    the authority to trust, ``identity`` a client certificate for a listener that asks for one
+    (chain and key as PEM files). ``timeout`` is in seconds and for one answer: a listener that
+    never answers takes about ``len(versions) + 4`` times that. No connection, silence and garbage
+    are answers, too: they are in the scan.
 
     Raises ``ClientError`` when ``ca_file`` cannot be read.
     """
     authority = certificate.authority_pem(Path(ca_file))
-    where, started = Where(host, port, server_name, timeout, identity), time.monotonic()
-    scanning = _Probe(where, authority)
+    listener, started = (
+        ListenerAddress(host, port, server_name, timeout, identity),
+        time.monotonic(),
+    )
+    scanning = _Probe(listener, authority)
     scans = [scanning.version(version) for version in versions]
     habits = scanning.session_features(scans)
     # Last, so that it also shows that the listener was still there after the refusals.
     scans = [scanning.confirm(scan) for scan in scans]
     with ThreadPoolExecutor(len(GREETINGS)) as side_by_side:
         answers = list(
-            side_by_side.map(lambda greeting: plaintext(where, greeting), GREETINGS.values())
+            side_by_side.map(lambda greeting: plaintext(listener, greeting), GREETINGS.values())
         )
     return ListenerScan(
         host=host,
@@ -175,9 +179,11 @@ def probe(
         versions=tuple(scans),
         plaintext=tuple(map(PlaintextAnswer, GREETINGS, answers)),
         certificate=scanning.certificate(scans),
-        verified=certificate.verify(where, authority, server_name),
-        wrong_name=certificate.verify(where, authority, certificate.WRONG_NAME),
-        wrong_authority=certificate.verify(where, certificate.unrelated_authority(), server_name),
+        verified=certificate.verify(listener, authority, server_name),
+        wrong_name=certificate.verify(listener, authority, certificate.WRONG_NAME),
+        wrong_authority=certificate.verify(
+            listener, certificate.unrelated_authority(), server_name
+        ),
         handshakes=scanning.handshakes + 3,
         seconds=time.monotonic() - started,
         session_features=habits,
@@ -191,14 +197,14 @@ def accepted_all(
     timeout: float = 5.0,
     versions: Sequence[str] = VERSIONS,
 ) -> dict[str, tuple[VersionScan, ...]]:
-    """What several listeners (name -> host, port) accept, side by side: versions, suites in order, groups, compression.
+    """Scan several listeners (name -> host, port) for versions, suites, groups and compression.
 
-    That is as much as a scanner tells. Nothing is confirmed by a whole handshake, no certificate is checked, and nothing
-    else is asked; see ``probe``. Never raises for what a listener does.
+    That is as much as a scanner finds. No handshake is completed, no certificate is verified, and
+    nothing else is asked; see ``probe``. Never raises for what a listener does.
     """
 
     def one(address: tuple[str, int]) -> tuple[VersionScan, ...]:
-        scanning = _Probe(Where(*address, server_name, timeout), "")
+        scanning = _Probe(ListenerAddress(*address, server_name, timeout), "")
         return tuple(scanning.version(version) for version in versions)
 
     with ThreadPoolExecutor(_AT_ONCE) as side_by_side:
@@ -213,7 +219,7 @@ def probe_all(
     timeout: float = 5.0,
     identity: tuple[Path, Path] | None = None,
 ) -> dict[str, ListenerScan]:
-    """Probe several listeners (name -> host, port) side by side. Raises as ``probe`` does."""
+    """Probe several listeners (name -> host, port) in parallel. Raises as ``probe`` does."""
 
     def one(address: tuple[str, int]) -> ListenerScan:
         return probe(

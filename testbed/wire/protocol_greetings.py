@@ -1,4 +1,4 @@
-"""What a listener says to a client of each protocol, over TLS and without it: one connection, one greeting, one answer."""
+"""A listener's answer to the greeting of each protocol, over TLS and in plaintext."""
 
 import time
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from testbed.protocols import amqp, mqtt, openwire, stomp, websocket
 from testbed.protocols.tls import permissive_context
 from testbed.wire import tls_messages
 from testbed.wire.byte_reader import NotTls
-from testbed.wire.connection import SHOWN, Stream, Where, open_tls, refusal
+from testbed.wire.connection import SHOWN, ListenerAddress, Stream, open_tls, refusal
 from testbed.wire.scan import ProtocolAnswer, Refusal
 
 # What a client of each protocol says first.
@@ -23,8 +23,8 @@ GREETINGS = {
     "MQTT over WebSocket": websocket.upgrade("mqtt"),
 }
 
-# The testbed's protocol ids (``documented/listeners.py``) by the names above, and what answers besides: a listener for
-# WebSocket is one for HTTP.
+# The testbed's protocol ids (``documented/listeners.py``), and the protocols above that they imply:
+# a listener for WebSocket speaks HTTP, too.
 SPOKEN_BY = {
     "amqp": {"AMQP 0-9-1"},
     "amqp10": {"AMQP 1.0"},
@@ -39,10 +39,10 @@ SPOKEN_BY = {
 _MOST = 4096  # bytes of an answer that are read
 
 
-def plaintext(where: Where, greeting: bytes) -> Refusal:
-    """What a client that does not speak TLS gets; ``bytes`` means it is served. Never raises for it."""
+def plaintext(listener: ListenerAddress, greeting: bytes) -> Refusal:
+    """Greet without TLS; the answer ``bytes`` means that the client is served. Never raises."""
     try:
-        stream = Stream(where)
+        stream = Stream(listener)
     except OSError as error:
         return Refusal("unreachable", str(error))
     with stream:
@@ -62,14 +62,14 @@ def plaintext(where: Where, greeting: bytes) -> Refusal:
             return refusal(error, stream.received)
 
 
-def over_tls(where: Where, protocol: str) -> ProtocolAnswer:
-    """What a client that greets in ``protocol`` gets once TLS is established, within ``where.timeout``. Never raises for it."""
+def over_tls(listener: ListenerAddress, protocol: str) -> ProtocolAnswer:
+    """Greet in ``protocol`` over TLS, for at most ``listener.timeout``. Never raises."""
     started, answer, ended = time.monotonic(), b"", False
     try:
-        with open_tls(where, permissive_context()) as secured:
+        with open_tls(listener, permissive_context()) as secured:
             secured.sendall(GREETINGS[protocol])
             while len(answer) < _MOST and not _is_conclusive(answer, protocol):
-                secured.settimeout(max(0.001, started + where.timeout - time.monotonic()))
+                secured.settimeout(max(0.001, started + listener.timeout - time.monotonic()))
                 if not (piece := secured.recv(_MOST)):
                     ended = True
                     break
@@ -86,14 +86,16 @@ def over_tls(where: Where, protocol: str) -> ProtocolAnswer:
 def wrong_protocols(
     addresses: Mapping[str, tuple[str, int]], *, server_name: str, patience: float = 2.0
 ) -> dict[str, tuple[ProtocolAnswer, ...]]:
-    """Greet every listener (name -> host, port) in every protocol, all side by side.
+    """Greet every listener (name -> host, port) in every protocol, all in parallel.
 
-    One that is silent takes ``patience`` seconds. Never raises for what a listener does.
+    A silent one takes ``patience`` seconds. Never raises for what a listener does.
     """
     questions = [(name, protocol) for name in addresses for protocol in GREETINGS]
 
     def one(question: tuple[str, str]) -> ProtocolAnswer:
-        return over_tls(Where(*addresses[question[0]], server_name, patience), question[1])
+        return over_tls(
+            ListenerAddress(*addresses[question[0]], server_name, patience), question[1]
+        )
 
     with ThreadPoolExecutor(len(questions) or 1) as side_by_side:
         answers = list(side_by_side.map(one, questions))

@@ -1,4 +1,4 @@
-"""What a listener answered: frozen values, no I/O and no opinion."""
+"""A listener's answers: frozen values, without I/O and without judgement."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -34,15 +34,14 @@ class Refusal:
 class VersionScan:
     """One protocol version.
 
-    ``accepted`` are the suites the listener chose when offered, in the order it chose them, which is
-    its order of preference if it has one; ``exchanges`` says for each of them which group and signature
-    came with it, None where keys are exchanged without (RSA key transport) or the listener did not get
-    that far. ``refusal`` is its answer once none of those was offered any more. ``preference`` says whose
-    order decides; empty when fewer than two suites are accepted. ``groups`` are the curves it agrees on,
-    in the order it chose them. ``confirmed`` are those of ``accepted`` with which a complete, verified
-    handshake succeeded, and ``unconfirmed`` the others with the reason. ``compression``,
-    ``secure_renegotiation`` (RFC 5746) and ``extended_master_secret`` (RFC 7627) are None where no
-    handshake told.
+    ``accepted`` are the suites that the listener chose, in that order, which is its order of
+    preference if it has one. ``exchanges`` are the group and signature of each of them, None for
+    RSA key transport or an incomplete flight. ``refusal`` is its answer when none was offered.
+    ``preference`` says whose order decides; empty for fewer than two suites. ``groups`` are the
+    curves it chose, in that order. ``confirmed`` are the suites with which a complete, verified
+    handshake succeeded, ``unconfirmed`` the others with the reason. ``compression``,
+    ``secure_renegotiation`` (RFC 5746) and ``extended_master_secret`` (RFC 7627) are None if
+    unknown.
     """
 
     version: str
@@ -58,17 +57,18 @@ class VersionScan:
     groups: tuple[Group, ...] = ()
 
     def exchange(self, suite: Suite) -> KeyExchange | None:
-        """The group and signature that came with ``suite``."""
-        return dict(zip(self.accepted, self.exchanges)).get(suite)
+        """Return the group and signature of ``suite``, if known."""
+        # A scan that was made without the exchanges has fewer of them.
+        return dict(zip(self.accepted, self.exchanges, strict=False)).get(suite)
 
 
 @dataclass(frozen=True)
 class SessionFeatures:
-    """What a listener does beyond suites, up to TLS 1.2. None where it could not be tried.
+    """What a listener does beyond suites, up to TLS 1.2. None if it could not be tried.
 
-    ``session_id`` and ``ticket`` say whether a session is resumed by its id and by a ticket (RFC 5077).
-    ``renegotiation`` is what a client gets that asks for a second handshake: ``accepted``, or how it is
-    refused. ``asks_certificate`` says whether clients are asked for a certificate, and
+    ``session_id`` and ``ticket`` say whether a session is resumed by its id and by a ticket
+    (RFC 5077). ``renegotiation`` is the answer to a client that asks for a second handshake.
+    ``asks_certificate`` says whether clients are asked for a certificate, and
     ``unsolicited_certificate`` is the answer to one that was not asked for.
     """
 
@@ -81,7 +81,7 @@ class SessionFeatures:
 
 @dataclass(frozen=True)
 class PlaintextAnswer:
-    """What a client that speaks ``protocol`` without TLS gets. Any answer but TLS is being served."""
+    """The answer to a client of ``protocol`` without TLS. Any answer but TLS is service."""
 
     protocol: str
     answer: Refusal
@@ -95,7 +95,7 @@ class PlaintextAnswer:
 class ProtocolAnswer:
     """What a client that greets in ``protocol`` gets over TLS.
 
-    ``spoken`` is the protocol of the answer, empty when it is none that is known; ``words`` are its first
+    ``spoken`` is the protocol of the answer, empty if unknown; ``words`` are its first
     ones as Python writes bytes; ``ended`` says whether the listener hung up within ``seconds``.
     """
 
@@ -112,9 +112,9 @@ class ProtocolAnswer:
 
 @dataclass(frozen=True)
 class HalfOpen:
-    """A handshake that was begun and left alone.
+    """A handshake that the client abandoned.
 
-    ``stage`` is how far it was begun, and ``answered`` whether the listener answered that. ``ended`` is
+    ``stage`` is how far it came, and ``answered`` whether the listener answered. ``ended`` is
     how it hung up after ``seconds``; kind ``timeout`` says that it still waited then.
     """
 
@@ -154,7 +154,7 @@ class CertificateFacts:
 
 @dataclass(frozen=True)
 class ListenerScan:
-    """Everything that was asked of one listener. A part that could not be found out is None or empty."""
+    """All answers of one listener. A part that is unknown is None or empty."""
 
     host: str
     port: int

@@ -1,4 +1,4 @@
-"""The first messages of a TLS handshake as bytes: write a ClientHello, read what comes back. No I/O.
+"""The first messages of a TLS handshake: writes a ClientHello, reads the answers. No I/O.
 
 A TLS library offers only what it was built with; these bytes can offer any version and any suite.
 Layouts: RFC 6101 (SSL 3.0), RFC 5246 (TLS 1.2), RFC 8446 (TLS 1.3).
@@ -86,6 +86,8 @@ FAREWELL = b"\x15\x03\x01\x00\x02\x01\x5a"
 
 @dataclass(frozen=True)
 class Alert:
+    """An alert, its parts under their registered names."""
+
     level: str
     description: str
 
@@ -154,7 +156,7 @@ def _shorts(values: Sequence[int]) -> bytes:
 
 @cache
 def _key_shares() -> dict[int, bytes]:
-    """Two real public keys by group, made once: nobody ever derives a secret from them."""
+    """Return two real public keys by group; nobody derives a secret from them."""
     first = (
         x25519.X25519PrivateKey.generate().public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     )
@@ -192,7 +194,7 @@ def _extensions(
     parts.append((_RENEGOTIATION_INFO, b"\0"))
     if version == "TLSv1.3":
         parts.append((_SUPPORTED_VERSIONS, _vector(_shorts([CODES[version]]), 1)))
-        # For a group without a share the server asks once more (HelloRetryRequest), which is an answer too.
+        # For a group without a share the server asks again (HelloRetryRequest): an answer, too.
         parts.append(
             (
                 _KEY_SHARE,
@@ -213,11 +215,10 @@ def client_hello(
     groups: Sequence[int] = tuple(GROUPS),
     signatures: Sequence[int] = tuple(SIGNATURES),
 ) -> bytes:
-    """One record with a ClientHello that offers exactly this version and these suites, in this order.
+    """Return a record with a ClientHello of exactly this version and these suites, in this order.
 
-    ``compression`` offers DEFLATE beside none. ``groups`` and ``signatures`` are codes, by default all a
-    server might insist on, so that none is missing for its favourite suite. SSL 3.0 knows no extensions
-    and gets none.
+    ``compression`` offers DEFLATE as well as none. ``groups`` and ``signatures`` are codes, by
+    default all that a server might require. SSL 3.0 has no extensions.
     """
     legacy = CODES["TLSv1.2"] if version == "TLSv1.3" else CODES[version]
     session = (
@@ -232,7 +233,7 @@ def client_hello(
 
 
 def record(data: bytes) -> tuple[int, bytes, bytes] | None:
-    """Take one record off the front of ``data``: its type, its content, the rest; None if incomplete.
+    """Split off the first record of ``data``: its type, its content, the rest. None if incomplete.
 
     Raises ``NotTls`` as soon as the first bytes rule a record out.
     """
@@ -247,7 +248,7 @@ def record(data: bytes) -> tuple[int, bytes, bytes] | None:
 
 
 def messages(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """The complete handshake messages in the joined content of handshake records: type and body."""
+    """Yield the complete messages (type, body) in the joined content of handshake records."""
     while len(content) >= 4 and len(content) >= 4 + (length := int.from_bytes(content[1:4], "big")):
         yield content[0], content[4 : 4 + length]
         content = content[4 + length :]
@@ -262,7 +263,7 @@ def alert(content: bytes) -> Alert:
 
 
 def server_hello(body: bytes) -> ServerHello:
-    """Read a ServerHello or HelloRetryRequest (which names version and suite alike). Raises ``NotTls``."""
+    """Read a ServerHello or a HelloRetryRequest, which has the same layout. Raises ``NotTls``."""
     reader = Reader(body)
     version = reader.number(2)
     reader.take(32)
@@ -280,7 +281,7 @@ def server_hello(body: bytes) -> ServerHello:
 
 
 def certificates(body: bytes) -> tuple[bytes, ...]:
-    """The DER certificates of a Certificate message up to TLS 1.2, the leaf first. Raises ``NotTls``."""
+    """Read a Certificate message up to TLS 1.2: DER, the leaf first. Raises ``NotTls``."""
     reader, found = Reader(Reader(body).vector(3)), []
     while reader.rest:
         found.append(reader.vector(3))

@@ -1,37 +1,40 @@
-"""Compare what a listener does with what it should do. Pure: a scan in, differences out."""
+"""Compares a listener with its documentation. Pure: a scan in, differences out."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from testbed.documented.tls import Suite, TlsProfile
+from testbed.wire.key_exchange import KeyExchange
 from testbed.wire.protocol_greetings import SPOKEN_BY
-from testbed.wire.scan import ListenerScan, ProtocolAnswer, VersionScan
+from testbed.wire.scan import ListenerScan, ProtocolAnswer, Refusal, Verification, VersionScan
+
+Kind = Literal[
+    "missing suite",
+    "extra suite",
+    "missing version",
+    "extra version",
+    "not asked",
+    "no answer",
+    "plaintext served",
+    "compression",
+    "certificate refused",
+    "wrong name accepted",
+    "wrong authority accepted",
+    "missing name",
+    "insecure renegotiation",
+    "client certificate",
+    "wrong protocol",
+    "missing protocol",
+]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One way in which a listener is not as documented. ``subject`` names the suite, version or protocol."""
+    """One way in which a listener differs; ``subject`` is a suite, a version or a protocol."""
 
-    kind: Literal[
-        "missing suite",
-        "extra suite",
-        "missing version",
-        "extra version",
-        "not asked",
-        "no answer",
-        "plaintext served",
-        "compression",
-        "certificate refused",
-        "wrong name accepted",
-        "wrong authority accepted",
-        "missing name",
-        "insecure renegotiation",
-        "client certificate",
-        "wrong protocol",
-        "missing protocol",
-    ]
+    kind: Kind
     subject: str
     detail: str = ""
 
@@ -42,36 +45,19 @@ class Difference:
 def judge(
     scan: ListenerScan, profile: TlsProfile, *, mutual: bool = False
 ) -> tuple[Difference, ...]:
-    """Every difference from ``profile``, none if the listener accepts exactly that and no plaintext.
+    """Return every difference from ``profile``, and plaintext if it is served.
 
-    A documented suite counts as accepted only when a complete handshake confirmed it. A version
-    that should be refused has to be refused: silence is not a refusal. Suites are judged within the
-    profile's versions; a version outside it is one difference, whatever its suites, and one that is
-    unstated is none. Clients are asked for a certificate where that is ``mutual``, and nowhere else.
+    A documented suite counts as accepted only if a complete handshake confirmed it. Other versions
+    have to be refused, and silence is not a refusal. Suites are judged within the profile's
+    versions; any other version is one difference, whatever its suites, and an unstated one is none.
+    Clients have to be asked for a certificate if ``mutual``, and otherwise not.
     """
     found: list[Difference] = []
     for version in profile.versions:
         found += _wanted(version, scan.version(version), profile)
-    for each in scan.versions:
-        if each.version in profile.versions or each.version in profile.unstated:
-            continue
-        if each.accepted:
-            found.append(
-                Difference(
-                    "extra version", each.version, ", ".join(suite.iana for suite in each.accepted)
-                )
-            )
-        elif not each.refusal.conclusive:
-            found.append(Difference("no answer", each.version, str(each.refusal)))
-    if scan.session_features.renegotiation == "accepted" and not any(
-        each.secure_renegotiation for each in scan.versions
-    ):
-        found.append(Difference("insecure renegotiation", "accepted without RFC 5746"))
-    if (
-        scan.session_features.asks_certificate is not None
-        and scan.session_features.asks_certificate != mutual
-    ):
-        found.append(Difference("client certificate", "not asked for" if mutual else "asked for"))
+    expected = {*profile.versions, *profile.unstated}
+    found += _unwanted([version for version in scan.versions if version.version not in expected])
+    found += _features(scan, mutual=mutual)
     for answer in scan.plaintext:
         if answer.served:
             found.append(Difference("plaintext served", answer.protocol, answer.answer.detail))
@@ -81,23 +67,42 @@ def judge(
 
 
 def usable(suite: Suite, version: str) -> bool:
-    """TLS 1.3 has suites of its own, and those with GCM or SHA-2 came with TLS 1.2 (RFC 5246, RFC 8446)."""
+    """Say whether a version has this suite.
+
+    TLS 1.3 has its own suites; GCM and SHA-2 came with TLS 1.2 (RFC 5246, RFC 8446).
+    """
     if version == "TLSv1.3" or suite.code >> 8 == 0x13:
         return version == "TLSv1.3" and suite.code >> 8 == 0x13
     return version == "TLSv1.2" or suite.iana.endswith(("_SHA", "_MD5"))
 
 
 def agreed_suites(scan: VersionScan) -> set[int]:
-    """The codes of the suites that count as accepted: those of a complete handshake.
+    """Return the codes of the suites that count as accepted: those of a complete handshake.
 
-    In TLS 1.3 a client offers all its suites at once, so there one complete handshake stands for the others.
+    In TLS 1.3 a client offers all its suites at once, so one handshake confirms all of them.
     """
     agreed = {suite.code for suite in scan.confirmed}
-    return (
-        agreed | {suite.code for suite in scan.accepted}
-        if scan.version == "TLSv1.3" and agreed
-        else agreed
-    )
+    if agreed and scan.version == "TLSv1.3":
+        agreed |= {suite.code for suite in scan.accepted}
+    return agreed
+
+
+def _unwanted(scans: Iterable[VersionScan]) -> Iterator[Difference]:
+    for scan in scans:
+        if scan.accepted:
+            suites = ", ".join(suite.iana for suite in scan.accepted)
+            yield Difference("extra version", scan.version, suites)
+        elif not scan.refusal.conclusive:
+            yield Difference("no answer", scan.version, str(scan.refusal))
+
+
+def _features(scan: ListenerScan, *, mutual: bool) -> Iterator[Difference]:
+    features = scan.session_features
+    secure = any(version.secure_renegotiation for version in scan.versions)
+    if features.renegotiation == "accepted" and not secure:
+        yield Difference("insecure renegotiation", "accepted without RFC 5746")
+    if features.asks_certificate is not None and features.asks_certificate != mutual:
+        yield Difference("client certificate", "not asked for" if mutual else "asked for")
 
 
 def _wanted(version: str, scan: VersionScan | None, profile: TlsProfile) -> list[Difference]:
@@ -128,19 +133,20 @@ def _wanted(version: str, scan: VersionScan | None, profile: TlsProfile) -> list
 
 
 def judge_certificate(scan: ListenerScan, names: Collection[str] = ()) -> tuple[Difference, ...]:
-    """Every way in which the certificate is not accepted by those who should, or by others.
+    """Return every way in which the right clients refuse the certificate, or others accept it.
 
-    ``names`` are those it has to carry, e.g. the service's wildcard.
+    ``names`` are those that it has to carry, e.g. the service's wildcard.
     """
     found = []
     if not scan.verified.accepted:
         found.append(Difference("certificate refused", scan.server_name, scan.verified.reason))
-    for verification, accepted, subject in (
+    wrong: tuple[tuple[Verification, Kind, str], ...] = (
         (scan.wrong_name, "wrong name accepted", "a host name it does not carry"),
         (scan.wrong_authority, "wrong authority accepted", "an unrelated authority"),
-    ):
+    )
+    for verification, kind, subject in wrong:
         if verification.accepted:
-            found.append(Difference(accepted, subject))
+            found.append(Difference(kind, subject))
         elif not verification.rejected:
             found.append(Difference("no answer", subject, verification.reason))
     carried = scan.certificate.names if scan.certificate else ()
@@ -155,81 +161,80 @@ def judge_certificate(scan: ListenerScan, names: Collection[str] = ()) -> tuple[
 def judge_protocols(
     answers: Sequence[ProtocolAnswer], protocols: Sequence[str]
 ) -> tuple[Difference, ...]:
-    """Every protocol that is served and should not be, or the reverse; ``protocols`` are the ids of ``documented/listeners.py``."""
+    """Return every protocol that is served and should not be, or the reverse.
+
+    ``protocols`` are ids of ``documented/listeners.py``.
+    """
     wanted = set().union(*(SPOKEN_BY[protocol] for protocol in protocols))
-    served = {answer.protocol for answer in answers if answer.served}
-    told = {answer.protocol: answer.words for answer in answers}
-    found = [
-        Difference("wrong protocol", protocol, told[protocol])
-        for protocol in told
-        if protocol in served - wanted
-    ]
-    return tuple(
-        found
-        + [
-            Difference("missing protocol", protocol, told.get(protocol, "not asked"))
-            for protocol in sorted(wanted - served)
-        ]
+    words = {answer.protocol: answer.words for answer in answers}
+    served = [answer.protocol for answer in answers if answer.served]
+    return (
+        *(
+            Difference("wrong protocol", protocol, words[protocol])
+            for protocol in served
+            if protocol not in wanted
+        ),
+        *(
+            Difference("missing protocol", protocol, words.get(protocol, "not asked"))
+            for protocol in sorted(wanted.difference(served))
+        ),
     )
 
 
 def observed(scan: ListenerScan) -> tuple[str, ...]:
-    """What was seen, a sentence for each version and one for the plaintext clients: evidence for a finding."""
-    lines = []
-    for each in scan.versions:
-        if each.accepted:
-            order = f", the {each.preference}'s order decides" if each.preference else ""
-            lines.append(
-                f"{each.version}: {len(each.accepted)} suites accepted, {len(each.confirmed)} confirmed by a complete handshake{order}; then {each.refusal}"
-            )
-        else:
-            lines.append(f"{each.version}: refused ({each.refusal})")
-    lines.append(
-        "plaintext: "
-        + ", ".join(
-            f"{each.protocol} {'SERVED' if each.served else each.answer}" for each in scan.plaintext
-        )
+    """Describe the scan as evidence: a sentence per version, and one for plaintext clients."""
+    plaintext = ", ".join(
+        f"{answer.protocol} {'SERVED' if answer.served else answer.answer}"
+        for answer in scan.plaintext
     )
-    return tuple(lines)
+    return (*map(_observed_version, scan.versions), f"plaintext: {plaintext}")
+
+
+def _observed_version(scan: VersionScan) -> str:
+    if not scan.accepted:
+        return f"{scan.version}: refused ({scan.refusal})"
+    order = f", the {scan.preference}'s order decides" if scan.preference else ""
+    return (
+        f"{scan.version}: {len(scan.accepted)} suites accepted, "
+        f"{len(scan.confirmed)} confirmed by a complete handshake{order}; then {scan.refusal}"
+    )
 
 
 def observed_session_features(scan: ListenerScan) -> tuple[str, ...]:
-    """What was seen beyond suites, a sentence each; nothing of what could not be tried."""
-    lines, features = [], scan.session_features
-    for each in scan.versions:
-        kinds = Counter(
-            f"{exchange.group.iana}{f' signed by {exchange.signature.iana}' if exchange.signature else ''}"
-            if exchange
-            else "RSA key transport"
-            for exchange in each.exchanges
-            if each.version != "TLSv1.3"
-        )
-        if kinds:
-            lines.append(
-                f"{each.version}: "
-                + ", ".join(f"{count} suites with {kind}" for kind, count in kinds.items())
-            )
-        if each.groups:
-            lines.append(
-                f"{each.version}: curves " + ", ".join(group.iana for group in each.groups)
-            )
-        if each.extended_master_secret is not None and each.version != "TLSv1.3":
-            lines.append(
-                f"{each.version}: extended master secret {'yes' if each.extended_master_secret else 'no'}"
-            )
-    for what, resumed in (("session id", features.session_id), ("ticket", features.ticket)):
+    """Describe everything beyond suites, a sentence each, as far as it could be tried."""
+    features = scan.session_features
+    lines = [line for version in scan.versions for line in _observed_exchanges(version)]
+    for name, resumed in (("session id", features.session_id), ("ticket", features.ticket)):
         if resumed is not None:
-            lines.append(f"a session is {'' if resumed else 'not '}resumed by its {what}")
-    if features.renegotiation is not None:
-        lines.append(
-            f"renegotiation by the client: {'accepted' if features.renegotiation == 'accepted' else f'refused ({features.renegotiation})'}"
-        )
+            lines.append(f"a session is {'' if resumed else 'not '}resumed by its {name}")
+    if isinstance(features.renegotiation, Refusal):
+        lines.append(f"renegotiation by the client: refused ({features.renegotiation})")
+    elif features.renegotiation:
+        lines.append("renegotiation by the client: accepted")
     if features.asks_certificate is not None:
-        lines.append(
-            f"a client certificate is {'' if features.asks_certificate else 'not '}asked for"
-        )
+        no = "" if features.asks_certificate else "not "
+        lines.append(f"a client certificate is {no}asked for")
     if features.unsolicited_certificate is not None:
-        lines.append(
-            f"an unasked client certificate is answered with {features.unsolicited_certificate}"
-        )
+        answer = features.unsolicited_certificate
+        lines.append(f"an unsolicited client certificate is answered with {answer}")
     return tuple(lines)
+
+
+def _observed_exchanges(scan: VersionScan) -> Iterator[str]:
+    if scan.version != "TLSv1.3":
+        kinds = Counter(map(_described, scan.exchanges))
+        if kinds:
+            counts = ", ".join(f"{count} suites with {kind}" for kind, count in kinds.items())
+            yield f"{scan.version}: {counts}"
+    if scan.groups:
+        yield f"{scan.version}: curves {', '.join(group.iana for group in scan.groups)}"
+    if scan.extended_master_secret is not None and scan.version != "TLSv1.3":
+        present = "yes" if scan.extended_master_secret else "no"
+        yield f"{scan.version}: extended master secret {present}"
+
+
+def _described(exchange: KeyExchange | None) -> str:
+    if exchange is None:
+        return "RSA key transport"
+    signature = f" signed by {exchange.signature.iana}" if exchange.signature else ""
+    return f"{exchange.group.iana}{signature}"

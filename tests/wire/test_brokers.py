@@ -7,7 +7,7 @@ import pytest
 from testbed.documented import fips
 from testbed.documented.tls import PROFILES
 from testbed.wire import half_open, session_features
-from testbed.wire.connection import Where
+from testbed.wire.connection import ListenerAddress
 from testbed.wire.fips import ask_all
 from testbed.wire.matrix import matrix
 from testbed.wire.prober import probe_all
@@ -97,7 +97,7 @@ def test_a_greeting_amid_the_second_handshake_is_no_refusal(standing_activemq: A
     host, port = standing_activemq.addresses["openwire"]
     suites = [suite.code for suite in PROFILES["ACTIVEMQ"].suites]
     answers = [
-        session_features.ask(Where(host, port, HOSTNAME), "TLSv1.2", suites).renegotiation
+        session_features.ask(ListenerAddress(host, port, HOSTNAME), "TLSv1.2", suites).renegotiation
         for _ in range(50)
     ]
     assert answers == ["accepted"] * 50

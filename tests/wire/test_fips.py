@@ -8,7 +8,7 @@ import pytest
 from testbed.documented import fips
 from testbed.documented.tls import ACTIVEMQ_SUITES, PROFILES, RABBITMQ_SUITES, TLS13_SUITES
 from testbed.pki import Authority
-from testbed.wire.connection import Where
+from testbed.wire.connection import ListenerAddress
 from testbed.wire.fips import FipsAnswer, ask, ask_all, observed
 from testbed.wire.key_exchange import GROUPS, SIGNATURES
 from testbed.wire.tls_messages import registry
@@ -81,7 +81,7 @@ def test_cbc_with_sha_1_is_approved_with_a_remark() -> None:
 
 
 def asked(port: int, pki: Pki, version: str = "TLSv1.2") -> FipsAnswer:
-    return ask(Where("127.0.0.1", port, NAME, 3.0), pki.ca, version)
+    return ask(ListenerAddress("127.0.0.1", port, NAME, 3.0), pki.ca, version)
 
 
 @pytest.mark.parametrize("engine", ["RABBITMQ", "ACTIVEMQ"])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from testbed.wire import key_exchange
 from testbed.wire.byte_reader import NotTls
-from testbed.wire.connection import Agreed, Where, handshake
+from testbed.wire.connection import Agreed, ListenerAddress, handshake
 from testbed.wire.key_exchange import (
     CURVES,
     GROUPS,
@@ -113,7 +113,7 @@ def test_the_named_primes_are_those_of_the_local_openssl(group: Group) -> None:
 
 
 def asked(port: int, suite: int, version: str = "TLSv1.2", **offer: object) -> Agreed:
-    answer = handshake(Where("127.0.0.1", port, NAME, 5.0), version, [suite], **offer)
+    answer = handshake(ListenerAddress("127.0.0.1", port, NAME, 5.0), version, [suite], **offer)
     assert isinstance(answer, Agreed), answer
     return answer
 
@@ -178,7 +178,7 @@ def test_a_single_curve_and_the_control_that_refuses_another(pki: Pki) -> None:
     with python_tls(pki, "ECDHE-RSA-AES256-GCM-SHA384") as port:
         assert asked(port, ECDHE, groups=[0x17]).group == GROUPS[0x17]
         refused = handshake(
-            Where("127.0.0.1", port, NAME, 5.0), "TLSv1.2", [ECDHE], groups=[0x0013]
+            ListenerAddress("127.0.0.1", port, NAME, 5.0), "TLSv1.2", [ECDHE], groups=[0x0013]
         )
     assert not isinstance(refused, Agreed)
     assert refused.conclusive

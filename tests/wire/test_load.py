@@ -11,7 +11,7 @@ from testbed.checker import Account
 from testbed.clients import Address, Destination
 from testbed.documented.tls import PROFILES
 from testbed.errors import ClientError
-from testbed.wire.connection import Where
+from testbed.wire.connection import ListenerAddress
 from testbed.wire.load import Held, Refused, UnderLoad, half_open, refused, under_load
 from tests.support.broker_node import HOSTNAME
 from tests.support.tls_servers import NAME, Pki, python_tls, serving
@@ -31,7 +31,7 @@ def test_as_many_as_wanted_are_held() -> None:
             pass
 
     with serving(hold) as port:
-        held = half_open(Where("127.0.0.1", port, NAME), SUITES, count=60, seconds=0.3)
+        held = half_open(ListenerAddress("127.0.0.1", port, NAME), SUITES, count=60, seconds=0.3)
     assert (held.wanted, held.begun, held.least, held.most, held.hung_up, held.unconnected) == (
         60,
         60,
@@ -46,7 +46,7 @@ def test_as_many_as_wanted_are_held() -> None:
 
 def test_those_that_are_hung_up_on_are_replaced_and_counted() -> None:
     with serving(lambda connection: connection.recv(4096) and time.sleep(0.2)) as port:
-        held = half_open(Where("127.0.0.1", port, NAME), SUITES, count=20, seconds=0.8)
+        held = half_open(ListenerAddress("127.0.0.1", port, NAME), SUITES, count=20, seconds=0.8)
     assert held.hung_up >= 20
     assert held.begun > 20
     assert held.most == 20
@@ -54,20 +54,24 @@ def test_those_that_are_hung_up_on_are_replaced_and_counted() -> None:
 
 def test_a_listener_that_hangs_up_at_once_is_not_run_over_and_a_closed_port_is_counted() -> None:
     with serving(lambda connection: None) as port:
-        held = half_open(Where("127.0.0.1", port, NAME, 1.0), SUITES, count=5, seconds=0.5)
+        held = half_open(
+            ListenerAddress("127.0.0.1", port, NAME, 1.0), SUITES, count=5, seconds=0.5
+        )
     assert held.begun < 21 * 5
     assert held.hung_up > 0
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         closed = reserved.getsockname()[1]
     assert (
-        half_open(Where("127.0.0.1", closed, NAME, 1.0), SUITES, count=5, seconds=0.1).unconnected
+        half_open(
+            ListenerAddress("127.0.0.1", closed, NAME, 1.0), SUITES, count=5, seconds=0.1
+        ).unconnected
         >= 5
     )
 
 
 def test_refusals_come_at_the_rate_that_was_asked_for_and_are_named(pki: Pki) -> None:
     with python_tls(pki, "ECDHE-RSA-AES256-GCM-SHA384") as port:
-        result = refused(Where("127.0.0.1", port, NAME), a_second=50, seconds=1.0)
+        result = refused(ListenerAddress("127.0.0.1", port, NAME), a_second=50, seconds=1.0)
     assert result.tried <= 51
     assert result.accepted == 0
     assert dict(result.answers) == {"alert: fatal protocol_version": result.tried}
@@ -76,27 +80,27 @@ def test_refusals_come_at_the_rate_that_was_asked_for_and_are_named(pki: Pki) ->
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1:DeprecationWarning")
 def test_control_a_listener_that_accepts_is_seen(pki: Pki) -> None:
     with python_tls(pki, "ALL:@SECLEVEL=0", "TLSv1", "TLSv1_1") as port:
-        result = refused(Where("127.0.0.1", port, NAME), a_second=20, seconds=0.5)
+        result = refused(ListenerAddress("127.0.0.1", port, NAME), a_second=20, seconds=0.5)
     assert result.accepted == result.tried > 0
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "0.0.0.0"])
 def test_only_ever_on_this_machine(host: str) -> None:
     for load in (
-        lambda where: half_open(where, SUITES, count=1, seconds=0.1),
-        lambda where: refused(where, a_second=1, seconds=0.1),
+        lambda listener: half_open(listener, SUITES, count=1, seconds=0.1),
+        lambda listener: refused(listener, a_second=1, seconds=0.1),
     ):
         with pytest.raises(ClientError, match="is not this machine"):
-            load(Where(host, 9, NAME))
+            load(ListenerAddress(host, 9, NAME))
 
 
 def test_and_never_without_bounds() -> None:
-    where = Where("127.0.0.1", 9, NAME)
+    listener = ListenerAddress("127.0.0.1", 9, NAME)
     with pytest.raises(ValueError, match="at most 2000 at once"):
-        half_open(where, SUITES, count=2001, seconds=1)
+        half_open(listener, SUITES, count=2001, seconds=1)
     for a_second, seconds in ((501, 1), (1, 121)):
         with pytest.raises(ValueError, match="500 a second and 120 s"):
-            refused(where, a_second=a_second, seconds=seconds)
+            refused(listener, a_second=a_second, seconds=seconds)
 
 
 def test_what_it_takes_to_have_served() -> None:
@@ -139,21 +143,21 @@ CASES = [
 
 
 def loaded(
-    node: Any, listener: str, protocol: str, count: int, a_second: float, seconds: float
+    node: Any, name: str, protocol: str, count: int, a_second: float, seconds: float
 ) -> UnderLoad:
-    where = Where(*node.addresses[listener], HOSTNAME, timeout=20.0)
+    listener = ListenerAddress(*node.addresses[name], HOSTNAME, timeout=20.0)
     suites = [suite.code for suite in PROFILES[node.engine.type].suites]
     address: Address = (
         node.address(protocol)
         if node.engine.type == "RABBITMQ"
-        else node.address(listener, protocol=protocol)
+        else node.address(name, protocol=protocol)
     )
     return under_load(
         address,
         Destination.queue(f"load.{uuid.uuid4().hex}"),
         [
-            lambda: half_open(where, suites, count=count, seconds=seconds),
-            lambda: refused(where, a_second=a_second, seconds=seconds),
+            lambda: half_open(listener, suites, count=count, seconds=seconds),
+            lambda: refused(listener, a_second=a_second, seconds=seconds),
         ],
     )
 

@@ -9,7 +9,7 @@ import pytest
 
 from testbed.documented.tls import PROFILES, Suite, TlsProfile
 from testbed.errors import ClientError
-from testbed.wire.connection import Where, handshake
+from testbed.wire.connection import ListenerAddress, handshake
 from testbed.wire.prober import accepted_all, probe, probe_all
 from testbed.wire.protocol_greetings import GREETINGS
 from testbed.wire.scan import VERSIONS, ListenerScan, Refusal, Verification
@@ -292,7 +292,7 @@ def test_a_trickle_is_bounded_too() -> None:
             time.sleep(0.1)
 
     with serving(trickle) as port:
-        answer = handshake(Where("127.0.0.1", port, NAME, 0.5), "TLSv1.2", [0xC030])
+        answer = handshake(ListenerAddress("127.0.0.1", port, NAME, 0.5), "TLSv1.2", [0xC030])
     assert isinstance(answer, Refusal)
     assert answer.kind == "bytes"
 

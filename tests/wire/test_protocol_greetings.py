@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.documented.listeners import LISTENERS
-from testbed.wire.connection import Where
+from testbed.wire.connection import ListenerAddress
 from testbed.wire.protocol_greetings import GREETINGS, SPOKEN_BY, over_tls, spoken, wrong_protocols
 from testbed.wire.verdict import judge_protocols
 from tests.support.tls_servers import NAME, Pki, serving
@@ -107,16 +107,16 @@ def test_a_greeting_in_another_language_is_not_served(pki: Pki) -> None:
         tls.recv(4096)
 
     with speaking(pki, first) as port:
-        answer = over_tls(Where("127.0.0.1", port, NAME, 2.0), "STOMP")
+        answer = over_tls(ListenerAddress("127.0.0.1", port, NAME, 2.0), "STOMP")
     assert (answer.spoken, answer.served) == ("OpenWire", False)
     assert answer.words.startswith(r"\x00\x00\x01R\x01ActiveMQ")
 
 
 def test_hanging_up_and_silence_are_told_apart(pki: Pki) -> None:
     with speaking(pki, lambda tls: tls.recv(4096) and None) as port:
-        hung_up = over_tls(Where("127.0.0.1", port, NAME, 2.0), "MQTT")
+        hung_up = over_tls(ListenerAddress("127.0.0.1", port, NAME, 2.0), "MQTT")
     with speaking(pki, only("HTTP")) as port:
-        silent = over_tls(Where("127.0.0.1", port, NAME, 0.3), "MQTT")
+        silent = over_tls(ListenerAddress("127.0.0.1", port, NAME, 0.3), "MQTT")
     assert (hung_up.ended, hung_up.words) == (True, "")
     assert (silent.ended, silent.words) == (
         False,
@@ -126,6 +126,6 @@ def test_hanging_up_and_silence_are_told_apart(pki: Pki) -> None:
 
 def test_a_listener_without_tls_serves_nothing() -> None:
     with serving(lambda connection: connection.sendall(ANSWERS["MQTT"])) as port:
-        answer = over_tls(Where("127.0.0.1", port, NAME, 1.0), "MQTT")
+        answer = over_tls(ListenerAddress("127.0.0.1", port, NAME, 1.0), "MQTT")
     assert answer.ended
     assert not answer.served

@@ -8,7 +8,7 @@ import pytest
 
 from testbed.documented.tls import PROFILES
 from testbed.wire import session_features
-from testbed.wire.connection import Where
+from testbed.wire.connection import ListenerAddress
 from testbed.wire.prober import probe
 from testbed.wire.scan import Refusal, SessionFeatures
 from testbed.wire.tls_messages import offered
@@ -31,7 +31,7 @@ def asked(
     port: int, identity: tuple[Path, Path] | None = None, timeout: float = 3.0
 ) -> SessionFeatures:
     return session_features.ask(
-        Where("127.0.0.1", port, NAME, timeout, identity), "TLSv1.2", offered("TLSv1.2")
+        ListenerAddress("127.0.0.1", port, NAME, timeout, identity), "TLSv1.2", offered("TLSv1.2")
     )
 
 
@@ -126,7 +126,7 @@ def test_all_of_it_is_told_in_sentences(pki: Pki) -> None:
         "session id",
         "renegotiation by the client",
         "not asked for",
-        "unasked",
+        "unsolicited",
     ):
         assert part in told, part
 

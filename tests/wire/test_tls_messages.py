@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from testbed.wire import tls_messages
 from testbed.wire.byte_reader import NotTls
-from testbed.wire.connection import Agreed, Where, handshake
+from testbed.wire.connection import Agreed, ListenerAddress, handshake
 from testbed.wire.protocol_greetings import plaintext
 from testbed.wire.scan import Refusal
 from testbed.wire.tls_messages import offered
@@ -55,7 +55,7 @@ def answering(reply: bytes) -> Callable[[socket.socket], None]:
 )
 def test_odd_answers(version: str, reply: bytes, expected: str | Refusal) -> None:
     with serving(answering(reply)) as port:
-        answer = handshake(Where("127.0.0.1", port, NAME, 2.0), version, [0x000A])
+        answer = handshake(ListenerAddress("127.0.0.1", port, NAME, 2.0), version, [0x000A])
     if isinstance(expected, str):
         assert isinstance(answer, Agreed)
         assert answer.server_hello.version == expected
@@ -82,7 +82,7 @@ def test_no_bytes_break_the_reader(data: bytes) -> None:
 
 def test_garbage_after_a_greeting_is_an_answer() -> None:
     with serving(answering(bytes(range(256)))) as port:
-        assert plaintext(Where("127.0.0.1", port, NAME, 2.0), b"x").kind == "bytes"
+        assert plaintext(ListenerAddress("127.0.0.1", port, NAME, 2.0), b"x").kind == "bytes"
 
 
 def test_the_whole_list_fits_one_record() -> None:
