@@ -25,7 +25,9 @@ pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExce
 def echo(request: Request) -> Response:
     return Response(
         200,
-        f"{request.method} {request.path} {sorted(request.query.items())} {len(request.body)}".encode(),
+        (
+            f"{request.method} {request.path} {sorted(request.query.items())} {len(request.body)}"
+        ).encode(),
     )
 
 
@@ -185,5 +187,5 @@ def test_a_server_that_ends_ends_its_connections(certificate: Certificate, ca_fi
         connection.getresponse().read()
     assert connection.sock.recv(1) == b""
     connection.close()
-    with pytest.raises(OSError):
+    with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("localhost", server.server_port), 5)

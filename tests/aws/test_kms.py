@@ -57,11 +57,11 @@ def test_refusals_are_boto3s_own_exceptions(aws: Served) -> None:
     kms = aws.client("kms")
     with pytest.raises(kms.exceptions.NotFoundException, match="does not exist"):
         kms.describe_key(KeyId="00000000-0000-4000-8000-000000000000")
+    alias, key = "alias/of-the-endpoint", aws.testbed.new_key("twice")
+    kms.create_alias(AliasName=alias, TargetKeyId=key)
+    key = aws.testbed.new_key("the second time")
     with pytest.raises(kms.exceptions.AlreadyExistsException):
-        for _ in range(2):
-            kms.create_alias(
-                AliasName="alias/of-the-endpoint", TargetKeyId=aws.testbed.new_key("twice")
-            )
+        kms.create_alias(AliasName=alias, TargetKeyId=key)
 
 
 def test_another_account_is_another_account(aws: Served) -> None:

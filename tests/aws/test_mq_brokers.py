@@ -1,4 +1,4 @@
-"""A broker's whole life through boto3: created, described, changed, rebooted, its key disabled, deleted."""
+"""A broker's life through boto3: created, described, changed, rebooted, quarantined, deleted."""
 
 import json
 import time
@@ -23,7 +23,7 @@ LONG = 240.0  # seconds; a broker takes some ten on an idle machine
 
 @dataclass
 class Made:
-    """The broker of this file, an ActiveMQ of one instance under a key of its own; ``answer`` is CreateBroker's."""
+    """A single-instance ActiveMQ broker under its own key; ``answer`` is CreateBroker's."""
 
     aws: Served
     key: str

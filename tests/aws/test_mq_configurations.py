@@ -1,4 +1,4 @@
-"""Customer configurations through boto3: revisions that are sanitised as the service does it, and never change."""
+"""Customer configurations through boto3: revisions are sanitised and never change."""
 
 import base64
 import uuid
@@ -228,7 +228,8 @@ def test_rabbitmq_has_its_own(aws: Served) -> None:
         Configuration={"Id": made["Id"], "Revision": 2},
     )
     assert refused["Message"] == (
-        "Configuration Revision 2 for configuration:cluster_queue_limit has limit: of value: 100000000 larger than maximum allowed limit:2500"
+        "Configuration Revision 2 for configuration:cluster_queue_limit has limit: "
+        "of value: 100000000 larger than maximum allowed limit:2500"
     )
     assert not [
         each

@@ -1,4 +1,4 @@
-"""What Amazon MQ refuses at once, in its words where they are known; nothing is left of any of it."""
+"""What Amazon MQ refuses at once, in AWS's words where known, and without a trace."""
 
 import json
 from collections.abc import Mapping
@@ -89,7 +89,10 @@ REFUSED = [
     ({**ACTIVEMQ, "Users": []}, "An ActiveMQ broker is created with 1 to 250 users.", "users"),
     (
         {**ACTIVEMQ, "Users": [{**USER_OF, "ReplicationUser": True, "ConsoleAccess": True}]},
-        "Replication user couldn't have console access. [replicationUser] and [consoleAccess] are mutually exclusive parameters.",
+        (
+            "Replication user couldn't have console access. "
+            "[replicationUser] and [consoleAccess] are mutually exclusive parameters."
+        ),
         "",
     ),
     ({"BrokerName": "jane.doe@example.com"}, PII_SENTENCE, "brokerName"),
@@ -221,7 +224,7 @@ def test_a_key_that_does_not_fit_is_refused(aws: Served, spec: str) -> None:
     )
     assert arn in refused["Message"]
     assert aws.testbed.brokers.ids() == before
-    if spec not in ("pending deletion",):
+    if spec != "pending deletion":
         assert kms.list_grants(KeyId=arn)["Grants"] == []
 
 

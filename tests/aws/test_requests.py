@@ -1,4 +1,4 @@
-"""Whatever is sent to the endpoint is answered: never a 500 for a request that is bad, never a word of Python."""
+"""Every request is answered: never a 500 for a bad one, and never a word of Python."""
 
 import json
 import socket
@@ -220,10 +220,8 @@ def test_boto3_understands_that_a_service_is_not_here(aws: Served) -> None:
         ("dynamodb", "list_tables"),
     ):
         refused = refusal(getattr(aws.client(service), operation))
-        assert (
-            refused["Code"] == "UnknownOperationException"
-            and f"and not {service}." in refused["Message"]
-        ), refused
+        assert refused["Code"] == "UnknownOperationException", refused
+        assert f"and not {service}." in refused["Message"], refused
 
 
 def test_those_who_speak_query_are_refused_in_xml(aws: Served) -> None:

@@ -1,4 +1,4 @@
-"""LookupEvents and GetCallerIdentity through the endpoint: what was called, by whom, and who one is."""
+"""LookupEvents and GetCallerIdentity through the endpoint."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -144,7 +145,7 @@ def test_the_standby_takes_over_again_and_again_with_nothing_confirmed_lost(pair
         for _ in range(4):
             active = pair.active()
             standby = pair.other(active)
-            wait_for("the standby to wait", lambda: waits(standby))
+            wait_for("the standby to wait", partial(waits, standby))
             traffic.wait_confirmed(50, timeout=60)
             active.kill()
             assert pair.active() is standby

@@ -1,5 +1,6 @@
-"""``EncryptionOptions`` to a usable key, on the real KMS: what is accepted, and what is refused with nothing made."""
+"""``EncryptionOptions`` to a usable key, on the real KMS: a refusal creates nothing."""
 
+import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -126,7 +127,18 @@ def of_another_account(kms: Kms, policy: str = "") -> str:
     ]
 
 
-OPEN = f'{{"Statement": [{{"Effect": "Allow", "Principal": {{"AWS": ["{USER_ACCOUNT}", "{OTHER_ACCOUNT}"]}}, "Action": "kms:*", "Resource": "*"}}]}}'
+OPEN = json.dumps(
+    {
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": [USER_ACCOUNT, OTHER_ACCOUNT]},
+                "Action": "kms:*",
+                "Resource": "*",
+            }
+        ]
+    }
+)
 
 
 REFUSED = {

@@ -1,4 +1,4 @@
-"""Keys, grants and brokers as the model says, through random calls; and one real broker restarted."""
+"""Keys, grants and brokers against the model, by random calls; and one real broker restarted."""
 
 import random
 import time
@@ -122,7 +122,7 @@ def test_control_a_wrong_rule_of_the_model_is_found(
 
 
 class RealBroker(KeysAndBrokers):
-    """One RabbitMQ broker in its container, driven by chance alone. ``starts``: how often its node was started again."""
+    """A real RabbitMQ broker, driven by chance. ``starts`` counts the restarts of its node."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -178,8 +178,6 @@ class RealBroker(KeysAndBrokers):
                 self.wait,
                 self.wait,
                 self.inside_the_delay,
-            ]
-            + [
                 lambda: self.disable(0),
                 lambda: self.schedule(0),
                 lambda: self.cancel(0),
@@ -205,7 +203,7 @@ class RealBroker(KeysAndBrokers):
 
 
 def test_a_broker_that_runs_is_as_the_model_says(slow: Testbed) -> None:
-    """Whatever became of its key, it is back when the key is; and never again when a grant has ended."""
+    """A broker comes back with its key, and never again once a grant has ended."""
     chance = random.Random(seed := random.randrange(2**32))
     run, steps = RealBroker(), 0
     try:

@@ -1,7 +1,7 @@
-"""A network of ActiveMQ brokers: what is sent to one is received at another, over TLS, as a user of both."""
+"""A network of ActiveMQ brokers: messages cross from one to another over TLS."""
 
 import dataclasses
-import xml.etree.ElementTree
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def rendered(connector: NetworkConnector) -> bytes:
 
 
 def test_a_connector_is_rendered_whole_and_without_a_password() -> None:
-    [element] = xml.etree.ElementTree.fromstring(rendered(CONNECTOR)).iter(
+    [element] = ET.fromstring(rendered(CONNECTOR)).iter(
         "{http://activemq.apache.org/schema/core}networkConnector"
     )
     assert element.attrib == {
@@ -169,7 +169,7 @@ def test_no_password_of_a_connector_is_to_be_seen(network: dict[str, Node]) -> N
 
 @pytest.mark.containers
 def test_a_broker_is_lost_and_nothing_confirmed_with_it(network: dict[str, Node]) -> None:
-    """A consumer at another broker; what waits to cross is on the volume of the broker that confirmed it."""
+    """A consumer at another broker; waiting messages are on the confirming broker's volume."""
     north, south = network["north"], network["south"]
     orders = Destination.queue("through.an.outage")
     with Traffic(north.address("stomp"), orders, rate=50, timeout=10) as traffic:
@@ -188,7 +188,7 @@ def test_a_broker_is_lost_and_nothing_confirmed_with_it(network: dict[str, Node]
 
 @pytest.mark.containers
 def test_control_a_broker_whose_certificate_is_not_accepted_gets_nothing(tmp_path: Path) -> None:
-    """South's is of another authority; and no certificate has the name by which north calls west."""
+    """South's is of another authority; no certificate has the name that north uses for west."""
     names = NAMES
     connectors = mesh(names) | {
         "north": (

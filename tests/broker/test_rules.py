@@ -1,4 +1,4 @@
-"""A configuration is checked against the broker that is to have it, before anything is made or changed."""
+"""A configuration is checked against its broker before anything is created or changed."""
 
 import pytest
 

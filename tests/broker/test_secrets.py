@@ -1,4 +1,4 @@
-"""No secret of a broker is where others could see it; planted there, the same search finds each one."""
+"""No secret of a broker is where others can see it; the same search finds planted ones."""
 
 import base64
 import io
@@ -67,17 +67,16 @@ def test_passwords_private_key_and_data_key_are_nowhere_to_be_seen(broker: Broke
     places = seen(testbed, node.container_id)
     assert all(places.values()), "there is something to search in each"
     hidden = dict(_secrets(testbed, stored))
-    assert {name: found(secret, places) for name, secret in hidden.items()} == dict.fromkeys(
-        hidden, set()
-    )
+    seen_in = {name: found(secret, places) for name, secret in hidden.items()}
+    assert seen_in == {name: set() for name in hidden}
     assert found(stored.broker_id.encode(), places), "control: what is no secret is found"
 
 
 def test_the_data_key_is_in_no_file(broker: BrokerFixture) -> None:
-    """The state folder has passwords and certificate keys, for its owner alone; a data key it has only as KMS wrapped it."""
+    """The state folder has passwords and keys, for its owner alone; data keys only wrapped."""
     testbed, stored = broker.testbed, broker.testbed.brokers.describe(broker.broker_id)
-    # By another process: to close a file of SQLite's in this one gives up the locks that its connections have on it
-    # (https://www.sqlite.org/howtocorrupt.html, 2.2).
+    # By another process: closing a file of SQLite's in this one would release the locks of its
+    # connections (https://www.sqlite.org/howtocorrupt.html, 2.2).
     files = {
         path.name: subprocess.check_output(["cat", path])
         for path in testbed.state.folder.rglob("*")
@@ -140,7 +139,7 @@ def _secrets(testbed: Testbed, stored: Broker) -> Iterator[tuple[str, bytes]]:
 
 
 def _engines_files(testbed: Testbed, container_id: str) -> Iterator[bytes]:
-    """What the engine itself keeps of the container; its inspection once more where that is on another machine."""
+    """What the engine keeps of the container; its inspection again if that is elsewhere."""
     folder = Path(testbed.client.info()["DockerRootDir"]) / "containers" / container_id
     if not folder.is_dir():
         yield json.dumps(testbed.containers.inspect(container_id)).encode() + b"".join(

@@ -1,4 +1,4 @@
-"""The life of a broker through Amazon MQ's API, on real brokers: created, described, rebooted, lost, revived, deleted."""
+"""The life of real brokers through Amazon MQ's API: created, rebooted, lost, revived, deleted."""
 
 import contextlib
 import dataclasses
@@ -8,17 +8,16 @@ import socket
 import tarfile
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from testbed import clients
+from testbed import clients, scenario
 from testbed.broker import encryption, store
 from testbed.broker.default_broker import new_password
 from testbed.broker.describe import describe
 from testbed.broker.encryption import EncryptionOptions
 from testbed.broker.model import Broker
-from testbed.broker.requests import CreateBroker
 from testbed.clients import Destination
 from testbed.documented.engines import DEFAULT_VERSION, INVALID_KMS_KEY, REGION
 from testbed.documented.grants import EBS_PRINCIPAL, MQ_PRINCIPAL
@@ -35,12 +34,17 @@ from testbed.errors import (
     VolumeRefused,
 )
 from testbed.evidence import refuses_reboot, reports_invalid_key, stays_down
-from testbed.kms.base import USER
+from testbed.kms.base import USER, USER_ACCOUNT
 from testbed.pytest_plugin import BrokerFixture, KeyFixture
 from testbed.runtime import ports
 from testbed.storage import volumes
 from testbed.testbed import Testbed
+from testbed.trail.lookup import events
+from tests.support.command_line import CommandLine
 from tests.support.messages import receive
+
+if TYPE_CHECKING:
+    from testbed.broker.requests import CreateBroker
 
 pytestmark = pytest.mark.containers
 ENGINES = ("RABBITMQ", "ACTIVEMQ")
@@ -89,7 +93,7 @@ def there(testbed: Testbed, key: str = "") -> dict[str, Any]:
 
 @contextlib.contextmanager
 def disabled(each: BrokerFixture) -> Iterator[None]:
-    """With its key disabled, and after the delay of that; then enabled again, the broker running and checked."""
+    """Disable the key past its delay; afterwards enable it and revive the broker."""
     testbed = each.testbed
     testbed.kms.call(USER, "DisableKey", {"KeyId": each.key_arn})
     testbed.wait_out_delay()
@@ -100,6 +104,32 @@ def disabled(each: BrokerFixture) -> Iterator[None]:
         testbed.wait_out_delay()
         testbed.brokers.revive(each.broker_id)
         testbed.brokers.check(each.broker_id)
+
+
+# Looked at
+
+
+def test_readers_leave_no_record_in_the_trail(
+    testbed: Testbed, rabbitmq_broker: BrokerFixture
+) -> None:
+    """The command line and the fixture's properties only look; ``describe`` is recorded."""
+    command_line = CommandLine(testbed.state.folder)
+
+    def records() -> int:
+        return len(list(events(testbed.trail, USER_ACCOUNT)))
+
+    before = records()
+    for _ in range(3):
+        for command in ("status", "env", "endpoints"):
+            done = command_line.run(command, "--state", testbed.state.folder)
+            assert done.returncode == 0, done.stderr
+        assert rabbitmq_broker.url("amqp").startswith("amqps://")
+        assert rabbitmq_broker.address("amqp").username == rabbitmq_broker.username
+        assert rabbitmq_broker.key_arn.startswith("arn:aws:kms:")
+        scenario.environment(testbed)
+    assert records() == before
+    rabbitmq_broker.describe()
+    assert records() > before, "control: DescribeBroker is recorded"
 
 
 # Created and described
@@ -472,7 +502,7 @@ def test_inside_the_delay_nothing_changes_and_after_it_the_broker_cannot_be_main
 def test_a_data_key_of_another_volume_does_not_open_it_and_nothing_is_written(
     broker: BrokerFixture,
 ) -> None:
-    """The wrapped key is KMS's, and so is its encryption context: what opens is a key that the volume's header does not know."""
+    """Another wrapped key with the right context opens, but does not fit the volume's header."""
     testbed, sent, stored = broker.testbed, put(broker, "other-key", 5), now(broker)
     node = stored.nodes[0]
     testbed.brokers.detach(broker.broker_id)
@@ -504,14 +534,16 @@ def _store(testbed: Testbed, broker: Broker) -> None:
 
 def _digest(testbed: Testbed, container_id: str) -> dict[str, str]:
     """Each file of the raw volume with its content's digest, as a stopped container has it."""
-    archive = tarfile.open(
-        fileobj=io.BytesIO(b"".join(testbed.containers.archive(container_id, "/volume")))
-    )
-    return {
-        member.name: hashlib.sha256(archive.extractfile(member).read()).hexdigest()
-        for member in archive
-        if member.isfile()
-    }  # type: ignore[union-attr]
+    content = io.BytesIO(b"".join(testbed.containers.archive(container_id, "/volume")))
+    with tarfile.open(fileobj=content) as archive:
+        contents = {
+            member.name: archive.extractfile(member) for member in archive if member.isfile()
+        }
+        return {
+            name: hashlib.sha256(content.read()).hexdigest()
+            for name, content in contents.items()
+            if content
+        }
 
 
 def _digest_of_volume(testbed: Testbed, broker: Broker) -> dict[str, str]:

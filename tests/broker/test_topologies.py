@@ -1,4 +1,4 @@
-"""Every deployment mode as the service makes it: what is planned, and real brokers that lose a node."""
+"""Every deployment mode: what is planned, and real brokers that lose a node."""
 
 import dataclasses
 import json
@@ -162,7 +162,7 @@ def test_a_broker_is_created_used_on_every_listener_loses_a_node_and_is_deleted(
     orders = Destination.queue("through.an.outage")
     addresses = testbed.brokers.addresses(broker, QUEUE_PROTOCOL[engine_type])
     with Traffic(addresses[0], orders, rate=50, timeout=10, connect=failover(addresses)) as flow:
-        # RabbitMQ 4.0 can lose a quorum queue's content when it is killed within a second of its declaration.
+        # RabbitMQ 4.0 can lose a quorum queue's content if killed within a second of declaration.
         flow.wait_confirmed(120, timeout=60)
         lost = testbed.brokers.active(broker.broker_id) if broker.standby else broker.nodes[0]
         testbed.brokers.detach(broker.broker_id, lost.name)
@@ -183,7 +183,7 @@ def test_a_broker_is_created_used_on_every_listener_loses_a_node_and_is_deleted(
 
 @pytest.mark.containers
 def test_a_network_of_brokers_is_created_and_loses_one(testbed: Testbed) -> None:
-    """An active/standby pair and a single instance that connects to whichever of the pair is active."""
+    """An active/standby pair, and a single instance that connects to its active node."""
     north = created(testbed, "ACTIVEMQ", "ACTIVE_STANDBY_MULTI_AZ")
     uri = topology.network_uri(north)
     assert uri.startswith("masterslave:(ssl://")

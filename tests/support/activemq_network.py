@@ -24,7 +24,7 @@ def hostname(name: str) -> str:
 def mesh(
     names: Sequence[str], scheme: str = "ssl", port: int = 61617
 ) -> dict[str, tuple[NetworkConnector, ...]]:
-    """Each pair of brokers connected once, in both directions. The user is the one whose password is hard to carry."""
+    """Connect each pair of brokers once, in both directions, as a user with a hard password."""
     made: dict[str, tuple[NetworkConnector, ...]] = dict.fromkeys(names, ())
     for one, other in combinations(names, 2):
         made[one] += (

@@ -1,4 +1,4 @@
-"""The endpoint over the session's testbed, and clients of it: boto3's, and bare ones for what boto3 would not send."""
+"""The endpoint over a testbed, with clients: boto3's, and bare ones for odd requests."""
 
 import json
 import ssl
@@ -84,11 +84,12 @@ class Answer:
 
 
 def scope(service: str, account: str = USER_ACCOUNT, region: str = REGION) -> str:
-    return f"AWS4-HMAC-SHA256 Credential={account}/20260101/{region}/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    credential = f"{account}/20260101/{region}/{service}/aws4_request"
+    return f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"
 
 
 def refusal(call: Callable[..., Any], **parameters: Any) -> dict[str, Any]:
-    """What a boto3 call is refused with: ``Code``, ``Message``, and for Amazon MQ ``ErrorAttribute``; and the HTTP status."""
+    """Return ``Code``, ``Message``, ``ErrorAttribute`` and HTTP ``Status`` of a refused call."""
     with pytest.raises(Exception) as caught:  # noqa: PT011 - botocore makes the class
         call(**parameters)
     response = caught.value.response  # type: ignore[attr-defined]

@@ -1,22 +1,20 @@
-"""Keys, grants and brokers driven by random legal calls: each is asked of the control plane and of the model in ``broker_model``.
+"""Random legal calls on keys, grants and brokers, compared with the model in ``broker_model``.
 
-The brokers are as ``begin_create`` leaves them, with their grants, data keys and volumes and without containers, which is
-what the control plane decides about. That they came up is noted through ``amend``, as the end of a creation notes it. They
-have no image: an attach that is allowed comes as far as the container that cannot be had, with the data key opened.
+The brokers are as ``begin_create`` leaves them, with grants, data keys and volumes, and without
+containers. ``amend`` stores that they came up, as the end of a creation would. They have no image:
+an attach that is allowed opens the data key and then fails for want of a container.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
-from testbed.broker.job import Job
 from testbed.broker.model import Broker
 from testbed.errors import ContainerFailed, MqError, VolumeRefused
 from testbed.storage import volumes
-from testbed.storage.volumes import Volume
 from testbed.testbed import Testbed
 from tests.support.broker_model import (
     CODE,
@@ -31,6 +29,10 @@ from tests.support.kms_authority import Authority
 from tests.support.kms_machine import KeysAndGrants, index
 from tests.support.kms_model import DAY, DELAY, OWNER
 
+if TYPE_CHECKING:
+    from testbed.broker.job import Job
+    from testbed.storage.volumes import Volume
+
 NO_IMAGE = "(none)"  # not even a name that an image could have, so none is looked for anywhere
 Kind = tuple[str, str, str]
 kinds = st.sampled_from(list(KINDS))
@@ -38,7 +40,7 @@ where_there_are_some = precondition(lambda self: self.model.brokers)
 
 
 class KeysAndBrokers(KeysAndGrants):
-    """What ``KeysAndGrants`` does, and brokers on the keys. ``asked``: the calls on the control plane so far."""
+    """``KeysAndGrants`` with brokers on the keys. ``asked`` counts calls on the control plane."""
 
     testbed: Testbed
     modelled: type[ModelAccount] = ModelAccount
@@ -67,7 +69,7 @@ class KeysAndBrokers(KeysAndGrants):
     # Asking
 
     def answered(self, call: Callable[[], Any], expected: str, what: str) -> Any:
-        """The answer, when there is one to be expected; else what was said. ``expected``: the refusal's name, empty for none."""
+        """Return the answer, or the refusal's text. ``expected`` names the refusal, if any."""
         KeysAndBrokers.asked += 1
         try:
             code, answer = "", call()
@@ -106,7 +108,8 @@ class KeysAndBrokers(KeysAndGrants):
             f"CreateBroker on key {key}",
         )
         if not legal:
-            return self.nothing_else_is_there(key)
+            self.nothing_else_is_there(key)
+            return
         broker = job.broker
         self.agree(
             tuple(each.name for each in broker.grants),
@@ -152,7 +155,8 @@ class KeysAndBrokers(KeysAndGrants):
             "DeleteBroker",
         )
         if not legal:
-            return self.nothing_else_is_there(None)
+            self.nothing_else_is_there(None)
+            return
         self.model.deleted(broker_id)
         self.answered(
             lambda: self.brokers.describe(broker_id),
@@ -171,7 +175,7 @@ class KeysAndBrokers(KeysAndGrants):
     @where_there_are_some
     @rule(number=index, way=st.sampled_from(["check", "describe", "maintain"]))
     def look_at(self, number: int, way: str) -> None:
-        """``describe`` checks when a check is due; ``maintain`` leaves a broker as it is that cannot be maintained."""
+        """``describe`` checks if a check is due; ``maintain`` skips a broker with a bad key."""
         broker_id, broker = self.chosen(number)
         down = broker.state != REBOOTING and not self.model.maintainable(broker)
         due = broker.checked < self.model.now

@@ -1,4 +1,4 @@
-"""A small model of brokers, over that of keys and grants: what the documents let become of each when its key or a grant ends."""
+"""A small model of brokers, over that of keys and grants, as the documents have it."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from tests.support.kms_model import ACCOUNT, EBS, EFS, OWNER, SERVICE, Context, 
 RUNNING, CRITICAL, REBOOTING = "RUNNING", "CRITICAL_ACTION_REQUIRED", "REBOOT_IN_PROGRESS"
 # What KMSERR calls a disabled key; for ActiveMQ the testbed's own choice of the two spellings.
 CODE = {"RABBITMQ": "RABBITMQ_INVALID_KMS_KEY", "ACTIVEMQ": "INVALID_KMS_KEY"}
-# The kinds of broker by engine, deployment mode and storage, and the grants of each on a customer's key (DP).
+# By engine, deployment mode and storage, the grants of a broker on a customer's key (DP).
 _ONE = ("mq_grant", "ebs_grant")
 KINDS = {
     ("RABBITMQ", "SINGLE_INSTANCE", "EBS"): _ONE,
@@ -42,7 +42,7 @@ CONTEXT_KEY = {"EBS": "aws:ebs:id", "EFS": "aws:elasticfilesystem:filesystem:id"
 
 @dataclass(frozen=True)
 class ModelVolume:
-    """It outlives its broker here: what was opened once may be tried again. ``key`` is None for Amazon MQ's own."""
+    """A volume, which outlives its broker here. ``key`` is None for Amazon MQ's own."""
 
     volume_id: str
     key: int | None
@@ -55,7 +55,7 @@ class ModelVolume:
 
 @dataclass
 class ModelBroker:
-    """``grants``: the id of each, and the volume that it is bound to, if it is. ``checked``: when the key was last looked at."""
+    """``grants`` has the volume of each grant by its id; ``checked`` is the last key check."""
 
     engine: str
     key: int | None
