@@ -122,9 +122,10 @@ def test_destroyed_is_destroyed_on_disk_and_survives_a_kill(tmp_path: Path) -> N
 
 def snapshot(running: Container) -> bytes:
     archive = b"".join(running.container.get_archive("/var/lib/testbed-kms/kms.snapshot")[0])
-    file = tarfile.open(fileobj=io.BytesIO(archive)).extractfile("kms.snapshot")
-    assert file
-    content = file.read()
+    with tarfile.open(fileobj=io.BytesIO(archive)) as members:
+        file = members.extractfile("kms.snapshot")
+        assert file
+        content = file.read()
     assert hashlib.sha256(content[32:]).digest() == content[:32]
     return content
 

@@ -1,4 +1,4 @@
-"""What a key's state allows, and how it comes about, without any KMS: the key-state table and the delay."""
+"""What a key's state allows, without any KMS: the key-state table and the delay."""
 
 import msgspec
 import pytest

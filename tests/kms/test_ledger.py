@@ -1,4 +1,4 @@
-"""The ledger: one file that several processes write, kept to oneself, whole after whatever happens."""
+"""The ledger: private, written by several processes, and whole whatever happens."""
 
 import multiprocessing
 import os
@@ -16,8 +16,8 @@ import pytest
 from testbed.errors import StateBroken
 from testbed.kms.base import USER_ACCOUNT
 from testbed.kms.grant import Grant, new_id
-from testbed.kms.ledger import FILE, Ledger
 from testbed.kms.key import Key
+from testbed.kms.ledger import FILE, Ledger
 from testbed.state.store import State
 
 ARN = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"

@@ -12,8 +12,8 @@ import pytest
 from testbed.documented.engines import REGION
 from testbed.errors import KmsError
 from testbed.kms.base import MQ, SERVICE_ACCOUNT, USER, is_outage
-from testbed.kms.localstack import LocalStackKms
 from testbed.kms.due_work import DESTROY
+from testbed.kms.localstack import LocalStackKms
 from tests.support.kms_container import Container, localstack
 
 pytestmark = pytest.mark.containers
@@ -221,7 +221,7 @@ def test_a_kill_under_concurrent_changes_loses_nothing_acknowledged(running: Con
                 if len(acknowledged) > 40:
                     enough.set()
         except KmsError as error:
-            assert is_outage(error), error
+            assert is_outage(error), error  # noqa: PT017 (in a thread)
 
     threads = [threading.Thread(target=create_until_the_kill) for _ in range(6)]
     for thread in threads:
@@ -336,9 +336,10 @@ def test_a_broken_snapshot_is_refused_and_left_alone(damage: str) -> None:
         )
 
         archive = b"".join(container.container.get_archive(SNAPSHOT)[0])
-        file = tarfile.open(fileobj=io.BytesIO(archive)).extractfile("kms.snapshot")
-        assert file
-        assert hashlib.sha256(file.read()).hexdigest() == damaged.split()[0]
+        with tarfile.open(fileobj=io.BytesIO(archive)) as members:
+            file = members.extractfile("kms.snapshot")
+            assert file
+            assert hashlib.sha256(file.read()).hexdigest() == damaged.split()[0]
 
 
 def test_a_half_written_draft_is_harmless() -> None:

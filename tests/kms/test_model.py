@@ -1,4 +1,4 @@
-"""Keys and grants as the model says, through thousands of random calls, and through kills of KMS."""
+"""Keys and grants follow the model, through thousands of random calls and kills of KMS."""
 
 import contextlib
 import random
@@ -43,7 +43,7 @@ class Outage(Exception):
 
 
 class Killed(KeysAndGrants):
-    """The same, driven by chance alone: what a kill interrupts is not the same twice, as hypothesis needs it."""
+    """Driven by chance alone: a kill is not reproducible, as hypothesis needs it."""
 
     def ask(
         self, caller: str, operation: str, invoked_by: str = "", **parameters: Any

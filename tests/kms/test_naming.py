@@ -1,4 +1,4 @@
-"""Which key is meant: by id, ARN, alias or ciphertext; what is said of one that is not there; keys of LocalStack's own."""
+"""Which key is meant, by id, ARN, alias or ciphertext; unknown keys; keys of LocalStack's own."""
 
 from dataclasses import replace
 
@@ -43,12 +43,16 @@ def test_a_key_is_found_by_id_arn_alias_and_alias_arn(aws: Authority) -> None:
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        # TestKMS::test_get_key_does_not_exist, test_get_key_invalid_uuid, test_get_key_in_different_region
+        # TestKMS::test_get_key_does_not_exist, test_get_key_invalid_uuid,
+        # test_get_key_in_different_region
         (NOWHERE, f"NotFoundException: Key '{HERE}:key/{NOWHERE}' does not exist"),
         (f"{HERE}:key/{NOWHERE}", f"NotFoundException: Key '{HERE}:key/{NOWHERE}' does not exist"),
         (
             "mrk-d3b95762d3b95762d3b95762d3b95762",
-            f"NotFoundException: Key '{HERE}:key/mrk-d3b95762d3b95762d3b95762d3b95762' does not exist",
+            (
+                f"NotFoundException: Key '{HERE}:key/mrk-d3b95762d3b95762d3b95762d3b95762' "
+                "does not exist"
+            ),
         ),
         ("fake-key-id", "NotFoundException: Invalid keyId 'fake-key-id'"),
         (
@@ -112,14 +116,15 @@ def test_a_ciphertext_names_its_key_across_accounts(aws: Authority) -> None:
     refusal = aws.refusal(STRANGER, "Decrypt", CiphertextBlob=blob, EncryptionContext=VOLUME)
     assert refusal
     assert (
-        "on the resource associated with this ciphertext because the resource does not exist in this Region"
-        in refusal.message
+        "on the resource associated with this ciphertext because the resource does not "
+        "exist in this Region" in refusal.message
     )
     assert key not in refusal.message
     refusal = aws.refusal(SERVICE, "Decrypt", CiphertextBlob=blob, EncryptionContext=VOLUME)
     assert refusal
     assert refusal.message == (
-        "User: mq.amazonaws.com is not authorized to perform: kms:Decrypt on the resource associated with this ciphertext "
+        "User: mq.amazonaws.com is not authorized to perform: kms:Decrypt on the "
+        "resource associated with this ciphertext "
         "because no resource-based policy allows the kms:Decrypt action"
     )
 
@@ -133,7 +138,8 @@ def test_a_key_made_on_localstack_is_taken_up_with_its_policy(aws: Authority) ->
         USER,
         "CreateKey",
         {
-            "Policy": '{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}]}'
+            "Policy": '{"Statement": [{"Effect": "Allow", "Principal": "*", '
+            '"Action": "kms:*", "Resource": "*"}]}'
         },
     )["KeyMetadata"]
     assert aws.shown(key["Arn"]) == "Enabled"

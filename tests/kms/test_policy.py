@@ -1,4 +1,4 @@
-"""Key policies, evaluated on their own: principals, actions, deny before allow, the conditions, and what cannot be put."""
+"""Key policies on their own: principals, actions, deny before allow, conditions, refusals."""
 
 import json
 from dataclasses import replace
@@ -196,9 +196,23 @@ def test_a_key_that_aws_manages_is_used_through_its_service_and_looked_at() -> N
 def test_conditions(condition: Any, holds: bool) -> None:
     assert bool(says(document(statement(Condition=condition)), VIA_MQ)) is holds
     only_via = document(statement(Condition={"Bool": {"kms:GrantIsForAWSResource": "true"}}))
-    assert says(only_via, SESSION) == "" and says(only_via, SERVICE) == "allow", (
-        "control: nobody's behalf, and a service's own"
+    assert says(only_via, SESSION) == "", "control: on nobody's behalf"
+    assert says(only_via, SERVICE) == "allow", "control: a service's own"
+
+
+def test_a_condition_sees_the_requests_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every key in the table is evaluated as itself."""
+    key = "kms:PolicyName"
+    monkeypatch.setitem(
+        policy.CONDITION_KEYS, key, lambda request: request.parameters.get("PolicyName")
     )
+    monkeypatch.setitem(policy._BY_LOWER_CASE, key.lower(), key)
+    text = document(statement(Condition={"StringEquals": {key: "default"}}))
+    verdicts = [
+        policy.evaluate(text, policy.Request(ADMIN, "kms:GetKeyPolicy", KEY, parameters))
+        for parameters in ({"PolicyName": "default"}, {"PolicyName": "x"}, {})
+    ]
+    assert verdicts == [says(document(statement()), ADMIN), "", ""]
 
 
 def test_an_unknown_condition_never_allows_and_always_denies() -> None:
@@ -213,7 +227,10 @@ def test_an_unknown_condition_never_allows_and_always_denies() -> None:
         ("no json", "cannot be read"),
         ("[]", "cannot be read"),
         (
-            '{"Statement": [{"Effect": "Maybe", "Principal": "*", "Action": "*", "Resource": "*"}]}',
+            (
+                '{"Statement": '
+                '[{"Effect": "Maybe", "Principal": "*", "Action": "*", "Resource": "*"}]}'
+            ),
             "cannot be read",
         ),
         (

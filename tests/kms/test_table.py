@@ -1,10 +1,12 @@
-"""Every operation on a key, in every state of the key, for its owner, a grantee and a stranger; over the real LocalStack.
+"""Every operation on a key, in every state of the key, for its owner, a grantee and a stranger.
 
-The states and the codes are those of the key-state table in the KMS developer guide ("Key states of AWS KMS keys"); the
-sentences of DisabledException, KMSInvalidStateException, InvalidKeyUsageException and UnsupportedOperationException are
-also recorded from AWS in LocalStack's tests/aws/services/kms/test_kms.snapshot.json: TestKMS::test_import_key_symmetric,
-test_error_messaging_for_invalid_keys, test_get_parameters_for_import. Where the table leaves a choice ("[2] or [3]" for
-a key pending deletion) it is KMSInvalidStateException, as in those recordings.
+The states and the codes are those of the key-state table in the KMS developer guide ("Key states
+of AWS KMS keys"); the sentences of DisabledException, KMSInvalidStateException,
+InvalidKeyUsageException and UnsupportedOperationException are also recorded from AWS in
+LocalStack's tests/aws/services/kms/test_kms.snapshot.json: TestKMS::test_import_key_symmetric,
+test_error_messaging_for_invalid_keys, test_get_parameters_for_import. Where the table leaves a
+choice ("[2] or [3]" for a key pending deletion) it is KMSInvalidStateException, as in those
+recordings.
 """
 
 from typing import Any
@@ -23,7 +25,8 @@ FOOTNOTES = {
     "[1]": "DisabledException: {} is disabled.",
     "[3]": "KMSInvalidStateException: {} is pending deletion.",
     "[4]": "KMSInvalidStateException: {} is not pending deletion.",
-    "[9]": "UnsupportedOperationException: {} origin is AWS_KMS which is not valid for this operation.",
+    "[9]": "UnsupportedOperationException: "
+    "{} origin is AWS_KMS which is not valid for this operation.",
     "ok": "",
 }
 # operation: Enabled, Disabled, PendingDeletion
@@ -154,7 +157,7 @@ def of_mac_keys(aws: Authority, key: str) -> dict[str, dict[str, Any]]:
 
 
 class Keys:
-    """Keys in a state: a new one for each operation that changes something when it succeeds, one for all others."""
+    """Keys in a state: one for each operation that changes something, one for all others."""
 
     def __init__(self, aws: Authority, state: str, *, within_the_delay: bool) -> None:
         self.aws, self.state, self.within_the_delay = aws, state, within_the_delay
@@ -251,7 +254,7 @@ def test_what_each_state_allows_within_the_delay(aws: Authority, column: int, st
 
 
 def test_the_table_has_every_operation_on_a_key_that_there_is() -> None:
-    """But for importing material, multi-Region keys, key stores, and what came to KMS after LocalStack ended."""
+    """Except importing material, multi-Region keys, key stores, and what LocalStack lacks."""
     import botocore.session
 
     model = botocore.session.get_session().get_service_model("kms")

@@ -1,54 +1,74 @@
 """Malformed requests are answered in AWS's sentences, and go no further."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from testbed.errors import KmsError
-from testbed.kms.base import USER, Caller
 from testbed.kms.authority import KmsAuthority
+from testbed.kms.base import USER, Caller
 from testbed.kms.validation import check
 from testbed.state.clock import Clock
 from testbed.state.store import State
-from pathlib import Path
 
-# Recorded from AWS in LocalStack's tests/aws/services/kms/test_kms.snapshot.json, test ids in comments.
+# Recorded from AWS in LocalStack's tests/aws/services/kms/test_kms.snapshot.json; comments have
+# the ids of its tests.
 RECORDED = [
     # TestKMS::test_generate_random_invalid_number_of_bytes[0], [1025]
     (
         "GenerateRandom",
         {"NumberOfBytes": 0},
-        "1 validation error detected: Value '0' at 'numberOfBytes' failed to satisfy constraint: Member must have value greater than or equal to 1",
+        (
+            "1 validation error detected: Value '0' at 'numberOfBytes' failed to satisfy "
+            "constraint: Member must have value greater than or equal to 1"
+        ),
     ),
     (
         "GenerateRandom",
         {"NumberOfBytes": 1025},
-        "1 validation error detected: Value '1025' at 'numberOfBytes' failed to satisfy constraint: Member must have value less than or equal to 1024",
+        (
+            "1 validation error detected: Value '1025' at 'numberOfBytes' failed to satisfy "
+            "constraint: Member must have value less than or equal to 1024"
+        ),
     ),
     # TestKMS::test_plaintext_size_for_encrypt
     (
         "Encrypt",
         {"KeyId": "k", "Plaintext": b"p" * 4097},
-        "1 validation error detected: Value at 'plaintext' failed to satisfy constraint: Member must have length less than or equal to 4096",
+        (
+            "1 validation error detected: Value at 'plaintext' failed to satisfy constraint: "
+            "Member must have length less than or equal to 4096"
+        ),
     ),
 ]
-# TestKMS::test_hmac_create_key_invalid_operations, TestKMS::test_invalid_generate_mac: the set has grown since.
+# TestKMS::test_hmac_create_key_invalid_operations, TestKMS::test_invalid_generate_mac: the set
+# has grown since.
 RECORDED_BEGINNINGS = [
     (
         "CreateKey",
         {"KeySpec": "HMAC_random"},
-        "1 validation error detected: Value 'HMAC_random' at 'keySpec' failed to satisfy constraint: Member must satisfy enum value set: [",
+        (
+            "1 validation error detected: Value 'HMAC_random' at 'keySpec' failed to satisfy "
+            "constraint: Member must satisfy enum value set: ["
+        ),
     ),
     (
         "CreateKey",
         {"KeyUsage": "RANDOM"},
-        "1 validation error detected: Value 'RANDOM' at 'keyUsage' failed to satisfy constraint: Member must satisfy enum value set: [",
+        (
+            "1 validation error detected: Value 'RANDOM' at 'keyUsage' failed to satisfy "
+            "constraint: Member must satisfy enum value set: ["
+        ),
     ),
     (
         "GenerateMac",
         {"KeyId": "k", "Message": b"m", "MacAlgorithm": "INVALID"},
-        "1 validation error detected: Value 'INVALID' at 'macAlgorithm' failed to satisfy constraint: Member must satisfy enum value set: [",
+        (
+            "1 validation error detected: Value 'INVALID' at 'macAlgorithm' failed to "
+            "satisfy constraint: Member must satisfy enum value set: ["
+        ),
     ),
 ]
 OURS = [

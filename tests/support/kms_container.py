@@ -17,7 +17,7 @@ def build(client: docker.DockerClient) -> str:
 
 
 class Container:
-    """LocalStack on a fixed port of 127.0.0.1, so that a client outlives a restart; on a network of its own."""
+    """LocalStack on its own network and a fixed port, so that a client survives a restart."""
 
     def __init__(self, client: docker.DockerClient, volume: str, **options: object) -> None:
         with socket.socket() as probe:

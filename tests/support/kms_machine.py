@@ -1,4 +1,4 @@
-"""Keys and grants driven by random legal calls: every one is asked of KMS and of the model in ``kms_model``."""
+"""Keys and grants under random legal calls, each made to KMS and to the model (``kms_model``)."""
 
 import json
 import tempfile
@@ -82,7 +82,7 @@ class KeysAndGrants(RuleBasedStateMachine):
     def something_to_begin_with(
         self, constrained: list[tuple[Context, Context]], operations: list[set[str]]
     ) -> None:
-        """Two keys, a ciphertext of each under each context, and a grant for everyone on the first."""
+        """Create two keys, ciphertexts under each context, and a grant for all on the first."""
         for number in range(2):
             self.create_key()
             for context in CONTEXTS:
@@ -292,7 +292,7 @@ class KeysAndGrants(RuleBasedStateMachine):
         context=contexts,
     )
     def use_a_grant(self, number: int, operation: str, context: Context) -> None:
-        """By its grantee, on its key: in a context that may or may not be within its constraints."""
+        """Use a grant by its grantee, in a context within its constraints or not."""
         grant = list(self.model.grants.values())[number % len(self.model.grants)]
         closed = [place for place, (_, key, _, _) in enumerate(self.blobs) if key == grant.key]
         if operation in ("Encrypt", "GenerateDataKeyWithoutPlaintext"):

@@ -1,7 +1,7 @@
-"""A small model of KMS, written from the documents and not from the code: what every call has to be answered with.
+"""A small model of KMS, written from the documents and not from the code: every call's answer.
 
-Time is what the clock was turned, in seconds. Codes only; an empty one is success. ``Model`` changes when a call that it
-allows is made, and never otherwise.
+Time is the sum of the clock's turns, in seconds. Answers are error codes; an empty one is success.
+``Model`` changes with the calls that it allows, and never otherwise.
 """
 
 from dataclasses import dataclass, field, replace
@@ -23,7 +23,8 @@ GRANTABLE = (
     "ReEncryptFrom",
     "ReEncryptTo",
 )
-# Key policies: all let the owner's account do everything; "open" another account encrypt and decrypt, "no decrypt" nobody decrypt.
+# Key policies: all let the owner's account do everything; "open" lets another account encrypt and
+# decrypt, "no decrypt" lets nobody decrypt.
 POLICIES = ("default", "open", "no decrypt")
 
 Context = tuple[tuple[str, str], ...]

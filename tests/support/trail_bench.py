@@ -1,4 +1,4 @@
-"""A trail in a folder of its own, and KMS behind the wrapper that records, for the tests of ``testbed/trail``."""
+"""A trail in its own folder, and KMS behind the recording wrapper."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Records against the page's own samples, and the samples against the page's text. A record that is wrong is found."""
+"""Records against the page's samples, and the samples against its text; wrong records are found."""
 
 import copy
 import json
@@ -35,7 +35,7 @@ def uuid(number: int) -> str:
 def made(
     sample: dict[str, Any], number: int, caller: Caller | None = None, **changed: Any
 ) -> dict[str, Any]:
-    """A record of the testbed for the call that ``sample`` records, with another key, volume, account, ..."""
+    """Return the testbed's record of a sample's call, with another key, volume, account, ..."""
     shown = sample["requestParameters"]
     parameters = {
         "KeyId": KEY,
@@ -86,7 +86,7 @@ def test_a_sample_is_the_pages_text_with_one_brace_more_and_some_commas_fewer(
 ) -> None:
     for name, sample in zip(names, samples(deployment), strict=True):
         text = (PAGE / f"{deployment}-{name}.txt").read_text()
-        with pytest.raises(ValueError):
+        with pytest.raises(json.JSONDecodeError):
             json.loads(text)
         text = re.sub(r'("keyId": "[^"]*"),\n"requestID"', r'\1},\n"requestID"', text)
         text = re.sub(r",\s*}", "}", text)
@@ -282,7 +282,7 @@ def test_an_event_too_many_or_too_few_is_found() -> None:
     cluster = records("cluster")
     assert "5 events" in str(trail_differences(cluster[:4], samples("cluster"))[0])
     assert (
-        trail_differences(cluster + [made(samples("cluster")[4], 6)], samples("cluster"))[0].found
+        trail_differences([*cluster, made(samples("cluster")[4], 6)], samples("cluster"))[0].found
         == "6 events"
     )
 

@@ -1,4 +1,4 @@
-"""The trail as CloudTrail delivers it: names, folders, gzip, and every record of the account once."""
+"""The trail as CloudTrail delivers it: names, folders, gzip, every record once."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Looking up: LookupEvents' attributes, time range, pages and refusals; and following the records as they come."""
+"""LookupEvents' attributes, time range, pages and refusals; following new records."""
 
 import base64
 import json

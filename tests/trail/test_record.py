@@ -1,4 +1,4 @@
-"""The shape of a record, member by member: who, what, and what came of it, for each kind of caller and of call."""
+"""The shape of a record, member by member, for each kind of caller and of call."""
 
 import re
 from dataclasses import replace

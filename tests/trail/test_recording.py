@@ -1,4 +1,4 @@
-"""Recording: every call on a real KMS leaves one record, refused or not, in the trails where it belongs."""
+"""Every call on a real KMS leaves one record, refused or not, in the trails it belongs in."""
 
 import json
 import secrets
@@ -131,7 +131,7 @@ def test_a_record_costs_a_small_part_of_a_call(tmp_path: Path) -> None:
             "Decrypt",
             {"CiphertextBlob": b"c" * 200, "EncryptionContext": {"aws:ebs:id": "vol-1"}},
         )
-    # About 0.1 ms of processor time, against some 2.5 ms that a call on KMS takes; ten times that would be a mistake.
+    # About 0.1 ms of processor time, against some 2.5 ms of a call on KMS.
     assert (time.process_time() - start) / calls < 0.001
 
 

@@ -1,4 +1,4 @@
-"""No secret is in any record or in the bytes of the trail; recorded in plain, the same search finds every one of them."""
+"""No secret is in any record or in the bytes of the trail; recorded, each would be found."""
 
 import base64
 import json
@@ -86,7 +86,7 @@ def busy(bench: Bench) -> dict[str, bytes]:
 
 
 def leaked(bench: Bench, wanted: dict[str, bytes]) -> set[str]:
-    """Which secrets are in a record or in the bytes of the trail's files, in any of the ways in which bytes are written as text."""
+    """Return the secrets in records or in the bytes of the trail's files, however encoded."""
     bench.trail.index()
     haystack = [
         path.read_bytes() for path in bench.state.folder.iterdir() if path.name.startswith(DATABASE)

@@ -1,4 +1,4 @@
-"""The file of records: appended to by many at once, lost by no crash of a process, readable by its owner alone."""
+"""The file of records: many append at once, no crash loses one, only its owner can read it."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Cryptography as AWS answers it, over the real LocalStack; the control in each is LocalStack alone."""
+"""Cryptography as AWS does it, over the real LocalStack; the control is LocalStack alone."""
 
 import pytest
 from hypothesis import given, settings
@@ -120,7 +120,7 @@ def test_a_ciphertext_opens_with_the_pairs_it_was_closed_with_alone(aws: Authori
 
 
 def test_control_localstack_opens_with_another_context(aws: Authority) -> None:
-    """And so would we, did we pass the context on: the pairs of the known bug (LocalStack, ``_serialize_encryption_context``)."""
+    """The pairs of the known bug (LocalStack, ``_serialize_encryption_context``)."""
     key = aws.key()
     raw = container().kms.call(
         USER,
@@ -176,8 +176,8 @@ def test_a_key_that_did_not_make_it_is_the_incorrect_one(aws: Authority) -> None
         USER, "Decrypt", CiphertextBlob=blob, KeyId=other, EncryptionContext=VOLUME
     )
     assert (
-        str(refusal)
-        == "IncorrectKeyException: The key ID in the request does not identify a CMK that can perform this operation."
+        str(refusal) == "IncorrectKeyException: The key ID in the request does not identify a CMK "
+        "that can perform this operation."
     )
     renamed = other.rpartition("/")[2].encode() + blob[36:]
     assert (
@@ -295,7 +295,10 @@ def test_reencrypt_needs_a_permission_on_each_key(aws: Authority) -> None:
 def test_dry_runs_say_what_would_have_been(aws: Authority) -> None:
     key = aws.key()
     blob = aws.encrypt(key)
-    would = "^DryRunOperationException: The request would have succeeded, but the DryRun option is set.$"
+    would = (
+        "^DryRunOperationException: The request would have succeeded, but the DryRun "
+        "option is set.$"
+    )
     for operation, parameters in {
         "Encrypt": {"KeyId": key, "Plaintext": b"x"},
         "Decrypt": {"CiphertextBlob": blob, "EncryptionContext": VOLUME},
@@ -341,7 +344,7 @@ def test_dry_runs_say_what_would_have_been(aws: Authority) -> None:
 
 
 def test_other_keys_do_what_they_are_for(aws: Authority) -> None:
-    """Sentences: TestKMS::test_error_messaging_for_invalid_keys, TestKMS::test_invalid_generate_mac."""
+    """Sentences of TestKMS::test_error_messaging_for_invalid_keys, test_invalid_generate_mac."""
     rsa, signing = (
         aws.key(KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT"),
         aws.key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY"),
@@ -381,29 +384,44 @@ def test_other_keys_do_what_they_are_for(aws: Authority) -> None:
     )["MacValid"]
     assert "PublicKey" in aws.call(USER, "GetPublicKey", KeyId=signing)
 
-    incompatible = "InvalidKeyUsageException: Algorithm SYMMETRIC_DEFAULT is incompatible with key spec RSA_2048."
+    incompatible = (
+        "InvalidKeyUsageException: Algorithm SYMMETRIC_DEFAULT is "
+        "incompatible with key spec RSA_2048."
+    )
     for operation, parameters, sentence in (
         ("Encrypt", {"KeyId": rsa, "Plaintext": b"p"}, incompatible),
         ("GenerateDataKey", {"KeyId": rsa, "KeySpec": "AES_256"}, incompatible),
         (
             "Encrypt",
             {"KeyId": signing, "Plaintext": b"p"},
-            f"InvalidKeyUsageException: {signing} key usage is SIGN_VERIFY which is not valid for Encrypt.",
+            (
+                f"InvalidKeyUsageException: {signing} key usage is SIGN_VERIFY which is not "
+                "valid for Encrypt."
+            ),
         ),
         (
             "GenerateDataKey",
             {"KeyId": mac, "KeySpec": "AES_256"},
-            f"InvalidKeyUsageException: {mac} key usage is GENERATE_VERIFY_MAC which is not valid for GenerateDataKey.",
+            (
+                f"InvalidKeyUsageException: {mac} key usage is GENERATE_VERIFY_MAC which is "
+                "not valid for GenerateDataKey."
+            ),
         ),
         (
             "GenerateMac",
             {"KeyId": symmetric, "Message": b"m", "MacAlgorithm": "HMAC_SHA_256"},
-            f"InvalidKeyUsageException: {symmetric} key usage is ENCRYPT_DECRYPT which is not valid for GenerateMac.",
+            (
+                f"InvalidKeyUsageException: {symmetric} key usage is ENCRYPT_DECRYPT which is "
+                "not valid for GenerateMac."
+            ),
         ),
         (
             "Sign",
             {"KeyId": mac, "Message": b"m", "SigningAlgorithm": "ECDSA_SHA_256"},
-            f"InvalidKeyUsageException: {mac} key usage is GENERATE_VERIFY_MAC which is not valid for Sign.",
+            (
+                f"InvalidKeyUsageException: {mac} key usage is GENERATE_VERIFY_MAC which is "
+                "not valid for Sign."
+            ),
         ),
         ("GetPublicKey", {"KeyId": symmetric}, "UnsupportedOperationException"),
         ("GetPublicKey", {"KeyId": mac}, "UnsupportedOperationException"),

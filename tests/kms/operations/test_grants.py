@@ -1,4 +1,4 @@
-"""The operations on grants: made, listed, ended by whom and when, found again by name, and only by services for services."""
+"""The operations on grants: creating, listing and ending them; grants to services."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -43,7 +43,7 @@ def retirable(aws: Authority, caller: Caller, principal: str = "") -> list[str]:
 
 
 def test_amazon_mqs_grants_are_made_and_used_as_documented(aws: Authority) -> None:
-    """DP: mq_grant by the session of the user, the volume's by Amazon MQ with the right that mq_grant gives it."""
+    """DP: the user's session creates mq_grant, with which Amazon MQ creates the volume's."""
     key = aws.key()
     mq, ebs = documented.grants("SINGLE_INSTANCE", "EBS")
     request = {
@@ -426,7 +426,7 @@ def test_retiring_by_token(aws: Authority) -> None:
         "Name": "n",
         "RetiringPrincipal": GRANTEE.principal,
     }
-    token = [aws.call(USER, "CreateGrant", **request)["GrantToken"] for _ in range(2)][0]
+    token, _ = [aws.call(USER, "CreateGrant", **request)["GrantToken"] for _ in range(2)]
     assert aws.code(STRANGER, "RetireGrant", GrantToken=token) == "AccessDeniedException"
     aws.call(GRANTEE, "RetireGrant", GrantToken=token)
     assert ids(aws, key) == []

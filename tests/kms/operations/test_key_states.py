@@ -1,12 +1,12 @@
-"""Disable, enable, schedule, cancel: what is felt when, by whom, turned by the clock; over the real LocalStack."""
+"""Disable, enable, schedule, cancel: when they take effect, and for whom."""
 
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from testbed.kms.base import USER
 from testbed.kms.authority import KmsAuthority
+from testbed.kms.base import USER
 from testbed.storage import volumes
 from tests.support.kms_authority import (
     DAY,
@@ -60,9 +60,8 @@ def test_within_the_delay_nothing_changes_and_after_it_everything(
 ) -> None:
     key, blob = served(aws, aws.key())
     aws.call(USER, step, KeyId=key)
-    assert aws.shown(key) == state and aws.shown(key, SERVICE) == "Enabled", (
-        "its owner is shown what was asked for, a service what holds"
-    )
+    assert aws.shown(key) == state, "its owner is shown what was asked for"
+    assert aws.shown(key, SERVICE) == "Enabled", "a service is shown what is in effect"
     for seconds in (0, DELAY - 60):
         aws.clock.turn(seconds)
         assert len(aws.decrypt(blob, caller=SERVICE)) == 64

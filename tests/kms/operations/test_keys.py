@@ -58,7 +58,7 @@ def test_a_customers_key(aws: Authority) -> None:
 
 
 def test_the_aws_managed_key_is_visible_and_out_of_its_owners_hands(aws: Authority) -> None:
-    root, session, service = account()
+    root, _, service = account()
     key = managed(aws, service)
     for name in (key, "alias/aws/mq"):
         metadata = aws.call(root, "DescribeKey", KeyId=name)["KeyMetadata"]
@@ -181,10 +181,8 @@ def test_a_policy_is_put_got_and_heeded(aws: Authority) -> None:
         "PolicyName": "default",
     }
     assert aws.call(ADMIN, "ListKeyPolicies", KeyId=key)["PolicyNames"] == ["default"]
-    assert (
-        aws.shown(key, STRANGER) == "Enabled"
-        and aws.code(USER, "DescribeKey", KeyId=key) == "AccessDeniedException"
-    ), "not even the root user"
+    assert aws.shown(key, STRANGER) == "Enabled"
+    assert aws.code(USER, "DescribeKey", KeyId=key) == "AccessDeniedException", "not even root"
 
     locked_out = json.dumps(
         {"Version": "2012-10-17", "Statement": [{**statement, "Action": "kms:Decrypt"}]}
@@ -220,8 +218,11 @@ def test_a_policy_is_put_got_and_heeded(aws: Authority) -> None:
 
 
 def test_what_a_key_can_be_for(aws: Authority) -> None:
-    """First sentence: TestKMS::test_hmac_create_key_invalid_operations, create-hmac-key-without-key-usage."""
-    needed = "ValidationException: You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys."
+    """TestKMS::test_hmac_create_key_invalid_operations, create-hmac-key-without-key-usage."""
+    needed = (
+        "ValidationException: You must specify a KeyUsage value for all KMS keys "
+        "except for symmetric encryption keys."
+    )
     for spec in ("HMAC_256", "RSA_2048", "ECC_NIST_P256"):
         assert str(aws.refusal(USER, "CreateKey", KeySpec=spec)) == needed
     for spec, usage in (

@@ -1,4 +1,4 @@
-"""Rotation on demand and by the clock, on the real LocalStack: what was closed before opens after, and the lists say when."""
+"""Rotation on demand and by the clock: old ciphertexts open, and the lists have the dates."""
 
 from datetime import UTC, datetime
 
@@ -95,7 +95,8 @@ def test_a_disabled_key_is_not_rotated_and_makes_up_for_it_once(aws: Authority) 
     assert status(aws, key)["RotationPeriodInDays"] == 365
     aws.call(USER, "DisableKey", KeyId=key)
     aws.clock.turn(1000 * DAY)
-    assert rotations(aws, key) == [] and status(aws, key)["KeyRotationEnabled"], "the status stays"
+    assert rotations(aws, key) == []
+    assert status(aws, key)["KeyRotationEnabled"], "the status stays"
     aws.call(USER, "EnableKey", KeyId=key)
     (rotation,) = rotations(aws, key)
     assert abs(rotation["RotationDate"].timestamp() - aws.clock.now()) < 60
@@ -160,7 +161,8 @@ def test_what_cannot_be_rotated(aws: Authority) -> None:
     ):
         assert aws.code(USER, operation, KeyId=signing) == "UnsupportedOperationException"
     assert str(aws.refusal(USER, "EnableKeyRotation", KeyId=external)) == (
-        f"UnsupportedOperationException: {external} origin is EXTERNAL which is not valid for this operation."
+        f"UnsupportedOperationException: {external} origin is EXTERNAL which is not valid "
+        "for this operation."
     )
     assert (
         aws.code(USER, "EnableKeyRotation", KeyId=aws.key(), RotationPeriodInDays=89)
