@@ -32,7 +32,7 @@ def scenario(*findings: Finding, error: str = "") -> ScenarioResult:
     return ScenarioResult("tls", "What the listeners accept", findings, 1.5, error)
 
 
-def test_the_claims_are_all_there_and_distinct() -> None:
+def test_the_claims_are_complete_and_distinct() -> None:
     ids = [claim.id for claim in CLAIMS]
     assert len(ids) == len(set(ids)) == 29
     assert Counter(claim_id[0] for claim_id in ids) == {
@@ -104,7 +104,7 @@ def test_the_tally_has_every_status() -> None:
         "HOLDS": 1,
         "FAILS": 0,
         "NOT REPRODUCIBLE LOCALLY": 0,
-        NOT_CHECKED: 28,
+        NOT_CHECKED: len(CLAIMS) - 1,
     }
 
 

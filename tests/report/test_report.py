@@ -85,7 +85,7 @@ def test_the_terminal_shows_everything_within_its_width(width: int) -> None:
         "docker 20.10",
         "1 HOLDS",
         "1 FAILS",
-        "26 NOT YET CHECKED",
+        f"{len(CLAIMS) - 3} NOT YET CHECKED",
         "What the listeners accept",
     ):
         assert expected in flat
@@ -153,7 +153,8 @@ def test_the_page_stands_alone_and_shows_evidence_and_controls() -> None:
 def test_junit_counts_and_names() -> None:
     root = ET.fromstring(junit.render(FULL))
     claims, scenarios = root.findall("testsuite")
-    assert (claims.get("tests"), claims.get("failures"), claims.get("skipped")) == ("29", "1", "27")
+    counts = [claims.get(name) for name in ("tests", "failures", "skipped")]
+    assert counts == [str(len(CLAIMS)), "1", str(len(CLAIMS) - 2)]
     assert (scenarios.get("tests"), scenarios.get("errors")) == ("2", "1")
     case = next(
         case for case in claims.findall("testcase") if str(case.get("name")).startswith("T3 ")
@@ -211,7 +212,7 @@ def test_hostile_text_is_only_ever_text() -> None:
 
 def test_an_empty_run_renders() -> None:
     assert "None were run" in html.render(run_of())
-    assert "29 NOT YET CHECKED" in shown(run_of())
+    assert f"{len(CLAIMS)} NOT YET CHECKED" in shown(run_of())
     assert json.loads(as_json.render(run_of()))["scenarios"] == []
     assert ET.fromstring(junit.render(run_of())).findall("testsuite/testcase/skipped")
 
