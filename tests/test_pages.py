@@ -1,4 +1,4 @@
-"""The contributors' pages name files, commands and packages that exist."""
+"""The pages of the project name files, commands and versions that exist."""
 
 import re
 import tomllib
@@ -22,6 +22,20 @@ def test_the_guide_names_twenty_changes() -> None:
 @pytest.mark.parametrize("path", sorted(set(_PATH.findall(GUIDE))))
 def test_every_path_in_the_guide_exists(path: str) -> None:
     assert (ROOT / path).exists()
+
+
+@pytest.mark.parametrize(
+    "page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]), ids=lambda page: page.name
+)
+def test_every_link_to_a_file_has_its_file(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?://)([^)#\s]+)", page.read_text())
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_the_index_lists_every_page() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    pages = {page.name for page in ROOT.glob("docs/*.md")} - {"README.md"}
+    assert {page for page in pages if f"]({page})" not in index} == set()
 
 
 def test_every_name_in_the_guide_is_in_the_file_beside_it() -> None:
