@@ -45,7 +45,7 @@ def refused_with(
     ca: bytes = b"",
     client: Certificate | None = None,
 ) -> int:
-    """The verify code with which a client refuses the server in a real handshake; 0 where both go on."""
+    """The verify code with which a client refuses the server in a handshake; 0 for success."""
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     serving.set_ciphers("DEFAULT:@SECLEVEL=0")  # or it would not even load the weak key
     serving.load_cert_chain(*server.write(folder / "server")[:2])
@@ -280,6 +280,7 @@ def keytool_list(store: bytes, folder: Path) -> str:
         text=True,
         timeout=60,
         env={**os.environ, "LC_ALL": "C"},
+        check=False,
     )
     assert listed.returncode == 0, listed.stdout
     return listed.stdout

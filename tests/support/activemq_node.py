@@ -37,6 +37,9 @@ def spec(
     return node_spec(ActiveMQ(), version, users, defects)
 
 
+_ENGINE = ActiveMQ()
+
+
 @dataclass
 class Node(BrokerNode):
     def address(
@@ -57,8 +60,8 @@ class Node(BrokerNode):
 
 
 @contextmanager
-def activemq(folder: Path, node: NodeSpec, broker: ActiveMQ = ActiveMQ()) -> Iterator[Node]:
-    """A node on a new volume, started; gone afterwards, volume and all."""
+def activemq(folder: Path, node: NodeSpec, broker: ActiveMQ = _ENGINE) -> Iterator[Node]:
+    """A running node on a new volume; both are removed afterwards."""
     with testing() as containers:
         addresses, plaintext = places(broker, node, "127.0.0.1")
         running = Node(

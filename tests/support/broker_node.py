@@ -1,4 +1,4 @@
-"""A real broker node for tests, with certificates and a volume of its own. Its data key is made here, not by KMS."""
+"""A real broker node for tests, with its own certificate and volume; its data key is not KMS's."""
 
 import os
 import secrets
@@ -17,6 +17,7 @@ from testbed.pki import Authority, Certificate
 from testbed.runtime import engine, images, ports
 from testbed.runtime.builder import ensure_images
 from testbed.runtime.containers import Containers, ContainerSpec
+from testbed.runtime.listening import listening
 
 HOSTNAME = "b-1234.mq.us-east-1.amazonaws.com"
 
@@ -56,7 +57,10 @@ def node_spec(
 
 @dataclass
 class BrokerNode:
-    """A node; ``addresses`` are its TLS listeners as clients reach them, ``plaintext`` a control's other ones."""
+    """A node.
+
+    ``addresses`` are its TLS listeners as clients reach them, ``plaintext`` those of a control.
+    """
 
     spec: NodeSpec
     engine: Engine
@@ -68,13 +72,13 @@ class BrokerNode:
     data_key: str
     plaintext: dict[str, tuple[str, int]] = field(default_factory=dict)
     shared: bool = False  # with other nodes: the volume
-    published: bool = True  # on its addresses; else something in front of it is
+    published: bool = True  # on its addresses; otherwise a load balancer is
     name: str = "node"
     aliases: tuple[str, ...] = ()  # further names in the containers' network
     container: str = ""
 
     def start(self) -> float:
-        """Start it, with its secrets, and return the seconds until the first login on every listener."""
+        """Start it with its secrets; return the seconds until a login on every listener."""
         started = time.monotonic()
         self.launch()
         self.wait()
@@ -82,8 +86,8 @@ class BrokerNode:
 
     def launch(self) -> None:
         listeners = {
-            each.name: each
-            for each in (
+            listener.name: listener
+            for listener in (
                 *self.engine.listeners(self.spec.version),
                 *self.engine.plaintext_listeners(),
             )
@@ -117,7 +121,7 @@ class BrokerNode:
             time.sleep(0.05)
 
     def not_ready(self) -> ClientError | None:
-        """Why not every listener answers a login."""
+        """Return the reason why a listener does not answer a login, if any."""
         try:
             self.engine.login(self.spec, self.addresses)
         except ClientError as error:
@@ -137,20 +141,13 @@ class BrokerNode:
         return output.decode()
 
     def listening(self) -> dict[int, set[str]]:
-        """Ports that something in the container listens on, with the addresses as the kernel writes them."""
-        found: dict[int, set[str]] = {}
-        for line in self.run("cat", "/proc/net/tcp", "/proc/net/tcp6").splitlines():
-            fields = line.split()
-            if fields[3] == "0A":
-                address, _, port = fields[1].partition(":")
-                found.setdefault(int(port, 16), set()).add(address)
-        # Docker's own name server is in every container of a network of one's own, on 127.0.0.11.
-        return {port: addresses for port, addresses in found.items() if addresses != {"0B00007F"}}
+        """Return the ports that something in the container listens on, with their addresses."""
+        return listening(self.containers, self.container)
 
 
 @contextmanager
 def testing() -> Iterator[Containers]:
-    """Containers under a label of their own, all gone afterwards, volumes included."""
+    """Containers under a new label; all are removed afterwards, with their volumes."""
     client = engine.connect()
     containers = Containers(client, f"test-{uuid.uuid4().hex[:8]}")
     try:
@@ -161,7 +158,7 @@ def testing() -> Iterator[Containers]:
 
 
 def built(containers: Containers, image: images.ImageSpec, instead: str = "") -> str:
-    """The tag of ``image``; ``instead`` names an environment variable that names another one."""
+    """Return the tag of ``image``, or the one in the environment variable ``instead``."""
     return os.environ.get(instead) or ensure_images(containers.client, [image])[image]
 
 
@@ -169,10 +166,13 @@ Addresses = dict[str, tuple[str, int]]
 
 
 def places(of: Engine, node: NodeSpec, host: str = "localhost") -> tuple[Addresses, Addresses]:
-    """Free ports for a node's TLS listeners, and for a control's plaintext ones; each container port is published once."""
-    tls = [each.name for each in of.listeners(node.version) if not each.inside]
+    """Pick ports for a node's TLS listeners, and for a control's plaintext ones.
+
+    Each container port is published once.
+    """
+    tls = [listener.name for listener in of.listeners(node.version) if not listener.inside]
     plaintext = (
-        [each.name for each in of.plaintext_listeners()]
+        [listener.name for listener in of.plaintext_listeners()]
         if node.defects and node.defects.plaintext_listener
         else []
     )
@@ -202,7 +202,10 @@ def wait_for(what: str, true: Callable[[], bool], timeout: float = 60.0) -> None
 
 
 def answered(login: Callable[[], object]) -> None:
-    """ActiveMQ hangs up on who it refuses half a second later, whether its answer was sent by then or not."""
+    """Repeat a login that was hung up on.
+
+    ActiveMQ closes a refused connection after half a second, even if its answer is not sent yet.
+    """
     for _ in range(3):
         try:
             login()

@@ -24,7 +24,8 @@ from tests.support.broker_node import (
 __all__ = ["ALICE", "CAROL", "HOSTNAME", "Node", "rabbitmq", "spec"]
 
 ALICE = User("alice", "alices-password-1")
-# Allowed by the API, and hard to carry through shell, JSON, configuration and HTTP. The API has one user per broker.
+# The API allows it, and it is hard to carry through shell, JSON, configuration and HTTP.
+# The API has one user per broker.
 CAROL = User("carol.-_", """ pä$s&'"<w>\\{rd}${x}#!;%20 """)
 SETTINGS = PROFILES["RABBITMQ"]
 

@@ -1,11 +1,11 @@
-"""sslscan and testssl.sh in a container that shares a broker's network: what they find, in the prober's terms."""
+"""sslscan and testssl.sh in a container that shares a broker's network, in the prober's terms."""
 
 import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from testbed.runtime.builder import ensure_images
 from testbed.runtime.containers import Containers, ContainerSpec
@@ -20,7 +20,7 @@ _TESTSSL = {
     "tls1_2": "TLSv1.2",
     "tls1_3": "TLSv1.3",
 }
-# What the prober is not compared in is left out, which makes them faster.
+# Without what the prober is not compared in, which makes them faster.
 SSLSCAN = (
     "sslscan",
     "--xml=-",
@@ -48,7 +48,7 @@ TESTSSL = (
 
 @dataclass(frozen=True)
 class Found:
-    """Accepted suites by version, in the order told; where that is told, the bits of the group that came with each, and all groups."""
+    """Accepted suites by version, in order; if reported, each suite's group size and all groups."""
 
     suites: dict[str, tuple[int, ...]]
     bits: dict[int, int] = field(default_factory=dict)
@@ -63,31 +63,30 @@ class Scanners:
     def run(self, *argv: str) -> str:
         code, output = self.containers.execute(self.container, argv)
         text = output.decode(errors="replace")
-        assert code in (0, 1), text[
-            -1000:
-        ]  # testssl.sh says 1 when something is not as it likes it
+        # testssl.sh exits with 1 for a listener that it criticises.
+        assert code in {0, 1}, text[-1000:]
         return text
 
     def sslscan(self, port: int) -> Found:
-        root = ElementTree.fromstring(self.run(*SSLSCAN, f"127.0.0.1:{port}"))
+        root = ET.fromstring(self.run(*SSLSCAN, f"127.0.0.1:{port}"))
         suites: dict[str, list[int]] = {}
         bits: dict[int, int] = {}
-        for each in root.iter("cipher"):
-            code = int(str(each.get("id")), 16)
-            version = str(each.get("sslversion"))
+        for cipher in root.iter("cipher"):
+            code = int(str(cipher.get("id")), 16)
+            version = str(cipher.get("sslversion"))
             suites.setdefault(_SSLSCAN.get(version, version), []).append(code)
-            size = each.get("ecdhebits") or each.get("dhebits")
+            size = cipher.get("ecdhebits") or cipher.get("dhebits")
             if size:
                 bits[code] = int(size)
-        groups = frozenset(int(str(each.get("id")), 16) for each in root.iter("group"))
+        groups = frozenset(int(str(group.get("id")), 16) for group in root.iter("group"))
         return Found({version: tuple(codes) for version, codes in suites.items()}, bits, groups)
 
     def testssl(self, port: int) -> Found:
         result = f"/tmp/{secrets.token_hex(8)}.json"
         self.run(*TESTSSL, "--jsonfile", result, f"localhost:{port}")
         suites: dict[str, list[int]] = {}
-        for each in json.loads(self.run("cat", result)):
-            kind, _, rest = each["id"].partition("-")
+        for finding in json.loads(self.run("cat", result)):
+            kind, _, rest = finding["id"].partition("-")
             version, _, code = rest.rpartition("_x")
             if kind == "cipher" and version in _TESTSSL:
                 suites.setdefault(_TESTSSL[version], []).append(int(code, 16))

@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -95,16 +95,14 @@ def _usage() -> x509.KeyUsage:
 
 @contextmanager
 def serving(handle: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Accept connections and hand each to ``handle`` in a thread of its own; yields the port."""
+    """Accept connections, handle each in a thread, and yield the port."""
     with socket.create_server(("127.0.0.1", 0), backlog=32) as listening:
 
         def one(connection: socket.socket) -> None:
             with connection:
                 connection.settimeout(10)
-                try:
+                with suppress(OSError):  # the other side may leave at any point
                     handle(connection)
-                except OSError:
-                    pass  # the other side is allowed to leave at any point
 
         def accept() -> None:
             while True:

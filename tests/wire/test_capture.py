@@ -141,7 +141,9 @@ def watched(
         exchange(address, canary)
         seen = recording.stop().on(port)
     # Only what was seen whole can show that something was not there.
-    assert seen.whole and seen.packets > 10 and seen.said > 300_000, seen
+    assert seen.whole, seen
+    assert seen.packets > 10, seen
+    assert seen.said > 300_000, seen
     return seen, seen.find(needles(address, canary))
 
 
@@ -157,7 +159,7 @@ LISTENERS = {"amqp10": "amqp", "stomp-ws": "wss", "mqtt-ws": "wss"}
 
 
 @pytest.mark.containers
-@pytest.mark.parametrize(("broker", "protocol", "port"), SECURED, ids=lambda value: str(value))
+@pytest.mark.parametrize(("broker", "protocol", "port"), SECURED, ids=str)
 def test_over_tls_nothing_of_it_is_in_any_packet(
     request: pytest.FixtureRequest, image: str, broker: str, protocol: str, port: int
 ) -> None:

@@ -1,4 +1,4 @@
-"""Packets made whole: any segmentation, order and repetition of what was said, across the end of the sequence numbers."""
+"""Reassembly: any segmentation, order and repetition, across a wrap of the sequence numbers."""
 
 import struct
 from ipaddress import ip_address

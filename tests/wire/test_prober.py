@@ -227,7 +227,7 @@ def test_an_expired_certificate_is_refused_with_the_reason(tmp_path: Path) -> No
     assert scan.certificate
     assert scan.certificate.days_left < 0
     assert ("certificate refused", NAME) in kinds(judge_certificate(scan))
-    # Without a client that accepts the certificate no handshake is complete: no suite counts as accepted.
+    # No client accepts the certificate, so no handshake is complete and no suite is accepted.
     assert ("missing suite", RABBITMQ.suites[0].iana) in kinds(judge(scan, RABBITMQ))
 
 

@@ -17,7 +17,10 @@ from testbed.engines.activemq.configuration import sanitize
 from testbed.engines.base import SanitizationWarning
 from testbed.errors import BadRequestException
 
-POLICY = "<destinationPolicy><policyMap><policyEntries>{}</policyEntries></policyMap></destinationPolicy>"
+POLICY = (
+    "<destinationPolicy><policyMap><policyEntries>{}"
+    "</policyEntries></policyMap></destinationPolicy>"
+)
 NETWORK = '<networkConnectors><networkConnector name="n" userName="u" {}/></networkConnectors>'
 
 
@@ -132,7 +135,8 @@ REMOVED = [
     ),
     (
         broker(
-            "<systemUsage><systemUsage><memoryUsage><memoryUsage percentOfJvmHeap='71'/></memoryUsage></systemUsage></systemUsage>"
+            "<systemUsage><systemUsage><memoryUsage><memoryUsage percentOfJvmHeap='71'/>"
+            "</memoryUsage></systemUsage></systemUsage>"
         ),
         (INVALID_VALUE, "memoryUsage", "percentOfJvmHeap"),
     ),
@@ -187,7 +191,10 @@ def test_twenty_warnings_are_the_most() -> None:
 
 
 def test_what_is_permitted_stays_and_comments_do_not() -> None:
-    entry = """<policyEntry queue="&gt;" memoryLimit="64 mb"><!-- c --><dispatchPolicy><roundRobinDispatchPolicy/></dispatchPolicy></policyEntry>"""
+    entry = (
+        '<policyEntry queue="&gt;" memoryLimit="64 mb"><!-- c --><dispatchPolicy>'
+        "<roundRobinDispatchPolicy/></dispatchPolicy></policyEntry>"
+    )
     result = sanitize(
         broker(
             POLICY.format(entry), 'persistent=" true " schedulePeriodForDestinationPurge="10000"'
@@ -331,7 +338,10 @@ def test_what_is_not_xml_is_refused(text: str) -> None:
         "<broker/>",
         "<beans xmlns='http://www.springframework.org/schema/beans'/>",
         f"<policyEntry xmlns='{NAMESPACE}'/>",
-        f"<beans xmlns='http://www.springframework.org/schema/beans'><broker xmlns='{NAMESPACE}'/></beans>",
+        (
+            "<beans xmlns='http://www.springframework.org/schema/beans'>"
+            f"<broker xmlns='{NAMESPACE}'/></beans>"
+        ),
         "<broker xmlns='http://activemq.org/config/1.0'/>",
     ],
 )

@@ -1,4 +1,4 @@
-"""Real ActiveMQ brokers with customers' configurations: what they permit works, what they must not do does not happen."""
+"""Real ActiveMQ brokers with customers' configurations: only what is permitted takes effect."""
 
 import dataclasses
 import itertools
@@ -21,19 +21,31 @@ from tests.support.activemq_node import ALICE, BOB, HOSTNAME, activemq, spec
 
 pytestmark = pytest.mark.containers
 
-# What a customer might try, each way of which opens a port or weakens TLS on a broker that takes it as it is.
+# Each part of it opens a port or weakens TLS on a broker that takes it unsanitised.
 TRANSPORT = '<transportConnector name="plain" uri="tcp://0.0.0.0:61616"/>'
+WEAK_URI = (
+    "ssl://0.0.0.0:61617?transport.enabledProtocols=SSLv3,TLSv1"
+    "&amp;transport.enabledCipherSuites=NULL"
+)
 HOSTILE = f"""\
-<broker xmlns="{NAMESPACE}" xmlns:s="http://www.springframework.org/schema/beans" useJmx="true" brokerName="${{keystore.password}}">
+<broker xmlns="{NAMESPACE}" xmlns:s="http://www.springframework.org/schema/beans"
+    useJmx="true" brokerName="${{keystore.password}}">
   <s:import resource="http://localhost/evil.xml"/>
-  <s:bean class="java.lang.ProcessBuilder" init-method="start"><s:constructor-arg value="true"/></s:bean>
-  <managementContext><managementContext createConnector="true" connectorPort="1099"/></managementContext>
-  <sslContext><sslContext keyStore="file:/run/testbed/tls/keystore.p12" keyStorePassword="${{keystore.password}}"/></sslContext>
+  <s:bean class="java.lang.ProcessBuilder" init-method="start">
+    <s:constructor-arg value="true"/>
+  </s:bean>
+  <managementContext>
+    <managementContext createConnector="true" connectorPort="1099"/>
+  </managementContext>
+  <sslContext>
+    <sslContext keyStore="file:/run/testbed/tls/keystore.p12"
+        keyStorePassword="${{keystore.password}}"/>
+  </sslContext>
   <persistenceAdapter><kahaDB directory="/run/testbed/elsewhere"/></persistenceAdapter>
   <plugins><simpleAuthenticationPlugin anonymousAccessAllowed="true"/></plugins>
   <destinations><queue physicalName="clean"/></destinations>
   <transportConnectors>{TRANSPORT}
-    <transportConnector name="openwire" uri="ssl://0.0.0.0:61617?transport.enabledProtocols=SSLv3,TLSv1&amp;transport.enabledCipherSuites=NULL"/>
+    <transportConnector name="openwire" uri="{WEAK_URI}"/>
   </transportConnectors>
   <jmsBridgeConnectors/>
 </broker>"""
@@ -89,13 +101,15 @@ def test_control_the_same_configuration_unsanitised_opens_a_port_in_plaintext(
 
 
 def test_an_authorization_map_is_in_force(tmp_path: Path) -> None:
-    """Of two users, one may do everything and the other nothing; the broker is ready all the same."""
+    """One user may do everything and the other nothing; the broker is ready nevertheless."""
     entries = "".join(
         f'<authorizationEntry {each}="&gt;" read="readers" write="writers" admin="writers"/>'
         for each in ("queue", "topic")
     )
-    plugin = f"<map><authorizationMap><authorizationEntries>{entries}</authorizationEntries></authorizationMap></map>"
-    data = f'<broker xmlns="{NAMESPACE}"><plugins><authorizationPlugin>{plugin}</authorizationPlugin></plugins></broker>'
+    entries = f"<authorizationEntries>{entries}</authorizationEntries>"
+    plugin = f"<map><authorizationMap>{entries}</authorizationMap></map>"
+    plugins = f"<plugins><authorizationPlugin>{plugin}</authorizationPlugin></plugins>"
+    data = f'<broker xmlns="{NAMESPACE}">{plugins}</broker>'
     with activemq(tmp_path, with_configuration(data)) as node:
         queue = Destination.queue("orders")
         with connect(node.address("stomp", BOB)) as client:
@@ -140,7 +154,7 @@ NUMBERS = itertools.count()
 
 
 def whole(name: str, turn: int) -> etree._Element:
-    """The element with every attribute and every child that it may have; where it may have one of some, the ``turn``-th."""
+    """The element with all attributes and children; of alternatives, the ``turn``-th."""
     node = etree.Element(f"{{{NAMESPACE}}}{name}")
     choices = [each for each in ONE_OF if each in ATTRIBUTES[name]]
     for attribute, allowed in ATTRIBUTES[name].items():

@@ -1,4 +1,4 @@
-"""ActiveMQ: what is rendered for a node, and a real node: its listeners, its logins, its memory, its secrets."""
+"""ActiveMQ: the files of a node, and a real node: its listeners, logins, memory and secrets."""
 
 import base64
 import dataclasses
@@ -25,6 +25,7 @@ from testbed.engines.activemq.engine import RELEASES, ActiveMQ
 from testbed.engines.base import Defects, User
 from testbed.errors import ConnectionRefused, NotAuthorized, NotConfirmed
 from testbed.pki import Authority
+from testbed.protocols import stomp
 from testbed.wire.prober import probe_all
 from tests.support.activemq_node import ALICE, BOB, CAROL, HOSTNAME, Node, activemq, spec
 from tests.support.broker_node import answered
@@ -173,9 +174,9 @@ def test_exactly_the_documented_suites_on_all_six_listeners(node: Node) -> None:
             assert set(each.accepted) == set(each.confirmed) == expected, (name, each.version)
             assert each.refusal.kind == "alert", (name, each)
         assert not any(each.served for each in scan.plaintext), name
-        assert (
-            scan.verified.accepted and scan.wrong_name.rejected and scan.wrong_authority.rejected
-        ), name
+        assert scan.verified.accepted, name
+        assert scan.wrong_name.rejected, name
+        assert scan.wrong_authority.rejected, name
 
 
 @pytest.mark.containers
@@ -232,7 +233,8 @@ def test_openwire_publishes_receives_and_acknowledges(node: Node) -> None:
     with OpenWireClient(node.address("openwire", ALICE)) as client:
         client.subscribe(queue)
         again = client.receive()
-        assert again and again.body == body, "what was not acknowledged is delivered again"
+        assert again, "what was not acknowledged is redelivered"
+        assert again.body == body
         again.acknowledge()
         assert client.receive(timeout=0.1) is None
     client.close()
@@ -349,11 +351,10 @@ def test_control_other_versions_a_19th_suite_and_plaintext_are_found(tmp_path: P
             }
             assert accepted["TLSv1.2"] == {suite.code for suite in weak.suites}, name
             assert accepted["TLSv1.3"] == {0x1301, 0x1302}, name
-            assert accepted["TLSv1.1"] and not accepted["TLSv1"], name
+            assert accepted["TLSv1.1"], name
+            assert not accepted["TLSv1"], name
         with OpenWireClient(node.address("openwire-plaintext", tls=False)) as client:
             client.publish(QUEUE, b"in the clear")
         with socket.create_connection(node.plaintext["stomp-plaintext"], timeout=10) as plain:
-            plain.sendall(
-                f"CONNECT\naccept-version:1.2\nhost:x\nlogin:{ALICE.username}\npasscode:{ALICE.password}\n\n\0".encode()
-            )
+            plain.sendall(stomp.connect(ALICE.username, ALICE.password))
             assert plain.recv(4096).startswith(b"CONNECTED")

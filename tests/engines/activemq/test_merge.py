@@ -1,4 +1,4 @@
-"""A customer's ActiveMQ configuration put into the broker's own: whatever it is, it opens and weakens nothing."""
+"""A customer's ActiveMQ configuration merged into the broker's: it opens and weakens nothing."""
 
 from random import Random
 
@@ -56,7 +56,7 @@ TYPICAL = {
 
 
 def grown(random: Random, name: str = "broker", depth: int = 0) -> etree._Element:
-    """A document along the grammar of what is permitted, with what is not here and there: deep, and the same for a seed."""
+    """A deep document of permitted elements, with some prohibited ones; the same for a seed."""
     node = etree.Element(f"{{{NAMESPACE}}}{name}")
     needed = {each for group in startable._NEEDS.get(name, ()) for each in group}
     for attribute, value in ATTRIBUTES.get(name, {}).items():
@@ -174,11 +174,15 @@ def test_whatever_goes_in_the_brokers_listeners_tls_and_storage_stay_its_own(doc
 
 def test_customers_settings_are_put_on_the_brokers_own_elements() -> None:
     text = broker(
-        "<persistenceAdapter><kahaDB concurrentStoreAndDispatchQueues='false'/></persistenceAdapter>"
+        "<persistenceAdapter><kahaDB concurrentStoreAndDispatchQueues='false'/>"
+        "</persistenceAdapter>"
         "<plugins><statisticsBrokerPlugin/><redeliveryPlugin/></plugins>"
-        "<systemUsage><systemUsage sendFailIfNoSpace='true'><memoryUsage><memoryUsage percentOfJvmHeap='50'/></memoryUsage></systemUsage>"
-        "</systemUsage>"
-        "<transportConnectors><transportConnector name='openwire' rebalanceClusterClients='true'/></transportConnectors>"
+        "<systemUsage><systemUsage sendFailIfNoSpace='true'>"
+        "<memoryUsage><memoryUsage percentOfJvmHeap='50'/></memoryUsage>"
+        "</systemUsage></systemUsage>"
+        "<transportConnectors>"
+        "<transportConnector name='openwire' rebalanceClusterClients='true'/>"
+        "</transportConnectors>"
         "<destinations><queue physicalName='FOO'/></destinations>",
         "persistent='true'",
     )

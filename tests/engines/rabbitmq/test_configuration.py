@@ -1,4 +1,4 @@
-"""A customer's RabbitMQ configuration: documented keys in documented ranges, and what RabbitMQ is told of them."""
+"""A customer's RabbitMQ configuration: documented keys and ranges, in RabbitMQ's terms."""
 
 import dataclasses
 
@@ -176,7 +176,10 @@ def test_a_certificate_authority_is_named_by_arn_and_with_a_role() -> None:
             "ARN of a resource of s3 or acm-pca"
             in refusal(f"aws.arns.ssl_options.cacertfile = {arn}\n{ROLE}").message
         )
-    authority = "arn:aws:acm-pca:us-east-1:111122223333:certificate-authority/1234abcd-12ab-34cd-56ef-1234567890ab"
+    authority = (
+        "arn:aws:acm-pca:us-east-1:111122223333:"
+        "certificate-authority/1234abcd-12ab-34cd-56ef-1234567890ab"
+    )
     configuration.settings(f"aws.arns.ssl_options.cacertfile = {authority}\n{ROLE}", "4.2")
 
 
@@ -265,7 +268,8 @@ def test_a_version_has_its_own_keys() -> None:
 def test_a_limit_above_the_brokers_is_refused_in_the_documented_sentence() -> None:
     large = refusal("cluster_queue_limit = 100000000", revision=7)
     assert large.message == (
-        "Configuration Revision 7 for configuration:cluster_queue_limit has limit: of value: 100000000 larger than maximum allowed limit:20000"
+        "Configuration Revision 7 for configuration:cluster_queue_limit has limit: "
+        "of value: 100000000 larger than maximum allowed limit:20000"
     )
     cluster = refusal("cluster_queue_limit = 10001", deployment_mode="CLUSTER_MULTI_AZ")
     assert cluster.message.endswith("larger than maximum allowed limit:10000")
@@ -375,8 +379,10 @@ def test_without_a_configuration_rabbitmq_gets_the_documented_defaults() -> None
 
 def test_a_configuration_changes_them() -> None:
     data = (
-        "consumer_timeout = 0\nheartbeat = 100\nsecure.management.http.headers.enabled = false\ncluster_exchange_limit = 50\n"
-        "amqp_client.ssl_options.verify = verify_none\nauth_mechanisms.1 = EXTERNAL\nssl_options.hostname_verification = wildcard\n"
+        "consumer_timeout = 0\nheartbeat = 100\n"
+        "secure.management.http.headers.enabled = false\ncluster_exchange_limit = 50\n"
+        "amqp_client.ssl_options.verify = verify_none\nauth_mechanisms.1 = EXTERNAL\n"
+        "ssl_options.hostname_verification = wildcard\n"
     )
     node = with_configuration(data + MTLS)
     conf, advanced = rendered(node), RabbitMQ().files(node)["etc/advanced.config"].decode()

@@ -1,4 +1,4 @@
-"""Real RabbitMQ brokers with customers' configurations: mutual TLS as the service has it, limits, verified shovels."""
+"""Real RabbitMQ brokers with customers' configurations: mutual TLS, limits, verified shovels."""
 
 import base64
 import dataclasses
@@ -219,7 +219,10 @@ def test_a_consumer_may_take_for_ever(by_name: Node) -> None:
         "--node",
         "rabbit@localhost",
         "eval",
-        "{application:get_env(rabbit, consumer_timeout), application:get_env(rabbit, cluster_exchange_limit)}.",
+        (
+            "{application:get_env(rabbit, consumer_timeout), "
+            "application:get_env(rabbit, cluster_exchange_limit)}."
+        ),
         user="rabbitmq",
     )
     assert evaluated.split() == ["{{ok,undefined},{ok,100}}"]

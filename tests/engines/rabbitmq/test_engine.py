@@ -1,4 +1,4 @@
-"""RabbitMQ: what is rendered for a node, and a real node: its listeners, its logins, its memory, its secrets."""
+"""RabbitMQ: the files of a node, and a real node: its listeners, logins, memory and secrets."""
 
 import base64
 import dataclasses
@@ -191,8 +191,8 @@ def test_nobody_else_logs_in(node: Node) -> None:
                 connect(node.address(protocol, user))
         with pytest.raises(NotAuthorized):
             node.engine.login(dataclasses.replace(node.spec, users=(user,)), node.addresses)
+        only = {"management": node.addresses["management"]}
         with pytest.raises(NotAuthorized):
-            only = {"management": node.addresses["management"]}
             node.engine.login(dataclasses.replace(node.spec, users=(user,)), only)
     users = json.loads(ask(node, "users", ALICE)[1])
     assert {user["name"] for user in users} == {ALICE.username, CAROL.username}, "no guest"
@@ -298,9 +298,8 @@ def test_what_was_confirmed_and_who_was_changed_survive_a_kill(node: Node) -> No
     cookie = node.run("cat", "/data/broker/.erlang.cookie", user="rabbitmq")
     with connect(node.address("amqp")) as client:
         client.declare(queue)  # type: ignore[attr-defined]
-        time.sleep(
-            2
-        )  # RabbitMQ 4.0 can lose a quorum queue's content when it is killed within a second of its declaration
+        # RabbitMQ 4.0 can lose a quorum queue that is killed within a second of its declaration.
+        time.sleep(2)
         for body in bodies:
             client.publish(queue, body)
         node.kill()
