@@ -133,12 +133,9 @@ def test_many_at_a_time(aws: Served) -> None:
 
     def once(number: int) -> bool:
         text = str(number).encode()
-        return (
-            kms.decrypt(CiphertextBlob=kms.encrypt(KeyId=arn, Plaintext=text)["CiphertextBlob"])[
-                "Plaintext"
-            ]
-            == text
-        )
+        sealed = kms.encrypt(KeyId=arn, Plaintext=text)["CiphertextBlob"]
+        opened: bytes = kms.decrypt(CiphertextBlob=sealed)["Plaintext"]
+        return opened == text
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(once, range(80)))

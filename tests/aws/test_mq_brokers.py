@@ -33,10 +33,11 @@ class Made:
 
     @property
     def identity(self) -> str:
-        return self.answer["BrokerId"]
+        return str(self.answer["BrokerId"])
 
     def describe(self) -> dict[str, Any]:
-        return self.aws.client("mq").describe_broker(BrokerId=self.identity)
+        answer: dict[str, Any] = self.aws.client("mq").describe_broker(BrokerId=self.identity)
+        return answer
 
     def connect(self, username: str, password: str, protocol: str = "stomp") -> None:
         broker = self.aws.testbed.brokers.describe(self.identity)

@@ -19,9 +19,10 @@ def encoded(attributes: str = "", elements: str = "") -> str:
 @pytest.fixture
 def made(aws: Served) -> dict[str, Any]:
     name = f"configuration-{uuid.uuid4().hex[:8]}"
-    return aws.client("mq").create_configuration(
+    made: dict[str, Any] = aws.client("mq").create_configuration(
         Name=name, EngineType="ACTIVEMQ", EngineVersion="5.19", Tags={"team": "orders"}
     )
+    return made
 
 
 def data(aws: Served, identity: str, revision: int) -> str:
@@ -176,7 +177,8 @@ def test_tags_pages_and_the_end_of_one(aws: Served, made: dict[str, Any]) -> Non
     mq.create_tags(ResourceArn=made["Arn"], Tags={"stage": "test"})
     mq.delete_tags(ResourceArn=made["Arn"], TagKeys=["team"])
     assert mq.list_tags(ResourceArn=made["Arn"])["Tags"] == {"stage": "test"}
-    listed, token = [], {}
+    listed: list[dict[str, Any]] = []
+    token: dict[str, str] = {}
     while True:
         page = mq.list_configurations(MaxResults=1, **token)
         listed += page["Configurations"]

@@ -34,7 +34,7 @@ LDAP = {
 }
 USER_OF = {"Username": "admin", "Password": "correct-horse-1"}
 
-REFUSED = [
+REFUSED: list[tuple[dict[str, Any], str, str]] = [
     (
         {"EngineType": "KAFKA"},
         "Broker engine type [KAFKA] is invalid. Valid values are: [ACTIVEMQ, RABBITMQ]",
@@ -179,7 +179,7 @@ def nothing_left(aws: Served):  # type: ignore[no-untyped-def]
 @pytest.mark.parametrize(
     ("change", "sentence", "attribute"),
     REFUSED,
-    ids=[f"{next(reversed(change))}-{number}" for number, (change, *_) in enumerate(REFUSED)],
+    ids=[f"{next(reversed(case[0]))}-{number}" for number, case in enumerate(REFUSED)],
 )
 def test_create_broker_is_refused(
     aws: Served, nothing_left: None, change: dict[str, Any], sentence: str, attribute: str
@@ -309,7 +309,8 @@ def test_the_catalogue_is_the_documented_one(aws: Served) -> None:
     assert types == VERSIONS
     [only] = mq.describe_broker_engine_types(EngineType="RabbitMQ")["BrokerEngineTypes"]
     assert only["EngineType"] == "RABBITMQ"
-    rows, token = [], {}
+    rows: list[dict[str, Any]] = []
+    token: dict[str, str] = {}
     while True:
         page = mq.describe_broker_instance_options(MaxResults=7, **token)
         rows += page["BrokerInstanceOptions"]

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.support.aws_endpoint import OTHER_ACCOUNT, Served, refusal
 pytestmark = pytest.mark.containers
 
 
-def events(aws: Served, **parameters: object) -> list[dict[str, object]]:
+def events(aws: Served, **parameters: object) -> list[dict[str, Any]]:
     found = []
     for page in aws.client("cloudtrail").get_paginator("lookup_events").paginate(**parameters):
         found += [json.loads(event["CloudTrailEvent"]) for event in page["Events"]]

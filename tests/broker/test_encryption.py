@@ -31,7 +31,7 @@ def own(key_id: str) -> EncryptionOptions:
 
 
 def new_key(kms: Kms, **parameters: object) -> str:
-    return kms.call(USER, "CreateKey", parameters)["KeyMetadata"]["KeyId"]
+    return str(kms.call(USER, "CreateKey", parameters)["KeyMetadata"]["KeyId"])
 
 
 def inventory(kms: Kms) -> tuple[object, ...]:
@@ -122,9 +122,8 @@ def disabled(kms: Kms) -> str:
 
 def of_another_account(kms: Kms, policy: str = "") -> str:
     """With ``policy``, one that the user may use all the same."""
-    return kms.call(GRANTEE, "CreateKey", {"Policy": policy} if policy else {})["KeyMetadata"][
-        "Arn"
-    ]
+    answer = kms.call(GRANTEE, "CreateKey", {"Policy": policy} if policy else {})
+    return str(answer["KeyMetadata"]["Arn"])
 
 
 OPEN = json.dumps(

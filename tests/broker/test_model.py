@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -169,22 +169,21 @@ class RealBroker(KeysAndBrokers):
 
     def step(self, chance: random.Random) -> None:
         """The key is enabled as often as it is made unusable."""
-        chance.choice(
-            [
-                self.reboot,
-                self.lose,
-                self.come_back,
-                self.maintain,
-                self.wait,
-                self.wait,
-                self.inside_the_delay,
-                lambda: self.disable(0),
-                lambda: self.schedule(0),
-                lambda: self.cancel(0),
-                lambda: self.enable(0),
-                lambda: self.enable(0),
-            ]
-        )()
+        steps: list[Callable[[], None]] = [
+            self.reboot,
+            self.lose,
+            self.come_back,
+            self.maintain,
+            self.wait,
+            self.wait,
+            self.inside_the_delay,
+            lambda: self.disable(0),
+            lambda: self.schedule(0),
+            lambda: self.cancel(0),
+            lambda: self.enable(0),
+            lambda: self.enable(0),
+        ]
+        chance.choice(steps)()
         self.serves_on_while_attached()
 
     def inside_the_delay(self) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -82,11 +83,12 @@ def network(
 ) -> Iterator[dict[str, Node]]:
     names = NAMES[: request.param]
     with activemq_network(tmp_path_factory.mktemp("network"), names, mesh(names)) as nodes:
+
+        def bridged(node: Node) -> bool:
+            return node.log().count(BRIDGED) >= len(node.spec.network_connectors)
+
         for name, node in nodes.items():
-            wait_for(
-                f"the bridges of {name}",
-                lambda node=node: node.log().count(BRIDGED) >= len(node.spec.network_connectors),
-            )  # type: ignore[misc]
+            wait_for(f"the bridges of {name}", partial(bridged, node))
         yield nodes
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,13 +101,13 @@ def test_three_nodes_are_one_broker_with_the_services_defaults(cluster: RabbitMQ
             "queue-version": 2,
         },
     }
-    for name, expected in in_force.items():
-        wait_for(
-            name,
-            lambda name=name, expected=expected: (
-                ask(cluster, f"queues/%2F/{name}").get("effective_policy_definition") == expected
-            ),
-        )
+
+    def applies(name: str) -> bool:
+        queue = ask(cluster, f"queues/%2F/{name}")
+        return bool(queue.get("effective_policy_definition") == in_force[name])
+
+    for name in in_force:
+        wait_for(name, partial(applies, name))
     quorum = ask(cluster, "queues/%2F/by.default")
     assert quorum["type"] == "quorum"
     assert len(quorum["members"]) == 3

@@ -7,6 +7,7 @@ import secrets
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,8 @@ pytestmark = pytest.mark.containers
 
 @pytest.fixture(params=["rabbitmq_broker", "activemq_broker"])
 def broker(request: pytest.FixtureRequest) -> BrokerFixture:
-    return request.getfixturevalue(request.param)
+    broker: BrokerFixture = request.getfixturevalue(request.param)
+    return broker
 
 
 def seen(testbed: Testbed, container_id: str) -> dict[str, bytes]:
@@ -30,7 +32,8 @@ def seen(testbed: Testbed, container_id: str) -> dict[str, bytes]:
     inspected = testbed.containers.inspect(container_id)
     image = inspected["Image"]
     script = "cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null; true"
-    places = {
+    api: Any = testbed.client.api  # without type hints
+    places: dict[str, str | bytes] = {
         "docker inspect": json.dumps(inspected),
         "processes, from inside": testbed.containers.execute(container_id, ["sh", "-c", script])[1],
         "processes, from outside": b"".join(
@@ -41,9 +44,7 @@ def seen(testbed: Testbed, container_id: str) -> dict[str, bytes]:
         ),
         "docker logs": b"".join(testbed.containers.logs(container_id)),
         "the engine's own files": b"".join(_engines_files(testbed, container_id)),
-        "image and its history": json.dumps(
-            [testbed.client.api.inspect_image(image), testbed.client.api.history(image)]
-        ),
+        "image and its history": json.dumps([api.inspect_image(image), api.history(image)]),
     }
     return {
         place: text if isinstance(text, bytes) else text.encode() for place, text in places.items()
@@ -115,7 +116,7 @@ def test_control_what_is_planted_is_found_in_every_place(
         )
         try:
             wait_for("its log", lambda: planted.encode() in container.logs())
-            places = seen(testbed, container.id)
+            places = seen(testbed, container.id or "")
             assert found(planted.encode(), places) == set(places)
         finally:
             container.remove(force=True)

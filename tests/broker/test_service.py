@@ -53,9 +53,9 @@ ENGINES = ("RABBITMQ", "ACTIVEMQ")
 @pytest.fixture(params=ENGINES)
 def broker(request: pytest.FixtureRequest) -> BrokerFixture:
     """The session's broker of each engine; every test leaves it as it was."""
-    return request.getfixturevalue(
-        {"RABBITMQ": "rabbitmq_broker", "ACTIVEMQ": "activemq_broker"}[request.param]
-    )
+    fixture = {"RABBITMQ": "rabbitmq_broker", "ACTIVEMQ": "activemq_broker"}[request.param]
+    broker: BrokerFixture = request.getfixturevalue(fixture)
+    return broker
 
 
 def now(each: BrokerFixture) -> Broker:
@@ -554,6 +554,6 @@ def _digest_of_volume(testbed: Testbed, broker: Broker) -> dict[str, str]:
         broker.image, name=name, volumes={volume: {"bind": "/volume", "mode": "ro"}}
     )
     try:
-        return _digest(testbed, container.id)
+        return _digest(testbed, container.id or "")
     finally:
         container.remove()

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from testbed.checker import check
 from testbed.clients import QUEUE_PROTOCOL, Destination
 from testbed.clients.failover import failover
 from testbed.engines.activemq.engine import ActiveMQ
-from testbed.engines.base import NetworkConnector, User
+from testbed.engines.base import Engine, NetworkConnector, User
 from testbed.engines.rabbitmq.engine import RabbitMQ
 from testbed.errors import BadRequestException, ClientError, NotFoundException
 from testbed.kms.base import USER
@@ -25,7 +26,7 @@ from testbed.traffic import Traffic, drain
 from tests.support.broker_node import wait_for
 
 ALICE = User("alice", "alices-password-1")
-ENGINES = {"RABBITMQ": RabbitMQ(), "ACTIVEMQ": ActiveMQ()}
+ENGINES: dict[str, Engine] = {"RABBITMQ": RabbitMQ(), "ACTIVEMQ": ActiveMQ()}
 MODES = [
     ("RABBITMQ", "SINGLE_INSTANCE"),
     ("RABBITMQ", "CLUSTER_MULTI_AZ"),
@@ -255,7 +256,7 @@ REFUSED = [
 @pytest.mark.containers
 @pytest.mark.parametrize(("engine_type", "mode", "options", "words"), REFUSED)
 def test_what_cannot_be_is_refused_and_nothing_is_left(
-    testbed: Testbed, engine_type: str, mode: str, options: dict, words: str
+    testbed: Testbed, engine_type: str, mode: str, options: dict[str, Any], words: str
 ) -> None:
     before = testbed.containers.find()
     with pytest.raises(BadRequestException, match=words):

@@ -59,7 +59,7 @@ class KeysAndBrokers(KeysAndGrants):
         return Authority(testbed.kms, testbed.clock, testbed.state, None, [])  # type: ignore[arg-type]
 
     @initialize(first=kinds, second=kinds)
-    def something_to_begin_with(self, first: Kind, second: Kind) -> None:  # type: ignore[override]
+    def something_to_begin_with(self, first: Kind, second: Kind) -> None:
         """Two brokers that share a key, and another key."""
         self.create_key()
         self.create_broker(0, first, False)
