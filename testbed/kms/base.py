@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from testbed.documented.grants import EFS_PRINCIPAL, MQ_PRINCIPAL
 from testbed.errors import KmsError
 
 # The two accounts of the testbed. LocalStack takes an access key id of 12 digits for the account
@@ -37,9 +38,9 @@ class Caller:
 
 
 USER = Caller(f"arn:aws:iam::{USER_ACCOUNT}:root", USER_ACCOUNT, "Root")
-MQ = Caller("mq.amazonaws.com", SERVICE_ACCOUNT, "AWSService")
+MQ = Caller(MQ_PRINCIPAL, SERVICE_ACCOUNT, "AWSService")
 # EFS opens a file system's data key when it is mounted.
-EFS = Caller("elasticfilesystem.amazonaws.com", SERVICE_ACCOUNT, "AWSService")
+EFS = Caller(EFS_PRINCIPAL, SERVICE_ACCOUNT, "AWSService")
 
 
 class Kms(Protocol):

@@ -18,6 +18,10 @@ from testbed.errors import KmsError
 from testbed.kms.base import SERVICE_ACCOUNT, Caller
 from testbed.kms.refusals import refusal
 
+# The ARNs that AWS takes for principals of accounts.
+PRINCIPAL_ARN = (
+    r"arn:aws:(iam|sts)::\d{12}:(root|(user|role|assumed-role|federated-user)/[\w+=,.@/-]+)"
+)
 LARGEST = 32_768  # bytes (KMS, "Resource quotas")
 
 # "account": only the account as such is allowed, so its identity policies decide further.
@@ -329,10 +333,7 @@ def _document(identity: str, *statements: Mapping[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Id": identity, "Statement": list(statements)})
 
 
-_PRINCIPAL = re.compile(
-    r"\*|\d{12}|arn:aws:(iam|sts)::\d{12}:"
-    r"(root|(user|role|assumed-role|federated-user)/[\w+=,.@/-]+)"
-)
+_PRINCIPAL = re.compile(rf"\*|\d{{12}}|{PRINCIPAL_ARN}")
 _SESSION = re.compile(r"arn:aws:sts::(\d{12}):assumed-role/([^/]+)/[^/]+")
 _ROLE = re.compile(r"(arn:aws:iam::\d{12}:role/)(?:.+/)?([^/]+)")
 _ACCOUNT = re.compile(r"(\d{12})|arn:aws:iam::(\d{12}):root")

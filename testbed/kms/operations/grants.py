@@ -27,13 +27,11 @@ from testbed.kms.grant import (
 )
 from testbed.kms.key import Key, check_state
 from testbed.kms.ledger import Change
-from testbed.kms.policy import belongs_to, without_path
+from testbed.kms.policy import PRINCIPAL_ARN, belongs_to, without_path
 
 GRANTS_PER_KEY = 50_000  # KMS, "Resource quotas"
 _PAGE = 50
-_PRINCIPAL = re.compile(
-    r"arn:aws:(iam|sts)::\d{12}:(root|(user|role|assumed-role|federated-user)/[\w+=,.@/-]+)"
-)
+_PRINCIPAL = re.compile(PRINCIPAL_ARN)
 _SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com")
 
 
