@@ -1,4 +1,4 @@
-"""What every command shares: options, progress on standard error, results on standard output, errors on one line."""
+"""What commands share: options, progress, results, and errors on one line."""
 
 import json
 import logging
@@ -7,15 +7,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from testbed.errors import TestbedError
-from testbed.extras import explained
-from testbed.runtime import engine
-from testbed.state.store import DEFAULT_FOLDER, State, is_ours
-from testbed.testbed import Testbed
+
+if TYPE_CHECKING:  # commands start sooner without
+    from testbed.testbed import Testbed
 
 StateOption = Annotated[
     Path,
@@ -24,7 +23,7 @@ StateOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on standard output.")
 ]
-STATE = Path(DEFAULT_FOLDER)
+STATE = Path(".testbed")
 _started = time.monotonic()
 
 
@@ -32,25 +31,31 @@ class ProgressHandler(logging.Handler):
     """Print each record on standard error, with the seconds since the program's start."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        """See ``logging.Handler``."""
         seconds = time.monotonic() - _started
         print(f"[{seconds:6.1f} s] {record.getMessage()}", file=sys.stderr, flush=True)
 
 
 def show_progress() -> None:
-    """Let the testbed's log be the progress of a command, and other libraries' logs be silent."""
+    """Show the testbed's log as the progress of a command, and no other library's."""
     logging.getLogger().addHandler(logging.NullHandler())
     logger = logging.getLogger("testbed")
     logger.setLevel(logging.INFO)
     logger.addHandler(ProgressHandler())
 
 
+def new_app(help_text: str = "") -> typer.Typer:
+    """Return the Typer of a module's commands."""
+    return typer.Typer(help=help_text, no_args_is_help=True, rich_markup_mode=None)
+
+
 def show(document: Any, as_json: bool, text: Callable[[Any], str]) -> None:
-    """The result on standard output, as JSON or as ``text`` makes it."""
+    """Print the result on standard output, as JSON or as ``text`` renders it."""
     print(json.dumps(document, indent=2) if as_json else text(document))
 
 
 def fail(error: TestbedError, as_json: bool) -> None:
-    """What happened, why, and what to do next; exit status 1."""
+    """Print what happened and what to do next, and exit with status 1."""
     if as_json:
         print(json.dumps({"error": str(error), "hint": error.hint}))
     print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
@@ -60,8 +65,10 @@ def fail(error: TestbedError, as_json: bool) -> None:
 
 
 @contextmanager
-def translated(as_json: bool = False) -> Iterator[None]:
-    """Errors of the testbed become a message and exit status 1."""
+def errors_shown(as_json: bool = False) -> Iterator[None]:
+    """Turn errors of the testbed into a message and exit status 1."""
+    from testbed.extras import explained
+
     try:
         with explained():
             yield
@@ -69,14 +76,28 @@ def translated(as_json: bool = False) -> Iterator[None]:
         fail(error, as_json)
 
 
-@contextmanager
-def existing(folder: Path) -> Iterator[Testbed]:
-    """The testbed of ``folder``, which has to be up; nothing is started. Raises ``TestbedError`` when there is none."""
+def require_testbed(folder: Path) -> None:
+    """Raise ``TestbedError`` unless ``folder`` is a testbed's."""
+    from testbed.state.store import is_ours
+
     if not is_ours(folder):
         raise TestbedError(
             f"There is no testbed in {folder}.",
             hint="`testbed up` starts one; --state names another folder.",
         )
+
+
+@contextmanager
+def existing(folder: Path) -> "Iterator[Testbed]":
+    """Open the testbed of ``folder``, which has to be up, and start nothing.
+
+    Raises ``TestbedError`` when there is none.
+    """
+    require_testbed(folder)
+    from testbed.runtime import engine
+    from testbed.state.store import State
+    from testbed.testbed import Testbed
+
     testbed = Testbed(State(folder), engine.connect(start=False), start=False)
     try:
         yield testbed

@@ -17,8 +17,7 @@ from testbed.bench.encryption import Encryption
 from testbed.bench.result import Result
 from testbed.bench.rounds import FEW, takes_turns
 from testbed.bench.session import Case, measure
-from testbed.cli import app
-from testbed.cli.base import STATE, JsonOption, StateOption, show, translated
+from testbed.cli.base import STATE, JsonOption, StateOption, errors_shown, new_app, show
 from testbed.errors import TestbedError
 from testbed.testbed import Testbed, temporary
 
@@ -66,18 +65,13 @@ CaFile = Annotated[
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="On a testbed of its own, gone afterwards.")]
 _LAYERS = ["plaintext+plain", "tls+plain", "tls"]
-_group = typer.Typer(
-    help="What encryption costs: throughput and latency on real brokers.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-app.add_typer(_group, name="bench")
+app = new_app("What encryption costs: throughput and latency on real brokers.")
 
 
-@_group.command("list")
+@app.command("list")
 def list_files(as_json_: JsonOption = False) -> None:
     """The workloads and drivers that come with the testbed."""
-    with translated(as_json_):
+    with errors_shown(as_json_):
         rows = [
             {"kind": "workload", "name": each.name, "title": each.title}
             for each in map(workload.load, _names(workload.FOLDER))
@@ -95,7 +89,7 @@ def list_files(as_json_: JsonOption = False) -> None:
         )
 
 
-@_group.command("run")
+@app.command("run")
 def run(
     workloads: Workloads = ["durable-1k"],  # noqa: B006 - typer's way
     drivers: Drivers = ["rabbitmq", "activemq"],  # noqa: B006
@@ -141,7 +135,7 @@ def run(
     state: StateOption = STATE,
 ) -> None:
     """Run workloads by drivers, with and without encryption in turns."""
-    with translated():
+    with errors_shown():
         asked = {
             "rounds": rounds,
             "warm_up": warm_up,
@@ -187,7 +181,7 @@ def run(
         conclude(result, json_file, html_file)
 
 
-@_group.command("compare")
+@app.command("compare")
 def compare(
     files: Annotated[
         list[Path],
@@ -196,7 +190,7 @@ def compare(
     html_file: HtmlFile = None,
 ) -> None:
     """Compare results of different runs."""
-    with translated():
+    with errors_shown():
         if len(files) < 2:
             raise TestbedError("One result compares with nothing: give two or more.")
         found = contrasts([(str(file), as_json.read(file)) for file in files])
@@ -205,12 +199,12 @@ def compare(
             html_file.write_text(html.render(as_json.read(files[0]), found))
 
 
-@_group.command("show")
+@app.command("show")
 def show_file(
     file: Annotated[Path, typer.Argument(help="A result as JSON.")], html_file: HtmlFile = None
 ) -> None:
     """Show a result again."""
-    with translated():
+    with errors_shown():
         conclude(as_json.read(file), None, html_file)
 
 
@@ -251,7 +245,7 @@ def _live(line: str) -> None:
         print(f"\r\x1b[2K{line}", end="\r", file=sys.stderr, flush=True)
 
 
-@_group.command("scale")
+@app.command("scale")
 def scale(
     work: Annotated[
         str, typer.Option("--workload", "-w", help="A workload's name or file.")
@@ -296,7 +290,7 @@ def scale(
     from testbed.bench.spread import spread
     from testbed.bench.swarm import check
 
-    with translated():
+    with errors_shown():
         asked = {"warm_up": warm_up, "duration": duration, "rate": rate}
         changes: dict[str, Any] = {
             name: value for name, value in asked.items() if value is not None
@@ -327,7 +321,7 @@ def scale(
         conclude(result, json_file, html_file)
 
 
-@_group.command("yardstick")
+@app.command("yardstick")
 def yardstick(
     engines: Annotated[
         list[str],
@@ -344,12 +338,12 @@ def yardstick(
     """
     from testbed.bench.yardstick import against
 
-    with translated(), _testbed(fresh, state) as testbed:
+    with errors_shown(), _testbed(fresh, state) as testbed:
         for engine in engines:
             print(against(testbed, engine, say, rounds=rounds, duration=duration), flush=True)
 
 
-@_group.command("table")
+@app.command("table")
 def table(
     short: Annotated[
         bool,
@@ -381,7 +375,7 @@ def table(
     from testbed.bench.table import orders, sections
     from testbed.bench.yardstick import against
 
-    with translated():
+    with errors_shown():
         rounds, warm_up, duration = (5, 0.3, 0.7) if short else (8, 1.0, 2.0)
         chosen = [
             each

@@ -1,25 +1,18 @@
 """`testbed images`: what the testbed runs, built here."""
 
-import typer
+from testbed.cli.base import JsonOption, errors_shown, new_app, show
 
-from testbed.cli import app
-from testbed.cli.base import JsonOption, show, translated
-from testbed.documented.engines import DEFAULT_VERSION
-from testbed.engines.all import ENGINES
-from testbed.runtime import engine, images
-from testbed.runtime.builder import ensure_images
-
-_group = typer.Typer(help="The testbed's images.", no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(_group, name="images")
+app = new_app("List, build and remove the testbed's images.")
 
 
-@_group.command("list")
+@app.command("list")
 def list_images(as_json: JsonOption = False) -> None:
-    """What is built on this engine."""
-    with translated(as_json):
-        rows = images.built(engine.connect(start=False))
+    """List what is built on this engine."""
+    from testbed.runtime import engine, images
+
+    with errors_shown(as_json):
         show(
-            rows,
+            images.built(engine.connect(start=False)),
             as_json,
             lambda rows: (
                 "\n".join(
@@ -31,22 +24,29 @@ def list_images(as_json: JsonOption = False) -> None:
         )
 
 
-@_group.command()
+@app.command()
 def build(as_json: JsonOption = False) -> None:
     """Build what is missing, as `up` and `demo` do by themselves.
 
-    KMS and the default version of each engine.
+    The images of KMS and of the default version of each engine.
     """
-    with translated(as_json):
-        specs = [images.KMS, *(ENGINES[each].image(DEFAULT_VERSION[each]) for each in ENGINES)]
-        tags = ensure_images(engine.connect(), specs)
+    from testbed.documented.engines import DEFAULT_VERSION
+    from testbed.engines.all import ENGINES
+    from testbed.runtime import engine, images
+    from testbed.runtime.builder import ensure_images
+
+    with errors_shown(as_json):
+        brokers = [ENGINES[name].image(DEFAULT_VERSION[name]) for name in ENGINES]
+        tags = ensure_images(engine.connect(), [images.KMS, *brokers])
         show(list(tags.values()), as_json, "\n".join)
 
 
-@_group.command()
+@app.command()
 def remove(as_json: JsonOption = False) -> None:
-    """Remove them all, except those in use."""
-    with translated(as_json):
+    """Remove all images, except those in use."""
+    from testbed.runtime import engine, images
+
+    with errors_shown(as_json):
         show(
             images.remove(engine.connect(start=False)),
             as_json,

@@ -1,18 +1,25 @@
-"""`testbed serve`: the endpoint in the foreground, for a testbed whose own is not wanted or has ended."""
+"""`testbed serve`: the endpoint in the foreground, in place of the one that `up` starts."""
 
 import signal
 import threading
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from testbed.aws.endpoint import Endpoint
-from testbed.aws.maintenance import PERIOD
-from testbed.aws.server import run
-from testbed.cli import app
-from testbed.cli.base import STATE, JsonOption, StateOption, show, translated
-from testbed.errors import TestbedError
-from testbed.state.store import is_ours
+from testbed.cli.base import (
+    STATE,
+    JsonOption,
+    StateOption,
+    errors_shown,
+    new_app,
+    require_testbed,
+    show,
+)
+
+if TYPE_CHECKING:
+    from testbed.aws.endpoint import Endpoint
+
+app = new_app()
 
 
 @app.command()
@@ -20,34 +27,31 @@ def serve(
     port: Annotated[
         int,
         typer.Option(
-            min=0, max=65535, help="The port on 127.0.0.1; the one before, or a free one, when 0."
+            min=0, max=65535, help="The port on 127.0.0.1; the last one, or a free one, when 0."
         ),
     ] = 0,
     period: Annotated[
         float, typer.Option(min=0.1, help="Seconds between two rounds of maintenance.")
-    ] = PERIOD,
+    ] = 10.0,
     state: StateOption = STATE,
     as_json: JsonOption = False,
 ) -> None:
     """Serve AWS tools and maintain the brokers, until Ctrl-C.
 
-    `testbed up` does it by itself.
+    `testbed up` starts the same in the background.
     """
+    from testbed.daemon.server import run
 
-    def ready(endpoint: Endpoint) -> None:
+    def ready(endpoint: "Endpoint") -> None:
         show(
             endpoint.environment(),
             as_json,
-            lambda each: "\n".join(f"{name}={value}" for name, value in each.items()),
+            lambda variables: "\n".join(f"{name}={value}" for name, value in variables.items()),
         )
 
-    with translated(as_json):
-        if not is_ours(state):
-            raise TestbedError(
-                f"There is no testbed in {state}.",
-                hint="`testbed up` starts one; --state names another folder.",
-            )
-        over = threading.Event()
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, lambda *_: over.set())
-        run(state.absolute(), ready, over, port=port, period=period)
+    with errors_shown(as_json):
+        require_testbed(state)
+        stopping = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stopping.set())
+        run(state.absolute(), ready, stopping, port=port, period=period)

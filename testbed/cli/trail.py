@@ -1,25 +1,26 @@
-"""`testbed trail`: what was called, by whom, and what came of it."""
+"""`testbed trail`: the API calls that CloudTrail has recorded."""
 
 import logging
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from testbed.cli import app
-from testbed.cli.base import STATE, JsonOption, StateOption, existing, translated
+from testbed.cli.base import STATE, JsonOption, StateOption, errors_shown, existing, new_app
 from testbed.documented.cloudtrail import LOOKUP_ATTRIBUTES
 from testbed.errors import TestbedError
 from testbed.kms.base import USER_ACCOUNT
-from testbed.report import trail as rendered
-from testbed.trail.export import export
-from testbed.trail.lookup import Attribute, events, newest, since
+
+if TYPE_CHECKING:
+    from testbed.trail.lookup import Attribute
 
 logger = logging.getLogger(__name__)
 
 _POLL = 0.5  # seconds
+_KEYS = ", ".join(LOOKUP_ATTRIBUTES)
+app = new_app()
 
 
 @app.command()
@@ -28,14 +29,16 @@ def trail(
         str,
         typer.Option(
             "--attribute",
-            help=f"KEY=VALUE as LookupEvents has it; KEY is one of {', '.join(LOOKUP_ATTRIBUTES)}.",
+            help=f"KEY=VALUE as LookupEvents takes it; KEY is one of {_KEYS}.",
         ),
     ] = "",
     start: Annotated[datetime | None, typer.Option(help="Nothing before this time.")] = None,
     end: Annotated[datetime | None, typer.Option(help="Nothing after this time.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="So many records at most, the newest.")] = 50,
+    limit: Annotated[
+        int, typer.Option(min=1, help="The largest number of records, the newest.")
+    ] = 50,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")
+        bool, typer.Option("--follow", "-f", help="Continue with new records until Ctrl-C.")
     ] = False,
     export_to: Annotated[
         Path | None,
@@ -44,17 +47,21 @@ def trail(
         ),
     ] = None,
     account: Annotated[
-        str, typer.Option(help="Whose trail; the user's account when left out.")
+        str, typer.Option(help="The account of the trail; the user's by default.")
     ] = USER_ACCOUNT,
     state: StateOption = STATE,
     as_json: JsonOption = False,
 ) -> None:
-    """What CloudTrail has recorded, oldest first.
+    """Show what CloudTrail has recorded, oldest first.
 
-    As LookupEvents finds it, a line for each record; with --json each record as it is, one on a line.
+    A line for each record that LookupEvents finds; with --json, each whole record on a line.
     """
+    from testbed.report import trail as rendered
+    from testbed.trail.export import export
+    from testbed.trail.lookup import events, newest, since
+
     show = rendered.json_line if as_json else rendered.line
-    with translated(as_json), existing(state) as testbed:
+    with errors_shown(as_json), existing(state) as testbed:
         if export_to:
             for path in export(testbed.trail, export_to, account):
                 print(path)
@@ -64,8 +71,8 @@ def trail(
             testbed.trail,
             account,
             attribute=chosen,
-            start=start and start.timestamp(),
-            end=end and end.timestamp(),
+            start=start.timestamp() if start else None,
+            end=end.timestamp() if end else None,
         )
         for record in reversed([record for record, _ in zip(found, range(limit), strict=False)]):
             print(show(record), flush=True)
@@ -78,13 +85,15 @@ def trail(
             time.sleep(_POLL)
 
 
-def _attribute(text: str) -> Attribute | None:
+def _attribute(text: str) -> "Attribute | None":
+    from testbed.trail.lookup import Attribute
+
     if not text:
         return None
     key, equals, value = text.partition("=")
     if not equals or key not in LOOKUP_ATTRIBUTES:
         raise TestbedError(
-            f"{text!r} is no attribute to look for.",
-            hint=f"Write KEY=VALUE, with one of {', '.join(LOOKUP_ATTRIBUTES)} for KEY.",
+            f"Unknown attribute {text!r}.",
+            hint=f"Write KEY=VALUE, with one of {_KEYS} for KEY.",
         )
     return Attribute(key, value)

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
+import psutil
 import pytest
 
-from testbed.aws import process
+from testbed.daemon import process
 from tests.support.command_line import COMMAND, CommandLine
 
 pytestmark = pytest.mark.containers
@@ -58,10 +59,10 @@ def test_without_its_process_the_endpoint_is_said_not_to_run_and_serve_stands_in
     up: CommandLine,
 ) -> None:
     before = up.json("env")["AWS_ENDPOINT_URL"]
-    found = process.running(up.state)
+    found = process.find(up.state)
     assert found
     os.kill(found.pid, signal.SIGKILL)
-    while process.running(up.state):
+    while process.find(up.state):
         pass
     done = up.run("env")
     assert "AWS_ENDPOINT_URL" not in done.stdout
@@ -94,8 +95,8 @@ def test_serve_needs_a_testbed(tmp_path: Path) -> None:
 
 def test_down_leaves_nothing_of_it(up: CommandLine) -> None:
     """The last of this file."""
-    found = process.running(up.state)
+    found = process.find(up.state)
     assert found and up.processes(), "control: something runs"
     assert up.run("down").returncode == 0
-    assert process.started(found.pid) != found.started
+    assert not psutil.pid_exists(found.pid) or not process.is_alive(psutil.Process(found.pid))
     up.wait_until_nothing_is_left()

@@ -236,7 +236,7 @@ def test_wrong_usage_is_exit_status_2(command: CommandLine, arguments: tuple[str
 @pytest.mark.parametrize(
     ("arguments", "said", "hint"),
     [
-        (("up", "--engine", "kafka"), "There is no engine 'kafka'", "rabbitmq, activemq"),
+        (("up", "--engine", "kafka"), "Unknown engine 'kafka'", "rabbitmq, activemq"),
         (("up", "--fixed-ports"), "Both engines have port 5671", "--engine"),
         (("status",), "There is no testbed in", "testbed up"),
         (("endpoints",), "There is no testbed in", "testbed up"),

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from testbed.aws.maintenance import Maintenance
 from testbed.broker.service import Brokers
+from testbed.daemon.maintenance import Maintenance
 from testbed.errors import ContainerFailed, StateBroken
 from testbed.pytest_plugin import BrokerFixture
 from testbed.testbed import Testbed

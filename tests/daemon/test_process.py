@@ -10,23 +10,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import boto3
+import psutil
 import pytest
 
-from testbed.aws import process
 from testbed.aws.endpoint import Endpoint
-from testbed.aws.process import FILE, LOG, Launch, Place, Running, running, started, stop
+from testbed.daemon import process
+from testbed.daemon.process import FILE, LOG, Launch, Server, ServerLock, find, is_alive, stop
 from testbed.errors import TestbedError
 from testbed.testbed import Testbed, down, temporary
 
 _LAUNCHER = """
 import sys, time
-from testbed.aws.process import launched
+from testbed.daemon.process import launch
 from testbed.testbed import Testbed
 testbed = Testbed.open(sys.argv[1])
-with launched(testbed) as launch:
+with launch(testbed.state.folder) as server:
     if sys.argv[2] == "go":
-        launch.go()
-    print(launch._process.pid, flush=True)
+        server.serve()
+    print(server._process.pid, flush=True)
     time.sleep(600)
 """
 
@@ -39,7 +40,7 @@ def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
 
 
 def lives(pid: int) -> bool:
-    return started(pid) != ""
+    return psutil.pid_exists(pid) and is_alive(psutil.Process(pid))
 
 
 @pytest.fixture(scope="module")
@@ -52,60 +53,59 @@ def up() -> Iterator[Testbed]:
 
 
 @pytest.fixture
-def served(up: Testbed) -> Iterator[Running]:
+def served(up: Testbed) -> Iterator[Server]:
     folder = up.state.folder
-    with process.launched(up) as launch:
-        launch.go()
-    found = running(folder)
+    with process.launch(up.state.folder) as launch:
+        launch.serve()
+    found = find(folder)
     assert found
     yield found
     stop(folder)
 
 
 @pytest.mark.containers
-def test_it_serves_apart_from_its_starter_and_is_found_again(up: Testbed, served: Running) -> None:
+def test_it_serves_apart_from_its_starter_and_is_found_again(up: Testbed, served: Server) -> None:
     folder = up.state.folder
-    assert served.started == started(served.pid) != ""
     assert lives(served.pid)
     assert os.getsid(served.pid) != os.getsid(0), "not of this terminal"
     client = boto3.client("kms", **Endpoint(served.port, up.ca_file).client())
     assert client.list_keys()["Keys"]
     assert (folder / FILE).stat().st_mode & 0o077 == 0 == (folder / LOG).stat().st_mode & 0o077
-    with process.launched(up) as again:
-        again.go()
-    assert running(folder) == served, "it is there already"
+    with process.launch(up.state.folder) as again:
+        again.serve()
+    assert find(folder) == served, "it is there already"
     with pytest.raises(TestbedError, match="runs already"):
-        Place(folder)
+        ServerLock(folder)
 
 
 @pytest.mark.containers
-def test_it_ends_when_told_to_and_its_port_is_kept(up: Testbed, served: Running) -> None:
+def test_it_ends_when_told_to_and_its_port_is_kept(up: Testbed, served: Server) -> None:
     folder = up.state.folder
     assert stop(folder)
-    assert running(folder) is None
+    assert find(folder) is None
     assert not lives(served.pid)
     assert not stop(folder), "there is nothing to end"
-    with process.launched(up) as launch:
-        launch.go()
-    again = running(folder)
+    with process.launch(up.state.folder) as launch:
+        launch.serve()
+    again = find(folder)
     assert again
     assert again.port == served.port
     assert again.pid != served.pid
 
 
 @pytest.mark.containers
-def test_one_that_was_killed_is_known_to_be_gone(up: Testbed, served: Running) -> None:
+def test_one_that_was_killed_is_known_to_be_gone(up: Testbed, served: Server) -> None:
     os.kill(served.pid, signal.SIGKILL)
-    until(lambda: running(up.state.folder) is None)
-    with process.launched(up) as launch:
-        launch.go()
-    again = running(up.state.folder)
+    until(lambda: find(up.state.folder) is None)
+    with process.launch(up.state.folder) as launch:
+        launch.serve()
+    again = find(up.state.folder)
     assert again
     assert again.port == served.port
 
 
 @pytest.mark.containers
-def test_one_that_does_not_listen_is_ended_by_force(up: Testbed, served: Running) -> None:
+def test_one_that_does_not_listen_is_ended_by_force(up: Testbed, served: Server) -> None:
     os.kill(served.pid, signal.SIGSTOP)
     assert stop(up.state.folder, patience=1)
     assert not lives(served.pid)
@@ -129,9 +129,9 @@ def test_an_up_that_is_killed_leaves_one_only_if_it_serves(up: Testbed, phase: s
     starter.stdout.close()
     if phase == "ready":
         until(lambda: not lives(pid))
-        assert running(up.state.folder) is None
+        assert find(up.state.folder) is None
     else:
-        found = running(up.state.folder)
+        found = find(up.state.folder)
         assert found
         assert found.pid == pid
         assert lives(pid)
@@ -142,9 +142,9 @@ def test_an_up_that_is_killed_leaves_one_only_if_it_serves(up: Testbed, phase: s
 @pytest.mark.containers
 def test_it_ends_by_itself_when_its_folder_is_gone() -> None:
     with temporary() as testbed:
-        with process.launched(testbed) as launch:
-            launch.go()
-        found = running(testbed.state.folder)
+        with process.launch(testbed.state.folder) as launch:
+            launch.serve()
+        found = find(testbed.state.folder)
         assert found
         assert lives(found.pid)
         shutil.rmtree(testbed.state.folder)
@@ -154,9 +154,9 @@ def test_it_ends_by_itself_when_its_folder_is_gone() -> None:
 @pytest.mark.containers
 def test_it_ends_by_itself_when_everything_is_taken_away() -> None:
     with temporary() as testbed:
-        with process.launched(testbed) as launch:
-            launch.go()
-        found = running(testbed.state.folder)
+        with process.launch(testbed.state.folder) as launch:
+            launch.serve()
+        found = find(testbed.state.folder)
         assert found
         testbed.containers.purge()
         until(lambda: not lives(found.pid))
@@ -166,26 +166,26 @@ def test_it_ends_by_itself_when_everything_is_taken_away() -> None:
 @pytest.mark.containers
 def test_what_keeps_it_from_serving_is_said(up: Testbed) -> None:
     stop(up.state.folder)
-    launch = Launch(up)
-    place = Place(up.state.folder)
+    launch = Launch(up.state.folder)
+    lock = ServerLock(up.state.folder)
     try:
         with pytest.raises(TestbedError, match="did not start: .*runs already"):
-            launch.go()
+            launch.serve()
     finally:
-        place.leave()
+        lock.release()
 
 
 # Without a testbed
 
 
 def test_there_is_none_where_there_is_no_folder_or_no_server(tmp_path: Path) -> None:
-    assert running(tmp_path / "nowhere") is None
+    assert find(tmp_path / "nowhere") is None
     assert not stop(tmp_path / "nowhere")
     (tmp_path / FILE).write_text("not JSON")
-    assert running(tmp_path) is None
+    assert find(tmp_path) is None
     assert not stop(tmp_path)
     with pytest.raises(TestbedError, match="There is no testbed"):
-        Place(tmp_path / "nowhere")
+        ServerLock(tmp_path / "nowhere")
     down(tmp_path / "nowhere")
 
 
@@ -193,34 +193,32 @@ def test_nothing_but_the_process_that_is_meant_is_ended(tmp_path: Path) -> None:
     """The id in the file was given to another process since."""
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
-        place = Place(tmp_path)
-        (tmp_path / FILE).write_text(
-            f'{{"pid": {bystander.pid}, "started": "another time", "port": 1}}'
-        )
+        lock = ServerLock(tmp_path)
+        (tmp_path / FILE).write_text(f'{{"pid": {bystander.pid}, "started": 1.0, "port": 1}}')
         stop(tmp_path, patience=0.2)
         assert bystander.poll() is None
-        place.leave()
+        lock.release()
     finally:
         bystander.kill()
         bystander.wait()
 
 
-def test_a_place_knows_when_its_folder_is_not_there_any_more(tmp_path: Path) -> None:
+def test_a_server_knows_when_its_folder_is_gone(tmp_path: Path) -> None:
     folder = tmp_path / "state"
     folder.mkdir()
-    place = Place(folder)
-    assert place.ours
-    place.note(7)
+    lock = ServerLock(folder)
+    assert lock.is_current
+    lock.publish(7)
     shutil.rmtree(folder)
-    assert not place.ours
+    assert not lock.is_current
     folder.mkdir()
-    again = Place(folder)
-    assert again.ours
-    assert not place.ours
+    again = ServerLock(folder)
+    assert again.is_current
+    assert not lock.is_current
     assert again.last_port == 0
-    place.leave()
-    again.note(9)
-    again.leave()
-    third = Place(folder)
+    lock.release()
+    again.publish(9)
+    again.release()
+    third = ServerLock(folder)
     assert third.last_port == 9
-    third.leave()
+    third.release()

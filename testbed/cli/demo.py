@@ -1,0 +1,51 @@
+"""`testbed demo`: everything once."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from testbed.cli.base import JsonOption, errors_shown, new_app
+from testbed.cli.scenario import EvidenceOption, conclude, require_writable, verdict_printer
+
+_DURATION = "about four minutes on two cores, and two more when images have to be built."
+app = new_app()
+
+
+@app.command()
+def demo(
+    report: Annotated[
+        Path,
+        typer.Option("--report", help="Where report.json, report.html and report.xml (JUnit) go."),
+    ] = Path("report"),
+    evidence: EvidenceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run everything once, on a new testbed, and write a report.
+
+    Start the brokers, print their endpoints, run all scenarios, show and write the table of claims,
+    remove everything. Exit status 1 when a claim fails.
+    """
+    from testbed.cli.endpoints import describe_endpoints, render_endpoints
+    from testbed.documented.engines import SEVERAL_HOURS
+    from testbed.extras import require
+    from testbed.runtime.tasks import run_concurrently
+    from testbed.scenario import find, run_all
+    from testbed.testbed import temporary
+
+    with errors_shown(as_json):
+        require("clients")
+        require_writable(report)
+        scenarios = find()
+        if not as_json:
+            print(f"{len(scenarios)} scenarios: {_DURATION}", flush=True)
+        with temporary(delay=SEVERAL_HOURS) as testbed:
+            run_concurrently(
+                [partial(testbed.default_broker, name) for name in ("RABBITMQ", "ACTIVEMQ")],
+                testbed.stop,
+            )
+            if not as_json:
+                print(render_endpoints(describe_endpoints(testbed)), flush=True)
+            run = run_all(scenarios, testbed, verdict_printer(as_json))
+        conclude(run, report, evidence, as_json)

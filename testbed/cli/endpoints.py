@@ -1,0 +1,118 @@
+"""`testbed endpoints` and `env`: where clients and AWS tools connect."""
+
+import logging
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from testbed.cli.base import (
+    STATE,
+    JsonOption,
+    StateOption,
+    errors_shown,
+    existing,
+    new_app,
+    show,
+)
+
+if TYPE_CHECKING:
+    from testbed.aws.endpoint import Endpoint
+    from testbed.testbed import Testbed
+
+logger = logging.getLogger(__name__)
+
+app = new_app()
+
+
+@app.command()
+def endpoints(state: StateOption = STATE, as_json: JsonOption = False) -> None:
+    """Show where clients connect, as whom, and which CA to trust."""
+    with errors_shown(as_json), existing(state) as testbed:
+        show(describe_endpoints(testbed), as_json, render_endpoints)
+
+
+@app.command()
+def env(state: StateOption = STATE, as_json: JsonOption = False) -> None:
+    """Print settings for shell and AWS tools: eval "$(testbed env)".
+
+    The brokers' passwords are among them.
+    """
+    with errors_shown(as_json), existing(state) as testbed:
+        show(
+            _variables(testbed),
+            as_json,
+            lambda variables: "\n".join(
+                f"export {name}={shlex.quote(value)}" for name, value in variables.items()
+            ),
+        )
+
+
+def find_endpoint(testbed: "Testbed") -> "Endpoint | None":
+    """Return the endpoint for AWS tools, or None when it does not run."""
+    from testbed.aws.endpoint import Endpoint
+    from testbed.daemon import process
+
+    server = process.find(testbed.state.folder)
+    return Endpoint(server.port, testbed.ca_file) if server and server.port else None
+
+
+def _variables(testbed: "Testbed") -> dict[str, str]:
+    aws = find_endpoint(testbed)
+    if aws is None:
+        logger.warning("the endpoint for AWS tools does not run: `testbed up` starts it")
+    variables = {
+        **(aws.environment() if aws else {}),
+        "TESTBED_CA_FILE": str(testbed.ca_file),
+    }
+    for broker in testbed.brokers.peek_all():
+        prefix = f"TESTBED_{broker.broker_name.upper().replace('-', '_')}"
+        variables |= {
+            f"{prefix}_{endpoint.name.upper().replace('-', '_')}": endpoint.url
+            for endpoint in broker.endpoints
+            if endpoint.tls
+        }
+        user = broker.users[0]
+        variables |= {f"{prefix}_USERNAME": user.username, f"{prefix}_PASSWORD": user.password}
+    return variables
+
+
+def describe_endpoints(testbed: "Testbed") -> dict[str, Any]:
+    """Return the endpoints of all brokers and of AWS's services, as a JSON document."""
+    aws = find_endpoint(testbed)
+    return {
+        "ca_file": str(testbed.ca_file),
+        "aws": aws.url if aws else "",
+        "brokers": [
+            {
+                "name": broker.broker_name,
+                "engine": f"{broker.engine_type} {broker.running_version or broker.image}",
+                "username": broker.users[0].username,
+                "endpoints": [
+                    {
+                        "url": endpoint.url,
+                        "protocols": list(endpoint.protocols),
+                        "documented_port": endpoint.documented_port,
+                    }
+                    for endpoint in broker.endpoints
+                    if endpoint.tls
+                ],
+            }
+            for broker in testbed.brokers.peek_all()
+        ],
+    }
+
+
+def render_endpoints(document: dict[str, Any]) -> str:
+    """Render what ``describe_endpoints`` returns as text."""
+    lines = []
+    if document["aws"]:
+        services = "KMS, Amazon MQ, CloudTrail and STS"
+        lines.append(f"AWS tools  {document['aws']}  {services} (settings: testbed env)")
+    for broker in document["brokers"]:
+        user = f"user {broker['username']} (its password: testbed env)"
+        lines.append(f"{broker['name']}  {broker['engine']}, {user}")
+        for endpoint in broker["endpoints"]:
+            protocols = " and ".join(endpoint["protocols"])
+            port = f"(documented port {endpoint['documented_port']})"
+            lines.append(f"  {endpoint['url']:<32} {protocols} {port}")
+    lines.append(f"Clients trust {document['ca_file']}")
+    return "\n".join(lines)

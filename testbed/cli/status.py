@@ -1,0 +1,71 @@
+"""`testbed status`: the state of everything."""
+
+from typing import TYPE_CHECKING, Any
+
+from testbed.cli.base import (
+    STATE,
+    JsonOption,
+    StateOption,
+    errors_shown,
+    existing,
+    new_app,
+    show,
+)
+
+if TYPE_CHECKING:
+    from testbed.broker.model import Broker
+    from testbed.testbed import Testbed
+
+app = new_app()
+
+
+@app.command()
+def status(state: StateOption = STATE, as_json: JsonOption = False) -> None:
+    """Show each broker as DescribeBroker does, and what runs."""
+    from testbed.broker.describe import describe
+    from testbed.cli.endpoints import find_endpoint
+
+    with errors_shown(as_json), existing(state) as testbed:
+        aws = find_endpoint(testbed)
+        kms = testbed.kms_container
+        document = {
+            "folder": str(testbed.state.folder),
+            "aws": aws.url if aws else "",
+            "kms": {"url": kms.url, "status": kms.status},
+            "brokers": [
+                {**describe(broker), "nodes": _nodes(testbed, broker)}
+                for broker in testbed.brokers.peek_all()
+            ],
+        }
+        show(document, as_json, _render)
+
+
+def _nodes(testbed: "Testbed", broker: "Broker") -> list[dict[str, Any]]:
+    return [
+        {
+            "name": node.name,
+            "container": testbed.containers.state(node.container_id).status,
+            "volume": node.volume.volume_id,
+        }
+        for node in broker.nodes
+    ]
+
+
+def _render(document: dict[str, Any]) -> str:
+    lines = [
+        f"endpoint   {document['aws'] or 'does not run'}",
+        f"KMS        {document['kms']['status']}  {document['kms']['url']}",
+    ]
+    for broker in document["brokers"]:
+        nodes = ", ".join(
+            f"node {node['name']} {node['container']} on {node['volume']}"
+            for node in broker["nodes"]
+        )
+        engine = f"{broker['EngineType']} {broker['EngineVersion']}"
+        lines.append(f"{broker['BrokerName']:<10} {broker['BrokerState']}  {engine}  {nodes}")
+        lines.append(f"           key {broker['EncryptionOptions'].get('KmsKeyId', 'of AWS')}")
+        lines += [
+            f"           {action['ActionRequiredCode']}: {action['ActionRequiredInfo']}"
+            for action in broker["ActionsRequired"]
+        ]
+    return "\n".join(lines)
