@@ -130,11 +130,11 @@ def _in_the_clear(crossed: _Crossed) -> tuple[Verdict, tuple[str, ...]]:
     ]
     evidence = (
         f"between the nodes: {between[0] if between else 'the canary is in no packet'}",
-        f"to clients: {client[0] if client else 'the canary is in no packet'}, of {to_clients.said:,} bytes on port {_CLIENT_PORT}",
+        f"to clients: {client[0] if client else 'the canary is in no packet'}, of {to_clients.payload_bytes:,} bytes on port {_CLIENT_PORT}",
         f"{crossed.node.packets} packets at a node, {crossed.front.packets} at the cluster's address, "
         f"{'none' if crossed.node.whole and crossed.front.whole else 'some'} missed in between",
     )
-    return Verdict.of(bool(between) and not client and to_clients.said > 0), evidence
+    return Verdict.of(bool(between) and not client and to_clients.payload_bytes > 0), evidence
 
 
 def _without_key(testbed: Testbed, cluster: Broker) -> Iterator[Finding]:

@@ -169,7 +169,7 @@ def _judged(
 ) -> tuple[Verdict, tuple[str, ...]]:
     found = [str(sighting) for capture in captures for sighting in capture.find(needles)]
     said, packets = (
-        sum(capture.said for capture in captures),
+        sum(capture.payload_bytes for capture in captures),
         sum(capture.packets for capture in captures),
     )
     whole = all(capture.whole for capture in captures)

@@ -222,13 +222,13 @@ def _credentials(address: Address) -> pika.PlainCredentials | ExternalCredential
 
 
 def _translated(address: Address, error: Exception) -> ClientError:
-    said = f"{tls.where(address)}: {error}"
+    message = f"{tls.where(address)}: {error}"
     if isinstance(
         error, (pika.exceptions.ProbableAuthenticationError, pika.exceptions.AuthenticationError)
     ):
-        return NotAuthorized(said)
+        return NotAuthorized(message)
     if getattr(error, "reply_code", 0) == 403:  # ACCESS_REFUSED
-        return NotAuthorized(said)
+        return NotAuthorized(message)
     if isinstance(error, pika.exceptions.ChannelClosed):
-        return ClientError(said)
-    return ConnectionRefused(said)
+        return ClientError(message)
+    return ConnectionRefused(message)

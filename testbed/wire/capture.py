@@ -72,7 +72,7 @@ class Capture:
         )
 
     @property
-    def said(self) -> int:
+    def payload_bytes(self) -> int:
         """Bytes of payload, each counted once."""
         return sum(len(piece) for stream in self.streams for piece in stream.pieces)
 
@@ -138,8 +138,10 @@ class Recording:
         try:
             while True:
                 record = self._tcpdump.read(packets.RECORD_BYTES, float(threading.TIMEOUT_MAX))
-                captured, size = packets.record_size(self._form, record)
-                packet = packets.packet(self._form, self._tcpdump.read(captured, _PATIENCE), size)
+                captured, size = packets.read_record_size(self._form, record)
+                packet = packets.read_packet(
+                    self._form, self._tcpdump.read(captured, _PATIENCE), size
+                )
                 if packet is None:
                     continue
                 if packet.destination.port == _DISCARD and packet.payload == self._last:
@@ -170,7 +172,9 @@ class Recording:
             raise ContainerFailed(f"The capture broke off: {self._failure}") from self._failure
         captured = [packet for packet in self._packets if packet.protocol == 6]
         return Capture(
-            len(captured), sum(packet.wire_bytes for packet in captured), packets.streams(captured)
+            len(captured),
+            sum(packet.wire_bytes for packet in captured),
+            packets.reassemble(captured),
         )
 
 

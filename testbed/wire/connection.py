@@ -153,8 +153,8 @@ def flight(stream: Stream, version: str, suites: set[int]) -> Agreed | Refusal:
             message, payload = next(messages)
             if agreed:
                 if message == tls_messages.SERVER_HELLO_DONE:
-                    asked = bool(agreed.asks_certificate)
-                    return replace(agreed, asks_certificate=asked, complete=True)
+                    asks = bool(agreed.asks_certificate)
+                    return replace(agreed, asks_certificate=asks, complete=True)
                 agreed = _with(agreed, message, payload)
             elif message == tls_messages.SERVER_HELLO:
                 answer = _answer(tls_messages.server_hello(payload), version, suites)

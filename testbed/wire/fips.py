@@ -48,7 +48,7 @@ def ask(listener: ListenerAddress, ca_file: Path, version: str = "TLSv1.2") -> F
 
     Never raises for what a listener does. Raises ``ClientError`` for an unreadable file.
     """
-    codes = [each.code for each in fips.SUITES if each.code in offered(version)]
+    codes = [suite.code for suite in fips.SUITES if suite.code in offered(version)]
     answer = handshake(
         listener, version, codes, groups=list(fips.GROUPS), signatures=list(fips.SIGNATURES)
     )
@@ -105,7 +105,7 @@ def _complete(listener: ListenerAddress, authority: str, version: str) -> Verifi
         "TLSv1.3": ssl.TLSVersion.TLSv1_3,
     }[version]
     # TLS 1.3's suites cannot be chosen here; OpenSSL's are approved, except for ChaCha20.
-    context.set_ciphers(":".join(each.openssl for each in fips.SUITES if "_WITH_" in each.iana))
+    context.set_ciphers(":".join(suite.openssl for suite in fips.SUITES if "_WITH_" in suite.iana))
     context.set_ecdh_curve("prime256v1")
     return certificate.complete(listener, context)
 
@@ -139,14 +139,14 @@ def observed(answer: FipsAnswer) -> tuple[str, ...]:
     """Describe the answer, a sentence each: evidence for a finding."""
     if answer.refusal:
         return (f"{answer.version}: approved algorithms alone are refused ({answer.refusal})",)
-    chosen = ", ".join(each.iana for each in (answer.suite, answer.group, answer.signature) if each)
+    chosen = ", ".join(part.iana for part in (answer.suite, answer.group, answer.signature) if part)
     lines = [
         (
             f"{answer.version}: of approved algorithms alone it chose {chosen}; "
             f"certificate key {answer.key or 'unknown'}"
         ),
     ]
-    lines += [f"not approved: {each}" for each in answer.unapproved]
+    lines += [f"not approved: {name}" for name in answer.unapproved]
     completed = answer.completed
     outcome = "succeeded" if completed.accepted else f"failed: {completed.reason}"
     lines.append(f"a whole handshake with them {outcome}")

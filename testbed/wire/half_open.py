@@ -40,7 +40,9 @@ def wait(
         answers = list(side_by_side.map(one, questions))
     return {
         name: tuple(
-            answer for (asked, _), answer in zip(questions, answers, strict=True) if asked == name
+            answer
+            for (asked_of, _), answer in zip(questions, answers, strict=True)
+            if asked_of == name
         )
         for name in addresses
     }

@@ -89,7 +89,7 @@ class UnderLoad:
 Load = Callable[[], Held | Refused]
 
 
-def half_open(
+def hold_half_open(
     listener: ListenerAddress, suites: Sequence[int], *, count: int, seconds: float
 ) -> Held:
     """Hold ``count`` handshakes of TLS 1.2 open, for ``seconds`` once all have been begun.
@@ -182,10 +182,10 @@ class _Holding:
         self._selector.close()
 
 
-def refused(listener: ListenerAddress, *, a_second: float, seconds: float) -> Refused:
+def attempt_refused(listener: ListenerAddress, *, a_second: float, seconds: float) -> Refused:
     """Try ``a_second`` handshakes of TLS 1.1 a second; no documented listener accepts them.
 
-    Raises as ``half_open`` does.
+    Raises as ``hold_half_open`` does.
     """
     _require_bounds(listener, a_second <= MOST_A_SECOND, seconds)
     suites = (0xC014, 0xC013, 0x0035, 0x002F)
@@ -235,7 +235,7 @@ def _require_bounds(listener: ListenerAddress, few: bool, seconds: float) -> Non
         )
 
 
-def under_load(
+def run_under_load(
     address: Address,
     destination: Destination,
     loads: Sequence[Load],

@@ -15,10 +15,10 @@ def matrix(subject: str, scans: Mapping[str, ListenerScan], profile: TlsProfile)
     On versions and suites it agrees with ``verdict.judge``: a cell differs exactly where that finds
     a difference.
     """
-    asked = dict.fromkeys(found.version for scan in scans.values() for found in scan.versions)
+    probed = dict.fromkeys(found.version for scan in scans.values() for found in scan.versions)
     versions = [
         *profile.versions,
-        *(version for version in asked if version not in profile.versions),
+        *(version for version in probed if version not in profile.versions),
     ]
     rows = tuple(
         row

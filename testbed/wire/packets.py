@@ -84,13 +84,13 @@ def read_header(data: bytes) -> Format:
     raise ValueError("no capture file")
 
 
-def record_size(form: Format, data: bytes) -> tuple[int, int]:
+def read_record_size(form: Format, data: bytes) -> tuple[int, int]:
     """Read a record's first ``RECORD_BYTES``: its size in the file, and its size on the wire."""
     captured, size = struct.unpack(f"{form.order}8xII", data)
     return captured, size
 
 
-def packet(form: Format, frame: bytes, size: int) -> Packet | None:
+def read_packet(form: Format, frame: bytes, size: int) -> Packet | None:
     """Read one packet of TCP or UDP; None for any other.
 
     None, too, for the second occurrence of a packet on the loopback interface.
@@ -141,23 +141,23 @@ def _transport_layer(kind: int, body: bytes) -> tuple[int, str, str, bytes]:
     return protocol, str(ip_address(addresses[0])), str(ip_address(addresses[1])), body[start:end]
 
 
-def streams(packets: Iterable[Packet]) -> tuple[Stream, ...]:
+def reassemble(packets: Iterable[Packet]) -> tuple[Stream, ...]:
     """Reassemble TCP, a stream for each direction of a connection, in order of their beginnings."""
     found: list[_Direction] = []
     open_: dict[tuple[Endpoint, Endpoint], _Direction] = {}
-    for each in packets:
-        if each.protocol != _TCP:
+    for packet in packets:
+        if packet.protocol != _TCP:
             continue
-        ends = each.source, each.destination
+        ends = packet.source, packet.destination
         direction = open_.get(ends)
         # A new connection between the same ports begins with another SYN than the last one.
         if direction is None or (
-            each.flags & _SYN and (each.sequence + 1) & 0xFFFFFFFF != direction.start
+            packet.flags & _SYN and (packet.sequence + 1) & 0xFFFFFFFF != direction.start
         ):
-            direction = open_[ends] = _Direction(each)
+            direction = open_[ends] = _Direction(packet)
             found.append(direction)
-        direction.add(each)
-    return tuple(each.stream() for each in found)
+        direction.add(packet)
+    return tuple(direction.stream() for direction in found)
 
 
 class _Direction:
@@ -170,15 +170,17 @@ class _Direction:
         self._last = 0
         self._packets = self._bytes = 0
 
-    def add(self, each: Packet) -> None:
+    def add(self, packet: Packet) -> None:
         self._packets += 1
-        self._bytes += each.wire_bytes
-        if not each.payload:
+        self._bytes += packet.wire_bytes
+        if not packet.payload:
             return
         # Sequence numbers wrap around at 2^32: take the position nearest to the last one.
-        offset = (each.sequence + bool(each.flags & _SYN) - self.start - self._last) & 0xFFFFFFFF
+        offset = (
+            packet.sequence + bool(packet.flags & _SYN) - self.start - self._last
+        ) & 0xFFFFFFFF
         self._last += offset if offset < 1 << 31 else offset - (1 << 32)
-        self._segments.append((self._last, each.payload))
+        self._segments.append((self._last, packet.payload))
 
     def stream(self) -> Stream:
         return Stream(

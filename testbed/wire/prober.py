@@ -112,20 +112,20 @@ class _Probe:
             if scan.accepted and scan.version != "TLSv1.3":
                 self.handshakes += session_features.CONNECTIONS
                 return session_features.ask(
-                    self.listener, scan.version, [each.code for each in scan.accepted]
+                    self.listener, scan.version, [suite.code for suite in scan.accepted]
                 )
         return SessionFeatures()
 
     def confirm(self, scan: VersionScan) -> VersionScan:
-        reasons = [
-            (each, certificate.confirm(self.listener, self.authority, scan.version, each))
-            for each in scan.accepted
-        ]
+        reasons = {
+            suite: certificate.confirm(self.listener, self.authority, scan.version, suite)
+            for suite in scan.accepted
+        }
         self.handshakes += len(reasons)
         return replace(
             scan,
-            confirmed=tuple(each for each, reason in reasons if not reason),
-            unconfirmed=tuple((each, reason) for each, reason in reasons if reason),
+            confirmed=tuple(suite for suite, reason in reasons.items() if not reason),
+            unconfirmed=tuple(item for item in reasons.items() if item[1]),
         )
 
     def certificate(self, scans: Iterable[VersionScan]) -> CertificateFacts | None:

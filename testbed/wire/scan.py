@@ -170,4 +170,4 @@ class ListenerScan:
     session_features: SessionFeatures = SessionFeatures()
 
     def version(self, version: str) -> VersionScan | None:
-        return next((each for each in self.versions if each.version == version), None)
+        return next((scan for scan in self.versions if scan.version == version), None)

@@ -27,12 +27,12 @@ def ask(listener: ListenerAddress, version: str, suites: Sequence[int]) -> Sessi
     ``version`` (at most TLS 1.2) and ``suites`` are those that the listener accepts. Never raises
     for what a listener does.
     """
-    asked, unsolicited = _certificate(listener, version, suites)
+    asks, unsolicited = _certificate(listener, version, suites)
     return SessionFeatures(
         session_id=_resumed(listener, ticket=False),
         ticket=_resumed(listener, ticket=True),
         renegotiation=_renegotiated(listener),
-        asks_certificate=asked,
+        asks_certificate=asks,
         unsolicited_certificate=unsolicited,
     )
 

@@ -76,7 +76,7 @@ def test_a_capture_can_be_narrowed_and_says_whether_it_is_whole() -> None:
     assert everything.between(CLIENT.host, SERVER.host) == everything
     assert everything.between(CLIENT.host).streams == ()
     assert everything.in_clear == (clear, broken)
-    assert everything.said == 20
+    assert everything.payload_bytes == 20
     assert not everything.whole
     assert everything.on(5671, 61613).whole
     assert "hello" not in repr(everything)
@@ -143,7 +143,7 @@ def watched(
     # Only what was seen whole can show that something was not there.
     assert seen.whole, seen
     assert seen.packets > 10, seen
-    assert seen.said > 300_000, seen
+    assert seen.payload_bytes > 300_000, seen
     return seen, seen.find(needles(address, canary))
 
 

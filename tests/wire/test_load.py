@@ -12,7 +12,14 @@ from testbed.clients import Address, Destination
 from testbed.documented.tls import PROFILES
 from testbed.errors import ClientError
 from testbed.wire.connection import ListenerAddress
-from testbed.wire.load import Held, Refused, UnderLoad, half_open, refused, under_load
+from testbed.wire.load import (
+    Held,
+    Refused,
+    UnderLoad,
+    attempt_refused,
+    hold_half_open,
+    run_under_load,
+)
 from tests.support.broker_node import HOSTNAME
 from tests.support.tls_servers import NAME, Pki, python_tls, serving
 
@@ -31,7 +38,9 @@ def test_as_many_as_wanted_are_held() -> None:
             pass
 
     with serving(hold) as port:
-        held = half_open(ListenerAddress("127.0.0.1", port, NAME), SUITES, count=60, seconds=0.3)
+        held = hold_half_open(
+            ListenerAddress("127.0.0.1", port, NAME), SUITES, count=60, seconds=0.3
+        )
     assert (held.wanted, held.begun, held.least, held.most, held.hung_up, held.unconnected) == (
         60,
         60,
@@ -46,7 +55,9 @@ def test_as_many_as_wanted_are_held() -> None:
 
 def test_those_that_are_hung_up_on_are_replaced_and_counted() -> None:
     with serving(lambda connection: connection.recv(4096) and time.sleep(0.2)) as port:
-        held = half_open(ListenerAddress("127.0.0.1", port, NAME), SUITES, count=20, seconds=0.8)
+        held = hold_half_open(
+            ListenerAddress("127.0.0.1", port, NAME), SUITES, count=20, seconds=0.8
+        )
     assert held.hung_up >= 20
     assert held.begun > 20
     assert held.most == 20
@@ -54,7 +65,7 @@ def test_those_that_are_hung_up_on_are_replaced_and_counted() -> None:
 
 def test_a_listener_that_hangs_up_at_once_is_not_run_over_and_a_closed_port_is_counted() -> None:
     with serving(lambda connection: None) as port:
-        held = half_open(
+        held = hold_half_open(
             ListenerAddress("127.0.0.1", port, NAME, 1.0), SUITES, count=5, seconds=0.5
         )
     assert held.begun < 21 * 5
@@ -62,7 +73,7 @@ def test_a_listener_that_hangs_up_at_once_is_not_run_over_and_a_closed_port_is_c
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         closed = reserved.getsockname()[1]
     assert (
-        half_open(
+        hold_half_open(
             ListenerAddress("127.0.0.1", closed, NAME, 1.0), SUITES, count=5, seconds=0.1
         ).unconnected
         >= 5
@@ -71,7 +82,7 @@ def test_a_listener_that_hangs_up_at_once_is_not_run_over_and_a_closed_port_is_c
 
 def test_refusals_come_at_the_rate_that_was_asked_for_and_are_named(pki: Pki) -> None:
     with python_tls(pki, "ECDHE-RSA-AES256-GCM-SHA384") as port:
-        result = refused(ListenerAddress("127.0.0.1", port, NAME), a_second=50, seconds=1.0)
+        result = attempt_refused(ListenerAddress("127.0.0.1", port, NAME), a_second=50, seconds=1.0)
     assert result.tried <= 51
     assert result.accepted == 0
     assert dict(result.answers) == {"alert: fatal protocol_version": result.tried}
@@ -80,15 +91,15 @@ def test_refusals_come_at_the_rate_that_was_asked_for_and_are_named(pki: Pki) ->
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1:DeprecationWarning")
 def test_control_a_listener_that_accepts_is_seen(pki: Pki) -> None:
     with python_tls(pki, "ALL:@SECLEVEL=0", "TLSv1", "TLSv1_1") as port:
-        result = refused(ListenerAddress("127.0.0.1", port, NAME), a_second=20, seconds=0.5)
+        result = attempt_refused(ListenerAddress("127.0.0.1", port, NAME), a_second=20, seconds=0.5)
     assert result.accepted == result.tried > 0
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "0.0.0.0"])
 def test_only_ever_on_this_machine(host: str) -> None:
     for load in (
-        lambda listener: half_open(listener, SUITES, count=1, seconds=0.1),
-        lambda listener: refused(listener, a_second=1, seconds=0.1),
+        lambda listener: hold_half_open(listener, SUITES, count=1, seconds=0.1),
+        lambda listener: attempt_refused(listener, a_second=1, seconds=0.1),
     ):
         with pytest.raises(ClientError, match="is not this machine"):
             load(ListenerAddress(host, 9, NAME))
@@ -97,10 +108,10 @@ def test_only_ever_on_this_machine(host: str) -> None:
 def test_and_never_without_bounds() -> None:
     listener = ListenerAddress("127.0.0.1", 9, NAME)
     with pytest.raises(ValueError, match="at most 2000 at once"):
-        half_open(listener, SUITES, count=2001, seconds=1)
+        hold_half_open(listener, SUITES, count=2001, seconds=1)
     for a_second, seconds in ((501, 1), (1, 121)):
         with pytest.raises(ValueError, match="500 a second and 120 s"):
-            refused(listener, a_second=a_second, seconds=seconds)
+            attempt_refused(listener, a_second=a_second, seconds=seconds)
 
 
 def test_what_it_takes_to_have_served() -> None:
@@ -152,12 +163,12 @@ def loaded(
         if node.engine.type == "RABBITMQ"
         else node.address(name, protocol=protocol)
     )
-    return under_load(
+    return run_under_load(
         address,
         Destination.queue(f"load.{uuid.uuid4().hex}"),
         [
-            lambda: half_open(listener, suites, count=count, seconds=seconds),
-            lambda: refused(listener, a_second=a_second, seconds=seconds),
+            lambda: hold_half_open(listener, suites, count=count, seconds=seconds),
+            lambda: attempt_refused(listener, a_second=a_second, seconds=seconds),
         ],
     )
 
@@ -218,7 +229,7 @@ def test_control_a_broker_that_stops_serving_is_found(standing_rabbitmq: Any) ->
         signal_to_broker(standing_rabbitmq, "CONT")
         return Refused(0, 0, (), 6.0)
 
-    result = under_load(
+    result = run_under_load(
         standing_rabbitmq.address("amqp"), Destination.queue(f"load.{uuid.uuid4().hex}"), [stop]
     )
     assert not result.served

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.wire.packets import Endpoint, Format, Packet, packet, read_header, record_size, streams
+from testbed.wire.packets import (
+    Endpoint,
+    Format,
+    Packet,
+    read_header,
+    read_packet,
+    read_record_size,
+    reassemble,
+)
 
 CLIENT, SERVER = Endpoint("172.19.0.1", 40000), Endpoint("172.19.0.2", 5671)
 SYN, ACK, FIN = 2, 16, 1
@@ -76,15 +84,15 @@ SLL2 = struct.pack(">HHIHBB8s", 0x0800, 0, 5, 1, 0, 6, bytes(8))
     ],
 )
 def test_every_kind_of_link(link: int, frame: bytes) -> None:
-    found = packet(Format("<", link), frame, 99)
+    found = read_packet(Format("<", link), frame, 99)
     assert found == Packet(6, CLIENT, SERVER, 7, SYN | ACK, b"hello", 99)
 
 
 def test_ip_version_6_and_udp() -> None:
-    six = packet(Format("<", 1), bytes(12) + b"\x86\xdd" + ip(TCP, 6), 99)
+    six = read_packet(Format("<", 1), bytes(12) + b"\x86\xdd" + ip(TCP, 6), 99)
     assert six
     assert (str(six.source), six.payload) == ("fd00::1:40000", b"hello")
-    datagram = packet(
+    datagram = read_packet(
         Format("<", 1),
         bytes(12) + b"\x08\0" + ip(struct.pack(">HHHH", 1, 9, 13, 0) + b"hello", protocol=17),
         99,
@@ -107,13 +115,13 @@ def test_ip_version_6_and_udp() -> None:
     ],
 )
 def test_what_says_nothing_here_is_left_out(frame: bytes) -> None:
-    assert packet(Format("<", 1), frame, 0) is None
-    assert packet(Format("<", 999), frame, 0) is None
+    assert read_packet(Format("<", 1), frame, 0) is None
+    assert read_packet(Format("<", 999), frame, 0) is None
 
 
 def test_what_the_loopback_interface_shows_twice_is_seen_once() -> None:
     def cooked(interface: int, direction: int) -> Packet | None:
-        return packet(
+        return read_packet(
             Format("<", 276),
             struct.pack(">HHIHBB8s", 0x0800, 0, interface, 772, direction, 6, bytes(8)) + ip(TCP),
             0,
@@ -126,7 +134,7 @@ def test_what_the_loopback_interface_shows_twice_is_seen_once() -> None:
 
 @given(st.binary(max_size=120), st.sampled_from([1, 113, 276]))
 def test_no_frame_breaks_it(frame: bytes, link: int) -> None:
-    packet(Format("<", link), frame, 0)
+    read_packet(Format("<", link), frame, 0)
 
 
 @pytest.mark.parametrize("order", "<>")
@@ -134,7 +142,7 @@ def test_no_frame_breaks_it(frame: bytes, link: int) -> None:
 def test_a_files_header_and_records(order: str, magic: int) -> None:
     form = read_header(struct.pack(f"{order}IHHiIII", magic, 2, 4, 0, 0, 262144, 276))
     assert form == Format(order, 276)
-    assert record_size(form, struct.pack(f"{order}IIII", 1, 2, 60, 61)) == (60, 61)
+    assert read_record_size(form, struct.pack(f"{order}IIII", 1, 2, 60, 61)) == (60, 61)
     with pytest.raises(ValueError, match="no capture file"):
         read_header(bytes(24))
 
@@ -157,15 +165,15 @@ def test_any_order_and_repetition_gives_what_was_said(
     overlapping = data.draw(st.integers(0, len(said) - 1))
     sent.append(segment(start + 1 + overlapping, said[overlapping : overlapping + 50]))
     shuffled = data.draw(st.permutations(sent))
-    (found,) = streams([segment(start, b"", SYN), *shuffled])
+    (found,) = reassemble([segment(start, b"", SYN), *shuffled])
     assert found.pieces == (said,)
     assert found.whole
 
 
 def test_a_needle_across_two_segments_is_whole_and_across_a_gap_is_not() -> None:
-    (joined,) = streams([segment(0, b"", SYN), segment(1, b"xxcan"), segment(6, b"aryxx")])
+    (joined,) = reassemble([segment(0, b"", SYN), segment(1, b"xxcan"), segment(6, b"aryxx")])
     assert b"canary" in joined.pieces[0]
-    (gapped,) = streams([segment(0, b"", SYN), segment(1, b"xxcan"), segment(7, b"aryxx")])
+    (gapped,) = reassemble([segment(0, b"", SYN), segment(1, b"xxcan"), segment(7, b"aryxx")])
     assert gapped.pieces == (b"xxcan", b"aryxx")
     assert not gapped.whole
 
@@ -180,7 +188,7 @@ def test_directions_connections_and_new_ones_between_the_same_ports_are_apart() 
         segment(9000, b"", SYN),
         segment(9001, b"second"),
     ]
-    assert [(stream.source, stream.pieces) for stream in streams(packets)] == [
+    assert [(stream.source, stream.pieces) for stream in reassemble(packets)] == [
         (CLIENT, (b"question",)),
         (SERVER, (b"answer",)),
         (CLIENT, (b"second",)),
@@ -188,17 +196,17 @@ def test_directions_connections_and_new_ones_between_the_same_ports_are_apart() 
 
 
 def test_a_connection_that_began_before_the_capture() -> None:
-    (found,) = streams([segment(5000, b"world"), segment(4995, b"hello")])
+    (found,) = reassemble([segment(5000, b"world"), segment(4995, b"hello")])
     assert found.pieces == (b"helloworld",)
 
 
 def test_packets_and_bytes_are_counted_and_a_handshake_is_known() -> None:
-    (found,) = streams(
+    (found,) = reassemble(
         [segment(0, b"", SYN), segment(1, b"\x16\x03\x01\0\5hello"), segment(11, b"", FIN | ACK)]
     )
     assert (found.packets, found.wire_bytes, found.tls) == (3, 54 * 3 + 10, True)
-    assert streams([]) == ()
-    (empty,) = streams([segment(0, b"", SYN)])
+    assert reassemble([]) == ()
+    (empty,) = reassemble([segment(0, b"", SYN)])
     assert empty.pieces == ()
     assert empty.whole
     assert not empty.tls

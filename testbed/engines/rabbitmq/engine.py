@@ -85,7 +85,7 @@ class RabbitMQ:
             "etc/rabbitmq.conf": "".join(
                 f"{name} = {value}\n" for name, value in self._settings(node).items()
             ).encode(),
-            "etc/advanced.config": settings.advanced(settings.chosen(node)),
+            "etc/advanced.config": settings.advanced(settings.effective(node)),
             "etc/enabled_plugins": f"[{','.join(PLUGINS)}].\n".encode(),
             "etc/definitions.json": definitions.definitions(node),
             "tls/chain.pem": node.chain_pem,
@@ -104,7 +104,7 @@ class RabbitMQ:
     def _settings(self, node: NodeSpec) -> dict[str, str]:
         """Merge the customer's settings with the broker's own, which win."""
         return {
-            **dict(settings.conf(settings.chosen(node))),
+            **dict(settings.conf(settings.effective(node))),
             **dict(self._own(node)),
         }
 

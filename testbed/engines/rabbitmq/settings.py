@@ -30,7 +30,7 @@ _NOT_RABBITMQS = {
 }
 
 
-def chosen(node: NodeSpec) -> dict[str, str]:
+def effective(node: NodeSpec) -> dict[str, str]:
     """Return the customer's keys over the documented defaults.
 
     Raises ``BadRequestException`` as ``configuration.settings`` does.
@@ -52,7 +52,7 @@ def chosen(node: NodeSpec) -> dict[str, str]:
 
 
 def conf(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield the lines of ``rabbitmq.conf`` for the values of ``chosen``."""
+    """Yield the lines of ``rabbitmq.conf`` for the values of ``effective``."""
     for name, value in values.items():
         infinite = name == _INFINITE and value == "0"
         if not infinite and name not in _NOT_RABBITMQS and not name.startswith("aws.arns."):
@@ -63,7 +63,7 @@ def conf(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def advanced(values: Mapping[str, str]) -> bytes:
-    """Return ``advanced.config``, Erlang terms, for the values of ``chosen``."""
+    """Return ``advanced.config``, Erlang terms, for the values of ``effective``."""
     rabbit = ["{consumer_timeout, undefined}"] if values[_INFINITE] == "0" else []
     if _EXCHANGES in values:
         rabbit.append(f"{{{_EXCHANGES}, {values[_EXCHANGES]}}}")
@@ -77,12 +77,12 @@ def advanced(values: Mapping[str, str]) -> bytes:
 
 def mechanisms(node: NodeSpec) -> set[str]:
     """Return the SASL mechanisms that clients may use."""
-    return {value for name, value in chosen(node).items() if name.startswith(_MECHANISM)}
+    return {value for name, value in effective(node).items() if name.startswith(_MECHANISM)}
 
 
 def wants_certificate(node: NodeSpec) -> bool:
     """Say whether the handshake of a client without a certificate fails."""
-    values = chosen(node)
+    values = effective(node)
     return (
         values.get("ssl_options.verify") == "verify_peer"
         and values.get("ssl_options.fail_if_no_peer_cert") == "true"
