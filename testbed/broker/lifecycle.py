@@ -68,7 +68,7 @@ class Lifecycle:
         )
 
     def finish(self, broker: Broker) -> None:
-        """Finish what the broker is in the middle of, whoever began it.
+        """Finish what the broker is in the middle of, no matter which process began it.
 
         A creation that fails ends in CREATION_FAILED, with only the entry left. Raises what keeps
         a broker from coming back from a reboot.

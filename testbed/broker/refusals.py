@@ -18,7 +18,7 @@ from testbed.errors import (
 
 
 def bad(sentence: str, attribute: str = "") -> BadRequestException:
-    """Return a refusal with a sentence of its own."""
+    """Return a refusal with the sentence."""
     return BadRequestException(sentence, error_attribute=attribute)
 
 

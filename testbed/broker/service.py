@@ -157,7 +157,7 @@ class Brokers:
         """Return all brokers as they are stored, in the order of their creation."""
         return self._store.all()
 
-    # What happens to a broker without a request of its owner; no operations of the API
+    # What happens to a broker without a request; no operations of the API
 
     def amend(self, broker_id: str, change: Callable[[Broker], Broker]) -> Broker:
         """Change what needs no restart (tags), or waits for one (``pending``), in one step.
@@ -281,7 +281,7 @@ class Brokers:
 
     @contextmanager
     def _locked(self, broker_id: str) -> Iterator[Broker]:
-        """Hold the broker's lock. Raises ``NotFoundException``, also if it is deleted meanwhile."""
+        """Hold the broker's lock. Raises ``NotFoundException``."""
         with self._store.locked(self._store.get(broker_id)):
             yield self._store.get(broker_id)
 

@@ -87,12 +87,12 @@ class Mq:
     def _perform(self, route: routes.Route, request: Request, caller: Caller) -> Mapping[str, Any]:
         name = route.operation.name
         try:
-            given = parameters.read(route, request)
+            sent = parameters.read(route, request)
         except MqError:
             with self._recorder.mq_call(caller, name, {}):
                 raise
-        with self._recorder.mq_call(caller, name, given) as recorded:
-            call = Call(caller, parameters.check(route.operation, given), given)
+        with self._recorder.mq_call(caller, name, sent) as recorded:
+            call = Call(caller, parameters.check(route.operation, sent), sent)
             if name not in _OPERATIONS:
                 raise refusals.not_offered(name)
             try:

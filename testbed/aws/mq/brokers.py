@@ -54,7 +54,7 @@ def create(context: Context, call: Call) -> dict[str, Any]:
             options["UseAwsOwnedKey"], options.get("KmsKeyId", "")
         ),
         tags=parameters.get("Tags", {}),
-        settings=_settings(call.given, _CREATION_SETTINGS),
+        settings=_settings(call.sent, _CREATION_SETTINGS),
         configuration=_configuration(context, parameters, engine_type),
     )
     job = context.brokers.begin_create(request, call.caller)

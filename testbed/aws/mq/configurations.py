@@ -24,7 +24,7 @@ def create(context: Context, call: Call) -> dict[str, Any]:
             engine_type,
             parameters.get("EngineVersion") or DEFAULT_VERSION[engine_type],
             parameters.get("Tags", {}),
-            shown_engine_type=call.given["EngineType"],
+            shown_engine_type=call.sent["EngineType"],
         )
     )
 

@@ -25,12 +25,12 @@ class Context:
 class Call:
     """A call of an operation, in boto3's shape.
 
-    ``parameters`` are as ``parameters.check`` leaves them, ``given`` as they were sent.
+    ``parameters`` are as ``parameters.check`` leaves them, ``sent`` as they came.
     """
 
     caller: Caller
     parameters: Mapping[str, Any]
-    given: Mapping[str, Any]
+    sent: Mapping[str, Any]
 
     @property
     def owns(self) -> bool:

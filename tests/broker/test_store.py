@@ -1,0 +1,64 @@
+"""Brokers are stored whole and read back equal; a document that is damaged is said to be."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from testbed.broker.model import Broker, Grant, LoadBalancer, Pending
+from testbed.broker.requests import Configuration
+from testbed.broker.store import from_document, to_document
+from testbed.documented.engines import ActionRequired
+from testbed.documented.tls import PROFILES
+from testbed.engines.base import Defects, NetworkConnector, User
+from testbed.errors import NotFoundException, StateBroken
+from testbed.testbed import Testbed
+from tests.support.brokers_offline import add, offline, request
+
+
+@pytest.fixture
+def testbed(tmp_path: Path) -> Iterator[Testbed]:
+    with offline(tmp_path / "state") as own:
+        yield own
+
+
+def full(broker: Broker) -> Broker:
+    """The broker with a value in every member."""
+    chosen = Configuration("c-1", 2, "consumer_timeout = 1")
+    return replace(
+        broker,
+        load_balancer=LoadBalancer("b-1.mq.us-east-1.amazonaws.com", broker.endpoints, "i", "c"),
+        grants=(Grant("mq_grant", "g-1"), Grant("ebs_grant", "g-2", "vol-1")),
+        actions_required=(ActionRequired("INVALID_KMS_KEY", "It is disabled."),),
+        checked=12.5,
+        tags={"team": "orders"},
+        settings={"Logs": {"General": True}, "SecurityGroups": ["sg-1"]},
+        configuration=chosen,
+        configuration_history=(replace(chosen, revision=1),),
+        pending=Pending((User("new", "correct-horse-2", groups=("a",)),), "4.3", chosen, {"a": 1}),
+        network_connectors=(NetworkConnector("n", "static:(ssl://h:1)", "u", True, (("k", "v"),)),),
+        inter_node_tls=True,
+        defects=Defects(tls=PROFILES["RABBITMQ"], certificate="expired"),
+        cookie="c",
+    )
+
+
+def test_a_broker_with_everything_comes_back_equal(testbed: Testbed) -> None:
+    broker = full(add(testbed, request()))
+    assert from_document(json.loads(json.dumps(to_document(broker)))) == broker
+
+
+@pytest.mark.parametrize("damage", [{"nodes": 1}, {"users": [{}]}, {"key_ownership": "MINE"}])
+def test_a_damaged_document_breaks_the_state(testbed: Testbed, damage: dict[str, object]) -> None:
+    document = to_document(add(testbed, request()))
+    with pytest.raises(StateBroken, match="A stored broker cannot be read"):
+        from_document({**document, **damage})
+
+
+def test_a_change_of_a_broker_that_is_gone_is_refused(testbed: Testbed) -> None:
+    broker = add(testbed, request())
+    testbed.state.delete("broker", broker.broker_id)
+    with pytest.raises(NotFoundException, match="Make sure your broker exists"):
+        testbed.brokers.amend(broker.broker_id, lambda stored: stored)

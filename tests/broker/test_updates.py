@@ -1,0 +1,84 @@
+"""UpdateBroker and the users' operations: what changes at once, and what waits for a reboot."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from testbed.broker import describe, users
+from testbed.broker.requests import Configuration, UpdateBroker
+from testbed.documented import activemq_elements
+from testbed.engines.base import User
+from testbed.errors import BadRequestException, ConflictException, NotFoundException
+from testbed.testbed import Testbed
+from tests.support.brokers_offline import add, offline, request
+
+SECOND = User("second", "battery-staple-2", console_access=False, groups=("readers",))
+
+
+@pytest.fixture
+def testbed(tmp_path: Path) -> Iterator[Testbed]:
+    with offline(tmp_path / "state") as own:
+        yield own
+
+
+def test_settings_change_at_once_or_with_a_reboot(testbed: Testbed) -> None:
+    broker = add(testbed, request("ACTIVEMQ"))
+    update = UpdateBroker(settings={"HostInstanceType": "mq.m5.xlarge", "SecurityGroups": ["sg-1"]})
+    updated = testbed.brokers.update(broker.broker_id, update)
+    assert updated.settings["SecurityGroups"] == ["sg-1"]
+    assert updated.settings["HostInstanceType"] == "mq.m5.large"
+    assert describe.describe(updated)["PendingHostInstanceType"] == "mq.m5.xlarge"
+    assert updated.applied().settings["HostInstanceType"] == "mq.m5.xlarge"
+
+
+def test_a_version_and_a_configuration_wait_and_can_be_taken_back(testbed: Testbed) -> None:
+    broker = add(testbed, replace(request("ACTIVEMQ"), engine_version="5.18"))
+    chosen = Configuration("c-1", 1, activemq_elements.DEFAULT)
+    update = UpdateBroker(engine_version="5.19", configuration=chosen)
+    updated = testbed.brokers.update(broker.broker_id, update)
+    assert (updated.engine_version, updated.pending.engine_version) == ("5.18", "5.19")
+    assert describe.describe(updated)["Configurations"]["Pending"] == {"Id": "c-1", "Revision": 1}
+    assert updated.applied().configuration == chosen
+    back = testbed.brokers.update(broker.broker_id, UpdateBroker(engine_version="5.18"))
+    assert back.pending.engine_version == ""
+    assert back.pending.configuration == chosen, "what is left out stays"
+
+
+def test_a_broker_is_not_downgraded_and_not_changed_while_it_reboots(testbed: Testbed) -> None:
+    broker = add(testbed, request("ACTIVEMQ"))
+    with pytest.raises(BadRequestException, match="cannot be downgraded"):
+        testbed.brokers.update(broker.broker_id, UpdateBroker(engine_version="5.18"))
+    testbed.brokers.amend(broker.broker_id, lambda stored: stored.with_state("REBOOT_IN_PROGRESS"))
+    with pytest.raises(ConflictException, match="is in state"):
+        testbed.brokers.update(broker.broker_id, UpdateBroker())
+    with pytest.raises(ConflictException, match="is in state"):
+        testbed.brokers.begin_delete(broker.broker_id)
+
+
+def test_users_change_with_the_next_reboot(testbed: Testbed) -> None:
+    broker = add(testbed, request("ACTIVEMQ"))
+    more = users.create(broker, SECOND)
+    assert [user.username for user in more.users] == ["admin"]
+    assert list(describe.users(more)) == [
+        {"Username": "admin"},
+        {"Username": "second", "PendingChange": "CREATE"},
+    ]
+    less = users.delete(more, "admin")
+    assert [user.username for user in less.applied().users] == ["second"]
+    same = users.delete(more, "second")
+    assert same.pending.users is None, "nothing is left to do"
+
+
+def test_users_are_refused_as_the_service_does(testbed: Testbed) -> None:
+    broker = add(testbed, request("ACTIVEMQ"))
+    with pytest.raises(ConflictException, match="already exists on this broker"):
+        users.create(broker, broker.users[0])
+    with pytest.raises(NotFoundException, match=r"Can't find requested user \[second\]"):
+        users.update(broker, SECOND)
+    with pytest.raises(BadRequestException, match="is created with 1 to 250 users"):
+        users.delete(broker, "admin")
+    rabbitmq = add(testbed, request("RABBITMQ", "rabbit"))
+    with pytest.raises(BadRequestException, match="not supported for RabbitMQ brokers"):
+        users.create(rabbitmq, SECOND)
