@@ -1,1 +1,7 @@
-"""What encryption costs: load on real brokers, measured so that one can believe it; see docs/measuring.md."""
+"""What encryption costs, measured on real brokers; see docs/measuring.md.
+
+In layers, each of which knows only those before it: what to run (``encryption``, ``spec``,
+``target``), the ``load`` and its ``host``, the measured data (``results``, ``statistics``), running
+(``rounds``, ``run``, ``distributed``, ``yardstick``), what it means (``analysis``, ``compare``,
+``table``), and ``render``.
+"""

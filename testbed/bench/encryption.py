@@ -1,8 +1,7 @@
-"""The third axis: what is encrypted on a message's way, from the producer's hands to the disk."""
+"""The third axis of a benchmark: what is encrypted between the producer's hands and the disk."""
 
 from dataclasses import dataclass
 
-from testbed.bench.reading import one_of
 from testbed.errors import TestbedError
 
 LISTENERS = ("tls", "plaintext")
@@ -11,13 +10,20 @@ PAYLOADS = ("clear", "envelope", "envelope-cached")
 _VERSIONS = ("", "TLSv1.2", "TLSv1.3")
 
 
+def one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    """Raise ``ValueError`` unless ``value`` is allowed."""
+    if value not in allowed:
+        raise ValueError(f"{name} should be one of {', '.join(allowed)}, not {value!r}")
+
+
 @dataclass(frozen=True)
 class Encryption:
-    """``listener`` plaintext and ``volume`` plain are controls: they exist inside a benchmark only.
+    """What is encrypted. ``listener`` plaintext and ``volume`` plain are controls.
 
-    ``suite`` is the one TLS 1.2 suite to offer (OpenSSL's name), any if empty; ``version`` the one version, any if
-    empty. ``payload`` says whether producers encrypt each body under a KMS key, with a data key of its own or with one
-    that is used again for a while (``envelope-cached``). ``volume`` is unknown at brokers that are elsewhere.
+    Controls exist inside a benchmark only. ``suite`` is the one TLS 1.2 suite to offer (OpenSSL's
+    name), ``version`` the one TLS version; any if empty. ``payload`` says whether producers encrypt
+    each body under a KMS key, with a new data key each time or with one that is reused for a while
+    (``envelope-cached``). ``volume`` is unknown for a remote broker.
     """
 
     listener: str = "tls"
@@ -38,27 +44,27 @@ class Encryption:
 
     @classmethod
     def parse(cls, text: str) -> "Encryption":
-        """``tls``, ``plaintext``, ``tls:SUITE`` or ``tls:TLSv1.3``, then ``+plain`` and ``+envelope`` or the like.
+        """Parse ``tls``, ``plaintext``, ``tls:SUITE`` or ``tls:TLSv1.3``, then ``+plain`` etc.
 
-        Raises ``TestbedError`` in one line.
+        Raises ``TestbedError``.
         """
         values: dict[str, str] = {}
-        first, *rest = text.split("+")
+        first, *words = text.split("+")
         values["listener"], colon, chosen = first.partition(":")
         if colon:
             values["version" if chosen.startswith("TLSv") else "suite"] = chosen
-        for word in rest:
+        for word in words:
             values["volume" if word in VOLUMES else "payload"] = word
         try:
             return cls(**values)
         except ValueError as error:
             raise TestbedError(
-                f"{text!r} names no encryption: {error}.",
+                f"Unknown encryption {text!r}: {error}.",
                 hint="For example plaintext+plain, tls+plain, tls, tls+envelope.",
             ) from error
 
     def __str__(self) -> str:
-        """What ``parse`` reads."""
+        """Return what ``parse`` reads."""
         chosen = self.suite or self.version
         words = [f"{self.listener}:{chosen}" if chosen else self.listener]
         words += [] if self.volume == "encrypted" else [self.volume]
@@ -67,12 +73,10 @@ class Encryption:
 
     @property
     def label(self) -> str:
-        """For people."""
+        """A description for people."""
         chosen = self.suite or self.version
-        parts = [
-            ("plaintext" if self.listener == "plaintext" else "TLS")
-            + (f" ({chosen})" if chosen else "")
-        ]
+        listener = "plaintext" if self.listener == "plaintext" else "TLS"
+        parts = [f"{listener} ({chosen})" if chosen else listener]
         parts += [] if self.volume == "unknown" else [f"{self.volume} volume"]
         parts += {
             "clear": [],

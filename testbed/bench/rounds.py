@@ -1,4 +1,4 @@
-"""One round of a workload on a target: who does what, what came of it, and which side was the limit."""
+"""One round of a workload: who does what, and what the workers' parts add up to."""
 
 import os
 import random
@@ -7,55 +7,22 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from testbed.bench.accounting import account
-from testbed.bench.driver import Driver
-from testbed.bench.fleet import Fleet, Progress
-from testbed.bench.generators.base import Shape
-from testbed.bench.latencies import Distribution, distribution
-from testbed.bench.meter import Meter, Reading, Usage, stolen, used
-from testbed.bench.pacing import in_turns
+from testbed.bench.host import Meter, Reading, Usage, stolen, usage
+from testbed.bench.load.accounting import account
+from testbed.bench.load.base import Shape
+from testbed.bench.load.fleet import Fleet, Progress
+from testbed.bench.load.latencies import Distribution, distribution
+from testbed.bench.load.pacing import in_turns
+from testbed.bench.load.worker import Assignment, Job, Part
+from testbed.bench.results import Round
+from testbed.bench.spec import Driver, Workload, producers
 from testbed.bench.target import Target
-from testbed.bench.worker import Job, Lane, Part
-from testbed.bench.workload import Workload
 from testbed.checker import Account, check
 from testbed.clients.base import Destination
 from testbed.history import Event, History, Kind
 
 Show = Callable[[Progress], None]
-
-# From here on a side counts as busy: of one core for a process that has one thread, of all cores for the machine.
-_BUSY = 0.85
-FEW = 2  # messages under way on a side that takes turns
-
-
-@dataclass(frozen=True)
-class Round:
-    """Rates are per second of the measuring. ``broker`` is None for a broker whose container is elsewhere.
-
-    ``kms_calls`` are those of the generators in the whole measuring. ``sample`` is the checker's account of the full history of every 61st message, ``account`` that of all messages.
-    ``busiest`` is the processor time of the busiest generator process, in cores; ``stolen`` is the share of the machine's
-    processor time that the hypervisor gave to other machines meanwhile, 0 where nobody looked (``scale``).
-    """
-
-    seconds: float
-    confirmed: float
-    received: float
-    connected: float
-    delay: Distribution
-    confirmation: Distribution
-    end_to_end: Distribution
-    generator_cores: float
-    busiest: float
-    stolen: float
-    kms_calls: int
-    broker: Usage | None
-    account: Account | None
-    sample: Account | None
-
-    @property
-    def ok(self) -> bool:
-        """Nothing was lost. A round that is not ok is no result."""
-        return (self.account is None or self.account.ok) and (self.sample is None or self.sample.ok)
+_SENDING, _TAKING = ("produce", "request", "visit"), ("consume", "request")
 
 
 @dataclass(frozen=True)
@@ -67,56 +34,60 @@ class Plan:
     copies: int = 1
 
 
-def throughput(workload: Workload, made: Round) -> float:
-    """What the round is worth: messages a second that were confirmed and delivered, replies, or connections."""
-    if workload.pattern == "connect":
-        return made.connected
-    if workload.pattern == "request-reply":
-        return made.received
-    copies = workload.consumers if workload.pattern == "fan-out" else 1
-    return min(made.confirmed, made.received / copies)
-
-
-def producers(workload: Workload, driver: Driver) -> int:
-    """How many send at once, each over a connection of its own."""
-    return workload.producers * (1 if workload.pattern == "connect" else driver.connections)
-
-
-def takes_turns(workload: Workload, driver: Driver) -> bool:
-    """Whether sides take turns within a round: a rate is kept throughout, and what many have under way would reach into the other's turn."""
-    return workload.turn > 0 and not workload.rate and producers(workload, driver) <= FEW
-
-
-def kept_up(workload: Workload, driver: Driver, made: Round) -> bool:
-    """Whether the rate that was asked for came out: 98 % of it, up to one message of each producer that fell just beyond the end."""
-    return (
-        throughput(workload, made) + producers(workload, driver) / made.seconds
-        >= 0.98 * workload.rate
-    )
-
-
-def limit(workload: Workload, driver: Driver, made: Round, cores: int = os.cpu_count() or 1) -> str:
-    """Which side was the limit: ``rate`` (the broker kept up), ``generator``, ``machine`` (both want its cores), or ``broker``."""
-    if workload.rate and kept_up(workload, driver, made):
-        return "rate"
-    left = 1 - made.stolen  # of each core, by the hypervisor
-    if made.busiest >= _BUSY * left:
-        return "generator"
-    if (
-        made.broker
-        and made.broker.cores + made.generator_cores >= _BUSY * cores * left
-        and made.generator_cores > made.broker.cores / 2
-    ):
-        return "machine"
-    return "broker"
-
-
 def plan(
     workload: Workload, driver: Driver, target: Target, *, handicap: float = 0.0, run: int = 0
 ) -> Plan:
-    """Who does what, on destinations that nobody has used before, or on those of ``run``."""
+    """Plan a round, on new destinations or on those of ``run``."""
     run = run or random.getrandbits(32)
-    shape = Shape(
+    senders = producers(workload, driver)
+    job = Job(
+        "produce",
+        driver.generator,
+        target,
+        (),
+        run,
+        _shape(workload, driver),
+        _window(workload, driver, senders),
+        workload.rate / senders,
+        handicap=handicap,
+    )
+    consume = replace(job, role="consume", rate=0.0, handicap=0.0)
+    if workload.pattern == "connect":
+        visits = [Assignment(number, Destination.queue("none")) for number in range(senders)]
+        return Plan(
+            run, tuple(replace(job, role="visit", assignments=(visit,)) for visit in visits)
+        )
+    if workload.pattern == "request-reply":
+        requests = [
+            Assignment(
+                number,
+                _queue(driver, run, f"ask-{number}"),
+                _queue(driver, run, f"answer-{number}"),
+            )
+            for number in range(senders)
+        ]
+        relays = [replace(request, producer=request.producer + senders) for request in requests]
+        request, relay = replace(job, role="request"), replace(consume, role="relay")
+        return Plan(run, (*_spread(request, requests, driver), *_spread(relay, relays, driver)))
+    if workload.pattern == "fan-out":
+        destinations, copies = [Destination.topic(f"bench.{run:08x}")], workload.consumers
+    else:
+        numbers = range(workload.queues)
+        destinations, copies = [_queue(driver, run, str(number)) for number in numbers], 1
+
+    def assign(count: int, *, numbered: bool) -> list[Assignment]:
+        return [
+            Assignment(number if numbered else 0, destinations[number % len(destinations)])
+            for number in range(count)
+        ]
+
+    sending = _spread(job, assign(senders, numbered=True), driver)
+    consuming = _spread(consume, assign(workload.consumers, numbered=False), driver)
+    return Plan(run, (*sending, *consuming), copies)
+
+
+def _shape(workload: Workload, driver: Driver) -> Shape:
+    return Shape(
         size=workload.size,
         persistent=workload.persistent,
         transaction=workload.transaction if workload.confirmation == "transaction" else 0,
@@ -124,84 +95,37 @@ def plan(
         acknowledge=driver.acknowledge,
         content=workload.content(),
     )
-    senders = producers(workload, driver)
-    window = max(1, workload.under_way // senders)
+
+
+def _window(workload: Workload, driver: Driver, senders: int) -> int:
+    """Return the window of each connection."""
     if driver.generator == "client":
-        window = 1
+        return 1
+    window = max(1, workload.in_flight // senders)
     if driver.pipeline and workload.confirmation != "transaction":
-        window = min(window, driver.pipeline)
-    common = Job(
-        "produce",
-        driver.generator,
-        target,
-        (),
-        run,
-        shape,
-        window,
-        workload.rate / senders,
-        handicap=handicap,
-    )
-    consuming = replace(common, role="consume", rate=0.0, handicap=0.0)
-    if workload.pattern == "connect":
-        lanes = [Lane(number, Destination.queue("none")) for number in range(senders)]
-        return Plan(run, tuple(replace(common, role="visit", lanes=(lane,)) for lane in lanes))
-    if workload.pattern == "request-reply":
-        lanes = [
-            Lane(
-                number,
-                _queue(driver, run, f"ask-{number}"),
-                _queue(driver, run, f"answer-{number}"),
-            )
-            for number in range(senders)
-        ]
-        asked = [replace(lane, producer=lane.producer + senders) for lane in lanes]
-        return Plan(
-            run,
-            (
-                *_spread(replace(common, role="request"), lanes, driver),
-                *_spread(replace(consuming, role="relay"), asked, driver),
-            ),
-        )
-    if workload.pattern == "fan-out":
-        topic = Destination.topic(f"bench.{run:08x}")
-        sending = _spread(common, [Lane(number, topic) for number in range(senders)], driver)
-        return Plan(
-            run,
-            (*sending, *_spread(consuming, [Lane(0, topic)] * workload.consumers, driver)),
-            workload.consumers,
-        )
-    queues = [_queue(driver, run, str(number)) for number in range(workload.queues)]
-    sending = _spread(
-        common, [Lane(number, queues[number % len(queues)]) for number in range(senders)], driver
-    )
-    return Plan(
-        run,
-        (
-            *sending,
-            *_spread(
-                consuming,
-                [Lane(0, queues[number % len(queues)]) for number in range(workload.consumers)],
-                driver,
-            ),
-        ),
-    )
+        return min(window, driver.pipeline)
+    return window
 
 
 def _queue(driver: Driver, run: int, name: str) -> Destination:
     return Destination.queue(f"bench.{run:08x}.{name}", driver.queue_type)
 
 
-def _spread(job: Job, lanes: Sequence[Lane], driver: Driver) -> list[Job]:
-    """The lanes over as many processes as the driver says, none without work."""
-    count = min(driver.processes, len(lanes))
-    return [replace(job, lanes=tuple(lanes[number::count])) for number in range(count)]
+def _spread(job: Job, assignments: Sequence[Assignment], driver: Driver) -> list[Job]:
+    """Spread the assignments over the driver's processes, leaving none without work."""
+    count = min(driver.processes, len(assignments))
+    return [replace(job, assignments=tuple(assignments[number::count])) for number in range(count)]
 
 
 def play(
-    fleet: Fleet, planned: Plan, warm_up: float, seconds: float, show: Show = lambda progress: None
+    fleet: Fleet, plan: Plan, warm_up: float, seconds: float, show: Show = lambda progress: None
 ) -> Round:
-    """Make the round. Raises ``ClientError`` when a generator broke off, ``ContainerFailed`` when the broker did."""
-    return play_in_turns(fleet, [planned], warm_up, seconds, 0.0, show)[0]
+    """Run a round.
+
+    Raises ``ClientError`` when a generator fails, ``ContainerFailed`` when the broker does.
+    """
+    [measured] = play_in_turns(fleet, [plan], warm_up, seconds, show=show)
+    return measured
 
 
 def play_in_turns(
@@ -209,18 +133,19 @@ def play_in_turns(
     plans: Sequence[Plan],
     warm_up: float,
     seconds: float,
-    turn: float,
+    *,
+    turn: float = 0.0,
     show: Show = lambda progress: None,
 ) -> list[Round]:
-    """Make a round of each, which take turns of ``turn`` seconds (0: one after the other). Raises as ``play``."""
-    containers = [planned.jobs[0].target.container for planned in plans]
+    """Run a round of each plan, in turns of ``turn`` seconds. Raises as ``play``."""
+    containers = [plan.jobs[0].target.container for plan in plans]
     readings: list[list[Reading]] = [[] for _ in plans]
-    taken: list[tuple[float, float]] = []
+    marks: list[tuple[float, float]] = []
 
     def mark(side: int) -> None:
-        taken.append((time.monotonic(), stolen()))
-        if containers[side] in meters:
-            readings[side].append(meters[containers[side]].read())
+        marks.append((time.monotonic(), stolen()))
+        if meter := meters.get(containers[side]):
+            readings[side].append(meter.read())
 
     with ExitStack() as stack:
         meters = {
@@ -228,86 +153,89 @@ def play_in_turns(
             for container in dict.fromkeys(containers)
             if container
         }
-        if len(plans) > 1:  # a reading that takes a second would be of everybody's turns
+        if len(plans) > 1:  # a reading that takes a second would cover other sides' turns
             meters = {container: meter for container, meter in meters.items() if meter.at_once}
-        sides = [planned.jobs for planned in plans]
         parts = fleet.run(
-            sides,
+            [plan.jobs for plan in plans],
             in_turns(len(plans), warm_up, seconds, turn),
             copies=plans[0].copies,
             show=show,
             mark=mark,
         )
-    share = (taken[-1][1] - taken[0][1]) / (taken[-1][0] - taken[0][0]) / (os.cpu_count() or 1)
+    elapsed, taken = (last - first for first, last in zip(marks[0], marks[-1], strict=True))
+    share = taken / elapsed / (os.cpu_count() or 1)
     return [
-        round_of(*made, seconds, used(read) if read else None, share)
-        for *made, read in zip(plans, parts, readings, strict=True)
+        round_of(plan, own_parts, seconds, usage(read) if read else None, share)
+        for plan, own_parts, read in zip(plans, parts, readings, strict=True)
     ]
 
 
 def round_of(
-    planned: Plan,
+    plan: Plan,
     parts: Sequence[Part],
     seconds: float,
-    usage: Usage | None = None,
+    broker: Usage | None = None,
     stolen_share: float = 0.0,
 ) -> Round:
-    """What the parts amount to. ``usage`` is the broker's."""
+    """Add the parts up. ``broker`` is what the broker's container used."""
 
-    def together(role: tuple[str, ...], name: str) -> Distribution:
+    def merged(roles: tuple[str, ...], name: str) -> Distribution:
         return distribution(
-            getattr(part, name) for part in parts if part.role in role and getattr(part, name)
+            getattr(part, name) for part in parts if part.role in roles and getattr(part, name)
         )
 
-    def per_second(role: tuple[str, ...], name: str) -> float:
-        return sum(getattr(part, name) for part in parts if part.role in role) / seconds
+    def per_second(roles: tuple[str, ...], name: str) -> float:
+        counts: list[int] = [getattr(part, name) for part in parts if part.role in roles]
+        return sum(counts) / seconds
 
-    sending, taking = ("produce", "request", "visit"), ("consume", "request")
-    visiting = planned.jobs[0].role == "visit"
+    visiting = plan.jobs[0].role == "visit"
     sampled = any(part.samples for part in parts)
     return Round(
         seconds=seconds,
-        confirmed=per_second(sending, "confirmed"),
-        received=per_second(taking, "received"),
-        connected=per_second(sending, "connected"),
-        delay=together(sending, "delay"),
-        confirmation=together(sending, "confirmation"),
-        end_to_end=together(taking, "end_to_end"),
+        confirmed=per_second(_SENDING, "confirmed"),
+        received=per_second(_TAKING, "received"),
+        connected=per_second(_SENDING, "connected"),
+        delay=merged(_SENDING, "delay"),
+        confirmation=merged(_SENDING, "confirmation"),
+        end_to_end=merged(_TAKING, "end_to_end"),
         generator_cores=sum(part.cpu for part in parts) / seconds,
         busiest=max(part.cpu for part in parts) / seconds,
         stolen=stolen_share,
         kms_calls=sum(part.kms_calls for part in parts),
-        broker=usage,
-        account=None if visiting else _account(planned, parts),
-        sample=None
-        if visiting or not sampled
-        else _worst([check(History(events)) for events in _histories(planned, parts)]),
+        broker=broker,
+        account=None if visiting else _account(plan, parts),
+        sample=None if visiting or not sampled else _sample(plan, parts),
     )
 
 
-def _account(planned: Plan, parts: Sequence[Part]) -> Account:
-    sent = [each for part in parts for each in part.sent]
+def _account(plan: Plan, parts: Sequence[Part]) -> Account:
+    sent = [record for part in parts for record in part.sent]
     tallies = [tally for part in parts for tally in part.tallies]
-    if planned.copies == 1:
-        return account(planned.run, sent, tallies)
-    return _worst([account(planned.run, sent, [tally]) for tally in tallies])
+    if plan.copies == 1:
+        return account(plan.run, sent, tallies)
+    return _worst([account(plan.run, sent, [tally]) for tally in tallies])
 
 
-def _histories(planned: Plan, parts: Sequence[Part]) -> list[tuple[Event, ...]]:
-    """The sample's history; where every consumer gets all messages, one for each consumer."""
-    lanes = [events for part in parts for events in part.samples]
-    sent = [event for events in lanes for event in events if event.kind is not Kind.RECEIVED]
-    received = [[event for event in events if event.kind is Kind.RECEIVED] for events in lanes]
+def _sample(plan: Plan, parts: Sequence[Part]) -> Account:
+    return _worst([check(History(events)) for events in _histories(plan, parts)])
+
+
+def _histories(plan: Plan, parts: Sequence[Part]) -> list[tuple[Event, ...]]:
+    """Return the sample's history; one for each consumer if every consumer gets all messages."""
+    connections = [events for part in parts for events in part.samples]
+    sent = [event for events in connections for event in events if event.kind is not Kind.RECEIVED]
+    received = [
+        [event for event in events if event.kind is Kind.RECEIVED] for events in connections
+    ]
     received = [events for events in received if events] or [[]]
-    shared = (
-        [[event for events in received for event in events]] if planned.copies == 1 else received
-    )
+    if plan.copies == 1:
+        received = [[event for events in received for event in events]]
     order = list(Kind)
     return [
         tuple(sorted(sent + events, key=lambda event: (event.at, order.index(event.kind))))
-        for events in shared
+        for events in received
     ]
 
 
 def _worst(accounts: Sequence[Account]) -> Account:
-    return next((each for each in accounts if not each.ok), accounts[0])
+    return next((account for account in accounts if not account.ok), accounts[0])

@@ -1,33 +1,36 @@
 """How two series of rounds compare. Pure: numbers in, a ratio with its interval out.
 
-Rounds come in pairs, one of each side, run one right after the other, so that what the machine does meanwhile touches
-both. The ratio of each pair is one observation; their median is the estimate. Its interval is the exact one of the
-sign test: the k-th smallest and the k-th largest ratio, with k the largest for which a binomial(n, 1/2) leaves at
-least the wanted confidence between them. It assumes nothing about how the noise is distributed, and it is stated with
-the confidence it really has: 5 pairs cannot give more than 93.75 %.
+Rounds come in pairs, one of each side, run one right after the other, so that the same disturbances
+touch both. The ratio of each pair is one observation; their median is the estimate. Its interval is
+the exact one of the sign test: the k-th smallest and the k-th largest ratio, with k the largest for
+which a binomial(n, 1/2) leaves at least the requested confidence between them. It assumes nothing
+about the distribution of the noise, and states the confidence that it really has: 5 pairs cannot
+give more than 93.75 %.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from math import comb, isfinite
 from random import Random
 from statistics import median
 
 _RESAMPLES, _LEAST_UNPAIRED = 10_000, 5
-# With fewer pairs than give this, no difference is called one, however large it looks.
+# Below this confidence nothing is called a difference, however large it looks.
 LEAST_CONFIDENCE = 0.9
 
 
-class Verdict(str, Enum):
+class Verdict(StrEnum):
+    """Whether a ratio is a difference."""
+
     LOWER = "lower"
     HIGHER = "higher"
-    NOISE = "noise"  # the interval has 1 in it: no difference was found
+    NOISE = "noise"  # the interval contains 1: no difference was found
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """Other over baseline. ``low`` and ``high`` enclose the true median with probability ``confidence``."""
+    """Other over baseline; the true median is in the interval with probability ``confidence``."""
 
     median: float
     low: float
@@ -37,17 +40,21 @@ class Ratio:
 
     @property
     def verdict(self) -> Verdict:
+        """Whether the ratio is below 1, above it, or neither for certain."""
         if self.confidence < LEAST_CONFIDENCE or self.low <= 1 <= self.high:
             return Verdict.NOISE
         return Verdict.LOWER if self.high < 1 else Verdict.HIGHER
 
     def __str__(self) -> str:
-        said = f"{self.median:.3f} [{self.low:.3f}, {self.high:.3f}]"
-        return f"{said} (noise)" if self.verdict is Verdict.NOISE else said
+        text = f"{self.median:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return f"{text} (noise)" if self.verdict is Verdict.NOISE else text
 
 
 def ratio(baseline: Sequence[float], other: Sequence[float], confidence: float = 0.95) -> Ratio:
-    """How ``other`` compares with ``baseline``, round by round. Raises ``ValueError`` for series that are no pairs."""
+    """Compare ``other`` with ``baseline``, round by round.
+
+    Raises ``ValueError`` for series that are not pairs.
+    """
     if len(baseline) != len(other) or not baseline:
         raise ValueError(
             f"rounds come in pairs: {len(baseline)} of one side, {len(other)} of the other"
@@ -60,13 +67,14 @@ def ratio(baseline: Sequence[float], other: Sequence[float], confidence: float =
 
 
 def interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float, float]:
-    """The exact interval of the median of what ``values`` are drawn from, and the confidence that it reaches.
+    """Return the exact interval of the median of a distribution, and its confidence.
 
-    That is ``confidence`` or more, except where ``values`` are too few for it: then the interval is all of them.
+    ``values`` are drawn from the distribution. The confidence is at least ``confidence``, unless
+    ``values`` are too few: then the interval is all of them.
     """
     ordered, count = sorted(values), len(values)
     if not ordered:
-        raise ValueError("nothing has no median")
+        raise ValueError("there is no median of nothing")
     outside = 0.0  # the probability that the median is beyond one end of the interval
     rank = 1
     for more in range(1, (count + 1) // 2 + 1):
@@ -78,7 +86,7 @@ def interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, 
 
 
 def spread(values: Sequence[float]) -> float:
-    """How far rounds of the same thing are apart: half the distance between the quartiles, relative to the median."""
+    """Return half the distance between the quartiles, relative to the median."""
     ordered = sorted(values)
     quarter = len(ordered) // 4
     return (
@@ -89,10 +97,10 @@ def spread(values: Sequence[float]) -> float:
 
 
 def unpaired(first: Sequence[float], second: Sequence[float], confidence: float = 0.95) -> Ratio:
-    """How the median of ``second`` compares with that of ``first``, where the rounds did not take turns.
+    """Compare the median of ``second`` with that of ``first``, where the rounds did not alternate.
 
-    The interval is a percentile bootstrap of both medians (10,000 resamples, always the same ones). It knows the noise
-    within each run and not what changed between them. ``pairs`` is empty.
+    The interval is a percentile bootstrap of both medians (10,000 resamples, always the same ones).
+    It covers the noise within each run, not what changed between them. ``pairs`` is empty.
     """
     if (
         not first
@@ -100,7 +108,7 @@ def unpaired(first: Sequence[float], second: Sequence[float], confidence: float 
         or not all(isfinite(value) and value > 0 for value in (*first, *second))
     ):
         raise ValueError("a round without a result cannot be compared")
-    rng = Random(0)
+    rng = Random(0)  # noqa: S311 - resampling is no secret
     ratios = sorted(
         median(rng.choices(second, k=len(second))) / median(rng.choices(first, k=len(first)))
         for _ in range(_RESAMPLES)

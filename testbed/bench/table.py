@@ -1,22 +1,25 @@
-"""The cost table: what is measured for it, and the orders in which its numbers have to stand if they are to be believed."""
+"""The cost table: what is measured for it, and the orders that its numbers have to follow."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-from testbed.bench import driver as drivers
-from testbed.bench import workload as workloads
-from testbed.bench.compare import Series
 from testbed.bench.encryption import Encryption
-from testbed.bench.result import Result
-from testbed.bench.session import Case
+from testbed.bench.results import Result, Series
+from testbed.bench.spec import Case, load_driver, load_workload
 from testbed.bench.statistics import Ratio, Verdict, ratio
 
-_LAYERS = ("plaintext+plain", "tls+plain", "tls")
-_GCM, _CBC = (
-    ("ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384"),
-    ("ECDHE-RSA-AES128-SHA256", "ECDHE-RSA-AES256-SHA384", "AES256-SHA"),
+LAYERS = ("plaintext+plain", "tls+plain", "tls")
+# What an encrypted volume should leave of a plain one's throughput, for durable confirmed messages
+# of 1 KB.
+VOLUME_TARGET = 0.9
+_GCM = ("ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384")
+_CBC = ("ECDHE-RSA-AES128-SHA256", "ECDHE-RSA-AES256-SHA384", "AES256-SHA")
+_KEY_EXCHANGES = (
+    "AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "DHE-RSA-AES256-GCM-SHA384",
 )
-_KEY_EXCHANGES = ("AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384", "DHE-RSA-AES256-GCM-SHA384")
 _CLIENTS = (
     "rabbitmq-pika",
     "rabbitmq-amqp10",
@@ -31,7 +34,7 @@ _CLIENTS = (
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, what it is about, and what is measured for it."""
+    """A heading, a line about it, and what is measured for it."""
 
     title: str
     about: str
@@ -39,77 +42,78 @@ class Section:
 
 
 def sections(*, rounds: int, warm_up: float, duration: float) -> tuple[Section, ...]:
-    """The whole table."""
+    """Return the whole table."""
 
-    def case(workload: str, driver: str, *encryptions: str, sweep: bool = False) -> Case:
-        chosen = tuple(map(Encryption.parse, encryptions))
-        return Case(
-            workloads.load(workload).shortened(warm_up, duration, rounds),
-            drivers.load(driver),
-            chosen,
-            sweep,
+    def section(title: str, about: str, *rows: tuple[str, str, Sequence[str]]) -> Section:
+        cases = (
+            Case(
+                load_workload(workload).shortened(warm_up, duration, rounds),
+                load_driver(driver),
+                tuple(map(Encryption.parse, encryptions)),
+                sweep=workload == "durable-1k" and driver in ("rabbitmq", "activemq"),
+                section=title,
+            )
+            for workload, driver, encryptions in rows
         )
-
-    def suites(names: Sequence[str]) -> list[str]:
-        return [f"tls:{name}+plain" for name in names]
+        return Section(title, about, tuple(cases))
 
     sizes = ("durable-100b", "durable-1k", "durable-64k", "durable-1m")
+    engines = ("rabbitmq", "activemq")
     return (
-        Section(
+        section(
             "What each layer leaves",
-            "Durable messages, confirmed and consumed as fast as the broker can. RabbitMQ: quorum queues unless it says classic.",
-            (
-                *(case(size, "rabbitmq", *_LAYERS, sweep=size == "durable-1k") for size in sizes),
-                case("durable-1k", "rabbitmq-classic", *_LAYERS),
-                *(case(size, "activemq", *_LAYERS, sweep=size == "durable-1k") for size in sizes),
-            ),
+            "Durable messages, confirmed and consumed as fast as the broker can. "
+            "RabbitMQ: quorum queues unless it says classic.",
+            *((size, "rabbitmq", LAYERS) for size in sizes),
+            ("durable-1k", "rabbitmq-classic", LAYERS),
+            *((size, "activemq", LAYERS) for size in sizes),
         ),
-        Section(
+        section(
             "Latency below saturation",
             "1,000 messages a second, sent on time whatever the broker does.",
-            tuple(case("rate-1k", name, *_LAYERS) for name in ("rabbitmq", "activemq")),
+            *(("rate-1k", engine, LAYERS) for engine in engines),
         ),
-        Section(
+        section(
             "Other patterns",
-            "Requests with replies, ten under way; one message to five subscribers.",
-            tuple(
-                case(workload, name, *_LAYERS)
+            "Requests with replies, ten in flight; one message to five subscribers.",
+            *(
+                (workload, engine, LAYERS)
                 for workload in ("request-reply", "fan-out")
-                for name in ("rabbitmq", "activemq")
+                for engine in engines
             ),
         ),
-        Section(
+        section(
             "Cipher suites",
             "Messages of 64 KB that never reach a disk, so that the cipher counts for most.",
-            (
-                case("transient-64k", "rabbitmq", *suites(_GCM)),
-                case("transient-64k", "activemq", *suites((*_GCM, *_CBC))),
-            ),
+            ("transient-64k", "rabbitmq", [_suite(name) for name in _GCM]),
+            ("transient-64k", "activemq", [_suite(name) for name in (*_GCM, *_CBC)]),
         ),
-        Section(
+        section(
             "Handshakes",
             "Connect, log in, leave, by two visitors at once.",
-            (
-                case("connect", "rabbitmq", "plaintext+plain", "tls+plain"),
-                case("connect", "activemq", "plaintext+plain", *suites(_KEY_EXCHANGES)),
-            ),
+            ("connect", "rabbitmq", ("plaintext+plain", "tls+plain")),
+            ("connect", "activemq", ["plaintext+plain", *map(_suite, _KEY_EXCHANGES)]),
         ),
-        Section(
+        section(
             "Encrypted payloads",
             "The AWS Encryption SDK in the client, each message confirmed before the next.",
-            (case("confirm-each", "rabbitmq-pika", "tls", "tls+envelope", "tls+envelope-cached"),),
+            ("confirm-each", "rabbitmq-pika", ("tls", "tls+envelope", "tls+envelope-cached")),
         ),
-        Section(
+        section(
             "Every protocol, by the client that users have",
             "One connection, each message confirmed before the next.",
-            tuple(case("confirm-each", name, "tls+plain", "tls") for name in _CLIENTS),
+            *(("confirm-each", client, ("tls+plain", "tls")) for client in _CLIENTS),
         ),
     )
 
 
+def _suite(name: str) -> str:
+    return f"tls:{name}+plain"
+
+
 @dataclass(frozen=True)
 class Order:
-    """``slower`` should not be faster than ``faster``. ``ratio`` is the slower's throughput over the faster's."""
+    """``slower`` should not be faster than ``faster``; ``ratio`` is slower over faster."""
 
     about: str
     faster: str
@@ -118,19 +122,15 @@ class Order:
 
     @property
     def holds(self) -> bool:
-        """Noise contradicts nothing."""
+        """Whether the order is not contradicted. Noise contradicts nothing."""
         return self.ratio.verdict is not Verdict.HIGHER
 
 
-# What an encrypted volume should leave of a plain one's throughput, for durable confirmed messages of 1 KB.
-VOLUME_AIM = 0.9
-
-
-def outcome(found: Ratio, aim: float) -> str:
-    """Whether an aim was ``reached``, ``not reached``, or missed by less than the noise."""
-    if found.median >= aim:
+def outcome(measured: Ratio, target: float) -> str:
+    """Return whether a target was ``reached``, ``not reached``, or missed within the noise."""
+    if measured.median >= target:
         return "reached"
-    return "below by less than the noise" if found.high >= aim else "not reached"
+    return "below by less than the noise" if measured.high >= target else "not reached"
 
 
 @dataclass(frozen=True)
@@ -142,56 +142,61 @@ class VolumeCost:
 
     @property
     def outcome(self) -> str:
-        return outcome(self.ratio, VOLUME_AIM)
+        """See ``outcome``."""
+        return outcome(self.ratio, VOLUME_TARGET)
 
 
 def volume_costs(result: Result) -> tuple[VolumeCost, ...]:
-    """What the aim is about, as far as ``result`` has it."""
-    plain, encrypted = (Encryption.parse(each).label for each in _LAYERS[1:])
-    found = []
-    for series in result.series:
-        rates = {side.label: series.rates(side) for side in series.sides}
-        if series.workload.name == "durable-1k" and all(
-            all(rates.get(each, (0,))) for each in (plain, encrypted)
-        ):
-            found.append(
-                VolumeCost(
-                    series.driver.title or series.driver.name, ratio(rates[plain], rates[encrypted])
-                )
-            )
-    return tuple(found)
+    """Return the costs that ``VOLUME_TARGET`` is about, as far as ``result`` has them."""
+    plain, encrypted = _labels(*LAYERS[1:])
+    return tuple(
+        VolumeCost(series.driver.heading, compared)
+        for series in result.series
+        if series.workload.name == "durable-1k"
+        and (compared := _ratio(series, plain, encrypted)) is not None
+    )
 
 
 def orders(result: Result) -> tuple[Order, ...]:
-    """The orders that are expected of ``result``, as far as it has what they are about."""
-    found = []
-    for series in result.series:
-        for faster, slower in _expected(series):
-            rates = {side.label: series.rates(side) for side in series.sides}
-            if faster in rates and slower in rates and all(rates[faster]) and all(rates[slower]):
-                about = f"{series.workload.title or series.workload.name}, {series.driver.title or series.driver.name}"
-                found.append(Order(about, faster, slower, ratio(rates[faster], rates[slower])))
-    return tuple(found)
+    """Return the expected orders, as far as ``result`` has both sides."""
+    return tuple(
+        Order(
+            f"{series.workload.heading}, {series.driver.heading}",
+            faster,
+            slower,
+            compared,
+        )
+        for series in result.series
+        for faster, slower in _expected(series)
+        if (compared := _ratio(series, faster, slower)) is not None
+    )
+
+
+def _ratio(series: Series, baseline: str, other: str) -> Ratio | None:
+    """Compare two sides by their labels; None if one is missing or a round delivered nothing."""
+    rates = {side.label: series.rates(side) for side in series.sides}
+    if not all(all(rates.get(label, (0.0,))) for label in (baseline, other)):
+        return None
+    return ratio(rates[baseline], rates[other])
 
 
 def _expected(series: Series) -> list[tuple[str, str]]:
-    """Pairs of labels, the faster first. A suite with a shorter key, or GCM instead of CBC, costs no more."""
-    labels = [(Encryption.parse(each).label) for each in _LAYERS]
-    pairs = list(zip(labels, labels[1:], strict=False))
+    """Return pairs of labels, the faster first.
 
-    def suite(name: str) -> str:
-        return Encryption.parse(f"tls:{name}+plain").label
-
-    if series.workload.pattern == "connect":
-        pairs += [(labels[0], suite(name)) for name in _KEY_EXCHANGES]
-        pairs += [(suite("ECDHE-RSA-AES256-GCM-SHA384"), suite("DHE-RSA-AES256-GCM-SHA384"))]
+    A suite with a shorter key, or with GCM instead of CBC, costs no more.
+    """
+    layers = _labels(*LAYERS)
+    pairs = list(pairwise(layers))
+    if series.connecting:
+        static, ecdhe, dhe = _labels(*map(_suite, _KEY_EXCHANGES))
+        pairs += [(layers[0], suite) for suite in (static, ecdhe, dhe)]
+        pairs += [(ecdhe, dhe)]
     else:
-        pairs += [
-            (suite(_GCM[0]), suite("AES256-SHA")),
-            (suite(_GCM[0]), suite("ECDHE-RSA-AES256-SHA384")),
-            (suite(_GCM[1]), suite("AES256-SHA")),
-        ]
-    envelope = [
-        Encryption.parse(each).label for each in ("tls", "tls+envelope-cached", "tls+envelope")
-    ]
-    return [*pairs, *zip(envelope, envelope[1:], strict=False)]
+        gcm_128, gcm_256 = _labels(*map(_suite, _GCM))
+        _, ecdhe_cbc, cbc = _labels(*map(_suite, _CBC))
+        pairs += [(gcm_128, cbc), (gcm_128, ecdhe_cbc), (gcm_256, cbc)]
+    return [*pairs, *pairwise(_labels("tls", "tls+envelope-cached", "tls+envelope"))]
+
+
+def _labels(*encryptions: str) -> list[str]:
+    return [Encryption.parse(text).label for text in encryptions]

@@ -1,14 +1,24 @@
-"""What a benchmark is aimed at: one listener of one broker, with what is encrypted on the way."""
+"""What a benchmark loads: one listener of one broker, and the route to it."""
 
-from dataclasses import dataclass
+import socket
+import ssl
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import urlsplit
 
 from testbed.bench.encryption import Encryption
+from testbed.bench.host import can_enter
 from testbed.clients.base import Address
+from testbed.documented.listeners import LISTENERS
+from testbed.errors import TestbedError
+from testbed.runtime.usage import ContainerUsage
+
+_CONNECT_SECONDS = 1.0  # a container on this machine answers at once, or cannot be reached
 
 
 @dataclass(frozen=True)
 class EnvelopeKey:
-    """The KMS key that payloads are encrypted under, and where its KMS answers."""
+    """The KMS key that payloads are encrypted under, and the URL of its KMS."""
 
     key_arn: str
     kms_url: str
@@ -16,18 +26,127 @@ class EnvelopeKey:
 
 @dataclass(frozen=True)
 class Target:
-    """``address`` is where and as whom, without ``ca_file`` for a control's plaintext listener.
+    """One listener. Its ``address`` has no ``ca_file`` for a control's plaintext listener.
 
-    ``server_name`` is the name the certificate has to carry, the address's host if empty. ``container`` is the broker's,
-    for reading what it used; empty for a broker that is elsewhere. ``running`` is the broker's exact version.
-    ``namespace`` is the network that it is reached from within (see ``netns``), this machine's own if empty.
+    ``server_name`` is the name that the certificate has to carry, the address's host if empty.
+    ``container`` is the broker's, whose resources are read; empty for a remote broker. ``running``
+    is the broker's exact version. ``namespace`` is the network namespace to connect from (see
+    ``host.inside``), this machine's if empty.
     """
 
     engine_type: str
     address: Address
-    encryption: Encryption = Encryption()
+    encryption: Encryption = field(default_factory=Encryption)
     server_name: str = ""
     container: str = ""
     running: str = ""
     envelope: EnvelopeKey | None = None
     namespace: str = ""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A remote broker, such as a real Amazon MQ one.
+
+    ``url`` is one of its endpoints, such as ``amqps://b-1234.mq.us-east-1.amazonaws.com:5671``.
+    ``ca_file`` has the authorities to trust, this machine's by default.
+    """
+
+    url: str
+    username: str
+    password: str = field(repr=False)
+    ca_file: Path | None = None
+
+    def target(self, protocol: str) -> Target:
+        """Return the endpoint as a target for ``protocol``. Raises ``TestbedError``."""
+        parts = urlsplit(self.url)
+        schemes = {
+            listener.scheme: (engine, listener)
+            for engine, listeners in LISTENERS.items()
+            for listener in listeners
+        }
+        if parts.scheme not in schemes or not parts.hostname:
+            raise TestbedError(
+                f"{parts.scheme or self.url!r} is not an Amazon MQ endpoint.",
+                hint=f"Endpoints begin with {', '.join(schemes)}.",
+            )
+        if parts.username or parts.password:
+            raise TestbedError(
+                "The URL has credentials in it, where others can read them.",
+                hint="Give --username and --password-file.",
+            )
+        engine, listener = schemes[parts.scheme]
+        if protocol not in listener.protocols:
+            raise TestbedError(
+                f"{parts.scheme} does not speak {protocol}.",
+                hint=f"It speaks {', '.join(listener.protocols)}: choose such a driver.",
+            )
+        address = Address(
+            protocol,
+            parts.hostname,
+            parts.port or listener.port,
+            self.username,
+            self.password,
+            self.ca_file or _authorities(),
+        )
+        return Target(engine, address, Encryption(volume="unknown"))
+
+
+def choose_route(route: str, target: Target) -> Target:
+    """Return ``target`` by one of ``spec.ROUTES``, or by its published port where that fails.
+
+    A port on 127.0.0.1 is served by the engine's proxy, which copies every byte and takes up to
+    half a core. ``direct`` goes to the container's own address (Linux, no virtual machine between),
+    ``inside`` to its loopback from within its network, where no byte crosses a bridge (root only).
+    """
+    if route == "published" or not target.container:
+        return target
+    with ContainerUsage(target.container) as container:
+        port = container.port_behind(target.address.port)
+        if port is None:
+            return target
+        if route == "inside":
+            namespace = f"/proc/{container.main_process()}/ns/net"
+            if can_enter(namespace):
+                return _readdressed(target, "127.0.0.1", port, namespace)
+        for host in container.addresses():
+            if _answers(host, port):
+                return _readdressed(target, host, port)
+    return target
+
+
+def route_of(target: Target) -> str:
+    """Return ``inside``, ``container`` (its own address), ``published`` or ``remote``."""
+    if not target.container:
+        return "remote"
+    if target.namespace:
+        return "inside"
+    return "published" if target.address.host in ("localhost", "127.0.0.1", "::1") else "container"
+
+
+def _readdressed(target: Target, host: str, port: int, namespace: str = "") -> Target:
+    return replace(
+        target,
+        address=replace(target.address, host=host, port=port),
+        server_name=target.server_name or target.address.host,
+        namespace=namespace,
+    )
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), _CONNECT_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
+def _authorities() -> Path:
+    """Find this machine's certificate authorities in one file."""
+    paths = ssl.get_default_verify_paths()
+    for candidate in (paths.cafile, paths.openssl_cafile, "/etc/ssl/certs/ca-certificates.crt"):
+        if candidate and Path(candidate).is_file():
+            return Path(candidate)
+    raise TestbedError(
+        "This machine's certificate authorities cannot be found.", hint="Give --ca-file."
+    )

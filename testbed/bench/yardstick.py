@@ -1,28 +1,26 @@
-"""The brokers' own load generators beside ours, on the same broker and in turns: is the broker the limit, or are we?
+"""The brokers' own load generators against ours, on the same broker in turns.
 
-RabbitMQ PerfTest, and the producer and consumer threads that are behind `activemq producer` and `activemq consumer`. They
-run in a container within the broker's network, where no byte crosses a bridge; ours connects from within the same
-network where this machine lets it. Each tool is tried with several settings first and compared at its best.
+RabbitMQ PerfTest, and the producer and consumer threads behind `activemq producer` and `activemq
+consumer`. They run in a container within the broker's network, where no byte crosses a bridge; ours
+connects from within the same network where this machine allows it. Each tool is tried with several
+settings first and compared at its best.
 """
 
+import logging
 import re
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from statistics import median
+from dataclasses import replace
 from urllib.parse import quote
 
-from testbed.bench import driver as drivers
-from testbed.bench import workload as workloads
-from testbed.bench.driver import Driver
+from testbed.bench.brokers import BenchmarkBrokers
 from testbed.bench.encryption import Encryption
-from testbed.bench.fleet import Fleet
-from testbed.bench.reach import by
-from testbed.bench.rounds import Round, plan, play, throughput
-from testbed.bench.stage import Stage
-from testbed.bench.statistics import Ratio, ratio
-from testbed.bench.target import Target
-from testbed.bench.workload import Workload
+from testbed.bench.load.fleet import Fleet
+from testbed.bench.results import Settings, Yardstick, throughput
+from testbed.bench.rounds import plan, play
+from testbed.bench.spec import Driver, Workload, load_driver, load_workload
+from testbed.bench.statistics import ratio
+from testbed.bench.target import Target, choose_route
 from testbed.engines.activemq.engine import ActiveMQ
 from testbed.errors import ClientError, ContainerFailed
 from testbed.runtime.builder import ensure_images
@@ -31,54 +29,15 @@ from testbed.runtime.exec import Exec, open_exec
 from testbed.runtime.images import ImageSpec
 from testbed.testbed import Testbed
 
+logger = logging.getLogger(__name__)
+
 PERFTEST = "2.22.1"
 IMAGE = ImageSpec(
     "yardstick", "yardstick", ActiveMQ().image("5.19"), args=(("PERFTEST", PERFTEST),)
 )
-Say = Callable[[str], None]
-# A JVM compiles what it runs often: its first seconds are not its best.
+# Seconds: a JVM compiles what it runs often, so its first seconds are not its best.
 _WARM_UP = 5.0
-
-
-@dataclass(frozen=True)
-class Settings:
-    """One way to set a generator up: producers and consumers (each a connection), and a window or a transaction."""
-
-    producers: int
-    consumers: int
-    window: int = 0
-    transaction: int = 0
-
-    def __str__(self) -> str:
-        held = (
-            f"transactions of {self.transaction}"
-            if self.transaction
-            else f"{self.window} under way"
-        )
-        return f"{self.producers} producers, {self.consumers} consumers, {held}"
-
-
-@dataclass(frozen=True)
-class Yardstick:
-    """``theirs`` and ``ours`` are messages a second, confirmed and consumed, round by round; ``ratio`` is ours over theirs."""
-
-    engine_type: str
-    tool: str
-    their_settings: Settings
-    our_settings: Settings
-    route: str
-    theirs: tuple[float, ...]
-    ours: tuple[float, ...]
-    ratio: Ratio
-
-    def __str__(self) -> str:
-        return (
-            f"{self.engine_type}, 1 KB durable over TLS, confirmed and consumed: {self.tool} {median(self.theirs):,.0f} msg/s "
-            f"({self.their_settings}), ours {median(self.ours):,.0f} msg/s ({self.our_settings}), ratio {self.ratio}, "
-            f"{self.ratio.confidence:.0%} interval of {len(self.ours)} rounds"
-        )
-
-
+_END_WITHIN = 60.0
 # What each side is tried with before the comparison.
 _PERFTEST = (Settings(1, 1, 500), Settings(1, 1, 2000), Settings(2, 1, 1000), Settings(2, 2, 1000))
 _PERFTEST_OURS = (Settings(1, 1, 2000), Settings(2, 1, 2000))
@@ -96,78 +55,85 @@ _ACTIVEMQ_OURS = (
 )
 
 
-def against(
+def compare_generators(
     testbed: Testbed,
     engine_type: str,
-    say: Say,
     *,
     rounds: int = 8,
     duration: float = 5.0,
-    tries: float = 3.0,
+    trial: float = 3.0,
 ) -> Yardstick:
-    """Compare on a broker of its own. Raises ``ClientError`` when a generator fails, and as ``Brokers.create`` does."""
+    """Compare on a broker created for it. ``duration`` and ``trial`` are seconds of a round.
+
+    Raises ``ClientError`` when a generator fails, and as ``Brokers.create`` does.
+    """
     rabbitmq = engine_type == "RABBITMQ"
-    driver = drivers.load("rabbitmq" if rabbitmq else "activemq")
-    workload = workloads.load("durable-1k").shortened(1.0, duration, rounds)
+    driver = load_driver("rabbitmq" if rabbitmq else "activemq")
+    workload = load_workload("durable-1k").shortened(1.0, duration, rounds)
     theirs, ours = (_PERFTEST, _PERFTEST_OURS) if rabbitmq else (_ACTIVEMQ, _ACTIVEMQ_OURS)
     tool = f"PerfTest {PERFTEST}" if rabbitmq else "ActiveMQ's producer and consumer"
-    with Fleet() as fleet, Stage(testbed, [Encryption()]) as stage:
-        [published] = stage.targets(replace(driver, route="published")).values()
-        target = by("inside", published)
-        container = _beside(testbed, target, say)
+    with Fleet() as fleet, BenchmarkBrokers(testbed, [Encryption()]) as brokers:
+        [published] = brokers.targets(replace(driver, route="published")).values()
+        target = choose_route("inside", published)
+        container = _start_tools(testbed, target)
+
+        def run_theirs(settings: Settings, seconds: float) -> float:
+            return _run_tool(container, target, settings, workload.size, seconds)
+
+        def run_ours(settings: Settings, chosen: Workload) -> float:
+            return _run_ours(fleet, target, driver, chosen, settings)
+
         try:
-            best = _best(
-                theirs, lambda each: _run(container, target, each, workload.size, tries), tool, say
-            )
-            our_best = _best(
-                ours,
-                lambda each: _ours(fleet, target, driver, workload.shortened(0.5, tries, 1), each),
-                "ours",
-                say,
-            )
+            their_best = _best(theirs, lambda settings: run_theirs(settings, trial), tool)
+            short = workload.shortened(0.5, trial, 1)
+            our_best = _best(ours, lambda settings: run_ours(settings, short), "ours")
             rates: dict[str, list[float]] = {tool: [], "ours": []}
             order = [tool, "ours"]
             for number in range(rounds):
                 for side in order:
                     rate = (
-                        _run(container, target, best, workload.size, duration)
+                        run_theirs(their_best, duration)
                         if side == tool
-                        else _ours(fleet, target, driver, workload, our_best)
+                        else run_ours(our_best, workload)
                     )
                     if not rate:
                         raise ClientError(
-                            f"{side} got no message through in {duration:g} s, which is no result"
+                            f"{side} delivered nothing in {duration:g} s, so there is no result"
                         )
                     rates[side].append(rate)
-                    say(f"{engine_type} round {number + 1}/{rounds}, {side}: {rate:,.0f} msg/s")
+                    logger.info(
+                        "%s round %d/%d, %s: %s msg/s",
+                        engine_type,
+                        number + 1,
+                        rounds,
+                        side,
+                        f"{rate:,.0f}",
+                    )
                 order.reverse()
         finally:
             testbed.containers.remove(container)
-    compared = ratio(rates[tool], rates["ours"])
     return Yardstick(
         engine_type,
         tool,
-        best,
+        their_best,
         our_best,
         "inside" if target.namespace else "container",
         tuple(rates[tool]),
         tuple(rates["ours"]),
-        compared,
+        ratio(rates[tool], rates["ours"]),
     )
 
 
-def _best(
-    candidates: Sequence[Settings], rate: Callable[[Settings], float], who: str, say: Say
-) -> Settings:
-    found = []
-    for each in candidates:
-        found.append(rate(each))
-        say(f"trying {who} with {each}: {found[-1]:,.0f} msg/s")
-    return candidates[found.index(max(found))]
+def _best(candidates: Sequence[Settings], rate: Callable[[Settings], float], who: str) -> Settings:
+    rates = []
+    for settings in candidates:
+        rates.append(rate(settings))
+        logger.info("trying %s with %s: %s msg/s", who, settings, f"{rates[-1]:,.0f}")
+    return candidates[rates.index(max(rates))]
 
 
-def _beside(testbed: Testbed, target: Target, say: Say) -> str:
-    """A container of the tools, in the broker's network."""
+def _start_tools(testbed: Testbed, target: Target) -> str:
+    """Start a container of the tools in the broker's network."""
     tag = ensure_images(testbed.client, [IMAGE])[IMAGE]
     name = f"testbed-{testbed.state.instance}-yardstick-{target.engine_type.lower()}"
     return testbed.containers.run(
@@ -181,7 +147,7 @@ def _beside(testbed: Testbed, target: Target, say: Say) -> str:
     )
 
 
-def _ours(
+def _run_ours(
     fleet: Fleet, target: Target, driver: Driver, workload: Workload, settings: Settings
 ) -> float:
     chosen = replace(
@@ -192,56 +158,46 @@ def _ours(
         confirmation="transaction" if settings.transaction else "window",
         transaction=settings.transaction or workload.transaction,
     )
-    made: Round = play(
-        fleet,
-        plan(chosen, replace(driver, connections=1, processes=2), target),
-        chosen.warm_up,
-        chosen.duration,
-    )
-    if not made.ok:
-        raise ClientError(f"not all messages came out, which is no result: {made.account}")
-    return throughput(chosen, made)
+    planned = plan(chosen, replace(driver, connections=1, processes=2), target)
+    measured = play(fleet, planned, chosen.warm_up, chosen.duration)
+    if not measured.ok:
+        raise ClientError(measured.failure)
+    return throughput(chosen, measured)
 
 
-def _run(container: str, target: Target, settings: Settings, size: int, duration: float) -> float:
-    """One run of the broker's own tool: what it confirmed and consumed in a second, the lower of the two."""
-    words = (
-        _perftest(target, settings, size, duration)
-        if target.engine_type == "RABBITMQ"
-        else _activemq(target, settings, size, duration)
-    )
+def _run_tool(
+    container: str, target: Target, settings: Settings, size: int, seconds: float
+) -> float:
+    """Run the broker's own tool. Returns the lower of confirmed and consumed a second."""
+    rabbitmq = target.engine_type == "RABBITMQ"
+    command = (_perftest if rabbitmq else _activemq)(target, settings, size, seconds)
     authorities = target.address.ca_file.read_text() if target.address.ca_file else ""
-    tool = open_exec(container, ["/opt/yardstick/run", words[0]])
+    tool = open_exec(container, ["/opt/yardstick/run", command[0]])
     try:
-        tool.write("\n".join([*words, "", authorities, ".", ""]).encode())
-        said = _all(tool, _WARM_UP + duration + 60)
+        tool.write("\n".join([*command, "", authorities, ".", ""]).encode())
+        output = _read_all(tool, _WARM_UP + seconds + _END_WITHIN)
     finally:
         tool.close()
-    return (
-        perftest_rate(said, _WARM_UP) if target.engine_type == "RABBITMQ" else activemq_rate(said)
-    )
+    return perftest_rate(output, _WARM_UP) if rabbitmq else activemq_rate(output)
 
 
-def _all(tool: Exec, timeout: float) -> str:
-    """All that it prints, up to its end."""
-    said = b""
+def _read_all(tool: Exec, timeout: float) -> str:
+    """Return everything that the tool prints."""
+    output = b""
     try:
         while True:
-            said += tool.read(1, timeout)
+            output += tool.read(1, timeout)
     except ContainerFailed:
-        return said.decode(errors="replace")
+        return output.decode(errors="replace")
     except TimeoutError as error:
         raise ClientError("the broker's own load generator did not end in time") from error
 
 
 def _perftest(target: Target, settings: Settings, size: int, duration: float) -> list[str]:
     user = target.address
-    port = user.port if target.namespace else _inside_port(target)
-    uri = (
-        f"amqps://{quote(user.username, safe='')}:{quote(user.password, safe='')}@127.0.0.1:{port}"
-    )
+    login = f"{quote(user.username, safe='')}:{quote(user.password, safe='')}"
     options = {
-        "--uri": uri,
+        "--uri": f"amqps://{login}@127.0.0.1:{_inside_port(target)}",
         "--queue": f"yardstick-{uuid.uuid4()}",
         "--producers": settings.producers,
         "--consumers": settings.consumers,
@@ -259,10 +215,9 @@ def _perftest(target: Target, settings: Settings, size: int, duration: float) ->
 
 def _activemq(target: Target, settings: Settings, size: int, duration: float) -> list[str]:
     user = target.address
-    port = user.port if target.namespace else _inside_port(target)
     values = {
-        # The certificate is made out to a name, and the tool connects to an address.
-        "url": f"ssl://127.0.0.1:{port}?socket.verifyHostName=false",
+        # The certificate has a name, and the tool connects to an address.
+        "url": f"ssl://127.0.0.1:{_inside_port(target)}?socket.verifyHostName=false",
         "user": user.username,
         "password": user.password,
         "queue": f"yardstick-{uuid.uuid4()}",
@@ -277,24 +232,25 @@ def _activemq(target: Target, settings: Settings, size: int, duration: float) ->
 
 
 def _inside_port(target: Target) -> int:
-    moved = by("direct", target)
-    return moved.address.port
+    """Return the port within the broker's network."""
+    return target.address.port if target.namespace else choose_route("direct", target).address.port
 
 
 _PERFTEST_LINE = re.compile(
-    r"time (?P<time>[\d.,]+) ?s, .*?confirmed: (?P<confirmed>[\d.,]+) msg/s.*?received: (?P<received>[\d.,]+) msg/s"
+    r"time (?P<time>[\d.,]+) ?s, .*?confirmed: (?P<confirmed>[\d.,]+) msg/s"
+    r".*?received: (?P<received>[\d.,]+) msg/s"
 )
 
 
-def perftest_rate(said: str, warm_up: float) -> float:
-    """Confirmed and received in a second, the lower of the two, over PerfTest's lines after ``warm_up`` seconds.
+def perftest_rate(output: str, warm_up: float) -> float:
+    """Return the lower of confirmed and received a second, in the lines after ``warm_up`` seconds.
 
-    Raises ``ClientError`` with its last words when there are none.
+    Raises ``ClientError`` with PerfTest's last lines if there are none.
     """
-    rows = [match.groupdict() for match in map(_PERFTEST_LINE.search, said.splitlines()) if match]
+    rows = [match.groupdict() for match in map(_PERFTEST_LINE.search, output.splitlines()) if match]
     counted = [row for row in rows if _float(row["time"]) > warm_up]
     if not counted:
-        raise ClientError(f"PerfTest measured nothing: {_last(said)}")
+        raise ClientError(f"PerfTest measured nothing: {_last(output)}")
     return min(
         sum(_float(row[name]) for row in counted) / len(counted)
         for name in ("confirmed", "received")
@@ -304,11 +260,11 @@ def perftest_rate(said: str, warm_up: float) -> float:
 _MEASURED = re.compile(r"measured (\d+) (\d+) (\d+)")
 
 
-def activemq_rate(said: str) -> float:
-    """Sent and received in a second, the lower of the two. Raises ``ClientError`` as ``perftest_rate`` does."""
-    match = _MEASURED.search(said)
+def activemq_rate(output: str) -> float:
+    """Return the lower of sent and received a second. Raises as ``perftest_rate``."""
+    match = _MEASURED.search(output)
     if not match:
-        raise ClientError(f"ActiveMQ's producer and consumer measured nothing: {_last(said)}")
+        raise ClientError(f"ActiveMQ's producer and consumer measured nothing: {_last(output)}")
     sent, received, milliseconds = map(int, match.groups())
     return min(sent, received) / milliseconds * 1000
 
@@ -317,5 +273,5 @@ def _float(text: str) -> float:
     return float(text.replace(",", ""))
 
 
-def _last(said: str) -> str:
-    return " | ".join(line.strip() for line in said.splitlines()[-3:]) or "it said nothing"
+def _last(output: str) -> str:
+    return " | ".join(line.strip() for line in output.splitlines()[-3:]) or "no output"

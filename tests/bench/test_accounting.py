@@ -6,10 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from testbed.bench.accounting import Sent, Tally, account
-from testbed.bench.body import name_of
-from testbed.bench.latencies import Latencies, distribution
-from testbed.bench.outstanding import Outstanding
+from testbed.bench.load.accounting import Outstanding, Sent, Tally, account, message_name
+from testbed.bench.load.latencies import Latencies, distribution
 from testbed.checker import Account, check
 from testbed.history import Event, History, Kind
 
@@ -48,7 +46,7 @@ def test_the_account_is_the_checkers(
     for producer, outcomes in enumerate(producers):
         for number, outcome in enumerate(outcomes):
             events += [
-                Event(kind, name_of(RUN, producer, number), 0.0)
+                Event(kind, message_name(RUN, producer, number), 0.0)
                 for kind in (Kind.ATTEMPTED, outcome)
             ]
         numbers = {
@@ -56,7 +54,8 @@ def test_the_account_is_the_checkers(
         }
         sent.append(Sent(producer, len(outcomes), numbers[Kind.FAILED], numbers[Kind.UNKNOWN]))
     events += [
-        Event(Kind.RECEIVED, name_of(RUN, producer, number), 0.0) for producer, number in received
+        Event(Kind.RECEIVED, message_name(RUN, producer, number), 0.0)
+        for producer, number in received
     ]
     tallies = [Tally() for _ in range(consumers)]
     for at, (producer, number) in enumerate(received):
@@ -105,11 +104,11 @@ def test_settled_in_any_order(order: list[tuple[int, bool]]) -> None:
     sent.add(2, 0)
     assert sent.add(1, 1_000_000) == 2
     for number, multiple in order:
-        sent.settle(number, 5_000_000, multiple=multiple)
-    assert (sent.confirmed, len(sent), sent.unknown()) == (3, 0, ())
+        sent.answer(number, 5_000_000, multiple=multiple)
+    assert (sent.confirmed, len(sent), sent.unanswered()) == (3, 0, ())
     assert distribution([times.encoded()]).count == 3
     sent.add(1, 5_000_000)
-    sent.settle(3, 6_000_000, confirmed=False)
+    sent.answer(3, 6_000_000, confirmed=False)
     assert (sent.confirmed, sent.refused, len(sent)) == (3, [3], 0)
 
 
@@ -122,7 +121,7 @@ def test_every_number_is_settled_once(answers: list[tuple[int, bool, bool]]) -> 
     for number, multiple, confirmed in answers:
         for each in range(number + 1) if multiple else (number,):
             outcome.setdefault(each, confirmed)
-        sent.settle(number, 1, multiple=multiple, confirmed=confirmed)
+        sent.answer(number, 1, multiple=multiple, confirmed=confirmed)
     counted = Counter(outcome.values())
     assert (sent.confirmed, len(sent.refused), len(sent)) == (
         counted[True],

@@ -1,24 +1,24 @@
-"""Load on real brokers: every generator and pattern, accounted for to the last message, and controls that have to fail."""
+"""Load on real brokers: every generator and pattern, and controls that have to fail."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from testbed.bench import driver, workload
-from testbed.bench.accounting import SAMPLE
-from testbed.bench.compare import alternate
 from testbed.bench.encryption import Encryption
-from testbed.bench.fleet import Fleet
-from testbed.bench.generators import make
-from testbed.bench.generators.base import Shape
-from testbed.bench.latencies import Latencies
-from testbed.bench.outstanding import Outstanding
-from testbed.bench.rounds import Round, limit, plan, play, throughput
+from testbed.bench.load.accounting import SAMPLE, Outstanding
+from testbed.bench.load.base import Receiver, Shape
+from testbed.bench.load.fleet import Fleet
+from testbed.bench.load.generators import make_generator
+from testbed.bench.load.latencies import Latencies
+from testbed.bench.results import Round, limit, throughput
+from testbed.bench.rounds import plan, play
+from testbed.bench.run import alternate
+from testbed.bench.spec import Case, Workload, load_driver, load_workload
 from testbed.bench.statistics import Ratio, Verdict
-from testbed.bench.workload import Workload
 from testbed.clients.base import Destination
 from testbed.errors import ClientError, ConnectionRefused, NotAuthorized
 from tests.support.bench_brokers import Broker, activemq, rabbitmq
@@ -44,8 +44,8 @@ def fleet() -> Iterator[Fleet]:
         yield made
 
 
-def short(name: str, **changes: object) -> Workload:
-    return replace(workload.load(name).shortened(0.2, 0.6, 1), **{"window": 100, **changes})
+def short(name: str, **changes: Any) -> Workload:
+    return replace(load_workload(name).shortened(0.2, 0.6, 1), **{"window": 100, **changes})
 
 
 def one(
@@ -54,9 +54,9 @@ def one(
     by: str,
     work: Workload,
     encryption: str = "tls",
-    **changes: object,
+    **changes: Any,
 ) -> Round:
-    chosen = replace(driver.load(by), **changes)
+    chosen = replace(load_driver(by), **changes)
     target = brokers["rabbitmq" if chosen.engine == "RABBITMQ" else "activemq"].target(
         chosen, Encryption.parse(encryption)
     )
@@ -159,7 +159,7 @@ def test_a_rate_is_kept(fleet: Fleet, brokers: dict[str, Broker]) -> None:
     work = short("rate-1k", rate=50.0)
     made = one(fleet, brokers, "rabbitmq", work)
     assert made.confirmed == pytest.approx(50, rel=0.2)
-    assert limit(work, driver.load("rabbitmq"), made) == "rate"
+    assert limit(work, load_driver("rabbitmq"), made) == "rate"
 
 
 @pytest.mark.parametrize("route", ["direct", "published", "inside"])
@@ -171,10 +171,10 @@ def test_every_route_leads_to_the_broker(
 
 @pytest.mark.parametrize("suite", ["ECDHE-RSA-AES128-GCM-SHA256", "AES256-SHA"])
 def test_a_suite_can_be_forced(brokers: dict[str, Broker], suite: str) -> None:
-    chosen = driver.load("activemq")
+    chosen = load_driver("activemq")
     target = brokers["activemq"].target(chosen, Encryption(suite=suite))
-    receiver = make("fast", target).receiver(Destination.queue("suite"), Shape())
-    assert suite in receiver._wire.cipher  # type: ignore[attr-defined]
+    receiver = make_generator("fast", target).receiver(Destination.queue("suite"), Shape())
+    assert suite in receiver._connection.cipher  # type: ignore[attr-defined]
     receiver.close(delete=True)
 
 
@@ -182,18 +182,20 @@ def test_a_suite_can_be_forced(brokers: dict[str, Broker], suite: str) -> None:
 def test_a_stolen_message_makes_the_round_no_result(
     fleet: Fleet, brokers: dict[str, Broker], engine: str
 ) -> None:
-    """The control of the account: a stranger takes messages from the queue while the round goes on."""
-    chosen = driver.load(engine)
+    """The control of the account: a stranger takes messages from the queue during the round."""
+    chosen = load_driver(engine)
     target = brokers[engine].target(chosen)
     work = short("durable-1k", duration=1.0)
     planned = plan(work, chosen, target)
     planned = replace(planned, jobs=tuple(replace(job, patience=1.0) for job in planned.jobs))
-    queue = planned.jobs[0].lanes[0].destination
-    thieves = []
+    queue = planned.jobs[0].assignments[0].destination
+    thieves: list[Receiver] = []
 
     def steal(progress: object) -> None:
         if not thieves:
-            thieves.append(make("fast", target).receiver(queue, Shape(prefetch=5, acknowledge=1)))
+            thieves.append(
+                make_generator("fast", target).receiver(queue, Shape(prefetch=5, acknowledge=1))
+            )
         thieves[0].poll()
 
     try:
@@ -215,26 +217,29 @@ def test_a_run_with_a_lost_message_is_refused(
         made = real(*arguments, **options)  # type: ignore[arg-type]
         consuming = replace(
             made.jobs[1],
-            lanes=(replace(made.jobs[1].lanes[0], destination=Destination.queue("elsewhere")),),
+            assignments=(
+                replace(made.jobs[1].assignments[0], destination=Destination.queue("elsewhere")),
+            ),
             patience=0.5,
         )
         return replace(made, jobs=(made.jobs[0], consuming))
 
-    monkeypatch.setattr("testbed.bench.compare.plan", robbed)
-    chosen = driver.load("activemq")
-    with pytest.raises(ClientError, match="not all messages came out"):
-        alternate(short("durable-1k"), chosen, {"x": brokers["activemq"].target(chosen)}, fleet)
+    monkeypatch.setattr("testbed.bench.run.plan", robbed)
+    chosen = load_driver("activemq")
+    case = Case(short("durable-1k"), chosen, ())
+    with pytest.raises(ClientError, match="not all messages arrived"):
+        alternate(case, {"x": brokers["activemq"].target(chosen)}, fleet)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_message_of_another_run_ends_the_round(
     fleet: Fleet, brokers: dict[str, Broker], engine: str
 ) -> None:
-    chosen = driver.load(engine)
+    chosen = load_driver(engine)
     target = brokers[engine].target(chosen)
     planned = plan(short("durable-1k"), chosen, target)
-    queue = planned.jobs[0].lanes[0].destination
-    generator = make("fast", target)
+    queue = planned.jobs[0].assignments[0].destination
+    generator = make_generator("fast", target)
     generator.receiver(queue, Shape()).close()  # there is the queue
     outstanding = Outstanding(Latencies())
     sender = generator.sender(queue, Shape(), run=1, producer=0, outstanding=outstanding)
@@ -248,8 +253,8 @@ def test_a_message_of_another_run_ends_the_round(
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_damaged_body_is_found(brokers: dict[str, Broker], engine: str) -> None:
-    chosen = driver.load(engine)
-    generator = make("fast", brokers[engine].target(chosen))
+    chosen = load_driver(engine)
+    generator = make_generator("fast", brokers[engine].target(chosen))
     queue = Destination.queue(f"damaged-{engine}")
     receiver = generator.receiver(queue, Shape())
     outstanding = Outstanding(Latencies())
@@ -257,37 +262,43 @@ def test_a_damaged_body_is_found(brokers: dict[str, Broker], engine: str) -> Non
         queue, Shape(content=b"not what is expected"), run=1, producer=0, outstanding=outstanding
     )
     sender.send([0])
-    with pytest.raises(ClientError, match="damaged"):
+
+    def receive() -> None:
         for _ in range(100):
             sender.poll()
-            receiver._wire.read(0.1)  # type: ignore[attr-defined]
+            receiver._connection.read(0.1)  # type: ignore[attr-defined]
             receiver.poll()
+
+    with pytest.raises(ClientError, match="damaged"):
+        receive()
     sender.close()
     receiver.close(delete=True)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_wrong_password_is_refused(brokers: dict[str, Broker], engine: str) -> None:
-    target = brokers[engine].target(driver.load(engine))
+    target = brokers[engine].target(load_driver(engine))
     target = replace(target, address=replace(target.address, password="not-the-password"))
     with pytest.raises(NotAuthorized):
-        answered(lambda: make("fast", target).visit())
+        answered(lambda: make_generator("fast", target).visit())
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_certificate_is_verified(
     brokers: dict[str, Broker], engine: str, tmp_path: Path
 ) -> None:
-    target = brokers[engine].target(driver.load(engine))
+    target = brokers[engine].target(load_driver(engine))
     with pytest.raises(ConnectionRefused, match="another host name"):
-        make("fast", replace(target, server_name="somewhere.else")).visit()
+        make_generator("fast", replace(target, server_name="somewhere.else")).visit()
     other = brokers["activemq" if engine == "rabbitmq" else "rabbitmq"].ca_file
     with pytest.raises(ConnectionRefused, match="not trusted"):
-        make("fast", replace(target, address=replace(target.address, ca_file=other))).visit()
+        make_generator(
+            "fast", replace(target, address=replace(target.address, ca_file=other))
+        ).visit()
 
 
 def test_a_broker_that_is_gone_is_one_error(fleet: Fleet, brokers: dict[str, Broker]) -> None:
-    chosen = driver.load("rabbitmq")
+    chosen = load_driver("rabbitmq")
     target = brokers["rabbitmq"].target(chosen)
     gone = replace(target, address=replace(target.address, port=1), container="")
     with pytest.raises(ClientError, match="no connection"):
@@ -301,12 +312,12 @@ def test_sides_that_take_turns_lose_nothing_and_leave_each_other_alone(
 ) -> None:
     """The sides work one at a time: the broker is looked at during a side's own turns alone."""
     work = replace(short(name), confirmation="each", turn=0.1)
-    chosen = replace(driver.load(engine), connections=1)
+    chosen = replace(load_driver(engine), connections=1)
     targets = {
         text: brokers[engine].target(chosen, Encryption.parse(text))
         for text in ("plaintext", "tls")
     }
-    series = alternate(work, chosen, targets, fleet)
+    series = alternate(Case(work, chosen, ()), targets, fleet)
     for side in series.sides:
         (made,) = side.rounds
         assert throughput(work, made) > 0
@@ -319,30 +330,34 @@ def test_sides_that_take_turns_lose_nothing_and_leave_each_other_alone(
             assert 0.2 < made.confirmed * made.confirmation.at(50) / 1000 < 1.2
 
 
-def test_a_broker_that_can_not_be_looked_at_in_a_moment_is_not_looked_at_in_turns(
+def test_a_broker_whose_counters_take_a_second_is_not_metered_in_turns(
     fleet: Fleet, brokers: dict[str, Broker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As with an engine on another machine, whose answers take a second; in whole rounds they do."""
+    """As with an engine on another machine, whose answers take a second: fine in whole rounds."""
     monkeypatch.setattr("testbed.runtime.usage._Kernel.of", lambda *_: None)
-    chosen = driver.load("rabbitmq")
+    chosen = load_driver("rabbitmq")
     target = brokers["rabbitmq"].target(chosen)
     for turn in (0.1, 0.0):
-        series = alternate(
-            replace(short("confirm-each"), turn=turn), chosen, {"A": target, "B": target}, fleet
-        )
+        case = Case(replace(short("confirm-each"), turn=turn), chosen, ())
+        series = alternate(case, {"A": target, "B": target}, fleet)
         assert [side.rounds[0].broker is None for side in series.sides] == [turn > 0] * 2
 
 
-# A difference has to be found where there is one, and not where there is none. Small ones are for a quiet machine: see
-# benchmarks/bench_planted.py. Here each gets three attempts, because this machine may be busy with anything.
+# Only real differences may be found. Small ones are for a quiet machine: see
+# benchmarks/bench_planted.py. Here each gets three attempts, because this machine may be busy.
 
 
 def compared(fleet: Fleet, broker: Broker, handicap: float = 0.0) -> Ratio:
-    """A against B on one listener in turns, each message confirmed before the next; B's producer wastes a share of its time."""
-    chosen = driver.load("rabbitmq")
-    work = replace(workload.load("confirm-each").shortened(0.1, 0.5, 8), turn=0.05)
+    """Compare A with B on one listener in turns; B's producer wastes a share of its time."""
+    chosen = load_driver("rabbitmq")
+    work = replace(load_workload("confirm-each").shortened(0.1, 0.5, 8), turn=0.05)
     target = broker.target(chosen)
-    series = alternate(work, chosen, {"A": target, "B": target}, fleet, handicaps={"B": handicap})
+    series = alternate(
+        Case(work, chosen, ()),
+        {"A": target, "B": target},
+        fleet,
+        handicaps={"B": handicap},
+    )
     return series.ratio(series.sides[1])
 
 

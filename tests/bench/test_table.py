@@ -1,4 +1,4 @@
-"""The cost table: the orders that are expected of it, the aims, and the page. No broker needed."""
+"""The cost table: its expected orders, its target, and the page. No broker needed."""
 
 from contextlib import nullcontext
 from dataclasses import replace
@@ -7,17 +7,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from testbed.bench import as_json, driver, markdown
-from testbed.bench.compare import Series, Side
 from testbed.bench.encryption import Encryption
+from testbed.bench.render import json as json_document
+from testbed.bench.render import markdown
+from testbed.bench.results import Series, Settings, Side, Yardstick
+from testbed.bench.spec import load_driver, load_workload
 from testbed.bench.statistics import Ratio, ratio
 from testbed.bench.table import Section, orders, outcome, sections, volume_costs
-from testbed.bench.workload import load
-from testbed.bench.yardstick import Settings, Yardstick
 from testbed.cli import app
-from testbed.cli import bench as bench_commands  # noqa: F401 - adds its commands
 from testbed.errors import TestbedError
-from tests.bench.test_report import a_result, a_series
+from tests.support.bench_results import a_result, a_series
 
 TABLE = sections(rounds=8, warm_up=0.1, duration=0.1)
 
@@ -31,7 +30,7 @@ def under(workload: str, *texts: str, rates: tuple[float, ...]) -> Series:
         rounds = a_series(rate, seed=number).sides[0].rounds
         sides.append(Side(encryption.label, encryption, "5.19", "container", rounds))
     return replace(
-        made, workload=load(workload), driver=driver.load("activemq"), sides=tuple(sides)
+        made, workload=load_workload(workload), driver=load_driver("activemq"), sides=tuple(sides)
     )
 
 
@@ -96,17 +95,17 @@ AIMED = [
 
 
 @pytest.mark.parametrize(("rate", "expected"), AIMED)
-def test_the_volume_is_held_against_its_aim(rate: float, expected: str) -> None:
+def test_the_volume_is_compared_with_its_target(rate: float, expected: str) -> None:
     [found] = volume_costs(a_result(a_series(1100, 1000, rate)))
     assert found.ratio.median == pytest.approx(rate / 1000, rel=0.02)
     assert found.outcome == expected
 
 
-def test_an_aim_inside_the_noise_is_not_called_reached() -> None:
+def test_a_target_inside_the_noise_is_not_called_reached() -> None:
     assert outcome(Ratio(0.86, 0.67, 0.93, 0.99, ()), 0.9) == "below by less than the noise"
 
 
-def test_the_aim_is_about_durable_messages_of_1_kb_alone() -> None:
+def test_the_target_is_about_durable_messages_of_1_kb_alone() -> None:
     assert (
         volume_costs(a_result(under("durable-64k", "tls+plain", "tls", rates=(1000.0, 500.0))))
         == ()
@@ -120,6 +119,7 @@ def test_the_aim_is_about_durable_messages_of_1_kb_alone() -> None:
 def test_the_page_has_every_number_and_what_is_missing() -> None:
     series = a_series(1000, 940, 700)
     section = Section("What each layer leaves", "Durable.", TABLE[0].cases[:1])
+    series = replace(series, section=section.title)
     theirs, ours = (1000.0,) * 8, (900.0,) * 8
     tool = Yardstick(
         "RABBITMQ",
@@ -131,31 +131,36 @@ def test_the_page_has_every_number_and_what_is_missing() -> None:
         ours,
         ratio(theirs, ours),
     )
-    page = markdown.render(a_result(series), [section], [tool])
+    page = markdown.render(replace(a_result(series), yardsticks=(tool,)), [section])
     assert "- brokers: RABBITMQ 4.0.5\n" in page
     assert "| TLS, encrypted volume |" in page
     assert "2 of 2 expected orders hold" in page
-    assert "PerfTest (1 producers, 1 consumers, 500 under way) | 1,000 | 900 " in page
+    assert "PerfTest (1 producers, 1 consumers, 500 in flight) | 1,000 | 900 " in page
     assert page.count("not reached") == 2
     short = markdown.render(
         a_result(under("transient-64k", "tls:AES256-SHA+plain", rates=(1000.0,))), [section]
     )
-    assert "aim" not in short
+    assert "target" not in short
     assert "brokers' own" not in short
 
 
 def test_the_result_is_kept_when_there_is_no_comparison_with_the_brokers_own_tools(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fails(*_: object) -> Yardstick:
         raise TestbedError("not all messages came out")
 
-    monkeypatch.setattr("testbed.cli.bench._testbed", lambda *_: nullcontext())
-    monkeypatch.setattr("testbed.cli.bench.measure", lambda *_: a_result())
-    monkeypatch.setattr("testbed.bench.yardstick.against", fails)
+    measured = a_result(replace(a_series(1000, 940, 700), section=TABLE[0].title))
+    monkeypatch.setattr("testbed.cli.bench.open_testbed", lambda **_: nullcontext())
+    monkeypatch.setattr("testbed.bench.run.run_cases", lambda *_: measured)
+    monkeypatch.setattr("testbed.bench.yardstick.compare_generators", fails)
     page, result = tmp_path / "costs.md", tmp_path / "costs.json"
-    done = CliRunner().invoke(app, ["bench", "table", "--docs", str(page), "--json", str(result)])
+    with caplog.at_level("INFO", logger="testbed"):
+        done = CliRunner().invoke(
+            app, ["bench", "table", "--docs", str(page), "--json", str(result)]
+        )
     assert done.exit_code == 0, done.output
-    assert "RABBITMQ: not compared with its own generator: not all messages came out" in done.output
-    assert as_json.read(result).series == a_result().series
+    said = "RABBITMQ: not compared with its own generator: not all messages came out"
+    assert said in caplog.messages
+    assert json_document.read(result) == measured
     assert "What each layer leaves" in page.read_text()

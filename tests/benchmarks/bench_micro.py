@@ -3,7 +3,7 @@
     pytest tests/benchmarks/bench_micro.py --benchmark-autosave
     pytest tests/benchmarks/bench_micro.py --benchmark-compare --benchmark-compare-fail=median:10%
 
-The second run fails when a part has become slower than in the run before; groups are compared in one table each.
+The second run fails when a part has become slower; groups are compared in one table each.
 """
 
 import secrets
@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from testbed.bench import driver
 from testbed.bench.encryption import Encryption
-from testbed.bench.generators import make
+from testbed.bench.load.generators import make_generator
+from testbed.bench.spec import load_driver
 from testbed.clients import tls
 from testbed.documented.tls import ACTIVEMQ_SUITES, RABBITMQ_SUITES
 from testbed.runtime.exec import open_exec
@@ -58,7 +58,7 @@ def test_handshake(
 ) -> None:
     """TCP and TLS, up to the first byte that the protocol could say."""
     benchmark.group = f"handshake {name}"
-    target = brokers[name].target(driver.load(name), Encryption(suite=suite))
+    target = brokers[name].target(load_driver(name), Encryption(suite=suite))
 
     def shake() -> None:
         tls.open_socket(target.address, 10, server_name=target.server_name, suite=suite).close()
@@ -73,7 +73,9 @@ def test_login(
 ) -> None:
     """Connect, log in, leave."""
     benchmark.group = f"login {name}"
-    generator = make("fast", brokers[name].target(driver.load(name), Encryption(listener)))
+    generator = make_generator(
+        "fast", brokers[name].target(load_driver(name), Encryption(listener))
+    )
     benchmark.pedantic(generator.visit, rounds=30, warmup_rounds=3)
 
 
@@ -114,13 +116,11 @@ def test_data_key_opened(benchmark: BenchmarkFixture, testbed: Testbed) -> None:
 
 @pytest.fixture
 def attach(brokers: dict[str, Broker]) -> Callable[[], None]:
-    """Mounts a volume in a broker's container, beside the broker's own, and takes the mount away again."""
+    """Return a call that mounts and unmounts a volume in a broker's container."""
     identity, key = brokers["rabbitmq"].container, secrets.token_hex(32)
-    _script(
-        identity,
-        "mkdir -p /run/testbed/bench/volume /run/testbed/bench/data; gocryptfs -q -init -scryptn 10 /run/testbed/bench/volume",
-        key,
-    )
+    folders = "mkdir -p /run/testbed/bench/volume /run/testbed/bench/data"
+    init = "gocryptfs -q -init -scryptn 10 /run/testbed/bench/volume"
+    _script(identity, f"{folders}; {init}", key)
     return lambda: _script(
         identity, "cd /run/testbed/bench; gocryptfs -q -nosyslog volume data && umount data", key
     )
@@ -136,7 +136,7 @@ def _script(identity: str, script: str, key: str) -> None:
 
 
 def test_volume_attached(benchmark: BenchmarkFixture, attach: Callable[[], None]) -> None:
-    """The mount alone, in a container that runs: start of the process, key derivation, mount, and unmount."""
+    """The mount alone, in a running container: process start, key derivation, mount, unmount."""
     benchmark.group = "volume"
     benchmark.pedantic(attach, rounds=10, warmup_rounds=1)
 
@@ -177,7 +177,7 @@ def test_cipher(benchmark: BenchmarkFixture, size: int, cipher: str) -> None:
 
 def test_the_parts_can_be_told_apart(brokers: dict[str, Broker]) -> None:
     """A control: plaintext has no suite, and a forced one is what is agreed."""
-    target = brokers["activemq"].target(driver.load("activemq"), Encryption(suite="AES128-SHA"))
+    target = brokers["activemq"].target(load_driver("activemq"), Encryption(suite="AES128-SHA"))
     agreed = tls.open_socket(target.address, 10, server_name=target.server_name, suite="AES128-SHA")
     assert agreed.cipher()[0] == "AES128-SHA"  # type: ignore[attr-defined]
     agreed.close()

@@ -1,10 +1,10 @@
-"""Small differences that were planted have to be found, and none where there is none: for a quiet machine.
+"""Small planted differences have to be found, and no others: for a quiet machine.
 
     pytest -s tests/benchmarks/bench_planted.py
 
-Twice the same; a producer that wastes 5 % of its time, each message confirmed before the next; three times the noise that was
-found; and a suite without AES-GCM. One connection each: where many wait for one disk, the time that a client wastes costs
-next to nothing.
+Twice the same; a producer that wastes 5 % of its time, each message confirmed before the next;
+three times the noise that was found; and a suite without AES-GCM. One connection each: where many
+wait for one disk, the time that a client wastes costs next to nothing.
 """
 
 import os
@@ -14,10 +14,10 @@ from dataclasses import replace
 
 import pytest
 
-from testbed.bench import driver, workload
-from testbed.bench.compare import alternate
 from testbed.bench.encryption import Encryption
-from testbed.bench.fleet import Fleet
+from testbed.bench.load.fleet import Fleet
+from testbed.bench.run import alternate
+from testbed.bench.spec import Case, load_driver, load_workload
 from testbed.bench.statistics import Ratio, Verdict
 from tests.support.bench_brokers import Broker, activemq, rabbitmq
 
@@ -50,8 +50,8 @@ def compared(
     handicap: float = 0.0,
     rounds: int = 40,
 ) -> Ratio:
-    chosen = replace(driver.load(by), connections=1) if work == "confirm-each" else driver.load(by)
-    made = workload.load(work).shortened(0.2, 0.8, rounds)
+    chosen = replace(load_driver(by), connections=1) if work == "confirm-each" else load_driver(by)
+    made = load_workload(work).shortened(0.2, 0.8, rounds)
     if made.confirmation == "each":
         made = replace(made, turn=TURN)
     targets = {
@@ -59,10 +59,10 @@ def compared(
         for place, text in zip("AB", encryptions, strict=True)
     }
     with Fleet() as fleet:
-        alternate(
-            replace(made, rounds=2), chosen, targets, fleet
-        )  # the JVM's first seconds are not its best
-        series = alternate(made, chosen, targets, fleet, handicaps={list(targets)[1]: handicap})
+        # The JVM's first seconds are not its best.
+        alternate(Case(replace(made, rounds=2), chosen, ()), targets, fleet)
+        case, handicaps = Case(made, chosen, ()), {list(targets)[1]: handicap}
+        series = alternate(case, targets, fleet, handicaps=handicaps)
     found = series.ratio(series.sides[1])
     print(f"\n{by}, {work}, {' / '.join(targets)}, handicap {handicap:.0%}: {found}")
     return found

@@ -1,11 +1,12 @@
-"""How long a whole broker takes to scan, against sslscan and testssl.sh for the same questions on the same listeners.
+"""How long a scan of a whole broker takes, compared with sslscan and testssl.sh.
 
     pytest -s tests/benchmarks/bench_scan.py
 
-The questions: which versions, which suites in which order, which groups, compression. sslscan and testssl.sh run inside
-the broker's own network, next to the listeners; the prober comes from outside, over the published ports. sslscan is timed
-both as it is, one listener after the other, and by us side by side, as many at once as the prober has. Rounds alternate,
-and the ratio is that of the medians. testssl.sh gets one round, of one listener, times their number.
+The questions are the same, on the same listeners: which versions, which suites in which order,
+which groups, compression. sslscan and testssl.sh run inside the broker's network, next to the
+listeners; the prober comes from outside, over the published ports. sslscan is timed as it is, one
+listener after the other, and with as many side by side as the prober has. Rounds alternate, and the
+ratio is that of the medians. testssl.sh gets one round, of one listener, times their number.
 """
 
 import shlex

@@ -1,7 +1,9 @@
-"""From images to all endpoints ready, beside the slowest component alone. Run with ``pytest tests/benchmarks/bench_startup.py -s``.
+"""From images to all endpoints ready, compared with the slowest component alone.
 
-A broker alone has the KMS that it cannot start without, so the components are KMS, KMS with RabbitMQ, and KMS with
-ActiveMQ; the whole is KMS with both brokers. Rounds take turns; the ratio is of medians.
+    pytest -s tests/benchmarks/bench_startup.py
+
+A broker cannot start without KMS, so the components are KMS, KMS with RabbitMQ, and KMS with
+ActiveMQ; the whole is KMS with both brokers. Rounds alternate; the ratio is that of the medians.
 """
 
 import time
@@ -28,7 +30,7 @@ def seconds(engine_types: Sequence[str]) -> float:
     with temporary() as testbed:
         if engine_types:
             run_concurrently(
-                [partial(testbed.default_broker, each) for each in engine_types], testbed.stop
+                [partial(testbed.default_broker, engine) for engine in engine_types], testbed.stop
             )
         else:
             testbed.new_key("so that KMS has answered")

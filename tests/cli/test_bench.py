@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from testbed.bench import as_json
+from testbed.bench.render import json as json_document
 from testbed.cli import app
-from testbed.cli import bench as bench_commands  # noqa: F401 - adds its commands
 
 runner = CliRunner()
 
@@ -24,15 +23,15 @@ def test_what_is_shipped_is_listed() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["-w", "nonsense"], "There is no workload 'nonsense'"),
-        (["-d", "nonsense"], "There is no driver 'nonsense'"),
-        (["-e", "nonsense"], "names no encryption"),
+        (["-w", "nonsense"], "Unknown workload 'nonsense'"),
+        (["-d", "nonsense"], "Unknown driver 'nonsense'"),
+        (["-e", "nonsense"], "Unknown encryption"),
         (["--rounds", "0"], "rounds should be from 1"),
-        (["--turn", "0.1"], "sides take turns where one message waits for the other"),
+        (["--turn", "0.1"], "turn needs confirmation each, or pattern connect"),
         (["-w", "confirm-each", "--turn", "0.1"], "activemq sends more than 2 messages at once"),
         (
             ["-w", "confirm-each", "-d", "rabbitmq", "--turn", "0.1", "--rate", "5"],
-            "A rate is kept for whole rounds",
+            "--turn needs whole rounds without a rate",
         ),
         (["--search"], "search needs a rate"),
         (["--endpoint", "amqps://b-1.mq.us-east-1.amazonaws.com"], "one --driver"),
@@ -82,7 +81,7 @@ def test_a_run_from_its_brokers_to_its_reports(
     monkeypatch.setattr("sys.argv", ["/a/path/to/testbed", *typed])
     done = runner.invoke(app, typed)
     assert done.exit_code == 0, done.output
-    [series] = as_json.read(result).series
+    [series] = json_document.read(result).series
     assert [str(side.encryption) for side in series.sides] == [
         "plaintext+plain",
         "tls+plain",

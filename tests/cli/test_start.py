@@ -28,7 +28,7 @@ def run(*arguments: str) -> tuple[str, set[str]]:
     return output, {name for name in modules.split() if "." not in name}
 
 
-@pytest.mark.parametrize("command", sorted({*cli._MODULES} - {"bench"}))
+@pytest.mark.parametrize("command", sorted(cli._MODULES))
 def test_the_help_of_a_command_imports_no_heavy_library(command: str) -> None:
     output, modules = run(command, "--help")
     assert f"{command} [OPTIONS]" in output

@@ -5,10 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed.bench.driver import Driver
 from testbed.bench.encryption import Encryption
-from testbed.bench.reach import by
-from testbed.bench.target import Target
+from testbed.bench.spec import Driver
+from testbed.bench.target import Target, choose_route
 from testbed.clients.base import Address
 from testbed.engines.base import Defects
 from testbed.runtime.containers import Containers
@@ -28,7 +27,9 @@ class Broker:
     container: str
     containers: Containers
 
-    def target(self, driver: Driver, encryption: Encryption = Encryption()) -> Target:
+    def target(self, driver: Driver, encryption: Encryption | None = None) -> Target:
+        """Return the listener that a driver needs, by the driver's route."""
+        encryption = encryption or Encryption()
         tls = encryption.listener == "tls"
         name = (
             driver.protocol
@@ -49,7 +50,7 @@ class Broker:
             self.ca_file if tls else None,
             beside,
         )
-        return by(
+        return choose_route(
             driver.route, Target(self.engine_type, address, encryption, container=self.container)
         )
 

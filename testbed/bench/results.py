@@ -1,0 +1,277 @@
+"""What a benchmark measures, as frozen data: rounds, sides, series, curves, results. Pure."""
+
+import os
+import platform
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from statistics import median
+
+from testbed.bench.encryption import Encryption
+from testbed.bench.host import Usage
+from testbed.bench.load.latencies import Distribution
+from testbed.bench.spec import Driver, Workload, producers
+from testbed.bench.statistics import Ratio, ratio
+from testbed.checker import Account
+
+# From this share on a side counts as busy: of one core for a process that has one thread, of all
+# cores for the machine.
+_BUSY = 0.85
+# Of the processors' time, by the hypervisor: a round that lost more measures the hypervisor.
+MOST_STOLEN = 0.1
+_KEPT_UP = 0.98  # the share of a rate that has to be delivered
+_CPUINFO = Path("/proc/cpuinfo")
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of a workload on one target. Rates are per second of the measuring.
+
+    ``busiest`` is the processor time of the busiest generator process, in cores; ``stolen`` the
+    share of the machine's processor time that the hypervisor gave to other machines, 0 if unknown.
+    ``kms_calls`` are those of the generators in the whole measuring. ``broker`` is None for a
+    container that is out of reach. ``account`` is about all messages, ``sample`` the checker's
+    account of the full history of every 61st message.
+    """
+
+    seconds: float
+    confirmed: float
+    received: float
+    connected: float
+    delay: Distribution
+    confirmation: Distribution
+    end_to_end: Distribution
+    generator_cores: float
+    busiest: float
+    stolen: float
+    kms_calls: int
+    broker: Usage | None
+    account: Account | None
+    sample: Account | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was lost. A round that is not ok is no result."""
+        return (self.account is None or self.account.ok) and (self.sample is None or self.sample.ok)
+
+    @property
+    def failure(self) -> str:
+        """The account that is not ok."""
+        account = self.account if self.account and not self.account.ok else self.sample
+        return f"not all messages arrived, so there is no result: {account}"
+
+
+def throughput(workload: Workload, measured: Round) -> float:
+    """Return messages a second that were confirmed and delivered, or replies, or connections."""
+    if workload.pattern == "connect":
+        return measured.connected
+    if workload.pattern == "request-reply":
+        return measured.received
+    copies = workload.consumers if workload.pattern == "fan-out" else 1
+    return min(measured.confirmed, measured.received / copies)
+
+
+def kept_up(workload: Workload, driver: Driver, measured: Round) -> bool:
+    """Return whether the requested rate was delivered.
+
+    That is 98 % of it, allowing one message of each producer that fell just beyond the end.
+    """
+    allowed = producers(workload, driver) / measured.seconds
+    return throughput(workload, measured) + allowed >= _KEPT_UP * workload.rate
+
+
+def limit(
+    workload: Workload, driver: Driver, measured: Round, cores: int = os.cpu_count() or 1
+) -> str:
+    """Return the limit: ``rate`` (it was kept), ``generator``, ``machine`` or ``broker``.
+
+    ``machine`` means that generators and broker both want its cores.
+    """
+    if workload.rate and kept_up(workload, driver, measured):
+        return "rate"
+    left = 1 - measured.stolen  # of each core, by the hypervisor
+    if measured.busiest >= _BUSY * left:
+        return "generator"
+    broker, generators = measured.broker, measured.generator_cores
+    if (
+        broker
+        and broker.cores + generators >= _BUSY * cores * left
+        and generators > broker.cores / 2
+    ):
+        return "machine"
+    return "broker"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One target with its rounds, in the order in which they ran.
+
+    ``running`` is the broker's exact version; ``route`` as ``target.route_of`` returns it.
+    """
+
+    label: str
+    encryption: Encryption
+    running: str
+    route: str
+    rounds: tuple[Round, ...]
+
+
+@dataclass(frozen=True)
+class Series:
+    """A workload by a driver on one or more sides, of which the first is the baseline.
+
+    ``repeated`` is how often a round was repeated on all sides, see ``run.alternate``. ``section``
+    is the title of the cost table's section that the series belongs to.
+    """
+
+    workload: Workload
+    driver: Driver
+    sides: tuple[Side, ...]
+    repeated: int = 0
+    section: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The workload's title and the driver's."""
+        return f"{self.workload.heading}: {self.driver.heading}"
+
+    @property
+    def connecting(self) -> bool:
+        """Whether connections are counted, not messages."""
+        return self.workload.pattern == "connect"
+
+    def rates(self, side: Side) -> tuple[float, ...]:
+        """Return the throughput of each round."""
+        return tuple(throughput(self.workload, measured) for measured in side.rounds)
+
+    def median(self, side: Side) -> float:
+        """Return the median throughput."""
+        return median(self.rates(side))
+
+    def ratio(self, side: Side, baseline: Side | None = None) -> Ratio:
+        """Compare a side's throughput with the baseline's, round by round."""
+        return ratio(self.rates(baseline or self.sides[0]), self.rates(side))
+
+    def limits(self, side: Side) -> tuple[str, ...]:
+        """Return the limit in any of the side's rounds, see ``limit``."""
+        limits = (limit(self.workload, self.driver, measured) for measured in side.rounds)
+        return tuple(dict.fromkeys(limits))
+
+
+@dataclass(frozen=True)
+class Point:
+    """A round at ``rate`` messages a second."""
+
+    rate: float
+    throughput: float
+    sustained: bool
+    round: Round
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Rounds at several rates, in rising order."""
+
+    workload: Workload
+    driver: Driver
+    label: str
+    encryption: Encryption
+    points: tuple[Point, ...]
+
+    @property
+    def highest(self) -> float:
+        """The highest rate below the first that was not sustained; 0 if none was."""
+        best = 0.0
+        for point in self.points:
+            if not point.sustained:
+                break
+            best = point.rate
+        return best
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of a generator. Each producer and consumer is one connection."""
+
+    producers: int
+    consumers: int
+    window: int = 0
+    transaction: int = 0
+
+    def __str__(self) -> str:
+        in_flight = (
+            f"transactions of {self.transaction}"
+            if self.transaction
+            else f"{self.window} in flight"
+        )
+        return f"{self.producers} producers, {self.consumers} consumers, {in_flight}"
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """The broker's own load generator compared with ours.
+
+    ``theirs`` and ``ours`` are messages a second, confirmed and consumed, round by round; ``ratio``
+    is ours over theirs.
+    """
+
+    engine_type: str
+    tool: str
+    their_settings: Settings
+    our_settings: Settings
+    route: str
+    theirs: tuple[float, ...]
+    ours: tuple[float, ...]
+    ratio: Ratio
+
+    def __str__(self) -> str:
+        return (
+            f"{self.engine_type}, 1 KB durable over TLS, confirmed and consumed: "
+            f"{self.tool} {median(self.theirs):,.0f} msg/s ({self.their_settings}), "
+            f"ours {median(self.ours):,.0f} msg/s ({self.our_settings}), ratio {self.ratio}, "
+            f"{self.ratio.confidence:.0%} interval of {len(self.ours)} rounds"
+        )
+
+
+@dataclass(frozen=True)
+class Result:
+    """A whole benchmark.
+
+    ``started`` is aware; ``environment`` names versions and the machine, no secrets. ``command``
+    repeats the benchmark.
+    """
+
+    started: datetime
+    seconds: float
+    command: str
+    environment: dict[str, str]
+    series: tuple[Series, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    yardsticks: tuple[Yardstick, ...] = ()
+
+
+def environment() -> dict[str, str]:
+    """Describe the machine and the software that a result depends on."""
+    found = {
+        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs{_processor()}",
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "load before": f"{os.getloadavg()[0]:.1f}",
+    }
+    for package in ("amazonmq-testbed", "pika", "hdrhistogram"):
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def _processor() -> str:
+    try:
+        lines = _CPUINFO.read_text().splitlines()
+    except OSError:
+        return ""
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    flags = next((line.split() for line in lines if line.startswith("flags")), [])
+    model = next(models, "")
+    return f", {model}{', AES instructions' if 'aes' in flags else ''}" if model else ""

@@ -1,0 +1,99 @@
+"""The options that commands of `testbed bench` share."""
+
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from testbed.errors import TestbedError
+
+if TYPE_CHECKING:
+    from testbed.bench.spec import Workload
+    from testbed.bench.target import Target
+    from testbed.testbed import Testbed
+
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", help="Write the result as JSON into this file.")
+]
+HtmlFile = Annotated[
+    Path | None, typer.Option("--html", help="Write the result as one HTML page into this file.")
+]
+WorkloadNames = Annotated[
+    list[str],
+    typer.Option("--workload", "-w", help="A workload's name or file; may be repeated."),
+]
+DriverNames = Annotated[
+    list[str], typer.Option("--driver", "-d", help="A driver's name or file; may be repeated.")
+]
+Encryptions = Annotated[
+    list[str],
+    typer.Option(
+        "--encryption",
+        "-e",
+        help="plaintext, tls, tls:SUITE or tls:TLSv1.3, then +plain, +envelope, +envelope-cached.",
+    ),
+]
+WarmUp = Annotated[
+    float | None, typer.Option(help="Seconds of warm-up in each round, instead of the workload's.")
+]
+Duration = Annotated[
+    float | None,
+    typer.Option(help="Seconds of measuring in each round, instead of the workload's."),
+]
+Rate = Annotated[
+    float | None,
+    typer.Option(help="Messages a second of all producers, instead of the workload's."),
+]
+Url = Annotated[
+    str,
+    typer.Option("--endpoint", help="The URL of a remote broker's endpoint, to use that broker."),
+]
+Username = Annotated[str, typer.Option(help="For --endpoint.")]
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option(help="For --endpoint: a file with the password, or - for standard input."),
+]
+CaFile = Annotated[
+    Path | None,
+    typer.Option(help="For --endpoint: the authorities to trust, this machine's by default."),
+]
+Fresh = Annotated[bool, typer.Option("--fresh", help="On a new testbed, removed afterwards.")]
+
+
+def open_testbed(*, fresh: bool, state: Path) -> "AbstractContextManager[Testbed]":
+    """Open a temporary testbed, or that of the state folder."""
+    from testbed.testbed import Testbed, temporary
+
+    return temporary() if fresh else nullcontext(Testbed.open(state))
+
+
+def changed(workload: "Workload", **changes: Any) -> "Workload":
+    """Return the workload with the options that were given. Raises ``TestbedError``."""
+    given = {name: value for name, value in changes.items() if value is not None}
+    try:
+        return replace(workload, **given)
+    except ValueError as error:
+        raise TestbedError(f"{error}.") from error
+
+
+def remote_target(
+    url: str, username: str, password_file: Path | None, ca_file: Path | None, protocol: str
+) -> "Target | None":
+    """Return a remote broker's listener, None without --endpoint. Raises ``TestbedError``."""
+    from testbed.bench.target import Endpoint
+
+    if not url:
+        return None
+    return Endpoint(url, username, _password(password_file), ca_file).target(protocol)
+
+
+def _password(file: Path | None) -> str:
+    if file is None:
+        raise TestbedError("A remote broker needs --username and --password-file.")
+    try:
+        return (sys.stdin.readline() if str(file) == "-" else file.read_text()).rstrip("\n")
+    except OSError as error:
+        raise TestbedError(f"{file} cannot be read: {error.strerror}.") from error

@@ -1,0 +1,69 @@
+"""What the rounds of a benchmark add up to."""
+
+from dataclasses import replace
+
+import pytest
+
+from testbed.bench.analysis import caveats, steps, summaries
+from testbed.bench.results import Side
+from testbed.bench.statistics import Verdict
+from tests.support.bench_results import LAYERS, a_result, a_round, a_series
+
+
+def test_a_summary_is_in_the_units_that_people_ask_for() -> None:
+    plaintext, tls, encrypted = summaries(a_series(1000, 940, 700, noise=0))
+    assert plaintext.rate == 1000
+    assert plaintext.ratio is None
+    assert plaintext.broker_cpu == pytest.approx(1500)  # µs: 1.5 cores for 1,000 messages a second
+    assert plaintext.generator_cpu == pytest.approx(300)
+    assert (plaintext.bytes_in, plaintext.bytes_out, plaintext.syncs) == pytest.approx(
+        (1100, 1200, 0.2)
+    )
+    assert tls.ratio
+    assert tls.ratio.median == pytest.approx(0.94)
+    assert encrypted.confirmation.count == 800  # all rounds' together
+
+
+def test_each_layer_is_compared_with_the_one_before() -> None:
+    tls, volume = steps(a_series(1000, 940, 700))
+    assert tls
+    assert tls.median == pytest.approx(0.94, abs=0.02)
+    assert tls.verdict is Verdict.LOWER
+    assert volume
+    assert volume.median == pytest.approx(0.745, abs=0.02)
+
+
+def test_a_side_that_did_nothing_is_not_compared() -> None:
+    series = a_series(1000, 940, rounds=2)
+    broken = replace(
+        series, sides=(series.sides[0], replace(series.sides[1], rounds=(a_round(0), a_round(0))))
+    )
+    assert steps(broken) == (None,)
+    assert summaries(broken)[1].ratio is None
+
+
+def test_caveats_say_what_the_numbers_call_for() -> None:
+    busy = " ".join(caveats(a_result(load="9.0")))
+    assert "busy with something else" in busy
+    noisy = " ".join(caveats(a_result(a_series(1000, 940, noise=0.5))))
+    assert "more than 10 % apart" in noisy
+    calm = " ".join(caveats(a_result()))
+    assert "busy" not in calm
+    assert "apart" not in calm
+    assert "hypervisor" not in calm
+    robbed = replace(
+        a_series(1000),
+        sides=(Side("tls", LAYERS[2], "4.0.5", "container", (a_round(1000, stolen=0.25),)),),
+    )
+    assert "hypervisor gave 5 % of" in " ".join(
+        caveats(a_result(robbed))
+    )  # one of five rounds, with those of the curve
+    series = a_series(1000, 940)
+    bound = replace(
+        series,
+        sides=tuple(
+            replace(side, rounds=tuple(a_round(1000, busiest=0.99) for _ in range(8)))
+            for side in series.sides
+        ),
+    )
+    assert "the generator was the limit" in " ".join(caveats(a_result(bound)))

@@ -1,0 +1,321 @@
+"""Load from several workers on one machine: the same account, and controls that have to fail."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from testbed.bench.distributed.run import check, run_load
+from testbed.bench.distributed.spec import LoadSpec, pack, read, unpack
+from testbed.bench.encryption import Encryption
+from testbed.bench.load.accounting import Sent, Tally
+from testbed.bench.load.base import Shape
+from testbed.bench.load.generators import make_generator
+from testbed.bench.load.worker import Part
+from testbed.bench.render import json as json_document
+from testbed.bench.results import Round, throughput
+from testbed.bench.rounds import plan
+from testbed.bench.spec import Case, Workload, load_driver, load_workload
+from testbed.bench.target import Endpoint, Target
+from testbed.cli import app
+from testbed.errors import ClientError, TestbedError
+from tests.support.bench_brokers import Broker, activemq, rabbitmq
+
+RUN = 0xBE9C
+
+
+@pytest.fixture(scope="module")
+def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Broker]]:
+    with ExitStack() as stack:
+        started = {"rabbitmq": rabbitmq, "activemq": activemq}
+        yield {
+            name: stack.enter_context(start(tmp_path_factory.mktemp(name)))
+            for name, start in started.items()
+        }
+
+
+def short(name: str, **changes: Any) -> Workload:
+    return replace(load_workload(name).shortened(0.5, 2.0, 1), **{"window": 100, **changes})
+
+
+def scaled(aimed: Target, by: str, work: Workload) -> Round:
+    return run_load(
+        LoadSpec(work, replace(load_driver(by), connections=1), aimed, RUN),
+        workers=2,
+    )
+
+
+# Pure: what is written, and what is refused before anything starts.
+
+
+def remote_target(folder: Path) -> Target:
+    (folder / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    url = "amqps://b-1.mq.us-east-1.amazonaws.com"
+    return Endpoint(url, "alice", "not-for-others", folder / "ca.pem").target("amqp")
+
+
+def test_the_file_is_all_that_another_machine_needs(tmp_path: Path) -> None:
+    (tmp_path / "order.json").write_text("an order")
+    spec = LoadSpec(
+        short("durable-1k", payload=str(tmp_path / "order.json")),
+        load_driver("rabbitmq"),
+        remote_target(tmp_path),
+        RUN,
+    )
+    file = tmp_path / "load.json"
+    spec.write(file)
+    assert file.stat().st_mode & 0o777 == 0o600
+    there = tmp_path / "there"
+    there.mkdir()
+    copied = there / "load.json"
+    copied.write_text(file.read_text())
+    for gone in ("order.json", "ca.pem"):
+        (tmp_path / gone).unlink()
+    found = read(copied)
+    assert (found.driver, found.run, found.workload.content()) == (spec.driver, RUN, b"an order")
+    assert replace(found.workload, payload="") == replace(spec.workload, payload="")
+    assert replace(found.target, address=spec.target.address) == spec.target
+    assert (found.target.address.password, found.target.address.ca_file) == (
+        "not-for-others",
+        there / "load.pem",
+    )
+    assert "not-for-others" not in repr(found)
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"workload": {"name": "x", "size": 1}}'])
+def test_any_other_file_is_one_line(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "load.json"
+    file.write_text(text)
+    with pytest.raises(TestbedError, match="not the specification of a distributed load"):
+        read(file)
+
+
+def test_a_part_arrives_as_it_was_sent() -> None:
+    tally = Tally()
+    tally.add(7, 3)
+    part = Part(
+        "consume", received=1, cpu=0.5, sent=(Sent(7, 4, (1,), (2,)),), tallies=(tally.packed(),)
+    )
+    assert unpack(pack(part)) == part
+
+
+@pytest.mark.parametrize(
+    ("work", "by", "encryption", "said"),
+    [
+        ("request-reply", "rabbitmq", "tls", "request-reply cannot be distributed"),
+        ("durable-1k", "rabbitmq-pika", "tls", "rabbitmq-pika cannot be distributed"),
+        ("durable-1k", "rabbitmq", "tls+envelope", "Encrypted payloads"),
+    ],
+)
+def test_what_cannot_be_distributed_is_one_line_and_starts_nothing(
+    work: str, by: str, encryption: str, said: str, tmp_path: Path
+) -> None:
+    done = CliRunner().invoke(
+        app,
+        [
+            "bench",
+            "scale",
+            "-w",
+            work,
+            "-d",
+            by,
+            "-e",
+            encryption,
+            "--state",
+            str(tmp_path / "state"),
+        ],
+    )
+    assert done.exit_code == 1
+    assert said in done.output
+    assert not (tmp_path / "state").exists()
+
+
+def test_without_locust_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(TestbedError) as error:
+        check(Case(short("durable-1k"), load_driver("rabbitmq"), (Encryption(),)))
+    assert "[scale]" in error.value.hint
+
+
+def test_the_locustfile_can_be_imported() -> None:
+    """In a process of its own, since Locust patches the standard library at import."""
+    script = (
+        "import testbed.bench.distributed.locustfile as file; print(file.ProducerUser.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)  # noqa: PLW1510 - asserted
+    assert done.stdout.strip() == "ProducerUser", done.stderr
+
+
+# On real brokers, by two workers.
+
+
+@pytest.mark.containers
+@pytest.mark.parametrize(
+    ("engine", "name"),
+    [("rabbitmq", "durable-1k"), ("activemq", "durable-1k"), ("rabbitmq", "fan-out")],
+)
+def test_two_workers_lose_nothing(brokers: dict[str, Broker], engine: str, name: str) -> None:
+    """Producers and consumers are of both workers, and the account is one."""
+    work = short(name, rate=200.0, producers=2, consumers=2)
+    made = scaled(brokers[engine].target(load_driver(engine)), engine, work)
+    assert made.ok, made.account
+    assert made.account
+    assert made.account.attempted >= 200 * work.duration
+    assert not made.account.unknown
+    assert not made.account.duplicated
+    assert throughput(work, made) == pytest.approx(200, rel=0.3)
+    assert made.end_to_end.count == pytest.approx(made.received * made.seconds, abs=1)
+    assert made.generator_cores > 0
+
+
+@pytest.mark.containers
+def test_handshakes_of_two_workers_are_counted(brokers: dict[str, Broker]) -> None:
+    made = scaled(
+        brokers["rabbitmq"].target(load_driver("rabbitmq")), "rabbitmq", short("connect", rate=20.0)
+    )
+    assert made.connected > 0
+    assert made.confirmation.at(50) > 0
+    assert made.account is None
+    assert made.ok
+
+
+@pytest.mark.containers
+def test_a_worker_joins_by_the_printed_line(
+    brokers: dict[str, Broker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With nothing but a copy of the load's file."""
+    lines: list[str] = []
+    joined: list[subprocess.Popen[bytes]] = []
+
+    def join(message: str, *values: object) -> None:
+        line = message % values
+        lines.append(line)
+        path, command = re.findall(r"copy (\S+) to their machine, then (.*)", line)[0]
+        (tmp_path / "load.json").write_text(Path(path).read_text())
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        command = command.replace("TESTBED_LOAD", "env TESTBED_LOAD")
+        script = f"exec {command.replace('THIS_MACHINE', '127.0.0.1')}"
+        joined.append(
+            subprocess.Popen(
+                ["bash", "-c", script],
+                cwd=tmp_path,
+                env={**os.environ, "PATH": path},
+                stderr=subprocess.DEVNULL,
+            )
+        )
+
+    work = short("durable-1k", rate=100.0, producers=2, consumers=2)
+    monkeypatch.setattr("testbed.bench.distributed.run.logger.info", join)
+    spec = LoadSpec(
+        work,
+        replace(load_driver("rabbitmq"), connections=1),
+        brokers["rabbitmq"].target(load_driver("rabbitmq")),
+        RUN,
+    )
+    try:
+        assert run_load(spec, workers=1, others=1).ok
+    finally:
+        for each in joined:
+            each.kill()
+            each.wait()
+    assert len(lines) == 1
+    assert (tmp_path / "load.pem").exists()
+
+
+@contextmanager
+def meanwhile(work_once: Callable[[], object]) -> Iterator[None]:
+    """Again and again, as long as the block lasts."""
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.wait(0.05):
+            work_once()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.mark.containers
+def test_a_stolen_message_makes_it_no_result(brokers: dict[str, Broker]) -> None:
+    """The control of the account: a stranger takes messages from the queue during the load."""
+    chosen = load_driver("rabbitmq")
+    aimed, work = brokers["rabbitmq"].target(chosen), short("durable-1k", rate=200.0)
+    queue = plan(work, chosen, aimed, run=RUN).jobs[0].assignments[0].destination
+    thief = make_generator("fast", aimed).receiver(queue, Shape(prefetch=5, acknowledge=1))
+    try:
+        with (
+            meanwhile(thief.poll),
+            pytest.raises(ClientError, match="not all messages arrived"),
+        ):
+            scaled(aimed, "rabbitmq", work)
+    finally:
+        thief.close(delete=True)
+
+
+@pytest.mark.containers
+def test_the_password_is_on_no_command_line_and_in_no_environment(
+    brokers: dict[str, Broker],
+) -> None:
+    chosen = load_driver("rabbitmq")
+    aimed, seen = brokers["rabbitmq"].target(chosen), set()
+
+    def look() -> None:
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                text = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+            except OSError:
+                continue  # it has ended
+            if b"locustfile.py" in text:  # the control: the master and both workers were looked at
+                seen.add((process.name, aimed.address.password.encode() in text))
+
+    with meanwhile(look):
+        scaled(aimed, "rabbitmq", short("durable-1k", rate=50.0))
+    assert len(seen) >= 3
+    assert not any(found for _name, found in seen)
+
+
+@pytest.mark.containers
+def test_a_worker_that_may_not_log_in_ends_the_load(brokers: dict[str, Broker]) -> None:
+    aimed = brokers["rabbitmq"].target(load_driver("rabbitmq"))
+    with pytest.raises(ClientError, match="refused the login"):
+        scaled(
+            replace(aimed, address=replace(aimed.address, password="not-the-password")),
+            "rabbitmq",
+            short("connect"),
+        )
+
+
+@pytest.mark.containers
+def test_the_command_makes_a_result_as_any_other(tmp_path: Path) -> None:
+    result = tmp_path / "result.json"
+    options = [
+        "--fresh",
+        "--rate",
+        "100",
+        "--warm-up",
+        "0.5",
+        "--duration",
+        "2",
+        "--json",
+        str(result),
+    ]
+    done = CliRunner().invoke(app, ["bench", "scale", *options])
+    assert done.exit_code == 0, done.output
+    found = json_document.read(result)
+    [series] = found.series
+    assert found.environment["workers"] == "2"
+    assert series.median(series.sides[0]) == pytest.approx(100, rel=0.3)
