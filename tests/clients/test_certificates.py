@@ -189,11 +189,11 @@ LISTENERS = {"amqp10": "amqp", "stomp-ws": "wss", "mqtt-ws": "wss"}
 def address(request: pytest.FixtureRequest) -> Address:
     engine, protocol = request.param
     node = request.getfixturevalue(f"expired_{engine}")
-    return (
-        node.address(protocol)
-        if engine == "rabbitmq"
-        else node.address(LISTENERS.get(protocol, protocol), protocol=protocol)
-    )
+    if engine == "rabbitmq":
+        found: Address = node.address(protocol)
+    else:
+        found = node.address(LISTENERS.get(protocol, protocol), protocol=protocol)
+    return found
 
 
 @pytest.mark.containers

@@ -94,7 +94,7 @@ def _usage() -> x509.KeyUsage:
 
 
 @contextmanager
-def serving(handle: Callable[[socket.socket], None]) -> Iterator[int]:
+def serving(handle: Callable[[socket.socket], object]) -> Iterator[int]:
     """Accept connections, handle each in a thread, and yield the port."""
     with socket.create_server(("127.0.0.1", 0), backlog=32) as listening:
 

@@ -54,7 +54,11 @@ def test_as_many_as_wanted_are_held() -> None:
 
 
 def test_those_that_are_hung_up_on_are_replaced_and_counted() -> None:
-    with serving(lambda connection: connection.recv(4096) and time.sleep(0.2)) as port:
+    def hang_up(connection: socket.socket) -> None:
+        connection.recv(4096)
+        time.sleep(0.2)
+
+    with serving(hang_up) as port:
         held = hold_half_open(
             ListenerAddress("127.0.0.1", port, NAME), SUITES, count=20, seconds=0.8
         )
@@ -156,7 +160,8 @@ CASES = [
 def loaded(
     node: Any, name: str, protocol: str, count: int, a_second: float, seconds: float
 ) -> UnderLoad:
-    listener = ListenerAddress(*node.addresses[name], HOSTNAME, timeout=20.0)
+    host, port = node.addresses[name]
+    listener = ListenerAddress(host, port, HOSTNAME, timeout=20.0)
     suites = [suite.code for suite in PROFILES[node.engine.type].suites]
     address: Address = (
         node.address(protocol)

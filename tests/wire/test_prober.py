@@ -269,9 +269,7 @@ def test_a_tls_listener_serves_no_plaintext(pki: Pki) -> None:
 
 
 def test_silence_is_bounded_and_refuses_nothing(pki: Pki) -> None:
-    with serving(
-        lambda connection: [None for _ in iter(lambda: connection.recv(4096), b"")]
-    ) as port:  # type: ignore[arg-type, return-value]
+    with serving(lambda connection: list(iter(lambda: connection.recv(4096), b""))) as port:
         scan = probe("127.0.0.1", port, server_name=NAME, ca_file=pki.ca, timeout=0.3)
     assert scan.seconds < 0.3 * (len(VERSIONS) + 4) + 2
     assert {each.refusal for each in scan.versions} == {Refusal("timeout")}

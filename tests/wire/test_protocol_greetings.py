@@ -113,7 +113,10 @@ def test_a_greeting_in_another_language_is_not_served(pki: Pki) -> None:
 
 
 def test_hanging_up_and_silence_are_told_apart(pki: Pki) -> None:
-    with speaking(pki, lambda tls: tls.recv(4096) and None) as port:
+    def hang_up(tls: ssl.SSLSocket) -> None:
+        tls.recv(4096)
+
+    with speaking(pki, hang_up) as port:
         hung_up = over_tls(ListenerAddress("127.0.0.1", port, NAME, 2.0), "MQTT")
     with speaking(pki, only("HTTP")) as port:
         silent = over_tls(ListenerAddress("127.0.0.1", port, NAME, 0.3), "MQTT")

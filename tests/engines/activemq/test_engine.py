@@ -212,9 +212,10 @@ def test_the_console_is_for_those_with_access_to_it(node: Node) -> None:
         ALICE,
     )
     assert (status, json.loads(answer)["value"]) == (200, RELEASES[node.spec.version])
-    for user, password in ((None, ""), (BOB, ""), (ALICE, "wrong-password")):
+    strangers: tuple[tuple[User | None, str], ...] = ((None, ""), (BOB, ""), (ALICE, "wrong"))
+    for stranger, password in strangers:
         for path in ("/", "/admin/", "/admin/queues.jsp", "/api/jolokia/version", "/nothing"):
-            assert get(node, path, user, password)[0] == 401, (user, path)
+            assert get(node, path, stranger, password)[0] == 401, (stranger, path)
 
 
 @pytest.mark.containers

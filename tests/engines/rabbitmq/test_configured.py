@@ -109,9 +109,8 @@ def ask(
         "localhost", node.addresses["management"][1], context=context, timeout=30
     )
     credentials = base64.b64encode(f"{ALICE.username}:{ALICE.password}".encode()).decode()
-    connection.request(
-        method, f"/api/{path}", body and json.dumps(body), {"Authorization": f"Basic {credentials}"}
-    )
+    content = json.dumps(body) if body else None
+    connection.request(method, f"/api/{path}", content, {"Authorization": f"Basic {credentials}"})
     answer = connection.getresponse()
     return (
         answer.status,

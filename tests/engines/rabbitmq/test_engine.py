@@ -9,6 +9,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -103,7 +104,7 @@ NODE = spec()
 
 
 def test_the_same_node_gets_the_same_definitions_and_another_one_another_salt() -> None:
-    def definitions(**change: str) -> bytes:
+    def definitions(**change: Any) -> bytes:
         return RabbitMQ().files(dataclasses.replace(NODE, **change))["etc/definitions.json"]
 
     assert definitions() == definitions()
@@ -138,9 +139,8 @@ def ask(
         "localhost", node.addresses["management"][1], context=context, timeout=30
     )
     credentials = base64.b64encode(f"{user.username}:{user.password}".encode()).decode()
-    connection.request(
-        method, f"/api/{path}", body and json.dumps(body), {"Authorization": f"Basic {credentials}"}
-    )
+    content = json.dumps(body) if body else None
+    connection.request(method, f"/api/{path}", content, {"Authorization": f"Basic {credentials}"})
     answer = connection.getresponse()
     return answer.status, answer.read()
 
