@@ -18,7 +18,7 @@ class Controls:
         self, create: Callable[[str, Defects], Broker], delete: Callable[[str], object]
     ) -> None:
         self._create, self._delete = create, delete
-        self._starts: dict[tuple[str, Defects], Task] = {}
+        self._starts: dict[tuple[str, Defects], Task[Broker]] = {}
         self._lock = threading.Lock()
 
     def get(self, engine_type: str, defects: Defects) -> Broker:
@@ -32,7 +32,7 @@ class Controls:
                     self._starts.pop((engine_type, defects), None)
             raise
 
-    def start(self, engine_type: str, defects: Defects) -> Task:
+    def start(self, engine_type: str, defects: Defects) -> Task[Broker]:
         """Have the broker started in the background."""
         with self._lock:
             kind = (engine_type, defects)

@@ -13,7 +13,7 @@
     ├── MissingExtra                  an optional library is not installed
     ├── VolumeRefused                 a volume would not attach: key missing, wrong, or mount failed
     ├── ClientError                   a messaging client could not do what it was asked
-    │   ├── ConnectionRefused         no connection: closed port, TLS refused, certificate not accepted
+    │   ├── ConnectionRefused         no connection: port closed, TLS or certificate refused
     │   ├── NotAuthorized             the broker refused the login
     │   └── NotConfirmed              the broker did not confirm in time: the outcome is unknown
     └── ApiError                      an AWS API's refusal: AWS's code and sentence
@@ -24,8 +24,8 @@
             ├── NotFoundException     404
             └── ConflictException     409
 
-Foreign exceptions are translated at the door of the room that meets them
-(Docker's in ``runtime``, botocore's in ``kms``, the client libraries' in ``clients``).
+Foreign exceptions are translated where they enter: Docker's in ``runtime``, botocore's in ``kms``,
+the client libraries' in ``clients``.
 """
 
 
@@ -118,22 +118,38 @@ class KmsError(ApiError):
 class MqError(ApiError):
     """A refusal of Amazon MQ; ``error_attribute`` names the offending member."""
 
-    def __init__(self, message: str, *, error_attribute: str = "", **rest: object) -> None:
-        super().__init__(message, **rest)  # type: ignore[arg-type]
+    def __init__(
+        self,
+        message: str,
+        *,
+        error_attribute: str = "",
+        code: str = "",
+        status: int = 0,
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, code=code, status=status, hint=hint)
         self.error_attribute = error_attribute
 
 
 class BadRequestException(MqError):
+    """The request is invalid, or does not fit the broker's state."""
+
     code, status = "BadRequestException", 400
 
 
 class ForbiddenException(MqError):
+    """The caller may not do this, or may not use the key."""
+
     code, status = "ForbiddenException", 403
 
 
 class NotFoundException(MqError):
+    """There is no such broker, user, configuration or tag."""
+
     code, status = "NotFoundException", 404
 
 
 class ConflictException(MqError):
+    """The name is taken already."""
+
     code, status = "ConflictException", 409

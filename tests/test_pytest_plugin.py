@@ -1,4 +1,4 @@
-"""Another project's tests, run by a pytest of their own: the fixtures are enough, and nothing of them is left."""
+"""Another project's tests, in a pytest of their own: the fixtures suffice, and nothing is left."""
 
 import re
 import signal
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from testbed.pytest_plugin import BrokerFixture
 from testbed.testbed import Testbed
 from tests.support.command_line import CommandLine
 
@@ -37,29 +38,34 @@ def test_rabbitmq_by_plain_pika(rabbitmq_broker):
 
 def test_activemq_by_plain_ssl(activemq_broker):
     context = ssl.create_default_context(cafile=str(activemq_broker.ca_file))
-    with socket.create_connection((activemq_broker.host, activemq_broker.port("stomp"))) as raw:
+    address = activemq_broker.host, activemq_broker.port("stomp")
+    with socket.create_connection(address) as raw:
         with context.wrap_socket(raw, server_hostname="localhost") as tls:
             login = f"login:{activemq_broker.username}\\npasscode:{activemq_broker.password}"
-            tls.sendall(f"CONNECT\\naccept-version:1.2\\nhost:localhost\\n{login}\\n\\n\\0".encode())
+            frame = f"CONNECT\\naccept-version:1.2\\nhost:localhost\\n{login}\\n\\n\\0"
+            tls.sendall(frame.encode())
             assert tls.recv(4096).startswith(b"CONNECTED")
-    with pytest.raises(ssl.SSLCertVerificationError), socket.create_connection((activemq_broker.host, activemq_broker.port("stomp"))) as raw:
+    with pytest.raises(ssl.SSLCertVerificationError), socket.create_connection(address) as raw:
         ssl.create_default_context().wrap_socket(raw, server_hostname="localhost")
 
 
 def test_the_key_by_plain_boto3(rabbitmq_broker, kms_key, aws_endpoint):
-    kms, mq = boto3.client("kms", **aws_endpoint.client()), boto3.client("mq", **aws_endpoint.client())
+    kms, mq = (boto3.client(name, **aws_endpoint.client()) for name in ("kms", "mq"))
     assert kms.describe_key(KeyId=kms_key.arn)["KeyMetadata"]["KeyState"] == "Enabled"
     kms_key.disable()
     assert kms.describe_key(KeyId=kms_key.arn)["KeyMetadata"]["KeyState"] == "Disabled"
     kms_key.enable()
     assert mq.describe_broker(BrokerId=rabbitmq_broker.broker_id)["BrokerState"] == "RUNNING"
-    assert kms.describe_key(KeyId=rabbitmq_broker.key_arn)["KeyMetadata"]["KeyManager"] == "CUSTOMER"
+    metadata = kms.describe_key(KeyId=rabbitmq_broker.key_arn)["KeyMetadata"]
+    assert metadata["KeyManager"] == "CUSTOMER"
 
 
 def test_urls_have_the_services_schemes_and_no_password(rabbitmq_broker, activemq_broker):
-    urls = [rabbitmq_broker.url("amqp"), activemq_broker.url("openwire"), activemq_broker.url("mqtt")]
+    urls = [rabbitmq_broker.url("amqp")]
+    urls += [activemq_broker.url("openwire"), activemq_broker.url("mqtt")]
     assert [url.partition("://")[0] for url in urls] == ["amqps", "ssl", "mqtt+ssl"]
-    assert not [url for url in urls if rabbitmq_broker.password in url or activemq_broker.password in url]
+    for password in (rabbitmq_broker.password, activemq_broker.password):
+        assert not [url for url in urls if password in url]
     with pytest.raises(KeyError):
         rabbitmq_broker.port("mqtt")
 
@@ -134,7 +140,8 @@ def test_nothing_is_left_after_an_interruption(
     project: Project, how: signal.Signals, status: int
 ) -> None:
     project.write(
-        "import time\n\ndef test_mine(rabbitmq_broker):\n    print('in the test', flush=True)\n    time.sleep(600)\n"
+        "import time\n\ndef test_mine(rabbitmq_broker):\n"
+        "    print('in the test', flush=True)\n    time.sleep(600)\n"
     )
     process = project.start_pytest("-s")
     assert process.stdout is not None
@@ -151,15 +158,17 @@ def test_nothing_is_left_after_an_interruption(
 
 
 def test_a_testbed_that_is_up_is_used_and_stays(
-    project: Project, testbed: Testbed, rabbitmq_broker: object
+    project: Project, testbed: Testbed, rabbitmq_broker: BrokerFixture
 ) -> None:
     """The session's own stands for one of `testbed up`."""
     project.write(
-        "def test_mine(testbed, rabbitmq_broker, kms_key):\n    print('broker', rabbitmq_broker.broker_id)\n"
+        "def test_mine(testbed, rabbitmq_broker, kms_key):\n"
+        "    print('broker', rabbitmq_broker.broker_id)\n"
     )
     before = testbed.containers.find()
     status, output = project.pytest("-s", TESTBED_STATE=str(testbed.state.folder))
-    assert status == 0 and f"broker {rabbitmq_broker.broker_id}" in output, output  # type: ignore[attr-defined]
+    assert status == 0, output
+    assert f"broker {rabbitmq_broker.broker_id}" in output
     assert testbed.containers.find() == before
     assert "starting" not in output
 
@@ -176,7 +185,9 @@ def test_an_engine_that_is_missing_is_said_with_what_to_do(project: Project) -> 
 
 def test_who_asks_for_no_fixture_pays_for_nothing(project: Project) -> None:
     project.write(
-        "import sys\n\ndef test_mine():\n    loaded = [name for name in sys.modules if name.startswith(('testbed.', 'docker', 'boto'))]\n"
+        "import sys\n\ndef test_mine():\n"
+        "    ours = ('testbed.', 'docker', 'boto')\n"
+        "    loaded = [name for name in sys.modules if name.startswith(ours)]\n"
         "    assert loaded == ['testbed.pytest_plugin']\n"
     )
     status, output = project.pytest()

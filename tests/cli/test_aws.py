@@ -76,9 +76,9 @@ def test_without_its_process_the_endpoint_is_said_not_to_run_and_serve_stands_in
         env=environment,
     )
     try:
-        assert serving.stdout and serving.stdout.readline() == f"AWS_ENDPOINT_URL={before}\n", (
-            "clients find it where it was"
-        )
+        assert serving.stdout
+        first = serving.stdout.readline()
+        assert first == f"AWS_ENDPOINT_URL={before}\n", "clients find it where it was"
         assert up.json("env")["AWS_ENDPOINT_URL"] == before
         serving.send_signal(signal.SIGINT)
         assert serving.wait(60) == 0
@@ -96,7 +96,8 @@ def test_serve_needs_a_testbed(tmp_path: Path) -> None:
 def test_down_leaves_nothing_of_it(up: CommandLine) -> None:
     """The last of this file."""
     found = process.find(up.state)
-    assert found and up.processes(), "control: something runs"
+    assert found
+    assert up.processes(), "control: something runs"
     assert up.run("down").returncode == 0
     assert not psutil.pid_exists(found.pid) or not process.is_alive(psutil.Process(found.pid))
     up.wait_until_nothing_is_left()

@@ -1,4 +1,4 @@
-"""The `testbed` command, run as a user runs it: what it prints, what it says when it can't, and how it ends."""
+"""The `testbed` command as a user runs it: its results, its errors, its end."""
 
 import json
 import os
@@ -94,6 +94,7 @@ def test_env_is_for_the_shell(up: CommandLine) -> None:
     script = f'eval "$({COMMAND} env)" && printf %s "${PASSWORD}"'
     shell = subprocess.run(
         ["sh", "-c", script],
+        check=False,
         capture_output=True,
         text=True,
         env={**os.environ, "TESTBED_STATE": str(up.state)},
@@ -200,7 +201,8 @@ def test_down_is_harmless_when_there_is_nothing(command: CommandLine) -> None:
 def test_every_command_explains_itself(command: CommandLine) -> None:
     def walk(*path: str) -> None:
         done = command.run(*path, "--help")
-        assert done.returncode == 0 and "Usage: testbed" in done.stdout, path
+        assert done.returncode == 0, path
+        assert "Usage: testbed" in done.stdout, path
         lines = done.stdout.partition("Commands:\n")[2].splitlines()
         for line in lines:
             if line.startswith("  ") and line[2] != " ":
@@ -367,9 +369,8 @@ def test_a_broken_state_is_said_and_down_is_the_way_out(command: CommandLine) ->
         error, hint = command.error(*arguments)
         assert "state.sqlite" in error or str(command.state) in error
         assert "testbed down" in hint
-    assert command.state.exists() and len(command.containers.find()) == 2, (
-        "what runs is not harmed by looking"
-    )
+    assert command.state.exists()
+    assert len(command.containers.find()) == 2, "looking harms nothing that runs"
     assert command.json("down")["containers"] == 2
     assert not command.state.exists()
     command.wait_until_nothing_is_left()
@@ -392,7 +393,7 @@ def small_engine(tmp_path: Path) -> Iterator[str]:
         tmp_path / "pid",
     ]
     with (tmp_path / "log").open("w") as log:
-        # In a network of its own: a second engine would take the bridge of the one that runs away from it.
+        # In another network: a second engine would take the bridge away from the first.
         daemon = subprocess.Popen(
             [
                 "unshare",
@@ -412,7 +413,8 @@ def small_engine(tmp_path: Path) -> Iterator[str]:
     try:
         end = time.monotonic() + 60
         while not (tmp_path / "log").read_text().count("API listen on"):
-            assert daemon.poll() is None and time.monotonic() < end, (tmp_path / "log").read_text()
+            assert daemon.poll() is None, (tmp_path / "log").read_text()
+            assert time.monotonic() < end, (tmp_path / "log").read_text()
             time.sleep(0.1)
         yield address
     finally:

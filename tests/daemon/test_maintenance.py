@@ -65,7 +65,7 @@ def test_what_a_process_began_and_did_not_finish_is_finished(testbed: Testbed) -
 
 
 class Failing(Brokers):
-    """Brokers of which one is well, one fails, and one is busy for as long as ``busy`` is not set."""
+    """One broker is well, one fails, and one is busy until ``busy`` is set."""
 
     def __init__(self) -> None:
         self.rounds: list[str] = []

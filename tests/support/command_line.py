@@ -23,7 +23,7 @@ _MARK = "TESTBED_TEST_MARK"
 
 @dataclass
 class CommandLine:
-    """Runs commands in ``folder``; everything they start can be told from everything else on the machine."""
+    """Runs commands in ``folder``; what they start can be told from all else on the machine."""
 
     folder: Path
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -41,6 +41,7 @@ class CommandLine:
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [COMMAND, *map(str, arguments)],
+            check=False,
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -97,7 +98,7 @@ class CommandLine:
     def left(self) -> dict[str, Any]:
         """Everything that is there of the commands' testbeds; all empty when nothing is."""
         client = engine.connect(start=False)
-        temporary = [path for path in (self.folder / "tmp").iterdir()]
+        temporary = list((self.folder / "tmp").iterdir())
         instances = [
             instance_of(self.state),
             *(each for path in self._folders() for each in [instance_of(path)]),
@@ -167,7 +168,8 @@ class Running:
         """Until it has said something that matches."""
         end = time.monotonic() + timeout
         while not any(re.search(pattern, line) for line in list(self.said)):
-            assert self.process.poll() is None and time.monotonic() < end, (pattern, self.said)
+            assert self.process.poll() is None, (pattern, self.said)
+            assert time.monotonic() < end, (pattern, self.said)
             time.sleep(0.02)
 
     def end(self, how: signal.Signals, timeout: float = 120.0) -> tuple[int, float]:
