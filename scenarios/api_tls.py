@@ -10,11 +10,11 @@ from pathlib import Path
 from socket import create_server, socket
 
 from testbed.aws.endpoint import HOST, serve
+from testbed.cli.scenario import run_file
 from testbed.documented.tls import API
 from testbed.pki import Authority
 from testbed.results import Finding, Verdict
 from testbed.runtime.ports import LOOPBACK
-from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.wire.prober import probe
 from testbed.wire.scan import ListenerScan
@@ -84,4 +84,4 @@ def _handshake(connection: socket, old: ssl.SSLContext) -> None:
 
 
 if __name__ == "__main__":
-    main(__file__)
+    run_file(__file__)

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from testbed import clients
 from testbed.broker.model import Broker
+from testbed.cli.scenario import run_file
 from testbed.clients import Destination
 from testbed.engines.all import ENGINES
 from testbed.engines.base import UNENCRYPTED
 from testbed.results import Finding, Verdict
-from testbed.scenario import main
 from testbed.storage import raw
 from testbed.testbed import Testbed
 
@@ -62,4 +62,4 @@ def _canary(testbed: Testbed, broker: Broker) -> tuple[Verdict, tuple[str, ...]]
 
 
 if __name__ == "__main__":
-    main(__file__)
+    run_file(__file__)

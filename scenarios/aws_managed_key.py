@@ -5,11 +5,11 @@ import logging
 from collections.abc import Iterator
 
 from testbed.broker.encryption import AWS_MANAGED_ALIAS, EncryptionOptions
+from testbed.cli.scenario import run_file
 from testbed.errors import KmsError
 from testbed.evidence import ask
 from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
-from testbed.scenario import main
 from testbed.testbed import Testbed
 
 logger = logging.getLogger(__name__)
@@ -93,4 +93,4 @@ def _refusals(testbed: Testbed, key: str) -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
-    main(__file__)
+    run_file(__file__)

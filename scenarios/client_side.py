@@ -15,13 +15,13 @@ import boto3
 from testbed import clients
 from testbed.aws.endpoint import serve
 from testbed.broker.model import Broker
+from testbed.cli.scenario import run_file
 from testbed.clients import QUEUE_PROTOCOL, Destination
 from testbed.clients.envelope import Envelope
 from testbed.engines.base import UNENCRYPTED
 from testbed.errors import ClientError
 from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
-from testbed.scenario import main
 from testbed.storage import raw
 from testbed.testbed import Testbed
 
@@ -175,4 +175,4 @@ def _tried(attempt: Any) -> str:
 
 
 if __name__ == "__main__":
-    main(__file__)
+    run_file(__file__)

@@ -9,12 +9,12 @@ from typing import Any
 
 from testbed import checker, clients, evidence, traffic
 from testbed.broker.model import Broker
+from testbed.cli.scenario import run_file
 from testbed.clients import Destination
 from testbed.documented.listeners import RABBITMQ
 from testbed.kms.base import USER, USER_ACCOUNT, Caller
 from testbed.results import Finding, Verdict
 from testbed.runtime.builder import ensure_images
-from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
 from testbed.trail.compare import trail_differences
@@ -188,4 +188,4 @@ def _evidence(seen: Sequence[evidence.Observation]) -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
-    main(__file__)
+    run_file(__file__)

@@ -4,10 +4,10 @@ import logging
 from collections.abc import Iterator
 
 from testbed import evidence
+from testbed.cli.scenario import run_file
 from testbed.clients import Destination
 from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
-from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
 
@@ -67,4 +67,4 @@ def _story(
 
 
 if __name__ == "__main__":
-    main(__file__)
+    run_file(__file__)

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 from testbed.broker.model import Broker
+from testbed.cli.scenario import run_file
 from testbed.documented import fips as approved
 from testbed.documented.tls import PROFILES, Suite, TlsProfile
 from testbed.engines.base import Defects
 from testbed.results import Finding, Verdict
 from testbed.runtime.tasks import run_concurrently
-from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.wire.fips import FipsAnswer, ask_all
 
@@ -68,4 +68,4 @@ def _judged(answer: FipsAnswer) -> tuple[Verdict, tuple[str, ...]]:
 
 
 if __name__ == "__main__":
-    main(__file__)
+    run_file(__file__)

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from testbed import checker, evidence, traffic
+from testbed.cli.scenario import run_file
 from testbed.clients import Destination
 from testbed.documented.grants import EBS_PRINCIPAL
 from testbed.evidence import ask
 from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
-from testbed.scenario import main
 from testbed.storage import volumes
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
@@ -74,4 +74,4 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
 
 
 if __name__ == "__main__":
-    main(__file__)
+    run_file(__file__)

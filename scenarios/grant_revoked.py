@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 
 from testbed import checker, evidence, traffic
 from testbed.broker.model import Broker
+from testbed.cli.scenario import run_file
 from testbed.clients import Destination
 from testbed.errors import KmsError
 from testbed.evidence import Observation
 from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
-from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
 
@@ -127,4 +127,4 @@ def _tried(
 
 
 if __name__ == "__main__":
-    main(__file__)
+    run_file(__file__)

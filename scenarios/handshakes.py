@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from testbed.broker.model import Broker
+from testbed.cli.scenario import run_file
 from testbed.documented.engines import DOMAIN, REGION
 from testbed.documented.tls import PROFILES, Suite, TlsProfile
 from testbed.engines.base import Defects
 from testbed.results import Finding, Matrix, Verdict
 from testbed.runtime.tasks import run_concurrently
-from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.wire.matrix import matrix
 from testbed.wire.prober import probe_all
@@ -47,7 +47,9 @@ def _engine(
 ) -> Iterator[Finding | Matrix | str]:
     broker = testbed.default_broker(engine_type)
     logger.info("  asking the listeners of %s and of a control", broker.broker_name)
-    scans, controls = run_concurrently([partial(_scans, testbed, each) for each in (broker, control)])
+    scans, controls = run_concurrently(
+        [partial(_scans, testbed, each) for each in (broker, control)]
+    )
     for name, scan in scans.items():
         yield _suites(claim, engine_type, name, scan, controls[name])
         yield _certificate(engine_type, name, scan, controls[name])
@@ -153,4 +155,4 @@ def _seen(scan: ListenerScan) -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
-    main(__file__)
+    run_file(__file__)

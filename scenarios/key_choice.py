@@ -7,10 +7,10 @@ from dataclasses import replace
 from testbed.broker.describe import describe
 from testbed.broker.model import Broker
 from testbed.broker.requests import CreateBroker
+from testbed.cli.scenario import run_file
 from testbed.errors import ApiError
 from testbed.kms.base import SERVICE_ACCOUNT, USER, USER_ACCOUNT
 from testbed.results import Finding, Verdict
-from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.trail.lookup import events
 
@@ -142,4 +142,4 @@ def _left(testbed: Testbed) -> tuple[int, int, int]:
 
 
 if __name__ == "__main__":
-    main(__file__)
+    run_file(__file__)

@@ -4,12 +4,12 @@ import logging
 from collections.abc import Iterator
 
 from testbed import checker, evidence, traffic
+from testbed.cli.scenario import run_file
 from testbed.clients import Destination
 from testbed.errors import KmsError
 from testbed.evidence import ask
 from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
-from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
 
@@ -75,4 +75,4 @@ def _gone(testbed: Testbed, key: str) -> tuple[bool, str]:
 
 
 if __name__ == "__main__":
-    main(__file__)
+    run_file(__file__)

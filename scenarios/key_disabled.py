@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 from testbed import checker, evidence, traffic
 from testbed.broker.model import Broker
+from testbed.cli.scenario import run_file
 from testbed.clients import QUEUE_PROTOCOL, Destination
 from testbed.engines.base import UNENCRYPTED
 from testbed.history import History, Recorder
 from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
-from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
 
@@ -115,4 +115,4 @@ def _empty(testbed: Testbed, broker: Broker, history: History) -> Finding:
 
 
 if __name__ == "__main__":
-    main(__file__)
+    run_file(__file__)

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from testbed.broker.requests import Configuration, CreateBroker
+from testbed.cli.scenario import run_file
 from testbed.documented.activemq_elements import NAMESPACE
 from testbed.documented.names import BROKER_NAME, PII_SENTENCE, USERNAME, NameRule
 from testbed.engines.activemq.configuration import sanitize
@@ -14,7 +15,6 @@ from testbed.engines.base import NetworkConnector, User
 from testbed.engines.rabbitmq.configuration import check_parameter
 from testbed.errors import BadRequestException
 from testbed.results import Finding, Verdict
-from testbed.scenario import main
 from testbed.testbed import Testbed
 
 logger = logging.getLogger(__name__)
@@ -330,4 +330,4 @@ def _present(testbed: Testbed) -> set[str]:
 
 
 if __name__ == "__main__":
-    main(__file__)
+    run_file(__file__)

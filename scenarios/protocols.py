@@ -7,13 +7,13 @@ from contextlib import ExitStack, suppress
 
 from testbed import clients
 from testbed.broker.model import Broker
+from testbed.cli.scenario import run_file
 from testbed.clients import Destination
 from testbed.documented.listeners import CLOSED, LISTENERS
 from testbed.engines.base import UNENCRYPTED
 from testbed.errors import ClientError
 from testbed.results import Finding, Verdict
 from testbed.runtime.listening import listening
-from testbed.scenario import main
 from testbed.testbed import Testbed
 
 logger = logging.getLogger(__name__)
@@ -117,4 +117,4 @@ def _closed(testbed: Testbed, broker: Broker) -> tuple[Verdict, tuple[str, ...]]
 
 
 if __name__ == "__main__":
-    main(__file__)
+    run_file(__file__)

@@ -4,11 +4,11 @@ import logging
 from collections.abc import Iterator
 
 from testbed import checker, evidence, traffic
+from testbed.cli.scenario import run_file
 from testbed.clients import Destination
 from testbed.errors import TestbedError
 from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
-from testbed.scenario import main
 from testbed.storage import volumes
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
@@ -83,4 +83,4 @@ def _another_key(testbed: Testbed, volume: volumes.Volume) -> Finding:
 
 
 if __name__ == "__main__":
-    main(__file__)
+    run_file(__file__)

@@ -14,9 +14,9 @@ from testbed.bench.results import Series, Side
 from testbed.bench.run import alternate
 from testbed.bench.spec import Case, load_driver, load_workload
 from testbed.bench.target import Target, choose_route
+from testbed.cli.scenario import run_file
 from testbed.engines.base import UNENCRYPTED
 from testbed.results import Finding
-from testbed.scenario import main
 from testbed.testbed import Testbed
 
 TITLE = "Short throughput with and without each layer of encryption, in rounds that take turns"
@@ -72,4 +72,4 @@ def _cost(series: Series, layer: str, without: Side, with_it: Side) -> str:
 
 
 if __name__ == "__main__":
-    main(__file__)
+    run_file(__file__)

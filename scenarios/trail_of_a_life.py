@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from testbed.broker.model import Broker
+from testbed.cli.scenario import run_file
 from testbed.errors import BadRequestException
 from testbed.kms.base import USER_ACCOUNT, Caller
 from testbed.results import Finding, Verdict
-from testbed.scenario import main
 from testbed.storage import volumes
 from testbed.testbed import Testbed
 from testbed.trail.compare import trail_differences
@@ -144,4 +144,4 @@ def _whole(life: Sequence[Record], broker: Broker, secret: Sequence[str]) -> Fin
 
 
 if __name__ == "__main__":
-    main(__file__)
+    run_file(__file__)

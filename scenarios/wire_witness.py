@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from testbed import clients
 from testbed.broker import topology
 from testbed.broker.model import Broker
+from testbed.cli.scenario import run_file
 from testbed.clients import Destination
 from testbed.clients.failover import failover
 from testbed.documented.listeners import ACTIVEMQ_CLOSED, LISTENERS
@@ -16,7 +17,6 @@ from testbed.engines.base import UNENCRYPTED, NetworkConnector
 from testbed.errors import ClientError
 from testbed.results import Finding, Verdict
 from testbed.runtime.builder import ensure_images
-from testbed.scenario import main
 from testbed.testbed import Testbed
 from testbed.wire.capture import IMAGE, Capture, capturing
 
@@ -187,4 +187,4 @@ def _canary() -> bytes:
 
 
 if __name__ == "__main__":
-    main(__file__)
+    run_file(__file__)

@@ -5,11 +5,11 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 
+from testbed.cli.scenario import run_file
 from testbed.documented.grants import EBS_PRINCIPAL
 from testbed.evidence import Answer, ask
 from testbed.kms.base import Caller
 from testbed.results import Finding, Verdict
-from testbed.scenario import main
 from testbed.storage import volumes
 from testbed.testbed import Testbed
 
@@ -93,4 +93,4 @@ def _denied(what: str, answer: Answer, granted: Answer) -> Finding:
 
 
 if __name__ == "__main__":
-    main(__file__)
+    run_file(__file__)

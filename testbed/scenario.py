@@ -123,13 +123,6 @@ def environment(testbed: Testbed) -> dict[str, str]:
     }
 
 
-def main(file: str) -> None:
-    """Run one scenario on a temporary testbed, for ``python scenarios/NAME.py``."""
-    from testbed.cli import main as cli
-
-    cli(["scenario", "run", Path(file).stem, "--fresh"])
-
-
 def _load(path: Path) -> Scenario:
     try:
         module = _import(path)

@@ -30,6 +30,13 @@ EvidenceOption = Annotated[
 app = new_app("List and run scenarios, which decide the claims.")
 
 
+def run_file(file: str) -> None:
+    """Run one scenario on a temporary testbed, for ``python scenarios/NAME.py``."""
+    from testbed.cli import main
+
+    main(["scenario", "run", Path(file).stem, "--fresh"])
+
+
 @app.command("list")
 def list_scenarios(as_json: JsonOption = False) -> None:
     """List scenarios with their claims and titles."""
