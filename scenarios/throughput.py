@@ -6,18 +6,20 @@ demonstration with an interval, not a measurement to quote: see docs/measuring.m
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from testbed.bench.encryption import Encryption
-from testbed.bench.load.fleet import Fleet
-from testbed.bench.render.terminal import ProgressObserver
-from testbed.bench.results import Series, Side
-from testbed.bench.run import alternate
 from testbed.bench.spec import Case, load_driver, load_workload
 from testbed.bench.target import Target, choose_route
 from testbed.cli.scenario import run_file
 from testbed.engines.base import UNENCRYPTED
+from testbed.errors import MissingExtra
+from testbed.extras import require
 from testbed.results import Finding
 from testbed.testbed import Testbed
+
+if TYPE_CHECKING:
+    from testbed.bench.results import Series, Side
 
 TITLE = "Short throughput with and without each layer of encryption, in rounds that take turns"
 CLAIMS = ()  # the page states no cost
@@ -27,6 +29,15 @@ _LAYERS = ("plaintext+plain", "tls+plain", "tls")
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
     """Measure the default brokers, and controls with a plaintext listener and a plain volume."""
+    try:
+        require("bench")
+    except MissingExtra as error:
+        yield f"Not measured: {error} {error.hint}"
+        return
+    from testbed.bench.load.fleet import Fleet
+    from testbed.bench.render.terminal import ProgressObserver
+    from testbed.bench.run import alternate
+
     # A small window, so that little is in flight at the end of each round.
     workload = replace(load_workload("durable-1k").shortened(0.4, 0.6, 5), window=500)
     encryptions = tuple(map(Encryption.parse, _LAYERS))
@@ -57,13 +68,13 @@ def _targets(testbed: Testbed, case: Case) -> dict[str, Target]:
     return {target.encryption.label: choose_route(case.driver.route, target) for target in targets}
 
 
-def _costs(series: Series) -> Iterator[str]:
+def _costs(series: "Series") -> Iterator[str]:
     plaintext, tls, encrypted = series.sides
     yield _cost(series, "plaintext and TLS", plaintext, tls)
     yield _cost(series, "plain and encrypted volume", tls, encrypted)
 
 
-def _cost(series: Series, layer: str, without: Side, with_it: Side) -> str:
+def _cost(series: "Series", layer: str, without: "Side", with_it: "Side") -> str:
     ratio = series.ratio(with_it, without)
     rates = f"{series.median(without):,.0f} and {series.median(with_it):,.0f} msg/s"
     interval = f"{ratio.confidence:.0%} interval of {len(ratio.pairs)} rounds"

@@ -10,6 +10,7 @@ from testbed.errors import MissingExtra
 EXTRAS = {
     "OpenSSL": "clients",
     "aws_encryption_sdk": "clients",
+    "hdrh": "bench",
     "paho": "clients",
     "proton": "clients",
     "stomp": "clients",
