@@ -147,11 +147,10 @@ def _without_key(testbed: Testbed, cluster: Broker) -> Iterator[Finding]:
         testbed.kms.call(USER, "DisableKey", {"KeyId": cluster.key_arn})
         testbed.wait_out_delay()
         without_key = evidence.reports_invalid_key(brokers, identity)
+        reboot = evidence.refuses_reboot(brokers, identity)
         brokers.detach(identity, lost)
-        down, quorum = (
-            evidence.stays_down(brokers, identity, lost),
-            evidence.serves(flow, 50, timeout=60),
-        )
+        down = evidence.stays_down(brokers, identity, lost)
+        quorum = evidence.serves(flow, 50, timeout=60)
         logger.info("  EnableKey")
         testbed.kms.call(USER, "EnableKey", {"KeyId": cluster.key_arn})
         after = brokers.maintain(identity)
@@ -160,8 +159,8 @@ def _without_key(testbed: Testbed, cluster: Broker) -> Iterator[Finding]:
     yield Finding(
         "R9",
         "a cluster that loses a node while its key is disabled",
-        Verdict.of(without_key.yes and down.yes and quorum.yes),
-        _evidence((without_key, down, quorum)),
+        Verdict.of(without_key.yes and reboot.yes and down.yes and quorum.yes),
+        _evidence((without_key, reboot, down, quorum)),
         Finding(
             "R9",
             "the cluster while its key is enabled",

@@ -11,6 +11,7 @@ import pytest
 from testbed.pytest_plugin import BrokerFixture
 from testbed.testbed import Testbed
 from tests.support.command_line import CommandLine
+from tests.support.nightly import first_then_nightly
 
 pytestmark = pytest.mark.containers
 
@@ -135,7 +136,13 @@ def test_nothing_is_left_after_a_failure(project: Project) -> None:
     project.wait_until_nothing_is_left()
 
 
-@pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 2), (signal.SIGKILL, -signal.SIGKILL)])
+@pytest.mark.parametrize(
+    ("how", "status"),
+    first_then_nightly(
+        [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 2)],
+        "an interruption by the other signal",
+    ),
+)
 def test_nothing_is_left_after_an_interruption(
     project: Project, how: signal.Signals, status: int
 ) -> None:

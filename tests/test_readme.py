@@ -12,6 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BLOCKS = re.findall(
     r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
 )
+# The first that starts brokers, and those that start none.
+CHEAP = [BLOCKS[1], *(block for block in BLOCKS if "--help" in block)]
 BY_OTHERS = {
     "make demo": "test_scenarios.py runs all scenarios, test_cli_interrupted.py the command",
     "make test": "this run",
@@ -38,7 +40,19 @@ def test_the_readme_leads_with_the_two_commands() -> None:
 
 
 @pytest.mark.containers
-@pytest.mark.parametrize("block", BLOCKS[1:], ids=lambda block: block.splitlines()[0])
+@pytest.mark.parametrize(
+    "block",
+    [
+        pytest.param(
+            block,
+            id=block.splitlines()[0],
+            marks=()
+            if block in CHEAP
+            else pytest.mark.nightly("the blocks that start brokers, except the first"),
+        )
+        for block in BLOCKS[1:]
+    ],
+)
 def test_the_commands_of_the_readme_work(block: str, tmp_path: Path) -> None:
     try:
         done = subprocess.run(

@@ -58,5 +58,5 @@ def test_the_documentation_lists_the_nightly_tests(request: pytest.FixtureReques
     if not request.config.stash[FILES].issuperset(folder.rglob("test_*.py")):
         pytest.skip("not all test files are collected")
     document = (folder.parent / "docs/testing.md").read_text()
-    documented = document[document.index("| test | cases |") :].strip()
-    assert documented == table(request.config)
+    documented = document[document.index("| file | nightly tests |") :].strip()
+    assert documented == table(request.config), "pytest --collect-only --nightly-table prints it"

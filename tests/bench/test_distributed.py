@@ -29,6 +29,7 @@ from testbed.bench.target import Endpoint, Target
 from testbed.cli import app
 from testbed.errors import ClientError, TestbedError
 from tests.support.bench_brokers import Broker, activemq, rabbitmq
+from tests.support.nightly import first_then_nightly
 
 RUN = 0xBE9C
 
@@ -161,7 +162,10 @@ def test_the_locustfile_can_be_imported() -> None:
 @pytest.mark.containers
 @pytest.mark.parametrize(
     ("engine", "name"),
-    [("rabbitmq", "durable-1k"), ("activemq", "durable-1k"), ("rabbitmq", "fan-out")],
+    first_then_nightly(
+        [("rabbitmq", "durable-1k"), ("activemq", "durable-1k"), ("rabbitmq", "fan-out")],
+        "the other workloads",
+    ),
 )
 def test_two_workers_lose_nothing(brokers: dict[str, Broker], engine: str, name: str) -> None:
     """Producers and consumers are of both workers, and the account is one."""
@@ -177,6 +181,7 @@ def test_two_workers_lose_nothing(brokers: dict[str, Broker], engine: str, name:
     assert made.generator_cores > 0
 
 
+@pytest.mark.nightly("the other workloads")
 @pytest.mark.containers
 def test_handshakes_of_two_workers_are_counted(brokers: dict[str, Broker]) -> None:
     made = scaled(
@@ -266,6 +271,7 @@ def test_a_stolen_message_makes_it_no_result(brokers: dict[str, Broker]) -> None
         thief.close(delete=True)
 
 
+@pytest.mark.nightly("the password on command lines")
 @pytest.mark.containers
 def test_the_password_is_on_no_command_line_and_in_no_environment(
     brokers: dict[str, Broker],
@@ -299,6 +305,7 @@ def test_a_worker_that_may_not_log_in_ends_the_load(brokers: dict[str, Broker]) 
         )
 
 
+@pytest.mark.nightly("the command, with brokers of its own")
 @pytest.mark.containers
 def test_the_command_makes_a_result_as_any_other(tmp_path: Path) -> None:
     result = tmp_path / "result.json"

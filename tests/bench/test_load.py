@@ -23,9 +23,12 @@ from testbed.clients.base import Destination
 from testbed.errors import ClientError, ConnectionRefused, NotAuthorized
 from tests.support.bench_brokers import Broker, activemq, rabbitmq
 from tests.support.broker_node import answered
+from tests.support.nightly import first_then_nightly
 
 pytestmark = pytest.mark.containers
 ENGINES = ("rabbitmq", "activemq")
+ANOTHER = pytest.mark.nightly("the other workloads and clients")
+MEASURES = pytest.mark.nightly("differences measured over 20 seconds")
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +70,12 @@ def one(
     ("name", "encryption"),
     [
         ("durable-1k", "tls"),
-        ("durable-1k", "plaintext"),
-        ("durable-100b", "tls"),
-        ("durable-1m", "tls"),
-        ("transient-64k", "tls"),
-        ("confirm-each", "tls"),
-        ("fan-out", "tls"),
+        pytest.param("durable-1k", "plaintext", marks=ANOTHER),
+        pytest.param("durable-100b", "tls", marks=ANOTHER),
+        pytest.param("durable-1m", "tls", marks=ANOTHER),
+        pytest.param("transient-64k", "tls", marks=ANOTHER),
+        pytest.param("confirm-each", "tls", marks=ANOTHER),
+        pytest.param("fan-out", "tls", marks=ANOTHER),
         ("request-reply", "tls"),
     ],
 )
@@ -99,13 +102,13 @@ def test_fast_generators_lose_nothing(
     "name",
     [
         "rabbitmq-pika",
-        "rabbitmq-amqp10",
+        pytest.param("rabbitmq-amqp10", marks=ANOTHER),
         "activemq-java",
-        "activemq-amqp10",
-        "activemq-stomp",
-        "activemq-stomp-ws",
-        "activemq-mqtt",
-        "activemq-mqtt-ws",
+        pytest.param("activemq-amqp10", marks=ANOTHER),
+        pytest.param("activemq-stomp", marks=ANOTHER),
+        pytest.param("activemq-stomp-ws", marks=ANOTHER),
+        pytest.param("activemq-mqtt", marks=ANOTHER),
+        pytest.param("activemq-mqtt-ws", marks=ANOTHER),
     ],
 )
 def test_the_users_clients_lose_nothing(
@@ -208,6 +211,7 @@ def test_a_stolen_message_makes_the_round_no_result(
     assert made.account.lost
 
 
+@pytest.mark.nightly("a lost message in a whole run; every push finds one in a round")
 def test_a_run_with_a_lost_message_is_refused(
     fleet: Fleet, brokers: dict[str, Broker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -305,8 +309,17 @@ def test_a_broker_that_is_gone_is_one_error(fleet: Fleet, brokers: dict[str, Bro
         play(fleet, plan(short("durable-1k"), chosen, gone), 0.1, 0.1)
 
 
-@pytest.mark.parametrize("name", ["confirm-each", "connect", "request-reply"])
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("engine", "name"),
+    first_then_nightly(
+        [
+            (engine, name)
+            for engine in ENGINES
+            for name in ("confirm-each", "connect", "request-reply")
+        ],
+        "the other workloads and clients",
+    ),
+)
 def test_sides_that_take_turns_lose_nothing_and_leave_each_other_alone(
     fleet: Fleet, brokers: dict[str, Broker], engine: str, name: str
 ) -> None:
@@ -330,6 +343,7 @@ def test_sides_that_take_turns_lose_nothing_and_leave_each_other_alone(
             assert 0.2 < made.confirmed * made.confirmation.at(50) / 1000 < 1.2
 
 
+@pytest.mark.nightly("an engine that answers slowly")
 def test_a_broker_whose_counters_take_a_second_is_not_metered_in_turns(
     fleet: Fleet, brokers: dict[str, Broker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -361,11 +375,13 @@ def compared(fleet: Fleet, broker: Broker, handicap: float = 0.0) -> Ratio:
     return series.ratio(series.sides[1])
 
 
+@MEASURES
 def test_a_planted_slowdown_is_found(fleet: Fleet, brokers: dict[str, Broker]) -> None:
     found = (compared(fleet, brokers["rabbitmq"], 0.3) for _ in range(3))
     assert any(each.verdict is Verdict.LOWER for each in found)
 
 
+@MEASURES
 def test_two_identical_sides_are_not_called_different(
     fleet: Fleet, brokers: dict[str, Broker]
 ) -> None:

@@ -41,7 +41,7 @@ def slow() -> Iterator[Testbed]:
     ("calls", "seconds"),
     [
         (2000, 30.0),
-        pytest.param(8000, 120.0, marks=pytest.mark.nightly("the same with more calls")),
+        pytest.param(8000, 120.0, marks=pytest.mark.nightly("two minutes of random calls")),
     ],
 )
 def test_brokers_are_as_the_model_says(slow: Testbed, calls: int, seconds: float) -> None:

@@ -77,7 +77,11 @@ def test_a_user_that_the_broker_does_not_have_is_refused() -> None:
 # Real networks
 
 
-@pytest.fixture(scope="module", params=[2, 3], ids=["two", "mesh of three"])
+@pytest.fixture(
+    scope="module",
+    params=[2, pytest.param(3, marks=pytest.mark.nightly("the mesh of three"))],
+    ids=["two", "mesh of three"],
+)
 def network(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Node]]:

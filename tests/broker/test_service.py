@@ -28,12 +28,10 @@ from testbed.errors import (
     BadRequestException,
     ConflictException,
     ContainerFailed,
-    MqError,
     NotFoundException,
     TestbedError,
     VolumeRefused,
 )
-from testbed.evidence import refuses_reboot, reports_invalid_key, stays_down
 from testbed.kms.base import USER, USER_ACCOUNT
 from testbed.pytest_plugin import BrokerFixture, KeyFixture
 from testbed.runtime import ports
@@ -348,6 +346,7 @@ def test_a_fixed_port_that_is_taken_is_refused_before_anything_is_made(testbed: 
 # The other kinds of key
 
 
+@pytest.mark.nightly("brokers under keys of AWS, besides scenarios aws_managed_key and key_choice")
 @pytest.mark.parametrize(
     ("engine", "options", "ownership", "grants"),
     [
@@ -459,44 +458,23 @@ def test_an_unknown_node_is_one_clear_error(broker: BrokerFixture) -> None:
 # The key
 
 
-def test_inside_the_delay_nothing_changes_and_after_it_the_broker_cannot_be_maintained(
+def test_a_broker_without_its_key_says_so_with_the_code_of_its_engine(
     broker: BrokerFixture,
 ) -> None:
-    testbed, brokers, identity = broker.testbed, broker.testbed.brokers, broker.broker_id
-    sent = put(broker, "keyless")
-    asked = testbed.clock.now()
-    testbed.kms.call(USER, "DisableKey", {"KeyId": broker.key_arn})
-    inside = reports_invalid_key(brokers, identity)
-    assert not inside.yes or testbed.clock.now() - asked > testbed.delay, inside
+    """The scenario key_disabled tells the rest of the story."""
     with disabled(broker):
-        after = brokers.check(identity)
+        after = broker.testbed.brokers.check(broker.broker_id)
+        [action] = after.actions_required
         assert after.broker_state == "CRITICAL_ACTION_REQUIRED"
-        assert [each.action_required_code for each in after.actions_required] == [
-            INVALID_KMS_KEY[after.engine_type]
-        ]
-        assert broker.key_arn in after.actions_required[0].action_required_info
-        assert "disabled" in after.actions_required[0].action_required_info
-        assert (
-            broker.describe()["ActionsRequired"][0]["ActionRequiredCode"]
-            == INVALID_KMS_KEY[after.engine_type]
-        )
-        with pytest.raises(MqError) as refused:
-            brokers.reboot(identity)
-        assert refused.value.code == "BadRequestException"
-        assert "CRITICAL_ACTION_REQUIRED" in refused.value.message
-        assert refuses_reboot(brokers, identity).yes
-        sent += put(broker, "keyless", 5)  # it serves on while its volume is attached
-        brokers.detach(identity)
-        with pytest.raises(VolumeRefused, match="DisabledException"):
-            brokers.attach(identity)
-        assert stays_down(brokers, identity).yes
-        assert not testbed.containers.state(now(broker).nodes[0].container_id).running
+        assert action.action_required_code == INVALID_KMS_KEY[after.engine_type]
+        assert broker.key_arn in action.action_required_info
+        assert "disabled" in action.action_required_info
+        [described] = broker.describe()["ActionsRequired"]
+        assert described["ActionRequiredCode"] == INVALID_KMS_KEY[after.engine_type]
+        with pytest.raises(BadRequestException, match="CRITICAL_ACTION_REQUIRED"):
+            broker.reboot()
     assert now(broker).broker_state == "RUNNING"
     assert now(broker).actions_required == ()
-    assert not refuses_reboot(brokers, identity).yes, (
-        "control: with the key enabled it is carried out"
-    )
-    assert take(broker, "keyless", len(sent)) == sent
 
 
 def test_a_data_key_of_another_volume_does_not_open_it_and_nothing_is_written(

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from testbed import evidence
 from testbed.broker import topology
 from testbed.broker.describe import describe
 from testbed.broker.model import Broker
@@ -143,7 +142,18 @@ def protocols(broker: Broker) -> list[str]:
 
 
 @pytest.mark.containers
-@pytest.mark.parametrize(("engine_type", "mode"), MODES)
+@pytest.mark.parametrize(
+    ("engine_type", "mode"),
+    [
+        pytest.param(
+            *case,
+            marks=pytest.mark.nightly("single instances; every push has test_service.py")
+            if case[1] == "SINGLE_INSTANCE"
+            else (),
+        )
+        for case in MODES
+    ],
+)
 def test_a_broker_is_created_used_on_every_listener_loses_a_node_and_is_deleted(
     testbed: Testbed, engine_type: str, mode: str
 ) -> None:
@@ -182,6 +192,7 @@ def test_a_broker_is_created_used_on_every_listener_loses_a_node_and_is_deleted(
     assert not testbed.kms.call(USER, "ListGrants", {"KeyId": broker.key_arn})["Grants"]
 
 
+@pytest.mark.nightly("a network through the API; every push has test_network_of_brokers.py")
 @pytest.mark.containers
 def test_a_network_of_brokers_is_created_and_loses_one(testbed: Testbed) -> None:
     """An active/standby pair, and a single instance that connects to its active node."""
@@ -207,30 +218,6 @@ def test_a_network_of_brokers_is_created_and_loses_one(testbed: Testbed) -> None
     wait_for("the bridge to the standby", joined, timeout=300)
     for broker in (north, south):
         testbed.brokers.delete(broker.broker_id)
-
-
-@pytest.mark.containers
-def test_without_its_key_a_cluster_loses_a_node_for_good_and_stays_up_by_quorum(
-    testbed: Testbed,
-) -> None:
-    broker = created(testbed, "RABBITMQ", "CLUSTER_MULTI_AZ")
-    orders, address = Destination.queue("without.a.key"), testbed.brokers.address(broker, "amqp")
-    with Traffic(address, orders, rate=50, timeout=10) as flow:
-        flow.wait_confirmed(120, timeout=60)
-        testbed.kms.call(USER, "DisableKey", {"KeyId": broker.key_arn})
-        testbed.wait_out_delay()
-        assert evidence.reports_invalid_key(testbed.brokers, broker.broker_id).yes
-        assert evidence.refuses_reboot(testbed.brokers, broker.broker_id).yes
-        testbed.brokers.detach(broker.broker_id, "2")
-        assert evidence.stays_down(testbed.brokers, broker.broker_id, "2").yes
-        assert evidence.serves(flow, 50, timeout=60).yes, "two of three are a majority"
-        testbed.kms.call(USER, "EnableKey", {"KeyId": broker.key_arn})
-        testbed.wait_out_delay()
-        assert testbed.brokers.maintain(broker.broker_id).broker_state == "RUNNING"
-        flow.wait_confirmed(50, timeout=60)
-    account = check(drain(address, orders, flow.recorder))
-    assert account.ok, str(account)
-    testbed.brokers.delete(broker.broker_id)
 
 
 REFUSED = [

@@ -17,6 +17,7 @@ from testbed.clients.base import Address
 from testbed.documented.listeners import LISTENERS
 from testbed.scenario import find
 from tests.support.command_line import COMMAND, CommandLine
+from tests.support.nightly import first_then_nightly
 
 pytestmark = pytest.mark.containers
 PASSWORD = "TESTBED_RABBITMQ_PASSWORD"
@@ -325,7 +326,9 @@ def test_an_engine_that_does_not_answer_is_not_looked_for_elsewhere(
     assert not command.state.exists()
 
 
-@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize(
+    "as_json", first_then_nightly([True, False], "an engine that does not answer, without --json")
+)
 def test_an_engine_that_is_no_engine_is_said(command: CommandLine, as_json: bool) -> None:
     """Something listens there, and speaks otherwise."""
     with socket.socket() as other:

@@ -14,12 +14,17 @@ SOON = 60.0  # seconds; a few on an idle machine
 
 UP = ("up", "--engine", "rabbitmq")
 DEMO = ("demo", "--report", "report")
-PHASES = [
-    pytest.param(UP, "KMS: starting", id="up, KMS starting"),
-    pytest.param(UP, "rabbitmq: starting, 2 s", id="up, broker starting"),
-    pytest.param(DEMO, "KMS: starting", id="demo, KMS starting"),
-    pytest.param(DEMO, "activemq: starting ACTIVEMQ", id="demo, brokers starting"),
-    pytest.param(DEMO, r"scenario \w+: ", id="demo, scenario running"),
+PHASES = {
+    "up, broker starting": (UP, "rabbitmq: starting, 2 s"),
+    "demo, scenario running": (DEMO, r"scenario \w+: "),
+    "up, KMS starting": (UP, "KMS: starting"),
+    "demo, KMS starting": (DEMO, "KMS: starting"),
+    "demo, brokers starting": (DEMO, "activemq: starting ACTIVEMQ"),
+}
+NIGHTLY = pytest.mark.nightly("interruptions at other moments and by the other signal")
+INTERRUPTIONS = [
+    ("up, broker starting", signal.SIGTERM),
+    ("demo, scenario running", signal.SIGINT),
 ]
 
 
@@ -28,11 +33,18 @@ def command(tmp_path: Path) -> CommandLine:
     return CommandLine(tmp_path)
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize(("arguments", "phase"), PHASES)
+@pytest.mark.parametrize(
+    ("moment", "how"),
+    [
+        pytest.param(moment, how, marks=() if (moment, how) in INTERRUPTIONS else NIGHTLY)
+        for moment in PHASES
+        for how in (signal.SIGINT, signal.SIGTERM)
+    ],
+)
 def test_nothing_stays_of_what_was_interrupted(
-    command: CommandLine, arguments: tuple[str, ...], phase: str, how: signal.Signals
+    command: CommandLine, moment: str, how: signal.Signals
 ) -> None:
+    arguments, phase = PHASES[moment]
     running = command.start(*arguments)
     running.wait_for(phase)
     command.note()
@@ -83,7 +95,9 @@ cli.main(["deaf"])
     assert ", line 16 in deaf" in said
 
 
-@pytest.mark.parametrize("phase", ["KMS: starting", "rabbitmq: starting RABBITMQ"])
+@pytest.mark.parametrize(
+    "phase", ["rabbitmq: starting RABBITMQ", pytest.param("KMS: starting", marks=NIGHTLY)]
+)
 def test_down_cleans_up_behind_an_up_that_was_killed(command: CommandLine, phase: str) -> None:
     running = command.start(*UP)
     running.wait_for(phase)
@@ -94,7 +108,10 @@ def test_down_cleans_up_behind_an_up_that_was_killed(command: CommandLine, phase
     command.wait_until_nothing_is_left()
 
 
-@pytest.mark.parametrize("phase", ["activemq: starting ACTIVEMQ", r"scenario \w+: "])
+@pytest.mark.parametrize(
+    "phase",
+    ["activemq: starting ACTIVEMQ", pytest.param(r"scenario \w+: ", marks=NIGHTLY)],
+)
 def test_a_demo_that_was_killed_is_cleaned_up_behind(command: CommandLine, phase: str) -> None:
     running = command.start(*DEMO)
     running.wait_for(phase)
@@ -103,6 +120,7 @@ def test_a_demo_that_was_killed_is_cleaned_up_behind(command: CommandLine, phase
     command.wait_until_nothing_is_left()
 
 
+@NIGHTLY
 def test_what_was_there_before_stays_when_more_is_interrupted(command: CommandLine) -> None:
     assert command.run(*UP).returncode == 0
     try:

@@ -151,6 +151,7 @@ def test_it_ends_by_itself_when_its_folder_is_gone() -> None:
         until(lambda: not lives(found.pid))
 
 
+@pytest.mark.nightly("a testbed taken away from under its server")
 @pytest.mark.containers
 def test_it_ends_by_itself_when_everything_is_taken_away() -> None:
     with temporary() as testbed:

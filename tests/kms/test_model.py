@@ -19,7 +19,7 @@ from tests.support.kms_model import CALLERS, DAY, DELAY, GRANTABLE, OWNER, POLIC
 pytestmark = pytest.mark.containers
 
 STEPS_A_RUN = 60
-LONG_RUN = pytest.mark.nightly("the same with more calls")
+LONG_RUN = pytest.mark.nightly("two minutes of random calls, and more kills")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ nightly test runs every few commits and none rots.
 """
 
 import subprocess
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from tests.support.durations import UNKNOWN, recorded
 
 BUDGET = 150.0  # seconds of nightly tests in a run of `make test`
 FILES = pytest.StashKey[set[Path]]()  # all that were collected
-_CASES = pytest.StashKey[Counter[tuple[str, str]]]()  # of each test and reason, all collected
+_REASONS = pytest.StashKey[set[tuple[str, str]]]()  # why a file has nightly tests
 
 
 def shares(tests: Iterable[str], seconds: Mapping[str, float], budget: float) -> list[list[str]]:
@@ -44,6 +43,21 @@ def share(
     return divided[turn % len(divided)] if divided else ()
 
 
+def first_then_nightly(cases: Iterable[object], reason: str) -> list[object]:
+    """Return cases for ``parametrize`` or a fixture of which only the first runs in each push."""
+    first, *others = cases
+    mark = pytest.mark.nightly(reason)
+    return [
+        first,
+        *(
+            pytest.param(*case, marks=mark)
+            if isinstance(case, tuple)
+            else pytest.param(case, marks=mark)
+            for case in others
+        ),
+    ]
+
+
 def commits() -> int:
     """Count the commits up to the checked-out one; 0 outside of a repository."""
     command = ["git", "rev-list", "--count", "HEAD"]
@@ -58,10 +72,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="all",
         help="Nightly tests: all (default), the share whose turn it is at this commit, or none.",
     )
+    parser.addoption(
+        "--nightly-table", action="store_true", help="Print the table of docs/testing.md."
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_CASES] = Counter()
+    config.stash[_REASONS] = set()
     config.stash[FILES] = set()
 
 
@@ -69,7 +86,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.config.stash[FILES].add(item.path)
     if mark := item.get_closest_marker("nightly"):
         [reason] = mark.args
-        item.config.stash[_CASES][item.nodeid.partition("[")[0], reason] += 1
+        item.config.stash[_REASONS].add((item.nodeid.partition("::")[0], reason))
 
 
 @pytest.hookimpl(trylast=True)  # after -m and -k
@@ -85,9 +102,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def table(config: pytest.Config) -> str:
-    """Return the list of nightly tests for ``docs/testing.md``: each with its cases and its reason."""
-    rows = [
-        f"| `{test}` | {count} | {reason} |"
-        for (test, reason), count in sorted(config.stash[_CASES].items())
-    ]
-    return "\n".join(["| test | cases | reason |", "|---|--:|---|", *rows])
+    """Return the list of nightly tests for ``docs/testing.md``."""
+    rows = [f"| `{file}` | {reason} |" for file, reason in sorted(config.stash[_REASONS])]
+    return "\n".join(["| file | nightly tests |", "|---|---|", *rows])
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> str:
+    return table(config) if config.getoption("nightly_table") else ""

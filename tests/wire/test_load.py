@@ -21,6 +21,7 @@ from testbed.wire.load import (
     run_under_load,
 )
 from tests.support.broker_node import HOSTNAME
+from tests.support.nightly import first_then_nightly
 from tests.support.tls_servers import NAME, Pki, python_tls, serving
 
 SUITES = [suite.code for suite in PROFILES["RABBITMQ"].suites]
@@ -196,7 +197,9 @@ def check_it(result: UnderLoad, count: int, a_second: float) -> None:
 
 
 @pytest.mark.containers
-@pytest.mark.parametrize(("engine", "listener", "protocol"), CASES[:2])
+@pytest.mark.parametrize(
+    ("engine", "listener", "protocol"), first_then_nightly(CASES[:2], "the other engine")
+)
 def test_a_broker_serves_on(
     request: pytest.FixtureRequest, engine: str, listener: str, protocol: str
 ) -> None:
@@ -207,7 +210,7 @@ def test_a_broker_serves_on(
     )
 
 
-@pytest.mark.nightly("half a minute of load on each listener")
+@pytest.mark.nightly("half a minute of heavy load on each listener")
 @pytest.mark.containers
 @pytest.mark.parametrize(("engine", "listener", "protocol"), CASES)
 def test_a_broker_serves_on_under_a_thousand_half_open_and_two_hundred_refused_a_second(

@@ -26,7 +26,7 @@ LISTENERS = {
     "standing_rabbitmq": ("amqps", "management"),
     "standing_activemq": ("openwire", "amqp", "stomp", "mqtt", "wss", "console"),
 }
-TESTSSL = pytest.mark.nightly("testssl.sh takes 8 s and more for a listener")
+TESTSSL = pytest.mark.nightly("testssl.sh; every push compares with sslscan")
 
 
 class Side:

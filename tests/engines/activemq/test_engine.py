@@ -29,6 +29,7 @@ from testbed.protocols import stomp
 from testbed.wire.prober import probe_all
 from tests.support.activemq_node import ALICE, BOB, CAROL, HOSTNAME, Node, activemq, spec
 from tests.support.broker_node import answered
+from tests.support.nightly import first_then_nightly
 
 CHACHA = Suite("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305", 0xCCA8)
 TRIPLE_DES = Suite("TLS_RSA_WITH_3DES_EDE_CBC_SHA", "DES-CBC3-SHA", 0x000A)
@@ -138,7 +139,9 @@ def test_what_a_controls_profile_names_is_not_disabled(
 # A real node
 
 
-@pytest.fixture(scope="module", params=list(RELEASES))
+@pytest.fixture(
+    scope="module", params=first_then_nightly(RELEASES, "the other release of the engine")
+)
 def node(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Node]:

@@ -20,6 +20,7 @@ from testbed.errors import ClientError, ConnectionRefused, NotAuthorized
 from testbed.pki import Authority
 from testbed.wire.prober import probe_all
 from tests.support.broker_node import node_spec
+from tests.support.nightly import first_then_nightly
 from tests.support.rabbitmq_node import ALICE, HOSTNAME, Node, rabbitmq
 
 pytestmark = pytest.mark.containers
@@ -58,7 +59,9 @@ def spec(configuration: str, version: str = "4.2") -> NodeSpec:
     return dataclasses.replace(made, configuration=configuration)
 
 
-@pytest.fixture(scope="module", params=list(RELEASES))
+@pytest.fixture(
+    scope="module", params=first_then_nightly(RELEASES, "the other release of the engine")
+)
 def strict(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Node]:
@@ -66,7 +69,9 @@ def strict(
         yield node
 
 
-@pytest.fixture(scope="module", params=list(RELEASES))
+@pytest.fixture(
+    scope="module", params=first_then_nightly(RELEASES, "the other release of the engine")
+)
 def by_name(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Node]:

@@ -27,6 +27,7 @@ from testbed.wire.prober import probe_all
 from testbed.wire.verdict import judge, judge_certificate
 from tests.support.broker_node import wait_for
 from tests.support.messages import receive
+from tests.support.nightly import first_then_nightly
 from tests.support.rabbitmq_node import ALICE, CAROL, HOSTNAME, Node, rabbitmq, spec
 
 pytestmark = pytest.mark.filterwarnings(
@@ -122,7 +123,9 @@ def test_versions_that_cannot_be_had_are_refused_with_those_that_can() -> None:
 # A real node
 
 
-@pytest.fixture(scope="module", params=list(RELEASES))
+@pytest.fixture(
+    scope="module", params=first_then_nightly(RELEASES, "the other release of the engine")
+)
 def node(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Node]:
