@@ -21,7 +21,7 @@ CLAIMS = ("R2", "R3", "R4")
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """The standing brokers for R2, a broker without a key for R3, and requests that are refused for R4."""
+    """R2 on the default brokers, R3 on a broker without a key, R4 with refused requests."""
     for engine_type in ("RABBITMQ", "ACTIVEMQ"):
         yield _given(testbed, testbed.default_broker(engine_type))
     logger.info("  a broker for which no key is given")

@@ -183,7 +183,7 @@ def _creating(
 
 
 def _clean(testbed: Testbed, engine_type: str) -> Iterator[Finding]:
-    """The standing broker was made by CreateBroker, too. The control is the same request with one private value in it."""
+    """The default broker's names are clean; the control is the same request with a private one."""
     broker = testbed.default_broker(engine_type)
     private = _PRIVATE["a phone number"]
     named = _refusal(_creating(testbed, engine_type, lambda name: {"broker_name": name}), private)

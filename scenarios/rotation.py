@@ -22,7 +22,7 @@ _YEAR = 366 * 86400.0
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """RabbitMQ's standing broker, under confirmed traffic, rebooted after each rotation."""
+    """RabbitMQ's default broker, under confirmed traffic, rebooted after each rotation."""
     kms, brokers, broker = testbed.kms, testbed.brokers, testbed.default_broker("RABBITMQ")
     identity, key = broker.broker_id, {"KeyId": broker.key_arn}
     volume = broker.nodes[0].volume
