@@ -54,7 +54,7 @@ def describe(broker: Broker) -> dict[str, Any]:
         "Users": list(users(broker)),
         "Tags": dict(broker.tags),
     }
-    return {name: value for name, value in answer.items() if value is not None}
+    return _present(answer)
 
 
 def users(broker: Broker) -> Iterator[dict[str, Any]]:
@@ -65,7 +65,7 @@ def users(broker: Broker) -> Iterator[dict[str, Any]]:
     pending = {user.username: user for user in broker.pending_users}
     for username in sorted({*current, *pending}):
         change = pending_change(current.get(username), pending.get(username))
-        yield {"Username": username, **({"PendingChange": change} if change else {})}
+        yield _present({"Username": username, "PendingChange": change or None})
 
 
 def pending_change(current: User | None, pending: User | None) -> str:
@@ -107,7 +107,7 @@ def _configurations(broker: Broker) -> dict[str, Any] | None:
     if not current and not pending:
         return None
     history = [_configuration(configuration) for configuration in broker.configuration_history]
-    return {"Current": current, "History": history, "Pending": pending}
+    return _present({"Current": current, "History": history, "Pending": pending})
 
 
 def _configuration(configuration: Configuration | None) -> dict[str, Any] | None:
@@ -124,4 +124,9 @@ def _logs(broker: Broker) -> dict[str, Any]:
     }
     if broker.engine_type == "ACTIVEMQ":
         shown |= {"Audit": logs.get("Audit", False), "AuditLogGroup": f"{group}/audit"}
-    return {**shown, "Pending": broker.pending.settings.get("Logs")}
+    return _present({**shown, "Pending": broker.pending.settings.get("Logs")})
+
+
+def _present(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the members without a value."""
+    return {name: value for name, value in members.items() if value is not None}
