@@ -14,7 +14,6 @@ from testbed.clients import Destination
 from testbed.documented.listeners import RABBITMQ
 from testbed.kms.base import USER, USER_ACCOUNT, Caller
 from testbed.results import Finding, Verdict
-from testbed.runtime.builder import ensure_images
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
 from testbed.trail.compare import trail_differences
@@ -105,7 +104,7 @@ class _Crossed:
 def _captured(testbed: Testbed, cluster: Broker) -> _Crossed:
     assert cluster.load_balancer
     canary = f"canary-{secrets.token_hex(16)}".encode()
-    image = ensure_images(testbed.client, [IMAGE])[IMAGE]
+    image = testbed.containers.ensure_image(IMAGE)
     with clients.connect(testbed.brokers.address(cluster, "amqp")) as client:
         client.publish(
             Destination.queue("replicated"), b"before"

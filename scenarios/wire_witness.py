@@ -16,7 +16,6 @@ from testbed.documented.listeners import ACTIVEMQ_CLOSED, LISTENERS
 from testbed.engines.base import UNENCRYPTED, NetworkConnector
 from testbed.errors import ClientError
 from testbed.results import Finding, Verdict
-from testbed.runtime.builder import ensure_images
 from testbed.testbed import Testbed
 from testbed.wire.capture import IMAGE, Capture, capturing
 
@@ -153,7 +152,7 @@ def _captured(
     testbed: Testbed, brokers: Sequence[Broker], exchange: Callable[[], None], nodes: int = 0
 ) -> list[Capture]:
     """All that crossed the networks of the brokers' nodes during ``exchange``; of the last ``nodes`` of each only, if given."""
-    image = ensure_images(testbed.client, [IMAGE])[IMAGE]
+    image = testbed.containers.ensure_image(IMAGE)
     with ExitStack() as stack:
         recordings = [
             stack.enter_context(capturing(testbed.containers, node.container_id, image))

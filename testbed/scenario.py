@@ -108,16 +108,16 @@ def run_all(
 
 def environment(testbed: Testbed) -> dict[str, str]:
     """Return what the results depend on: versions and the machine."""
-    version = testbed.client.version()
+    engine = testbed.containers.describe_engine()
     running = {
         f"{broker.engine_type} {broker.engine_version}": broker.running_version or broker.image
         for broker in testbed.brokers.peek_all()
     }
     return {
         "testbed": version_of("amazonmq-testbed"),
-        "engine": f"{version['Version']} (API {version['ApiVersion']})",
-        "kernel": version.get("KernelVersion", ""),
-        "machine": f"{platform.machine()}, {testbed.client.info().get('NCPU', '?')} CPUs",
+        "engine": engine["version"],
+        "kernel": engine["kernel"],
+        "machine": f"{platform.machine()}, {engine['processors']} CPUs",
         "python": platform.python_version(),
         **running,
     }

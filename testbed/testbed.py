@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-import docker
-
 from testbed.broker import default_broker
 from testbed.broker.default_broker import NAMES, USERNAME, DefaultBrokerOptions, new_password
 from testbed.broker.encryption import EncryptionOptions
@@ -68,15 +66,14 @@ class Testbed:
     def __init__(
         self,
         state: State,
-        client: docker.DockerClient,
+        containers: Containers,
         kms_image: str = "",
         delay: float | None = None,
         *,
         start: bool = True,
     ) -> None:
         """Join the testbed of ``state``; with ``start=False``, start nothing for it."""
-        self.state, self.client = state, client
-        self.containers = Containers(client, state.instance)
+        self.state, self.containers = state, containers
         self._stopping = threading.Event()
         settings = Settings.load(state, delay, self._stopping)
         self.delay = settings.delay
@@ -116,7 +113,9 @@ class Testbed:
         default is ``testbed.kms.authority.DELAY``. Raises ``EngineUnavailable`` or
         ``StateBroken``. What keeps KMS from starting is raised by the first call of ``kms``.
         """
-        return cls(State(folder), engine.connect(), kms_image, delay)
+        state = State(folder)
+        containers = Containers(engine.connect(), state.instance)
+        return cls(state, containers, kms_image, delay)
 
     @property
     def ca_file(self) -> Path:
@@ -184,7 +183,7 @@ class Testbed:
     def close(self) -> None:
         """Delete control brokers and disconnect from the engine; everything else keeps running."""
         self._controls.close()
-        self.client.close()
+        self.containers.close()
 
     def stop(self) -> None:
         """Give up what is being started in other threads, for good."""
@@ -196,7 +195,7 @@ class Testbed:
         self.kms_container.wait_until_given_up(_PATIENCE)
         counts = self.containers.purge()
         self.state.remove()
-        self.client.close()
+        self.containers.close()
         return counts
 
 

@@ -152,7 +152,7 @@ def test_nothing_is_left_after_an_interruption(
     )
     process = project.start_pytest("-s")
     assert process.stdout is not None
-    said = []
+    said: list[str] = []
     while "in the test" not in "".join(said[-1:]):
         said.append(process.stdout.readline())
         assert said[-1], said

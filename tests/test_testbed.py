@@ -66,7 +66,7 @@ def test_whoever_only_looks_starts_nothing(tmp_path: Path) -> None:
         first.new_key("there")
         [row] = first.containers.find("kms")
         first.containers.kill(row["id"])
-        looking = Testbed(first.state, first.client, start=False)
+        looking = Testbed(first.state, first.containers, start=False)
         began = time.monotonic()
         with pytest.raises(KmsError, match="KMS does not run") as error:
             looking.kms.call(USER, "CreateKey", {})
@@ -178,7 +178,7 @@ def test_a_temporary_testbed_is_gone_after_its_process_was_killed(
         [sys.executable, "-c", _OWNER % work], stdout=subprocess.PIPE, text=True, env=environment
     )
     assert process.stdout is not None
-    lines = []
+    lines: list[str] = []
     while not lines or not lines[-1].startswith(until):
         lines.append(process.stdout.readline().strip())
         assert lines[-1], f"ended before it said {until!r}: {lines}"
@@ -186,10 +186,14 @@ def test_a_temporary_testbed_is_gone_after_its_process_was_killed(
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    mine = Containers(testbed.client, instance_of(folder))
+    mine = Containers(testbed.containers.client, instance_of(folder))
     deadline = time.monotonic() + 60
     while (mine.find() or folder.exists()) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert mine.find() == []
     assert list(tmp_path.iterdir()) == []
-    assert purge(testbed.client, mine.instance) == {"containers": 0, "volumes": 0, "networks": 0}
+    assert purge(testbed.containers.client, mine.instance) == {
+        "containers": 0,
+        "volumes": 0,
+        "networks": 0,
+    }

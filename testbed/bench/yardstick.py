@@ -23,7 +23,6 @@ from testbed.bench.statistics import ratio
 from testbed.bench.target import Target, choose_route
 from testbed.engines.activemq.engine import ActiveMQ
 from testbed.errors import ClientError, ContainerFailed
-from testbed.runtime.builder import ensure_images
 from testbed.runtime.containers import ContainerSpec
 from testbed.runtime.exec import Exec, open_exec
 from testbed.runtime.images import ImageSpec
@@ -134,7 +133,7 @@ def _best(candidates: Sequence[Settings], rate: Callable[[Settings], float], who
 
 def _start_tools(testbed: Testbed, target: Target) -> str:
     """Start a container of the tools in the broker's network."""
-    tag = ensure_images(testbed.client, [IMAGE])[IMAGE]
+    tag = testbed.containers.ensure_image(IMAGE)
     name = f"testbed-{testbed.state.instance}-yardstick-{target.engine_type.lower()}"
     return testbed.containers.run(
         ContainerSpec(

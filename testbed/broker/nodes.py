@@ -15,7 +15,6 @@ from testbed.engines.base import NodeSpec
 from testbed.errors import ClientError, ContainerFailed, Interrupted, VolumeRefused
 from testbed.pki import Certificate
 from testbed.runtime import images
-from testbed.runtime.builder import ensure_images
 from testbed.runtime.tasks import Task
 from testbed.services import Services
 from testbed.storage import volumes
@@ -41,9 +40,7 @@ class Nodes:
 
     def ensure_image(self, image: images.ImageSpec) -> str:
         """Build or pull the image unless it is there, and return its tag."""
-        task = Task(lambda: ensure_images(self._containers.client, [image]))
-        tag: str = task.result(self._cancelled)[image]
-        return tag
+        return Task(partial(self._containers.ensure_image, image)).result(self._cancelled)
 
     def ensure_images(self, broker: Broker) -> Broker:
         """Build the images of the broker's version. An image of the user's own stays."""

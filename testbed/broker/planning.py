@@ -4,8 +4,6 @@ import secrets
 import uuid
 from datetime import datetime
 
-import docker
-
 from testbed.broker import topology
 from testbed.broker.encryption import BrokerKey
 from testbed.broker.model import Broker
@@ -14,17 +12,17 @@ from testbed.broker.rules import NOT_OFFERED
 from testbed.documented.engines import STORAGE_TYPES
 from testbed.engines.all import ENGINES
 from testbed.runtime import ports
-from testbed.runtime.engine import require_disk
+from testbed.runtime.containers import Containers
 
 _DISK = 512 * 2**20  # bytes of free disk that one broker needs
 
 
-def check_machine(request: CreateBroker, client: docker.DockerClient) -> None:
+def check_machine(request: CreateBroker, containers: Containers) -> None:
     """Raise ``PortTaken`` or ``NotEnoughDisk`` if this machine cannot run the broker."""
     if request.fixed_ports:
         for listener in topology.listeners(request, ENGINES[request.engine_type]):
             ports.require_free(listener.port)
-    require_disk(client, _DISK, "A broker")
+    containers.require_disk(_DISK, "A broker")
 
 
 def plan(request: CreateBroker, image: str, key: BrokerKey | None, created: datetime) -> Broker:

@@ -238,7 +238,7 @@ class Brokers:
     def _plan(self, request: CreateBroker, caller: Caller) -> Broker:
         """Check the request, and return the broker as it will be."""
         rules.check_create(request, {broker.broker_name for broker in self._store.all()})
-        planning.check_machine(request, self._containers.client)
+        planning.check_machine(request, self._containers)
         image = self._nodes.image(request)
         plain = request.defects is not None and request.defects.plain_volume
         options = request.encryption_options

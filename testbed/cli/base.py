@@ -95,10 +95,13 @@ def existing(folder: Path) -> "Iterator[Testbed]":
     """
     require_testbed(folder)
     from testbed.runtime import engine
+    from testbed.runtime.containers import Containers
     from testbed.state.store import State
     from testbed.testbed import Testbed
 
-    testbed = Testbed(State(folder), engine.connect(start=False), start=False)
+    state = State(folder)
+    containers = Containers(engine.connect(start=False), state.instance)
+    testbed = Testbed(state, containers, start=False)
     try:
         yield testbed
     finally:

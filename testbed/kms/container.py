@@ -8,7 +8,6 @@ from pathlib import Path
 from testbed.errors import ContainerFailed, Interrupted, KmsError
 from testbed.kms.localstack import LocalStackKms
 from testbed.runtime import images
-from testbed.runtime.builder import ensure_images
 from testbed.runtime.containers import Containers, ContainerSpec
 from testbed.runtime.ports import LOOPBACK
 from testbed.runtime.tasks import Task
@@ -73,8 +72,8 @@ class KmsContainer:
         with hold_lock(self._folder, "kms", self._stopping):
             if self.status != "running":
                 spec = images.own_kms(image) if image else images.KMS
-                build = Task(partial(ensure_images, self._containers.client, [spec]))
-                self._run(build.result(self._stopping)[spec])
+                build = Task(partial(self._containers.ensure_image, spec))
+                self._run(build.result(self._stopping))
         LocalStackKms(self.url).wait_until_answering(still_alive=self._require_alive)
 
     def _run(self, tag: str) -> None:

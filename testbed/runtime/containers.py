@@ -14,10 +14,13 @@ from docker.errors import APIError, NotFound
 from testcontainers.core.container import ExecConfig
 
 from testbed.errors import ContainerFailed
+from testbed.runtime import engine
 from testbed.runtime.adapters import EngineContainer, EngineNetwork
+from testbed.runtime.builder import ensure_images
 from testbed.runtime.cleanup import LABEL, purge
 from testbed.runtime.docker_errors import ignore_missing, translate
 from testbed.runtime.exec import close_stream
+from testbed.runtime.images import ImageSpec
 from testbed.runtime.ports import LOOPBACK
 
 ROLE = "amazonmq-testbed.role"
@@ -64,6 +67,34 @@ class Containers:
         self._filter = {"label": f"{LABEL}={instance}"}
         self._network_lock = threading.Lock()
         self._has_network = False
+
+    def close(self) -> None:
+        """Close the connection to the engine; everything keeps running."""
+        self.client.close()
+
+    def ensure_image(self, image: ImageSpec) -> str:
+        """Build or pull the image unless it exists, and return its tag.
+
+        Raises ``ImageBuildFailed`` or ``NotEnoughDisk``.
+        """
+        return ensure_images(self.client, [image])[image]
+
+    def require_disk(self, needed: int, purpose: str) -> None:
+        """Raise ``NotEnoughDisk`` when the engine has less than ``needed`` bytes of free disk.
+
+        ``purpose`` begins the message.
+        """
+        engine.require_disk(self.client, needed, purpose)
+
+    def describe_engine(self) -> dict[str, str]:
+        """Return the engine's version, its kernel's, and the number of its processors."""
+        with translate("The engine could not be described"):
+            version, info = self.client.version(), self.client.info()
+        return {
+            "version": f"{version['Version']} (API {version['ApiVersion']})",
+            "kernel": version.get("KernelVersion", ""),
+            "processors": str(info.get("NCPU", "?")),
+        }
 
     def run(self, spec: ContainerSpec, stdin: bytes | None = None) -> str:
         """Create and start a container, write ``stdin`` to it, and return its id.

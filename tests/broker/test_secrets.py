@@ -32,7 +32,7 @@ def seen(testbed: Testbed, container_id: str) -> dict[str, bytes]:
     inspected = testbed.containers.inspect(container_id)
     image = inspected["Image"]
     script = "cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null; true"
-    api: Any = testbed.client.api  # without type hints
+    api: Any = testbed.containers.client.api  # without type hints
     places: dict[str, str | bytes] = {
         "docker inspect": json.dumps(inspected),
         "processes, from inside": testbed.containers.execute(container_id, ["sh", "-c", script])[1],
@@ -106,9 +106,9 @@ def test_control_what_is_planted_is_found_in_every_place(
     image = testbed.brokers.describe(rabbitmq_broker.broker_id).image
     tag = f"testbed-test-{secrets.token_hex(4)}"
     recipe = io.BytesIO(f"FROM {image}\nENV PASSWORD={planted}\nENTRYPOINT []\n".encode())
-    testbed.client.images.build(fileobj=recipe, tag=tag, rm=True, forcerm=True)
+    testbed.containers.client.images.build(fileobj=recipe, tag=tag, rm=True, forcerm=True)
     try:
-        container = testbed.client.containers.run(
+        container = testbed.containers.client.containers.run(
             tag,
             ["sh", "-c", 'echo "$1"; sleep 300', "-", planted],
             detach=True,
@@ -121,7 +121,7 @@ def test_control_what_is_planted_is_found_in_every_place(
         finally:
             container.remove(force=True)
     finally:
-        testbed.client.images.remove(tag, force=True)
+        testbed.containers.client.images.remove(tag, force=True)
 
 
 def _secrets(testbed: Testbed, stored: Broker) -> Iterator[tuple[str, bytes]]:
@@ -141,7 +141,7 @@ def _secrets(testbed: Testbed, stored: Broker) -> Iterator[tuple[str, bytes]]:
 
 def _engines_files(testbed: Testbed, container_id: str) -> Iterator[bytes]:
     """What the engine keeps of the container; its inspection again if that is elsewhere."""
-    folder = Path(testbed.client.info()["DockerRootDir"]) / "containers" / container_id
+    folder = Path(testbed.containers.client.info()["DockerRootDir"]) / "containers" / container_id
     if not folder.is_dir():
         yield json.dumps(testbed.containers.inspect(container_id)).encode() + b"".join(
             testbed.containers.logs(container_id)

@@ -528,7 +528,7 @@ def _digest_of_volume(testbed: Testbed, broker: Broker) -> dict[str, str]:
     """The same through a container that is never started."""
     name = f"testbed-{testbed.containers.instance}-look"
     volume = broker.nodes[0].volume.volume_id
-    container = testbed.client.containers.create(
+    container = testbed.containers.client.containers.create(
         broker.image, name=name, volumes={volume: {"bind": "/volume", "mode": "ro"}}
     )
     try:

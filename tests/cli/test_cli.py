@@ -37,7 +37,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
     command = CommandLine(tmp_path_factory.mktemp("up"))
     done = command.run("up", timeout=600)
     assert done.returncode == 0, done.stderr
-    command.first = done.stdout  # type: ignore[attr-defined]
+    command.first = done.stdout
     yield command
     assert command.run("down").returncode == 0
     command.wait_until_nothing_is_left()
@@ -47,7 +47,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
 
 
 def test_up_prints_where_everything_is(up: CommandLine) -> None:
-    text, document = up.first, up.json("endpoints")  # type: ignore[attr-defined]
+    text, document = up.first, up.json("endpoints")
     assert document["ca_file"] in text
     assert Path(document["ca_file"]).read_text().startswith("-----BEGIN CERTIFICATE-----")
     assert {each["name"] for each in document["brokers"]} == {"rabbitmq", "activemq"}
@@ -68,7 +68,7 @@ def test_up_again_changes_nothing_and_is_quick(up: CommandLine) -> None:
     print(f"{seconds:.1f} s")
     assert (again.returncode, again.stdout, again.stderr) == (0, up.first, ""), (
         "nothing was to be done"
-    )  # type: ignore[attr-defined]
+    )
     assert up.containers.find() == before
     assert seconds < 20, "a second or two on an idle machine"
 
@@ -335,7 +335,9 @@ def test_an_engine_that_is_no_engine_is_said(command: CommandLine, as_json: bool
         other.bind(("127.0.0.1", 0))
         other.listen()
         host = f"tcp://127.0.0.1:{other.getsockname()[1]}"
-        done = command.run("up", *(["--json"] if as_json else []), DOCKER_HOST=host)
+        done = command.run(
+            "up", *(["--json"] if as_json else []), environment={"DOCKER_HOST": host}
+        )
     assert done.returncode == 1
     assert f"error: No container engine answers at DOCKER_HOST={host}." in done.stderr
     assert "Traceback" not in done.stderr
@@ -387,7 +389,7 @@ def small_engine(tmp_path: Path) -> Iterator[str]:
     disk, address = tmp_path / "small", f"unix://{tmp_path}/engine.sock"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", disk], check=True)
-    options = [
+    options: list[str | Path] = [
         "--data-root",
         disk / "root",
         "--exec-root",

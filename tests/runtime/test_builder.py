@@ -8,6 +8,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from testbed import paths
 from testbed.errors import (
     ImageBuildFailed,
 )
@@ -64,7 +65,7 @@ def test_a_build_that_fails_says_where_and_the_next_one_recovers(
     folder.mkdir(parents=True)
     recipe = folder / "Dockerfile"
     recipe.write_text("ARG BASE\nFROM ${BASE}\nRUN echo going well && false\n")
-    monkeypatch.setattr(images.paths, "data", lambda name: tmp_path / name)
+    monkeypatch.setattr(paths, "data", lambda name: tmp_path / name)
     spec = images.ImageSpec("broken", "broken")
     with pytest.raises(ImageBuildFailed, match="going well") as error:
         ensure_images(client, [spec])

@@ -7,7 +7,7 @@ from testbed.errors import (
     EngineUnavailable,
     NotEnoughDisk,
 )
-from testbed.runtime import engine
+from testbed.runtime import debian, engine
 from testbed.runtime.engine import require_disk
 
 pytestmark = pytest.mark.containers
@@ -33,7 +33,7 @@ def test_where_no_engine_can_be_started_the_error_says_what_to_do(
 ) -> None:
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setattr(engine, "_usual", lambda: iter(()))
-    monkeypatch.setattr(engine.debian, "can_install", lambda: False)
+    monkeypatch.setattr(debian, "can_install", lambda: False)
     with pytest.raises(EngineUnavailable) as error:
         engine.connect()
     assert "podman system service" in error.value.hint

@@ -15,7 +15,6 @@ from testbed.engines.base import Cluster, Defects, Engine, NetworkConnector, Nod
 from testbed.errors import ClientError, ConnectionRefused
 from testbed.pki import Authority, Certificate
 from testbed.runtime import engine, images, ports
-from testbed.runtime.builder import ensure_images
 from testbed.runtime.containers import Containers, ContainerSpec
 from testbed.runtime.listening import listening
 
@@ -159,7 +158,7 @@ def testing() -> Iterator[Containers]:
 
 def built(containers: Containers, image: images.ImageSpec, instead: str = "") -> str:
     """Return the tag of ``image``, or the one in the environment variable ``instead``."""
-    return os.environ.get(instead) or ensure_images(containers.client, [image])[image]
+    return os.environ.get(instead) or containers.ensure_image(image)
 
 
 Addresses = dict[str, tuple[str, int]]

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ class CommandLine:
 
     folder: Path
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+    first: str = ""  # the output of the first command, where a fixture keeps it
 
     @property
     def state(self) -> Path:
@@ -37,7 +39,10 @@ class CommandLine:
         return Containers(engine.connect(start=False), instance_of(self.state))
 
     def run(
-        self, *arguments: object, timeout: float = 300, **environment: str
+        self,
+        *arguments: object,
+        timeout: float = 300,
+        environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [COMMAND, *map(str, arguments)],
@@ -46,18 +51,18 @@ class CommandLine:
             text=True,
             timeout=timeout,
             cwd=self.folder,
-            env=self._environment(environment),
+            env=self._environment(environment or {}),
         )
 
     def json(self, *arguments: object, **environment: str) -> Any:
         """The document on standard output of a command that succeeds."""
-        done = self.run(*arguments, "--json", **environment)
+        done = self.run(*arguments, "--json", environment=environment)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
     def error(self, *arguments: object, **environment: str) -> tuple[str, str]:
         """What a command that fails says: the error and the hint, a line each."""
-        done = self.run(*arguments, **environment)
+        done = self.run(*arguments, environment=environment)
         assert done.returncode == 1, (done.returncode, done.stderr)
         assert "Traceback" not in done.stderr
         [error] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
@@ -138,7 +143,7 @@ class CommandLine:
         """Remember the temporary testbeds that are there now."""
         self._folders()
 
-    def _environment(self, more: dict[str, str]) -> dict[str, str]:
+    def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
         (self.folder / "tmp").mkdir(exist_ok=True)
         kept = {
             name: value

@@ -4,6 +4,7 @@ import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import docker
 
@@ -19,7 +20,7 @@ def build(client: docker.DockerClient) -> str:
 class Container:
     """LocalStack on its own network and a fixed port, so that a client survives a restart."""
 
-    def __init__(self, client: docker.DockerClient, volume: str, **options: object) -> None:
+    def __init__(self, client: docker.DockerClient, volume: str, **options: Any) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -55,7 +56,7 @@ class Container:
 
 
 @contextmanager
-def localstack(**options: object) -> Iterator[Container]:
+def localstack(**options: Any) -> Iterator[Container]:
     client = engine.connect()
     name = f"testbed-test-kms-{uuid.uuid4().hex[:8]}"
     container = network = None

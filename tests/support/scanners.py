@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
 
-from testbed.runtime.builder import ensure_images
 from testbed.runtime.containers import Containers, ContainerSpec
 from testbed.runtime.images import ImageSpec
 
@@ -96,7 +95,7 @@ class Scanners:
 @contextmanager
 def beside(containers: Containers, container: str) -> Iterator[Scanners]:
     """The scanners in the network of ``container``: its listeners are on 127.0.0.1 there."""
-    tag = ensure_images(containers.client, [IMAGE])[IMAGE]
+    tag = containers.ensure_image(IMAGE)
     spec = ContainerSpec(
         name=f"{containers.instance}-scanners-{secrets.token_hex(3)}",
         image=tag,
