@@ -167,8 +167,11 @@ class Connection:
         """
         try:
             # A TLS record may hold more than one read returns, and select does not see the rest.
-            pending = self._tls and self._tls.pending()
-            if wait and not pending and not select.select([self._socket], [], [], wait)[0]:
+            if (
+                wait
+                and not (self._tls and self._tls.pending())
+                and not select.select([self._socket], [], [], wait)[0]
+            ):
                 return 0
             self._socket.settimeout(0)
             count = self._socket.recv_into(self._chunk)
