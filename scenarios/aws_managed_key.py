@@ -40,11 +40,11 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     before = _described(testbed)
     options = EncryptionOptions(use_aws_owned_key=False)
     logger.info("  two brokers with UseAwsOwnedKey false and no KmsKeyId")
-    with testbed.brief(
+    with testbed.temporary_broker(
         testbed.request("RABBITMQ", "managed-1", encryption_options=options)
     ) as first:
         key = _described(testbed)
-        with testbed.brief(
+        with testbed.temporary_broker(
             testbed.request("RABBITMQ", "managed-2", encryption_options=options)
         ) as second:
             same = first.key_arn == second.key_arn == key.get("Arn")

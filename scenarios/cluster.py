@@ -40,14 +40,14 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     key = testbed.kms.call(_ALICE, "CreateKey", {"Description": "of a cluster"})["KeyMetadata"][
         "Arn"
     ]
-    with testbed.brief(
+    with testbed.temporary_broker(
         testbed.request("RABBITMQ", "cluster", key, deployment_mode="CLUSTER_MULTI_AZ"), _ALICE
     ) as cluster:
         yield _grants(testbed, key)
         logger.info("  a canary, and a capture in the network of one node")
         replicated = _captured(testbed, cluster)
         yield from _without_key(testbed, cluster)
-    with testbed.brief(
+    with testbed.temporary_broker(
         testbed.request(
             "RABBITMQ", "encrypted", deployment_mode="CLUSTER_MULTI_AZ", inter_node_tls=True
         )

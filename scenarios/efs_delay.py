@@ -21,10 +21,12 @@ _QUEUE = Destination.queue("efs-delay")
 def run(testbed: Testbed) -> Iterator[Finding | str]:
     """An ActiveMQ broker on EFS, and for contrast one on EBS, which serves on while its volume is attached."""
     key = testbed.new_key("of a broker on EFS")
-    with testbed.brief(testbed.request("ACTIVEMQ", "efs", key, storage_type="EFS")) as efs:
+    with testbed.temporary_broker(
+        testbed.request("ACTIVEMQ", "efs", key, storage_type="EFS")
+    ) as efs:
         at_once, said_at_once, later, said_later = _story(testbed, efs.broker_id, "efs_grant")
     ebs_key = testbed.new_key("of a broker on EBS")
-    with testbed.brief(testbed.request("ACTIVEMQ", "ebs", ebs_key)) as ebs:
+    with testbed.temporary_broker(testbed.request("ACTIVEMQ", "ebs", ebs_key)) as ebs:
         _, _, ebs_later, ebs_said = _story(testbed, ebs.broker_id, "ebs_grant")
     yield Finding(
         "R8",

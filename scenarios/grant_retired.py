@@ -26,7 +26,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     """An ActiveMQ broker of the scenario's own, under confirmed traffic."""
     kms, brokers = testbed.kms, testbed.brokers
     key = testbed.new_key("of a broker whose grant is retired")
-    with testbed.brief(testbed.request("ACTIVEMQ", "retired", key)) as broker:
+    with testbed.temporary_broker(testbed.request("ACTIVEMQ", "retired", key)) as broker:
         identity = broker.broker_id
         grant = {
             "KeyId": key,

@@ -25,7 +25,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     """A RabbitMQ broker of the scenario's own, under confirmed traffic; the grant of its EBS volume is revoked."""
     brokers, kms = testbed.brokers, testbed.kms
     key = testbed.new_key("of a broker that loses a grant")
-    with testbed.brief(testbed.request("RABBITMQ", "revoked", key)) as broker:
+    with testbed.temporary_broker(testbed.request("RABBITMQ", "revoked", key)) as broker:
         identity = broker.broker_id
         grant = next(each for each in broker.grants if each.volume_id)
         with Traffic(brokers.address(broker, "amqp"), _QUEUE, rate=100) as flow:
@@ -48,7 +48,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         logger.info("  losing its node")
         brokers.detach(identity)
         lost = evidence.stays_down(brokers, identity)
-    with testbed.brief(testbed.request("RABBITMQ", "anew", key)) as anew:
+    with testbed.temporary_broker(testbed.request("RABBITMQ", "anew", key)) as anew:
         recreated = evidence.reports_invalid_key(brokers, anew.broker_id)
         rebooted = evidence.refuses_reboot(brokers, anew.broker_id)
 

@@ -25,7 +25,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     for engine_type in ("RABBITMQ", "ACTIVEMQ"):
         yield _given(testbed, testbed.default_broker(engine_type))
     logger.info("  a broker for which no key is given")
-    with testbed.brief(testbed.request("RABBITMQ", "owned")) as broker:
+    with testbed.temporary_broker(testbed.request("RABBITMQ", "owned")) as broker:
         yield _owned(testbed, broker)
     logger.info("  keys that do not fit")
     yield from _refused(testbed)

@@ -25,7 +25,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     """A RabbitMQ broker of the scenario's own, since it does not survive; the clock is turned by the window's seven days."""
     brokers, kms = testbed.brokers, testbed.kms
     key = testbed.new_key("of a broker that loses it")
-    with testbed.brief(testbed.request("RABBITMQ", "deleted", key)) as broker:
+    with testbed.temporary_broker(testbed.request("RABBITMQ", "deleted", key)) as broker:
         identity = broker.broker_id
         with Traffic(brokers.address(broker, "amqp"), _QUEUE, rate=100) as flow:
             flow.wait_confirmed(150, 30)
@@ -49,7 +49,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             facts,
             Finding("R9", "inside the window", Verdict.of(before[0]), (before[1],)),
         )
-    with testbed.brief(
+    with testbed.temporary_broker(
         testbed.request("RABBITMQ", "anew", testbed.new_key("of the broker that replaces it"))
     ) as anew:
         logger.info("  deleting it and creating it anew")

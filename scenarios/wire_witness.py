@@ -91,7 +91,7 @@ def _network(testbed: Testbed) -> Finding:
 def _crossing(testbed: Testbed, north: Broker, uri: str) -> tuple[Verdict, tuple[str, ...]]:
     canary, queue = _canary(), Destination.queue("witness")
     connector = NetworkConnector("to-north", uri, north.users[0].username)
-    with testbed.brief(
+    with testbed.temporary_broker(
         testbed.request("ACTIVEMQ", "south", users=north.users, network_connectors=(connector,))
     ) as south:
 
@@ -111,7 +111,7 @@ def _crossing(testbed: Testbed, north: Broker, uri: str) -> tuple[Verdict, tuple
 def _pair(testbed: Testbed) -> Finding:
     """T7: the active is lost with a message, the standby takes over and has it."""
     canary, queue = _canary(), Destination.queue("witness")
-    with testbed.brief(
+    with testbed.temporary_broker(
         testbed.request(
             "ACTIVEMQ", "pair", deployment_mode="ACTIVE_STANDBY_MULTI_AZ", storage_type="EFS"
         )

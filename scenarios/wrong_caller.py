@@ -22,7 +22,7 @@ CLAIMS = ("G3",)
 def run(testbed: Testbed) -> Iterator[Finding | str]:
     """The grants of a broker of the scenario's own, tried by the service and by others."""
     kms, key = testbed.kms, testbed.new_key("of a broker whose grants are tried")
-    with testbed.brief(testbed.request("RABBITMQ", "grants", key)) as broker:
+    with testbed.temporary_broker(testbed.request("RABBITMQ", "grants", key)) as broker:
         volume = broker.nodes[0].volume
         mq = volumes.service(key)
         right = {

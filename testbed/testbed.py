@@ -136,7 +136,7 @@ class Testbed:
             )
 
     @contextmanager
-    def brief(self, request: CreateBroker, caller: Caller = USER) -> Iterator[Broker]:
+    def temporary_broker(self, request: CreateBroker, caller: Caller = USER) -> Iterator[Broker]:
         """Create a broker for the length of a ``with`` block. Raises as ``Brokers.create`` does."""
         broker = self.brokers.create(request, caller)
         try:
@@ -170,7 +170,7 @@ class Testbed:
         """Return a broker with planted defects, for the control run of a check.
 
         It is created once and lent to every check that wants the same defects, until ``close``, so
-        leave it as it is; a check that changes its control creates one with ``brief``. Raises as
+        leave it as it is; a check that changes its control creates one with ``temporary_broker``. Raises as
         ``Brokers.create`` does.
         """
         return self._controls.get(engine_type, defects)

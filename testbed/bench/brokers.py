@@ -68,7 +68,7 @@ class BenchmarkBrokers:
             if self._plaintext or plain
             else None,
         )
-        return self._stack.enter_context(self._testbed.brief(request))
+        return self._stack.enter_context(self._testbed.temporary_broker(request))
 
     def _target(self, driver: Driver, broker: Broker, encryption: Encryption) -> Target:
         if encryption.payload != "clear" and self._envelope is None:

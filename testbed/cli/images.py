@@ -12,7 +12,7 @@ def list_images(as_json: JsonOption = False) -> None:
 
     with errors_shown(as_json):
         show(
-            images.built(engine.connect(start=False)),
+            images.list_images(engine.connect(start=False)),
             as_json,
             lambda rows: (
                 "\n".join(

@@ -64,9 +64,7 @@ def _choose_port(last: int) -> int:
     return last or ports.free(1)[0]
 
 
-def _maintain(
-    testbed: Testbed, lock: ServerLock, period: float, stopping: threading.Event
-) -> None:
+def _maintain(testbed: Testbed, lock: ServerLock, period: float, stopping: threading.Event) -> None:
     maintenance = Maintenance(testbed.brokers, period)
     maintenance.start()
     ticks = missing = 0

@@ -42,7 +42,7 @@ def connect(*, start: bool = True, timeout: float = 60.0) -> docker.DockerClient
     With ``start=False`` only a running engine is looked for. Raises ``EngineUnavailable``.
     """
     with _starting:
-        host = _running()
+        host = _find_running()
         if host is None:
             if not start:
                 raise EngineUnavailable("No container engine is running.", hint=_WHAT_TO_DO)
@@ -68,11 +68,11 @@ def require_disk(client: docker.DockerClient, needed: int, purpose: str) -> None
         )
 
 
-def _running() -> str | None:
+def _find_running() -> str | None:
     """Return the address of an engine that answers."""
     named = os.environ.get("DOCKER_HOST")
     if not named:
-        return next((host for host in _usual() if _answers(host)), None)
+        return next((host for host in _usual_addresses() if _answers(host)), None)
     if not _answers(named):
         raise EngineUnavailable(
             f"No container engine answers at DOCKER_HOST={named}.",
@@ -81,7 +81,7 @@ def _running() -> str | None:
     return named
 
 
-def _usual() -> Iterator[str]:
+def _usual_addresses() -> Iterator[str]:
     """Yield the addresses at which engines usually listen."""
     try:
         context = docker.ContextAPI.get_current_context()
@@ -110,7 +110,7 @@ def _answers(host: str) -> bool:
 
 
 def _start() -> str:
-    daemon = _installed()
+    daemon = _ensure_installed()
     logger.info(
         "starting the container engine (dockerd, log in %s); it stays up for the next command", LOG
     )
@@ -137,7 +137,7 @@ def _start() -> str:
     )
 
 
-def _installed() -> str:
+def _ensure_installed() -> str:
     """Return the path of dockerd; install it where it is missing."""
     if not debian.can_install():
         raise EngineUnavailable(

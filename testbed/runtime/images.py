@@ -89,7 +89,7 @@ def exists(client: docker.DockerClient, tag: str) -> bool:
     return True
 
 
-def built(client: docker.DockerClient) -> list[dict[str, object]]:
+def list_images(client: docker.DockerClient) -> list[dict[str, object]]:
     """Return the testbed's images on this engine: tag, size in bytes, time of creation."""
     return [
         {"tag": tag, "bytes": image.attrs["Size"], "created": image.attrs["Created"]}
@@ -101,7 +101,7 @@ def built(client: docker.DockerClient) -> list[dict[str, object]]:
 def remove(client: docker.DockerClient) -> list[str]:
     """Remove the testbed's images, except those in use, and return their tags."""
     removed = []
-    for row in built(client):
+    for row in list_images(client):
         try:
             client.images.remove(str(row["tag"]))
             removed.append(str(row["tag"]))

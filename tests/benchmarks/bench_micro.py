@@ -105,7 +105,7 @@ def test_kms_call(benchmark: BenchmarkFixture, testbed: Testbed, operation: str)
 def test_data_key_opened(benchmark: BenchmarkFixture, testbed: Testbed) -> None:
     """What attaching a volume asks of KMS."""
     benchmark.group = "volume"
-    with testbed.brief(
+    with testbed.temporary_broker(
         testbed.request("RABBITMQ", "benchmark", testbed.new_key("benchmark"))
     ) as broker:
         volume = broker.nodes[0].volume

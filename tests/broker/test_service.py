@@ -398,7 +398,7 @@ def test_deletion_retires_the_grants_and_leaves_the_key(
     testbed: Testbed, kms_key: KeyFixture
 ) -> None:
     before = there(testbed, kms_key.arn)
-    with testbed.brief(testbed.request("RABBITMQ", "deleted", kms_key.arn)) as made:
+    with testbed.temporary_broker(testbed.request("RABBITMQ", "deleted", kms_key.arn)) as made:
         assert len(there(testbed, kms_key.arn)["grants"]) == 2
         assert testbed.containers.has_volume(made.nodes[0].volume.volume_id)
     testbed.wait_out_delay()

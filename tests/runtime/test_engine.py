@@ -32,7 +32,7 @@ def test_where_no_engine_can_be_started_the_error_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("DOCKER_HOST", raising=False)
-    monkeypatch.setattr(engine, "_usual", lambda: iter(()))
+    monkeypatch.setattr(engine, "_usual_addresses", lambda: iter(()))
     monkeypatch.setattr(debian, "can_install", lambda: False)
     with pytest.raises(EngineUnavailable) as error:
         engine.connect()
