@@ -170,8 +170,8 @@ class Testbed:
         """Return a broker with planted defects, for the control run of a check.
 
         It is created once and lent to every check that wants the same defects, until ``close``, so
-        leave it as it is; a check that changes its control creates one with ``temporary_broker``. Raises as
-        ``Brokers.create`` does.
+        leave it as it is; a check that changes its control creates one with ``temporary_broker``.
+        Raises as ``Brokers.create`` does.
         """
         return self._controls.get(engine_type, defects)
 

@@ -117,10 +117,10 @@ def test_another_projects_tests_pass_and_nothing_is_left(project: Project) -> No
     status, output = project.pytest()
     assert status == 0, output
     assert "5 passed" in output
-    said = re.findall("testbed: (.*)", output)
-    ready = [said.index(f"{name}: ready") for name in ("rabbitmq", "activemq")]
+    lines = re.findall("testbed: (.*)", output)
+    ready = [lines.index(f"{name}: ready") for name in ("rabbitmq", "activemq")]
     started = [
-        next(at for at, line in enumerate(said) if line.startswith(f"{name}: starting"))
+        next(at for at, line in enumerate(lines) if line.startswith(f"{name}: starting"))
         for name in ("rabbitmq", "activemq")
     ]
     assert max(started) < min(ready), "side by side"
@@ -152,10 +152,10 @@ def test_nothing_is_left_after_an_interruption(
     )
     process = project.start_pytest("-s")
     assert process.stdout is not None
-    said: list[str] = []
-    while "in the test" not in "".join(said[-1:]):
-        said.append(process.stdout.readline())
-        assert said[-1], said
+    lines: list[str] = []
+    while "in the test" not in "".join(lines[-1:]):
+        lines.append(process.stdout.readline())
+        assert lines[-1], lines
     project.note()
     assert any(project.left()["containers"]), "control: something is there to be left"
     process.send_signal(how)

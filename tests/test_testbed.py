@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -33,9 +34,9 @@ def test_keys_survive_a_killed_kms_and_what_was_encrypted_opens(
     again = Testbed.open(testbed.state.folder)
     try:
         assert again.kms_container.url == testbed.kms_container.url, "clients find it where it was"
-        for each in (again, testbed):
+        for opened in (again, testbed):
             assert (
-                each.kms.call(USER, "Decrypt", {"CiphertextBlob": blob, "KeyId": kms_key.arn})[
+                opened.kms.call(USER, "Decrypt", {"CiphertextBlob": blob, "KeyId": kms_key.arn})[
                     "Plaintext"
                 ]
                 == b"before"
@@ -67,11 +68,11 @@ def test_whoever_only_looks_starts_nothing(tmp_path: Path) -> None:
         [row] = first.containers.find("kms")
         first.containers.kill(row["id"])
         looking = Testbed(first.state, first.containers, start=False)
-        began = time.monotonic()
+        started = time.monotonic()
         with pytest.raises(KmsError, match="KMS does not run") as error:
             looking.kms.call(USER, "CreateKey", {})
         assert "testbed up" in error.value.hint
-        assert time.monotonic() - began < 8, "nothing is waited for"
+        assert time.monotonic() - started < 8, "nothing is waited for"
         assert [row["status"] for row in first.containers.find("kms")] == ["exited"]
     finally:
         first.down()
@@ -83,7 +84,7 @@ def test_two_commands_at_once_start_one_kms(
     caplog.set_level(logging.INFO)
     opened = [Testbed.open(tmp_path / "state") for _ in range(2)]
     try:
-        run_concurrently([lambda each=each: each.kms.call(USER, "ListKeys", {}) for each in opened])  # type: ignore[misc]
+        run_concurrently([partial(one.kms.call, USER, "ListKeys", {}) for one in opened])
         assert caplog.messages.count("KMS: starting") == 1
         assert len(opened[0].containers.find("kms")) == 1
     finally:

@@ -50,21 +50,21 @@ def test_up_prints_where_everything_is(up: CommandLine) -> None:
     text, document = up.first, up.json("endpoints")
     assert document["ca_file"] in text
     assert Path(document["ca_file"]).read_text().startswith("-----BEGIN CERTIFICATE-----")
-    assert {each["name"] for each in document["brokers"]} == {"rabbitmq", "activemq"}
+    assert {broker["name"] for broker in document["brokers"]} == {"rabbitmq", "activemq"}
     for broker in document["brokers"]:
         listeners = LISTENERS[broker["engine"].split()[0]]
-        assert [each["documented_port"] for each in broker["endpoints"]] == [
-            each.port for each in listeners
+        assert [endpoint["documented_port"] for endpoint in broker["endpoints"]] == [
+            listener.port for listener in listeners
         ]
-        assert all(each["url"] in text for each in broker["endpoints"])
+        assert all(endpoint["url"] in text for endpoint in broker["endpoints"])
     assert up.run("endpoints").stdout == text
 
 
 def test_up_again_changes_nothing_and_is_quick(up: CommandLine) -> None:
     before = up.containers.find()
-    began = time.monotonic()
+    started = time.monotonic()
     again = up.run("up")
-    seconds = time.monotonic() - began
+    seconds = time.monotonic() - started
     print(f"{seconds:.1f} s")
     assert (again.returncode, again.stdout, again.stderr) == (0, up.first, ""), (
         "nothing was to be done"
@@ -78,8 +78,8 @@ def test_status_is_describe_broker_and_what_runs(up: CommandLine) -> None:
     assert document["kms"]["status"] == "running"
     assert document["folder"] == str(up.state)
     assert {
-        each["EngineType"]: (each["BrokerState"], each["nodes"][0]["container"])
-        for each in document["brokers"]
+        broker["EngineType"]: (broker["BrokerState"], broker["nodes"][0]["container"])
+        for broker in document["brokers"]
     } == {
         "RABBITMQ": ("RUNNING", "running"),
         "ACTIVEMQ": ("RUNNING", "running"),
@@ -156,7 +156,7 @@ def test_a_killed_kms_is_said_and_up_brings_it_back_with_its_keys(up: CommandLin
     assert up.json("status")["kms"]["status"] == "exited"
     assert up.run("endpoints").returncode == 0, "where clients connect does not depend on it"
     assert "KMS does not run" in up.error("reboot", "rabbitmq")[0]
-    assert [each["nodes"][0]["container"] for each in up.json("status")["brokers"]] == [
+    assert [broker["nodes"][0]["container"] for broker in up.json("status")["brokers"]] == [
         "running",
         "running",
     ], "it serves on"
@@ -172,7 +172,7 @@ def test_a_node_that_died_is_back_after_up(up: CommandLine) -> None:
     before = up.json("endpoints")
     again = up.run("up")
     assert again.returncode == 0
-    assert [each["nodes"][0]["container"] for each in up.json("status")["brokers"]] == [
+    assert [broker["nodes"][0]["container"] for broker in up.json("status")["brokers"]] == [
         "running",
         "running",
     ]
@@ -184,13 +184,13 @@ def test_a_node_that_died_is_back_after_up(up: CommandLine) -> None:
 
 def test_images_and_scenarios_are_listed(command: CommandLine) -> None:
     images = command.json("images", "list")
-    assert any(each["tag"].startswith("amazonmq-testbed/localstack:") for each in images)
+    assert any(image["tag"].startswith("amazonmq-testbed/localstack:") for image in images)
     text = command.run("images", "list").stdout
-    assert all(each["tag"] in text for each in images)
+    assert all(image["tag"] in text for image in images)
     scenarios = command.json("scenario", "list")
     # Throughput alone settles no claim: the page states no cost.
-    assert [(each["name"], tuple(each["claims"])) for each in scenarios] == [
-        (each.name, each.claims) for each in find()
+    assert [(row["name"], tuple(row["claims"])) for row in scenarios] == [
+        (scenario.name, scenario.claims) for scenario in find()
     ]
     assert not command.state.exists()
 
@@ -237,7 +237,7 @@ def test_wrong_usage_is_exit_status_2(command: CommandLine, arguments: tuple[str
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said", "hint"),
+    ("arguments", "message", "hint"),
     [
         (("up", "--engine", "kafka"), "Unknown engine 'kafka'", "rabbitmq, activemq"),
         (("up", "--fixed-ports"), "Both engines have port 5671", "--engine"),
@@ -255,19 +255,19 @@ def test_wrong_usage_is_exit_status_2(command: CommandLine, arguments: tuple[str
     ],
 )
 def test_what_is_wrong_from_the_start_costs_nothing(
-    command: CommandLine, arguments: tuple[str, ...], said: str, hint: str
+    command: CommandLine, arguments: tuple[str, ...], message: str, hint: str
 ) -> None:
-    began = time.monotonic()
+    started = time.monotonic()
     error, helps = command.error(*arguments)
-    assert said in error
+    assert message in error
     assert hint in helps
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - started < 30
     assert not command.state.exists()
     command.wait_until_nothing_is_left()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (
             ("--rabbitmq-version", "3.7"),
@@ -286,10 +286,10 @@ def test_what_is_wrong_from_the_start_costs_nothing(
     ],
 )
 def test_an_up_that_fails_leaves_nothing(
-    command: CommandLine, arguments: tuple[str, ...], said: str
+    command: CommandLine, arguments: tuple[str, ...], message: str
 ) -> None:
     error, _ = command.error("up", "--engine", "rabbitmq", *arguments)
-    assert said in error
+    assert message in error
     assert not command.state.exists()
     command.wait_until_nothing_is_left()
 
@@ -307,7 +307,7 @@ def test_a_fixed_port_that_is_taken_is_named(command: CommandLine) -> None:
 
 def test_fixed_ports_are_the_documented_ones(command: CommandLine) -> None:
     answer = json.loads(command.run("up", "--engine", "rabbitmq", "--fixed-ports", "--json").stdout)
-    assert {each["url"] for each in answer["brokers"][0]["endpoints"]} >= {
+    assert {endpoint["url"] for endpoint in answer["brokers"][0]["endpoints"]} >= {
         "amqps://localhost:5671",
         "https://localhost:15671",
     }

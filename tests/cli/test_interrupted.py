@@ -50,13 +50,13 @@ def test_nothing_stays_of_what_was_interrupted(
     command.note()
     status, seconds = running.end(how)
     print(f"{phase}: {seconds:.1f} s")
-    assert (status, [line for line in running.said if "Traceback" in line]) == (130, []), (
-        running.said
+    assert (status, [line for line in running.lines if "Traceback" in line]) == (130, []), (
+        running.lines
     )
     assert (
-        "taking everything down" in running.said[-1]
-        or "removing what was started" in running.said[-1]
-    ), running.said
+        "taking everything down" in running.lines[-1]
+        or "removing what was started" in running.lines[-1]
+    ), running.lines
     assert seconds < SOON
     assert not command.state.exists()
     command.wait_until_nothing_is_left()
@@ -89,10 +89,10 @@ cli.main(["deaf"])
     assert process.stdout
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "interrupted, and still running 1 s later" in said
-    assert ", line 16 in deaf" in said
+    assert "interrupted, and still running 1 s later" in errors
+    assert ", line 16 in deaf" in errors
 
 
 @pytest.mark.parametrize(
@@ -138,8 +138,8 @@ def test_what_was_there_before_stays_when_more_is_interrupted(command: CommandLi
         running = command.start("up")
         running.wait_for("activemq: starting ACTIVEMQ")
         running.end(signal.SIGKILL)
-        assert command.run("up", timeout=400).returncode == 0, "what was cut off is made anew"
-        assert [each["BrokerState"] for each in command.json("status")["brokers"]] == [
+        assert command.run("up", timeout=400).returncode == 0, "what was interrupted is built again"
+        assert [broker["BrokerState"] for broker in command.json("status")["brokers"]] == [
             "RUNNING",
             "RUNNING",
         ]

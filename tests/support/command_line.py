@@ -55,13 +55,13 @@ class CommandLine:
         )
 
     def json(self, *arguments: object, **environment: str) -> Any:
-        """The document on standard output of a command that succeeds."""
+        """Run a command that succeeds; return the document on its standard output."""
         done = self.run(*arguments, "--json", environment=environment)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
     def error(self, *arguments: object, **environment: str) -> tuple[str, str]:
-        """What a command that fails says: the error and the hint, a line each."""
+        """Run a command that fails; return its error and its hint, which are one line each."""
         done = self.run(*arguments, environment=environment)
         assert done.returncode == 1, (done.returncode, done.stderr)
         assert "Traceback" not in done.stderr
@@ -71,7 +71,7 @@ class CommandLine:
             for line in done.stderr.splitlines()
             if line.startswith("  hint: ")
         )
-        assert done.stderr.rstrip().endswith(hint or error), "the last that is said"
+        assert done.stderr.rstrip().endswith(hint or error), "it comes last"
         return error.removeprefix("error: "), hint
 
     def start(self, *arguments: object) -> "Running":
@@ -87,41 +87,41 @@ class CommandLine:
         return Running(process)
 
     def processes(self) -> list[str]:
-        """What runs of all that the commands have started, and its children: command lines."""
+        """Return the command lines of what the commands have started and still runs."""
         found = []
-        for each in Path("/proc").glob("[0-9]*"):
+        for process in Path("/proc").glob("[0-9]*"):
             try:
                 if (
-                    self.mark.encode() in (each / "environ").read_bytes()
-                    and " Z " not in (each / "stat").read_text()
+                    self.mark.encode() in (process / "environ").read_bytes()
+                    and " Z " not in (process / "stat").read_text()
                 ):
-                    found.append((each / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
             except OSError:  # it has ended
                 pass
         return found
 
     def left(self) -> dict[str, Any]:
-        """Everything that is there of the commands' testbeds; all empty when nothing is."""
+        """Return everything that exists of the commands' testbeds; all empty when nothing does."""
         client = engine.connect(start=False)
         temporary = list((self.folder / "tmp").iterdir())
         instances = [
             instance_of(self.state),
-            *(each for path in self._folders() for each in [instance_of(path)]),
+            *map(instance_of, self._folders()),
         ]
-        chosen = [{"label": f"amazonmq-testbed={instance}"} for instance in instances]
+        filters = [{"label": f"amazonmq-testbed={instance}"} for instance in instances]
         return {
             "containers": [
                 row["Names"]
-                for each in chosen
-                for row in client.api.containers(all=True, filters=each)
+                for labels in filters
+                for row in client.api.containers(all=True, filters=labels)
             ],
             "volumes": [
                 row["Name"]
-                for each in chosen
-                for row in client.api.volumes(filters=each)["Volumes"] or []
+                for labels in filters
+                for row in client.api.volumes(filters=labels)["Volumes"] or []
             ],
             "networks": [
-                row["Name"] for each in chosen for row in client.api.networks(filters=each)
+                row["Name"] for labels in filters for row in client.api.networks(filters=labels)
             ],
             "processes": self.processes(),
             "temporary": temporary,
@@ -134,7 +134,7 @@ class CommandLine:
             time.sleep(0.3)
 
     def _folders(self) -> set[Path]:
-        """Temporary testbeds, those that are gone included."""
+        """Return the temporary testbeds, those that are gone included."""
         self._seen: set[Path]
         self._seen = getattr(self, "_seen", set()) | set((self.folder / "tmp").glob("testbed-*"))
         return self._seen
@@ -165,27 +165,27 @@ class Running:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
-        self.said: list[str] = []
+        self.lines: list[str] = []
         self._reading = threading.Thread(target=self._read, daemon=True)
         self._reading.start()
 
     def wait_for(self, pattern: str, timeout: float = 240.0) -> None:
-        """Until it has said something that matches."""
+        """Wait for a line of its standard error that matches."""
         end = time.monotonic() + timeout
-        while not any(re.search(pattern, line) for line in list(self.said)):
-            assert self.process.poll() is None, (pattern, self.said)
-            assert time.monotonic() < end, (pattern, self.said)
+        while not any(re.search(pattern, line) for line in list(self.lines)):
+            assert self.process.poll() is None, (pattern, self.lines)
+            assert time.monotonic() < end, (pattern, self.lines)
             time.sleep(0.02)
 
     def end(self, how: signal.Signals, timeout: float = 120.0) -> tuple[int, float]:
-        """Send the signal; exit status and seconds until it has ended."""
-        began = time.monotonic()
+        """Send the signal; return the exit status, and the seconds until the end."""
+        started = time.monotonic()
         self.process.send_signal(how)
         status = self.process.wait(timeout)
         self._reading.join(10)
-        return status, time.monotonic() - began
+        return status, time.monotonic() - started
 
     def _read(self) -> None:
         assert self.process.stderr is not None
         for line in self.process.stderr:
-            self.said.append(line.rstrip())
+            self.lines.append(line.rstrip())

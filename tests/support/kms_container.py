@@ -46,9 +46,10 @@ class Container:
         self.container.wait()
 
     def run(self, script: str, user: str = "") -> str:
-        code, output = self.container.exec_run(["sh", "-c", script], user=user)
-        assert code == 0, output.decode()
-        return output.decode().strip()
+        result = self.container.exec_run(["sh", "-c", script], user=user)
+        assert isinstance(result.output, bytes)
+        assert result.exit_code == 0, result.output.decode()
+        return result.output.decode().strip()
 
     def _still_alive(self) -> None:
         self.container.reload()
