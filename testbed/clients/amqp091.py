@@ -1,7 +1,7 @@
 """AMQP 0-9-1 by pika.
 
 pika's blocking adapter waits for a confirmation without limit, which a stopped broker never
-sends. The asynchronous one in a thread of its own gives every wait an end, and answers
+sends. The asynchronous one in a separate thread limits every wait, and answers
 heartbeats while nobody calls.
 """
 

@@ -53,7 +53,7 @@ class _Transport(Transport):  # type: ignore[misc] # stomp.py has no type hints
             data = self.socket.recv(1 << 16)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise
-        except (OSError, AttributeError):  # broken, or closed meanwhile by the client's thread
+        except (OSError, AttributeError):  # broken, or just closed by the client's thread
             data = b""
         if not data:
             self.running = False

@@ -77,6 +77,13 @@ class Stream:
             raise EOFError
         self.received += chunk
 
+    def record(self) -> tuple[int, bytes]:
+        """Read a TLS record: its type and content. Raises as ``more`` does, and ``NotTls``."""
+        while (record := tls_messages.record(self.received)) is None:
+            self.more()
+        kind, body, self.received = record
+        return kind, body
+
     def __enter__(self) -> Self:
         return self
 
@@ -181,8 +188,8 @@ def _messages(stream: Stream) -> Iterator[tuple[int, bytes]]:
     content, warning = b"", None
     while True:
         try:
-            kind, body = _record(stream)
-            alert = tls_messages.alert(body) if kind == tls_messages.ALERT else None
+            kind, body = stream.record()
+            alert = None if kind == tls_messages.HANDSHAKE else _alert(kind, body)
         except (OSError, EOFError, NotTls):
             if warning and not stream.received:
                 raise _Alerted(warning) from None
@@ -198,14 +205,10 @@ def _messages(stream: Stream) -> Iterator[tuple[int, bytes]]:
             warning = alert  # such as unrecognized_name: the answer is still to come
 
 
-def _record(stream: Stream) -> tuple[int, bytes]:
-    """Read a record of a handshake or an alert: its type and content."""
-    while (record := tls_messages.record(stream.received)) is None:
-        stream.more()
-    kind, body, stream.received = record
-    if kind not in (tls_messages.ALERT, tls_messages.HANDSHAKE):
+def _alert(kind: int, body: bytes) -> tls_messages.Alert:
+    if kind != tls_messages.ALERT:
         raise NotTls("not a handshake")
-    return kind, body
+    return tls_messages.alert(body)
 
 
 def _answer(hello: ServerHello, version: str, suites: set[int]) -> Agreed | Refusal:

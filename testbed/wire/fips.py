@@ -94,8 +94,8 @@ def ask_all(
     def one(address: tuple[str, int]) -> FipsAnswer:
         return ask(ListenerAddress(*address, server_name, timeout), ca_file, version)
 
-    with ThreadPoolExecutor(4) as side_by_side:
-        return dict(zip(addresses, side_by_side.map(one, addresses.values()), strict=True))
+    with ThreadPoolExecutor(4) as pool:
+        return dict(zip(addresses, pool.map(one, addresses.values()), strict=True))
 
 
 def _complete(listener: ListenerAddress, authority: str, version: str) -> Verification:

@@ -36,8 +36,8 @@ def wait(
             sent[question[1]],
         )
 
-    with ThreadPoolExecutor(len(questions) or 1) as side_by_side:
-        answers = list(side_by_side.map(one, questions))
+    with ThreadPoolExecutor(len(questions) or 1) as pool:
+        answers = list(pool.map(one, questions))
     return {
         name: tuple(
             answer
@@ -69,8 +69,8 @@ def _ended(error: Exception, received: bytes) -> Refusal:
     """Return the listener's last alert, or how the connection ended without one."""
     last = b""
     with suppress(NotTls):
-        while taken := tls_messages.record(received):
-            kind, last, received = taken
+        while record := tls_messages.record(received):
+            kind, last, received = record
         if last and kind == tls_messages.ALERT and not isinstance(error, TimeoutError):
             return Refusal("alert", str(tls_messages.alert(last)))
     return refusal(error, b"")

@@ -253,8 +253,8 @@ def run_under_load(
         begun = time.monotonic()
         time.sleep(before)
         loaded = time.monotonic()
-        with ThreadPoolExecutor(len(loads)) as side_by_side:
-            results = tuple(side_by_side.map(lambda load: load(), loads))
+        with ThreadPoolExecutor(len(loads)) as pool:
+            results = tuple(pool.map(lambda load: load(), loads))
         ended = time.monotonic()
     history = drain(address, destination, traffic.recorder)
     during = _confirmations(history, loaded, ended)

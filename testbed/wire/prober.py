@@ -165,13 +165,11 @@ def probe(
     )
     scanning = _Probe(listener, authority)
     scans = [scanning.version(version) for version in versions]
-    habits = scanning.session_features(scans)
+    features = scanning.session_features(scans)
     # Last, so that it also shows that the listener was still there after the refusals.
     scans = [scanning.confirm(scan) for scan in scans]
-    with ThreadPoolExecutor(len(GREETINGS)) as side_by_side:
-        answers = list(
-            side_by_side.map(lambda greeting: plaintext(listener, greeting), GREETINGS.values())
-        )
+    with ThreadPoolExecutor(len(GREETINGS)) as pool:
+        answers = list(pool.map(lambda greeting: plaintext(listener, greeting), GREETINGS.values()))
     return ListenerScan(
         host=host,
         port=port,
@@ -186,7 +184,7 @@ def probe(
         ),
         handshakes=scanning.handshakes + 3,
         seconds=time.monotonic() - started,
-        session_features=habits,
+        session_features=features,
     )
 
 
@@ -207,8 +205,8 @@ def accepted_all(
         scanning = _Probe(ListenerAddress(*address, server_name, timeout), "")
         return tuple(scanning.version(version) for version in versions)
 
-    with ThreadPoolExecutor(_AT_ONCE) as side_by_side:
-        return dict(zip(addresses, side_by_side.map(one, addresses.values()), strict=True))
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return dict(zip(addresses, pool.map(one, addresses.values()), strict=True))
 
 
 def probe_all(
@@ -226,5 +224,5 @@ def probe_all(
             *address, server_name=server_name, ca_file=ca_file, timeout=timeout, identity=identity
         )
 
-    with ThreadPoolExecutor(_AT_ONCE) as side_by_side:
-        return dict(zip(addresses, side_by_side.map(one, addresses.values()), strict=True))
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return dict(zip(addresses, pool.map(one, addresses.values()), strict=True))

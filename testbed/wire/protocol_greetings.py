@@ -48,9 +48,9 @@ def plaintext(listener: ListenerAddress, greeting: bytes) -> Refusal:
     with stream:
         try:
             stream.socket.sendall(greeting)
-            while (taken := tls_messages.record(stream.received)) is None:
+            while (record := tls_messages.record(stream.received)) is None:
                 stream.more()
-            kind, body, _ = taken
+            kind, body, _ = record
             return (
                 Refusal("alert", str(tls_messages.alert(body)))
                 if kind == tls_messages.ALERT
@@ -97,8 +97,8 @@ def wrong_protocols(
             ListenerAddress(*addresses[question[0]], server_name, patience), question[1]
         )
 
-    with ThreadPoolExecutor(len(questions) or 1) as side_by_side:
-        answers = list(side_by_side.map(one, questions))
+    with ThreadPoolExecutor(len(questions) or 1) as pool:
+        answers = list(pool.map(one, questions))
     return {
         name: tuple(
             answer

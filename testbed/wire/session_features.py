@@ -10,7 +10,15 @@ from OpenSSL import SSL
 from testbed.protocols.tls import permissive_context
 from testbed.wire import tls_messages
 from testbed.wire.byte_reader import NotTls
-from testbed.wire.connection import Agreed, ListenerAddress, Stream, flight, open_tls, refusal
+from testbed.wire.connection import (
+    SHOWN,
+    Agreed,
+    ListenerAddress,
+    Stream,
+    flight,
+    open_tls,
+    refusal,
+)
 from testbed.wire.scan import Refusal, SessionFeatures
 
 CONNECTIONS = 6  # of ``ask``, if nothing fails
@@ -157,11 +165,10 @@ def _certificate(
             stream.received = b""
             try:
                 stream.socket.sendall(_CERTIFICATE)
-                while (taken := tls_messages.record(stream.received)) is None:
-                    stream.more()
-                return False, Refusal("alert", str(tls_messages.alert(taken[1]))) if taken[
-                    0
-                ] == tls_messages.ALERT else Refusal("bytes", taken[1][:24].hex(" "))
+                kind, body = stream.record()
+                if kind == tls_messages.ALERT:
+                    return False, Refusal("alert", str(tls_messages.alert(body)))
+                return False, Refusal("bytes", body[:SHOWN].hex(" "))
             except (OSError, EOFError) as error:
                 return False, refusal(error, stream.received)
     except (OSError, EOFError, UnicodeError, NotTls):

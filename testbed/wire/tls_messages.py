@@ -116,7 +116,7 @@ class ServerHello:
 
     @property
     def group(self) -> Group | None:
-        """The group of TLS 1.3's key exchange; before, it is in a message of its own."""
+        """The group of TLS 1.3's key exchange; before, it is in a separate message."""
         share = self.extensions.get(_KEY_SHARE, b"")
         return group_of(int.from_bytes(share[:2], "big")) if len(share) >= 2 else None
 
