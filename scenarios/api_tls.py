@@ -1,4 +1,4 @@
-"""What an AWS API client needs: the testbed's own endpoint, asked every version, suite and plaintext there is."""
+"""The testbed's own endpoint, asked for every TLS version, every suite and plaintext."""
 
 import logging
 import ssl
@@ -28,7 +28,7 @@ _PATIENCE = 5.0  # seconds that the control gives a client
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """The endpoint, and as control a listener with the same certificate that takes TLS 1.1 as well."""
+    """Scan the endpoint, and as control a listener that also accepts TLS 1.1."""
     with serve(testbed) as endpoint, _old_listener(testbed.authority) as old:
         logger.info("  asking the endpoint and a control that takes TLS 1.1")
         scan, control = (
@@ -51,7 +51,7 @@ def _judged(scan: ListenerScan) -> tuple[Verdict, tuple[str, ...]]:
 
 @contextmanager
 def _old_listener(authority: Authority) -> Iterator[int]:
-    """TLS 1.0 to 1.3 at the port it yields, until the block is left. It says nothing and hears nothing."""
+    """Accept TLS 1.0 to 1.3 at the port that it yields, and say nothing."""
     old = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     old.minimum_version = ssl.TLSVersion.TLSv1
     # OpenSSL signs nothing of TLS 1.1 above this level: its signatures are over SHA-1.

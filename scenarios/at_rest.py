@@ -1,4 +1,4 @@
-"""A message on the disk: nowhere in the volume's raw bytes, and there for the broker that reads it through its mount."""
+"""A message at rest: absent from the volume's raw bytes, readable through the mount."""
 
 import logging
 import secrets
@@ -52,7 +52,10 @@ def _canary(testbed: Testbed, broker: Broker) -> tuple[Verdict, tuple[str, ...]]
             message.acknowledge()
     back = message is not None and message.body == canary
     evidence = (
-        f"confirmed by the broker, the canary is {disk.hits} times in {disk.scanned:,} raw bytes of {broker.nodes[0].volume.volume_id}",
+        (
+            f"confirmed by the broker, the canary is {disk.hits} times in {disk.scanned:,} "
+            f"raw bytes of {broker.nodes[0].volume.volume_id}"
+        ),
         f"through the mount it is in {', '.join(mounted) or 'no file'}",
         f"a consumer {'gets it as it was sent' if back else 'does not get it'}",
     )

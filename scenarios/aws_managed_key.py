@@ -1,4 +1,4 @@
-"""The AWS managed key: there from the first broker that wants it, the same for the next, and nobody's to disable."""
+"""The AWS managed key: created on first use, reused afterwards, and nobody may disable it."""
 
 import json
 import logging
@@ -28,7 +28,7 @@ _POLICY = {
     ],
 }
 # In this order all of them can be carried out on a key of the owner's own.
-_NOT_THE_OWNERS = {
+_NOT_THE_OWNERS: dict[str, dict[str, object]] = {
     "PutKeyPolicy": {"PolicyName": "default", "Policy": json.dumps(_POLICY)},
     "DisableKey": {},
     "ScheduleKeyDeletion": {"PendingWindowInDays": 7},
@@ -56,8 +56,14 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         each["KeyArn"] for each in testbed.kms.call(USER, "ListKeys", {"Limit": 1000})["Keys"]
     }
     evidence = (
-        f"before the first broker {AWS_MANAGED_ALIAS} is {'there' if before else 'not there'}, after it it is {key['Arn']}, KeyManager {key['KeyManager']}",
-        f"it {'is' if listed else 'is not'} in the account's ListKeys, and the second broker {'has the same' if same else 'has another'}",
+        (
+            f"before the first broker {AWS_MANAGED_ALIAS} is {'there' if before else 'not there'}, "
+            f"after it it is {key['Arn']}, KeyManager {key['KeyManager']}"
+        ),
+        (
+            f"it {'is' if listed else 'is not'} in the account's ListKeys, "
+            f"and the second broker {'has the same' if same else 'has another'}"
+        ),
         *refusals,
     )
     yield Finding(
@@ -78,9 +84,11 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
 
 def _described(testbed: Testbed) -> dict[str, str]:
     try:
-        return testbed.kms.call(USER, "DescribeKey", {"KeyId": AWS_MANAGED_ALIAS})["KeyMetadata"]
+        answer = testbed.kms.call(USER, "DescribeKey", {"KeyId": AWS_MANAGED_ALIAS})
     except KmsError:
         return {}
+    metadata: dict[str, str] = answer["KeyMetadata"]
+    return metadata
 
 
 def _refusals(testbed: Testbed, key: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Client-side encryption: what the AWS Encryption SDK seals is opaque to the console and the disk, and opens with the key alone."""
+"""Client-side encryption: a sealed payload is opaque to console and disk, and needs the key."""
 
 import base64
 import http.client
@@ -14,7 +14,7 @@ import boto3
 
 from testbed import clients
 from testbed.aws.endpoint import serve
-from testbed.broker.model import Broker
+from testbed.broker.model import Broker, Endpoint
 from testbed.cli.scenario import run_file
 from testbed.clients import QUEUE_PROTOCOL, Destination
 from testbed.clients.envelope import Envelope
@@ -48,7 +48,10 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             envelope = Envelope(kms, key, cached=cached)
             opened = [envelope.open(envelope.seal(b"%d" % number)) for number in range(_MESSAGES)]
             assert opened == [b"%d" % number for number in range(_MESSAGES)]
-            yield f"{_MESSAGES} bodies sealed and opened {'with' if cached else 'without'} data-key caching: {envelope.kms_calls} calls to KMS"
+            yield (
+                f"{_MESSAGES} bodies sealed and opened {'with' if cached else 'without'} "
+                f"data-key caching: {envelope.kms_calls} calls to KMS"
+            )
 
 
 def _opaque(testbed: Testbed, broker: Broker, envelope: Envelope) -> Finding:
@@ -72,7 +75,10 @@ def _opaque(testbed: Testbed, broker: Broker, envelope: Envelope) -> Finding:
 def _seen(
     testbed: Testbed, broker: Broker, body: bytes, canary: bytes
 ) -> tuple[bytes | None, tuple[str, ...]]:
-    """What the console and the disk show of a message; the body that was consumed, or None where the canary is to be seen."""
+    """Look for a message in the console and on disk.
+
+    Return the consumed body, or None if the canary was visible.
+    """
     queue = Destination.queue(f"client-side-{secrets.token_hex(4)}")
     with clients.connect(
         testbed.brokers.address(broker, QUEUE_PROTOCOL[broker.engine_type])
@@ -92,14 +98,17 @@ def _seen(
         if form in shown
     ]
     evidence = (
-        f"the console shows the message ({len(shown):,} bytes of answer), and the payload {'can be read in it' if readable else 'cannot be read in it'}",
+        (
+            f"the console shows the message ({len(shown):,} bytes of answer), "
+            f"and the payload {'can be read in it' if readable else 'cannot be read in it'}"
+        ),
         f"the canary is {disk.hits} times in {disk.scanned:,} raw bytes of an unencrypted volume",
     )
     return (None if readable or disk.hits else message.body), evidence
 
 
 def _console(testbed: Testbed, broker: Broker, queue: str) -> bytes:
-    """The queue's messages as the management interface or the console's API gives them."""
+    """Return the queue's messages from the management interface or the console's API."""
     user, endpoint = broker.users[0], broker.endpoint(_CONSOLE[broker.engine_type])
     if broker.engine_type == "RABBITMQ":
         path, asked = (
@@ -107,16 +116,17 @@ def _console(testbed: Testbed, broker: Broker, queue: str) -> bytes:
             {"count": 10, "ackmode": "ack_requeue_true", "encoding": "auto"},
         )
     else:
-        name = f"org.apache.activemq:type=Broker,brokerName={broker.broker_name},destinationType=Queue,destinationName={queue}"
+        name = (
+            f"org.apache.activemq:type=Broker,brokerName={broker.broker_name},"
+            f"destinationType=Queue,destinationName={queue}"
+        )
         path, asked = "/api/jolokia/", {"type": "exec", "mbean": name, "operation": "browse()"}
-    answer = _post(
-        testbed, endpoint.host, endpoint.port, path, asked, f"{user.username}:{user.password}"
-    )
+    answer = _post(testbed, endpoint, path, asked, f"{user.username}:{user.password}")
     return answer.replace(b" ", b"")
 
 
 def _post(
-    testbed: Testbed, host: str, port: int, path: str, body: Mapping[str, Any], credentials: str
+    testbed: Testbed, endpoint: Endpoint, path: str, body: Mapping[str, Any], credentials: str
 ) -> bytes:
     context = ssl.create_default_context(cafile=str(testbed.ca_file))
     headers = {
@@ -124,7 +134,9 @@ def _post(
         "Content-Type": "application/json",
         "Origin": "https://localhost",
     }
-    connection = http.client.HTTPSConnection(host, port, context=context, timeout=30)
+    connection = http.client.HTTPSConnection(
+        endpoint.host, endpoint.port, context=context, timeout=30
+    )
     try:
         connection.request("POST", path, json.dumps(body), headers)
         response = connection.getresponse()
@@ -139,7 +151,7 @@ def _post(
 
 
 def _without_the_key(testbed: Testbed, kms: Any, key: str) -> Finding:
-    """Nothing opens and nothing is sealed while the key is disabled; both go on when it is enabled."""
+    """Check that sealing and opening fail while the key is disabled, and only then."""
     sealed = Envelope(kms, key).seal(b"sealed while the key was enabled")
     testbed.kms.call(USER, "DisableKey", {"KeyId": key})
     testbed.wait_out_delay()

@@ -1,4 +1,4 @@
-"""A RabbitMQ cluster under one key: its five grants, what its nodes tell each other, and the loss of one while the key is disabled."""
+"""A RabbitMQ cluster under one key: five grants, plaintext replication, and a lost node."""
 
 import json
 import logging
@@ -36,7 +36,7 @@ _CLIENT_PORT = next(
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """A cluster as the service has it, and one with TLS between its nodes for contrast."""
+    """Use a cluster like the service's, and as control one with TLS between its nodes."""
     key = testbed.kms.call(_ALICE, "CreateKey", {"Description": "of a cluster"})["KeyMetadata"][
         "Arn"
     ]
@@ -94,7 +94,7 @@ def _said(record: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class _Crossed:
-    """A canary that was sent and confirmed, and what crossed two networks meanwhile: that of one node, and that of the cluster's address."""
+    """A confirmed canary, and what crossed a node's network and the load balancer's meanwhile."""
 
     canary: bytes
     node: Capture
@@ -119,7 +119,7 @@ def _captured(testbed: Testbed, cluster: Broker) -> _Crossed:
 
 
 def _in_the_clear(crossed: _Crossed) -> tuple[Verdict, tuple[str, ...]]:
-    """T4 as it is stated: the canary is on the link between nodes, and not on the one to clients."""
+    """T4 as stated: the canary is on the link between nodes, and not on the one to clients."""
     needle = {"the canary": crossed.canary}
     to_clients, client = crossed.front.on(_CLIENT_PORT), crossed.front.find(needle)
     between = [
@@ -129,15 +129,21 @@ def _in_the_clear(crossed: _Crossed) -> tuple[Verdict, tuple[str, ...]]:
     ]
     evidence = (
         f"between the nodes: {between[0] if between else 'the canary is in no packet'}",
-        f"to clients: {client[0] if client else 'the canary is in no packet'}, of {to_clients.payload_bytes:,} bytes on port {_CLIENT_PORT}",
-        f"{crossed.node.packets} packets at a node, {crossed.front.packets} at the cluster's address, "
-        f"{'none' if crossed.node.whole and crossed.front.whole else 'some'} missed in between",
+        (
+            f"to clients: {client[0] if client else 'the canary is in no packet'}, "
+            f"of {to_clients.payload_bytes:,} bytes on port {_CLIENT_PORT}"
+        ),
+        (
+            f"{crossed.node.packets} packets at a node, "
+            f"{crossed.front.packets} at the cluster's address, "
+            f"{'none' if crossed.node.whole and crossed.front.whole else 'some'} missed in between"
+        ),
     )
     return Verdict.of(bool(between) and not client and to_clients.payload_bytes > 0), evidence
 
 
 def _without_key(testbed: Testbed, cluster: Broker) -> Iterator[Finding]:
-    """The key is disabled and a node is lost: the others serve on, it stays down, and comes back with the key."""
+    """Disable the key and lose a node: the others serve on; it returns only with the key."""
     brokers, identity, lost = testbed.brokers, cluster.broker_id, cluster.nodes[2].name
     with Traffic(brokers.address(cluster, "amqp"), _QUEUE, rate=50) as flow:
         flow.wait_confirmed(75, 60)

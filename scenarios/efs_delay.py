@@ -1,4 +1,4 @@
-"""ActiveMQ on EFS: the grant of the file system is revoked, and the broker serves on for the delay, and no longer."""
+"""ActiveMQ on EFS: after its grant is revoked, the broker serves on for exactly the delay."""
 
 import logging
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _QUEUE = Destination.queue("efs-delay")
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """An ActiveMQ broker on EFS, and for contrast one on EBS, which serves on while its volume is attached."""
+    """Use a broker on EFS, and as control one on EBS, which serves on while attached."""
     key = testbed.new_key("of a broker on EFS")
     with testbed.temporary_broker(
         testbed.request("ACTIVEMQ", "efs", key, storage_type="EFS")

@@ -1,4 +1,4 @@
-"""A client that offers FIPS-approved algorithms alone: does each listener take it?"""
+"""Each listener accepts a client that offers only FIPS-approved algorithms."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial

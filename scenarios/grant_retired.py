@@ -1,4 +1,4 @@
-"""The grants of a broker are retired by the service that may retire them: what follows is as final as a revocation."""
+"""A broker's grants are retired by the services that may: it is as final as a revocation."""
 
 import logging
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _QUEUE = Destination.queue("grant-retired")
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """An ActiveMQ broker of the scenario's own, under confirmed traffic."""
+    """Retire the grants of a new ActiveMQ broker under confirmed traffic."""
     kms, brokers = testbed.kms, testbed.brokers
     key = testbed.new_key("of a broker whose grant is retired")
     with testbed.temporary_broker(testbed.request("ACTIVEMQ", "retired", key)) as broker:
@@ -37,7 +37,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         with Traffic(brokers.address(broker, "stomp"), _QUEUE, rate=100) as flow:
             flow.wait_confirmed(50, 30)
             logger.info(
-                "  RetireGrant by a stranger, by the grantee, and by EC2, which is its retiring principal"
+                "  RetireGrant by a stranger, by the grantee, and by EC2, the retiring principal"
             )
             refused = [ask(kms, "RetireGrant", grant, caller) for caller in (stranger, mq)]
             before = evidence.reports_invalid_key(brokers, identity)

@@ -1,4 +1,4 @@
-"""A grant of a broker is revoked: nothing brings the broker back to being maintained, but deleting it and creating it anew."""
+"""A broker's grant is revoked: only deleting and recreating the broker helps."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ _QUEUE = Destination.queue("grant-revoked")
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """A RabbitMQ broker of the scenario's own, under confirmed traffic; the grant of its EBS volume is revoked."""
+    """Revoke the volume's grant of a new RabbitMQ broker under confirmed traffic."""
     brokers, kms = testbed.brokers, testbed.kms
     key = testbed.new_key("of a broker that loses a grant")
     with testbed.temporary_broker(testbed.request("RABBITMQ", "revoked", key)) as broker:
@@ -79,14 +79,14 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             f"deleted and created anew: {recreated.evidence}, and {rebooted.evidence}",
             *(each.evidence for each in tried),
         ),
-        # What would bring a broker back after DisableKey does not count as undoing a revocation unless it helps.
+        # These would bring a broker back after DisableKey; here they must not.
         Finding("R7", "the broker created anew", Verdict.of(recreated.yes), (recreated.evidence,)),
     )
     yield f"Traffic through all of it: {account}"
 
 
 def _attempts(testbed: Testbed, broker: Broker) -> dict[str, Callable[[], object]]:
-    """What might undo it, and does not."""
+    """Try what might undo the revocation."""
     kms, key = testbed.kms, {"KeyId": broker.key_arn}
     volume = broker.nodes[0].volume.volume_id
     again = {

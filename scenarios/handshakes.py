@@ -55,7 +55,7 @@ def _engine(
         yield _certificate(engine_type, name, scan, controls[name])
     yield matrix(f"{engine_type} {broker.broker_name}", scans, PROFILES[engine_type])
     if engine_type == "RABBITMQ":
-        yield _no_plaintext(broker, scans, control, _plaintext(testbed, control))
+        yield _no_plaintext(broker, scans, _plaintext(testbed, control))
     seconds = sum(scan.seconds for scan in scans.values())
     handshakes = sum(scan.handshakes for scan in scans.values())
     yield f"{broker.broker_name}: {handshakes} handshakes in {seconds:.1f} s of listeners' time"
@@ -104,19 +104,18 @@ def _certificate(engine_type: str, name: str, scan: ListenerScan, control: Liste
 def _no_plaintext(
     broker: Broker,
     scans: Mapping[str, ListenerScan],
-    control: Broker,
     in_clear: Mapping[str, ListenerScan],
 ) -> Finding:
     """T1: what is open answers only over TLS, and what the service does not offer is closed."""
     return Finding(
         "T1",
         broker.broker_name,
-        *_only_tls(broker, scans),
-        Finding("T1", "a broker with a plaintext listener", *_only_tls(control, in_clear)),
+        *_only_tls(scans),
+        Finding("T1", "a broker with a plaintext listener", *_only_tls(in_clear)),
     )
 
 
-def _only_tls(broker: Broker, scans: Mapping[str, ListenerScan]) -> tuple[Verdict, tuple[str, ...]]:
+def _only_tls(scans: Mapping[str, ListenerScan]) -> tuple[Verdict, tuple[str, ...]]:
     served = [
         f"{name} serves {answer.protocol} in plaintext"
         for name, scan in scans.items()
@@ -148,9 +147,14 @@ def _seen(scan: ListenerScan) -> tuple[str, ...]:
     )
     return (
         carried,
-        f"trusting the testbed's authority: {'accepted' if scan.verified.accepted else scan.verified.reason}",
-        f"asking for another host name: {'accepted' if scan.wrong_name.accepted else scan.wrong_name.reason}",
-        f"trusting another authority: {'accepted' if scan.wrong_authority.accepted else scan.wrong_authority.reason}",
+        *(
+            f"{attempt}: {'accepted' if outcome.accepted else outcome.reason}"
+            for attempt, outcome in (
+                ("trusting the testbed's authority", scan.verified),
+                ("asking for another host name", scan.wrong_name),
+                ("trusting another authority", scan.wrong_authority),
+            )
+        ),
     )
 
 

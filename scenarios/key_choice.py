@@ -1,7 +1,7 @@
-"""Which key encrypts a broker: the one that is given, Amazon MQ's own when none is, and none that does not fit."""
+"""Which key encrypts a broker: the requested one, else Amazon MQ's; unsuitable ones fail."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from testbed.broker.describe import describe
@@ -32,7 +32,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
 
 
 def _given(testbed: Testbed, broker: Broker) -> Finding:
-    """R2: the key is used, echoed, and cannot be changed: the API has no member for it in UpdateBroker."""
+    """R2: the key is used and echoed; UpdateBroker has no member to change it."""
     described = describe(testbed.brokers.describe(broker.broker_id))["EncryptionOptions"]
     other = testbed.new_key("another one")
     used = broker.nodes[0].volume.key_arn
@@ -79,14 +79,18 @@ def _owned(testbed: Testbed, broker: Broker) -> Finding:
         Verdict.of(absent and works > 0 and broker.key_ownership == "AWS_OWNED"),
         (
             *evidence,
-            f"{works} records of Amazon MQ's own account name it: it wraps and opens the volume's data key",
+            (
+                f"{works} records of Amazon MQ's own account name it: "
+                "it wraps and opens the volume's data key"
+            ),
         ),
         Finding("R3", "a customer managed key", Verdict.of(visible), control),
     )
 
 
 def _keys(testbed: Testbed) -> list[dict[str, str]]:
-    return testbed.kms.call(USER, "ListKeys", {"Limit": 1000})["Keys"]
+    keys: list[dict[str, str]] = testbed.kms.call(USER, "ListKeys", {"Limit": 1000})["Keys"]
+    return keys
 
 
 def _refused(testbed: Testbed) -> Iterator[Finding]:
@@ -120,8 +124,8 @@ def _refused(testbed: Testbed) -> Iterator[Finding]:
         )
 
 
-def _creation(testbed: Testbed, request: CreateBroker) -> tuple[bool, Sequence[str]]:
-    """Whether CreateBroker is refused and leaves nothing; a broker that is created is deleted again."""
+def _creation(testbed: Testbed, request: CreateBroker) -> tuple[bool, tuple[str, ...]]:
+    """Return whether CreateBroker is refused and leaves nothing. Deletes a created broker."""
     before = _left(testbed)
     try:
         broker = testbed.brokers.create(request)

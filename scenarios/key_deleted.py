@@ -1,4 +1,4 @@
-"""A key's deletion runs to its end: the key is gone, its volume never opens again, and only a new broker helps."""
+"""A key is deleted for good: its volume never opens again, and only a new broker helps."""
 
 import logging
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _DAY = 86400.0
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """A RabbitMQ broker of the scenario's own, since it does not survive; the clock is turned by the window's seven days."""
+    """Delete the key of a new RabbitMQ broker by advancing the clock over the window."""
     brokers, kms = testbed.brokers, testbed.kms
     key = testbed.new_key("of a broker that loses it")
     with testbed.temporary_broker(testbed.request("RABBITMQ", "deleted", key)) as broker:

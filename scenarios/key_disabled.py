@@ -1,4 +1,4 @@
-"""A key is disabled under a working broker and enabled again: what goes on, what is refused, and what comes back."""
+"""A working broker's key is disabled and enabled: what continues, fails and recovers."""
 
 import logging
 from collections.abc import Iterator
@@ -16,7 +16,10 @@ from testbed.traffic import Traffic
 
 logger = logging.getLogger(__name__)
 
-TITLE = "DisableKey under traffic: the broker serves on, cannot reboot or re-attach, and comes back whole with EnableKey"
+TITLE = (
+    "DisableKey under traffic: the broker serves on, cannot reboot or re-attach, "
+    "and comes back whole with EnableKey"
+)
 CLAIMS = ("R9", "R10", "R11")
 _QUEUE = Destination.queue("key-disabled")
 
@@ -102,7 +105,7 @@ def _story(testbed: Testbed, broker: Broker) -> Iterator[Finding | str]:
 
 
 def _empty(testbed: Testbed, broker: Broker, history: History) -> Finding:
-    """The same account against another broker, which has none of the messages."""
+    """Account for the same messages at another broker, which has none of them."""
     other = testbed.control(broker.engine_type, UNENCRYPTED)
     address = testbed.brokers.address(other, QUEUE_PROTOCOL[broker.engine_type])
     account = checker.check(traffic.drain(address, _QUEUE, Recorder.of(history), patience=2.0))

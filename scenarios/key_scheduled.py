@@ -1,4 +1,4 @@
-"""A key is scheduled for deletion under a working broker, and the deletion is cancelled: the key is then disabled, not enabled."""
+"""A key's deletion is scheduled under a working broker, then cancelled: it stays disabled."""
 
 import logging
 from collections.abc import Iterator
@@ -82,7 +82,10 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             scheduled["KeyState"] == "PendingDeletion" and cancelled == "Disabled" and early.refused
         ),
         (
-            f"scheduled for {scheduled['DeletionDate']:%Y-%m-%d}, cancelled, enabled; before it was cancelled {early.evidence}",
+            (
+                f"scheduled for {scheduled['DeletionDate']:%Y-%m-%d}, cancelled, enabled; "
+                f"before it was cancelled {early.evidence}"
+            ),
         ),
         Finding(
             "R6",

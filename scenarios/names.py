@@ -24,14 +24,14 @@ CLAIMS = ("P1", "P2", "P3")
 
 Attempt = Callable[[str], object]
 
-# All of them within the API's rules of length and characters, which is what makes them worth a look.
+# All of them follow the API's rules for length and characters: only their content is wrong.
 _PRIVATE = {
     "a phone number": "orders-4930123456789",
     "an access key id": "AKIAIOSFODNN7EXAMPLE",
     "a KMS key id": "k-1234abcd-12ab-34cd-56ef-1234567890ab",
 }
 _EMAIL = {"an e-mail address": "jane.doe@example.com"}
-_PASSWORD = "s3cret-of-the-url"
+_PASSWORD = "s3cret-of-the-url"  # noqa: S105 - to be found nowhere
 _CREDENTIALS_RULE = "do not include credentials information in the URL"
 _XML = f'<broker xmlns="{NAMESPACE}">{{}}</broker>'
 _NETWORK = _XML.format(
@@ -40,11 +40,17 @@ _NETWORK = _XML.format(
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """CreateBroker with each. The control is a rule set that does not look: the API's pattern alone, or any URL."""
+    """Send CreateBroker with each. The control is a rule set without the check."""
     logger.info("  broker names and tags")
     named = _creating(testbed, "RABBITMQ", lambda name: {"broker_name": name})
     yield _finding(
-        testbed, "P1", "broker names", named, _PRIVATE | _EMAIL, PII_SENTENCE, _pattern(BROKER_NAME)
+        testbed,
+        "P1",
+        "broker names",
+        named,
+        _PRIVATE | _EMAIL,
+        rule=PII_SENTENCE,
+        blind=_pattern(BROKER_NAME),
     )
     invalid = {"a space": "two words", "a dot": "a.b", "51 characters": "x" * 51, "nothing": ""}
     yield _finding(
@@ -53,11 +59,13 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         "broker names outside of the API's rule",
         named,
         invalid,
-        BROKER_NAME.sentence,
-        _anything,
+        rule=BROKER_NAME.sentence,
+        blind=_anything,
     )
     tagged = _creating(testbed, "RABBITMQ", lambda value: {"tags": {"contact": value}})
-    yield _finding(testbed, "P1", "tags", tagged, _PRIVATE | _EMAIL, PII_SENTENCE, _anything)
+    yield _finding(
+        testbed, "P1", "tags", tagged, _PRIVATE | _EMAIL, rule=PII_SENTENCE, blind=_anything
+    )
 
     for engine_type in ("RABBITMQ", "ACTIVEMQ"):
         logger.info("  user names of %s", engine_type)
@@ -71,8 +79,8 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             f"{engine_type}: user names",
             used,
             _PRIVATE | _EMAIL,
-            PII_SENTENCE,
-            _pattern(rule),
+            rule=PII_SENTENCE,
+            blind=_pattern(rule),
         )
         invalid = {
             "a colon": "a:b",
@@ -86,8 +94,8 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             f"{engine_type}: user names outside of its rule",
             used,
             invalid,
-            rule.sentence,
-            _anything,
+            rule=rule.sentence,
+            blind=_anything,
         )
     guest = _creating(
         testbed, "RABBITMQ", lambda name: {"users": (User(name, "a-long-password-1"),)}
@@ -98,8 +106,8 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         "RABBITMQ: the user guest",
         guest,
         {"guest": "guest"},
-        "guest as a valid user name",
-        _pattern(USERNAME["RABBITMQ"]),
+        rule="guest as a valid user name",
+        blind=_pattern(USERNAME["RABBITMQ"]),
     )
 
     logger.info("  URLs of other servers")
@@ -115,8 +123,8 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             subject,
             attempt,
             with_them,
-            _CREDENTIALS_RULE,
-            _any_url,
+            rule=_CREDENTIALS_RULE,
+            blind=_any_url,
             secret=_PASSWORD,
         )
 
@@ -140,7 +148,9 @@ def _urls(testbed: Testbed) -> dict[str, tuple[Attempt, str]]:
         return {"network_connectors": (NetworkConnector("to-others", url, "testbed"),)}
 
     ldap = _XML.format(
-        '<plugins><authorizationPlugin><map><cachedLDAPAuthorizationMap connectionURL="{}"/></map></authorizationPlugin></plugins>'
+        "<plugins><authorizationPlugin><map>"
+        '<cachedLDAPAuthorizationMap connectionURL="{}"/>'
+        "</map></authorizationPlugin></plugins>"
     )
     return {
         "a network connector of CreateBroker": (
@@ -183,7 +193,7 @@ def _creating(
 
 
 def _clean(testbed: Testbed, engine_type: str) -> Iterator[Finding]:
-    """The default broker's names are clean; the control is the same request with a private one."""
+    """Accept the default broker's clean names; the control sends a private one."""
     broker = testbed.default_broker(engine_type)
     private = _PRIVATE["a phone number"]
     named = _refusal(_creating(testbed, engine_type, lambda name: {"broker_name": name}), private)
@@ -208,7 +218,7 @@ def _clean(testbed: Testbed, engine_type: str) -> Iterator[Finding]:
 
 
 def _clean_urls() -> Finding:
-    """The control is the first of them with credentials in its URL."""
+    """Accept URLs without credentials; the control adds some to the first."""
 
     def shovel(url: str) -> None:
         check_parameter("shovel", {"src-uri": "amqps://", "dest-uri": url})
@@ -248,7 +258,7 @@ def _any_url(url: str) -> None:
 
 
 def _anything(value: str) -> None:
-    """Every value is taken."""
+    """Accept every value."""
 
 
 # Judging
@@ -260,12 +270,12 @@ def _finding(
     subject: str,
     attempt: Attempt,
     values: Mapping[str, str],
+    *,
     rule: str,
     blind: Attempt,
-    *,
     secret: str = "",
 ) -> Finding:
-    """The control is the same question to a rule set that does not look."""
+    """Refuse each; the control asks a rule set without the check."""
     holds, evidence = _all_refused(testbed, attempt, values, rule, secret)
     fails, seen = _all_refused(testbed, blind, values, rule, secret)
     return Finding(
@@ -280,7 +290,7 @@ def _finding(
 def _taken(
     claim: str, subject: str, refusals: Mapping[str, str], control: str, control_refusal: str
 ) -> Finding:
-    """``refusals``: by what was tried, the words of its refusal; empty where it was taken, which has to be all."""
+    """Expect no refusal: ``refusals`` has the words of each attempt's, empty if accepted."""
     evidence = tuple(
         f"{what}: {f'refused: {words}' if words else 'it is taken'}"
         for what, words in refusals.items()
@@ -314,7 +324,7 @@ def _all_refused(
 
 
 def _refusal(attempt: Attempt, value: str) -> str:
-    """The refusal's words, with all that a log might have of them; empty where there is none."""
+    """Return the refusal's words as a log might have them; empty if there is none."""
     try:
         attempt(value)
     except BadRequestException as error:
@@ -323,7 +333,7 @@ def _refusal(attempt: Attempt, value: str) -> str:
 
 
 def _present(testbed: Testbed) -> set[str]:
-    """The brokers and the containers that there are."""
+    """Return the existing brokers and containers."""
     return {broker.broker_name for broker in testbed.brokers.peek_all()} | {
         str(row["name"]) for row in testbed.containers.find()
     }

@@ -1,4 +1,4 @@
-"""Every protocol of a broker, over TLS: what one client sends, the clients of all the others receive."""
+"""Every protocol over TLS: what one client sends, the clients of all others receive."""
 
 import logging
 import secrets
@@ -60,9 +60,10 @@ def _each_to_each(
     protocols: list[str],
     sent_to: str,
     subscribed_to: str,
+    *,
     wait: float,
 ) -> tuple[Verdict, tuple[str, ...]]:
-    """Whether every subscriber gets the one message of every sender; ``wait`` seconds for each message."""
+    """Check that every subscriber gets every sender's message within ``wait`` seconds."""
     sent = {
         protocol: f"sent over {protocol} {secrets.token_hex(8)}".encode() for protocol in protocols
     }
@@ -79,7 +80,7 @@ def _each_to_each(
                 clients.connect(testbed.brokers.address(broker, protocol)) as sender,
                 suppress(ClientError),
             ):
-                # RabbitMQ releases over AMQP 1.0 what has no subscriber; the receivers say whether that is so.
+                # RabbitMQ releases a message without subscriber over AMQP 1.0: the receivers tell.
                 sender.publish(Destination.topic(sent_to), body)
         for protocol, subscriber in subscribers.items():
             got[protocol] = set()
@@ -99,7 +100,7 @@ def _names(bodies: set[bytes], sent: dict[str, bytes]) -> str:
 
 
 def _closed(testbed: Testbed, broker: Broker) -> tuple[Verdict, tuple[str, ...]]:
-    """What listens in the broker's container on an address that others reach, and is in no list of the service's."""
+    """Find listeners in the broker's container that are reachable but undocumented."""
     offered = {listener.container_port for listener in LISTENERS[broker.engine_type]}
     seen = listening(testbed.containers, broker.nodes[0].container_id)
     # 0100007F is 127.0.0.1, for the node's own use.
@@ -110,7 +111,10 @@ def _closed(testbed: Testbed, broker: Broker) -> tuple[Verdict, tuple[str, ...]]
         if port in reachable - offered
     ]
     evidence = (
-        f"listening in the container: {', '.join(map(str, sorted(reachable)))}; documented: {', '.join(map(str, sorted(offered)))}",
+        (
+            f"listening in the container: {', '.join(map(str, sorted(reachable)))}; "
+            f"documented: {', '.join(map(str, sorted(offered)))}"
+        ),
     )
     more = reachable - offered
     return (Verdict.FAILS if more else Verdict.HOLDS), (*open_ones, *evidence)

@@ -1,4 +1,4 @@
-"""The key is rotated under a working broker, by its owner and by the clock: volumes from before open as ever."""
+"""A working broker's key is rotated, on demand and by the clock: old volumes still open."""
 
 import logging
 from collections.abc import Iterator
@@ -48,7 +48,10 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     facts = (
         f"rotations: {', '.join(rotations)}",
         f"after RotateKeyOnDemand {on_demand.evidence}, after a year {by_clock.evidence}",
-        f"the data key of {volume.volume_id} is {'the same as before' if after == before else 'another'}",
+        (
+            f"the data key of {volume.volume_id} is "
+            f"{'the same as before' if after == before else 'another'}"
+        ),
         str(account),
     )
     holds = (
@@ -68,7 +71,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
 
 
 def _another_key(testbed: Testbed, volume: volumes.Volume) -> Finding:
-    """A new key in place of the old one is no rotation: the volume does not open."""
+    """Replace the key by a new one, which is no rotation: the volume does not open."""
     other = testbed.new_key("in place of the old one")
     try:
         volumes.open_data_key(

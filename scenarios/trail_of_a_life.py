@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from testbed.broker.model import Broker
@@ -28,14 +29,14 @@ Record = dict[str, Any]
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """A single-instance RabbitMQ broker under a customer managed key, created, described, refused, rebooted and deleted."""
+    """Follow a RabbitMQ broker under a customer managed key from creation to deletion."""
     kms, brokers, started = testbed.kms, testbed.brokers, testbed.clock.now()
     key = kms.call(_ALICE, "CreateKey", {"Description": "of a broker whose trail is read"})[
         "KeyMetadata"
     ]["Arn"]
     request = testbed.request("RABBITMQ", "life", key)
     logger.info(
-        "  CreateBroker, DescribeBroker, RebootBroker, DeleteBroker, and what is refused between them"
+        "  CreateBroker, DescribeBroker, RebootBroker, DeleteBroker, and refusals between them"
     )
     broker = brokers.create(request, _ALICE)
     created = _about(testbed, started, key)
@@ -43,10 +44,8 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     data_key = volumes.open_data_key(kms, broker.nodes[0].volume)
     kms.call(_ALICE, "DisableKey", {"KeyId": key})
     testbed.wait_out_delay()
-    try:
+    with suppress(BadRequestException):
         brokers.reboot(broker.broker_id, _ALICE)
-    except BadRequestException:
-        pass
     kms.call(_ALICE, "EnableKey", {"KeyId": key})
     brokers.reboot(broker.broker_id, _ALICE)
     brokers.delete(broker.broker_id, _ALICE)
@@ -60,7 +59,10 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
 
 
 def _about(testbed: Testbed, started: float, *names: str) -> list[Record]:
-    """The account's records that name one of ``names``, oldest first. Records have whole seconds."""
+    """Return the account's records that name one of ``names``, oldest first.
+
+    Their times are whole seconds.
+    """
     return [
         record
         for record in events(testbed.trail, USER_ACCOUNT, start=started - 1)
@@ -77,7 +79,8 @@ def _grants(records: Sequence[Record]) -> Finding:
     more[0]["requestParameters"]["operations"].append("Encrypt")
     wrong = trail_differences(more, expected)
     names = [
-        f"{record['eventName']} of {', '.join(record['requestParameters']['operations'])} by {record['userIdentity']['type']}"
+        f"{record['eventName']} of {', '.join(record['requestParameters']['operations'])} "
+        f"by {record['userIdentity']['type']}"
         for record in made
     ]
     return Finding(
@@ -127,9 +130,18 @@ def _whole(life: Sequence[Record], broker: Broker, secret: Sequence[str]) -> Fin
         ]
         told = sum(each in text for each in secret)
         said = (
-            f"{len(records)} records: {', '.join(dict.fromkeys(record['eventName'] for record in records))}",
-            f"missing: {', '.join(missing) or 'none'}; without who or when: {', '.join(incomplete) or 'none'}; secrets in them: {told}",
-            f"the refused RebootBroker has errorCode {refused[0]['errorCode'] if refused else 'none'}",
+            (
+                f"{len(records)} records: "
+                f"{', '.join(dict.fromkeys(record['eventName'] for record in records))}"
+            ),
+            (
+                f"missing: {', '.join(missing) or 'none'}; "
+                f"without who or when: {', '.join(incomplete) or 'none'}; secrets in them: {told}"
+            ),
+            (
+                "the refused RebootBroker has errorCode "
+                f"{refused[0]['errorCode'] if refused else 'none'}"
+            ),
         )
         return Verdict.of(not missing and not incomplete and not told and bool(refused)), said
 

@@ -1,4 +1,4 @@
-"""The wire as witness: what crosses the networks of brokers holds no message and no password, unless TLS is off."""
+"""The wire as witness: packets hold no message and no password unless TLS is off."""
 
 import logging
 import secrets
@@ -27,7 +27,7 @@ _CLAIM = {"RABBITMQ": "T1", "ACTIVEMQ": "T5"}
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """Client links of both engines, then a network of two ActiveMQ brokers, then an active and its standby."""
+    """Capture client links, a network of two ActiveMQ brokers, and an active with standby."""
     for engine_type, claim in _CLAIM.items():
         broker = testbed.default_broker(engine_type)
         protocols = [
@@ -74,7 +74,7 @@ def _in_clear(claim: str, testbed: Testbed, control: Broker, protocol: str) -> F
 
 
 def _network(testbed: Testbed) -> Finding:
-    """T7: what is sent to one broker is consumed at the other; the control's connector lacks TLS."""
+    """T7: a message to one broker is consumed at the other; the control's link lacks TLS."""
     north = testbed.default_broker("ACTIVEMQ")
     crossed = _crossing(testbed, north, topology.network_uri(north))
     plain = testbed.control("ACTIVEMQ", UNENCRYPTED)
@@ -137,7 +137,7 @@ def _pair(testbed: Testbed) -> Finding:
 def _patiently(
     connect: Callable[[clients.Address], clients.Client], addresses: Sequence[clients.Address]
 ) -> clients.Client:
-    """A connection to whichever instance serves, as soon as one does."""
+    """Connect to whichever instance serves, as soon as one does."""
     end = time.monotonic() + 60
     while True:
         try:
@@ -151,7 +151,10 @@ def _patiently(
 def _captured(
     testbed: Testbed, brokers: Sequence[Broker], exchange: Callable[[], None], nodes: int = 0
 ) -> list[Capture]:
-    """All that crossed the networks of the brokers' nodes during ``exchange``; of the last ``nodes`` of each only, if given."""
+    """Return all that crossed the nodes' networks during ``exchange``.
+
+    With ``nodes``, only the last so many nodes of each broker are captured.
+    """
     image = testbed.containers.ensure_image(IMAGE)
     with ExitStack() as stack:
         recordings = [
@@ -172,7 +175,10 @@ def _judged(
         sum(capture.packets for capture in captures),
     )
     whole = all(capture.whole for capture in captures)
-    evidence = f"{packets} packets with {said:,} bytes of payload, {'none' if whole else 'some'} missed in between"
+    evidence = (
+        f"{packets} packets with {said:,} bytes of payload, "
+        f"{'none' if whole else 'some'} missed in between"
+    )
     absent = f"{', '.join(needles)}: in no packet, as they are, in hex or in base64"
     return Verdict.of(not found and said > 0 and whole), (*(found or [absent]), evidence)
 

@@ -1,4 +1,4 @@
-"""What a grant lets its grantee do, and what it does not: each wrong operation, context, caller, and a grant that is retired."""
+"""What a grant allows, and what it does not: wrong operation, context, caller, retired."""
 
 import base64
 import logging
@@ -20,7 +20,7 @@ CLAIMS = ("G3",)
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """The grants of a broker of the scenario's own, tried by the service and by others."""
+    """Use the grants of a new broker as the service, and as others."""
     kms, key = testbed.kms, testbed.new_key("of a broker whose grants are tried")
     with testbed.temporary_broker(testbed.request("RABBITMQ", "grants", key)) as broker:
         volume = broker.nodes[0].volume
