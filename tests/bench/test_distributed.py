@@ -170,27 +170,27 @@ def test_the_locustfile_can_be_imported() -> None:
 def test_two_workers_lose_nothing(brokers: dict[str, Broker], engine: str, name: str) -> None:
     """Producers and consumers are of both workers, and the account is one."""
     work = short(name, rate=200.0, producers=2, consumers=2)
-    made = scaled(brokers[engine].target(load_driver(engine)), engine, work)
-    assert made.ok, made.account
-    assert made.account
-    assert made.account.attempted >= 200 * work.duration
-    assert not made.account.unknown
-    assert not made.account.duplicated
-    assert throughput(work, made) == pytest.approx(200, rel=0.3)
-    assert made.end_to_end.count == pytest.approx(made.received * made.seconds, abs=1)
-    assert made.generator_cores > 0
+    measured = scaled(brokers[engine].target(load_driver(engine)), engine, work)
+    assert measured.ok, measured.account
+    assert measured.account
+    assert measured.account.attempted >= 200 * work.duration
+    assert not measured.account.unknown
+    assert not measured.account.duplicated
+    assert throughput(work, measured) == pytest.approx(200, rel=0.3)
+    assert measured.end_to_end.count == pytest.approx(measured.received * measured.seconds, abs=1)
+    assert measured.generator_cores > 0
 
 
 @pytest.mark.nightly("the other workloads")
 @pytest.mark.containers
 def test_handshakes_of_two_workers_are_counted(brokers: dict[str, Broker]) -> None:
-    made = scaled(
+    measured = scaled(
         brokers["rabbitmq"].target(load_driver("rabbitmq")), "rabbitmq", short("connect", rate=20.0)
     )
-    assert made.connected > 0
-    assert made.confirmation.at(50) > 0
-    assert made.account is None
-    assert made.ok
+    assert measured.connected > 0
+    assert measured.confirmation.at(50) > 0
+    assert measured.account is None
+    assert measured.ok
 
 
 @pytest.mark.containers
@@ -229,9 +229,9 @@ def test_a_worker_joins_by_the_printed_line(
     try:
         assert run_load(spec, workers=1, others=1).ok
     finally:
-        for each in joined:
-            each.kill()
-            each.wait()
+        for process in joined:
+            process.kill()
+            process.wait()
     assert len(lines) == 1
     assert (tmp_path / "load.pem").exists()
 

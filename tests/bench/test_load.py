@@ -43,8 +43,8 @@ def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Brok
 
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[Fleet]:
-    with Fleet() as made:
-        yield made
+    with Fleet() as started:
+        yield started
 
 
 def short(name: str, **changes: Any) -> Workload:
@@ -84,18 +84,18 @@ def test_fast_generators_lose_nothing(
     fleet: Fleet, brokers: dict[str, Broker], engine: str, name: str, encryption: str
 ) -> None:
     work = short(name, window=4 if name == "durable-1m" else 100)
-    made = one(fleet, brokers, engine, work, encryption)
-    assert made.ok, made.account
-    assert made.account
-    assert made.account.attempted > 0
-    assert not made.account.unknown
-    assert not made.account.duplicated
-    assert made.sample
-    assert made.sample.ok
-    assert made.sample.attempted >= made.account.attempted // SAMPLE
-    assert made.end_to_end.count == pytest.approx(made.received * made.seconds, abs=1)
-    assert made.broker
-    assert made.broker.cores > 0
+    measured = one(fleet, brokers, engine, work, encryption)
+    assert measured.ok, measured.account
+    assert measured.account
+    assert measured.account.attempted > 0
+    assert not measured.account.unknown
+    assert not measured.account.duplicated
+    assert measured.sample
+    assert measured.sample.ok
+    assert measured.sample.attempted >= measured.account.attempted // SAMPLE
+    assert measured.end_to_end.count == pytest.approx(measured.received * measured.seconds, abs=1)
+    assert measured.broker
+    assert measured.broker.cores > 0
 
 
 @pytest.mark.parametrize(
@@ -114,10 +114,10 @@ def test_fast_generators_lose_nothing(
 def test_the_users_clients_lose_nothing(
     fleet: Fleet, brokers: dict[str, Broker], name: str
 ) -> None:
-    made = one(fleet, brokers, name, short("durable-1k"))
-    assert made.ok, made.account
-    assert made.account
-    assert made.account.attempted > 0
+    measured = one(fleet, brokers, name, short("durable-1k"))
+    assert measured.ok, measured.account
+    assert measured.account
+    assert measured.account.attempted > 0
 
 
 @pytest.mark.parametrize("name", [*ENGINES, "rabbitmq-pika"])
@@ -127,42 +127,42 @@ def test_bodies_of_a_file_arrive_as_they_are(
     """The control is ``test_a_damaged_body_is_found``: receivers know what they should get."""
     file = tmp_path / "orders.json"
     file.write_text('{"order": 1, "of": "the same"}')
-    made = one(fleet, brokers, name, short("durable-1k", payload=str(file)))
-    assert made.ok, made.account
-    assert made.sample
-    assert made.sample.attempted > 0
+    measured = one(fleet, brokers, name, short("durable-1k", payload=str(file)))
+    assert measured.ok, measured.account
+    assert measured.sample
+    assert measured.sample.attempted > 0
 
 
 def test_transactions_are_confirmed_by_their_commit(
     fleet: Fleet, brokers: dict[str, Broker]
 ) -> None:
-    made = one(
+    measured = one(
         fleet,
         brokers,
         "activemq",
         short("durable-1k", confirmation="transaction", transaction=50, window=200),
         connections=2,
     )
-    assert made.ok, made.account
-    assert made.account
-    assert made.account.attempted % 50 == 0
+    assert measured.ok, measured.account
+    assert measured.account
+    assert measured.account.attempted % 50 == 0
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_handshakes_are_counted(fleet: Fleet, brokers: dict[str, Broker], engine: str) -> None:
     work = short("connect")
-    made = one(fleet, brokers, engine, work)
-    assert throughput(work, made) == made.connected > 0
-    assert made.confirmation.at(50) > 0
-    assert made.account is None
-    assert made.ok
+    measured = one(fleet, brokers, engine, work)
+    assert throughput(work, measured) == measured.connected > 0
+    assert measured.confirmation.at(50) > 0
+    assert measured.account is None
+    assert measured.ok
 
 
 def test_a_rate_is_kept(fleet: Fleet, brokers: dict[str, Broker]) -> None:
     work = short("rate-1k", rate=50.0)
-    made = one(fleet, brokers, "rabbitmq", work)
-    assert made.confirmed == pytest.approx(50, rel=0.2)
-    assert limit(work, load_driver("rabbitmq"), made) == "rate"
+    measured = one(fleet, brokers, "rabbitmq", work)
+    assert measured.confirmed == pytest.approx(50, rel=0.2)
+    assert limit(work, load_driver("rabbitmq"), measured) == "rate"
 
 
 @pytest.mark.parametrize("route", ["direct", "published", "inside"])
@@ -202,13 +202,13 @@ def test_a_stolen_message_makes_the_round_no_result(
         thieves[0].poll()
 
     try:
-        made = play(fleet, planned, work.warm_up, work.duration, steal)
+        measured = play(fleet, planned, work.warm_up, work.duration, steal)
     finally:
         for thief in thieves:
             thief.close()
-    assert not made.ok
-    assert made.account
-    assert made.account.lost
+    assert not measured.ok
+    assert measured.account
+    assert measured.account.lost
 
 
 @pytest.mark.nightly("a lost message in a whole run; every push finds one in a round")
@@ -218,15 +218,15 @@ def test_a_run_with_a_lost_message_is_refused(
     real = plan
 
     def robbed(*arguments: object, **options: object) -> object:
-        made = real(*arguments, **options)  # type: ignore[arg-type]
+        planned = real(*arguments, **options)  # type: ignore[arg-type]
         consuming = replace(
-            made.jobs[1],
+            planned.jobs[1],
             assignments=(
-                replace(made.jobs[1].assignments[0], destination=Destination.queue("elsewhere")),
+                replace(planned.jobs[1].assignments[0], destination=Destination.queue("elsewhere")),
             ),
             patience=0.5,
         )
-        return replace(made, jobs=(made.jobs[0], consuming))
+        return replace(planned, jobs=(planned.jobs[0], consuming))
 
     monkeypatch.setattr("testbed.bench.run.plan", robbed)
     chosen = load_driver("activemq")
@@ -332,15 +332,15 @@ def test_sides_that_take_turns_lose_nothing_and_leave_each_other_alone(
     }
     series = alternate(Case(work, chosen, ()), targets, fleet)
     for side in series.sides:
-        (made,) = side.rounds
-        assert throughput(work, made) > 0
-        assert made.account is None or made.account.attempted > 0
-        assert made.broker
-        assert 0 < made.broker.seconds <= 1.5 * work.duration
+        (measured,) = side.rounds
+        assert throughput(work, measured) > 0
+        assert measured.account is None or measured.account.attempted > 0
+        assert measured.broker
+        assert 0 < measured.broker.seconds <= 1.5 * work.duration
         if name == "confirm-each":
-            assert made.received == pytest.approx(made.confirmed, rel=0.2)
+            assert measured.received == pytest.approx(measured.confirmed, rel=0.2)
             # One message after the other: what the turns last is what the messages took.
-            assert 0.2 < made.confirmed * made.confirmation.at(50) / 1000 < 1.2
+            assert 0.2 < measured.confirmed * measured.confirmation.at(50) / 1000 < 1.2
 
 
 @pytest.mark.nightly("an engine that answers slowly")
@@ -377,13 +377,13 @@ def compared(fleet: Fleet, broker: Broker, handicap: float = 0.0) -> Ratio:
 
 @MEASURES
 def test_a_planted_slowdown_is_found(fleet: Fleet, brokers: dict[str, Broker]) -> None:
-    found = (compared(fleet, brokers["rabbitmq"], 0.3) for _ in range(3))
-    assert any(each.verdict is Verdict.LOWER for each in found)
+    ratios = (compared(fleet, brokers["rabbitmq"], 0.3) for _ in range(3))
+    assert any(ratio.verdict is Verdict.LOWER for ratio in ratios)
 
 
 @MEASURES
 def test_two_identical_sides_are_not_called_different(
     fleet: Fleet, brokers: dict[str, Broker]
 ) -> None:
-    found = (compared(fleet, brokers["rabbitmq"]) for _ in range(3))
-    assert any(each.verdict is Verdict.NOISE for each in found)
+    ratios = (compared(fleet, brokers["rabbitmq"]) for _ in range(3))
+    assert any(ratio.verdict is Verdict.NOISE for ratio in ratios)
