@@ -237,8 +237,8 @@ def test_a_process_killed_at_any_point_leaves_whole_changes_and_all_it_told_of(
         assert process.stdout
         told = [int(process.stdout.readline()) for _ in range(5 + 7 * attempt)]
         process.send_signal(signal.SIGKILL)
-        told += [int(line) for line in process.stdout.read().split("\n")[:-1]]
-        process.wait()
+        with process:
+            told += [int(line) for line in process.stdout.read().split("\n")[:-1]]
 
         ledger = Ledger(State(folder))
         kept = [int(found.name) for found in ledger.grants(key=ARN)]

@@ -111,7 +111,8 @@ def test_an_interrupted_program_tells_its_threads_and_leaves_no_child(
     pid = tmp_path / "pid"
     _until(lambda: pid.exists() and pid.read_text().strip() != "")
     process.send_signal(how)
-    assert process.wait(30) != 0
+    process.communicate(timeout=30)
+    assert process.returncode != 0
     assert (tmp_path / "heard").exists()
     _until(lambda: not _runs(int(pid.read_text())))
 

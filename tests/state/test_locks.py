@@ -67,7 +67,7 @@ with hold_lock(pathlib.Path({str(tmp_path)!r}), "kms", threading.Event()):
         pass
     assert len(caplog.messages) == 1
     process.kill()
-    process.wait()
+    process.communicate()
     with hold_lock(tmp_path, "kms", NEVER):
         pass
 

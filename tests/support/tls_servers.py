@@ -171,4 +171,4 @@ def openssl_server(pki: Pki, *arguments: str) -> Iterator[int]:
         yield port
     finally:
         server.terminate()
-        server.wait(10)
+        server.communicate(timeout=10)

@@ -100,7 +100,9 @@ def test_threads_and_processes_append_at_once_and_nothing_is_lost_or_doubled(
     trail = Trail(tmp_path)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda number: trail.append(record(number)), range(300)))
-    assert [process.wait(120) for process in processes] == [0, 0, 0]
+    for process in processes:
+        process.communicate(timeout=120)
+        assert process.returncode == 0
 
     written = {
         f"event-{number}" for first in (0, 1000, 2000, 3000) for number in range(first, first + 300)
@@ -116,8 +118,8 @@ def test_a_writer_that_is_killed_loses_nothing_that_it_had_written(tmp_path: Pat
     for _ in range(3 * INDEX_EVERY + 7):
         last = int(process.stdout.readline())
     process.send_signal(signal.SIGKILL)
-    rest = process.stdout.read().split()
-    process.wait(60)
+    with process:
+        rest = process.stdout.read().split()
     complete = [int(number) for number in rest if number.isdigit()]
     last = max([last, *complete[:-1]])  # the last line may be cut
 
