@@ -1,5 +1,51 @@
-"""A local testbed for the data protection of Amazon MQ."""
+"""A local testbed for Amazon MQ's data protection.
 
-import logging
+What is exported here is for users and documented in ``docs/api.md``; everything else is internal
+and may change. Names are imported when they are first used, so that ``import testbed`` costs
+nothing and the pytest plugin does not slow other projects down.
+"""
 
-logging.getLogger(__name__).addHandler(logging.NullHandler())
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from testbed.aws.endpoint import Endpoint, serve
+    from testbed.clients import connect
+    from testbed.clients.base import Destination
+    from testbed.errors import TestbedError
+    from testbed.library import ActiveMqBroker, Key, RabbitMqBroker
+    from testbed.testbed import Testbed
+
+__all__ = [
+    "ActiveMqBroker",
+    "Destination",
+    "Endpoint",
+    "Key",
+    "RabbitMqBroker",
+    "Testbed",
+    "TestbedError",
+    "connect",
+    "serve",
+]
+
+_MODULES = {
+    "ActiveMqBroker": "testbed.library",
+    "Destination": "testbed.clients.base",
+    "Endpoint": "testbed.aws.endpoint",
+    "Key": "testbed.library",
+    "RabbitMqBroker": "testbed.library",
+    "Testbed": "testbed.testbed",
+    "TestbedError": "testbed.errors",
+    "connect": "testbed.clients",
+    "serve": "testbed.aws.endpoint",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'testbed' has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,8 +1,7 @@
 """A testbed: the engine, KMS, the authority and the brokers of one state folder.
 
-``Testbed.open`` joins what the folder has and starts what is missing, so every command and every
-test begins with it. ``temporary`` is a testbed for the length of a ``with`` block, removed
-afterwards whatever happens to the process.
+Every command and every test begins with a ``Testbed``, which joins what the folder has and starts
+what is missing.
 """
 
 import logging
@@ -12,7 +11,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from types import TracebackType
+from typing import Any, Self, TypedDict, Unpack
 
 from testbed.broker import default_broker
 from testbed.broker.default_broker import NAMES, USERNAME, DefaultBrokerOptions, new_password
@@ -55,7 +55,10 @@ class RequestOptions(TypedDict, total=False):
 
 
 class Testbed:
-    """Everything of one state folder; see ``open``.
+    """Everything of one state folder.
+
+    As a context manager it closes at the end of the block, and everything keeps running; a testbed
+    without a folder of its own is removed.
 
     ``kms`` is the way to KMS, ``brokers`` is Amazon MQ's control plane, ``clock`` is the time that
     both go by, and ``trail`` is CloudTrail.
@@ -65,16 +68,46 @@ class Testbed:
 
     def __init__(
         self,
-        state: State,
-        containers: Containers,
+        folder: Path | str | None = None,
+        *,
         kms_image: str = "",
         delay: float | None = None,
-        *,
         start: bool = True,
     ) -> None:
-        """Join the testbed of ``state``; with ``start=False``, start nothing for it."""
-        self.state, self.containers = state, containers
+        """Join the testbed of ``folder``, and start its engine and its KMS unless they run.
+
+        Without ``folder`` it is a temporary one, which is removed at the end of the ``with`` block,
+        or when the process ends in any way. ``kms_image`` is a LocalStack image of your own.
+        ``delay`` is the number of seconds until a disabled key or a revoked grant takes effect; it
+        is kept for the folder's life, and the default is ``testbed.kms.authority.DELAY``. With
+        ``start=False`` nothing is started, and calls of KMS fail if it does not run. Raises
+        ``EngineUnavailable`` or ``StateBroken``. What keeps KMS from starting is raised by the
+        first call of ``kms``.
+        """
         self._stopping = threading.Event()
+        self._reaper: Reaper | None = None
+        if folder is None:
+            folder = Path(tempfile.mkdtemp(prefix="testbed-"))
+            self._reaper = Reaper(instance_of(folder), folder)
+        try:
+            state = State(folder)
+            self.containers = Containers(engine.connect(start=start), state.instance)
+            self._open(state, kms_image, delay, start=start)
+        except BaseException:  # Ctrl-C, too
+            if self._reaper:
+                down(folder)
+                self._reaper.dismiss()
+            raise
+
+    def _open(
+        self,
+        state: State,
+        kms_image: str,
+        delay: float | None,
+        *,
+        start: bool,
+    ) -> None:
+        self.state = state
         settings = Settings.load(state, delay, self._stopping)
         self.delay = settings.delay
         self.kms_container = KmsContainer(
@@ -88,9 +121,10 @@ class Testbed:
             self.services = assemble(
                 state, self.containers, self.kms_container, self.delay, self._stopping
             )
-        except BaseException:  # Ctrl-C, too
+        except BaseException:
             self._stopping.set()
             self.kms_container.wait_until_given_up(_PATIENCE)
+            self.containers.close()
             raise
         self.clock, self.kms = self.services.clock, self.services.kms
         self.trail, self.authority = self.services.trail, self.services.authority
@@ -102,20 +136,22 @@ class Testbed:
             self.brokers.delete,
         )
 
-    @classmethod
-    def open(
-        cls, folder: Path | str, *, kms_image: str = "", delay: float | None = None
-    ) -> "Testbed":
-        """Return the testbed of ``folder``, with its engine running and its KMS at least starting.
+    def __enter__(self) -> Self:
+        return self
 
-        ``kms_image`` is a LocalStack image of the user's. ``delay`` is the number of seconds until
-        a disabled key or a revoked grant takes effect; it is kept for the folder's life, and the
-        default is ``testbed.kms.authority.DELAY``. Raises ``EngineUnavailable`` or
-        ``StateBroken``. What keeps KMS from starting is raised by the first call of ``kms``.
-        """
-        state = State(folder)
-        containers = Containers(engine.connect(), state.instance)
-        return cls(state, containers, kms_image, delay)
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if not self._reaper:
+            self.close()
+            return
+        logger.info("taking everything down")
+        self.down()
+        down(self.state.folder)  # what was on its way to the engine
+        self._reaper.dismiss()  # not after an interrupted removal: the reaper completes that
 
     @property
     def ca_file(self) -> Path:
@@ -197,26 +233,6 @@ class Testbed:
         self.state.remove()
         self.containers.close()
         return counts
-
-
-@contextmanager
-def temporary(*, delay: float | None = None) -> Iterator[Testbed]:
-    """Open a testbed in a temporary folder and remove it afterwards, even after ``kill -9``.
-
-    ``delay``: see ``Testbed.open``.
-    """
-    folder = Path(tempfile.mkdtemp(prefix="testbed-"))
-    reaper = Reaper(instance_of(folder), folder)
-    testbed = None
-    try:
-        testbed = Testbed.open(folder, delay=delay)
-        yield testbed
-    finally:
-        logger.info("taking everything down")
-        if testbed:
-            testbed.down()
-        down(folder)
-        reaper.dismiss()  # not after an interrupted removal: the reaper completes that
 
 
 def down(folder: Path | str, everything: bool = False, *, quiet_for: float = 0.0) -> dict[str, int]:

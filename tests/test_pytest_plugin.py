@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.pytest_plugin import BrokerFixture
+from testbed.library import MqBroker
 from testbed.testbed import Testbed
 from tests.support.command_line import CommandLine
 from tests.support.nightly import first_then_nightly
@@ -165,7 +165,7 @@ def test_nothing_is_left_after_an_interruption(
 
 
 def test_a_testbed_that_is_up_is_used_and_stays(
-    project: Project, testbed: Testbed, rabbitmq_broker: BrokerFixture
+    project: Project, testbed: Testbed, rabbitmq_broker: MqBroker
 ) -> None:
     """The session's own stands for one of `testbed up`."""
     project.write(

@@ -13,25 +13,25 @@ import pytest
 
 from testbed.errors import KmsError, VolumeRefused
 from testbed.kms.base import USER
-from testbed.pytest_plugin import BrokerFixture, KeyFixture
+from testbed.library import Key, MqBroker
 from testbed.runtime.cleanup import purge
 from testbed.runtime.containers import Containers
 from testbed.runtime.tasks import run_concurrently
 from testbed.state.store import instance_of
-from testbed.testbed import Testbed, down, temporary
+from testbed.testbed import Testbed, down
 from tests.support.nightly import first_then_nightly
 
 pytestmark = pytest.mark.containers
 
 
 def test_keys_survive_a_killed_kms_and_what_was_encrypted_opens(
-    testbed: Testbed, kms_key: KeyFixture
+    testbed: Testbed, kms_key: Key
 ) -> None:
     """The volumes of all brokers depend on it."""
     blob = kms_key.call("Encrypt", Plaintext=b"before")["CiphertextBlob"]
     [row] = testbed.containers.find("kms")
     testbed.containers.kill(row["id"])
-    again = Testbed.open(testbed.state.folder)
+    again = Testbed(testbed.state.folder)
     try:
         assert again.kms_container.url == testbed.kms_container.url, "clients find it where it was"
         for opened in (again, testbed):
@@ -45,10 +45,8 @@ def test_keys_survive_a_killed_kms_and_what_was_encrypted_opens(
         again.close()
 
 
-def test_the_folder_is_all_it_takes_to_rejoin(
-    testbed: Testbed, rabbitmq_broker: BrokerFixture
-) -> None:
-    again = Testbed.open(testbed.state.folder)
+def test_the_folder_is_all_it_takes_to_rejoin(testbed: Testbed, rabbitmq_broker: MqBroker) -> None:
+    again = Testbed(testbed.state.folder)
     try:
         assert (
             again.default_broker("RABBITMQ").nodes
@@ -62,12 +60,12 @@ def test_the_folder_is_all_it_takes_to_rejoin(
 
 def test_whoever_only_looks_starts_nothing(tmp_path: Path) -> None:
     """As `testbed status` does where KMS has died."""
-    first = Testbed.open(tmp_path / "state")
+    first = Testbed(tmp_path / "state")
     try:
         first.new_key("there")
         [row] = first.containers.find("kms")
         first.containers.kill(row["id"])
-        looking = Testbed(first.state, first.containers, start=False)
+        looking = Testbed(first.state.folder, start=False)
         started = time.monotonic()
         with pytest.raises(KmsError, match="KMS does not run") as error:
             looking.kms.call(USER, "CreateKey", {})
@@ -82,7 +80,7 @@ def test_two_commands_at_once_start_one_kms(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    opened = [Testbed.open(tmp_path / "state") for _ in range(2)]
+    opened = [Testbed(tmp_path / "state") for _ in range(2)]
     try:
         run_concurrently([partial(one.kms.call, USER, "ListKeys", {}) for one in opened])
         assert caplog.messages.count("KMS: starting") == 1
@@ -92,11 +90,9 @@ def test_two_commands_at_once_start_one_kms(
         opened[0].down()
 
 
-def test_two_testbeds_side_by_side_do_not_touch_each_other(
-    testbed: Testbed, kms_key: KeyFixture
-) -> None:
+def test_two_testbeds_side_by_side_do_not_touch_each_other(testbed: Testbed, kms_key: Key) -> None:
     before = {row["id"] for row in testbed.containers.find()}
-    with temporary() as other:
+    with Testbed() as other:
         key = other.new_key("of the other")
         for kms, stranger in ((testbed.kms, key), (other.kms, kms_key.arn)):
             with pytest.raises(KmsError) as error:
@@ -115,7 +111,7 @@ def test_two_testbeds_side_by_side_do_not_touch_each_other(
 
 def test_a_broker_whose_volume_is_gone_does_not_come_back_empty(tmp_path: Path) -> None:
     """The engine itself would make a new volume of that name."""
-    own = Testbed.open(tmp_path / "state")
+    own = Testbed(tmp_path / "state")
     try:
         broker = own.default_broker("RABBITMQ")
         volume = broker.nodes[0].volume.volume_id
@@ -131,7 +127,7 @@ def test_a_broker_whose_volume_is_gone_does_not_come_back_empty(tmp_path: Path) 
 
 
 def test_down_takes_what_is_still_starting(tmp_path: Path) -> None:
-    own = Testbed.open(tmp_path / "state")
+    own = Testbed(tmp_path / "state")
     containers = own.containers
     own.down()
     time.sleep(2)
@@ -148,10 +144,10 @@ def test_down_leaves_a_folder_alone_that_is_not_the_testbeds(tmp_path: Path) -> 
 
 _OWNER = """
 import logging, os, sys, time
-from testbed.testbed import temporary
+from testbed.testbed import Testbed
 logging.getLogger("testbed").setLevel(logging.INFO)
 logging.getLogger("testbed").addHandler(logging.StreamHandler(sys.stdout))
-with temporary() as testbed:
+with Testbed() as testbed:
     print("folder", testbed.state.folder, flush=True)
     %s
     print("up", flush=True)

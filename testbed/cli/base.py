@@ -94,15 +94,7 @@ def existing(folder: Path) -> "Iterator[Testbed]":
     Raises ``TestbedError`` when there is none.
     """
     require_testbed(folder)
-    from testbed.runtime import engine
-    from testbed.runtime.containers import Containers
-    from testbed.state.store import State
     from testbed.testbed import Testbed
 
-    state = State(folder)
-    containers = Containers(engine.connect(start=False), state.instance)
-    testbed = Testbed(state, containers, start=False)
-    try:
+    with Testbed(folder, start=False) as testbed:
         yield testbed
-    finally:
-        testbed.close()

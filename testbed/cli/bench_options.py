@@ -65,9 +65,9 @@ Fresh = Annotated[bool, typer.Option("--fresh", help="On a new testbed, removed 
 
 def open_testbed(*, fresh: bool, state: Path) -> "AbstractContextManager[Testbed]":
     """Open a temporary testbed, or that of the state folder."""
-    from testbed.testbed import Testbed, temporary
+    from testbed.testbed import Testbed
 
-    return temporary() if fresh else nullcontext(Testbed.open(state))
+    return Testbed() if fresh else nullcontext(Testbed(state))
 
 
 def changed(workload: "Workload", **changes: Any) -> "Workload":

@@ -32,7 +32,7 @@ def demo(
     from testbed.extras import require
     from testbed.runtime.tasks import run_concurrently
     from testbed.scenario import find, run_all
-    from testbed.testbed import temporary
+    from testbed.testbed import Testbed
 
     with errors_shown(as_json):
         require("clients")
@@ -40,7 +40,7 @@ def demo(
         scenarios = find()
         if not as_json:
             print(f"{len(scenarios)} scenarios: {_DURATION}", flush=True)
-        with temporary(delay=SEVERAL_HOURS) as testbed:
+        with Testbed(delay=SEVERAL_HOURS) as testbed:
             run_concurrently(
                 [partial(testbed.default_broker, name) for name in ("RABBITMQ", "ACTIVEMQ")],
                 testbed.stop,

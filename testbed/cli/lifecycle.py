@@ -90,7 +90,7 @@ def up(
         versions = {"RABBITMQ": rabbitmq_version, "ACTIVEMQ": activemq_version}
         images = {"RABBITMQ": rabbitmq_image, "ACTIVEMQ": activemq_image}
         with _all_or_nothing(state):
-            testbed = Testbed.open(state, kms_image=kms_image, delay=delay)
+            testbed = Testbed(state, kms_image=kms_image, delay=delay)
             try:
                 # The server gets ready while the brokers do.
                 with process.launch(testbed.state.folder) as server:

@@ -74,13 +74,13 @@ def run_scenarios(
     from testbed.documented.engines import SEVERAL_HOURS
     from testbed.extras import require
     from testbed.scenario import find, run_all
-    from testbed.testbed import Testbed, temporary
+    from testbed.testbed import Testbed
 
     with errors_shown(as_json):
         require("clients")
         scenarios = find(names)
         require_writable(report)
-        own = temporary(delay=SEVERAL_HOURS) if fresh else nullcontext(Testbed.open(state))
+        own = Testbed(delay=SEVERAL_HOURS) if fresh else nullcontext(Testbed(state))
         with own as testbed:
             run = run_all(scenarios, testbed, verdict_printer(as_json))
         conclude(run, report, evidence, as_json)

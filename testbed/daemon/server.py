@@ -44,7 +44,7 @@ def run(
     """
     lock = ServerLock(folder)
     try:
-        testbed = Testbed.open(folder)
+        testbed = Testbed(folder)
         try:
             with serve(testbed, port=port or _choose_port(lock.last_port)) as endpoint:
                 lock.publish(endpoint.port)

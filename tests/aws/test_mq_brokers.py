@@ -12,7 +12,7 @@ from testbed import clients
 from testbed.clients import Destination
 from testbed.clients.base import Address
 from testbed.errors import ContainerFailed, NotAuthorized
-from testbed.pytest_plugin import BrokerFixture
+from testbed.library import MqBroker
 from tests.support.aws_endpoint import OTHER_ACCOUNT, Served, refusal
 from tests.support.broker_node import answered
 
@@ -160,7 +160,7 @@ def test_a_broker_is_asked_for_by_its_id(made: Made) -> None:
     )
 
 
-def test_brokers_are_listed_in_pages(made: Made, rabbitmq_broker: BrokerFixture) -> None:
+def test_brokers_are_listed_in_pages(made: Made, rabbitmq_broker: MqBroker) -> None:
     pages = list(
         made.aws.client("mq")
         .get_paginator("list_brokers")
@@ -382,7 +382,7 @@ def test_a_creation_that_fails_says_so_and_leaves_only_its_entry(
         wait(lambda: mq.describe_broker(BrokerId=identity), "DELETION_IN_PROGRESS")
 
 
-def test_rabbitmq_has_its_users_to_itself(aws: Served, rabbitmq_broker: BrokerFixture) -> None:
+def test_rabbitmq_has_its_users_to_itself(aws: Served, rabbitmq_broker: MqBroker) -> None:
     mq, identity = aws.client("mq"), rabbitmq_broker.broker_id
     assert (
         mq.list_users(BrokerId=identity)["Users"]

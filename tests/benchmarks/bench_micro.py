@@ -25,7 +25,7 @@ from testbed.clients import tls
 from testbed.documented.tls import ACTIVEMQ_SUITES, RABBITMQ_SUITES
 from testbed.runtime.exec import open_exec
 from testbed.storage import volumes
-from testbed.testbed import Testbed, temporary
+from testbed.testbed import Testbed
 from tests.support.bench_brokers import Broker, activemq, rabbitmq
 
 pytestmark = pytest.mark.containers
@@ -48,7 +48,7 @@ def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Brok
 
 @pytest.fixture(scope="module")
 def testbed() -> Iterator[Testbed]:
-    with temporary() as made:
+    with Testbed() as made:
         yield made
 
 

@@ -14,7 +14,7 @@ from statistics import median
 import pytest
 
 from testbed.runtime.tasks import run_concurrently
-from testbed.testbed import temporary
+from testbed.testbed import Testbed
 
 ROUNDS = 5
 COMPONENTS: dict[str, tuple[str, ...]] = {
@@ -27,7 +27,7 @@ COMPONENTS: dict[str, tuple[str, ...]] = {
 
 def seconds(engine_types: Sequence[str]) -> float:
     started = time.monotonic()
-    with temporary() as testbed:
+    with Testbed() as testbed:
         if engine_types:
             run_concurrently(
                 [partial(testbed.default_broker, engine) for engine in engine_types], testbed.stop

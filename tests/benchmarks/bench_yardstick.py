@@ -9,14 +9,14 @@ not be the limit of what the testbed measures.
 import pytest
 
 from testbed.bench.yardstick import compare_generators
-from testbed.testbed import temporary
+from testbed.testbed import Testbed
 
 pytestmark = pytest.mark.containers
 
 
 @pytest.mark.parametrize("engine", ["RABBITMQ", "ACTIVEMQ"])
 def test_ours_is_at_least_as_fast(engine: str) -> None:
-    with temporary() as testbed:
+    with Testbed() as testbed:
         found = compare_generators(testbed, engine)
     print(f"\n{found}")
     assert found.ratio.high >= 1, "slower than the broker's own by more than the noise"

@@ -12,7 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from testbed import clients
 from testbed.broker import grants, maintenance, nodes, rules
-from testbed.testbed import Testbed, temporary
+from testbed.testbed import Testbed
 from tests.support.broker_machine import KeysAndBrokers
 from tests.support.broker_model import RUNNING, ModelAccount
 from tests.support.kms_machine import KeysAndGrants
@@ -32,7 +32,7 @@ CHECKED = settings(
 @pytest.fixture(scope="module")
 def slow() -> Iterator[Testbed]:
     """A testbed with a delay that takes longer than the test."""
-    with temporary(delay=DELAY) as own:
+    with Testbed(delay=DELAY) as own:
         KeysAndBrokers.testbed = own
         yield own
 

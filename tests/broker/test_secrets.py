@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from testbed.broker.model import Broker
-from testbed.pytest_plugin import BrokerFixture
+from testbed.library import MqBroker
 from testbed.runtime.cleanup import LABEL
 from testbed.storage import volumes
 from testbed.testbed import Testbed
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.containers
 
 
 @pytest.fixture(params=["rabbitmq_broker", "activemq_broker"])
-def broker(request: pytest.FixtureRequest) -> BrokerFixture:
-    broker: BrokerFixture = request.getfixturevalue(request.param)
+def broker(request: pytest.FixtureRequest) -> MqBroker:
+    broker: MqBroker = request.getfixturevalue(request.param)
     return broker
 
 
@@ -62,7 +62,7 @@ def found(secret: bytes, places: dict[str, bytes]) -> set[str]:
     return {place for place, text in places.items() if any(form in text for form in forms)}
 
 
-def test_passwords_private_key_and_data_key_are_nowhere_to_be_seen(broker: BrokerFixture) -> None:
+def test_passwords_private_key_and_data_key_are_nowhere_to_be_seen(broker: MqBroker) -> None:
     testbed, stored = broker.testbed, broker.testbed.brokers.describe(broker.broker_id)
     node = stored.nodes[0]
     places = seen(testbed, node.container_id)
@@ -73,7 +73,7 @@ def test_passwords_private_key_and_data_key_are_nowhere_to_be_seen(broker: Broke
     assert found(stored.broker_id.encode(), places), "control: what is no secret is found"
 
 
-def test_the_data_key_is_in_no_file(broker: BrokerFixture) -> None:
+def test_the_data_key_is_in_no_file(broker: MqBroker) -> None:
     """The state folder has passwords and keys, for its owner alone; data keys only wrapped."""
     testbed, stored = broker.testbed, broker.testbed.brokers.describe(broker.broker_id)
     # By another process: closing a file of SQLite's in this one would release the locks of its
@@ -100,7 +100,7 @@ def test_the_data_key_is_in_no_file(broker: BrokerFixture) -> None:
 
 
 def test_control_what_is_planted_is_found_in_every_place(
-    testbed: Testbed, rabbitmq_broker: BrokerFixture
+    testbed: Testbed, rabbitmq_broker: MqBroker
 ) -> None:
     planted = f"planted-{secrets.token_hex(12)}"
     image = testbed.brokers.describe(rabbitmq_broker.broker_id).image

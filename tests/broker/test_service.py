@@ -33,7 +33,7 @@ from testbed.errors import (
     VolumeRefused,
 )
 from testbed.kms.base import USER, USER_ACCOUNT
-from testbed.pytest_plugin import BrokerFixture, KeyFixture
+from testbed.library import Key, MqBroker
 from testbed.runtime import ports
 from testbed.storage import volumes
 from testbed.testbed import Testbed
@@ -49,18 +49,18 @@ ENGINES = ("RABBITMQ", "ACTIVEMQ")
 
 
 @pytest.fixture(params=ENGINES)
-def broker(request: pytest.FixtureRequest) -> BrokerFixture:
+def broker(request: pytest.FixtureRequest) -> MqBroker:
     """The session's broker of each engine; every test leaves it as it was."""
     fixture = {"RABBITMQ": "rabbitmq_broker", "ACTIVEMQ": "activemq_broker"}[request.param]
-    broker: BrokerFixture = request.getfixturevalue(fixture)
+    broker: MqBroker = request.getfixturevalue(fixture)
     return broker
 
 
-def now(each: BrokerFixture) -> Broker:
+def now(each: MqBroker) -> Broker:
     return each.testbed.brokers.describe(each.broker_id)
 
 
-def put(each: BrokerFixture, queue: str, count: int = 20) -> list[bytes]:
+def put(each: MqBroker, queue: str, count: int = 20) -> list[bytes]:
     """Publish messages that survive a kill; each is confirmed."""
     bodies = [f"{queue} {number}".encode() for number in range(count)]
     with clients.connect(each.address(clients.QUEUE_PROTOCOL[now(each).engine_type])) as client:
@@ -72,7 +72,7 @@ def put(each: BrokerFixture, queue: str, count: int = 20) -> list[bytes]:
     return bodies
 
 
-def take(each: BrokerFixture, queue: str, count: int) -> list[bytes]:
+def take(each: MqBroker, queue: str, count: int) -> list[bytes]:
     """Receive the messages of the queue, and one too many if there is one."""
     with clients.connect(each.address(clients.QUEUE_PROTOCOL[now(each).engine_type])) as client:
         client.subscribe(Destination.queue(queue))
@@ -90,7 +90,7 @@ def there(testbed: Testbed, key: str = "") -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def disabled(each: BrokerFixture) -> Iterator[None]:
+def disabled(each: MqBroker) -> Iterator[None]:
     """Disable the key past its delay; afterwards enable it and revive the broker."""
     testbed = each.testbed
     testbed.kms.call(USER, "DisableKey", {"KeyId": each.key_arn})
@@ -107,9 +107,7 @@ def disabled(each: BrokerFixture) -> Iterator[None]:
 # Looked at
 
 
-def test_readers_leave_no_record_in_the_trail(
-    testbed: Testbed, rabbitmq_broker: BrokerFixture
-) -> None:
+def test_readers_leave_no_record_in_the_trail(testbed: Testbed, rabbitmq_broker: MqBroker) -> None:
     """The command line and the fixture's properties only look; ``describe`` is recorded."""
     command_line = CommandLine(testbed.state.folder)
 
@@ -133,7 +131,7 @@ def test_readers_leave_no_record_in_the_trail(
 # Created and described
 
 
-def test_describe_says_what_was_asked_for_and_what_came_of_it(broker: BrokerFixture) -> None:
+def test_describe_says_what_was_asked_for_and_what_came_of_it(broker: MqBroker) -> None:
     stored, answer = now(broker), broker.describe()
     engine = stored.engine_type
     assert (answer["BrokerState"], answer["EngineType"], answer["EngineVersion"]) == (
@@ -166,7 +164,7 @@ def test_describe_says_what_was_asked_for_and_what_came_of_it(broker: BrokerFixt
     assert stored.broker_id in {each.broker_id for each in broker.testbed.brokers.list()}
 
 
-def test_a_broker_is_found_by_id_and_by_name_and_no_other(broker: BrokerFixture) -> None:
+def test_a_broker_is_found_by_id_and_by_name_and_no_other(broker: MqBroker) -> None:
     brokers, stored = broker.testbed.brokers, now(broker)
     assert brokers.describe(stored.broker_name).broker_id == stored.broker_id
     for wrong in ("b-00000000-0000-0000-0000-000000000000", "nobody", ""):
@@ -175,7 +173,7 @@ def test_a_broker_is_found_by_id_and_by_name_and_no_other(broker: BrokerFixture)
         assert (error.value.status, error.value.error_attribute) == (404, "broker-id")
 
 
-def test_its_grants_are_the_two_that_are_documented(broker: BrokerFixture) -> None:
+def test_its_grants_are_the_two_that_are_documented(broker: MqBroker) -> None:
     stored = now(broker)
     granted = broker.testbed.kms.call(USER, "ListGrants", {"KeyId": broker.key_arn})["Grants"]
     service = [
@@ -210,7 +208,7 @@ def test_its_grants_are_the_two_that_are_documented(broker: BrokerFixture) -> No
 
 
 def test_names_versions_and_modes_that_do_not_exist_are_refused_and_nothing_is_left(
-    testbed: Testbed, rabbitmq_broker: BrokerFixture
+    testbed: Testbed, rabbitmq_broker: MqBroker
 ) -> None:
     good = testbed.request("RABBITMQ", "refused", testbed.new_key("of a request that is refused"))
     user, password = good.users[0], new_password()
@@ -315,7 +313,7 @@ def test_a_key_that_does_not_fit_is_refused_and_nothing_is_left(
 
 
 def test_a_creation_that_fails_on_its_way_leaves_nothing(
-    testbed: Testbed, rabbitmq_broker: BrokerFixture
+    testbed: Testbed, rabbitmq_broker: MqBroker
 ) -> None:
     """Grants, data key and volume are made before the container; KMS's own image is no broker."""
     key = testbed.new_key("of a broker that never starts")
@@ -371,7 +369,7 @@ def test_a_broker_under_a_key_of_aws_is_created_used_and_deleted(
         )
         assert describe(made)["EncryptionOptions"] == {"UseAwsOwnedKey": ownership == "AWS_OWNED"}
         assert describe(made)["Tags"] == {"stage": "test"}
-        each = BrokerFixture(testbed, made.broker_id)
+        each = MqBroker.existing(testbed, made.broker_id)
         sent = put(each, "ofaws", 3)
         each.reboot()
         assert take(each, "ofaws", len(sent)) == sent
@@ -394,9 +392,7 @@ def test_a_broker_under_a_key_of_aws_is_created_used_and_deleted(
         testbed.brokers.delete(made.broker_id)
 
 
-def test_deletion_retires_the_grants_and_leaves_the_key(
-    testbed: Testbed, kms_key: KeyFixture
-) -> None:
+def test_deletion_retires_the_grants_and_leaves_the_key(testbed: Testbed, kms_key: Key) -> None:
     before = there(testbed, kms_key.arn)
     with testbed.temporary_broker(testbed.request("RABBITMQ", "deleted", kms_key.arn)) as made:
         assert len(there(testbed, kms_key.arn)["grants"]) == 2
@@ -409,7 +405,7 @@ def test_deletion_retires_the_grants_and_leaves_the_key(
 # Rebooted and lost
 
 
-def test_a_reboot_keeps_ports_password_and_confirmed_messages(broker: BrokerFixture) -> None:
+def test_a_reboot_keeps_ports_password_and_confirmed_messages(broker: MqBroker) -> None:
     before, sent = now(broker), put(broker, "rebooted")
     broker.reboot()
     after = now(broker)
@@ -421,7 +417,7 @@ def test_a_reboot_keeps_ports_password_and_confirmed_messages(broker: BrokerFixt
     assert take(broker, "rebooted", len(sent)) == sent
 
 
-def test_a_node_that_was_killed_is_revived_with_what_was_confirmed(broker: BrokerFixture) -> None:
+def test_a_node_that_was_killed_is_revived_with_what_was_confirmed(broker: MqBroker) -> None:
     sent, before = put(broker, "killed"), now(broker)
     broker.testbed.brokers.detach(broker.broker_id)
     assert not broker.testbed.containers.state(before.nodes[0].container_id).running
@@ -434,7 +430,7 @@ def test_a_node_that_was_killed_is_revived_with_what_was_confirmed(broker: Broke
 
 
 def test_a_reboot_that_was_cut_off_is_finished_by_the_next_who_comes(
-    rabbitmq_broker: BrokerFixture,
+    rabbitmq_broker: MqBroker,
 ) -> None:
     """As `kill -9` leaves it: the state says so, and the node is gone."""
     brokers, state = rabbitmq_broker.testbed.brokers, rabbitmq_broker.testbed.state
@@ -448,7 +444,7 @@ def test_a_reboot_that_was_cut_off_is_finished_by_the_next_who_comes(
     rabbitmq_broker.reboot()
 
 
-def test_an_unknown_node_is_one_clear_error(broker: BrokerFixture) -> None:
+def test_an_unknown_node_is_one_clear_error(broker: MqBroker) -> None:
     for action in (broker.testbed.brokers.detach, broker.testbed.brokers.attach):
         with pytest.raises(TestbedError, match="has no node '7'") as error:
             action(broker.broker_id, "7")
@@ -459,7 +455,7 @@ def test_an_unknown_node_is_one_clear_error(broker: BrokerFixture) -> None:
 
 
 def test_a_broker_without_its_key_says_so_with_the_code_of_its_engine(
-    broker: BrokerFixture,
+    broker: MqBroker,
 ) -> None:
     """The scenario key_disabled tells the rest of the story."""
     with disabled(broker):
@@ -478,7 +474,7 @@ def test_a_broker_without_its_key_says_so_with_the_code_of_its_engine(
 
 
 def test_a_data_key_of_another_volume_does_not_open_it_and_nothing_is_written(
-    broker: BrokerFixture,
+    broker: MqBroker,
 ) -> None:
     """Another wrapped key with the right context opens, but does not fit the volume's header."""
     testbed, sent, stored = broker.testbed, put(broker, "other-key", 5), now(broker)

@@ -20,7 +20,7 @@ from testbed.engines.rabbitmq.engine import RabbitMQ
 from testbed.errors import BadRequestException, ClientError, NotFoundException
 from testbed.kms.base import USER
 from testbed.pki import Authority, Certificate
-from testbed.testbed import Testbed, temporary
+from testbed.testbed import Testbed
 from testbed.traffic import Traffic, drain
 from tests.support.broker_node import wait_for
 
@@ -101,7 +101,7 @@ def test_a_certificate_survives_the_state_folder() -> None:
 
 @pytest.fixture(scope="module")
 def testbed() -> Iterator[Testbed]:
-    with temporary() as testbed:
+    with Testbed() as testbed:
         yield testbed
 
 

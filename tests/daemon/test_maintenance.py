@@ -11,7 +11,7 @@ import pytest
 from testbed.broker.service import Brokers
 from testbed.daemon.maintenance import Maintenance
 from testbed.errors import ContainerFailed, StateBroken
-from testbed.pytest_plugin import BrokerFixture
+from testbed.library import MqBroker
 from testbed.testbed import Testbed
 
 
@@ -24,7 +24,7 @@ def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
 
 @pytest.mark.containers
 def test_a_lost_node_comes_back_by_itself(
-    testbed: Testbed, rabbitmq_broker: BrokerFixture, caplog: pytest.LogCaptureFixture
+    testbed: Testbed, rabbitmq_broker: MqBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
     identity = rabbitmq_broker.broker_id
     [before] = testbed.brokers.describe(identity).nodes

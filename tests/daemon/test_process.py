@@ -17,13 +17,13 @@ from testbed.aws.endpoint import Endpoint
 from testbed.daemon import process
 from testbed.daemon.process import FILE, LOG, Launch, Server, ServerLock, find, is_alive, stop
 from testbed.errors import TestbedError
-from testbed.testbed import Testbed, down, temporary
+from testbed.testbed import Testbed, down
 
 _LAUNCHER = """
 import sys, time
 from testbed.daemon.process import launch
 from testbed.testbed import Testbed
-testbed = Testbed.open(sys.argv[1])
+testbed = Testbed(sys.argv[1])
 with launch(testbed.state.folder) as server:
     if sys.argv[2] == "go":
         server.serve()
@@ -46,7 +46,7 @@ def lives(pid: int) -> bool:
 @pytest.fixture(scope="module")
 def up() -> Iterator[Testbed]:
     """A testbed without brokers."""
-    with temporary() as testbed:
+    with Testbed() as testbed:
         testbed.new_key("so that KMS is up")
         yield testbed
         stop(testbed.state.folder)
@@ -141,7 +141,7 @@ def test_an_up_that_is_killed_leaves_one_only_if_it_serves(up: Testbed, phase: s
 
 @pytest.mark.containers
 def test_it_ends_by_itself_when_its_folder_is_gone() -> None:
-    with temporary() as testbed:
+    with Testbed() as testbed:
         with process.launch(testbed.state.folder) as launch:
             launch.serve()
         found = find(testbed.state.folder)
@@ -154,7 +154,7 @@ def test_it_ends_by_itself_when_its_folder_is_gone() -> None:
 @pytest.mark.nightly("a testbed taken away from under its server")
 @pytest.mark.containers
 def test_it_ends_by_itself_when_everything_is_taken_away() -> None:
-    with temporary() as testbed:
+    with Testbed() as testbed:
         with process.launch(testbed.state.folder) as launch:
             launch.serve()
         found = find(testbed.state.folder)

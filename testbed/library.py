@@ -1,0 +1,262 @@
+"""Brokers and keys as users of the library handle them.
+
+A broker is used as testcontainers' containers are: ``with RabbitMqBroker() as broker:`` starts it
+and leaves nothing behind. The pytest plugin's fixtures are objects of the same classes.
+"""
+
+import ssl
+import time
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+from testbed.broker.describe import describe
+from testbed.broker.model import Broker, Endpoint
+from testbed.clients.base import Address
+from testbed.errors import KmsError, TestbedError
+from testbed.kms.base import USER
+from testbed.testbed import Testbed
+
+_POLL = 0.2  # seconds between two looks at a broker's state
+
+
+@dataclass(frozen=True)
+class Key:
+    """A KMS key of the user's account. Methods are operations of KMS and raise ``KmsError``."""
+
+    testbed: Testbed
+    arn: str
+
+    def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Call a KMS operation on this key as its owner, for example ``call("DescribeKey")``."""
+        return self.testbed.kms.call(USER, operation, {"KeyId": self.arn, **parameters})
+
+    @property
+    def state(self) -> str:
+        """``KeyState`` as DescribeKey returns it."""
+        return str(self.call("DescribeKey")["KeyMetadata"]["KeyState"])
+
+    def disable(self) -> None:
+        """DisableKey. It takes effect after the testbed's ``delay``."""
+        self.call("DisableKey")
+
+    def enable(self) -> None:
+        """EnableKey. It takes effect at once."""
+        self.call("EnableKey")
+
+    def schedule_deletion(self, days: int = 7) -> None:
+        """ScheduleKeyDeletion in ``days``, 7 to 30."""
+        self.call("ScheduleKeyDeletion", PendingWindowInDays=days)
+
+    def cancel_deletion(self) -> None:
+        """CancelKeyDeletion. The key is disabled afterwards."""
+        self.call("CancelKeyDeletion")
+
+
+class MqBroker:
+    """A real broker under Amazon MQ's control plane: a ``RabbitMqBroker`` or ``ActiveMqBroker``.
+
+    ``protocol`` is always one of ``testbed.clients.PROTOCOLS``, or ``console`` or ``management``;
+    methods that take one raise ``KeyError`` when the broker has no endpoint for it.
+    """
+
+    engine_type: ClassVar[str]
+
+    def __init__(
+        self,
+        *,
+        version: str = "",
+        deployment: str = "SINGLE_INSTANCE",
+        key: Key | None = None,
+        image: str = "",
+        testbed: Testbed | None = None,
+        delay: float | None = None,
+    ) -> None:
+        """Describe the broker that ``start``, or a ``with`` block, creates.
+
+        ``version`` and ``deployment`` are CreateBroker's, such as ``"4.2"`` and
+        ``"CLUSTER_MULTI_AZ"``. ``key`` encrypts the broker; by default it gets a customer managed
+        key. ``image`` is an image of your own. ``testbed`` is where the broker runs; by default it
+        gets a testbed, in which a change of a key takes effect after ``delay`` seconds.
+        """
+        if delay is not None and testbed:
+            raise TestbedError(
+                "A broker cannot change the delay of a testbed that it shares.",
+                hint="Leave out delay here; Testbed takes it.",
+            )
+        if key and key.testbed is not testbed:
+            raise TestbedError(
+                f"The key {key.arn} belongs to another testbed.", hint="Add testbed=key.testbed."
+            )
+        self._version, self._deployment, self._image = version, deployment, image
+        self._key, self._delay, self._shared = key, delay, testbed
+        self._testbed, self._broker_id = testbed, ""
+        self._clean_up = ExitStack()
+
+    @classmethod
+    def existing(cls, testbed: Testbed, broker_id: str) -> Self:
+        """Return the broker of that id or name in ``testbed``, which ``stop`` leaves running.
+
+        Raises ``NotFoundException``.
+        """
+        broker = cls(testbed=testbed)
+        broker._broker_id = testbed.brokers.peek(broker_id).broker_id
+        return broker
+
+    def start(self) -> Self:
+        """Create the broker and wait until every listener answers a login.
+
+        Raises ``EngineUnavailable``, or what ``Brokers.create`` raises; leaves nothing behind then.
+        """
+        with ExitStack() as undo:
+            testbed = self._shared or undo.enter_context(Testbed(delay=self._delay))
+            key = self._key
+            if key is None:
+                key = Key(testbed, testbed.new_key("Encrypts a broker of the library's"))
+                if self._shared:
+                    undo.callback(_discard, key)
+            storage_type = "EFS" if self._deployment == "ACTIVE_STANDBY_MULTI_AZ" else "EBS"
+            request = testbed.request(
+                self.engine_type,
+                "library",
+                key.arn,
+                engine_version=self._version,
+                deployment_mode=self._deployment,
+                storage_type=storage_type,
+                image=self._image,
+            )
+            broker = testbed.brokers.create(request)
+            if self._shared:  # otherwise it goes with its testbed
+                undo.callback(testbed.brokers.delete, broker.broker_id)
+            self._testbed, self._broker_id = testbed, broker.broker_id
+            self._clean_up = undo.pop_all()
+        return self
+
+    def stop(self) -> None:
+        """Delete what ``start`` created."""
+        self._clean_up.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def testbed(self) -> Testbed:
+        """The testbed in which it runs."""
+        if self._testbed is None:
+            raise TestbedError("The broker was not started.", hint="Use it in a with block.")
+        return self._testbed
+
+    @property
+    def broker_id(self) -> str:
+        """Its id, as CreateBroker returned it."""
+        return self._broker.broker_id
+
+    @property
+    def host(self) -> str:
+        """The name that its certificate carries for clients on this machine."""
+        return self._broker.endpoints[0].host
+
+    @property
+    def username(self) -> str:
+        """The user that was created with the broker."""
+        return self._broker.users[0].username
+
+    @property
+    def password(self) -> str:
+        """The password of ``username``."""
+        return self._broker.users[0].password
+
+    @property
+    def ca_file(self) -> Path:
+        """The one file that clients have to trust."""
+        return self.testbed.ca_file
+
+    @property
+    def key(self) -> Key:
+        """The KMS key that encrypts the broker."""
+        return Key(self.testbed, self._broker.key_arn)
+
+    @property
+    def key_arn(self) -> str:
+        """The ARN of ``key``."""
+        return self._broker.key_arn
+
+    @property
+    def state(self) -> str:
+        """``BrokerState``, after a check of the key."""
+        return self.testbed.brokers.check(self._broker_id).broker_state
+
+    def port(self, protocol: str) -> int:
+        """Return the port on this machine."""
+        return self._endpoint(protocol).port
+
+    def url(self, protocol: str) -> str:
+        """Return Amazon MQ's URL without credentials, such as ``amqps://localhost:40123``."""
+        return self._endpoint(protocol).url
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """Return a context that trusts ``ca_file`` and verifies chain and host name."""
+        return ssl.create_default_context(cafile=str(self.ca_file))
+
+    def address(self, protocol: str) -> Address:
+        """Return what ``testbed.connect`` needs."""
+        return self.testbed.brokers.address(self._broker, protocol)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the answer of DescribeBroker."""
+        return describe(self.testbed.brokers.describe(self.broker_id))
+
+    def reboot(self) -> None:
+        """RebootBroker, and wait. Raises ``BadRequestException`` while the key is invalid."""
+        self.testbed.brokers.reboot(self.broker_id)
+
+    def wait_for(self, state: str, timeout: float = 60.0) -> None:
+        """Wait until ``state`` is the broker's. Raises ``TestbedError`` after ``timeout`` s."""
+        end = time.monotonic() + timeout
+        while (current := self.state) != state:
+            if time.monotonic() > end:
+                raise TestbedError(
+                    f"The broker is {current}, and not {state} after {timeout:g} seconds.",
+                    hint=f"The testbed's delay is {self.testbed.delay:g} seconds.",
+                )
+            time.sleep(_POLL)
+
+    def log(self) -> str:
+        """Return what its nodes have logged since they started."""
+        containers = self.testbed.containers
+        logs = (b"".join(containers.logs(node.container_id)) for node in self._broker.nodes)
+        return b"".join(logs).decode(errors="replace")
+
+    @property
+    def _broker(self) -> Broker:
+        return self.testbed.brokers.peek(self._broker_id)
+
+    def _endpoint(self, protocol: str) -> Endpoint:
+        return self._broker.endpoint(protocol)
+
+
+class RabbitMqBroker(MqBroker):
+    """A RabbitMQ broker; ``deployment`` is ``SINGLE_INSTANCE`` or ``CLUSTER_MULTI_AZ``."""
+
+    engine_type = "RABBITMQ"
+
+
+class ActiveMqBroker(MqBroker):
+    """An ActiveMQ broker; ``deployment`` is ``SINGLE_INSTANCE`` or ``ACTIVE_STANDBY_MULTI_AZ``."""
+
+    engine_type = "ACTIVEMQ"
+
+
+def _discard(key: Key) -> None:
+    with suppress(KmsError):  # it is pending deletion already, or KMS is gone
+        key.schedule_deletion()

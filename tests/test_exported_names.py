@@ -1,0 +1,56 @@
+"""The package's face: what is exported, what is documented, and that importing it costs nothing."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import testbed
+
+PAGE = (Path(__file__).resolve().parents[1] / "docs" / "api.md").read_text()
+
+
+def test_the_exported_names_are_these() -> None:
+    assert testbed.__all__ == [
+        "ActiveMqBroker",
+        "Destination",
+        "Endpoint",
+        "Key",
+        "RabbitMqBroker",
+        "Testbed",
+        "TestbedError",
+        "connect",
+        "serve",
+    ]
+
+
+def test_each_is_importable_and_has_a_docstring() -> None:
+    for name in testbed.__all__:
+        assert getattr(testbed, name).__doc__, name
+        assert name in dir(testbed)
+
+
+def test_each_is_a_heading_of_the_page() -> None:
+    headings = set(re.findall(r"^### `(\w+)", PAGE, re.MULTILINE))
+    assert headings == set(testbed.__all__)
+
+
+def test_every_public_member_is_on_the_page() -> None:
+    for kind in (testbed.Key, testbed.RabbitMqBroker):
+        members = {name for name in dir(kind) if not name.startswith("_")}
+        missing = {name for name in members if not re.search(rf"`{name}\b", PAGE)}
+        assert missing == set(), kind.__name__
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    assert not hasattr(testbed, "Broker")
+
+
+def test_importing_the_package_and_the_plugin_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, testbed, testbed.pytest_plugin\n"
+        "heavy = {'boto3', 'botocore', 'docker', 'testcontainers', 'cryptography', 'typer', 'rich'}\n"
+        "print(sorted(heavy & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
