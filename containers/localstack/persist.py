@@ -1,16 +1,16 @@
-"""Make LocalStack's KMS remember: keys, material, states, aliases, grants, policies, tags.
+"""Make LocalStack's KMS persistent: keys, material, states, aliases, grants, policies, tags.
 
-LocalStack executes this file inside its own process, before it serves (``/etc/localstack/init/start.d``),
-in this image as in ``localstack/localstack``. The stores are restored from the snapshot in
-``TESTBED_KMS_DIR``, and every operation that changes them is written there *before* it is answered:
-what was acknowledged survives ``kill -9``. Operations that change nothing (Decrypt, GenerateDataKey)
-take no lock and write nothing.
+LocalStack executes this file in its own process before it serves
+(``/etc/localstack/init/start.d``), in this image and in ``localstack/localstack``. The stores are
+restored from the snapshot in ``TESTBED_KMS_DIR``. Every operation that changes them is written
+there *before* it is answered: what was acknowledged survives ``kill -9``. Operations that change
+nothing (Decrypt, GenerateDataKey) take no lock and write nothing.
 
-A key whose waiting period is over is dropped by a TagResource with ``DESTROY``: LocalStack itself only marks it. The
-prefix is one that AWS reserves, so that no caller of KMS can set such a tag. No key is limited in its rotations here:
-how often it may be rotated on demand is decided before the call arrives.
+LocalStack only marks a key whose waiting period is over; a TagResource with ``DESTROY`` drops it.
+AWS reserves the tag's prefix, so no caller of KMS can set such a tag. Rotations on demand are not
+limited here: the testbed limits them before the call arrives.
 
-The snapshot is a SHA-256 digest followed by a pickle. The process stops when it cannot be read:
+The snapshot is a SHA-256 digest followed by a pickle. If it cannot be read, the process stops:
 starting empty would turn a broken file into volumes that never open again.
 """
 
@@ -19,7 +19,9 @@ import os
 import pickle
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from localstack.aws.protocol.serializer import create_serializer
 from localstack.aws.skeleton import Skeleton
@@ -32,7 +34,7 @@ SNAPSHOT = DIRECTORY / "kms.snapshot"
 
 DESTROY = "aws:testbed:destroy"  # the tag's value is the id of the key
 
-# Operations known to change nothing; any other is written down, also one that a later LocalStack adds.
+# Operations known to change nothing. Any other is persisted, including those of later versions.
 READS = (
     "Describe",
     "List",
@@ -51,6 +53,7 @@ changing = threading.RLock()  # one change at a time: each snapshot holds whole 
 
 
 def save() -> None:
+    """Replace the snapshot, durably."""
     with kms_stores.lock:  # held by LocalStack while it adds the store of a new account or region
         stores = [
             (account, region, dict(vars(store)))
@@ -76,23 +79,23 @@ def save() -> None:
 
 
 def restore() -> None:
+    """Load the snapshot into the stores. Raises whatever a broken one raises."""
     data = SNAPSHOT.read_bytes()
     if hashlib.sha256(data[32:]).digest() != data[:32]:
         raise ValueError("its checksum does not match")
-    for account, region, attributes in pickle.loads(data[32:]):
+    for account, region, attributes in pickle.loads(data[32:]):  # noqa: S301 - our own file
         vars(kms_stores[account][region]).update(attributes)
 
 
-def destroyed(context) -> bool:
-    """Drop a key with its material, aliases, grants and tags, if that is what the request asks for."""
+def destroy(context: Any) -> bool:
+    """Drop a key with its material, aliases, grants and tags, if the request asks for it."""
     request = context.service_request or {}
     tags = {tag.get("TagKey"): tag.get("TagValue") for tag in request.get("Tags") or ()}
     if context.operation.name != "TagResource" or DESTROY not in tags:
         return False
     store, key_id = kms_stores[context.account_id][context.region], tags[DESTROY]
-    key = store.keys.pop(
-        key_id, None
-    )  # it may be gone already: the answer to an earlier request was lost
+    # It may be gone already, if the response to an earlier request was lost.
+    key = store.keys.pop(key_id, None)
     store.aliases = {
         name: alias
         for name, alias in store.aliases.items()
@@ -114,7 +117,10 @@ def destroyed(context) -> bool:
     return True
 
 
-def invoke(self, context, original=Skeleton.invoke):
+def invoke(
+    self: Skeleton, context: Any, original: Callable[[Skeleton, Any], Any] = Skeleton.invoke
+) -> Any:
+    """Perform an operation; persist it before it is answered if it may change something."""
     if context.service.service_name != "kms":
         return original(self, context)
     # Naming an AWS managed key (alias/aws/s3) creates it on first use, whatever the operation.
@@ -126,7 +132,7 @@ def invoke(self, context, original=Skeleton.invoke):
     if reads and not named:
         return original(self, context)
     with changing:
-        if destroyed(context):
+        if destroy(context):
             save()
             serializer = create_serializer(context.service, context.protocol)
             return serializer.serialize_to_response(
@@ -136,7 +142,7 @@ def invoke(self, context, original=Skeleton.invoke):
         before = len(keys)
         response = original(self, context)
         if not reads or len(keys) != before:
-            save()  # what goes wrong here is answered as KMS's internal failure, not as success
+            save()  # if this fails, the response is an internal failure, not a success
         return response
 
 
@@ -144,11 +150,12 @@ try:
     DIRECTORY.mkdir(mode=0o700, parents=True, exist_ok=True)
     if SNAPSHOT.exists():
         restore()
-    save()  # a directory that cannot be written is found now, not at the first key
-except Exception as error:
-    print(
+    save()  # find a read-only directory now, not at the first key
+except Exception as error:  # noqa: BLE001 - whatever it is, starting empty would be worse
+    print(  # noqa: T201 - LocalStack's log is not set up yet
         f"testbed-kms: REFUSING TO START: {SNAPSHOT} cannot be used: {error!r}. "
-        "Restore it from a copy, or remove it to start without any key: volumes under the lost keys stay closed.",
+        "Restore it from a copy, or remove it to start without any key: volumes under the lost "
+        "keys stay closed.",
         file=sys.stderr,
         flush=True,
     )

@@ -1,7 +1,7 @@
 """Start LocalStack without what a KMS-only, plaintext, offline instance never uses.
 
-Everything waits for the first answer of KMS, so this saves what can be saved: a third of
-the imports, and a fresh RSA certificate for a TLS port that nobody talks to.
+Everything waits for the first answer of KMS. This saves a third of the imports, and a fresh RSA
+certificate for an unused TLS port.
 """
 
 import gc
@@ -9,10 +9,10 @@ import sys
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-gc.set_threshold(100_000)  # importing makes no garbage; the default looks for it 200 times
+gc.set_threshold(100_000)  # imports make no garbage; the default would collect 200 times
 
-# Imported at LocalStack's start and not used by KMS: openapi_core validates requests to LocalStack's
-# own endpoints (only if asked to), dns resolves and serves names, presigned_url is S3's.
+# Imported at LocalStack's start and not used by KMS: openapi_core validates requests to its own
+# endpoints (only on demand), dns resolves and serves names, presigned_url is S3's.
 UNUSED = ("openapi_core", "dns", "localstack.services.s3.presigned_url")
 
 
@@ -26,6 +26,8 @@ class Placeholder(ModuleType):
 
 
 class Placeholders:
+    """Finds and loads a ``Placeholder`` for each unused module."""
+
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         unused = any(name == prefix or name.startswith(prefix + ".") for prefix in UNUSED)
         return ModuleSpec(name, self, is_package=True) if unused else None
@@ -47,5 +49,5 @@ def serve_plaintext(self: LocalstackRuntime) -> None:
     self.components.runtime_server.register(self.components.gateway, self.config.GATEWAY_LISTEN)
 
 
-LocalstackRuntime._init_gateway_server = serve_plaintext
+LocalstackRuntime._init_gateway_server = serve_plaintext  # noqa: SLF001 - there is no setting
 main.main()

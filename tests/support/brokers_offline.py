@@ -51,7 +51,7 @@ def offline(folder: Path) -> Iterator[Testbed]:
     services = Services(
         state=state,
         clock=clock,
-        containers=cast("Any", SimpleNamespace(client=SimpleNamespace(info=dict), instance="")),
+        containers=cast("Any", SimpleNamespace(require_disk=lambda *_: None, instance="")),
         kms=kms,
         trail=trail,
         recorder=recorder,
