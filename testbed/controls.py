@@ -1,4 +1,4 @@
-"""Brokers with planted defects, for the control runs of checks: started once, lent to every check."""
+"""Brokers with planted defects for the control runs of checks: started once, lent to each."""
 
 import threading
 from collections.abc import Callable

@@ -25,7 +25,7 @@ _ENGINES = {"rabbitmq_broker": "RABBITMQ", "activemq_broker": "ACTIVEMQ"}
 
 @pytest.fixture(scope="session")
 def testbed(_progress: None) -> "Iterator[Testbed]":
-    """The testbed of this session: its ``kms``, its ``brokers``, its ``ca_file``."""
+    """Provide the testbed of this session: its ``kms``, its ``brokers``, its ``ca_file``."""
     from testbed import Testbed
 
     with Testbed(os.environ.get("TESTBED_STATE") or None) as testbed:
@@ -36,7 +36,7 @@ def testbed(_progress: None) -> "Iterator[Testbed]":
 def rabbitmq_broker(
     testbed: "Testbed", _default_broker: "Callable[[str], Broker]"
 ) -> "RabbitMqBroker":
-    """A RabbitMQ broker of one instance under a customer managed key."""
+    """Provide a RabbitMQ broker of one instance under a customer managed key."""
     from testbed import RabbitMqBroker
 
     return RabbitMqBroker.existing(testbed, _default_broker("RABBITMQ").broker_id)
@@ -46,7 +46,7 @@ def rabbitmq_broker(
 def activemq_broker(
     testbed: "Testbed", _default_broker: "Callable[[str], Broker]"
 ) -> "ActiveMqBroker":
-    """An ActiveMQ broker of one instance under a customer managed key."""
+    """Provide an ActiveMQ broker of one instance under a customer managed key."""
     from testbed import ActiveMqBroker
 
     return ActiveMqBroker.existing(testbed, _default_broker("ACTIVEMQ").broker_id)
@@ -54,7 +54,7 @@ def activemq_broker(
 
 @pytest.fixture(scope="session")
 def aws_endpoint(testbed: "Testbed") -> "Iterator[Endpoint]":
-    """The endpoint for AWS tools: ``boto3.client("kms", **aws_endpoint.client())``."""
+    """Provide the endpoint for AWS tools: ``boto3.client("kms", **aws_endpoint.client())``."""
     from testbed import serve
 
     with serve(testbed) as endpoint:
@@ -63,7 +63,7 @@ def aws_endpoint(testbed: "Testbed") -> "Iterator[Endpoint]":
 
 @pytest.fixture
 def kms_key(testbed: "Testbed") -> "Iterator[Key]":
-    """A new customer managed key, scheduled for deletion after the test."""
+    """Provide a new customer managed key, and schedule its deletion after the test."""
     from testbed import Key
     from testbed.errors import KmsError
 

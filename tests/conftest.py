@@ -21,7 +21,7 @@ pytest_plugins = [
 settings.register_profile("testbed", deadline=None)
 settings.load_profile("testbed")
 
-# A job in the background of a script has Ctrl-C ignored and hands that down, and some tests send it to what they start.
+# A background job of a script ignores Ctrl-C, its children too, and some tests send it to theirs.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -1,4 +1,4 @@
-"""Every scenario on the session's testbed, and how one is run so that it takes nothing else down."""
+"""Every scenario on the shared testbed, and how one runs without taking the others down."""
 
 import logging
 from collections.abc import Callable, Iterator
