@@ -18,13 +18,13 @@ BLOCKS = re.findall(
 # The first that starts brokers, and those that start none.
 CHEAP = [BLOCKS[1], *(block for block in BLOCKS if "--help" in block)]
 BY_OTHERS = {
-    "make demo": "test_scenarios.py runs all scenarios, test_cli_interrupted.py the command",
+    "make demo": "test_scenarios.py runs all scenarios, test_interrupted.py the command",
     "make test": "this run",
 }
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Of a shell in the checkout, with a state folder of its own."""
+    """Return the environment of a shell in the checkout, with a state folder in ``folder``."""
     clean = {
         name: value
         for name, value in os.environ.items()
@@ -64,7 +64,7 @@ def test_the_commands_of_the_readme_work(block: str, tmp_path: Path) -> None:
             env=environment(tmp_path),
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=250,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr

@@ -10,7 +10,7 @@ import pytest
 from testbed import paths, scenario
 from testbed.documented.claims import CLAIMS
 from testbed.errors import TestbedError
-from testbed.results import Finding, Matrix, Verdict
+from testbed.results import Finding, Matrix, ScenarioResult, Verdict
 from testbed.scenario import Scenario
 from testbed.testbed import Testbed
 from testbed.verdicts import succeeded
@@ -72,7 +72,7 @@ def test_a_broken_file_is_one_clear_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
 ) -> None:
     (tmp_path / "broken.py").write_text(content)
-    monkeypatch.setattr(scenario.paths, "data", lambda name: tmp_path)
+    monkeypatch.setattr(paths, "data", lambda name: tmp_path)
     with pytest.raises(
         TestbedError,
         match=r"broken.py cannot be loaded: (SyntaxError|AttributeError|ZeroDivisionError)",
@@ -92,7 +92,7 @@ def _finding(subject: str) -> Finding:
 
 def _run(
     *yielded: Finding | Matrix | str | BaseException,
-) -> scenario.ScenarioResult:
+) -> ScenarioResult:
     def story(testbed: Testbed) -> Iterator[Finding | Matrix | str]:
         for each in yielded:
             if isinstance(each, BaseException):

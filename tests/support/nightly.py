@@ -103,7 +103,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def table(config: pytest.Config) -> str:
     """Return the list of nightly tests for ``docs/testing.md``."""
-    rows = [f"| `{file}` | {reason} |" for file, reason in sorted(config.stash[_REASONS])]
+    reasons = config.stash[_REASONS]
+    rows = [f"| `{file}` | {reason} |" for file, reason in sorted(reasons)]
     return "\n".join(["| file | nightly tests |", "|---|---|", *rows])
 
 
