@@ -3,12 +3,8 @@
 The benchmark's modules and its optional libraries are imported by the commands that need them.
 """
 
-import logging
-import shlex
-import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,20 +26,18 @@ from testbed.cli.bench_options import (
     WarmUp,
     WorkloadNames,
     changed,
+    command_line,
+    conclude,
     open_testbed,
     remote_target,
 )
+from testbed.cli.bench_table import table, yardstick
 from testbed.errors import TestbedError
 
 if TYPE_CHECKING:
-    from testbed.bench.results import Result, Yardstick
     from testbed.bench.spec import Case
-    from testbed.testbed import Testbed
-
-logger = logging.getLogger(__name__)
 
 _LAYERS = ["plaintext+plain", "tls+plain", "tls"]
-_ENGINES = ["RABBITMQ", "ACTIVEMQ"]
 app = new_app("What encryption costs: throughput and latency on real brokers.")
 
 
@@ -144,8 +138,8 @@ def run(
             raise TestbedError("An endpoint speaks one protocol: give one --driver.")
         remote = remote_target(endpoint, username, password_file, ca_file, chosen[0].protocol)
         with nullcontext() if remote else open_testbed(fresh=fresh, state=state) as testbed:
-            result = run_cases(testbed, cases, _command(), ProgressObserver(), remote=remote)
-        _conclude(result, json_file, html_file)
+            result = run_cases(testbed, cases, command_line(), ProgressObserver(), remote=remote)
+        conclude(result, json_file, html_file)
 
 
 def _check_turns(cases: Sequence["Case"]) -> None:
@@ -189,29 +183,7 @@ def show_file(
     with errors_shown():
         from testbed.bench.render import json
 
-        _conclude(json.read(file), None, html_file)
-
-
-def _conclude(result: "Result", json_file: Path | None, html_file: Path | None) -> None:
-    """Print a result, and write it into the given files."""
-    from testbed.bench.render import terminal
-
-    terminal.show(result)
-    _write(result, json_file, html_file)
-
-
-def _write(result: "Result", json_file: Path | None, html_file: Path | None) -> None:
-    from testbed.bench.render import html, json
-
-    for path, render in ((json_file, json.render), (html_file, html.render)):
-        if path:
-            path.write_text(render(result))
-            print(f"Written to {path}")
-
-
-def _command() -> str:
-    """Return the command line. It has no secret: passwords come from a file."""
-    return shlex.join(["testbed", *sys.argv[1:]])
+        conclude(json.read(file), None, html_file)
 
 
 @app.command("scale")
@@ -264,103 +236,14 @@ def scale(
             result = run_case(
                 testbed,
                 case,
-                _command(),
+                command_line(),
                 workers=workers,
                 others=others,
                 bind=bind,
                 remote=remote,
             )
-        _conclude(result, json_file, html_file)
+        conclude(result, json_file, html_file)
 
 
-@app.command("yardstick")
-def yardstick(
-    engines: Annotated[
-        list[str],
-        typer.Option("--engine", help="RABBITMQ or ACTIVEMQ; may be repeated."),
-    ] = _ENGINES,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds on each side.")] = 8,
-    duration: Annotated[float, typer.Option(help="Seconds of measuring in each round.")] = 5.0,
-    fresh: Fresh = False,
-    state: StateOption = STATE,
-) -> None:
-    """Compare our load generators with the brokers' own.
-
-    RabbitMQ's is PerfTest, ActiveMQ's its producer and consumer commands.
-    """
-    with errors_shown():
-        from testbed.bench.yardstick import compare_generators
-
-        with open_testbed(fresh=fresh, state=state) as testbed:
-            for engine in engines:
-                compared = compare_generators(testbed, engine, rounds=rounds, duration=duration)
-                print(compared, flush=True)
-
-
-@app.command("table")
-def table(
-    short: Annotated[
-        bool,
-        typer.Option("--short", help="In minutes, not an hour: to see that it works."),
-    ] = False,
-    only: Annotated[
-        list[str], typer.Option("--section", help="Only sections whose title contains this.")
-    ] = [],  # noqa: B006 - typer copies it
-    docs: Annotated[
-        Path | None,
-        typer.Option("--docs", help="Write the table as Markdown, such as docs/costs.md."),
-    ] = None,
-    json_file: JsonFile = None,
-    html_file: HtmlFile = None,
-    fresh: Fresh = False,
-    state: StateOption = STATE,
-) -> None:
-    """Make the cost table of this machine.
-
-    Layers, sizes, suites, handshakes, payloads, protocols, and our generators beside the brokers'
-    own. Exit status 1 when an expected order is broken.
-    """
-    with errors_shown():
-        from testbed.bench.render import markdown
-        from testbed.bench.render.terminal import ProgressObserver
-        from testbed.bench.run import run_cases
-        from testbed.bench.table import orders, sections
-
-        rounds, warm_up, duration = (5, 0.3, 0.7) if short else (8, 1.0, 2.0)
-        chosen = [
-            section
-            for section in sections(rounds=rounds, warm_up=warm_up, duration=duration)
-            if not only or any(part in section.title for part in only)
-        ]
-        if not chosen:
-            raise TestbedError("Unknown section.")
-        cases = [case for section in chosen for case in section.cases]
-        with open_testbed(fresh=fresh, state=state) as testbed:
-            result = run_cases(testbed, cases, _command(), ProgressObserver())
-            _conclude(result, json_file, html_file)  # kept if the rest fails
-            if not short and not only:
-                result = replace(result, yardsticks=_yardsticks(testbed))
-                _write(result, json_file, html_file)
-        for compared in result.yardsticks:
-            print(compared)
-        if docs:
-            docs.write_text(markdown.render(result, chosen))
-            print(f"Written to {docs}")
-        broken = [order for order in orders(result) if not order.holds]
-        for order in broken:
-            print(f"! {order.about}: {order.slower} is faster than {order.faster}: {order.ratio}")
-        if broken:
-            raise typer.Exit(1)
-
-
-def _yardsticks(testbed: "Testbed") -> tuple["Yardstick", ...]:
-    """Compare our generators with the brokers' own, as far as that works."""
-    from testbed.bench import yardstick
-
-    compared = []
-    for engine in _ENGINES:
-        try:
-            compared.append(yardstick.compare_generators(testbed, engine))
-        except TestbedError as error:
-            logger.info("%s: not compared with its own generator: %s", engine, error)
-    return tuple(compared)
+app.command("yardstick")(yardstick)
+app.command("table")(table)

@@ -1,5 +1,6 @@
-"""The options that commands of `testbed bench` share."""
+"""What the commands of `testbed bench` share: options, targets, and how they conclude."""
 
+import shlex
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -11,6 +12,7 @@ import typer
 from testbed.errors import TestbedError
 
 if TYPE_CHECKING:
+    from testbed.bench.results import Result
     from testbed.bench.spec import Workload
     from testbed.bench.target import Target
     from testbed.testbed import Testbed
@@ -97,3 +99,26 @@ def _password(file: Path | None) -> str:
         return (sys.stdin.readline() if str(file) == "-" else file.read_text()).rstrip("\n")
     except OSError as error:
         raise TestbedError(f"{file} cannot be read: {error.strerror}.") from error
+
+
+def conclude(result: "Result", json_file: Path | None, html_file: Path | None) -> None:
+    """Print a result, and write it into the given files."""
+    from testbed.bench.render import terminal
+
+    terminal.show(result)
+    write(result, json_file, html_file)
+
+
+def write(result: "Result", json_file: Path | None, html_file: Path | None) -> None:
+    """Write a result into the given files."""
+    from testbed.bench.render import html, json
+
+    for path, render in ((json_file, json.render), (html_file, html.render)):
+        if path:
+            path.write_text(render(result))
+            print(f"Written to {path}")
+
+
+def command_line() -> str:
+    """Return the command line. It has no secret: passwords come from a file."""
+    return shlex.join(["testbed", *sys.argv[1:]])

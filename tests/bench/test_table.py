@@ -151,7 +151,7 @@ def test_the_result_is_kept_when_there_is_no_comparison_with_the_brokers_own_too
         raise TestbedError("not all messages came out")
 
     measured = a_result(replace(a_series(1000, 940, 700), section=TABLE[0].title))
-    monkeypatch.setattr("testbed.cli.bench.open_testbed", lambda **_: nullcontext())
+    monkeypatch.setattr("testbed.cli.bench_table.open_testbed", lambda **_: nullcontext())
     monkeypatch.setattr("testbed.bench.run.run_cases", lambda *_: measured)
     monkeypatch.setattr("testbed.bench.yardstick.compare_generators", fails)
     page, result = tmp_path / "costs.md", tmp_path / "costs.json"
