@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 TITLE = "A payload that not even the broker can read, and how many calls to KMS it costs"
 CLAIMS = ("E1",)
+TURNS_CLOCK = True
 _CONSOLE = {"RABBITMQ": "management", "ACTIVEMQ": "console"}
 _MESSAGES = 20
 

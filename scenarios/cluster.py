@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 TITLE = "A cluster of three: five grants, replication in the clear, and quorum without a key"
 CLAIMS = ("G2", "R9", "R10", "T4")
+TURNS_CLOCK = True
 # The page's samples are of a user who has assumed a role.
 _ALICE = Caller(
     f"arn:aws:sts::{USER_ACCOUNT}:assumed-role/AmazonMqConsole/alice", USER_ACCOUNT, "AssumedRole"

@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 
 TITLE = "Revoking the grant of EFS does not act at once"
 CLAIMS = ("R8",)
+TURNS_CLOCK = True
 _QUEUE = Destination.queue("efs-delay")
 
 

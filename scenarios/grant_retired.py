@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 TITLE = "RetireGrant, by the one who may and by those who may not"
 CLAIMS = ("G3", "R7")
+TURNS_CLOCK = True
 _QUEUE = Destination.queue("grant-retired")
 
 

@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 TITLE = "RevokeGrant cannot be undone"
 CLAIMS = ("R7", "R9", "R11")
+TURNS_CLOCK = True
 _QUEUE = Destination.queue("grant-revoked")
 
 

@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 TITLE = "EncryptionOptions: a key of one's own, none, and seven that are refused"
 CLAIMS = ("R2", "R3", "R4")
+ALONE = True  # it counts what is left behind
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:

@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 TITLE = "ScheduleKeyDeletion to the end of the window: the data is beyond recovery"
 CLAIMS = ("R6", "R9")
+TURNS_CLOCK = True
 _QUEUE = Destination.queue("key-deleted")
 _DAY = 86400.0
 

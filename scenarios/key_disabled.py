@@ -21,6 +21,7 @@ TITLE = (
     "and comes back whole with EnableKey"
 )
 CLAIMS = ("R9", "R10", "R11")
+ALONE = True  # it stops the default brokers
 _QUEUE = Destination.queue("key-disabled")
 
 

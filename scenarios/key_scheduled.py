@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 TITLE = "ScheduleKeyDeletion and CancelKeyDeletion: maintained again only after EnableKey"
 CLAIMS = ("R6", "R9", "R10")
+ALONE = True  # it reboots a default broker
 _QUEUE = Destination.queue("key-scheduled")
 
 

@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 TITLE = "RotateKeyOnDemand and automatic rotation: old volumes still open"
 CLAIMS = ("R6",)
+ALONE = True  # it reboots a default broker
 _QUEUE = Destination.queue("rotation")
 _YEAR = 366 * 86400.0
 

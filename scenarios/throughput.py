@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 TITLE = "Short throughput with and without each layer of encryption, in rounds that take turns"
 CLAIMS = ()  # the page states no cost
+ALONE = True  # it measures
 _DRIVERS = ("rabbitmq", "activemq")
 _CONNECTIONS = 8
 _LAYERS = ("plaintext+plain", "tls+plain", "tls")

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 TITLE = "The trail of a broker's whole life, and the two CreateGrant events of the page"
 CLAIMS = ("P4", "G1")
+TURNS_CLOCK = True
 # The page's samples are of a user who has assumed a role.
 _ALICE = Caller(
     f"arn:aws:sts::{USER_ACCOUNT}:assumed-role/AmazonMqConsole/alice", USER_ACCOUNT, "AssumedRole"

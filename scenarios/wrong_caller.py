@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 TITLE = "A wrong caller, operation or context, and a retired grant, get AccessDeniedException"
 CLAIMS = ("G3",)
+TURNS_CLOCK = True
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:

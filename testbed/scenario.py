@@ -3,6 +3,7 @@
 A scenario is one file of ``scenarios/`` with
 
 - ``TITLE``, one line, and ``CLAIMS``, the ids of the claims that it decides;
+- ``TURNS_CLOCK = True`` or ``ALONE = True``, if it cannot run beside any other, see ``Scenario``;
 - ``run(testbed)``, a generator of ``Finding``s, each with its control, of notes and of matrices.
 
 It uses only what a user can use: ``testbed.brokers``, ``testbed.kms``, clients and observers.
@@ -11,10 +12,12 @@ It uses only what a user can use: ``testbed.brokers``, ``testbed.kms``, clients 
 import importlib.util
 import logging
 import platform
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version as version_of
 from pathlib import Path
 from types import ModuleType
@@ -22,20 +25,29 @@ from types import ModuleType
 from testbed import paths
 from testbed.errors import TestbedError
 from testbed.results import Finding, Matrix, Run, ScenarioResult
+from testbed.runtime.tasks import run_concurrently
 from testbed.testbed import Testbed
 from testbed.verdicts import ClaimVerdict, decide_run
 
 logger = logging.getLogger(__name__)
 
+_PATIENCE = 5.0  # seconds that scenarios get to notice an interruption
+
 
 @dataclass(frozen=True)
 class Scenario:
-    """A scenario; ``name`` is its file's, without the suffix."""
+    """A scenario; ``name`` is its file's, without the suffix.
+
+    ``turns_clock`` if it waits out KMS's delay or lets days pass. ``alone``, and not
+    ``turns_clock``, if besides it stops the default brokers, or counts or measures what others do.
+    """
 
     name: str
     title: str
     claims: tuple[str, ...]
     run: Callable[[Testbed], Iterator[Finding | Matrix | str]]
+    turns_clock: bool = False
+    alone: bool = False
 
 
 def find(names: Sequence[str] = ()) -> list[Scenario]:
@@ -90,20 +102,50 @@ def run_all(
     scenarios: Sequence[Scenario],
     testbed: Testbed,
     on_verdict: Callable[[ClaimVerdict], None] = lambda verdict: None,
+    *,
+    concurrently: bool = False,
 ) -> Run:
-    """Run the scenarios one after the other.
+    """Run the scenarios one after the other, or ``concurrently`` where they leave each other alone.
 
-    ``on_verdict`` gets the verdict on each claim after the last scenario about it.
+    Then those that turn the clock run beside those that do not, and those that have to be alone
+    come last. When it is interrupted, what a scenario created may stay, so it is for a testbed that
+    is removed afterwards. ``on_verdict`` gets the verdict on each claim after the last scenario
+    about it.
     """
     begun, started = time.monotonic(), datetime.now(UTC)
-    results: list[ScenarioResult] = []
-    for number, scenario in enumerate(scenarios, 1):
-        results.append(run(scenario, testbed))
-        pending = {claim for later in scenarios[number:] for claim in later.claims}
-        for verdict in decide_run(Run(started, time.monotonic() - begun, {}, tuple(results))):
-            if verdict.claim.id in scenario.claims and verdict.claim.id not in pending:
-                on_verdict(verdict)
-    return Run(started, time.monotonic() - begun, environment(testbed), tuple(results))
+    results: dict[int, ScenarioResult] = {}  # by position
+    finishing = threading.Lock()
+
+    def finished() -> Run:
+        in_order = tuple(results[position] for position in sorted(results))
+        return Run(started, time.monotonic() - begun, {}, in_order)
+
+    def run_in_turn(positions: Sequence[int]) -> None:
+        for position in positions:
+            result = run(scenarios[position], testbed)
+            with finishing:
+                results[position] = result
+                pending = {
+                    claim
+                    for other, scenario in enumerate(scenarios)
+                    for claim in scenario.claims
+                    if other not in results
+                }
+                for verdict in decide_run(finished()):
+                    if verdict.claim.id in {*scenarios[position].claims} - pending:
+                        on_verdict(verdict)
+
+    positions = range(len(scenarios))
+    if concurrently:
+        alone = [position for position in positions if scenarios[position].alone]
+        clock = [position for position in positions if scenarios[position].turns_clock]
+        others = [position for position in positions if position not in (*alone, *clock)]
+        lanes = [partial(run_in_turn, lane) for lane in (clock, others)]
+        run_concurrently(lanes, testbed.stop, patience=_PATIENCE)
+        run_in_turn(alone)
+    else:
+        run_in_turn(positions)
+    return replace(finished(), environment=environment(testbed))
 
 
 def environment(testbed: Testbed) -> dict[str, str]:
@@ -126,7 +168,14 @@ def environment(testbed: Testbed) -> dict[str, str]:
 def _load(path: Path) -> Scenario:
     try:
         module = _import(path)
-        return Scenario(path.stem, module.TITLE, tuple(module.CLAIMS), module.run)
+        return Scenario(
+            path.stem,
+            module.TITLE,
+            tuple(module.CLAIMS),
+            module.run,
+            getattr(module, "TURNS_CLOCK", False),
+            getattr(module, "ALONE", False),
+        )
     except Exception as error:
         raise TestbedError(
             f"The scenario {path} cannot be loaded: {type(error).__name__}: {error}",

@@ -1,9 +1,13 @@
 """Every scenario on the shared testbed, and how one runs without taking the others down."""
 
 import logging
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -191,3 +195,42 @@ def test_a_verdict_is_told_with_the_last_scenario_about_its_claim(
         lambda verdict: told.append((verdict.claim.id, verdict.status, len(begun))),
     )
     assert told == [("R1", "HOLDS", 2), ("T1", "FAILS", 3)]
+
+
+def test_concurrently_none_that_has_to_be_alone_runs_beside_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first of each lane wait for each other; in sequence they would wait in vain."""
+    together, running, most = threading.Barrier(2, timeout=30), Counter[str](), Counter[str]()
+
+    def story(name: str) -> Callable[[Testbed], Iterator[Finding]]:
+        def run(testbed: Testbed) -> Iterator[Finding]:
+            kind = name.partition("-")[0]
+            running[kind] += 1
+            most[kind] = max(most[kind], running[kind])
+            assert not (kind == "alone" and running["clock"] + running["other"])
+            if name.endswith("-1") and kind != "alone":
+                together.wait()
+            yield _finding(name)
+            running[kind] -= 1
+
+        return run
+
+    monkeypatch.setattr(scenario, "environment", lambda testbed: {})
+    names = ["alone-1", "clock-1", "clock-2", "other-1", "alone-2", "other-2"]
+    stories = [
+        Scenario(
+            name, name, ("T1",), story(name), name.startswith("clock"), name.startswith("alone")
+        )
+        for name in names
+    ]
+    told: list[str] = []
+    testbed: Any = SimpleNamespace(stop=lambda: None)
+    run = scenario.run_all(
+        stories, testbed, lambda verdict: told.append(verdict.status), concurrently=True
+    )
+    assert [(result.name, result.error) for result in run.scenarios] == [
+        (name, "") for name in names
+    ]
+    assert most == {"alone": 1, "clock": 1, "other": 1}
+    assert told == ["HOLDS"]

@@ -47,5 +47,5 @@ def demo(
             )
             if not as_json:
                 print(render_endpoints(describe_endpoints(testbed)), flush=True)
-            run = run_all(scenarios, testbed, verdict_printer(as_json))
+            run = run_all(scenarios, testbed, verdict_printer(as_json), concurrently=True)
         conclude(run, report, evidence, as_json)

@@ -1,7 +1,6 @@
 """`testbed scenario list` and `run`, and what `demo` shares with them."""
 
 import json
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -80,9 +79,8 @@ def run_scenarios(
         require("clients")
         scenarios = find(names)
         require_writable(report)
-        own = Testbed(delay=SEVERAL_HOURS) if fresh else nullcontext(Testbed(state))
-        with own as testbed:
-            run = run_all(scenarios, testbed, verdict_printer(as_json))
+        with Testbed(delay=SEVERAL_HOURS) if fresh else Testbed(state) as testbed:
+            run = run_all(scenarios, testbed, verdict_printer(as_json), concurrently=fresh)
         conclude(run, report, evidence, as_json)
 
 
