@@ -5,6 +5,7 @@ and may change. Names are imported when they are first used, so that ``import te
 nothing and the pytest plugin does not slow other projects down.
 """
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from testbed.errors import TestbedError
     from testbed.library import ActiveMqBroker, Key, RabbitMqBroker
     from testbed.testbed import Testbed
+
+# A library logs, and its user decides whether to see it.
+logging.getLogger("testbed").addHandler(logging.NullHandler())
 
 __all__ = [
     "ActiveMqBroker",
