@@ -16,6 +16,7 @@ from testbed.traffic import Traffic, drain
 from tests.support.activemq_node import ALICE, BOB, Node
 from tests.support.activemq_pair import Pair, activemq_pair
 from tests.support.broker_node import wait_for
+from tests.support.messages import receive
 
 CANARY = b"canary-7f3a91c2"
 PROTOCOLS = {
@@ -203,11 +204,7 @@ def test_javas_own_failover_transport_goes_on_at_the_other_node(pair: Pair) -> N
         active.kill()
         client.publish(orders, b"after", timeout=60)
         client.subscribe(orders)
-        received = []
-        while message := client.receive(timeout=5):
-            received.append(message.body)
-            message.acknowledge()
-    assert received == [b"before", b"after"]
+        assert receive(client, 2) == [b"before", b"after"]
     active.launch()
 
 
