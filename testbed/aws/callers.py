@@ -7,7 +7,7 @@ user's. So a test can speak for another account, and any ``AWS_ACCESS_KEY_ID`` w
 import re
 from dataclasses import dataclass, replace
 
-from testbed.aws.message import Request
+from testbed.aws.https import Request
 from testbed.documented.engines import REGION
 from testbed.errors import ApiError
 from testbed.kms.base import USER, Caller

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from testbed.aws import callers, json_protocol, sts
-from testbed.aws.message import Request, Response
+from testbed.aws.https import Request, Response
 from testbed.errors import ApiError, TestbedError
 from testbed.kms.base import Caller
 

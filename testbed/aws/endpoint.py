@@ -8,12 +8,12 @@ from pathlib import Path
 
 from testbed.aws import cloudtrail, https
 from testbed.aws.dispatch import Dispatch, Service
-from testbed.aws.jobs import JobThreads
 from testbed.aws.json_protocol import JsonService
 from testbed.aws.mq import Mq
 from testbed.aws.mq.context import Context
 from testbed.aws.sts import Sts
 from testbed.broker.configurations import Configurations
+from testbed.broker.jobs import JobThreads
 from testbed.documented.engines import REGION
 from testbed.errors import PortTaken
 from testbed.kms.base import USER_ACCOUNT

@@ -8,15 +8,15 @@ delays no other.
 import ssl
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socket import IPPROTO_TCP, SHUT_RDWR, TCP_NODELAY, socket
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from testbed.aws.message import Request, Response
 from testbed.documented.tls import API
 from testbed.pki import Certificate
 from testbed.runtime.ports import LOOPBACK
@@ -27,6 +27,32 @@ CONNECTIONS = 200  # at a time; any further one is closed
 BODY = 4 * 2**20  # bytes; a configuration, the largest that these services accept, is 1 MB
 _QUERY_FIELDS = 200
 _MINIMUM = {"TLSv1.2": ssl.TLSVersion.TLSv1_2}
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request: ``path`` is percent-encoded, without the query; header names are in lower case."""
+
+    method: str
+    path: str
+    query: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
+    source_ip: str = "127.0.0.1"
+
+    def header(self, name: str) -> str:
+        """Return a header by its name in lower case, empty if it is absent."""
+        return self.headers.get(name, "")
+
+
+@dataclass(frozen=True)
+class Response:
+    """An answer: ``headers`` lack the length, the date and the request's id."""
+
+    status: int
+    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
 
 Answer = Callable[[Request], Response]
 

@@ -8,7 +8,7 @@ from botocore.model import OperationModel
 
 from testbed import api_models
 from testbed.aws import shapes
-from testbed.aws.message import Request, Response
+from testbed.aws.https import Request, Response
 from testbed.errors import ApiError
 from testbed.kms.base import Caller
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from testbed import api_models
-from testbed.aws.message import Request, Response
+from testbed.aws.https import Request, Response
 from testbed.errors import ApiError
 from testbed.kms.base import Caller
 

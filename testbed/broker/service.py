@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 
-from testbed.broker import addresses, encryption, planning, refusals, rules, updates
-from testbed.broker.job import Job
+from testbed.broker import addresses, encryption, refusals, rules, topology, updates
+from testbed.broker.jobs import Job
 from testbed.broker.lifecycle import Lifecycle
 from testbed.broker.model import Broker, Node
 from testbed.broker.nodes import Nodes
@@ -238,12 +238,12 @@ class Brokers:
     def _plan(self, request: CreateBroker, caller: Caller) -> Broker:
         """Check the request, and return the broker as it will be."""
         rules.check_create(request, {broker.broker_name for broker in self._store.all()})
-        planning.check_machine(request, self._containers)
+        topology.check_machine(request, self._containers)
         image = self._nodes.image(request)
         plain = request.defects is not None and request.defects.plain_volume
         options = request.encryption_options
         key = None if plain else encryption.resolve(self._kms, caller, options)
-        return planning.plan(request, image, key, self._clock.datetime())
+        return topology.plan(request, image, key, self._clock.datetime())
 
     @contextmanager
     def _erased_on_failure(self, broker: Broker) -> Iterator[None]:

@@ -1,47 +1,76 @@
-"""The parts of a broker by its deployment mode: nodes, volumes, and the addresses for clients.
+"""The broker that a CreateBroker request asks for: nodes, volumes, and the addresses for clients.
 
 SINGLE_INSTANCE is one node on one volume. CLUSTER_MULTI_AZ is three nodes, each on its own volume,
 behind one load balancer. ACTIVE_STANDBY_MULTI_AZ is two nodes on one file system, each with its
 own addresses, of which one node's answer at a time.
 """
 
+import secrets
+import uuid
 from collections.abc import Sequence
+from datetime import datetime
 
+from testbed.broker.encryption import BrokerKey
 from testbed.broker.model import Broker, Endpoint, LoadBalancer, Node
 from testbed.broker.requests import CreateBroker
-from testbed.documented.engines import DOMAIN, REGION
+from testbed.broker.rules import NOT_OFFERED
+from testbed.documented.engines import DOMAIN, REGION, STORAGE_TYPES
 from testbed.documented.listeners import Listener
+from testbed.engines.all import ENGINES
 from testbed.engines.base import Engine
 from testbed.runtime import ports
+from testbed.runtime.containers import Containers
 from testbed.storage import volumes
 
 HOST = "localhost"
+_DISK = 512 * 2**20  # bytes of free disk that one broker needs
 _NODES = {"SINGLE_INSTANCE": 1, "ACTIVE_STANDBY_MULTI_AZ": 2, "CLUSTER_MULTI_AZ": 3}
 
 
-def plan(
-    request: CreateBroker, engine: Engine, broker_id: str, storage_type: str
-) -> tuple[tuple[Node, ...], LoadBalancer | None]:
-    """Return the nodes of a new broker, on volumes without a key yet, and its load balancer."""
-    count = _NODES[request.deployment_mode]
-    clustered = request.deployment_mode == "CLUSTER_MULTI_AZ"
-    shared = (
-        volumes.new_id(storage_type) if request.deployment_mode == "ACTIVE_STANDBY_MULTI_AZ" else ""
+def check_machine(request: CreateBroker, containers: Containers) -> None:
+    """Raise ``PortTaken`` or ``NotEnoughDisk`` if this machine cannot run the broker."""
+    if request.fixed_ports:
+        for listener in listeners(request, ENGINES[request.engine_type]):
+            ports.require_free(listener.port)
+    containers.require_disk(_DISK, "A broker")
+
+
+def plan(request: CreateBroker, image: str, key: BrokerKey | None, created: datetime) -> Broker:
+    """Return the broker as it will be, before any part of it exists.
+
+    ``image`` is a tag; ``key`` is None for a control broker on a plain volume.
+    """
+    engine = ENGINES[request.engine_type]
+    broker_id = f"b-{uuid.uuid4()}"
+    storage_type = request.storage_type or STORAGE_TYPES[request.engine_type][0]
+    nodes, load_balancer = plan_nodes(request, engine, broker_id, storage_type)
+    settings = {name: value for name, value in request.settings.items() if name not in NOT_OFFERED}
+    return Broker(
+        broker_id=broker_id,
+        broker_name=request.broker_name,
+        engine_type=request.engine_type,
+        engine_version=request.version,
+        running_version="" if request.image else engine.running_version(request.version),
+        deployment_mode=request.deployment_mode,
+        broker_state="CREATION_IN_PROGRESS",
+        encryption_options=request.encryption_options,
+        key_arn=key.arn if key else "",
+        key_ownership=key.ownership if key else "",
+        users=tuple(request.users),
+        nodes=nodes,
+        image=image,
+        load_balancer=load_balancer,
+        storage_type=storage_type,
+        created=created.isoformat(timespec="milliseconds"),
+        tags=dict(request.tags),
+        settings=settings,
+        configuration=request.configuration,
+        network_connectors=request.network_connectors,
+        inter_node_tls=request.inter_node_tls,
+        defects=request.defects,
+        keystore_password=secrets.token_hex(16),
+        cookie=secrets.token_hex(32) if load_balancer else "",
     )
-    # Only ActiveMQ's instances have host names of their own to the outside (GUIDE22, WWR).
-    numbered = clustered or request.engine_type == "ACTIVEMQ"
-    wanted = listeners(request, engine)
-    addresses = _endpoints(engine, wanted, 1 if clustered else count, request.fixed_ports)
-    nodes = tuple(
-        Node(
-            name=str(number),
-            hostname=_hostname(f"{broker_id}-{number}" if numbered else broker_id),
-            volume=volumes.unencrypted(shared or volumes.new_id(storage_type)),
-            endpoints=() if clustered else addresses[number - 1],
-        )
-        for number in range(1, count + 1)
-    )
-    return nodes, LoadBalancer(_hostname(broker_id), addresses[0]) if clustered else None
 
 
 def listeners(request: CreateBroker, engine: Engine) -> tuple[Listener, ...]:
@@ -77,6 +106,31 @@ def network_uri(broker: Broker) -> str:
     )
     urls = ",".join(f"ssl://{node.hostname}:{port}" for node in broker.nodes)
     return f"{'masterslave' if len(broker.nodes) > 1 else 'static'}:({urls})"
+
+
+def plan_nodes(
+    request: CreateBroker, engine: Engine, broker_id: str, storage_type: str
+) -> tuple[tuple[Node, ...], LoadBalancer | None]:
+    """Return the nodes of a new broker, on volumes without a key yet, and its load balancer."""
+    count = _NODES[request.deployment_mode]
+    clustered = request.deployment_mode == "CLUSTER_MULTI_AZ"
+    shared = (
+        volumes.new_id(storage_type) if request.deployment_mode == "ACTIVE_STANDBY_MULTI_AZ" else ""
+    )
+    # Only ActiveMQ's instances have host names of their own to the outside (GUIDE22, WWR).
+    numbered = clustered or request.engine_type == "ACTIVEMQ"
+    wanted = listeners(request, engine)
+    addresses = _endpoints(engine, wanted, 1 if clustered else count, request.fixed_ports)
+    nodes = tuple(
+        Node(
+            name=str(number),
+            hostname=_hostname(f"{broker_id}-{number}" if numbered else broker_id),
+            volume=volumes.unencrypted(shared or volumes.new_id(storage_type)),
+            endpoints=() if clustered else addresses[number - 1],
+        )
+        for number in range(1, count + 1)
+    )
+    return nodes, LoadBalancer(_hostname(broker_id), addresses[0]) if clustered else None
 
 
 def _hostname(label: str) -> str:

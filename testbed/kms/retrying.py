@@ -22,7 +22,8 @@ class RetryingKms:
     do not come back together. As with AWS's own SDKs, a call whose answer was lost may take effect
     twice.
 
-    ``ready`` is called before each call and returns when KMS has started; its errors are raised.
+    ``ready`` is called before the first call and returns when KMS has started. If it raises, so
+    does the call, and the next one asks again.
     """
 
     def __init__(
@@ -38,14 +39,16 @@ class RetryingKms:
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._kms, self._ready = kms, ready
+        self._kms, self._ready, self._is_ready = kms, ready, False
         self._attempts, self._patience = attempts, patience
         self._first, self._longest = first, longest
         self._sleep, self._clock, self._jitter = sleep, clock, jitter
 
     def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """See ``Kms.call``; raises the last outage when patience or attempts are used up."""
-        self._ready()
+        if not self._is_ready:
+            self._ready()
+            self._is_ready = True
         deadline = self._clock() + self._patience
         for attempt in range(1, self._attempts + 1):
             try:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from testbed.aws import https
-from testbed.aws.message import Request, Response
+from testbed.aws.https import Request, Response
 from testbed.documented.tls import API
 from testbed.pki import Authority, Certificate
 from testbed.runtime import ports

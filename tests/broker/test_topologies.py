@@ -53,12 +53,9 @@ def request(engine_type: str, mode: str, **options: object) -> CreateBroker:
 def test_nodes_names_and_volumes_of_each_deployment_mode(
     engine_type: str, mode: str, hosts: list[str], volumes: int, consoles: int
 ) -> None:
-    nodes, front = topology.plan(
-        request(engine_type, mode),
-        ENGINES[engine_type],
-        "b-1",
-        "EBS" if engine_type == "RABBITMQ" else "EFS",
-    )
+    storage_type = "EBS" if engine_type == "RABBITMQ" else "EFS"
+    wanted = request(engine_type, mode)
+    nodes, front = topology.plan_nodes(wanted, ENGINES[engine_type], "b-1", storage_type)
     assert [node.hostname for node in nodes] == [
         f"{host}.mq.us-east-1.amazonaws.com" for host in hosts
     ]
@@ -76,7 +73,7 @@ def test_nodes_names_and_volumes_of_each_deployment_mode(
 
 
 def test_fixed_ports_are_the_documented_ones() -> None:
-    _, front = topology.plan(
+    _, front = topology.plan_nodes(
         request("RABBITMQ", "CLUSTER_MULTI_AZ", fixed_ports=True), RabbitMQ(), "b-1", "EBS"
     )
     assert front

@@ -30,7 +30,7 @@ from tests.support.kms_machine import KeysAndGrants, index
 from tests.support.kms_model import DAY, DELAY, OWNER
 
 if TYPE_CHECKING:
-    from testbed.broker.job import Job
+    from testbed.broker.jobs import Job
     from testbed.storage.volumes import Volume
 
 NO_IMAGE = "(none)"  # not even a name that an image could have, so none is looked for anywhere

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from testbed.broker import planning
+from testbed.broker import topology
 from testbed.broker.encryption import BrokerKey
 from testbed.broker.model import Broker
 from testbed.broker.requests import CreateBroker
@@ -77,7 +77,7 @@ def offline(folder: Path) -> Iterator[Testbed]:
 def add(testbed: Testbed, request: CreateBroker) -> Broker:
     """Store the broker of a request as running under ``KEY``, its key last checked long ago."""
     key = BrokerKey(KEY, "CUSTOMER_MANAGED")
-    planned = planning.plan(request, "an-image", key, datetime.now(UTC))
+    planned = topology.plan(request, "an-image", key, datetime.now(UTC))
     broker = planned.with_state("RUNNING")
     return BrokerStore(testbed.state, testbed.services.stopping).put(broker)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from testbed.aws import shapes
-from testbed.aws.message import Request, Response
+from testbed.aws.https import Request, Response
 from testbed.aws.mq import (
     brokers,
     catalog,

@@ -6,7 +6,7 @@ from typing import Any
 
 from testbed.broker import refusals
 from testbed.broker.configurations import Configurations
-from testbed.broker.job import Job
+from testbed.broker.jobs import Job
 from testbed.broker.model import Broker
 from testbed.broker.service import Brokers
 from testbed.kms.base import USER_ACCOUNT, Caller

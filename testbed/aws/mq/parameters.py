@@ -9,7 +9,7 @@ from typing import Any
 from botocore.model import OperationModel, Shape
 
 from testbed.aws import shapes
-from testbed.aws.message import Request
+from testbed.aws.https import Request
 from testbed.aws.mq.routes import Route
 from testbed.broker import refusals
 

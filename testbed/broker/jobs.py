@@ -1,11 +1,24 @@
-"""The threads in which operations finish that have been answered already."""
+"""What remains of an operation once it has been answered, and the threads in which it finishes."""
 
 import logging
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from testbed.broker.job import Job
+from testbed.broker.model import Broker
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Job:
+    """An operation that has begun: the broker as the answer describes it, and ``finish``.
+
+    ``finish`` may be called in any thread; a later one, or another process, may be faster.
+    """
+
+    broker: Broker
+    finish: Callable[[], None]
 
 
 class JobThreads:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from testbed.aws.jobs import JobThreads
-from testbed.broker.job import Job
+from testbed.broker.jobs import Job, JobThreads
 from testbed.errors import ContainerFailed
 
 if TYPE_CHECKING:
