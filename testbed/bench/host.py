@@ -1,17 +1,19 @@
 """What the benchmark reads from the host: a broker's resources, disk syncs, stolen time.
 
-Everything is the kernel's or the container engine's own count, so it covers the broker and its
+Counts are the kernel's or the container engine's own, so they cover the broker and its
 volume together: the encrypted filesystem runs in the same container.
 """
 
 import ctypes
 import os
+import platform
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Self
 
@@ -22,6 +24,7 @@ _FSOPEN, _FSCONFIG, _FSMOUNT, _CLOEXEC, _CREATE = 430, 431, 432, 1, 6
 _SYNC_CALLS = ("fsync", "fdatasync", "msync", "sync_file_range")
 _NOT_THE_BROKER = ("gocryptfs",)
 _CLONE_NEWNET = 0x40000000
+_CPUINFO = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True)
@@ -280,3 +283,28 @@ def _set_namespace(descriptor: int) -> None:
     if ctypes.CDLL(None, use_errno=True).setns(descriptor, _CLONE_NEWNET):
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))
+
+
+def environment() -> dict[str, str]:
+    """Describe the machine and the software that a result depends on."""
+    found = {
+        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs{_processor()}",
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "load before": f"{os.getloadavg()[0]:.1f}",
+    }
+    for package in ("amazonmq-testbed", "pika", "hdrhistogram"):
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def _processor() -> str:
+    try:
+        lines = _CPUINFO.read_text().splitlines()
+    except OSError:
+        return ""
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    flags = next((line.split() for line in lines if line.startswith("flags")), [])
+    model = next(models, "")
+    return f", {model}{', AES instructions' if 'aes' in flags else ''}" if model else ""

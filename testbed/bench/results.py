@@ -1,13 +1,17 @@
-"""What a benchmark measures, as frozen data: rounds, sides, series, curves, results. Pure."""
+"""What a benchmark measures, as frozen data: rounds, sides, series, curves, results.
+
+A result is written as one JSON document: everything needed to read it, and to run it again.
+Histograms stay compressed and in base64.
+"""
 
 import os
-import platform
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
+
+import msgspec
 
 from testbed.bench.encryption import Encryption
 from testbed.bench.host import Usage
@@ -15,6 +19,7 @@ from testbed.bench.load.latencies import Distribution
 from testbed.bench.spec import Driver, Workload, producers
 from testbed.bench.statistics import Ratio, ratio
 from testbed.checker import Account
+from testbed.errors import TestbedError
 
 # From this share on a side counts as busy: of one core for a process that has one thread, of all
 # cores for the machine.
@@ -22,7 +27,8 @@ _BUSY = 0.85
 # Of the processors' time, by the hypervisor: a round that lost more measures the hypervisor.
 MOST_STOLEN = 0.1
 _KEPT_UP = 0.98  # the share of a rate that has to be delivered
-_CPUINFO = Path("/proc/cpuinfo")
+SCHEMA = 4  # goes up with every incompatible change of the document
+KIND = "amazonmq-testbed benchmark"
 
 
 @dataclass(frozen=True)
@@ -252,26 +258,38 @@ class Result:
     yardsticks: tuple[Yardstick, ...] = ()
 
 
-def environment() -> dict[str, str]:
-    """Describe the machine and the software that a result depends on."""
-    found = {
-        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs{_processor()}",
-        "kernel": platform.release(),
-        "python": platform.python_version(),
-        "load before": f"{os.getloadavg()[0]:.1f}",
+@dataclass(frozen=True)
+class _Header:
+    kind: str = ""
+    schema: int = 0
+
+
+def encode(result: Result, caveats: Sequence[str] = ()) -> str:
+    """Return the document; ``caveats`` stand beside the numbers for people who read it."""
+    document = {
+        "schema": SCHEMA,
+        "kind": KIND,
+        "caveats": caveats,
+        **msgspec.to_builtins(result),
     }
-    for package in ("amazonmq-testbed", "pika", "hdrhistogram"):
-        with suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found
+    return msgspec.json.format(msgspec.json.encode(document), indent=1).decode()
 
 
-def _processor() -> str:
+def read(path: Path) -> Result:
+    """Read a document that ``encode`` returned. Raises ``TestbedError`` for anything else."""
     try:
-        lines = _CPUINFO.read_text().splitlines()
-    except OSError:
-        return ""
-    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    flags = next((line.split() for line in lines if line.startswith("flags")), [])
-    model = next(models, "")
-    return f", {model}{', AES instructions' if 'aes' in flags else ''}" if model else ""
+        content = path.read_bytes()
+        header = msgspec.json.decode(content, type=_Header)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise TestbedError(f"{path} cannot be read as a result: {error}.") from error
+    if header.kind != KIND:
+        raise TestbedError(f"{path} is not a benchmark's result.")
+    if header.schema != SCHEMA:
+        raise TestbedError(
+            f"{path} has schema {header.schema}; this testbed reads schema {SCHEMA}.",
+            hint="Run the benchmark again.",
+        )
+    try:
+        return msgspec.json.decode(content, type=Result)
+    except msgspec.ValidationError as error:
+        raise TestbedError(f"{path} is a damaged result: {error}.") from error

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from testbed.bench.brokers import BenchmarkBrokers
+from testbed.bench.host import environment
 from testbed.bench.load.fleet import Fleet, Progress
 from testbed.bench.load.pacing import next_rate
 from testbed.bench.results import (
@@ -22,7 +23,6 @@ from testbed.bench.results import (
     Round,
     Series,
     Side,
-    environment,
     kept_up,
     throughput,
 )

@@ -101,6 +101,11 @@ class Workload:
         return self.title or self.name
 
     @property
+    def unit(self) -> str:
+        """The unit of its throughput."""
+        return "connections/s" if self.pattern == "connect" else "msg/s"
+
+    @property
     def in_flight(self) -> int:
         """How many messages of all producers may be unconfirmed."""
         if self.confirmation == "each":

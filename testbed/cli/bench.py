@@ -164,11 +164,12 @@ def compare(
     """Compare results of different runs."""
     with errors_shown():
         from testbed.bench.compare import compare as compare_results
-        from testbed.bench.render import html, json, terminal
+        from testbed.bench.render import html, terminal
+        from testbed.bench.results import read
 
         if len(files) < 2:
             raise TestbedError("There is nothing to compare with one result: give two or more.")
-        results = [(str(file), json.read(file)) for file in files]
+        results = [(str(file), read(file)) for file in files]
         comparisons = compare_results(results)
         terminal.show_comparisons(comparisons)
         if html_file:
@@ -181,9 +182,9 @@ def show_file(
 ) -> None:
     """Show a result again."""
     with errors_shown():
-        from testbed.bench.render import json
+        from testbed.bench.results import read
 
-        conclude(json.read(file), None, html_file)
+        conclude(read(file), None, html_file)
 
 
 @app.command("scale")

@@ -111,12 +111,16 @@ def conclude(result: "Result", json_file: Path | None, html_file: Path | None) -
 
 def write(result: "Result", json_file: Path | None, html_file: Path | None) -> None:
     """Write a result into the given files."""
-    from testbed.bench.render import html, json
+    from testbed.bench import results
+    from testbed.bench.analysis import caveats
+    from testbed.bench.render import html
 
-    for path, render in ((json_file, json.render), (html_file, html.render)):
-        if path:
-            path.write_text(render(result))
-            print(f"Written to {path}")
+    if json_file:
+        json_file.write_text(results.encode(result, caveats(result)))
+    if html_file:
+        html_file.write_text(html.render(result))
+    for path in filter(None, (json_file, html_file)):
+        print(f"Written to {path}")
 
 
 def command_line() -> str:

@@ -1,4 +1,4 @@
-"""Make text from outside safe to show."""
+"""Text as every renderer writes it: from outside, made safe to show; and numbers."""
 
 import re
 
@@ -10,3 +10,15 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff
 def printable(text: str) -> str:
     """Return ``text`` with unprintable characters replaced by U+FFFD. It is not escaped."""
     return _UNPRINTABLE.sub("\ufffd", text)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number with as many digits as mean something."""
+    if value is None:
+        return "not measured"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.{digits}g}"
+
+
+def dash(value: float | None) -> str:
+    """Return a number, or a dash if it was not measured."""
+    return "-" if value is None else number(value)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from testbed.bench import results
 from testbed.bench.distributed.run import check, run_load
 from testbed.bench.distributed.spec import LoadSpec, pack, read, unpack
 from testbed.bench.encryption import Encryption
@@ -21,7 +22,6 @@ from testbed.bench.load.accounting import Sent, Tally
 from testbed.bench.load.base import Shape
 from testbed.bench.load.generators import make_generator
 from testbed.bench.load.worker import Part
-from testbed.bench.render import json as json_document
 from testbed.bench.results import Round, throughput
 from testbed.bench.rounds import plan
 from testbed.bench.spec import Case, Workload, load_driver, load_workload
@@ -322,7 +322,7 @@ def test_the_command_makes_a_result_as_any_other(tmp_path: Path) -> None:
     ]
     done = CliRunner().invoke(app, ["bench", "scale", *options])
     assert done.exit_code == 0, done.output
-    found = json_document.read(result)
+    found = results.read(result)
     [series] = found.series
     assert found.environment["workers"] == "2"
     assert series.median(series.sides[0]) == pytest.approx(100, rel=0.3)

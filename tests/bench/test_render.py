@@ -1,53 +1,15 @@
 """A result as JSON, as a page, as pictures, and on a terminal."""
 
 import io
-import json
 import xml.etree.ElementTree as ET
 from dataclasses import replace
-from pathlib import Path
 
-import pytest
 from rich.console import Console
 
 from testbed.bench.compare import compare
 from testbed.bench.render import html, terminal
-from testbed.bench.render import json as json_document
 from testbed.bench.render.svg import Axis, Bar, Line, lines, waterfall
-from testbed.errors import TestbedError
 from tests.support.bench_results import a_result, a_series
-
-
-def test_a_result_is_read_back_as_it_was_written(tmp_path: Path) -> None:
-    result = a_result(a_series(1000, 940, 700), a_series(500, 450, by="activemq"))
-    file = tmp_path / "result.json"
-    file.write_text(json_document.render(result))
-    assert json_document.read(file) == result
-
-
-def test_the_document_says_what_it_is_and_has_no_password(tmp_path: Path) -> None:
-    document = json.loads(json_document.render(a_result()))
-    assert document["schema"] == 4
-    assert document["caveats"]
-    side = document["series"][0]["sides"][0]
-    assert "password" not in json.dumps(document)
-    assert side["rounds"][0]["end_to_end"]["histogram"].startswith("HIST")
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("nonsense", "cannot be read"),
-        ("{}", "is not a benchmark's result"),
-        ('{"kind": "amazonmq-testbed benchmark", "schema": 99}', "has schema 99"),
-        ('{"kind": "amazonmq-testbed benchmark", "schema": 3}', "has schema 3"),
-        ('{"kind": "amazonmq-testbed benchmark", "schema": 4}', "damaged"),
-    ],
-)
-def test_what_is_no_result_is_one_line(tmp_path: Path, text: str, said: str) -> None:
-    file = tmp_path / "result.json"
-    file.write_text(text)
-    with pytest.raises(TestbedError, match=said):
-        json_document.read(file)
 
 
 def test_the_page_needs_nothing_else() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from testbed.bench import results
 from testbed.bench.encryption import Encryption
-from testbed.bench.render import json as json_document
 from testbed.bench.render import markdown
 from testbed.bench.results import Series, Settings, Side, Yardstick
 from testbed.bench.spec import load_driver, load_workload
@@ -162,5 +162,5 @@ def test_the_result_is_kept_when_there_is_no_comparison_with_the_brokers_own_too
     assert done.exit_code == 0, done.output
     said = "RABBITMQ: not compared with its own generator: not all messages came out"
     assert said in caplog.messages
-    assert json_document.read(result) == measured
+    assert results.read(result) == measured
     assert "What each layer leaves" in page.read_text()

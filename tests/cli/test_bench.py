@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from testbed.bench.render import json as json_document
+from testbed.bench import results
 from testbed.cli import app
 
 runner = CliRunner()
@@ -81,7 +81,7 @@ def test_a_run_from_its_brokers_to_its_reports(
     monkeypatch.setattr("sys.argv", ["/a/path/to/testbed", *typed])
     done = runner.invoke(app, typed)
     assert done.exit_code == 0, done.output
-    [series] = json_document.read(result).series
+    [series] = results.read(result).series
     assert [str(side.encryption) for side in series.sides] == [
         "plaintext+plain",
         "tls+plain",

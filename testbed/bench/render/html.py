@@ -8,10 +8,9 @@ from markupsafe import Markup
 
 from testbed.bench.analysis import caveats, steps, summaries
 from testbed.bench.compare import CAVEAT, Comparison
-from testbed.bench.render.numbers import number, unit
 from testbed.bench.render.svg import Axis, Bar, Line, lines, waterfall
 from testbed.bench.results import Curve, Result, Series
-from testbed.report.text import printable
+from testbed.report.text import number, printable
 
 # Marks of a percentile curve: 1 / (1 - percentile), so that every nine takes the same space.
 _NINES = tuple(
@@ -43,7 +42,6 @@ def render(result: Result, comparisons: Sequence[Comparison] = ()) -> str:
         "series": [
             {
                 "of": series,
-                "unit": unit(connecting=series.connecting),
                 "sides": summaries(series),
                 "waterfall": _waterfall(series),
                 "percentiles": _percentiles(series),
@@ -76,7 +74,7 @@ def _waterfall(series: Series) -> Markup:
         for summary, note in zip(summaries(series), ["", *notes], strict=True)
     ]
     title = f"{series.workload.title}: what each layer leaves"
-    return _picture(waterfall(title, unit(connecting=series.connecting), bars))
+    return _picture(waterfall(title, series.workload.unit, bars))
 
 
 def _percentiles(series: Series) -> Markup:

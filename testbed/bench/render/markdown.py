@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from statistics import median
 
 from testbed.bench.analysis import Summary, caveats, steps, summaries
-from testbed.bench.render.numbers import dash, number, unit
 from testbed.bench.results import Curve, Result, Series, Yardstick
 from testbed.bench.spec import takes_turns
 from testbed.bench.table import (
@@ -16,6 +15,7 @@ from testbed.bench.table import (
     outcome,
     volume_costs,
 )
+from testbed.report.text import dash, number
 
 
 def render(result: Result, sections: Sequence[Section]) -> str:
@@ -62,7 +62,7 @@ def _head(result: Result) -> list[str]:
 def _series(series: Series) -> list[str]:
     head = [
         "",
-        unit(connecting=series.connecting),
+        series.workload.unit,
         "of the one above",
         f"{'connect' if series.connecting else 'end to end'} p50 / p99 ms",
         "broker µs",

@@ -12,10 +12,10 @@ from rich.text import Text
 from testbed.bench.analysis import STOLEN, Summary, caveats, steps, summaries
 from testbed.bench.compare import CAVEAT, Comparison
 from testbed.bench.load.fleet import Progress
-from testbed.bench.render.numbers import number, unit
 from testbed.bench.results import Curve, Point, Result, Round, Series, limit, throughput
 from testbed.bench.run import Observer
 from testbed.bench.spec import Case, Workload
+from testbed.report.text import number
 
 logger = logging.getLogger(__name__)
 
@@ -56,12 +56,11 @@ def progress_line(workload: Workload, label: str, number: int, progress: Progres
 def round_line(case: Case, label: str, index: int, measured: Round) -> str:
     """Describe a round that is over; ``index`` counts from 0."""
     workload = case.workload
-    rate = number(throughput(workload, measured))
-    what = unit(connecting=workload.pattern == "connect")
+    rate = f"{number(throughput(workload, measured))} {workload.unit}"
     cores = f", broker {measured.broker.cores:.2f} cores" if measured.broker else ""
     stolen = f", {100 * measured.stolen:.0f} % stolen" if measured.stolen > STOLEN else ""
     return (
-        f"{workload.name} {label} round {index + 1}/{workload.rounds}: {rate} {what}{cores}, "
+        f"{workload.name} {label} round {index + 1}/{workload.rounds}: {rate}{cores}, "
         f"generators {measured.generator_cores:.2f}{stolen}, "
         f"limit: {limit(workload, case.driver, measured)}"
     )
@@ -105,12 +104,12 @@ def _series(series: Series) -> list[Text]:
     """Return a heading, and two lines for each side: 80 columns have no room for a table."""
     lines = [Text(series.heading, "bold")]
     for summary in summaries(series):
-        lines += _side(summary, connecting=series.connecting)
+        lines += _side(summary, series)
     return lines
 
 
-def _side(summary: Summary, *, connecting: bool) -> list[Text]:
-    latency = summary.confirmation if connecting else summary.end_to_end
+def _side(summary: Summary, series: Series) -> list[Text]:
+    latency = summary.confirmation if series.connecting else summary.end_to_end
     percentiles = ", ".join(
         f"p{percentile:g} {number(latency.at(percentile))}" for percentile in (50, 99, 99.9)
     )
@@ -125,7 +124,7 @@ def _side(summary: Summary, *, connecting: bool) -> list[Text]:
     each = ", ".join(
         f"{number(value)} {name}" for name, value in values.items() if value is not None
     )
-    rate = f"{number(summary.rate)} {unit(connecting=connecting)}"
+    rate = f"{number(summary.rate)} {series.workload.unit}"
     return [
         Text.assemble(
             f"  {summary.label}: ",
