@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from testbed.bench.encryption import Encryption
 from testbed.bench.spec import Case, load_driver, load_workload
-from testbed.bench.target import Target, choose_route
+from testbed.bench.target import Encryption, Target, choose_route
 from testbed.cli.scenario import run_file
 from testbed.engines.base import UNENCRYPTED
 from testbed.errors import MissingExtra

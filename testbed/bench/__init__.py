@@ -1,7 +1,6 @@
 """What encryption costs, measured on real brokers; see docs/measuring.md.
 
-In layers, each of which knows only those before it: what to run (``encryption``, ``spec``,
-``target``), the ``load`` and its ``host``, the measured data (``results``, ``statistics``), running
-(``rounds``, ``run``, ``distributed``, ``yardstick``), what it means (``analysis``, ``compare``,
-``table``), and ``render``.
+In layers, each of which knows only those before it: what to run (``target``, ``spec``), the
+``load`` and its ``host``, the measured data (``statistics``, ``results``), running (``rounds``,
+``run``, ``distributed``, ``yardstick``), what it means (``analysis``, ``table``), and ``render``.
 """

@@ -1,17 +1,17 @@
-"""What the rounds of a benchmark add up to, and what to keep in mind when reading them. Pure.
+"""What a benchmark's rounds add up to, what to keep in mind, and how results compare. Pure.
 
 Latencies come from the merged histograms of all rounds, counts per message from the sums over all
 rounds.
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from testbed.bench.load.latencies import Distribution, distribution
 from testbed.bench.results import MOST_STOLEN, Result, Series, Side
-from testbed.bench.statistics import Ratio, interval, spread
+from testbed.bench.statistics import Distribution, Ratio, distribution, interval, spread, unpaired
 
 STOLEN = 0.02  # the share of the processors' time from which on it is worth a caveat
 _SHARED_MACHINE = (
@@ -201,3 +201,61 @@ def _about_machine(result: Result) -> list[str]:
             f"{100 * MOST_STOLEN:.0f} % of the processors to other machines during them."
         )
     return notes
+
+
+CAVEAT = "Two runs at different times: what else the machine did then is part of the difference."
+
+
+@dataclass(frozen=True)
+class Row:
+    """One side that both results have; ``first`` and ``second`` are medians of its rounds."""
+
+    label: str
+    first: float
+    second: float
+    ratio: Ratio
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """``second`` against ``first``. ``changed`` names what differs in the environment."""
+
+    title: str
+    first: str
+    second: str
+    rows: tuple[Row, ...]
+    changed: tuple[str, ...]
+
+
+def compare(named: Sequence[tuple[str, Result]]) -> tuple[Comparison, ...]:
+    """Compare every result with the first one. ``named`` has the results with their names."""
+    (name, base), *others = named
+    return tuple(_comparison(name, base, other, result) for other, result in others)
+
+
+def _comparison(first: str, base: Result, second: str, other: Result) -> Comparison:
+    others = _sides(other)
+    rows = []
+    for key, (series, side) in _sides(base).items():
+        if key not in others:
+            continue
+        other_series, other_side = others[key]
+        before, after = series.rates(side), other_series.rates(other_side)
+        if all(before) and all(after):
+            medians = series.median(side), other_series.median(other_side)
+            rows.append(Row(", ".join(key), *medians, unpaired(before, after)))
+    changed = tuple(
+        f"{name}: {base.environment.get(name, 'unknown')} and "
+        f"{other.environment.get(name, 'unknown')}"
+        for name in dict.fromkeys([*base.environment, *other.environment])
+        if base.environment.get(name) != other.environment.get(name)
+    )
+    return Comparison(f"{second} with {first}", first, second, tuple(rows), changed)
+
+
+def _sides(result: Result) -> dict[tuple[str, str, str], tuple[Series, Side]]:
+    return {
+        (series.workload.name, series.driver.name, side.label): (series, side)
+        for series in result.series
+        for side in series.sides
+    }

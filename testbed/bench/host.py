@@ -1,7 +1,7 @@
 """What the benchmark reads from the host: a broker's resources, disk syncs, stolen time.
 
-Counts are the kernel's or the container engine's own, so they cover the broker and its
-volume together: the encrypted filesystem runs in the same container.
+Counts are the kernel's or the container engine's own, so they cover the broker and its volume
+together: the encrypted filesystem runs in the same container.
 """
 
 import ctypes

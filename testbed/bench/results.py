@@ -13,11 +13,10 @@ from statistics import median
 
 import msgspec
 
-from testbed.bench.encryption import Encryption
 from testbed.bench.host import Usage
-from testbed.bench.load.latencies import Distribution
 from testbed.bench.spec import Driver, Workload, producers
-from testbed.bench.statistics import Ratio, ratio
+from testbed.bench.statistics import Distribution, Ratio, ratio
+from testbed.bench.target import Encryption
 from testbed.checker import Account
 from testbed.errors import TestbedError
 

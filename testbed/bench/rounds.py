@@ -11,11 +11,11 @@ from testbed.bench.host import Meter, Reading, Usage, stolen, usage
 from testbed.bench.load.accounting import account
 from testbed.bench.load.base import Shape
 from testbed.bench.load.fleet import Fleet, Progress
-from testbed.bench.load.latencies import Distribution, distribution
 from testbed.bench.load.pacing import in_turns
 from testbed.bench.load.worker import Assignment, Job, Part
 from testbed.bench.results import Round
 from testbed.bench.spec import Driver, Workload, producers
+from testbed.bench.statistics import Distribution, distribution
 from testbed.bench.target import Target
 from testbed.checker import Account, check
 from testbed.clients.base import Destination

@@ -1,4 +1,4 @@
-"""A whole benchmark: targets compared in alternating rounds, searches for the highest rate.
+"""A whole benchmark: its brokers, targets compared in alternating rounds, searches for a rate.
 
 Every round visits all targets, in an order that is reversed from one round to the next (A B, B A),
 so that a drift during the run, or a slow start, is not taken for a difference. A workload with a
@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+from typing import Self
 
-from testbed.bench.brokers import BenchmarkBrokers
 from testbed.bench.host import environment
 from testbed.bench.load.fleet import Fleet, Progress
 from testbed.bench.load.pacing import next_rate
@@ -27,9 +28,12 @@ from testbed.bench.results import (
     throughput,
 )
 from testbed.bench.rounds import plan, play, play_in_turns
-from testbed.bench.spec import Case, Workload, takes_turns
-from testbed.bench.target import Target, route_of
+from testbed.bench.spec import Case, Driver, Workload, takes_turns
+from testbed.bench.target import Encryption, EnvelopeKey, Target, choose_route, route_of
+from testbed.broker.model import Broker
+from testbed.engines.base import Defects
 from testbed.errors import ClientError
+from testbed.runtime.tasks import run_concurrently
 from testbed.testbed import Testbed
 
 # Shares of the slowest side's throughput at which a sweep measures.
@@ -233,3 +237,74 @@ def _point(case: Case, rate: float, target: Target, fleet: Fleet) -> Point:
         raise ClientError(f"at {rate:g} a second {measured.failure}")
     sustained = kept_up(workload, driver, measured) and measured.delay.at(99) <= _LATE_MS
     return Point(rate, throughput(workload, measured), sustained, measured)
+
+
+class BenchmarkBrokers:
+    """Brokers for these encryptions, one for each kind of volume.
+
+    They are created when a driver first needs them, and deleted by the context manager. A benchmark
+    never uses a user's broker, whose queues would stay behind.
+    """
+
+    def __init__(self, testbed: Testbed, encryptions: Sequence[Encryption]) -> None:
+        self._testbed, self._encryptions = testbed, encryptions
+        self._plaintext = any(encryption.listener == "plaintext" for encryption in encryptions)
+        self._volumes = tuple(dict.fromkeys(encryption.volume for encryption in encryptions))
+        self._brokers: dict[tuple[str, str, str], dict[str, Broker]] = {}
+        self._stack = ExitStack()
+        self._envelope: EnvelopeKey | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stack.close()
+
+    def targets(
+        self, driver: Driver, encryptions: Sequence[Encryption] = ()
+    ) -> Mapping[str, Target]:
+        """Return a target for each of ``encryptions`` (all if empty), by its label.
+
+        Raises as ``Brokers.create`` does.
+        """
+        kind = (driver.engine, driver.version, driver.deployment)
+        if kind not in self._brokers:
+            started = run_concurrently(
+                [partial(self._start, driver, volume) for volume in self._volumes],
+                self._testbed.stop,
+            )
+            self._brokers[kind] = dict(zip(self._volumes, started, strict=True))
+        brokers = self._brokers[kind]
+        return {
+            encryption.label: self._target(driver, brokers[encryption.volume], encryption)
+            for encryption in encryptions or self._encryptions
+        }
+
+    def _start(self, driver: Driver, volume: str) -> Broker:
+        plain = volume == "plain"
+        request = self._testbed.request(
+            driver.engine,
+            f"bench-{volume}",
+            engine_version=driver.version,
+            deployment_mode=driver.deployment,
+            defects=Defects(plaintext_listener=self._plaintext, plain_volume=plain)
+            if self._plaintext or plain
+            else None,
+        )
+        return self._stack.enter_context(self._testbed.temporary_broker(request))
+
+    def _target(self, driver: Driver, broker: Broker, encryption: Encryption) -> Target:
+        if encryption.payload != "clear" and self._envelope is None:
+            key = self._testbed.new_key("payloads of a benchmark")
+            self._envelope = EnvelopeKey(key, self._testbed.kms_container.url)
+        tls = encryption.listener == "tls"
+        address = self._testbed.brokers.address(broker, driver.protocol, tls=tls)
+        target = Target(
+            engine_type=driver.engine,
+            address=address,
+            encryption=encryption,
+            container=address.beside,
+            running=broker.running_version or broker.image,
+            envelope=self._envelope,
+        )
+        return choose_route(driver.route, target)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from testbed.bench.encryption import Encryption, one_of
+from testbed.bench.target import Encryption, one_of
 from testbed.documented.engines import DEPLOYMENT_MODES, ENGINE_TYPES
 from testbed.errors import TestbedError
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from testbed.bench.encryption import Encryption
 from testbed.bench.results import Result, Series
 from testbed.bench.spec import Case, load_driver, load_workload
 from testbed.bench.statistics import Ratio, Verdict, ratio
+from testbed.bench.target import Encryption
 
 LAYERS = ("plaintext+plain", "tls+plain", "tls")
 # What an encrypted volume should leave of a plain one's throughput, for durable confirmed messages

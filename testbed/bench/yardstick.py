@@ -13,14 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from urllib.parse import quote
 
-from testbed.bench.brokers import BenchmarkBrokers
-from testbed.bench.encryption import Encryption
 from testbed.bench.load.fleet import Fleet
 from testbed.bench.results import Settings, Yardstick, throughput
 from testbed.bench.rounds import plan, play
+from testbed.bench.run import BenchmarkBrokers
 from testbed.bench.spec import Driver, Workload, load_driver, load_workload
 from testbed.bench.statistics import ratio
-from testbed.bench.target import Target, choose_route
+from testbed.bench.target import Encryption, Target, choose_route
 from testbed.engines.activemq.engine import ActiveMQ
 from testbed.errors import ClientError, ContainerFailed
 from testbed.runtime.containers import ContainerSpec

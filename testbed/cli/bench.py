@@ -110,10 +110,10 @@ def run(
 ) -> None:
     """Run workloads by drivers, with and without encryption in turns."""
     with errors_shown():
-        from testbed.bench.encryption import Encryption
         from testbed.bench.render.terminal import ProgressObserver
         from testbed.bench.run import run_cases
         from testbed.bench.spec import Case, load_driver, load_workload
+        from testbed.bench.target import Encryption
 
         axis = tuple(map(Encryption.parse, encryptions))
         if turn and (rate or search):
@@ -163,7 +163,7 @@ def compare(
 ) -> None:
     """Compare results of different runs."""
     with errors_shown():
-        from testbed.bench.compare import compare as compare_results
+        from testbed.bench.analysis import compare as compare_results
         from testbed.bench.render import html, terminal
         from testbed.bench.results import read
 
@@ -223,8 +223,8 @@ def scale(
     """
     with errors_shown():
         from testbed.bench.distributed.run import check, run_case
-        from testbed.bench.encryption import Encryption
         from testbed.bench.spec import Case, load_driver, load_workload
+        from testbed.bench.target import Encryption
 
         driver = load_driver(driver_name)
         workload = changed(

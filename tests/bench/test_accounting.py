@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testbed.bench.load.accounting import Outstanding, Sent, Tally, account, message_name
-from testbed.bench.load.latencies import Latencies, distribution
+from testbed.bench.statistics import Latencies, distribution
 from testbed.checker import Account, check
 from testbed.history import Event, History, Kind
 
@@ -128,19 +128,3 @@ def test_every_number_is_settled_once(answers: list[tuple[int, bool, bool]]) -> 
         counted[False],
         31 - len(outcome),
     )
-
-
-def test_histograms_are_merged_not_averaged() -> None:
-    fast, slow = Latencies(), Latencies()
-    fast.add(1_000_000, 99)
-    slow.add(100_000_000, 101)
-    together = distribution([fast.encoded(), slow.encoded(), Latencies().encoded()])
-    assert together.count == 200
-    assert together.at(49) == pytest.approx(1, rel=0.01)
-    assert dict(together.percentiles)[50.0] == pytest.approx(100, rel=0.01)
-    assert together.curve()[-1][0] == 100.0
-
-
-def test_an_empty_histogram_is_no_error() -> None:
-    empty = distribution([])
-    assert (empty.count, empty.most, empty.curve()) == (0, 0.0, ())

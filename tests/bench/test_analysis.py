@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from testbed.bench.analysis import caveats, steps, summaries
+from testbed.bench.analysis import caveats, compare, steps, summaries
 from testbed.bench.results import Side
 from testbed.bench.statistics import Verdict
 from tests.support.bench_results import LAYERS, a_result, a_round, a_series
@@ -67,3 +67,17 @@ def test_caveats_say_what_the_numbers_call_for() -> None:
         ),
     )
     assert "the generator was the limit" in " ".join(caveats(a_result(bound)))
+
+
+def test_results_of_different_runs_are_compared() -> None:
+    slower = replace(
+        a_result(a_series(500, 470, 350, seed=1)),
+        environment={"machine": "another", "load before": "0.1"},
+    )
+    [found] = compare([("first", a_result()), ("second", slower)])
+    assert [row.ratio.verdict for row in found.rows] == [Verdict.LOWER] * 3
+    assert found.changed == ("machine: x86_64, 2 CPUs and another",)
+    [same] = compare(
+        [("first", a_result()), ("second", a_result(a_series(1000, 940, 700, seed=2)))]
+    )
+    assert [row.ratio.verdict for row in same.rows] == [Verdict.NOISE] * 3

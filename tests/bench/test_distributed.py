@@ -17,15 +17,13 @@ from typer.testing import CliRunner
 from testbed.bench import results
 from testbed.bench.distributed.run import check, run_load
 from testbed.bench.distributed.spec import LoadSpec, pack, read, unpack
-from testbed.bench.encryption import Encryption
 from testbed.bench.load.accounting import Sent, Tally
-from testbed.bench.load.base import Shape
-from testbed.bench.load.generators import make_generator
+from testbed.bench.load.base import Shape, make_generator
 from testbed.bench.load.worker import Part
 from testbed.bench.results import Round, throughput
 from testbed.bench.rounds import plan
 from testbed.bench.spec import Case, Workload, load_driver, load_workload
-from testbed.bench.target import Endpoint, Target
+from testbed.bench.target import Encryption, Endpoint, Target
 from testbed.cli import app
 from testbed.errors import ClientError, TestbedError
 from tests.support.bench_brokers import Broker, activemq, rabbitmq

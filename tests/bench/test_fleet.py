@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from testbed.bench.encryption import Encryption
 from testbed.bench.load.fleet import Fleet
 from testbed.bench.results import limit, throughput
 from testbed.bench.rounds import Plan, plan, play
 from testbed.bench.run import Observer, alternate, at_rates
 from testbed.bench.spec import Case, Workload, load_driver, load_workload
+from testbed.bench.target import Encryption
 from testbed.errors import ClientError
 from tests.support.amqp_server import AmqpServer
 

@@ -8,17 +8,15 @@ from typing import Any
 
 import pytest
 
-from testbed.bench.encryption import Encryption
 from testbed.bench.load.accounting import SAMPLE, Outstanding
-from testbed.bench.load.base import Receiver, Shape
+from testbed.bench.load.base import Receiver, Shape, make_generator
 from testbed.bench.load.fleet import Fleet
-from testbed.bench.load.generators import make_generator
-from testbed.bench.load.latencies import Latencies
 from testbed.bench.results import Round, limit, throughput
 from testbed.bench.rounds import plan, play
 from testbed.bench.run import alternate
 from testbed.bench.spec import Case, Workload, load_driver, load_workload
-from testbed.bench.statistics import Ratio, Verdict
+from testbed.bench.statistics import Latencies, Ratio, Verdict
+from testbed.bench.target import Encryption
 from testbed.clients.base import Destination
 from testbed.errors import ClientError, ConnectionRefused, NotAuthorized
 from tests.support.bench_brokers import Broker, activemq, rabbitmq

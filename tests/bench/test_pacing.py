@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.bench.load.accounting import Outstanding
-from testbed.bench.load.latencies import distribution
 from testbed.bench.load.pacing import Times, Timetable, Window, in_turns, next_rate
 from testbed.bench.load.roles import Measured, Producer
+from testbed.bench.statistics import distribution
 
 SECOND = 1_000_000_000
 

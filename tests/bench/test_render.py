@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from testbed.bench.compare import compare
+from testbed.bench.analysis import compare
 from testbed.bench.render import html, terminal
 from testbed.bench.render.svg import Axis, Bar, Line, lines, waterfall
 from tests.support.bench_results import a_result, a_series

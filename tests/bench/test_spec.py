@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from testbed.bench.encryption import Encryption
 from testbed.bench.rounds import plan
 from testbed.bench.spec import DRIVERS, WORKLOADS, load_driver, load_workload, takes_turns
 from testbed.bench.target import Endpoint
@@ -159,39 +158,3 @@ def test_an_unknown_name_lists_the_known_ones(load: Callable[[str], object]) -> 
     with pytest.raises(TestbedError) as error:
         load("nonsense")
     assert "durable-1k" in error.value.hint or "rabbitmq" in error.value.hint
-
-
-AXIS = [
-    "tls",
-    "plaintext+plain",
-    "tls+plain",
-    "tls:AES256-SHA+plain",
-    "tls:TLSv1.3",
-    "tls+envelope",
-    "tls+plain+envelope-cached",
-]
-
-
-@pytest.mark.parametrize("text", AXIS)
-def test_encryptions_are_read_as_they_are_written(text: str) -> None:
-    assert str(Encryption.parse(text)) == text
-
-
-def test_what_is_not_said_is_encrypted() -> None:
-    assert Encryption.parse("tls") == Encryption("tls", "encrypted", "clear")
-
-
-@pytest.mark.parametrize(
-    "text", ["", "ssl", "tls+rot13", "plaintext:AES256-SHA", "plaintext+plain+plain2"]
-)
-def test_no_encryption_is_one_line(text: str) -> None:
-    with pytest.raises(TestbedError, match="Unknown encryption"):
-        Encryption.parse(text)
-
-
-def test_labels_are_for_people() -> None:
-    assert Encryption.parse("plaintext+plain").label == "plaintext, plain volume"
-    assert (
-        Encryption.parse("tls:AES256-SHA+envelope").label
-        == "TLS (AES256-SHA), encrypted volume, payload encrypted"
-    )

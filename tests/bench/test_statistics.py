@@ -1,10 +1,18 @@
-"""Whether a difference is one: pure numbers with a planted truth."""
+"""Whether a difference is one: pure numbers with a planted truth; and merged latencies."""
 
 from random import Random
 
 import pytest
 
-from testbed.bench.statistics import Verdict, interval, ratio, spread, unpaired
+from testbed.bench.statistics import (
+    Latencies,
+    Verdict,
+    distribution,
+    interval,
+    ratio,
+    spread,
+    unpaired,
+)
 
 
 def rounds(rng: Random, count: int, rate: float, noise: float) -> list[float]:
@@ -116,3 +124,19 @@ def test_runs_at_different_times_compare_by_bootstrap() -> None:
     assert unpaired([1000, 1001], [500, 501]).verdict is Verdict.NOISE  # two rounds say nothing
     with pytest.raises(ValueError, match="cannot be compared"):
         unpaired([1.0], [])
+
+
+def test_histograms_are_merged_not_averaged() -> None:
+    fast, slow = Latencies(), Latencies()
+    fast.add(1_000_000, 99)
+    slow.add(100_000_000, 101)
+    together = distribution([fast.encoded(), slow.encoded(), Latencies().encoded()])
+    assert together.count == 200
+    assert together.at(49) == pytest.approx(1, rel=0.01)
+    assert dict(together.percentiles)[50.0] == pytest.approx(100, rel=0.01)
+    assert together.curve()[-1][0] == 100.0
+
+
+def test_an_empty_histogram_is_no_error() -> None:
+    empty = distribution([])
+    assert (empty.count, empty.most, empty.curve()) == (0, 0.0, ())

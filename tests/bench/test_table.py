@@ -8,12 +8,12 @@ import pytest
 from typer.testing import CliRunner
 
 from testbed.bench import results
-from testbed.bench.encryption import Encryption
 from testbed.bench.render import markdown
 from testbed.bench.results import Series, Settings, Side, Yardstick
 from testbed.bench.spec import load_driver, load_workload
 from testbed.bench.statistics import Ratio, ratio
 from testbed.bench.table import Section, orders, outcome, sections, volume_costs
+from testbed.bench.target import Encryption
 from testbed.cli import app
 from testbed.errors import TestbedError
 from tests.support.bench_results import a_result, a_series

@@ -1,10 +1,10 @@
-"""Remote endpoints as targets, without a connection."""
+"""Remote endpoints as targets, without a connection; and how encryptions are written."""
 
 from pathlib import Path
 
 import pytest
 
-from testbed.bench.target import Endpoint
+from testbed.bench.target import Encryption, Endpoint
 from testbed.errors import TestbedError
 
 
@@ -36,3 +36,39 @@ def test_anything_else_is_refused(url: str, protocol: str, said: str) -> None:
     with pytest.raises(TestbedError, match=said) as error:
         Endpoint(url, "alice", "secret").target(protocol)
     assert "secret" not in str(error.value)
+
+
+AXIS = [
+    "tls",
+    "plaintext+plain",
+    "tls+plain",
+    "tls:AES256-SHA+plain",
+    "tls:TLSv1.3",
+    "tls+envelope",
+    "tls+plain+envelope-cached",
+]
+
+
+@pytest.mark.parametrize("text", AXIS)
+def test_encryptions_are_read_as_they_are_written(text: str) -> None:
+    assert str(Encryption.parse(text)) == text
+
+
+def test_what_is_not_said_is_encrypted() -> None:
+    assert Encryption.parse("tls") == Encryption("tls", "encrypted", "clear")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "ssl", "tls+rot13", "plaintext:AES256-SHA", "plaintext+plain+plain2"]
+)
+def test_no_encryption_is_one_line(text: str) -> None:
+    with pytest.raises(TestbedError, match="Unknown encryption"):
+        Encryption.parse(text)
+
+
+def test_labels_are_for_people() -> None:
+    assert Encryption.parse("plaintext+plain").label == "plaintext, plain volume"
+    assert (
+        Encryption.parse("tls:AES256-SHA+envelope").label
+        == "TLS (AES256-SHA), encrypted volume, payload encrypted"
+    )

@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from testbed.bench.encryption import Encryption
-from testbed.bench.load.generators import make_generator
+from testbed.bench.load.base import make_generator
 from testbed.bench.spec import load_driver
+from testbed.bench.target import Encryption
 from testbed.clients import tls
 from testbed.documented.tls import ACTIVEMQ_SUITES, RABBITMQ_SUITES
 from testbed.runtime.exec import open_exec

@@ -14,11 +14,11 @@ from dataclasses import replace
 
 import pytest
 
-from testbed.bench.encryption import Encryption
 from testbed.bench.load.fleet import Fleet
 from testbed.bench.run import alternate
 from testbed.bench.spec import Case, load_driver, load_workload
 from testbed.bench.statistics import Ratio, Verdict
+from testbed.bench.target import Encryption
 from tests.support.bench_brokers import Broker, activemq, rabbitmq
 
 TURN = 0.05  # seconds: what the machine does in longer than that touches both sides alike

@@ -7,9 +7,8 @@ from collections import defaultdict, deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from testbed.bench.encryption import Encryption
 from testbed.bench.load.amqp091_frames import FRAME, METHOD, method, short
-from testbed.bench.target import Target
+from testbed.bench.target import Encryption, Target
 from testbed.clients.base import Address
 
 PASSWORD = "the-password"

@@ -5,9 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed.bench.encryption import Encryption
 from testbed.bench.spec import Driver
-from testbed.bench.target import Target, choose_route
+from testbed.bench.target import Encryption, Target, choose_route
 from testbed.clients.base import Address
 from testbed.engines.base import Defects
 from testbed.runtime.containers import Containers

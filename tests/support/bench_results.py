@@ -3,11 +3,11 @@
 from datetime import UTC, datetime
 from random import Random
 
-from testbed.bench.encryption import Encryption
 from testbed.bench.host import Usage
-from testbed.bench.load.latencies import Latencies, distribution
 from testbed.bench.results import Curve, Point, Result, Round, Series, Side
 from testbed.bench.spec import load_driver, load_workload
+from testbed.bench.statistics import Latencies, distribution
+from testbed.bench.target import Encryption
 from testbed.checker import Account
 
 OK = Account(1000, 1000, 1000, 0, (), (), (), (), ())

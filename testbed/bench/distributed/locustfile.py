@@ -28,13 +28,12 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from testbed.bench.distributed.spec import LoadSpec, Report, pack, read, unpack
 from testbed.bench.load.accounting import Outstanding, Sent
-from testbed.bench.load.base import Arrival, Generator
-from testbed.bench.load.generators import make_generator
-from testbed.bench.load.latencies import Latencies
+from testbed.bench.load.base import Arrival, Generator, make_generator
 from testbed.bench.load.pacing import Window
 from testbed.bench.load.roles import Consumer, Measured, Producer, Role, Visitor
 from testbed.bench.load.worker import Job, Part
 from testbed.bench.rounds import plan
+from testbed.bench.statistics import Latencies
 from testbed.errors import TestbedError
 
 # Seconds: between looks at the clock; of one Locust task; until everyone is ready; without a

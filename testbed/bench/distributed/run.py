@@ -18,12 +18,12 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from testbed.bench.brokers import BenchmarkBrokers
 from testbed.bench.distributed.spec import LoadSpec, Report
 from testbed.bench.host import environment
-from testbed.bench.load.generators import make_generator
+from testbed.bench.load.base import make_generator
 from testbed.bench.results import Result, Round, Series, Side
 from testbed.bench.rounds import Plan, plan, round_of
+from testbed.bench.run import BenchmarkBrokers
 from testbed.bench.spec import Case
 from testbed.bench.target import Target, route_of
 from testbed.errors import ClientError, MissingExtra, TestbedError

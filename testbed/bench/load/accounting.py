@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from struct import Struct
 
-from testbed.bench.load.latencies import Latencies
+from testbed.bench.statistics import Latencies
 from testbed.checker import Account
 from testbed.history import Kind
 

@@ -1,4 +1,4 @@
-"""One interface for every generator: sessions, senders, receivers; and the bytes below them.
+"""One interface for every generator: senders, receivers, and the bytes below them.
 
 Two kinds implement it: the fastest that Python allows, which write prepared frames (``amqp091``,
 ``openwire``), and the client libraries that users have (``client``), one message at a time.
@@ -15,7 +15,7 @@ from testbed.bench.load.accounting import Outstanding
 from testbed.bench.target import Target
 from testbed.clients import tls
 from testbed.clients.base import Destination
-from testbed.errors import ConnectionRefused
+from testbed.errors import ClientError, ConnectionRefused
 
 # Run, producer, number, intended sending time (ns). The rest of a body is checked for the sample.
 Arrival = tuple[int, int, int, int]
@@ -120,6 +120,34 @@ class Generator(Protocol):
 
     def visit(self) -> None:
         """Connect, log in and disconnect properly."""
+
+
+def make_generator(name: str, target: Target) -> Generator:
+    """Return a generator: ``fast`` for prepared frames, ``client`` for the users' library.
+
+    Raises ``ClientError`` for a protocol or an encryption that the generator does not support.
+    """
+    encryption = target.encryption
+    if name == "fast" and encryption.payload != "clear":
+        raise ClientError("prepared frames have no encrypted payload: use a driver of clients")
+    if name == "client" and (encryption.suite or encryption.version):
+        raise ClientError(
+            "a suite or version can be chosen for prepared frames only: clients offer their own"
+        )
+    # Imported on first use: a worker needs one of them, and each takes its time.
+    if name == "client":
+        from testbed.bench.load.client import ClientGenerator
+
+        return ClientGenerator(target)
+    if name == "fast" and target.address.protocol == "amqp":
+        from testbed.bench.load.amqp091 import Amqp091
+
+        return Amqp091(target)
+    if name == "fast" and target.address.protocol == "openwire":
+        from testbed.bench.load.openwire import OpenWire
+
+        return OpenWire(target)
+    raise ClientError(f"there is no {name} generator for {target.address.protocol}")
 
 
 class Connection:

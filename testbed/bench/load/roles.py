@@ -12,8 +12,8 @@ from operator import itemgetter
 
 from testbed.bench.load.accounting import SAMPLE, Outstanding, Sent, Tally, message_name
 from testbed.bench.load.base import Arrival, Receiver, Sender
-from testbed.bench.load.latencies import Latencies
 from testbed.bench.load.pacing import Timetable, Window
+from testbed.bench.statistics import Latencies
 from testbed.errors import ClientError
 from testbed.history import Event, Kind
 

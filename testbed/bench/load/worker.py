@@ -16,11 +16,10 @@ from typing import Any
 
 from testbed.bench.host import inside
 from testbed.bench.load.accounting import Outstanding, Sent
-from testbed.bench.load.base import Generator, Shape
-from testbed.bench.load.generators import make_generator
-from testbed.bench.load.latencies import Latencies
+from testbed.bench.load.base import Generator, Shape, make_generator
 from testbed.bench.load.pacing import Times, Window
 from testbed.bench.load.roles import Consumer, Measured, Producer, Relay, Requester, Role, Visitor
+from testbed.bench.statistics import Latencies
 from testbed.bench.target import Target
 from testbed.clients.base import Destination
 from testbed.errors import TestbedError

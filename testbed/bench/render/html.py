@@ -6,8 +6,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from testbed.bench.analysis import caveats, steps, summaries
-from testbed.bench.compare import CAVEAT, Comparison
+from testbed.bench.analysis import CAVEAT, Comparison, caveats, steps, summaries
 from testbed.bench.render.svg import Axis, Bar, Line, lines, waterfall
 from testbed.bench.results import Curve, Result, Series
 from testbed.report.text import number, printable

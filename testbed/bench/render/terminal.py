@@ -9,8 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from testbed.bench.analysis import STOLEN, Summary, caveats, steps, summaries
-from testbed.bench.compare import CAVEAT, Comparison
+from testbed.bench.analysis import CAVEAT, STOLEN, Comparison, Summary, caveats, steps, summaries
 from testbed.bench.load.fleet import Progress
 from testbed.bench.results import Curve, Point, Result, Round, Series, limit, throughput
 from testbed.bench.run import Observer
