@@ -221,7 +221,12 @@ REFUSED = [
     ("ACTIVEMQ", "CLUSTER_MULTI_AZ", {}, "deployment mode"),
     ("RABBITMQ", "ACTIVE_STANDBY_MULTI_AZ", {}, "deployment mode"),
     ("ACTIVEMQ", "ACTIVE_STANDBY_MULTI_AZ", {"storage_type": "EBS"}, "storage type"),
-    ("ACTIVEMQ", "ACTIVE_STANDBY_MULTI_AZ", {"fixed_ports": True}, "exist once here"),
+    (
+        "ACTIVEMQ",
+        "ACTIVE_STANDBY_MULTI_AZ",
+        {"fixed_ports": True},
+        "cannot both have the documented ports",
+    ),
     (
         "RABBITMQ",
         "SINGLE_INSTANCE",
