@@ -12,15 +12,15 @@ import pytest
 
 from testbed.errors import KmsError
 from testbed.kms.authority import KmsAuthority
-from testbed.kms.base import Caller, is_outage
-from tests.support.kms_authority import DAY, DELAY, GRANTEE, USER, VIA_MQ, VOLUME, Authority, over
+from testbed.kms.base import USER, Caller, is_outage
+from tests.support.kms_authority import DAY, DELAY, GRANTEE, VIA_MQ, VOLUME, Authority, over
 from tests.support.kms_container import Container, localstack
 
 pytestmark = pytest.mark.containers
 
 
 def doomed(aws: Authority, days: int = 7) -> tuple[str, bytes]:
-    """A key with an alias and a grant, scheduled for deletion, and a ciphertext of it."""
+    """Schedule a key with alias and grant for deletion; return it and a ciphertext under it."""
     key = aws.key()
     blob = aws.encrypt(key)
     aws.call(USER, "CreateAlias", AliasName=f"alias/{key[-12:]}", TargetKeyId=key)
@@ -31,9 +31,12 @@ def doomed(aws: Authority, days: int = 7) -> tuple[str, bytes]:
 
 def on_localstack(running: Container, key: str) -> str:
     try:
-        return running.kms.call(USER, "DescribeKey", {"KeyId": key})["KeyMetadata"]["KeyState"]
+        state: str = running.kms.call(USER, "DescribeKey", {"KeyId": key})["KeyMetadata"][
+            "KeyState"
+        ]
     except KmsError as error:
         return error.code
+    return state
 
 
 def assert_gone(aws: Authority, key: str, blob: bytes) -> None:

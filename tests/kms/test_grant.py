@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.kms.base import MQ, USER, USER_ACCOUNT, Caller
-from testbed.kms.grant import Grant, grant_id_of, new_id, operations_for
+from testbed.kms.grant import Constraints, Grant, grant_id_of, new_id, operations_for
 from tests.support.kms_authority import (
     ADMIN,
     EC2,
@@ -25,10 +25,16 @@ KEY = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567
 SUBSET = {"EncryptionContextSubset": VOLUME}
 
 
-def make(grantee: str = "mq.amazonaws.com", *operations: str, **more: Any) -> Grant:
-    given = {"issuing_account": USER_ACCOUNT, "created": 0.0, "starts": 0.0, "secret": "s", **more}
+def make(grantee: str = "mq.amazonaws.com", *operations: str, **fields: Any) -> Grant:
+    fields = {
+        "issuing_account": USER_ACCOUNT,
+        "created": 0.0,
+        "starts": 0.0,
+        "secret": "s",
+        **fields,
+    }
     return Grant(
-        new_id(), KEY, grantee, operations or ("Decrypt", "DescribeKey", "CreateGrant"), **given
+        new_id(), KEY, grantee, operations or ("Decrypt", "DescribeKey", "CreateGrant"), **fields
     )
 
 
@@ -129,7 +135,12 @@ constraints = st.fixed_dictionaries(
     contexts,
 )
 def test_what_a_child_allows_its_parent_would_have(
-    parent_ops: set, parent_of: dict, child_ops: set, child_of: dict, operation: str, context: dict
+    parent_ops: set[str],
+    parent_of: Constraints,
+    child_ops: set[str],
+    child_of: Constraints,
+    operation: str,
+    context: dict[str, str],
 ) -> None:
     parent = make("mq.amazonaws.com", *parent_ops, constraints=parent_of)
     child = make("mq.amazonaws.com", *child_ops, constraints=child_of)
@@ -200,13 +211,14 @@ def test_a_request_is_known_again_by_its_name_and_all_that_is_in_it() -> None:
     assert grant.same_request(
         replace(grant, grant_id=new_id(), created=5, secret="t", operations=grant.operations[::-1])
     )
-    for difference in (
+    differences: tuple[dict[str, Any], ...] = (
         {"name": "other"},
         {"grantee": "ec2.amazonaws.com"},
         {"operations": ("Decrypt",)},
         {"constraints": {}},
         {"retiring": ""},
-    ):
+    )
+    for difference in differences:
         assert not grant.same_request(replace(grant, **difference))
     assert not make(name="").same_request(make(name=""))
 

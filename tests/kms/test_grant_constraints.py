@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.kms.grant import at_least_as_strict, satisfies
+from testbed.kms.grant import Constraints, at_least_as_strict, satisfies
 
 text = st.text("ab:=", max_size=3)
 contexts = st.dictionaries(text, text, max_size=3)
@@ -42,7 +42,7 @@ def test_equals_is_neither_more_nor_less() -> None:
 
 @given(constraints, constraints, contexts)
 def test_no_context_gets_past_a_child_that_would_not_get_past_its_parent(
-    child: dict, parent: dict, context: dict[str, str]
+    child: Constraints, parent: Constraints, context: dict[str, str]
 ) -> None:
     if at_least_as_strict(child, parent) and satisfies(context, child):
         assert satisfies(context, parent)
@@ -50,13 +50,13 @@ def test_no_context_gets_past_a_child_that_would_not_get_past_its_parent(
 
 @given(constraints, contexts.filter(bool))
 def test_a_constraint_may_stay_grow_and_become_an_equality(
-    parent: dict, more: dict[str, str]
+    parent: Constraints, extra: dict[str, str]
 ) -> None:
     assert at_least_as_strict(parent, parent)
     assert at_least_as_strict(parent, {})
     subset = parent.get("EncryptionContextSubset")
     if subset and len(parent) == 1:
-        assert at_least_as_strict({"EncryptionContextSubset": {**more, **subset}}, parent)
-        assert at_least_as_strict({"EncryptionContextEquals": {**more, **subset}}, parent)
+        assert at_least_as_strict({"EncryptionContextSubset": {**extra, **subset}}, parent)
+        assert at_least_as_strict({"EncryptionContextEquals": {**extra, **subset}}, parent)
         assert not at_least_as_strict({}, parent)
         assert not at_least_as_strict(parent, {"EncryptionContextEquals": subset})

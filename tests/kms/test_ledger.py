@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,23 +18,29 @@ from testbed.errors import StateBroken
 from testbed.kms.base import USER_ACCOUNT
 from testbed.kms.grant import Grant, new_id
 from testbed.kms.key import Key
-from testbed.kms.ledger import FILE, Ledger
+from testbed.kms.ledger import FILE, Ledger, View
 from testbed.state.store import State
 
 ARN = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 KEY = Key(ARN, "{}", rotations=(("m", 1.0, "ON_DEMAND"),))
 
 
-def grant(**more: object) -> Grant:
-    given = {
+def grant(**fields: Any) -> Grant:
+    defaults: dict[str, Any] = {
         "grantee": "mq.amazonaws.com",
         "operations": ("Decrypt",),
         "issuing_account": USER_ACCOUNT,
         "created": 0.0,
         "starts": 0.0,
-        **more,
     }
-    return Grant(new_id(), ARN, **given)
+    return Grant(new_id(), ARN, **(defaults | fields))
+
+
+def stored(source: Ledger | View) -> Key:
+    """Return the key, which has to be in the ledger."""
+    key = source.key(ARN)
+    assert key is not None
+    return key
 
 
 def test_what_is_put_is_there_for_everyone(tmp_path: Path) -> None:
@@ -101,7 +108,7 @@ def test_what_is_remembered_is_forgotten_with_the_next_change_by_anyone(tmp_path
         for reader in (one, other):
             for _ in range(2):
                 view = reader.view()
-                assert view.key(ARN).policy == str(number)
+                assert stored(view).policy == str(number)
                 assert ending in view.grants_to(ARN, ("mq.amazonaws.com",))
                 assert number - 1 < view.first_due() <= number
 
@@ -117,7 +124,7 @@ def test_a_change_is_made_on_the_present_and_seen_by_the_next_view(tmp_path: Pat
         assert change.key(ARN) == KEY, "not what was looked up before"
         change.put_key(KEY.scheduled(0, 0, 7))
     assert view.key(ARN) is None, "a call goes by what it saw first"
-    assert one.view().key(ARN).state == "PendingDeletion"
+    assert stored(one.view()).state == "PendingDeletion"
     assert one.view().first_due() <= 1e12
 
 
@@ -174,12 +181,12 @@ def test_changes_are_made_one_after_the_other_by_threads_and_looks_do_not_wait(
     while any(thread.is_alive() for thread in threads):
         assert ledger.key(ARN)
         time.sleep(0.001)
-    assert len(ledger.key(ARN).rotations) == 81
+    assert len(stored(ledger).rotations) == 81
 
     with ledger.change() as change:
         change.put_key(replace(KEY, state="Disabled"))
         seen: list[str] = []
-        looking = threading.Thread(target=lambda: seen.append(ledger.key(ARN).state))
+        looking = threading.Thread(target=lambda: seen.append(stored(ledger).state))
         looking.start()
         looking.join(10)
         assert seen == ["Enabled"], "neither late nor early"
@@ -198,7 +205,7 @@ def test_a_child_process_has_a_connection_of_its_own(tmp_path: Path) -> None:
     child.start()
     child.join(30)
     assert child.exitcode == 0
-    assert ledger.key(ARN).policy == "{1}"
+    assert stored(ledger).policy == "{1}"
 
 
 WRITER = """
@@ -244,7 +251,7 @@ def test_a_process_killed_at_any_point_leaves_whole_changes_and_all_it_told_of(
         kept = [int(found.name) for found in ledger.grants(key=ARN)]
         assert kept == list(range(len(kept)))
         assert len(kept) - 1 in (told[-1], told[-1] + 1)
-        assert ledger.key(ARN).policy == str(kept[-1]), "both halves of the last change or none"
+        assert stored(ledger).policy == str(kept[-1]), "both halves of the last change or none"
 
 
 def test_nobody_else_can_read_it(tmp_path: Path) -> None:

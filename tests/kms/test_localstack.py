@@ -11,7 +11,7 @@ import pytest
 
 from testbed.documented.engines import REGION
 from testbed.errors import KmsError
-from testbed.kms.base import MQ, SERVICE_ACCOUNT, USER, is_outage
+from testbed.kms.base import MQ, SERVICE_ACCOUNT, USER, Caller, is_outage
 from testbed.kms.due_work import DESTROY
 from testbed.kms.localstack import LocalStackKms
 from tests.support.kms_container import Container, localstack
@@ -24,26 +24,30 @@ WITHOUT_SCRIPT = {"tmpfs": {"/etc/localstack/init/start.d": ""}}
 
 
 def new_key(kms: LocalStackKms, **parameters: object) -> str:
-    return kms.call(USER, "CreateKey", parameters)["KeyMetadata"]["KeyId"]
+    key_id: str = kms.call(USER, "CreateKey", parameters)["KeyMetadata"]["KeyId"]
+    return key_id
 
 
 def encrypt(kms: LocalStackKms, key: str, plaintext: bytes = b"data key") -> bytes:
-    return kms.call(
+    blob: bytes = kms.call(
         USER, "Encrypt", {"KeyId": key, "Plaintext": plaintext, "EncryptionContext": VOLUME}
     )["CiphertextBlob"]
+    return blob
 
 
 def decrypt(kms: LocalStackKms, blob: bytes) -> bytes:
-    return kms.call(USER, "Decrypt", {"CiphertextBlob": blob, "EncryptionContext": VOLUME})[
-        "Plaintext"
-    ]
+    plaintext: bytes = kms.call(
+        USER, "Decrypt", {"CiphertextBlob": blob, "EncryptionContext": VOLUME}
+    )["Plaintext"]
+    return plaintext
 
 
 def state(kms: LocalStackKms, key: str) -> str:
-    return kms.call(USER, "DescribeKey", {"KeyId": key})["KeyMetadata"]["KeyState"]
+    key_state: str = kms.call(USER, "DescribeKey", {"KeyId": key})["KeyMetadata"]["KeyState"]
+    return key_state
 
 
-def key_ids(kms: LocalStackKms, caller: object = USER) -> set[str]:
+def key_ids(kms: LocalStackKms, caller: Caller = USER) -> set[str]:
     return {key["KeyId"] for key in kms.call(caller, "ListKeys", {"Limit": 1000})["Keys"]}
 
 
@@ -51,10 +55,10 @@ def key_ids(kms: LocalStackKms, caller: object = USER) -> set[str]:
 
 
 def test_keys_made_with_boto3_and_localstack_client_are_the_users(running: Container) -> None:
-    given = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": REGION}
-    plain = boto3.client("kms", endpoint_url=running.endpoint, **given)
+    session = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": REGION}
+    plain = boto3.client("kms", endpoint_url=running.endpoint, **session)
     local = localstack_client.session.Session(
-        localstack_host=running.endpoint.removeprefix("http://"), **given
+        localstack_host=running.endpoint.removeprefix("http://"), **session
     ).client("kms")
 
     made = {client.create_key()["KeyMetadata"]["KeyId"] for client in (plain, local)}

@@ -4,7 +4,7 @@ import contextlib
 import random
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,6 +15,9 @@ from tests.support.kms_authority import container
 from tests.support.kms_container import Container, localstack
 from tests.support.kms_machine import CONTEXTS, KeysAndGrants
 from tests.support.kms_model import CALLERS, DAY, DELAY, GRANTABLE, OWNER, POLICIES, SERVICE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = pytest.mark.containers
 
@@ -55,30 +58,29 @@ class Killed(KeysAndGrants):
 
     def step(self, chance: random.Random) -> None:
         number, context = chance.randrange(1000), chance.choice(CONTEXTS)
-        caller, other = chance.choice(CALLERS), chance.choice(CALLERS[1:])
-        chance.choice(
-            [
-                lambda: self.encrypt(caller, number, context),
-                lambda: self.decrypt(caller, number, chance.choice([None, context])),
-                lambda: self.reencrypt(OWNER, number, number + 1, None, context),
-                lambda: self.use_a_grant(
-                    number, chance.choice(["Encrypt", "Decrypt", "ReEncrypt"]), context
-                ),
-                lambda: self.create_grant(
-                    OWNER, number, other, other, set(GRANTABLE), context, (), "", True
-                ),
-                lambda: self.end_grant(OWNER, number, "RevokeGrant"),
-                lambda: self.rotate(OWNER, number),
-                lambda: self.disable(number),
-                lambda: self.enable(number),
-                lambda: self.enable(number),
-                lambda: self.schedule(number),
-                lambda: self.cancel(number),
-                lambda: self.put_policy(number, chance.choice(POLICIES)),
-                lambda: self.turn(chance.choice([DELAY / 2, DELAY, DAY, 7 * DAY])),
-                lambda: self.create_key() if len(self.arns) < 8 else None,
-            ]
-        )()
+        caller, grantee = chance.choice(CALLERS), chance.choice(CALLERS[1:])
+        steps: list[Callable[[], None]] = [
+            lambda: self.encrypt(caller, number, context),
+            lambda: self.decrypt(caller, number, chance.choice([None, context])),
+            lambda: self.reencrypt(OWNER, number, number + 1, None, context),
+            lambda: self.use_a_grant(
+                number, chance.choice(["Encrypt", "Decrypt", "ReEncrypt"]), context
+            ),
+            lambda: self.create_grant(
+                OWNER, number, grantee, grantee, set(GRANTABLE), context, (), "", True
+            ),
+            lambda: self.end_grant(OWNER, number, "RevokeGrant"),
+            lambda: self.rotate(OWNER, number),
+            lambda: self.disable(number),
+            lambda: self.enable(number),
+            lambda: self.enable(number),
+            lambda: self.schedule(number),
+            lambda: self.cancel(number),
+            lambda: self.put_policy(number, chance.choice(POLICIES)),
+            lambda: self.turn(chance.choice([DELAY / 2, DELAY, DAY, 7 * DAY])),
+            lambda: self.create_key() if len(self.arns) < 8 else None,
+        ]
+        chance.choice(steps)()
 
 
 def killed_again_and_again(running: Container, kills: int, seed: int) -> None:

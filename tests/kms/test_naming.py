@@ -1,6 +1,7 @@
 """Which key is meant, by id, ARN, alias or ciphertext; unknown keys; keys of LocalStack's own."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -171,7 +172,7 @@ def test_an_aws_managed_key_of_localstacks_own_is_one_here(aws: Authority) -> No
 
 
 def test_everything_behind_sees_arns(aws: Authority) -> None:
-    def resolved(caller: Caller, operation: str, parameters: dict) -> dict:
+    def resolved(caller: Caller, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         call = KmsCall(caller, operation, parameters, 0.0, aws.ledger.view())
         return dict(aws.kms._names.resolve(call).parameters)
 

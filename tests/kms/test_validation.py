@@ -187,7 +187,7 @@ def test_a_secret_is_not_repeated() -> None:
         ("Decrypt", {"KeyId": "k", "DryRun": True, "DryRunModifiers": ["IGNORE_CIPHERTEXT"]}),
     ],
 )
-def test_a_well_formed_request_passes(operation: str, parameters: dict) -> None:
+def test_a_well_formed_request_passes(operation: str, parameters: dict[str, Any]) -> None:
     check(operation, parameters)
 
 

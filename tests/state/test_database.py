@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,7 +73,7 @@ def use_trail(folder: Path) -> tuple[Trail, Callable[[], object]]:
 
 
 @pytest.mark.parametrize("opened", [use_state, use_ledger, use_trail])
-def test_threads_leave_no_descriptor_behind(tmp_path: Path, opened: Callable) -> None:
+def test_threads_leave_no_descriptor_behind(tmp_path: Path, opened: Callable[[Path], Any]) -> None:
     """No ``gc.collect()``: sqlite3 connections are in reference cycles and would wait for it."""
     before = descriptors()
     file, use = opened(tmp_path / "s")

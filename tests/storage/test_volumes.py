@@ -6,6 +6,7 @@ from testbed.errors import KmsError, VolumeRefused
 from testbed.kms.base import MQ, USER
 from testbed.storage import volumes
 from testbed.storage.raw import search
+from tests.support.kms_container import Container
 
 
 @given(st.binary(max_size=200), st.binary(max_size=200), st.lists(st.integers(1, 40), min_size=1))
@@ -25,7 +26,7 @@ def test_the_needle_is_found_wherever_the_chunks_break(
 
 
 @pytest.mark.containers
-def test_a_volume_opens_with_its_key_and_context_alone(running) -> None:
+def test_a_volume_opens_with_its_key_and_context_alone(running: Container) -> None:
     kms = running.kms
     key = kms.call(USER, "CreateKey", {})["KeyMetadata"]
     volume = volumes.create(kms, key["Arn"], volumes.new_id())

@@ -50,8 +50,9 @@ class Authority:
         return self.kms.call(caller, operation, parameters)
 
     def key(self, caller: Caller = USER, **parameters: Any) -> str:
-        """A new key's ARN."""
-        return self.call(caller, "CreateKey", **parameters)["KeyMetadata"]["Arn"]
+        """Create a key and return its ARN."""
+        arn: str = self.call(caller, "CreateKey", **parameters)["KeyMetadata"]["Arn"]
+        return arn
 
     def encrypt(
         self,
@@ -60,40 +61,49 @@ class Authority:
         context: dict[str, str] = VOLUME,
         caller: Caller = USER,
     ) -> bytes:
-        return self.call(
+        blob: bytes = self.call(
             caller, "Encrypt", KeyId=key, Plaintext=plaintext, EncryptionContext=context
         )["CiphertextBlob"]
+        return blob
 
     def decrypt(
-        self, blob: bytes, context: dict[str, str] = VOLUME, caller: Caller = USER, **more: Any
+        self,
+        blob: bytes,
+        context: dict[str, str] = VOLUME,
+        caller: Caller = USER,
+        **parameters: Any,
     ) -> bytes:
-        return self.call(caller, "Decrypt", CiphertextBlob=blob, EncryptionContext=context, **more)[
-            "Plaintext"
-        ]
+        plaintext: bytes = self.call(
+            caller, "Decrypt", CiphertextBlob=blob, EncryptionContext=context, **parameters
+        )["Plaintext"]
+        return plaintext
 
     def grant(
-        self, key: str, grantee: str, *operations: str, by: Caller = USER, **more: Any
+        self, key: str, grantee: str, *operations: str, by: Caller = USER, **parameters: Any
     ) -> str:
-        """A new grant's id."""
-        return self.call(
+        """Create a grant and return its id."""
+        grant_id: str = self.call(
             by,
             "CreateGrant",
             KeyId=key,
             GranteePrincipal=grantee,
             Operations=list(operations),
-            **more,
+            **parameters,
         )["GrantId"]
+        return grant_id
 
     def shown(self, key: str, caller: Caller = USER) -> str:
-        """The key's state as DescribeKey shows it to ``caller``."""
-        return self.call(caller, "DescribeKey", KeyId=key)["KeyMetadata"]["KeyState"]
+        """Return the key's state as DescribeKey shows it to ``caller``."""
+        state: str = self.call(caller, "DescribeKey", KeyId=key)["KeyMetadata"]["KeyState"]
+        return state
 
     def code(self, caller: Caller, operation: str, **parameters: Any) -> str:
-        """The code of the refusal; empty if there is none."""
+        """Return the code of the refusal, empty if the call succeeds."""
         refusal = self.refusal(caller, operation, **parameters)
         return refusal.code if refusal else ""
 
     def refusal(self, caller: Caller, operation: str, **parameters: Any) -> KmsError | None:
+        """Return the refusal, None if the call succeeds."""
         try:
             self.call(caller, operation, **parameters)
         except KmsError as refusal:
@@ -103,16 +113,16 @@ class Authority:
 
 @cache
 def container() -> Container:
-    """Started when first asked for, removed at the end of the run."""
-    kept = ExitStack()
-    running = kept.enter_context(localstack())
-    atexit.register(kept.close)
+    """Start the container on first use; remove it at the end of the run."""
+    stack = ExitStack()
+    running = stack.enter_context(localstack())
+    atexit.register(stack.close)
     running.start()
     return running
 
 
 def over(running: Container, folder: Path, **options: Any) -> Authority:
-    """A new authority over the state in ``folder``; with ``delay`` unless told otherwise."""
+    """Return a new authority over the state in ``folder``, by default with ``DELAY``."""
     state, happened = State(folder), []
     clock = Clock(state)
     kms = KmsAuthority(

@@ -49,8 +49,8 @@ OPEN = {
 NO_DECRYPT = {"Effect": "Deny", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*"}
 default = json.loads(policy.default(USER_ACCOUNT))
 TEXT = {
-    name: json.dumps({**default, "Statement": default["Statement"] + more})
-    for name, more in zip(POLICIES, ([], [OPEN], [NO_DECRYPT]), strict=True)
+    name: json.dumps({**default, "Statement": default["Statement"] + statements})
+    for name, statements in zip(POLICIES, ([], [OPEN], [NO_DECRYPT]), strict=True)
 }
 
 
@@ -156,7 +156,7 @@ class KeysAndGrants(RuleBasedStateMachine):
     def meddle(self, caller: str, number: int, operation: str) -> None:
         self.change_state(caller, number, operation)
 
-    def change_state(self, caller: str, number: int, operation: str, **more: int) -> None:
+    def change_state(self, caller: str, number: int, operation: str, **parameters: Any) -> None:
         key = self.key(number)
         if (
             self.same(
@@ -164,7 +164,7 @@ class KeysAndGrants(RuleBasedStateMachine):
                 operation,
                 self.model.administer(caller, operation, key),
                 KeyId=self.arns[key],
-                **more,
+                **parameters,
             )
             is not None
         ):
@@ -226,7 +226,7 @@ class KeysAndGrants(RuleBasedStateMachine):
     @rule(caller=callers, number=index, context=contexts)
     def encrypt(self, caller: str, number: int, context: Context) -> None:
         key, plaintext = self.key(number), f"plaintext {len(self.blobs)}".encode()
-        request = {
+        request: dict[str, Any] = {
             "KeyId": self.arns[key],
             "Plaintext": plaintext,
             "EncryptionContext": dict(context),
@@ -273,7 +273,7 @@ class KeysAndGrants(RuleBasedStateMachine):
         blob, key, closed, plaintext = self.blobs[number % len(self.blobs)]
         opened, to = closed if context is None else context, self.key(destination)
         expected = self.model.reencrypt(caller, key, closed, opened, to, new)
-        request = {
+        request: dict[str, Any] = {
             "CiphertextBlob": blob,
             "SourceEncryptionContext": dict(opened),
             "DestinationKeyId": self.arns[to],
@@ -337,12 +337,12 @@ class KeysAndGrants(RuleBasedStateMachine):
             "EncryptionContextSubset": dict(subset),
             "EncryptionContextEquals": dict(equals),
         }
-        optional = {
+        optional: dict[str, Any] = {
             "Constraints": {kind: pairs for kind, pairs in constraints.items() if pairs},
             "Name": name,
             "RetiringPrincipal": CALLER[retiring].principal if retiring else "",
         }
-        request = {
+        request: dict[str, Any] = {
             "KeyId": self.arns[key],
             "GranteePrincipal": CALLER[grantee].principal,
             "Operations": sorted(operations),

@@ -20,12 +20,14 @@ class Bench:
         self.kms = RecordingKms(kms, self.recorder)
 
     def records(self, account: str = USER_ACCOUNT, **attribute: str) -> list[dict[str, Any]]:
-        """Oldest first."""
-        wanted = [Attribute(key, value) for key, value in attribute.items()]
-        return [*events(self.trail, account, attribute=wanted[0] if wanted else None)][::-1]
+        """Return the records with these attributes, the oldest first."""
+        attributes = [Attribute(key, value) for key, value in attribute.items()]
+        return [*events(self.trail, account, attribute=attributes[0] if attributes else None)][::-1]
 
     def last(self) -> dict[str, Any]:
         return self.records()[-1]
 
     def key(self, caller: Caller = USER, **parameters: Any) -> str:
-        return self.kms.call(caller, "CreateKey", parameters)["KeyMetadata"]["Arn"]
+        """Create a key and return its ARN."""
+        arn: str = self.kms.call(caller, "CreateKey", parameters)["KeyMetadata"]["Arn"]
+        return arn

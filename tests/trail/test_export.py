@@ -28,7 +28,8 @@ def record(
 def read(path: Path) -> list[dict[str, Any]]:
     document = json.loads(gzip.decompress(path.read_bytes()))
     assert list(document) == ["Records"]
-    return document["Records"]
+    records: list[dict[str, Any]] = document["Records"]
+    return records
 
 
 def test_files_are_named_and_placed_as_the_user_guide_says(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_by_the_access_key_of_a_record(trail: Trail) -> None:
     ],
 )
 def test_within_a_time_range_both_ends_included(
-    trail: Trail, range_: dict[str, float], numbers: list[int]
+    trail: Trail, range_: dict[str, Any], numbers: list[int]
 ) -> None:
     assert found(trail, **range_) == numbers
     assert found(trail, "EventSource", "kms.amazonaws.com", **range_) == [

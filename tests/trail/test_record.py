@@ -237,7 +237,8 @@ def test_a_shared_event_says_so() -> None:
 
 BLOB = b"ciphertext of the data key"
 CONTEXT = {"aws:ebs:id": "vol-1"}
-SHOWN = {
+# Of each operation: parameters, answer, and what is shown of them; whether it only reads.
+SHOWN: dict[str, tuple[dict[str, Any], Any, Any, Any, bool]] = {
     "CreateGrant": (
         {
             "KeyId": KEY,

@@ -1,10 +1,13 @@
 """Cryptography as AWS does it, over the real LocalStack; the control is LocalStack alone."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testbed.errors import KmsError
+from testbed.kms.base import USER
 from testbed.kms.naming import key_id_in
 from tests.support.kms_authority import (
     EC2,
@@ -12,7 +15,6 @@ from tests.support.kms_authority import (
     NOWHERE,
     SERVICE,
     STRANGER,
-    USER,
     VOLUME,
     Authority,
     container,
@@ -25,7 +27,7 @@ pytestmark = pytest.mark.containers
 
 
 @pytest.mark.parametrize(
-    ("asked", "size"),
+    ("length", "size"),
     [
         ({"NumberOfBytes": 64}, 64),
         ({"NumberOfBytes": 1}, 1),
@@ -34,32 +36,36 @@ pytestmark = pytest.mark.containers
         ({"KeySpec": "AES_256"}, 32),
     ],
 )
-def test_a_data_key_is_as_long_as_it_is_asked_for(aws: Authority, asked: dict, size: int) -> None:
+def test_a_data_key_is_as_long_as_it_is_asked_for(
+    aws: Authority, length: dict[str, Any], size: int
+) -> None:
     key = aws.key()
-    answer = aws.call(USER, "GenerateDataKey", KeyId=key, EncryptionContext=VOLUME, **asked)
+    answer = aws.call(USER, "GenerateDataKey", KeyId=key, EncryptionContext=VOLUME, **length)
     assert len(answer["Plaintext"]) == size
     assert set(answer) == {"KeyId", "Plaintext", "CiphertextBlob"}
     assert answer["KeyId"] == key
     assert aws.decrypt(answer["CiphertextBlob"]) == answer["Plaintext"]
 
     closed = aws.call(
-        USER, "GenerateDataKeyWithoutPlaintext", KeyId=key, EncryptionContext=VOLUME, **asked
+        USER, "GenerateDataKeyWithoutPlaintext", KeyId=key, EncryptionContext=VOLUME, **length
     )
     assert set(closed) == {"KeyId", "CiphertextBlob"}
     assert len(aws.decrypt(closed["CiphertextBlob"])) == size
     assert (
-        len(container().kms.call(USER, "GenerateDataKey", {"KeyId": key, **asked})["Plaintext"])
+        len(container().kms.call(USER, "GenerateDataKey", {"KeyId": key, **length})["Plaintext"])
         == 32
     ), "control: LocalStack, whatever is asked"
 
 
 @pytest.mark.parametrize("operation", ["GenerateDataKey", "GenerateDataKeyWithoutPlaintext"])
-@pytest.mark.parametrize("asked", [{}, {"NumberOfBytes": 32, "KeySpec": "AES_256"}])
-def test_exactly_one_of_size_and_spec(aws: Authority, operation: str, asked: dict) -> None:
+@pytest.mark.parametrize("length", [{}, {"NumberOfBytes": 32, "KeySpec": "AES_256"}])
+def test_exactly_one_of_size_and_spec(
+    aws: Authority, operation: str, length: dict[str, Any]
+) -> None:
     with pytest.raises(
         KmsError, match="^ValidationException: Please specify either number of bytes or key spec.$"
     ):
-        aws.call(USER, operation, KeyId=aws.key(), **asked)
+        aws.call(USER, operation, KeyId=aws.key(), **length)
 
 
 def test_no_two_data_keys_are_the_same(aws: Authority) -> None:
@@ -299,7 +305,7 @@ def test_dry_runs_say_what_would_have_been(aws: Authority) -> None:
         "^DryRunOperationException: The request would have succeeded, but the DryRun "
         "option is set.$"
     )
-    for operation, parameters in {
+    permitted: dict[str, dict[str, Any]] = {
         "Encrypt": {"KeyId": key, "Plaintext": b"x"},
         "Decrypt": {"CiphertextBlob": blob, "EncryptionContext": VOLUME},
         "GenerateDataKey": {"KeyId": key, "KeySpec": "AES_256"},
@@ -315,7 +321,8 @@ def test_dry_runs_say_what_would_have_been(aws: Authority) -> None:
             "GranteePrincipal": GRANTEE.principal,
             "Operations": ["Decrypt"],
         },
-    }.items():
+    }
+    for operation, parameters in permitted.items():
         with pytest.raises(KmsError, match=would):
             aws.call(USER, operation, DryRun=True, **parameters)
         assert aws.code(STRANGER, operation, DryRun=True, **parameters) == "AccessDeniedException"

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,8 +29,9 @@ pytestmark = pytest.mark.containers
 SUBSET = {"EncryptionContextSubset": VOLUME}
 
 
-def ids(aws: Authority, key: str, **more: object) -> list[str]:
-    return [grant["GrantId"] for grant in aws.call(USER, "ListGrants", KeyId=key, **more)["Grants"]]
+def ids(aws: Authority, key: str, **parameters: Any) -> list[str]:
+    answer = aws.call(USER, "ListGrants", KeyId=key, **parameters)
+    return [grant["GrantId"] for grant in answer["Grants"]]
 
 
 def retirable(aws: Authority, caller: Caller, principal: str = "") -> list[str]:
@@ -224,7 +226,7 @@ def test_many_at_once_with_one_name_make_one_grant(aws: Authority) -> None:
         ({"Constraints": {"EncryptionContextSubset": {"k": "v" * 385}}}, "ValidationException"),
     ],
 )
-def test_what_cannot_be_granted(aws: Authority, wrong: dict, code: str) -> None:
+def test_what_cannot_be_granted(aws: Authority, wrong: dict[str, Any], code: str) -> None:
     key = aws.key()
     request = {"GranteePrincipal": GRANTEE.principal, "Operations": ["Decrypt"], **wrong}
     assert (
@@ -299,7 +301,8 @@ def test_lists_are_filtered_and_paged(aws: Authority) -> None:
     assert ids(aws, key, GrantId=made[3]) == [made[3]]
     assert ids(aws, key, GranteePrincipal=ADMIN.principal) == made[1::2]
 
-    pages, marker = [], {}
+    pages: list[list[str]] = []
+    marker: dict[str, str] = {}
     while True:
         page = aws.call(USER, "ListGrants", KeyId=key, Limit=3, **marker)
         pages.append([grant["GrantId"] for grant in page["Grants"]])
@@ -456,7 +459,7 @@ def test_grants_are_ended_on_their_own_key_alone(aws: Authority) -> None:
     "step", [("DisableKey", {}), ("ScheduleKeyDeletion", {"PendingWindowInDays": 7})]
 )
 def test_grants_are_ended_in_any_key_state_and_made_only_on_a_usable_key(
-    aws: Authority, step: tuple[str, dict]
+    aws: Authority, step: tuple[str, dict[str, Any]]
 ) -> None:
     key = aws.key()
     one, two = (

@@ -1,6 +1,7 @@
 """The three kinds of key, their policies and aliases, over the real LocalStack."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -73,7 +74,7 @@ def test_the_aws_managed_key_is_visible_and_out_of_its_owners_hands(aws: Authori
         "of such a key it is always true"
     )
 
-    forbidden = {
+    forbidden: dict[str, dict[str, Any]] = {
         "DisableKey": {"KeyId": key},
         "ScheduleKeyDeletion": {"KeyId": key},
         "PutKeyPolicy": {

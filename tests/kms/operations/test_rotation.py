@@ -1,6 +1,7 @@
 """Rotation on demand and by the clock: old ciphertexts open, and the lists have the dates."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -11,15 +12,16 @@ from tests.support.kms_authority import DAY, DELAY, SERVICE, VIA_MQ, Authority
 pytestmark = pytest.mark.containers
 
 
-def rotations(aws: Authority, key: str, **more: object) -> list[dict]:
-    return aws.call(USER, "ListKeyRotations", KeyId=key, **more)["Rotations"]
+def rotations(aws: Authority, key: str, **parameters: Any) -> list[dict[str, Any]]:
+    answer = aws.call(USER, "ListKeyRotations", KeyId=key, **parameters)
+    return list(answer["Rotations"])
 
 
 def material(aws: Authority, key: str) -> str:
-    return aws.call(USER, "DescribeKey", KeyId=key)["KeyMetadata"]["CurrentKeyMaterialId"]
+    return str(aws.call(USER, "DescribeKey", KeyId=key)["KeyMetadata"]["CurrentKeyMaterialId"])
 
 
-def status(aws: Authority, key: str) -> dict:
+def status(aws: Authority, key: str) -> dict[str, Any]:
     return aws.call(USER, "GetKeyRotationStatus", KeyId=key)
 
 
@@ -51,11 +53,14 @@ def test_rotated_by_the_clock_once_for_every_period(aws: Authority) -> None:
     key = aws.key()
     start, blobs = aws.clock.now(), [aws.encrypt(key, b"0")]
     aws.call(USER, "EnableKeyRotation", KeyId=key, RotationPeriodInDays=90)
+    stored = aws.ledger.key(key)
+    assert stored
+    assert stored.rotates
     assert status(aws, key) == {
         "KeyId": key,
         "KeyRotationEnabled": True,
         "RotationPeriodInDays": 90,
-        "NextRotationDate": datetime.fromtimestamp(aws.ledger.key(key).rotates, UTC),
+        "NextRotationDate": datetime.fromtimestamp(stored.rotates, UTC),
     }
     aws.clock.turn(89 * DAY)
     assert rotations(aws, key) == []
@@ -137,7 +142,8 @@ def test_limits_and_lists(aws: Authority) -> None:
     assert key in refusal.message
     assert aws.decrypt(blob) == b"data"
 
-    pages, marker = [], {}
+    pages: list[int] = []
+    marker: dict[str, str] = {}
     while True:
         page = aws.call(USER, "ListKeyRotations", KeyId=key, Limit=10, **marker)
         pages.append(len(page["Rotations"]))
