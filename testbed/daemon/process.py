@@ -164,8 +164,9 @@ class Launch:
         except BaseException:
             self.cancel()
             raise
+        self._process.stdout.close()
         if answer:
-            self._process.stdout.close()
+            self._process.returncode = 0  # it outlives this process, of which Popen would warn
             return
         self._process.wait()
         log = self._log.read_text(errors="replace").strip()[-500:]

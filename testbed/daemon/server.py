@@ -21,7 +21,7 @@ from testbed.errors import PortTaken, TestbedError
 from testbed.runtime import ports
 from testbed.testbed import Testbed
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("testbed.daemon.server")  # as __main__, too
 
 _TICK = 0.5  # seconds between two looks at the state folder
 _CONTAINER_TICKS = 10  # ticks between two looks at KMS's container
