@@ -1,10 +1,12 @@
 """OpenWire version 1 in loose encoding, without caching (ActiveMQ's OpenWire specification)."""
 
 import struct
+from dataclasses import dataclass
 
 WIRE_FORMAT_INFO, CONNECTION_INFO, CONNECTION_ERROR = 1, 3, 16
-RESPONSE, EXCEPTION_RESPONSE = 30, 31
-CONNECTION_ID = 120
+BYTES_MESSAGE, RESPONSE, EXCEPTION_RESPONSE = 24, 30, 31
+MESSAGE_ID, LOCAL_TRANSACTION = 110, 111
+CONNECTION_ID, SESSION_ID, CONSUMER_ID, PRODUCER_ID = 120, 121, 122, 123
 NULL, TRUE, FALSE = b"\0", b"\1", b"\0"
 
 _GREETING = bytes([WIRE_FORMAT_INFO]) + b"ActiveMQ"
@@ -60,6 +62,44 @@ def connection_info(client: str, username: str, password: str) -> bytes:
     return structure(CONNECTION_ID, name) + login + NULL + FALSE * 2
 
 
+@dataclass(frozen=True)
+class BytesMessage:
+    """A message as a frame, and where in it the fields begin that differ between messages."""
+
+    frame: bytes
+    transaction: int  # its number, in a local transaction
+    sequence: int  # the producer's, in the message id
+    timestamp: int
+    content: int
+    command: int = 5
+
+
+def bytes_message(
+    producer: bytes, destination: bytes, transaction: bytes, content: bytes, *, persistent: bool
+) -> BytesMessage:
+    """Return a message. All arguments but ``content`` are encoded already.
+
+    The broker answers it, unless it is part of a transaction.
+    """
+    before_id = producer + destination + transaction + destination
+    message_id = structure(MESSAGE_ID, producer + bytes(16))
+    # No original transaction, no group; sequence, no correlation; expiration, priority, no
+    # reply-to; timestamp, no type.
+    middle = NULL * 2 + bytes(4) + NULL + boolean(persistent) + bytes(8) + b"\4" + NULL
+    middle += bytes(8) + NULL
+    after = NULL * 3 + FALSE + bytes(4) + NULL + bytes(8) + NULL + FALSE
+    head = command(BYTES_MESSAGE, 0, b"", answer=transaction == NULL)
+    until_id, until_content = before_id + message_id, before_id + message_id + middle
+    start = 4 + len(head)
+    return BytesMessage(
+        frame(head + until_content + TRUE + struct.pack(">i", len(content)) + content + after),
+        transaction=start + len(producer + destination) + 2,
+        sequence=start + len(until_id) - 16,
+        timestamp=start + len(until_content) - 9,
+        content=start + len(until_content) + 5,
+    )
+
+
 def is_greeting(received: bytes) -> bool:
     """Say whether this command is a broker's WireFormatInfo."""
     return received.startswith(_GREETING)
@@ -77,6 +117,24 @@ def refusal(received: bytes) -> str:
         words.append(received[at + 3 : at + 3 + size].decode(errors="replace"))
         at += 3 + size
     return ": ".join(words) or "no reason given"
+
+
+def answered_command(response: bytes | bytearray, at: int = 0) -> int:
+    """Return the number of the command that a response is about."""
+    return int.from_bytes(response[at + 6 : at + 10], "big")
+
+
+def skip(data: bytes, at: int) -> int:
+    """Return where the nested data structure at ``at`` ends."""
+    if data[at] == 0:
+        return at + 1
+    kind, at = data[at + 1], at + 2
+    if kind == MESSAGE_ID:
+        return skip(data, at) + 16
+    if kind == LOCAL_TRANSACTION:
+        return skip(data, at + 8)
+    at += 3 + int.from_bytes(data[at + 1 : at + 3], "big")
+    return at + {SESSION_ID: 8, CONSUMER_ID: 16, PRODUCER_ID: 16}.get(kind, 0)
 
 
 def _text(text: str) -> bytes:

@@ -61,3 +61,32 @@ def test_what_is_no_refusal(received: bytes) -> None:
 @given(st.binary(min_size=1, max_size=100))
 def test_no_bytes_break_the_reader(received: bytes) -> None:
     openwire.refusal(received)
+
+
+@pytest.mark.parametrize("in_transaction", [False, True])
+def test_a_message_says_where_its_fields_are(in_transaction: bool) -> None:
+    connection = openwire.string("c")
+    producer = openwire.structure(openwire.PRODUCER_ID, connection + struct.pack(">qq", 1, 1))
+    destination = openwire.structure(100, openwire.string("queue"))
+    transaction = openwire.structure(
+        openwire.LOCAL_TRANSACTION,
+        bytes(8) + openwire.structure(openwire.CONNECTION_ID, connection),
+    )
+    message = openwire.bytes_message(
+        producer,
+        destination,
+        transaction if in_transaction else openwire.NULL,
+        b"the content",
+        persistent=True,
+    )
+    frame = message.frame
+    assert int.from_bytes(frame[:4], "big") == len(frame) - 4
+    assert frame[message.content : message.content + 11] == b"the content"
+    at = message.command + 5
+    for _ in ("producer", "destination", "transaction", "original destination"):
+        if frame[at : at + 2] == bytes([1, openwire.LOCAL_TRANSACTION]):
+            assert message.transaction == at + 2
+        at = openwire.skip(frame, at)
+    assert frame[at : at + 2] == bytes([1, openwire.MESSAGE_ID])
+    assert message.sequence == openwire.skip(frame, at) - 16
+    assert message.sequence < message.timestamp < message.content

@@ -7,9 +7,9 @@ from collections import defaultdict, deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from testbed.bench.load.amqp091_frames import FRAME, METHOD, method, short
 from testbed.bench.target import Encryption, Target
 from testbed.clients.base import Address
+from testbed.protocols.amqp import FRAME, METHOD, method, short
 
 PASSWORD = "the-password"
 _TAG = b"bench"

@@ -8,33 +8,110 @@ length, are read by stride.
 import struct
 import time
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from struct import Struct
 
 from testbed.bench.load.accounting import HEADER, SAMPLE, Outstanding, filler
-from testbed.bench.load.amqp091_frames import (
+from testbed.bench.load.base import Arrival, Connection, Generator, Shape
+from testbed.bench.target import Target
+from testbed.clients.base import Destination
+from testbed.errors import ClientError, ConnectionRefused, NotAuthorized
+from testbed.protocols.amqp import (
     FRAME,
     FRAME_END,
+    HEADER_0_9_1,
     METHOD,
-    Session,
     before_body,
     content,
+    long,
     method,
     properties,
-    refusal,
     short,
     table,
 )
-from testbed.bench.load.base import Arrival, Shape
-from testbed.bench.target import Target
-from testbed.clients.base import Destination
-from testbed.errors import ClientError, ConnectionRefused
 
 # Basic.Ack and Basic.Nack as whole frames; Nack's two flags are one byte too.
 _ANSWER = Struct(">BHIHHQBB")
+_START, _TUNE, _OPEN_OK, _CLOSE, _CLOSE_OK = (10, 10), (10, 30), (10, 41), (10, 50), (10, 51)
+_CHANNEL_CLOSE = (20, 40)
 _DELIVER, _ACK, _NACK, _CANCEL = (60, 60), (60, 80), (60, 120), (60, 30)
 _TAG = b"bench"  # the consumer tag: its length is part of every delivery's
 _READS = 16  # before the messages are counted
+
+
+class _Session:
+    """A connection that is logged in, with channel 1 open."""
+
+    def __init__(self, target: Target) -> None:
+        self.connection = Connection(target)
+        try:
+            self.connection.write(HEADER_0_9_1)
+            self.expect(_START)
+            user = target.address
+            login = b"\0" + user.username.encode() + b"\0" + user.password.encode()
+            start_ok = table() + short("PLAIN") + long(login) + short("en_US")
+            self.connection.write(method((10, 11), start_ok, 0))
+            try:
+                tune = self.expect(_TUNE)
+            except ConnectionRefused as error:  # RabbitMQ closes the connection on a wrong password
+                raise NotAuthorized(f"the broker refused the login: {error.message}") from error
+            channel_max, self.frame_max, _ = struct.unpack_from(">HIH", tune)
+            # No heartbeats: they would break the stride, and a bounded run has its own time limits.
+            tune_ok = struct.pack(">HIH", channel_max, self.frame_max, 0)
+            self.connection.write(method((10, 31), tune_ok, 0))
+            self.connection.write(method((10, 40), short("/") + short("") + b"\0", 0))
+            self.expect(_OPEN_OK)
+            self.call((20, 10), short(""), (20, 11))
+        except BaseException:
+            self.connection.close()
+            raise
+
+    def call(self, kind: tuple[int, int], arguments: bytes, answer: tuple[int, int]) -> bytes:
+        """Call a method. Returns the arguments of its answer."""
+        self.connection.write(method(kind, arguments))
+        return self.expect(answer)
+
+    def expect(self, wanted: tuple[int, int]) -> bytes:
+        """Return the arguments of the next method. Raises ``ClientError`` if it is another one."""
+        kind, _, size = FRAME.unpack(self.connection.take(FRAME.size))
+        payload = self.connection.take(size + 1)[:-1]
+        if kind != METHOD or struct.unpack_from(">HH", payload) != wanted:
+            raise _refusal(kind, payload)
+        return payload[4:]
+
+    def leave(self) -> None:
+        """Close the connection properly."""
+        try:
+            close = struct.pack(">H", 200) + short("") + bytes(4)
+            self.connection.write(method(_CLOSE, close, 0))
+            self.expect(_CLOSE_OK)
+        finally:
+            self.connection.close()
+
+    def declare(self, destination: Destination) -> None:
+        """Declare a durable queue."""
+        queue = struct.pack(">H", 0) + short(destination.name) + b"\x02"
+        self.call((50, 10), queue + table(x_queue_type=destination.queue_type), (50, 11))
+
+    def subscribe(self, topic: str) -> str:
+        """Declare an exclusive queue that gets a topic's messages. Returns its name."""
+        queue = struct.pack(">H", 0) + short("") + b"\x04" + table(x_queue_type="classic")
+        answer = self.call((50, 10), queue, (50, 11))
+        name = answer[1 : 1 + answer[0]].decode()
+        binding = struct.pack(">H", 0) + short(name) + short("amq.topic") + short(topic)
+        self.call((50, 20), binding + b"\0" + table(), (50, 21))
+        return name
+
+
+def _refusal(kind: int, payload: bytes) -> ClientError:
+    """Return the error for a frame that arrived in place of the expected one."""
+    is_method = kind == METHOD and len(payload) >= 4
+    name = struct.unpack_from(">HH", payload) if is_method else (0, 0)
+    if name in (_CLOSE, _CHANNEL_CLOSE):
+        reason = payload[7 : 7 + payload[6]].decode(errors="replace")
+        what = "connection" if name == _CLOSE else "channel"
+        return ClientError(f"the broker closed the {what}: {reason}")
+    return ClientError(f"the broker sent an unexpected frame (type {kind}, method {name})")
 
 
 class Amqp091Sender:
@@ -53,7 +130,7 @@ class Amqp091Sender:
         outstanding: Outstanding,
     ) -> None:
         self.outstanding = outstanding
-        session = Session(target)
+        session = _Session(target)
         self._connection = session.connection
         session.call((85, 10), b"\0", (85, 11))  # Confirm.Select
         exchange = "amq.topic" if destination.kind == "topic" else ""
@@ -91,7 +168,7 @@ class Amqp091Sender:
                 if len(buffer) - at < FRAME.size + size + 1:
                     break
                 payload = bytes(buffer[at + FRAME.size : at + FRAME.size + size])
-                raise refusal(kind, payload)
+                raise _refusal(kind, payload)
             confirmed = (first, second) == _ACK
             self.outstanding.answer(tag - 1, now, multiple=bool(multiple & 1), confirmed=confirmed)
             at += _ANSWER.size
@@ -115,7 +192,7 @@ class Amqp091Receiver:
     kms_calls = 0
 
     def __init__(self, target: Target, destination: Destination, shape: Shape) -> None:
-        session = Session(target)
+        session = _Session(target)
         self._connection = session.connection
         self._acknowledge, self._unacknowledged, self._tag = shape.acknowledge, 0, 0
         if destination.kind == "topic":
@@ -146,7 +223,7 @@ class Amqp091Receiver:
             taken, self._tag, arrived = self._deliveries.read(buffer, self._tag)
         except ValueError:
             kind, _, size = FRAME.unpack_from(buffer)
-            raise refusal(kind, bytes(buffer[FRAME.size : FRAME.size + size])) from None
+            raise _refusal(kind, bytes(buffer[FRAME.size : FRAME.size + size])) from None
         for at, (run, producer, number, _) in enumerate(arrived):
             if not number % SAMPLE and not self._deliveries.whole(buffer, at, run, producer):
                 raise ClientError("a message arrived damaged, or is not one of this run")
@@ -235,27 +312,10 @@ class _Deliveries:
         return whole[before_body(self._properties) + HEADER.size :]
 
 
-class Amqp091:
-    """See ``base.Generator``."""
-
-    def __init__(self, target: Target) -> None:
-        self._target = target
-
-    def sender(
-        self,
-        destination: Destination,
-        shape: Shape,
-        *,
-        run: int,
-        producer: int,
-        outstanding: Outstanding,
-    ) -> Amqp091Sender:
-        return Amqp091Sender(
-            self._target, destination, shape, run=run, producer=producer, outstanding=outstanding
-        )
-
-    def receiver(self, destination: Destination, shape: Shape) -> Amqp091Receiver:
-        return Amqp091Receiver(self._target, destination, shape)
-
-    def visit(self) -> None:
-        Session(self._target).leave()
+def generator(target: Target) -> Generator:
+    """Return the generator for a target."""
+    return Generator(
+        partial(Amqp091Sender, target),
+        partial(Amqp091Receiver, target),
+        lambda: _Session(target).leave(),
+    )

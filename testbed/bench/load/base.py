@@ -7,7 +7,7 @@ Two kinds implement it: the fastest that Python allows, which write prepared fra
 import select
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -101,10 +101,10 @@ class Receiver(Protocol):
         """Close the connection; ``delete`` removes the destination, where the protocol can."""
 
 
-class Generator(Protocol):
-    """Opens senders and receivers on one target. Every method raises ``ClientError``."""
+class OpenSender(Protocol):
+    """Opens a sender on one target."""
 
-    def sender(
+    def __call__(
         self,
         destination: Destination,
         shape: Shape,
@@ -115,11 +115,17 @@ class Generator(Protocol):
     ) -> Sender:
         """Open a sender."""
 
-    def receiver(self, destination: Destination, shape: Shape) -> Receiver:
-        """Open a receiver."""
 
-    def visit(self) -> None:
-        """Connect, log in and disconnect properly."""
+@dataclass(frozen=True)
+class Generator:
+    """Opens senders and receivers on one target; ``visit`` connects, logs in and disconnects.
+
+    All of them raise ``ClientError``.
+    """
+
+    sender: OpenSender
+    receiver: Callable[[Destination, Shape], Receiver]
+    visit: Callable[[], None]
 
 
 def make_generator(name: str, target: Target) -> Generator:
@@ -136,17 +142,17 @@ def make_generator(name: str, target: Target) -> Generator:
         )
     # Imported on first use: a worker needs one of them, and each takes its time.
     if name == "client":
-        from testbed.bench.load.client import ClientGenerator
+        from testbed.bench.load.client import generator
 
-        return ClientGenerator(target)
+        return generator(target)
     if name == "fast" and target.address.protocol == "amqp":
-        from testbed.bench.load.amqp091 import Amqp091
+        from testbed.bench.load.amqp091 import generator
 
-        return Amqp091(target)
+        return generator(target)
     if name == "fast" and target.address.protocol == "openwire":
-        from testbed.bench.load.openwire import OpenWire
+        from testbed.bench.load.openwire import generator
 
-        return OpenWire(target)
+        return generator(target)
     raise ClientError(f"there is no {name} generator for {target.address.protocol}")
 
 

@@ -12,10 +12,11 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 from testbed import clients
 from testbed.bench.load.accounting import HEADER, SAMPLE, Outstanding, filler
-from testbed.bench.load.base import TIMEOUT, Arrival, Payload, Shape
+from testbed.bench.load.base import TIMEOUT, Arrival, Generator, Payload, Shape
 from testbed.bench.target import Target
 from testbed.clients.base import Destination
 from testbed.errors import ClientError, NotConfirmed
@@ -214,33 +215,13 @@ class ClientReceiver:
             os.close(end)
 
 
-class ClientGenerator:
-    """See ``base.Generator``."""
-
-    def __init__(self, target: Target) -> None:
-        self._target, self._payload = target, _make_payload(target)
-
-    def sender(
-        self,
-        destination: Destination,
-        shape: Shape,
-        *,
-        run: int,
-        producer: int,
-        outstanding: Outstanding,
-    ) -> ClientSender:
-        return ClientSender(
-            self._target,
-            destination,
-            shape,
-            run=run,
-            producer=producer,
-            outstanding=outstanding,
-            payload=self._payload,
-        )
-
-    def receiver(self, destination: Destination, shape: Shape) -> ClientReceiver:
-        return ClientReceiver(self._target, destination, shape, self._payload)
-
-    def visit(self) -> None:
-        clients.connect(self._target.address).close()
+def generator(target: Target) -> Generator:
+    """Return the generator for a target. Raises ``ClientError`` for a payload without a key."""
+    payload = _make_payload(target)
+    if target.address.protocol == "stomp-ws":
+        payload = _TextPayload(payload)
+    return Generator(
+        partial(ClientSender, target, payload=payload),
+        partial(ClientReceiver, target, payload=payload),
+        lambda: clients.connect(target.address).close(),
+    )

@@ -7,22 +7,30 @@ several connections, or transactions.
 
 import struct
 import time
+import uuid
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from testbed.bench.load.accounting import HEADER, SAMPLE, Outstanding, filler
-from testbed.bench.load.base import Arrival, Shape
-from testbed.bench.load.openwire_session import DISPATCH, Session, answered_command, refusal
+from testbed.bench.load.base import Arrival, Connection, Generator, Shape
 from testbed.bench.target import Target
 from testbed.clients.base import Destination
-from testbed.errors import ClientError
+from testbed.errors import ClientError, ConnectionRefused, NotAuthorized
 from testbed.protocols import openwire
-from testbed.protocols.openwire import FALSE, NULL, TRUE, boolean, frame, string, structure
+from testbed.protocols.openwire import (
+    FALSE,
+    NULL,
+    TRUE,
+    answered_command,
+    frame,
+    skip,
+    string,
+    structure,
+)
 
-_CONSUMER, _PRODUCER, _TRANSACTION, _DESTINATION = 5, 6, 7, 8
-_SHUTDOWN, _REMOVE, _ACK, _BYTES_MESSAGE = 11, 12, 22, 24
-_QUEUE_ID, _TOPIC_ID, _MESSAGE_ID, _LOCAL_TRANSACTION = 100, 101, 110, 111
-_SESSION_ID, _CONSUMER_ID, _PRODUCER_ID = 121, 122, 123
+_SESSION, _CONSUMER, _PRODUCER, _TRANSACTION, _DESTINATION = 4, 5, 6, 7, 8
+_SHUTDOWN, _REMOVE, _DISPATCH, _ACK = 11, 12, 21, 22
+_QUEUE_ID, _TOPIC_ID = 100, 101
 _BEGIN, _COMMIT = 0, 2
 # What follows a message's content: no properties, data structure or target, not compressed, a
 # redelivery counter, no broker path, arrival, no user, no bridge; then the dispatch's own counter.
@@ -31,6 +39,77 @@ _AFTER_CONTENT = 1 + 1 + 1 + 1 + 4 + 1 + 8 + 1 + 1
 # beyond it for a slow subscriber and drops the oldest (constantPendingMessageLimitStrategy).
 _TOPIC_PREFETCH = 32766
 _READS = 16  # before the messages are counted
+
+
+class _Session:
+    """A connection that is logged in, with one session."""
+
+    def __init__(self, target: Target) -> None:
+        self.connection = Connection(target)
+        client, user = f"bench-{uuid.uuid4()}", target.address
+        self.name = string(client)
+        self.identity = structure(openwire.CONNECTION_ID, self.name)
+        self.session = self.name + struct.pack(">q", 1)
+        self._commands = 0
+        try:
+            self._greet()
+            login = openwire.connection_info(client, user.username, user.password)
+            self.ask(openwire.CONNECTION_INFO, login)
+            self.ask(_SESSION, structure(openwire.SESSION_ID, self.session))
+        except BaseException:
+            self.connection.close()
+            raise
+
+    def _greet(self) -> None:
+        self.connection.write(frame(openwire.wire_format()))
+        if not openwire.is_greeting(self._read()):
+            raise ConnectionRefused("not an OpenWire listener")
+
+    def member(self, kind: int) -> bytes:
+        """Return the id of the session's one producer or consumer."""
+        return structure(kind, self.name + struct.pack(">qq", 1, 1))
+
+    def command(self, kind: int, body: bytes, *, answer: bool) -> int:
+        """Write a command. Returns its number."""
+        self._commands += 1
+        self.connection.write(frame(openwire.command(kind, self._commands, body, answer=answer)))
+        return self._commands
+
+    def ask(self, kind: int, body: bytes) -> None:
+        """Write a command and wait for its answer; messages before it stay in the buffer.
+
+        Raises ``ClientError`` with the broker's reason.
+        """
+        number = self.command(kind, body, answer=True)
+        messages = b""
+        while True:
+            command = self._read()
+            if refused := _refusal(command):
+                raise refused
+            if command[0] == _DISPATCH:
+                messages += frame(command)
+            elif command[0] == openwire.RESPONSE and answered_command(command) == number:
+                self.connection.buffer[:0] = messages
+                return
+
+    def reserve(self, count: int) -> int:
+        """Reserve ``count`` command numbers. Returns the first."""
+        first = self._commands + 1
+        self._commands += count
+        return first
+
+    def _read(self) -> bytes:
+        return self.connection.take(int.from_bytes(self.connection.take(4), "big"))
+
+
+def _refusal(command: bytes) -> ClientError | None:
+    """Return the error in a command, None if it carries none."""
+    reason = openwire.refusal(command)
+    if not reason:
+        return None
+    if "SecurityException" in reason:
+        return NotAuthorized(reason)
+    return ClientError(f"the broker refused: {reason}")
 
 
 def _destination(destination: Destination) -> bytes:
@@ -54,39 +133,21 @@ class OpenWireSender:
         outstanding: Outstanding,
     ) -> None:
         self.outstanding = outstanding
-        self._session = Session(target)
+        self._session = _Session(target)
         self._connection, self._run, self._producer = self._session.connection, run, producer
         self._transaction, self._in_transaction, self._begun = shape.transaction, 0, 0
         # Command -> message, and whether the answer is about all messages up to it.
         self._numbers: dict[int, tuple[int, bool]] = {}
-        producer_id = self._session.member(_PRODUCER_ID)
+        producer_id = self._session.member(openwire.PRODUCER_ID)
         self._session.ask(_PRODUCER, producer_id + NULL * 2)
-        self._prepare(producer_id, _destination(destination), shape)
-
-    def _prepare(self, producer_id: bytes, destination: bytes, shape: Shape) -> None:
-        """Encode a message, and note where what differs from message to message is in it."""
-        content = bytes(HEADER.size)
-        content += filler(self._run, self._producer, shape.size, shape.content)
-        transaction = (
-            structure(_LOCAL_TRANSACTION, bytes(8) + self._session.identity)
-            if self._transaction
-            else NULL
+        transaction = structure(openwire.LOCAL_TRANSACTION, bytes(8) + self._session.identity)
+        self._message = openwire.bytes_message(
+            producer_id,
+            _destination(destination),
+            transaction if self._transaction else NULL,
+            bytes(HEADER.size) + filler(run, producer, shape.size, shape.content),
+            persistent=shape.persistent,
         )
-        before_id = producer_id + destination + transaction + destination
-        message_id = structure(_MESSAGE_ID, producer_id + bytes(16))
-        # No original transaction, no group; sequence, no correlation; expiration, priority, no
-        # reply-to; timestamp, no type.
-        middle = NULL * 2 + bytes(4) + NULL + boolean(shape.persistent) + bytes(8) + b"\4" + NULL
-        middle += bytes(8) + NULL
-        after = NULL * 3 + FALSE + bytes(4) + NULL + bytes(8) + NULL + FALSE
-        head = openwire.command(_BYTES_MESSAGE, 0, b"", answer=not self._transaction)
-        body = before_id + message_id + middle + TRUE + struct.pack(">i", len(content)) + content
-        self._template = frame(head + body + after)
-        start = 4 + len(head)
-        self._transaction_at = start + len(producer_id + destination) + 2
-        self._number_at = start + len(before_id + message_id) - 16
-        self._time_at = start + len(before_id + message_id + middle) - 9
-        self._content_at = start + len(before_id + message_id + middle) + 5
 
     def fileno(self) -> int:
         return self._connection.fileno()
@@ -103,20 +164,21 @@ class OpenWireSender:
         if self._transaction and not self._in_transaction:
             self._begun += 1
             self._transact(_BEGIN)
-        data, stride = bytearray(_repeated(self._template, len(intended))), len(self._template)
+        message, stride = self._message, len(self._message.frame)
+        data = bytearray(_repeated(message.frame, len(intended)))
         first = self._session.reserve(len(intended))
         now, wall = time.monotonic_ns(), int(time.time() * 1000)
         number = self.outstanding.add(len(intended), now)
         at = 0
         for command, due in enumerate(intended, first):
-            struct.pack_into(">i", data, at + 5, command)
+            struct.pack_into(">i", data, at + message.command, command)
             if self._transaction:
-                struct.pack_into(">q", data, at + self._transaction_at, self._begun)
+                struct.pack_into(">q", data, at + message.transaction, self._begun)
             else:
                 self._numbers[command] = number, False
-            struct.pack_into(">q", data, at + self._number_at, number + 1)
-            struct.pack_into(">q", data, at + self._time_at, wall)
-            HEADER.pack_into(data, at + self._content_at, self._run, self._producer, number, due)
+            struct.pack_into(">q", data, at + message.sequence, number + 1)
+            struct.pack_into(">q", data, at + message.timestamp, wall)
+            HEADER.pack_into(data, at + message.content, self._run, self._producer, number, due)
             at += stride
             number += 1
         self._in_transaction += len(intended)
@@ -128,8 +190,8 @@ class OpenWireSender:
             self._numbers[self._transact(_COMMIT)] = self.outstanding.attempted - 1, True
 
     def _transact(self, kind: int) -> int:
-        identity = self._session.identity
-        transaction = structure(_LOCAL_TRANSACTION, struct.pack(">q", self._begun) + identity)
+        identity, number = self._session.identity, struct.pack(">q", self._begun)
+        transaction = structure(openwire.LOCAL_TRANSACTION, number + identity)
         body = identity + transaction + bytes([kind])
         return self._session.command(_TRANSACTION, body, answer=kind == _COMMIT)
 
@@ -147,7 +209,7 @@ class OpenWireSender:
                 number, multiple = self._numbers.pop(answered_command(buffer, at + 4), (-1, False))
                 if number >= 0:
                     self.outstanding.answer(number, now, multiple=multiple)
-            elif refused := refusal(bytes(buffer[at + 4 : at + 4 + size])):
+            elif refused := _refusal(bytes(buffer[at + 4 : at + 4 + size])):
                 raise refused
             at += 4 + size
         del buffer[:at]
@@ -167,12 +229,12 @@ class OpenWireReceiver:
     kms_calls = 0
 
     def __init__(self, target: Target, destination: Destination, shape: Shape) -> None:
-        self._session = Session(target)
+        self._session = _Session(target)
         self._connection = self._session.connection
         self._size, self._content = max(shape.size, HEADER.size), shape.content
         self._acknowledge, self._unacknowledged, self._last = shape.acknowledge, 0, b""
         self._destination = _destination(destination)
-        self._consumer = self._session.member(_CONSUMER_ID)
+        self._consumer = self._session.member(openwire.CONSUMER_ID)
         prefetch = shape.prefetch if destination.kind == "queue" else _TOPIC_PREFETCH
         limits = struct.pack(">ii", prefetch, 0)
         flags = TRUE + NULL * 2 + FALSE * 3 + b"\0" + NULL * 2 + FALSE * 3
@@ -197,10 +259,10 @@ class OpenWireReceiver:
             end = at + 4 + int.from_bytes(buffer[at : at + 4], "big")
             if len(buffer) < end:
                 break
-            if buffer[at + 4] == DISPATCH:
+            if buffer[at + 4] == _DISPATCH:
                 arrived.append(self._arrival(buffer, end - from_end))
                 last = at
-            elif refused := refusal(bytes(buffer[at + 4 : end])):
+            elif refused := _refusal(bytes(buffer[at + 4 : end])):
                 raise refused
             at = end
         if last >= 0:
@@ -227,8 +289,8 @@ class OpenWireReceiver:
         # To the message, and over its own beginning.
         at = 6 + len(self._consumer) + len(self._destination) + 2 + 5
         for _ in ("producer", "destination", "transaction", "original destination"):
-            at = _skip(dispatch, at)
-        return dispatch[at : _skip(dispatch, at)]
+            at = skip(dispatch, at)
+        return dispatch[at : skip(dispatch, at)]
 
     def flush(self) -> None:
         if self._unacknowledged:
@@ -240,56 +302,23 @@ class OpenWireReceiver:
     def close(self, *, delete: bool = False) -> None:
         try:
             if delete:
-                remove = openwire.command(
-                    _REMOVE, self._session.reserve(1), self._consumer, answer=True
-                )
-                self._connection.write(frame(remove))
-                self._session.ask(
-                    _DESTINATION,
-                    self._session.identity + self._destination + b"\1" + bytes(8) + NULL,
-                )
+                self._session.command(_REMOVE, self._consumer, answer=True)
+                remove = self._session.identity + self._destination + b"\1" + bytes(8) + NULL
+                self._session.ask(_DESTINATION, remove)
         except ClientError:
             pass  # the destination may still be in use, and goes with the broker then
         finally:
             self._connection.close()
 
 
-def _skip(data: bytes, at: int) -> int:
-    """Return where the object at ``at`` ends."""
-    if data[at] == 0:
-        return at + 1
-    kind, at = data[at + 1], at + 2
-    if kind == _MESSAGE_ID:
-        return _skip(data, at) + 16
-    if kind == _LOCAL_TRANSACTION:
-        return _skip(data, at + 8)
-    at += 3 + int.from_bytes(data[at + 1 : at + 3], "big")
-    return at + {_SESSION_ID: 8, _CONSUMER_ID: 16, _PRODUCER_ID: 16}.get(kind, 0)
+def generator(target: Target) -> Generator:
+    """Return the generator for a target."""
+    return Generator(
+        partial(OpenWireSender, target), partial(OpenWireReceiver, target), partial(_visit, target)
+    )
 
 
-class OpenWire:
-    """See ``base.Generator``."""
-
-    def __init__(self, target: Target) -> None:
-        self._target = target
-
-    def sender(
-        self,
-        destination: Destination,
-        shape: Shape,
-        *,
-        run: int,
-        producer: int,
-        outstanding: Outstanding,
-    ) -> OpenWireSender:
-        return OpenWireSender(
-            self._target, destination, shape, run=run, producer=producer, outstanding=outstanding
-        )
-
-    def receiver(self, destination: Destination, shape: Shape) -> OpenWireReceiver:
-        return OpenWireReceiver(self._target, destination, shape)
-
-    def visit(self) -> None:
-        session = Session(self._target)
-        session.command(_SHUTDOWN, b"", answer=False)
-        session.connection.close()
+def _visit(target: Target) -> None:
+    session = _Session(target)
+    session.command(_SHUTDOWN, b"", answer=False)
+    session.connection.close()
