@@ -15,8 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from testbed.bench import results
-from testbed.bench.distributed.run import check, run_load
-from testbed.bench.distributed.spec import LoadSpec, pack, read, unpack
+from testbed.bench.distributed.run import LoadSpec, check, pack, read, run_load, unpack
 from testbed.bench.load.accounting import Sent, Tally
 from testbed.bench.load.base import Shape, make_generator
 from testbed.bench.load.worker import Part

@@ -2,18 +2,17 @@
 
     TESTBED_LOAD=load.json locust -f .../locustfile.py --worker --master-host HOST
 
-`testbed bench scale` writes ``load.json``, starts the master and workers on this machine, and says
-how workers on other machines join (see ``run``). Locust spreads the users, and begins and ends the
-run. Measuring and counting are ours, as in ``load.worker``: each worker sends the master its parts,
-and the master writes all of them beside ``load.json``.
+`testbed bench scale` writes ``load.json`` and starts the master and workers here (see ``run``).
+Locust spreads the users, and begins and ends the run. Measuring and counting are ours, as in
+``load.worker``: each worker sends the master its parts, and the master writes all of them beside
+``load.json``.
 """
 
 import itertools
 import os
-import secrets
 import select
 import time
-import zlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,12 +25,13 @@ from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import MasterRunner, WorkerRunner
 
-from testbed.bench.distributed.spec import LoadSpec, Report, pack, read, unpack
+from testbed.bench import host
+from testbed.bench.distributed.run import LoadSpec, Report, pack, read, unpack
 from testbed.bench.load.accounting import Outstanding, Sent
-from testbed.bench.load.base import Arrival, Generator, make_generator
+from testbed.bench.load.base import Arrival, make_generator
 from testbed.bench.load.pacing import Window
 from testbed.bench.load.roles import Consumer, Measured, Producer, Role, Visitor
-from testbed.bench.load.worker import Job, Part
+from testbed.bench.load.worker import Part
 from testbed.bench.rounds import plan
 from testbed.bench.statistics import Latencies
 from testbed.errors import TestbedError
@@ -42,7 +42,7 @@ _WAIT, _TASK, _READY_WITHIN, _QUIET = 0.05, 0.25, 60.0, 5.0
 # Messages between master and workers.
 _PARTS, _SUBSCRIBED, _BEGIN = "testbed-parts", "testbed-subscribed", "testbed-begin"
 # A producer's number: 16 bits for its machine, then these for its worker and for itself.
-_WORKERS, _PRODUCERS_EACH = 64, 1024
+_MACHINE, _WORKERS, _PRODUCERS_EACH = host.machine_number(), 64, 1024
 
 
 class Load:
@@ -52,10 +52,9 @@ class Load:
         self.path, self.spec = path, read(path)
         jobs = plan(self.spec.workload, self.spec.driver, self.spec.target, run=self.spec.run).jobs
         self.jobs = {job.role: job for job in jobs}
-        self.connections = {
-            role: sum(len(job.assignments) for job in jobs if job.role == role)
-            for role in self.jobs
-        }
+        self.connections: Counter[str] = Counter()
+        for job in jobs:
+            self.connections[job.role] += len(job.assignments)
 
 
 class WorkerLoad(Load):
@@ -63,7 +62,7 @@ class WorkerLoad(Load):
 
     def __init__(self, path: Path, runner: WorkerRunner) -> None:
         super().__init__(path)
-        self.runner, self.machine = runner, _machine()
+        self.runner = runner
         self.begun = gevent.event.Event()
         self.sent: list[Sent] = []
         self.tallies: list[dict[int, bytes]] = []
@@ -77,24 +76,15 @@ class WorkerLoad(Load):
         self._numbers = itertools.count()
         self._parts: list[Part] = []
         runner.register_message(_BEGIN, lambda **_: gevent.spawn(self.measure))
-        events.test_stop.add_listener(
-            lambda **_: runner.send_message(
-                _PARTS, {"parts": [pack(part) for part in self._complete()]}
-            )
-        )
+        events.test_stop.add_listener(self._report)
 
     def producer(self) -> int:
-        """Return a number for a new producer, unique among all machines.
-
-        Raises ``TestbedError`` when there are too many.
-        """
+        """Return a number, unique among all machines. Raises ``TestbedError`` at the limit."""
         worker, number = self.runner.worker_index, next(self._numbers)
         if worker >= _WORKERS or number >= _PRODUCERS_EACH:
-            raise TestbedError(
-                f"A load has at most {_WORKERS} workers, "
-                f"each with {_PRODUCERS_EACH} producing connections."
-            )
-        return self.machine << 16 | worker * _PRODUCERS_EACH + number
+            limit = f"{_WORKERS} workers with {_PRODUCERS_EACH} producing connections each"
+            raise TestbedError(f"A load has at most {limit}.")
+        return _MACHINE << 16 | worker * _PRODUCERS_EACH + number
 
     def measure(self) -> None:
         """Measure the run, from the master's signal on."""
@@ -105,31 +95,18 @@ class WorkerLoad(Load):
         cpu = time.process_time()
         gevent.sleep(self.spec.workload.duration)
         cpu = time.process_time() - cpu
+        self._parts = [Part.of(role, of_role, 0.0) for role, of_role in self.measured.items()]
         # The processor time is that of one process, whatever the roles of its users.
-        first = next(iter(self.measured))
-        self._parts = [
-            Part.of(role, measured, cpu if role == first else 0.0)
-            for role, measured in self.measured.items()
-        ]
+        self._parts[0] = replace(self._parts[0], cpu=cpu)
 
-    def _complete(self) -> list[Part]:
-        """Return the parts after all users have stopped; none if the run did not end."""
-        return [
-            replace(
-                part,
-                sent=tuple(self.sent) if part.role == "produce" else (),
-                tallies=tuple(self.tallies) if part.role == "consume" else (),
-            )
-            for part in self._parts
-        ]
-
-
-def _machine() -> int:
-    """Return 16 bits that identify this machine: clocks of different machines do not agree."""
-    try:
-        return zlib.crc32(Path("/proc/sys/kernel/random/boot_id").read_bytes()) & 0xFFFF
-    except OSError:
-        return secrets.randbits(16)
+    def _report(self, **_: Any) -> None:
+        """Send the parts after all users have stopped; none if the run did not end."""
+        of_role: dict[str, dict[str, Any]] = {
+            "produce": {"sent": tuple(self.sent)},
+            "consume": {"tallies": tuple(self.tallies)},
+        }
+        parts = [pack(replace(part, **of_role.get(part.role, {}))) for part in self._parts]
+        self.runner.send_message(_PARTS, {"parts": parts})
 
 
 class _ReportedLatencies(Latencies):
@@ -137,18 +114,19 @@ class _ReportedLatencies(Latencies):
 
     def __init__(self, role: str, spec: LoadSpec) -> None:
         super().__init__()
-        self._request = {
-            "request_type": role,
-            "name": spec.workload.name,
-            "response_length": spec.workload.size,
-            "exception": None,
-            "context": {},
-        }
+        self._role, self._workload = role, spec.workload
 
     def add(self, nanoseconds: int, count: int = 1) -> None:
         super().add(nanoseconds, count)
         for _ in range(count):
-            events.request.fire(response_time=nanoseconds / 1e6, **self._request)
+            events.request.fire(
+                request_type=self._role,
+                name=self._workload.name,
+                response_time=nanoseconds / 1e6,
+                response_length=self._workload.size,
+                exception=None,
+                context={},
+            )
 
 
 class RoleUser(User):
@@ -159,41 +137,33 @@ class RoleUser(User):
     role_name = ""
     role: Role
 
-    @property
-    def job(self) -> Job:
-        """The job of the user's role."""
-        return self.load.jobs[self.role_name]
-
-    @property
-    def measured(self) -> Measured:
-        """What the users of this role measured."""
-        return self.load.measured[self.role_name]
-
-    def generator(self) -> Generator:
-        """Return the load generator."""
-        return make_generator(self.job.generator, self.job.target)
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self.job = self.load.jobs[self.role_name]
+        self.measured = self.load.measured[self.role_name]
+        self.generator = make_generator(self.job.generator, self.job.target)
 
     @task
     def drive(self) -> None:
         """Drive the role for a while."""
+        end = time.monotonic() + _TASK
         try:
-            end = time.monotonic() + _TASK
             while time.monotonic() < end:
-                self._step()
+                wake = self.role.step(time.monotonic_ns())
+                left = (wake - time.monotonic_ns()) / 1e9 if wake else _WAIT
+                self._wait(max(0.0, min(left, _WAIT)))
         except TestbedError as error:
             self.environment.events.user_error.fire(
                 user_instance=self, exception=error, tb=error.__traceback__
             )
             raise StopUser from error
 
-    def _step(self) -> None:
-        wake = self.role.step(time.monotonic_ns())
-        seconds = max(0.0, min((wake - time.monotonic_ns()) / 1e9 if wake else _WAIT, _WAIT))
-        if self.role.sockets:
-            select.select(self.role.sockets, [], [], seconds)  # gevent's: other users go on
-            self.role.poll()
-        else:
+    def _wait(self, seconds: float) -> None:
+        if not self.role.sockets:
             gevent.sleep(seconds)
+            return
+        select.select(self.role.sockets, [], [], seconds)  # gevent's: other users go on
+        self.role.poll()
 
 
 class ProducerUser(RoleUser):
@@ -202,16 +172,16 @@ class ProducerUser(RoleUser):
     role_name = "produce"
 
     def on_start(self) -> None:
-        job, measured, number = self.job, self.measured, self.load.producer()
-        sender = self.generator().sender(
+        job, number = self.job, self.load.producer()
+        sender = self.generator.sender(
             job.assignments[0].destination,
             job.shape,
             run=job.run,
             producer=number,
-            outstanding=Outstanding(measured.confirmation),
+            outstanding=Outstanding(self.measured.confirmation),
         )
         window = Window.of(job.window, job.shape.size, job.shape.transaction)
-        self.role = Producer(sender, number, window, job.rate, measured)
+        self.role = Producer(sender, number, window, job.rate, self.measured)
         self.load.begun.wait()
         self.role.start(time.monotonic_ns())
 
@@ -224,10 +194,8 @@ class ProducerUser(RoleUser):
 class _LocalConsumer(Consumer):
     """Receives from all machines, and times what this one sent."""
 
-    machine = 0
-
     def time(self, arrived: list[Arrival], now: int) -> None:
-        super().time([arrival for arrival in arrived if arrival[1] >> 16 == self.machine], now)
+        super().time([arrival for arrival in arrived if arrival[1] >> 16 == _MACHINE], now)
 
 
 class ConsumerUser(RoleUser):
@@ -238,9 +206,8 @@ class ConsumerUser(RoleUser):
 
     def on_start(self) -> None:
         job = self.job
-        receiver = self.generator().receiver(job.assignments[0].destination, job.shape)
+        receiver = self.generator.receiver(job.assignments[0].destination, job.shape)
         self.role = _LocalConsumer(receiver, job.run, self.measured)
-        self.role.machine = self.load.machine
         self.role.start(time.monotonic_ns())
         self.load.runner.send_message(_SUBSCRIBED)
 
@@ -248,8 +215,7 @@ class ConsumerUser(RoleUser):
         """Take what is still arriving."""
         progress, before = time.monotonic(), -1
         while time.monotonic() - progress < _QUIET:
-            select.select(self.role.sockets, [], [], _WAIT)
-            self.role.poll()
+            self._wait(_WAIT)
             if self.role.total > before:
                 progress, before = time.monotonic(), self.role.total
         self.role.finish(0)
@@ -263,7 +229,7 @@ class VisitorUser(RoleUser):
     role_name = "visit"
 
     def on_start(self) -> None:
-        self.role = Visitor(self.generator().visit, self.job.rate, self.measured)
+        self.role = Visitor(self.generator.visit, self.job.rate, self.measured)
         self.load.begun.wait()
         self.role.start(time.monotonic_ns())
 
@@ -273,24 +239,22 @@ class MasterLoad(Load):
 
     def __init__(self, path: Path, runner: MasterRunner) -> None:
         super().__init__(path)
-        self._runner, self._spawned, self._subscribed = runner, False, 0
+        self._runner, self._spawned = runner, gevent.event.Event()
+        self._subscribed: list[bool] = []
         self._reports: list[list[bytes]] = []
-        runner.register_message(_SUBSCRIBED, self._on_subscribed)
+        runner.register_message(_SUBSCRIBED, lambda **_: self._subscribed.append(True))
         runner.register_message(_PARTS, lambda msg, **_: self._reports.append(msg.data["parts"]))
-        events.spawning_complete.add_listener(self._on_spawned)
+        events.spawning_complete.add_listener(lambda **_: self._spawned.set())
         # Not Locust's own time limit, which ends the workers before their users have taken what is
         # still arriving.
         events.test_start.add_listener(lambda **_: gevent.spawn(self._run))
 
-    def _on_subscribed(self, **_: Any) -> None:
-        self._subscribed += 1
-
-    def _on_spawned(self, **_: Any) -> None:
-        self._spawned = True
-
     def _run(self) -> None:
-        consumers, workload = self.connections.get("consume", 0), self.spec.workload
-        ready = self._wait(_READY_WITHIN, lambda: self._spawned and self._subscribed >= consumers)
+        consumers, workload = self.connections["consume"], self.spec.workload
+        ready = self._wait(
+            _READY_WITHIN,
+            lambda: self._spawned.is_set() and len(self._subscribed) >= consumers,
+        )
         if ready:
             self._runner.send_message(_BEGIN)
             self._wait(workload.warm_up + workload.duration + 1.0, lambda: False)
@@ -298,10 +262,9 @@ class MasterLoad(Load):
         self._runner.stop()
         patience = next(iter(self.jobs.values())).patience
         self._wait(patience, lambda: len(self._reports) >= workers, failing=False)
-        missing = workers - len(self._reports)
         errors = [failure["msg"] for failure in self._runner.exceptions.values()]
-        if not errors and missing > 0:
-            errors = [f"{missing} of {workers} workers did not report"]
+        if not errors and len(self._reports) < workers:
+            errors = [f"{workers - len(self._reports)} of {workers} workers did not report"]
         if not errors and not ready:
             errors = [f"not everyone was ready within {_READY_WITHIN:g} s"]
         parts = tuple(unpack(part) for report in self._reports for part in report)
@@ -327,12 +290,10 @@ def join(environment: Environment, **_: Any) -> None:
     else:
         assert isinstance(runner, MasterRunner), "a load needs --master or --worker"
         load = MasterLoad(path, runner)
-    users: list[type[User]] = []
-    for user in (ProducerUser, ConsumerUser, VisitorUser):
-        user.fixed_count = load.connections.get(user.role_name, 0)
-        if user.fixed_count:
-            users.append(user)
-    environment.user_classes = users
+    users = [ProducerUser, ConsumerUser, VisitorUser]
+    for user in users:
+        user.fixed_count = load.connections[user.role_name]
+    environment.user_classes = [user for user in users if user.fixed_count]
 
 
 events.init.add_listener(join)

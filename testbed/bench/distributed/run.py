@@ -1,6 +1,7 @@
 """A distributed load, by Locust's master and workers on this machine and on others.
 
-Its result is as any other: shown, compared and written in the same way.
+They share a file that says what to do, and each worker reports what it measured. The result is as
+any other: shown, compared and written in the same way.
 """
 
 import importlib.util
@@ -13,22 +14,27 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from testbed.bench.distributed.spec import LoadSpec, Report
+import msgspec
+
 from testbed.bench.host import environment
 from testbed.bench.load.base import make_generator
+from testbed.bench.load.worker import Part
 from testbed.bench.results import Result, Round, Series, Side
 from testbed.bench.rounds import Plan, plan, round_of
-from testbed.bench.run import BenchmarkBrokers
-from testbed.bench.spec import Case
+from testbed.bench.spec import Case, Driver, Workload
 from testbed.bench.target import Target, route_of
+from testbed.clients.base import Address
 from testbed.errors import ClientError, MissingExtra, TestbedError
 from testbed.runtime.ports import free
-from testbed.testbed import Testbed
+
+if TYPE_CHECKING:
+    from testbed.testbed import Testbed
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +47,116 @@ _JOIN = (
 _JOIN_WITHIN, _STOP_WITHIN = 120, 60  # seconds: for workers to join, and for their users to stop
 
 
+@dataclass(frozen=True)
+class LoadSpec:
+    """One distributed load. All machines name their destinations after ``run``.
+
+    Its file has the broker's password: it is readable by its owner only, and a copy on another
+    machine has to stay so.
+    """
+
+    workload: Workload
+    driver: Driver
+    target: Target
+    run: int
+
+    def write(self, path: Path) -> None:
+        """Write everything that a machine needs, the payload and the authorities included.
+
+        ``path`` must not exist.
+        """
+        address = self.target.address
+        file = _File(
+            self.workload,
+            self.workload.content(),
+            self.driver,
+            Target(
+                self.target.engine_type,
+                Address(
+                    address.protocol,
+                    address.host,
+                    address.port,
+                    address.username,
+                    address.password,
+                ),
+                self.target.encryption,
+                self.target.server_name,
+            ),
+            address.ca_file.read_text() if address.ca_file else "",
+            self.run,
+        )
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as output:
+            output.write(msgspec.json.encode(file))
+
+
+@dataclass(frozen=True)
+class _File:
+    workload: Workload
+    payload: bytes
+    driver: Driver
+    target: Target
+    authorities: str
+    run: int
+
+
+def read(path: Path) -> LoadSpec:
+    """Read a file, and put its payload and authorities beside it.
+
+    Raises ``TestbedError`` for anything that ``LoadSpec.write`` did not write.
+    """
+    try:
+        file = msgspec.json.decode(path.read_bytes(), type=_File)
+        workload, target = file.workload, file.target
+        if workload.payload:
+            workload = replace(workload, payload=str(_put(path, ".payload", file.payload)))
+        if file.authorities:
+            ca_file = _put(path, ".pem", file.authorities.encode())
+            target = replace(target, address=replace(target.address, ca_file=ca_file))
+    except (OSError, msgspec.MsgspecError) as error:
+        raise TestbedError(
+            f"{path} is not the specification of a distributed load: {error}.",
+            hint="`testbed bench scale` writes such a file.",
+        ) from error
+    return LoadSpec(workload, file.driver, target, file.run)
+
+
+def _put(path: Path, suffix: str, content: bytes) -> Path:
+    """Write a file beside ``path`` atomically: a machine's workers may read one spec at a time."""
+    part = path.with_suffix(f"{suffix}.{os.getpid()}")
+    part.write_bytes(content)
+    return part.replace(path.with_suffix(suffix))
+
+
+@dataclass(frozen=True)
+class Report:
+    """What all workers of a load measured. ``errors`` are why it is no result."""
+
+    parts: tuple[Part, ...] = ()
+    errors: tuple[str, ...] = ()
+
+    def write(self, path: Path) -> None:
+        """Write the report."""
+        path.write_bytes(msgspec.json.encode(self))
+
+    @classmethod
+    def read(cls, path: Path) -> "Report":
+        """Read a report. Raises ``OSError`` if there is none."""
+        return msgspec.json.decode(path.read_bytes(), type=cls)
+
+
+def pack(part: Part) -> bytes:
+    """Encode a part, without its samples: their times mean nothing on another machine."""
+    return msgspec.json.encode(replace(part, samples=()))
+
+
+def unpack(encoded: bytes) -> Part:
+    """Decode what ``pack`` returned."""
+    return msgspec.json.decode(encoded, type=Part)
+
+
 def run_case(
-    testbed: Testbed | None,
+    testbed: "Testbed | None",
     case: Case,
     command: str,
     *,
@@ -64,6 +178,9 @@ def run_case(
     with ExitStack() as stack:
         if remote is None:
             assert testbed is not None, "a benchmark needs a testbed or a remote broker"
+            # Imported on first use: a worker reads its file with this module and starts no broker.
+            from testbed.bench.run import BenchmarkBrokers
+
             brokers = stack.enter_context(BenchmarkBrokers(testbed, [encryption]))
             [target] = brokers.targets(driver).values()
         else:
