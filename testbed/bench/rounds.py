@@ -11,8 +11,7 @@ from testbed.bench.host import Meter, Reading, Usage, stolen, usage
 from testbed.bench.load.accounting import account
 from testbed.bench.load.base import Shape
 from testbed.bench.load.fleet import Fleet, Progress
-from testbed.bench.load.pacing import in_turns
-from testbed.bench.load.worker import Assignment, Job, Part
+from testbed.bench.load.worker import Assignment, Job, Part, Span, Times
 from testbed.bench.results import Round
 from testbed.bench.spec import Driver, Workload, producers
 from testbed.bench.statistics import Distribution, distribution
@@ -22,6 +21,7 @@ from testbed.clients.base import Destination
 from testbed.history import Event, History, Kind
 
 Show = Callable[[Progress], None]
+_PAUSE = 0.1  # of a turn, before the next one: for what is still in flight
 _SENDING, _TAKING = ("produce", "request", "visit"), ("consume", "request")
 
 
@@ -168,6 +168,33 @@ def play_in_turns(
         round_of(plan, own_parts, seconds, usage(read) if read else None, share)
         for plan, own_parts, read in zip(plans, parts, readings, strict=True)
     ]
+
+
+def in_turns(sides: int, warm_up: float, seconds: float, turn: float = 0.0) -> list[Times]:
+    """Return the times of each side of a round, from 0 on.
+
+    Each side works for ``warm_up`` and then for ``seconds`` in total, in equal turns of about
+    ``turn`` seconds, with a pause between them and the order reversed each time (A B, B A). A
+    ``turn`` of 0, or a single side, means one turn for all of it.
+    """
+    warm, after = _turns(sides, warm_up, turn, 0)
+    measured, _ = _turns(sides, seconds, turn, after)
+    return [Times(*spans) for spans in zip(warm, measured, strict=True)]
+
+
+def _turns(
+    sides: int, seconds: float, turn: float, start: int
+) -> tuple[list[tuple[Span, ...]], int]:
+    """Return the spans of each side, and when the next turn may begin."""
+    count = max(1, round(seconds / turn)) if turn and sides > 1 else 1
+    length = round(seconds / count * 1e9)
+    pause = int(_PAUSE * length) if sides > 1 else 0
+    spans: list[list[Span]] = [[] for _ in range(sides)]
+    for number in range(count):
+        for side in sorted(range(sides), reverse=number % 2 == 1):
+            spans[side].append((start, start + length))
+            start += length + pause
+    return [tuple(of_side) for of_side in spans], start
 
 
 def round_of(

@@ -15,7 +15,6 @@ from typing import Self
 
 from testbed.bench.host import environment
 from testbed.bench.load.fleet import Fleet, Progress
-from testbed.bench.load.pacing import next_rate
 from testbed.bench.results import (
     MOST_STOLEN,
     Curve,
@@ -227,6 +226,18 @@ def search(
             break
     rising = tuple(sorted(points, key=lambda point: point.rate))
     return Curve(case.workload, case.driver, label, target.encryption, rising)
+
+
+def next_rate(
+    rate: float, low: float, high: float, *, sustained: bool
+) -> tuple[float, float, float]:
+    """Take one step of the search for the highest sustainable rate.
+
+    Returns the next rate and its bounds. Doubles while everything is sustained (``high`` is 0
+    until something was not), then halves the distance.
+    """
+    low, high = (rate, high) if sustained else (low, rate)
+    return (rate * 2 if not high else (low + high) / 2), low, high
 
 
 def _point(case: Case, rate: float, target: Target, fleet: Fleet) -> Point:

@@ -1,4 +1,4 @@
-"""Alternating rounds, without a broker."""
+"""Alternating rounds and the search for a rate, without a broker."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -42,3 +42,11 @@ def test_a_round_that_the_hypervisor_robbed_is_repeated_on_all_sides(
     confirmed = max(measured.confirmed for side in series.sides for measured in side.rounds)
     assert confirmed == made[-1].confirmed
     assert ("repeated" in " ".join(caveats(a_result(series)))) is bool(repeated)
+
+
+def test_the_search_closes_in_on_the_highest_rate() -> None:
+    rate, low, high = 100.0, 0.0, 0.0
+    for _ in range(30):
+        rate, low, high = run.next_rate(rate, low, high, sustained=rate <= 12_345)
+    assert low <= 12_345 <= high
+    assert high - low < 1

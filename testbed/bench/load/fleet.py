@@ -8,8 +8,7 @@ from itertools import islice
 from multiprocessing.connection import Connection, wait
 from typing import Any, Self
 
-from testbed.bench.load.pacing import Times
-from testbed.bench.load.worker import CONFIRMED, CONNECTED, RECEIVED, Job, Part, main
+from testbed.bench.load.worker import CONFIRMED, CONNECTED, RECEIVED, Job, Part, Times, main
 from testbed.errors import ClientError
 
 _START_IN = 0.05  # seconds from the signal to the first message
@@ -78,7 +77,7 @@ class Fleet:
         mark: Callable[[int], None] = lambda side: None,
         show: Callable[[Progress], None] = lambda progress: None,
     ) -> list[list[Part]]:
-        """Run one round: the jobs of each side, at its times (from 0 on, see ``in_turns``).
+        """Run one round: the jobs of each side, at its times (from 0 on, see ``rounds.in_turns``).
 
         ``mark`` is called with the side at the begin and at the end of each measured turn. Each
         message is expected ``copies`` times. Raises ``ClientError`` when a worker fails.

@@ -2,6 +2,10 @@
 
 A worker drives several roles side by side in one thread. Each counts what happens while the
 measuring lasts, and everything for the account.
+
+A paced producer keeps its timetable whatever the broker does: a message that could not be sent when
+it was due is sent later with its intended time, so that a stall of the broker shows in the
+latencies (no coordinated omission).
 """
 
 import time
@@ -12,12 +16,60 @@ from operator import itemgetter
 
 from testbed.bench.load.accounting import SAMPLE, Outstanding, Sent, Tally, message_name
 from testbed.bench.load.base import Arrival, Receiver, Sender
-from testbed.bench.load.pacing import Timetable, Window
 from testbed.bench.statistics import Latencies
 from testbed.errors import ClientError
 from testbed.history import Event, Kind
 
 _TICK = 250_000  # ns: at most how often a paced producer sends what has become due
+_CHUNK_BYTES = 65536  # written at once; more would only wait in the socket's buffer
+
+
+class Timetable:
+    """``rate`` messages a second, evenly spaced, from ``start`` (ns) on."""
+
+    def __init__(self, rate: float, start: int) -> None:
+        self._interval, self._start, self._taken = 1e9 / rate, start, 0
+
+    @property
+    def next(self) -> int:
+        """When the next message is due (ns)."""
+        return self._due(self._taken)
+
+    def take(self, now: int, most: int) -> list[int]:
+        """Return the intended times of the messages due at ``now``, at most ``most`` of them."""
+        if now < self._start:
+            return []
+        due = int((now - self._start) / self._interval) + 1 - self._taken
+        first = self._taken
+        self._taken += max(0, min(due, most))
+        return [self._due(number) for number in range(first, self._taken)]
+
+    def _due(self, number: int) -> int:
+        return self._start + int(number * self._interval)
+
+
+@dataclass(frozen=True)
+class Window:
+    """At most ``most`` unconfirmed messages.
+
+    A producer that sends as fast as it can waits until there is room for ``chunk`` more: many small
+    writes would cost both sides more than they gain.
+    """
+
+    most: int
+    chunk: int
+
+    @classmethod
+    def of(cls, most: int, size: int, transaction: int = 0) -> "Window":
+        """Return the window for messages of ``size`` bytes, or for transactions of messages."""
+        if transaction:
+            return cls(max(most, transaction), transaction)
+        return cls(most, max(1, min(most // 8, _CHUNK_BYTES // size)))
+
+    def room(self, outstanding: int) -> int:
+        """Return how many messages to send now: none until there is room for a chunk."""
+        left = self.most - outstanding
+        return min(left, self.chunk) if left >= self.chunk else 0
 
 
 @dataclass

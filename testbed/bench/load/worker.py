@@ -17,8 +17,16 @@ from typing import Any
 from testbed.bench.host import inside
 from testbed.bench.load.accounting import Outstanding, Sent
 from testbed.bench.load.base import Generator, Shape, make_generator
-from testbed.bench.load.pacing import Times, Window
-from testbed.bench.load.roles import Consumer, Measured, Producer, Relay, Requester, Role, Visitor
+from testbed.bench.load.roles import (
+    Consumer,
+    Measured,
+    Producer,
+    Relay,
+    Requester,
+    Role,
+    Visitor,
+    Window,
+)
 from testbed.bench.statistics import Latencies
 from testbed.bench.target import Target
 from testbed.clients.base import Destination
@@ -27,6 +35,25 @@ from testbed.history import Event
 
 _LONGEST_WAIT = 0.05  # seconds without a look at the clock
 CONFIRMED, RECEIVED, CONNECTED = range(3)  # indexes of a worker's shared counters
+
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Times:
+    """When one side of a round works: spans of ns, in order. The ``warm`` ones do not count."""
+
+    warm: tuple[Span, ...]
+    measured: tuple[Span, ...]
+
+    def shifted(self, offset: int) -> "Times":
+        """Return the same times, ``offset`` ns later."""
+
+        def shift(spans: tuple[Span, ...]) -> tuple[Span, ...]:
+            return tuple((offset + begin, offset + end) for begin, end in spans)
+
+        return Times(shift(self.warm), shift(self.measured))
 
 
 @dataclass(frozen=True)
