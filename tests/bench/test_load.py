@@ -157,9 +157,10 @@ def test_handshakes_are_counted(fleet: Fleet, brokers: dict[str, Broker], engine
 
 
 def test_a_rate_is_kept(fleet: Fleet, brokers: dict[str, Broker]) -> None:
-    work = short("rate-1k", rate=50.0)
+    """Two of the 30 messages are missing when a busy machine answers 200 ms late: see ``kept_up``."""
+    work = short("rate-1k", rate=10.0, duration=3.0)
     measured = one(fleet, brokers, "rabbitmq", work)
-    assert measured.confirmed == pytest.approx(50, rel=0.2)
+    assert measured.confirmed == pytest.approx(10, rel=0.2)
     assert limit(work, load_driver("rabbitmq"), measured) == "rate"
 
 
@@ -322,7 +323,8 @@ def test_sides_that_take_turns_lose_nothing_and_leave_each_other_alone(
     fleet: Fleet, brokers: dict[str, Broker], engine: str, name: str
 ) -> None:
     """The sides work one at a time: the broker is looked at during a side's own turns alone."""
-    work = replace(short(name), confirmation="each", turn=0.1)
+    # Readings may be 100 ms late in each turn, as on a busy machine.
+    work = short(name, duration=1.2, confirmation="each", turn=0.2)
     chosen = replace(load_driver(engine), connections=1)
     targets = {
         text: brokers[engine].target(chosen, Encryption.parse(text))
