@@ -6,16 +6,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from testbed.bench.host import can_enter
 from testbed.clients.base import Address
-from testbed.documented import listeners
+from testbed.documented.listeners import LISTENERS
 from testbed.errors import TestbedError
-from testbed.runtime.usage import ContainerUsage
 
 _CONNECT_SECONDS = 1.0  # a container on this machine answers at once, or cannot be reached
-LISTENERS = ("tls", "plaintext")
-VOLUMES = ("encrypted", "plain", "unknown")
-PAYLOADS = ("clear", "envelope", "envelope-cached")
+_LISTENERS = ("tls", "plaintext")
+_VOLUMES = ("encrypted", "plain", "unknown")
+_PAYLOADS = ("clear", "envelope", "envelope-cached")
 _VERSIONS = ("", "TLSv1.2", "TLSv1.3")
 
 
@@ -42,9 +40,9 @@ class Encryption:
     version: str = ""
 
     def __post_init__(self) -> None:
-        one_of("listener", self.listener, LISTENERS)
-        one_of("volume", self.volume, VOLUMES)
-        one_of("payload", self.payload, PAYLOADS)
+        one_of("listener", self.listener, _LISTENERS)
+        one_of("volume", self.volume, _VOLUMES)
+        one_of("payload", self.payload, _PAYLOADS)
         one_of("version", self.version, _VERSIONS)
         if self.listener == "plaintext" and (self.suite or self.version):
             raise ValueError("plaintext has no suite and no version")
@@ -63,7 +61,7 @@ class Encryption:
         if colon:
             values["version" if chosen.startswith("TLSv") else "suite"] = chosen
         for word in words:
-            values["volume" if word in VOLUMES else "payload"] = word
+            values["volume" if word in _VOLUMES else "payload"] = word
         try:
             return cls(**values)
         except ValueError as error:
@@ -141,8 +139,8 @@ class Endpoint:
         parts = urlsplit(self.url)
         schemes = {
             listener.scheme: (engine, listener)
-            for engine, offered in listeners.LISTENERS.items()
-            for listener in offered
+            for engine, listeners in LISTENERS.items()
+            for listener in listeners
         }
         if parts.scheme not in schemes or not parts.hostname:
             raise TestbedError(
@@ -180,6 +178,10 @@ def choose_route(route: str, target: Target) -> Target:
     """
     if route == "published" or not target.container:
         return target
+    # Imported on first use: the engine's library takes its time, and specifications need none.
+    from testbed.bench.host import can_enter
+    from testbed.runtime.usage import ContainerUsage
+
     with ContainerUsage(target.container) as container:
         port = container.port_behind(target.address.port)
         if port is None:

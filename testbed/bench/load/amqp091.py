@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from struct import Struct
 
 from testbed.bench.load.accounting import HEADER, SAMPLE, Outstanding, filler
-from testbed.bench.load.base import Arrival, Connection, Generator, Shape
+from testbed.bench.load.base import Arrival, Connection, Generator, Shape, repeated
 from testbed.bench.target import Target
 from testbed.clients.base import Destination
 from testbed.errors import ClientError, ConnectionRefused, NotAuthorized
@@ -147,7 +147,7 @@ class Amqp091Sender:
 
     def send(self, intended: Sequence[int]) -> None:
         stride, offset, run, producer = len(self._template), self._offset, self._run, self._producer
-        data = bytearray(_repeated(self._template, len(intended)))
+        data = bytearray(repeated(self._template, len(intended)))
         pack = HEADER.pack_into
         number = self.outstanding.add(len(intended), time.monotonic_ns())
         for due in intended:
@@ -179,11 +179,6 @@ class Amqp091Sender:
 
     def close(self) -> None:
         self._connection.close()
-
-
-@lru_cache(maxsize=64)
-def _repeated(template: bytes, count: int) -> bytes:
-    return template * count
 
 
 class Amqp091Receiver:

@@ -9,6 +9,7 @@ import ssl
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 from testbed.bench.load.accounting import Outstanding
@@ -154,6 +155,12 @@ def make_generator(name: str, target: Target) -> Generator:
 
         return generator(target)
     raise ClientError(f"there is no {name} generator for {target.address.protocol}")
+
+
+@lru_cache(maxsize=64)
+def repeated(template: bytes, count: int) -> bytes:
+    """Return ``count`` prepared messages, one after the other."""
+    return template * count
 
 
 class Connection:

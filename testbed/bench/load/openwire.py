@@ -9,10 +9,10 @@ import struct
 import time
 import uuid
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import partial
 
 from testbed.bench.load.accounting import HEADER, SAMPLE, Outstanding, filler
-from testbed.bench.load.base import Arrival, Connection, Generator, Shape
+from testbed.bench.load.base import Arrival, Connection, Generator, Shape, repeated
 from testbed.bench.target import Target
 from testbed.clients.base import Destination
 from testbed.errors import ClientError, ConnectionRefused, NotAuthorized
@@ -165,7 +165,7 @@ class OpenWireSender:
             self._begun += 1
             self._transact(_BEGIN)
         message, stride = self._message, len(self._message.frame)
-        data = bytearray(_repeated(message.frame, len(intended)))
+        data = bytearray(repeated(message.frame, len(intended)))
         first = self._session.reserve(len(intended))
         now, wall = time.monotonic_ns(), int(time.time() * 1000)
         number = self.outstanding.add(len(intended), now)
@@ -216,11 +216,6 @@ class OpenWireSender:
 
     def close(self) -> None:
         self._connection.close()
-
-
-@lru_cache(maxsize=64)
-def _repeated(template: bytes, count: int) -> bytes:
-    return template * count
 
 
 class OpenWireReceiver:
