@@ -53,7 +53,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         _refusals(testbed, testbed.new_key("a customer managed one")),
     )
     listed = key["Arn"] in {
-        each["KeyArn"] for each in testbed.kms.call(USER, "ListKeys", {"Limit": 1000})["Keys"]
+        entry["KeyArn"] for entry in testbed.kms.call(USER, "ListKeys", {"Limit": 1000})["Keys"]
     }
     evidence = (
         (

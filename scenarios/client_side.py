@@ -58,9 +58,9 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
 def _opaque(testbed: Testbed, broker: Broker, envelope: Envelope) -> Finding:
     canary = f"canary-{secrets.token_hex(16)}".encode()
     sealed = envelope.seal(canary, {"purpose": "testbed"})
-    consumed, evidence = _seen(testbed, broker, sealed, canary)
+    consumed, evidence = _inspect(testbed, broker, sealed, canary)
     same = consumed is not None and envelope.open(consumed) == canary
-    in_clear, control = _seen(testbed, broker, canary, canary)
+    in_clear, control = _inspect(testbed, broker, canary, canary)
     return Finding(
         "E1",
         f"a sealed payload through {broker.engine_type}",
@@ -73,7 +73,7 @@ def _opaque(testbed: Testbed, broker: Broker, envelope: Envelope) -> Finding:
     )
 
 
-def _seen(
+def _inspect(
     testbed: Testbed, broker: Broker, body: bytes, canary: bytes
 ) -> tuple[bytes | None, tuple[str, ...]]:
     """Look for a message in the console and on disk.
@@ -112,7 +112,7 @@ def _console(testbed: Testbed, broker: Broker, queue: str) -> bytes:
     """Return the queue's messages from the management interface or the console's API."""
     user, endpoint = broker.users[0], broker.endpoint(_CONSOLE[broker.engine_type])
     if broker.engine_type == "RABBITMQ":
-        path, asked = (
+        path, request = (
             f"/api/queues/%2F/{quote(queue)}/get",
             {"count": 10, "ackmode": "ack_requeue_true", "encoding": "auto"},
         )
@@ -121,8 +121,8 @@ def _console(testbed: Testbed, broker: Broker, queue: str) -> bytes:
             f"org.apache.activemq:type=Broker,brokerName={broker.broker_name},"
             f"destinationType=Queue,destinationName={queue}"
         )
-        path, asked = "/api/jolokia/", {"type": "exec", "mbean": name, "operation": "browse()"}
-    answer = _post(testbed, endpoint, path, asked, f"{user.username}:{user.password}")
+        path, request = "/api/jolokia/", {"type": "exec", "mbean": name, "operation": "browse()"}
+    answer = _post(testbed, endpoint, path, request, f"{user.username}:{user.password}")
     return answer.replace(b" ", b"")
 
 
@@ -170,7 +170,7 @@ def _without_the_key(testbed: Testbed, kms: Any, key: str) -> Finding:
         "a sealed payload while its key is disabled, and after",
         Verdict.of(all(disabled) and not any(enabled)),
         (
-            *(f"with the key disabled {each}" for each in disabled),
+            *(f"with the key disabled {refusal}" for refusal in disabled),
             "with the key enabled both are carried out" if not any(enabled) else str(enabled),
         ),
         Finding(

@@ -64,18 +64,21 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
 
 
 def _grants(testbed: Testbed, key: str) -> Finding:
-    made = [
+    records = [
         record
         for record in events(testbed.trail, USER_ACCOUNT)
         if record["eventName"] == "CreateGrant" and key in json.dumps(record)
     ][::-1]
     expected = samples("cluster")
-    found, without = trail_differences(made, expected), trail_differences(made[:-1], expected)
+    deviations, without = (
+        trail_differences(records, expected),
+        trail_differences(records[:-1], expected),
+    )
     return Finding(
         "G2",
-        f"{len(made)} CreateGrant events beside the page's {len(expected)}",
-        Verdict.of(not found),
-        (*map(str, found), *map(_said, made)),
+        f"{len(records)} CreateGrant events beside the page's {len(expected)}",
+        Verdict.of(not deviations),
+        (*map(str, deviations), *map(_describe, records)),
         Finding(
             "G2",
             "the same events without the last",
@@ -85,10 +88,10 @@ def _grants(testbed: Testbed, key: str) -> Finding:
     )
 
 
-def _said(record: dict[str, Any]) -> str:
-    asked = record["requestParameters"]
-    bound = asked.get("constraints", {}).get("encryptionContextSubset", {})
-    return f"{', '.join(asked['operations'])} by {record['userIdentity']['type']}" + (
+def _describe(record: dict[str, Any]) -> str:
+    parameters = record["requestParameters"]
+    bound = parameters.get("constraints", {}).get("encryptionContextSubset", {})
+    return f"{', '.join(parameters['operations'])} by {record['userIdentity']['type']}" + (
         f", bound to {', '.join(bound.values())}" if bound else ""
     )
 
@@ -124,9 +127,9 @@ def _in_the_clear(crossed: _Crossed) -> tuple[Verdict, tuple[str, ...]]:
     needle = {"the canary": crossed.canary}
     to_clients, client = crossed.front.on(_CLIENT_PORT), crossed.front.find(needle)
     between = [
-        each
-        for each in crossed.node.find(needle)
-        if _CLIENT_PORT not in (each.source.port, each.destination.port)
+        sighting
+        for sighting in crossed.node.find(needle)
+        if _CLIENT_PORT not in (sighting.source.port, sighting.destination.port)
     ]
     evidence = (
         f"between the nodes: {between[0] if between else 'the canary is in no packet'}",
@@ -188,8 +191,8 @@ def _without_key(testbed: Testbed, cluster: Broker) -> Iterator[Finding]:
     )
 
 
-def _evidence(seen: Sequence[evidence.Observation]) -> tuple[str, ...]:
-    return tuple(each.evidence for each in seen)
+def _evidence(observations: Sequence[evidence.Observation]) -> tuple[str, ...]:
+    return tuple(observation.evidence for observation in observations)
 
 
 if __name__ == "__main__":

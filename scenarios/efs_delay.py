@@ -25,23 +25,23 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     with testbed.temporary_broker(
         testbed.request("ACTIVEMQ", "efs", key, storage_type="EFS")
     ) as efs:
-        at_once, said_at_once, later, said_later = _story(testbed, efs.broker_id, "efs_grant")
+        at_once, account_at_once, later, account_later = _story(testbed, efs.broker_id, "efs_grant")
     ebs_key = testbed.new_key("of a broker on EBS")
     with testbed.temporary_broker(testbed.request("ACTIVEMQ", "ebs", ebs_key)) as ebs:
-        _, _, ebs_later, ebs_said = _story(testbed, ebs.broker_id, "ebs_grant")
+        _, _, ebs_later, ebs_account = _story(testbed, ebs.broker_id, "ebs_grant")
     yield Finding(
         "R8",
         "a broker on EFS whose file system's grant is revoked",
         Verdict.of(at_once.yes and not later.yes),
         (
-            f"at once after RevokeGrant {at_once.evidence} ({said_at_once})",
-            f"after {testbed.delay:.0f} s {later.evidence} ({said_later})",
+            f"at once after RevokeGrant {at_once.evidence} ({account_at_once})",
+            f"after {testbed.delay:.0f} s {later.evidence} ({account_later})",
         ),
         Finding(
             "R8",
             "a broker on EBS whose volume's grant is revoked",
             Verdict.of(not ebs_later.yes),
-            (f"{ebs_later.evidence} ({ebs_said})",),
+            (f"{ebs_later.evidence} ({ebs_account})",),
         ),
     )
 
@@ -51,7 +51,7 @@ def _story(
 ) -> tuple[evidence.Observation, str, evidence.Observation, str]:
     """Revoke the volume's grant: whether the broker serves before the delay is over, and after."""
     brokers, broker = testbed.brokers, testbed.brokers.peek(broker_id)
-    grant = next(each for each in broker.grants if each.name == grant_name)
+    grant = next(candidate for candidate in broker.grants if candidate.name == grant_name)
     with Traffic(brokers.address(broker, "stomp"), _QUEUE, rate=100) as flow:
         flow.wait_confirmed(50, 30)
         logger.info("  %s: RevokeGrant", broker.broker_name)

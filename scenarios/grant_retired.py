@@ -31,7 +31,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         identity = broker.broker_id
         grant = {
             "KeyId": key,
-            "GrantId": next(each.grant_id for each in broker.grants if each.volume_id),
+            "GrantId": next(grant.grant_id for grant in broker.grants if grant.volume_id),
         }
         mq = volumes.service(key)
         stranger = replace(USER, principal="arn:aws:iam::222222222222:root", account="222222222222")
@@ -55,8 +55,8 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     yield Finding(
         "G3",
         "who may retire a grant",
-        Verdict.of(all(each.denied for each in refused)),
-        tuple(each.evidence for each in refused),
+        Verdict.of(all(answer.denied for answer in refused)),
+        tuple(answer.evidence for answer in refused),
         Finding("G3", "its retiring principal", Verdict.of(done.denied), (done.evidence,)),
     )
     yield Finding(

@@ -28,7 +28,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     key = testbed.new_key("of a broker that loses a grant")
     with testbed.temporary_broker(testbed.request("RABBITMQ", "revoked", key)) as broker:
         identity = broker.broker_id
-        grant = next(each for each in broker.grants if each.volume_id)
+        grant = next(candidate for candidate in broker.grants if candidate.volume_id)
         with Traffic(brokers.address(broker, "amqp"), _QUEUE, rate=100) as flow:
             flow.wait_confirmed(150, 30)
             before = evidence.reports_invalid_key(brokers, identity)
@@ -58,8 +58,8 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     yield Finding(
         "R9",
         "a broker whose EBS grant is revoked",
-        Verdict.of(all(each.yes for each in degraded)),
-        tuple(each.evidence for each in degraded),
+        Verdict.of(all(observation.yes for observation in degraded)),
+        tuple(observation.evidence for observation in degraded),
         control,
     )
     yield Finding(
@@ -75,10 +75,12 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     yield Finding(
         "R7",
         "a broker whose EBS grant is revoked",
-        Verdict.of(all(each.yes for each in tried) and not recreated.yes and not rebooted.yes),
+        Verdict.of(
+            all(attempt.yes for attempt in tried) and not recreated.yes and not rebooted.yes
+        ),
         (
             f"deleted and created anew: {recreated.evidence}, and {rebooted.evidence}",
-            *(each.evidence for each in tried),
+            *(attempt.evidence for attempt in tried),
         ),
         # These would bring a broker back after DisableKey; here they must not.
         Finding("R7", "the broker created anew", Verdict.of(recreated.yes), (recreated.evidence,)),

@@ -48,7 +48,7 @@ def _engine(
     broker = testbed.default_broker(engine_type)
     logger.info("  asking the listeners of %s and of a control", broker.broker_name)
     scans, controls = run_concurrently(
-        [partial(_scans, testbed, each) for each in (broker, control)]
+        [partial(_scans, testbed, target) for target in (broker, control)]
     )
     for name, scan in scans.items():
         yield _suites(claim, engine_type, name, scan, controls[name])

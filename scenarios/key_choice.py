@@ -24,7 +24,7 @@ ALONE = True  # it counts what is left behind
 def run(testbed: Testbed) -> Iterator[Finding | str]:
     """R2 on the default brokers, R3 on a broker without a key, R4 with refused requests."""
     for engine_type in ("RABBITMQ", "ACTIVEMQ"):
-        yield _given(testbed, testbed.default_broker(engine_type))
+        yield _customer_key(testbed, testbed.default_broker(engine_type))
     logger.info("  a broker for which no key is given")
     with testbed.temporary_broker(testbed.request("RABBITMQ", "owned")) as broker:
         yield _owned(testbed, broker)
@@ -32,7 +32,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     yield from _refused(testbed)
 
 
-def _given(testbed: Testbed, broker: Broker) -> Finding:
+def _customer_key(testbed: Testbed, broker: Broker) -> Finding:
     """R2: the key is used and echoed; UpdateBroker has no member to change it."""
     described = describe(testbed.brokers.describe(broker.broker_id))["EncryptionOptions"]
     other = testbed.new_key("another one")
@@ -63,7 +63,7 @@ def _owned(testbed: Testbed, broker: Broker) -> Finding:
     key = broker.nodes[0].volume.key_arn
 
     def hidden(arn: str) -> tuple[bool, tuple[str, ...]]:
-        listed = any(each["KeyArn"] == arn for each in _keys(testbed))
+        listed = any(entry["KeyArn"] == arn for entry in _keys(testbed))
         recorded = sum(arn in str(record) for record in events(testbed.trail, USER_ACCOUNT))
         return not listed and not recorded, (
             f"{arn} {'is' if listed else 'is not'} in the account's ListKeys",
@@ -114,11 +114,11 @@ def _refused(testbed: Testbed) -> Iterator[Finding]:
         "a key of another region": good.replace("us-east-1", "eu-west-1"),
     }
     control = _creation(testbed, testbed.request("RABBITMQ", "fits", good))
-    for what, key in bad.items():
+    for description, key in bad.items():
         refused, evidence = _creation(testbed, testbed.request("RABBITMQ", "unfit", key))
         yield Finding(
             "R4",
-            what,
+            description,
             Verdict.of(refused),
             evidence,
             Finding("R4", "a symmetric key that is enabled", Verdict.of(control[0]), control[1]),
@@ -127,11 +127,11 @@ def _refused(testbed: Testbed) -> Iterator[Finding]:
 
 def _creation(testbed: Testbed, request: CreateBroker) -> tuple[bool, tuple[str, ...]]:
     """Return whether CreateBroker is refused and leaves nothing. Deletes a created broker."""
-    before = _left(testbed)
+    before = _inventory(testbed)
     try:
         broker = testbed.brokers.create(request)
     except ApiError as error:
-        after = _left(testbed)
+        after = _inventory(testbed)
         return after == before, (
             f"CreateBroker: {error}",
             "nothing is left behind" if after == before else f"left behind: {after}",
@@ -140,7 +140,7 @@ def _creation(testbed: Testbed, request: CreateBroker) -> tuple[bool, tuple[str,
     return False, ("CreateBroker is carried out",)
 
 
-def _left(testbed: Testbed) -> tuple[int, int, int]:
+def _inventory(testbed: Testbed) -> tuple[int, int, int]:
     """How many brokers, containers and volumes there are."""
     volumes = testbed.containers.volumes()
     return len(testbed.brokers.peek_all()), len(testbed.containers.find()), len(volumes)

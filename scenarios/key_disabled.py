@@ -72,7 +72,7 @@ def _story(testbed: Testbed, broker: Broker) -> Iterator[Finding | str]:
         "R9",
         name,
         Verdict.of(after.yes and attached.yes and reboot.yes and lost.yes),
-        tuple(each.evidence for each in (attached, after, reboot, lost)),
+        tuple(observation.evidence for observation in (attached, after, reboot, lost)),
         Finding(
             "R9",
             f"{name} while its key is enabled",

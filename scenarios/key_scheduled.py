@@ -55,8 +55,8 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     yield Finding(
         "R9",
         f"{broker.broker_name}, key scheduled for deletion",
-        Verdict.of(all(each.yes for each in pending)),
-        tuple(each.evidence for each in pending),
+        Verdict.of(all(observation.yes for observation in pending)),
+        tuple(observation.evidence for observation in pending),
         Finding("R9", f"{broker.broker_name} before", Verdict.of(before.yes), (before.evidence,)),
     )
     yield Finding(

@@ -116,7 +116,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             "user and password": f"orders:{_PASSWORD}@",
             "the same, encoded": f"orders%3A{_PASSWORD}@",
         }
-        with_them = {what: url.format(each) for what, each in credentials.items()}
+        with_them = {what: url.format(credential) for what, credential in credentials.items()}
         yield _finding(
             testbed,
             "P3",
@@ -197,7 +197,7 @@ def _clean(testbed: Testbed, engine_type: str) -> Iterator[Finding]:
     broker = testbed.default_broker(engine_type)
     private = _PRIVATE["a phone number"]
     named = _refusal(_creating(testbed, engine_type, lambda name: {"broker_name": name}), private)
-    yield _taken(
+    yield _accepted(
         "P1",
         f"{engine_type}: a clean broker name",
         {broker.broker_name: ""},
@@ -208,7 +208,7 @@ def _clean(testbed: Testbed, engine_type: str) -> Iterator[Finding]:
         _creating(testbed, engine_type, lambda name: {"users": (User(name, "a-long-password-1"),)}),
         private,
     )
-    yield _taken(
+    yield _accepted(
         "P2",
         f"{engine_type}: a clean user name",
         {user.username: "" for user in broker.users},
@@ -226,16 +226,16 @@ def _clean_urls() -> Finding:
     def connector(url: str) -> None:
         sanitize(_NETWORK.format(url))
 
-    taken = {
+    refusals = {
         "a shovel to amqps://other:5671/%2f": _refusal(shovel, "amqps://other:5671/%2f"),
         "a connector to static:(ssl://other:61617)": _refusal(
             connector, "static:(ssl://other:61617)"
         ),
     }
-    return _taken(
+    return _accepted(
         "P3",
         "URLs without credentials",
-        taken,
+        refusals,
         "a URL with them",
         _refusal(shovel, f"amqps://orders:{_PASSWORD}@other:5671/%2f"),
     )
@@ -287,7 +287,7 @@ def _finding(
     )
 
 
-def _taken(
+def _accepted(
     claim: str, subject: str, refusals: Mapping[str, str], control: str, control_refusal: str
 ) -> Finding:
     """Expect no refusal: ``refusals`` has the words of each attempt's, empty if accepted."""
@@ -317,8 +317,8 @@ def _all_refused(
             bool(secret or len(value) > 5) and (secret or value) in words,
         )
         refused &= quoted and not repeated
-        said = f"refused: {words}" if words else "it is taken"
-        evidence.append(f"{what}: {said}{' It repeats what it refuses.' if repeated else ''}")
+        outcome = f"refused: {words}" if words else "it is taken"
+        evidence.append(f"{what}: {outcome}{' It repeats what it refuses.' if repeated else ''}")
     left = _present(testbed) - before
     return refused and not left, (*evidence, f"left behind: {', '.join(sorted(left)) or 'nothing'}")
 

@@ -28,10 +28,10 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     for engine_type, claim in _CLAIM.items():
         broker = testbed.default_broker(engine_type)
         protocols = [
-            each
+            protocol
             for listener in LISTENERS[engine_type]
-            for each in listener.protocols
-            if each in clients.PROTOCOLS
+            for protocol in listener.protocols
+            if protocol in clients.PROTOCOLS
         ]
         logger.info("  %s: %s", broker.broker_name, ", ".join(protocols))
         name = f"protocols.{secrets.token_hex(4)}"
@@ -67,11 +67,13 @@ def _each_to_each(
     sent = {
         protocol: f"sent over {protocol} {secrets.token_hex(8)}".encode() for protocol in protocols
     }
-    got: dict[str, set[bytes]] = {}
+    received: dict[str, set[bytes]] = {}
     with ExitStack() as stack:
         subscribers = {
-            each: stack.enter_context(clients.connect(testbed.brokers.address(broker, each)))
-            for each in protocols
+            protocol: stack.enter_context(
+                clients.connect(testbed.brokers.address(broker, protocol))
+            )
+            for protocol in protocols
         }
         for subscriber in subscribers.values():
             subscriber.subscribe(Destination.topic(subscribed_to))
@@ -83,15 +85,17 @@ def _each_to_each(
                 # RabbitMQ releases a message without subscriber over AMQP 1.0: the receivers tell.
                 sender.publish(Destination.topic(sent_to), body)
         for protocol, subscriber in subscribers.items():
-            got[protocol] = set()
-            while len(got[protocol]) < len(sent) and (message := subscriber.receive(timeout=wait)):
-                got[protocol].add(message.body)
+            received[protocol] = set()
+            while len(received[protocol]) < len(sent) and (
+                message := subscriber.receive(timeout=wait)
+            ):
+                received[protocol].add(message.body)
                 message.acknowledge()
     evidence = [
-        f"over {protocol}: received what was sent over {_names(got[protocol], sent)}"
+        f"over {protocol}: received what was sent over {_names(received[protocol], sent)}"
         for protocol in protocols
     ]
-    whole = all(bodies == set(sent.values()) for bodies in got.values())
+    whole = all(bodies == set(sent.values()) for bodies in received.values())
     return (Verdict.HOLDS if whole else Verdict.FAILS), tuple(evidence)
 
 
@@ -116,8 +120,8 @@ def _closed(testbed: Testbed, broker: Broker) -> tuple[Verdict, tuple[str, ...]]
             f"documented: {', '.join(map(str, sorted(offered)))}"
         ),
     )
-    more = reachable - offered
-    return (Verdict.FAILS if more else Verdict.HOLDS), (*open_ones, *evidence)
+    undocumented = reachable - offered
+    return (Verdict.FAILS if undocumented else Verdict.HOLDS), (*open_ones, *evidence)
 
 
 if __name__ == "__main__":

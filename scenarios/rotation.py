@@ -40,7 +40,8 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         by_clock = evidence.refuses_reboot(brokers, identity)
         flow.wait_confirmed(20, 60)
         rotations = [
-            each["RotationType"] for each in kms.call(USER, "ListKeyRotations", key)["Rotations"]
+            rotation["RotationType"]
+            for rotation in kms.call(USER, "ListKeyRotations", key)["Rotations"]
         ]
     account = checker.check(
         traffic.drain(brokers.address(brokers.peek(identity), "amqp"), _QUEUE, flow.recorder)
@@ -78,11 +79,11 @@ def _another_key(testbed: Testbed, volume: volumes.Volume) -> Finding:
         volumes.open_data_key(
             testbed.kms, volumes.Volume(volume.volume_id, other, volume.encrypted_data_key)
         )
-        opened, said = True, "the volume opens"
+        opened, text = True, "the volume opens"
     except TestbedError as error:
-        opened, said = False, str(error)
+        opened, text = False, str(error)
     return Finding(
-        "R6", "the volume with a new key in place of the old one", Verdict.of(opened), (said,)
+        "R6", "the volume with a new key in place of the old one", Verdict.of(opened), (text,)
     )
 
 

@@ -72,23 +72,23 @@ def _about(testbed: Testbed, started: float, *names: str) -> list[Record]:
 
 
 def _grants(records: Sequence[Record]) -> Finding:
-    made = [record for record in records if record["eventName"] == "CreateGrant"]
+    grants = [record for record in records if record["eventName"] == "CreateGrant"]
     expected = samples("single_instance")
-    found = trail_differences(made, expected)
+    deviations = trail_differences(grants, expected)
     # The same events with one operation more, as a careless service would have asked for it.
-    more = json.loads(json.dumps(made))
-    more[0]["requestParameters"]["operations"].append("Encrypt")
-    wrong = trail_differences(more, expected)
+    altered = json.loads(json.dumps(grants))
+    altered[0]["requestParameters"]["operations"].append("Encrypt")
+    wrong = trail_differences(altered, expected)
     names = [
         f"{record['eventName']} of {', '.join(record['requestParameters']['operations'])} "
         f"by {record['userIdentity']['type']}"
-        for record in made
+        for record in grants
     ]
     return Finding(
         "G1",
-        f"{len(made)} CreateGrant events beside the page's {len(expected)}",
-        Verdict.of(not found),
-        (*map(str, found), *names),
+        f"{len(grants)} CreateGrant events beside the page's {len(expected)}",
+        Verdict.of(not deviations),
+        (*map(str, deviations), *names),
         Finding(
             "G1",
             "the same events with an operation too many",
@@ -100,7 +100,7 @@ def _grants(records: Sequence[Record]) -> Finding:
 
 def _whole(life: Sequence[Record], broker: Broker, secret: Sequence[str]) -> Finding:
     """Every call has its record with who, what, when and result, and none has a secret."""
-    wanted = (
+    expected = (
         "CreateKey",
         "CreateBroker",
         "CreateGrant",
@@ -122,29 +122,29 @@ def _whole(life: Sequence[Record], broker: Broker, secret: Sequence[str]) -> Fin
     def judge(records: Sequence[Record]) -> tuple[Verdict, tuple[str, ...]]:
         text = json.dumps(records)
         missing = [
-            name for name in wanted if not any(record["eventName"] == name for record in records)
+            name for name in expected if not any(record["eventName"] == name for record in records)
         ]
         incomplete = [
             record["eventName"]
             for record in records
             if not all(record.get(member) for member in ("userIdentity", "eventTime", "eventID"))
         ]
-        told = sum(each in text for each in secret)
-        said = (
+        leaks = sum(value in text for value in secret)
+        evidence = (
             (
                 f"{len(records)} records: "
                 f"{', '.join(dict.fromkeys(record['eventName'] for record in records))}"
             ),
             (
                 f"missing: {', '.join(missing) or 'none'}; "
-                f"without who or when: {', '.join(incomplete) or 'none'}; secrets in them: {told}"
+                f"without who or when: {', '.join(incomplete) or 'none'}; secrets in them: {leaks}"
             ),
             (
                 "the refused RebootBroker has errorCode "
                 f"{refused[0]['errorCode'] if refused else 'none'}"
             ),
         )
-        return Verdict.of(not missing and not incomplete and not told and bool(refused)), said
+        return Verdict.of(not missing and not incomplete and not leaks and bool(refused)), evidence
 
     # What the trail would be if it wrote down requests as they came.
     leaking = [*life, {**life[0], "requestParameters": {"password": secret[0]}}]

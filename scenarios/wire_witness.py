@@ -31,10 +31,10 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     for engine_type, claim in _CLAIM.items():
         broker = testbed.default_broker(engine_type)
         protocols = [
-            each
+            protocol
             for listener in LISTENERS[engine_type]
-            for each in listener.protocols
-            if each in clients.PROTOCOLS
+            for protocol in listener.protocols
+            if protocol in clients.PROTOCOLS
         ]
         logger.info("  clients of %s, over %s", broker.broker_name, ", ".join(protocols))
         seen = _of_clients(testbed, broker, protocols)
@@ -169,18 +169,18 @@ def _captured(
 def _judged(
     captures: Sequence[Capture], needles: Mapping[str, bytes]
 ) -> tuple[Verdict, tuple[str, ...]]:
-    found = [str(sighting) for capture in captures for sighting in capture.find(needles)]
-    said, packets = (
+    sightings = [str(sighting) for capture in captures for sighting in capture.find(needles)]
+    payload, packets = (
         sum(capture.payload_bytes for capture in captures),
         sum(capture.packets for capture in captures),
     )
     whole = all(capture.whole for capture in captures)
     evidence = (
-        f"{packets} packets with {said:,} bytes of payload, "
+        f"{packets} packets with {payload:,} bytes of payload, "
         f"{'none' if whole else 'some'} missed in between"
     )
     absent = f"{', '.join(needles)}: in no packet, as they are, in hex or in base64"
-    return Verdict.of(not found and said > 0 and whole), (*(found or [absent]), evidence)
+    return Verdict.of(not sightings and payload > 0 and whole), (*(sightings or [absent]), evidence)
 
 
 def _needles(broker: Broker, canary: bytes) -> dict[str, bytes]:

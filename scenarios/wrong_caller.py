@@ -66,7 +66,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             ask(kms, "DescribeKey", {"KeyId": key}, mq),
             bound,
         )
-        for grant in (each for each in broker.grants if each.volume_id):
+        for grant in (candidate for candidate in broker.grants if candidate.volume_id):
             kms.call(
                 replace(mq, principal=EBS_PRINCIPAL),
                 "RetireGrant",

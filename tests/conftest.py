@@ -1,4 +1,4 @@
-"""Nodes that several test files ask and leave as they are: started once for all of them."""
+"""Fixtures that several test files share: nodes that no test changes, LocalStack, and a PKI."""
 
 import signal
 from collections.abc import Iterator
@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from tests.support import activemq_node, rabbitmq_node
+from tests.support import activemq_node as activemq_nodes
+from tests.support import rabbitmq_node as rabbitmq_nodes
 from tests.support.kms_authority import container
 from tests.support.kms_container import Container
 from tests.support.tls_servers import Pki, make_pki
@@ -17,33 +18,35 @@ pytest_plugins = [
     "tests.support.workers",
 ]
 
-# No deadline for an example: on a busy machine one takes a second now and then.
+# No deadline per example: on a busy machine one occasionally takes a second.
 settings.register_profile("testbed", deadline=None)
 settings.load_profile("testbed")
 
-# A background job of a script ignores Ctrl-C, its children too, and some tests send it to theirs.
+# A script's background job and its children ignore SIGINT, which some tests send to theirs.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
-def standing_rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rabbitmq_node.Node]:
-    with rabbitmq_node.rabbitmq(tmp_path_factory.mktemp("rabbitmq"), rabbitmq_node.spec()) as node:
+def rabbitmq_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rabbitmq_nodes.Node]:
+    folder = tmp_path_factory.mktemp("rabbitmq")
+    with rabbitmq_nodes.rabbitmq(folder, rabbitmq_nodes.spec()) as node:
         yield node
 
 
 @pytest.fixture(scope="session")
-def standing_activemq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[activemq_node.Node]:
-    with activemq_node.activemq(tmp_path_factory.mktemp("activemq"), activemq_node.spec()) as node:
+def activemq_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[activemq_nodes.Node]:
+    folder = tmp_path_factory.mktemp("activemq")
+    with activemq_nodes.activemq(folder, activemq_nodes.spec()) as node:
         yield node
 
 
 @pytest.fixture(scope="session")
 def running() -> Container:
-    """The session's LocalStack. Whoever stops or restarts one starts another."""
+    """Return the session's LocalStack. A test that stops or restarts LocalStack starts its own."""
     return container()
 
 
 @pytest.fixture(scope="session")
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    """Files of a broker's certificate and its authority, for listeners of the tests' own."""
+    """Write the certificate of a broker and of its authority, for listeners in the tests."""
     return make_pki(tmp_path_factory.mktemp("pki"))

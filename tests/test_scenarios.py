@@ -29,20 +29,20 @@ def test_every_finding_holds_and_has_a_control_that_fails(testbed: Testbed, name
     result = scenario.run(chosen, testbed)
     assert result.error == ""
     wrong = {
-        f"{each.claim} {each.subject}": each.evidence
-        for each in result.findings
-        if each.verdict is Verdict.FAILS
+        f"{finding.claim} {finding.subject}": finding.evidence
+        for finding in result.findings
+        if finding.verdict is Verdict.FAILS
     }
     assert wrong == {}
     uncontrolled = [
-        f"{each.claim} {each.subject}"
-        for each in result.findings
-        if each.verdict is Verdict.HOLDS
-        and (each.control is None or each.control.verdict is not Verdict.FAILS)
+        f"{finding.claim} {finding.subject}"
+        for finding in result.findings
+        if finding.verdict is Verdict.HOLDS
+        and (finding.control is None or finding.control.verdict is not Verdict.FAILS)
     ]
     assert uncontrolled == []
-    assert all(each.evidence for each in result.findings)
-    assert {each.claim for each in result.findings} == set(chosen.claims), (
+    assert all(finding.evidence for finding in result.findings)
+    assert {finding.claim for finding in result.findings} == set(chosen.claims), (
         "it settles what it says, and says what it settles"
     )
     assert [
@@ -52,16 +52,16 @@ def test_every_finding_holds_and_has_a_control_that_fails(testbed: Testbed, name
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_scenario_says_what_it_is(name: str) -> None:
-    [found] = scenario.find([name])
-    assert found.name == name
-    assert len(found.title) <= 120
-    assert "\n" not in found.title
-    assert set(found.claims) <= {claim.id for claim in CLAIMS}
+    [chosen] = scenario.find([name])
+    assert chosen.name == name
+    assert len(chosen.title) <= 120
+    assert "\n" not in chosen.title
+    assert set(chosen.claims) <= {claim.id for claim in CLAIMS}
 
 
 def test_all_are_found_and_those_that_are_named_in_the_order_of_naming() -> None:
-    assert [each.name for each in scenario.find()] == NAMES
-    assert [each.name for each in scenario.find(NAMES[1::-1])] == NAMES[1::-1]
+    assert [chosen.name for chosen in scenario.find()] == NAMES
+    assert [chosen.name for chosen in scenario.find(NAMES[1::-1])] == NAMES[1::-1]
 
 
 def test_an_unknown_name_is_one_clear_line() -> None:
@@ -98,10 +98,10 @@ def _run(
     *yielded: Finding | Matrix | str | BaseException,
 ) -> ScenarioResult:
     def story(testbed: Testbed) -> Iterator[Finding | Matrix | str]:
-        for each in yielded:
-            if isinstance(each, BaseException):
-                raise each
-            yield each
+        for result in yielded:
+            if isinstance(result, BaseException):
+                raise result
+            yield result
 
     return scenario.run(Scenario("story", "A story", ("T1",), story), None)  # type: ignore[arg-type]
 
@@ -113,7 +113,7 @@ def test_findings_notes_and_matrices_are_told_apart_in_their_order(
     matrix = Matrix("RABBITMQ", (), ())
     result = _run(_finding("one"), "a note", matrix, _finding("two"))
     assert (
-        [each.subject for each in result.findings],
+        [finding.subject for finding in result.findings],
         result.notes,
         result.matrices,
         result.error,
@@ -122,7 +122,7 @@ def test_findings_notes_and_matrices_are_told_apart_in_their_order(
 
 
 @pytest.mark.parametrize(
-    ("raised", "told"),
+    ("raised", "message"),
     [
         (
             TestbedError("The broker is gone.", hint="Look at its log."),
@@ -134,12 +134,12 @@ def test_findings_notes_and_matrices_are_told_apart_in_their_order(
     ],
 )
 def test_what_a_scenario_raises_is_its_error_and_what_it_had_found_stays(
-    raised: Exception, told: str, caplog: pytest.LogCaptureFixture
+    raised: Exception, message: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     result = _run(_finding("before"), raised, _finding("after"))
-    assert [each.subject for each in result.findings] == ["before"]
-    assert result.error.strip() == told.strip()
+    assert [finding.subject for finding in result.findings] == ["before"]
+    assert result.error.strip() == message.strip()
     assert caplog.messages[-1].startswith("  broke off: ")
 
 
@@ -163,7 +163,9 @@ def test_one_that_breaks_off_does_not_take_the_others_down(monkeypatch: pytest.M
         for name, story in (("broken", broken), ("sound", sound), ("again", broken))
     ]
     run = scenario.run_all(stories, None)  # type: ignore[arg-type]
-    assert [(each.name, bool(each.error), len(each.findings)) for each in run.scenarios] == [
+    assert [
+        (result.name, bool(result.error), len(result.findings)) for result in run.scenarios
+    ] == [
         ("broken", True, 0),
         ("sound", False, 1),
         ("again", True, 0),
@@ -182,7 +184,7 @@ def test_a_verdict_is_told_with_the_last_scenario_about_its_claim(
         return run
 
     begun: list[str] = []
-    told: list[tuple[str, str, int]] = []
+    announced: list[tuple[str, str, int]] = []
     monkeypatch.setattr(scenario, "environment", lambda testbed: {})
     stories = [
         Scenario("first", "", ("T1",), story("T1", Verdict.HOLDS)),
@@ -192,9 +194,9 @@ def test_a_verdict_is_told_with_the_last_scenario_about_its_claim(
     scenario.run_all(
         stories,
         None,  # type: ignore[arg-type]  # these scenarios do not look at it
-        lambda verdict: told.append((verdict.claim.id, verdict.status, len(begun))),
+        lambda verdict: announced.append((verdict.claim.id, verdict.status, len(begun))),
     )
-    assert told == [("R1", "HOLDS", 2), ("T1", "FAILS", 3)]
+    assert announced == [("R1", "HOLDS", 2), ("T1", "FAILS", 3)]
 
 
 def test_concurrently_none_that_has_to_be_alone_runs_beside_another(
@@ -224,13 +226,13 @@ def test_concurrently_none_that_has_to_be_alone_runs_beside_another(
         )
         for name in names
     ]
-    told: list[str] = []
+    announced: list[str] = []
     testbed: Any = SimpleNamespace(stop=lambda: None)
     run = scenario.run_all(
-        stories, testbed, lambda verdict: told.append(verdict.status), concurrently=True
+        stories, testbed, lambda verdict: announced.append(verdict.status), concurrently=True
     )
     assert [(result.name, result.error) for result in run.scenarios] == [
         (name, "") for name in names
     ]
     assert most == {"alone": 1, "clock": 1, "other": 1}
-    assert told == ["HOLDS"]
+    assert announced == ["HOLDS"]

@@ -30,16 +30,16 @@ def test_no_tests_are_no_share() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "found"), [(30.0, False), (44.9, False), (45.1, True), (300.0, True)]
+    ("seconds", "slow"), [(30.0, False), (44.9, False), (45.1, True), (300.0, True)]
 )
-def test_half_as_long_again_is_slower(seconds: float, found: bool) -> None:
-    assert bool(slower(SECONDS, {"a": seconds})) is found
+def test_half_as_long_again_is_slower(seconds: float, slow: bool) -> None:
+    assert bool(slower(SECONDS, {"a": seconds})) is slow
 
 
-@pytest.mark.parametrize(("seconds", "found"), [(5.9, False), (6.1, True)])
-def test_a_short_test_is_slower_by_five_seconds(seconds: float, found: bool) -> None:
-    assert bool(slower(SECONDS, {"e": seconds})) is found
-    assert bool(slower(SECONDS, {"new": seconds})) is found
+@pytest.mark.parametrize(("seconds", "slow"), [(5.9, False), (6.1, True)])
+def test_a_short_test_is_slower_by_five_seconds(seconds: float, slow: bool) -> None:
+    assert bool(slower(SECONDS, {"e": seconds})) is slow
+    assert bool(slower(SECONDS, {"new": seconds})) is slow
 
 
 def test_what_is_kept_is_rounded_sorted_and_a_second_at_least() -> None:

@@ -69,7 +69,7 @@ def connect(server: https.HttpsServer, ca_file: Path) -> http.client.HTTPSConnec
     )
 
 
-def asked(server: https.HttpsServer, ca_file: Path) -> bytes:
+def get(server: https.HttpsServer, ca_file: Path) -> bytes:
     connection = connect(server, ca_file)
     connection.request("GET", "/")
     body = connection.getresponse().read()
@@ -127,7 +127,7 @@ def test_what_http_refuses_is_refused_at_once_and_without_a_page(
         response = http.client.HTTPResponse(secured)
         response.begin()
         assert (response.status, response.read()) == (status, b"")
-    assert asked(server, ca_file) == b"GET / [] 0"
+    assert get(server, ca_file) == b"GET / [] 0"
 
 
 def test_handshakes_that_are_not_finished_keep_nobody_waiting(
@@ -135,12 +135,12 @@ def test_handshakes_that_are_not_finished_keep_nobody_waiting(
 ) -> None:
     hanging = [socket.create_connection(("localhost", server.server_port), 10) for _ in range(50)]
     try:
-        for each in hanging[::2]:
-            each.sendall(b"\x16\x03\x01\x02\x00\x01")  # the beginning of a ClientHello
-        assert asked(server, ca_file) == b"GET / [] 0"
+        for connection in hanging[::2]:
+            connection.sendall(b"\x16\x03\x01\x02\x00\x01")  # the beginning of a ClientHello
+        assert get(server, ca_file) == b"GET / [] 0"
     finally:
-        for each in hanging:
-            each.close()
+        for connection in hanging:
+            connection.close()
 
 
 def test_what_hangs_is_ended(
@@ -165,15 +165,17 @@ def test_there_is_a_last_place_and_it_is_given_again(
 ) -> None:
     monkeypatch.setattr(https, "CONNECTIONS", 3)
     with serving(certificate) as server:
-        taken = [socket.create_connection(("localhost", server.server_port), 30) for _ in range(3)]
+        connections = [
+            socket.create_connection(("localhost", server.server_port), 30) for _ in range(3)
+        ]
         with socket.create_connection(("localhost", server.server_port), 30) as refused:
             assert refused.recv(1) == b""
-        for each in taken:
-            each.close()
+        for connection in connections:
+            connection.close()
         end = time.monotonic() + 30
         while True:
             try:
-                assert asked(server, ca_file) == b"GET / [] 0"
+                assert get(server, ca_file) == b"GET / [] 0"
                 break
             except OSError:
                 assert time.monotonic() < end

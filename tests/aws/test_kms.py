@@ -76,10 +76,10 @@ def test_another_account_is_another_account(aws: Served) -> None:
 
 def test_lists_come_in_pages(aws: Served) -> None:
     kms = aws.client("kms")
-    made = {aws.testbed.new_key(f"page {number}") for number in range(3)}
+    keys = {aws.testbed.new_key(f"page {number}") for number in range(3)}
     pages = list(kms.get_paginator("list_keys").paginate(PaginationConfig={"PageSize": 2}))
     assert len(pages) > 1
-    assert made <= {key["KeyArn"] for page in pages for key in page["Keys"]}
+    assert keys <= {key["KeyArn"] for page in pages for key in page["Keys"]}
 
 
 def test_every_operation_of_kms_is_known_and_no_other(aws: Served) -> None:

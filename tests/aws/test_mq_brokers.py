@@ -22,7 +22,7 @@ LONG = 240.0  # seconds; a broker takes some ten on an idle machine
 
 
 @dataclass
-class Made:
+class Created:
     """A single-instance ActiveMQ broker under its own key; ``answer`` is CreateBroker's."""
 
     aws: Served
@@ -58,7 +58,7 @@ def wait(describe: Callable[[], dict[str, Any]], while_in: str) -> dict[str, Any
 
 
 @pytest.fixture(scope="module")
-def made(aws: Served) -> Iterator[Made]:
+def created(aws: Served) -> Iterator[Created]:
     mq, key = aws.client("mq"), aws.testbed.new_key("of a broker made by boto3")
     request = {
         "BrokerName": "made-by-boto3",
@@ -88,29 +88,29 @@ def made(aws: Served) -> Iterator[Made]:
     first = mq.describe_broker(BrokerId=answer["BrokerId"])
     again = mq.create_broker(**request)
     assert again["BrokerId"] == answer["BrokerId"], "the same CreatorRequestId, the same broker"
-    made = Made(aws, key, answer, request, first)
-    assert wait(made.describe, "CREATION_IN_PROGRESS")["BrokerState"] == "RUNNING", aws.log
-    yield made
-    if made.identity in aws.testbed.brokers.ids():
-        aws.testbed.brokers.delete(made.identity)
+    created = Created(aws, key, answer, request, first)
+    assert wait(created.describe, "CREATION_IN_PROGRESS")["BrokerState"] == "RUNNING", aws.log
+    yield created
+    if created.identity in aws.testbed.brokers.ids():
+        aws.testbed.brokers.delete(created.identity)
 
 
-def test_create_broker_answers_before_the_broker_is_there(made: Made) -> None:
-    assert made.answer["BrokerArn"].endswith(f":broker:made-by-boto3:{made.identity}")
-    assert (made.first["BrokerState"], made.first["BrokerInstances"]) == (
+def test_create_broker_answers_before_the_broker_is_there(created: Created) -> None:
+    assert created.answer["BrokerArn"].endswith(f":broker:made-by-boto3:{created.identity}")
+    assert (created.first["BrokerState"], created.first["BrokerInstances"]) == (
         "CREATION_IN_PROGRESS",
         [],
     )
 
 
-def test_describe_broker_gives_back_what_was_asked_for(made: Made) -> None:
-    answer, request = made.describe(), made.request
+def test_describe_broker_gives_back_what_was_asked_for(created: Created) -> None:
+    answer, request = created.describe(), created.request
     for name in set(request) - {"Users", "CreatorRequestId", "Logs"}:
         assert answer[name] == request[name], name
     assert answer["Users"] == [{"Username": "admin"}]
     assert PASSWORD not in json.dumps(answer, default=str)
     assert answer["Logs"]["General"] is True
-    assert answer["Logs"]["GeneralLogGroup"] == f"/aws/amazonmq/broker/{made.identity}/general"
+    assert answer["Logs"]["GeneralLogGroup"] == f"/aws/amazonmq/broker/{created.identity}/general"
     [instance] = answer["BrokerInstances"]
     assert instance["IpAddress"] == "127.0.0.1"
     assert instance["ConsoleURL"].startswith("https://localhost:")
@@ -122,65 +122,66 @@ def test_describe_broker_gives_back_what_was_asked_for(made: Made) -> None:
         "wss",
     ]
     assert "CreatorRequestId" not in answer
-    assert answer["Created"] <= made.aws.testbed.clock.datetime()
+    assert answer["Created"] <= created.aws.testbed.clock.datetime()
 
 
-def test_its_endpoints_take_its_user(made: Made) -> None:
-    made.connect("admin", PASSWORD)
+def test_its_endpoints_take_its_user(created: Created) -> None:
+    created.connect("admin", PASSWORD)
     with pytest.raises(NotAuthorized):
-        answered(lambda: made.connect("admin", SECOND))
+        answered(lambda: created.connect("admin", SECOND))
 
 
-def test_its_name_is_taken_and_its_request_id_too(made: Made) -> None:
-    mq = made.aws.client("mq")
-    refused = refusal(mq.create_broker, **{**made.request, "CreatorRequestId": "twice"})
+def test_its_name_is_taken_and_its_request_id_too(created: Created) -> None:
+    mq = created.aws.client("mq")
+    refused = refusal(mq.create_broker, **{**created.request, "CreatorRequestId": "twice"})
     assert (refused["Code"], refused["Status"], refused["ErrorAttribute"]) == (
         "ConflictException",
         409,
         "brokerName",
     )
-    refused = refusal(mq.create_broker, **{**made.request, "BrokerName": "another"})
+    refused = refusal(mq.create_broker, **{**created.request, "BrokerName": "another"})
     assert (refused["Code"], refused["ErrorAttribute"]) == ("ConflictException", "creatorRequestId")
 
 
-def test_a_broker_is_asked_for_by_its_id(made: Made) -> None:
-    mq = made.aws.client("mq")
+def test_a_broker_is_asked_for_by_its_id(created: Created) -> None:
+    mq = created.aws.client("mq")
     assert refusal(mq.describe_broker, BrokerId="made-by-boto3")["Code"] == "NotFoundException"
     assert (
-        refusal(made.aws.client("mq", OTHER_ACCOUNT).describe_broker, BrokerId=made.identity)[
+        refusal(created.aws.client("mq", OTHER_ACCOUNT).describe_broker, BrokerId=created.identity)[
             "Code"
         ]
         == "NotFoundException"
     )
     assert (
         refusal(
-            made.aws.client("mq", OTHER_ACCOUNT).list_tags, ResourceArn=made.answer["BrokerArn"]
+            created.aws.client("mq", OTHER_ACCOUNT).list_tags,
+            ResourceArn=created.answer["BrokerArn"],
         )["Code"]
         == "NotFoundException"
     )
 
 
-def test_brokers_are_listed_in_pages(made: Made, rabbitmq_broker: MqBroker) -> None:
+def test_brokers_are_listed_in_pages(created: Created, rabbitmq_broker: MqBroker) -> None:
     pages = list(
-        made.aws.client("mq")
+        created.aws.client("mq")
         .get_paginator("list_brokers")
         .paginate(PaginationConfig={"PageSize": 1})
     )
     rows = [row for page in pages for row in page["BrokerSummaries"]]
     assert all(len(page["BrokerSummaries"]) == 1 for page in pages)
     assert {(row["BrokerId"], row["EngineType"], row["BrokerState"]) for row in rows} >= {
-        (made.identity, "ActiveMQ", "RUNNING"),
+        (created.identity, "ActiveMQ", "RUNNING"),
         (rabbitmq_broker.broker_id, "RABBITMQ", "RUNNING"),
     }
 
 
-def test_tags_come_and_go(made: Made) -> None:
-    mq, arn = made.aws.client("mq"), made.answer["BrokerArn"]
+def test_tags_come_and_go(created: Created) -> None:
+    mq, arn = created.aws.client("mq"), created.answer["BrokerArn"]
     mq.create_tags(ResourceArn=arn, Tags={"stage": "test", "team": "payments"})
     assert (
         mq.list_tags(ResourceArn=arn)["Tags"]
         == {"team": "payments", "stage": "test"}
-        == made.describe()["Tags"]
+        == created.describe()["Tags"]
     )
     mq.delete_tags(ResourceArn=arn, TagKeys=["stage", "not-there"])
     assert mq.list_tags(ResourceArn=arn)["Tags"] == {"team": "payments"}
@@ -199,8 +200,8 @@ def test_tags_come_and_go(made: Made) -> None:
     assert refusal(mq.list_tags, ResourceArn=arn + "x")["Code"] == "NotFoundException"
 
 
-def test_what_is_changed_waits_for_a_reboot(made: Made) -> None:
-    mq, identity = made.aws.client("mq"), made.identity
+def test_what_is_changed_waits_for_a_reboot(created: Created) -> None:
+    mq, identity = created.aws.client("mq"), created.identity
     configuration = mq.create_configuration(
         Name="of-made", EngineType="ACTIVEMQ", EngineVersion="5.19"
     )
@@ -216,7 +217,7 @@ def test_what_is_changed_waits_for_a_reboot(made: Made) -> None:
     assert updated["HostInstanceType"] == "mq.m5.xlarge"
     assert updated["BrokerId"] == identity
 
-    before = made.describe()
+    before = created.describe()
     assert (before["HostInstanceType"], before["PendingHostInstanceType"]) == (
         "mq.m5.large",
         "mq.m5.xlarge",
@@ -238,15 +239,15 @@ def test_what_is_changed_waits_for_a_reboot(made: Made) -> None:
         "Groups": ["workers"],
         "PendingChange": "CREATE",
     }
-    made.connect("admin", PASSWORD)
+    created.connect("admin", PASSWORD)
     with pytest.raises(NotAuthorized):
-        answered(lambda: made.connect("second", SECOND))
+        answered(lambda: created.connect("second", SECOND))
 
     mq.reboot_broker(BrokerId=identity)
-    assert made.describe()["BrokerState"] == "REBOOT_IN_PROGRESS"
+    assert created.describe()["BrokerState"] == "REBOOT_IN_PROGRESS"
     assert refusal(mq.reboot_broker, BrokerId=identity)["Code"] == "BadRequestException"
     assert refusal(mq.delete_broker, BrokerId=identity)["Code"] == "ConflictException"
-    after = wait(made.describe, "REBOOT_IN_PROGRESS")
+    after = wait(created.describe, "REBOOT_IN_PROGRESS")
     assert (after["BrokerState"], after["HostInstanceType"]) == (
         "RUNNING",
         "mq.m5.xlarge",
@@ -263,16 +264,16 @@ def test_what_is_changed_waits_for_a_reboot(made: Made) -> None:
     )
     assert after["Users"] == [{"Username": "admin"}, {"Username": "second"}]
     assert "Pending" not in mq.describe_user(BrokerId=identity, Username="second")
-    made.connect("admin", SECOND)
-    made.connect("second", SECOND)
+    created.connect("admin", SECOND)
+    created.connect("second", SECOND)
     with pytest.raises(NotAuthorized):
-        answered(lambda: made.connect("admin", PASSWORD))
+        answered(lambda: created.connect("admin", PASSWORD))
     refused = refusal(mq.delete_configuration, ConfigurationId=configuration["Id"])
     assert (refused["Code"], refused["ErrorAttribute"]) == ("ConflictException", "configuration-id")
 
 
-def test_users_are_checked_as_at_creation(made: Made) -> None:
-    mq, identity = made.aws.client("mq"), made.identity
+def test_users_are_checked_as_at_creation(created: Created) -> None:
+    mq, identity = created.aws.client("mq"), created.identity
     assert (
         refusal(mq.create_user, BrokerId=identity, Username="admin", Password=SECOND)["Code"]
         == "ConflictException"
@@ -296,7 +297,7 @@ def test_users_are_checked_as_at_creation(made: Made) -> None:
         )
     mq.create_user(BrokerId=identity, Username="third", Password=SECOND)
     mq.delete_user(BrokerId=identity, Username="third")
-    assert {each["Username"] for each in mq.list_users(BrokerId=identity)["Users"]} == {
+    assert {user["Username"] for user in mq.list_users(BrokerId=identity)["Users"]} == {
         "admin",
         "second",
     }, "as if it had never been"
@@ -317,38 +318,38 @@ def test_users_are_checked_as_at_creation(made: Made) -> None:
         ({"ResourceShareArns": ["arn:aws:ram::x"]}, "does not offer shared resources"),
     ],
 )
-def test_updates_that_are_refused(made: Made, change: dict[str, Any], sentence: str) -> None:
-    refused = refusal(made.aws.client("mq").update_broker, BrokerId=made.identity, **change)
+def test_updates_that_are_refused(created: Created, change: dict[str, Any], sentence: str) -> None:
+    refused = refusal(created.aws.client("mq").update_broker, BrokerId=created.identity, **change)
     assert refused["Code"] == "BadRequestException"
     assert sentence in refused["Message"]
 
 
-def test_the_key_is_for_the_brokers_life(made: Made) -> None:
-    other = made.aws.testbed.new_key("another")
+def test_the_key_is_for_the_brokers_life(created: Created) -> None:
+    other = created.aws.testbed.new_key("another")
     body = json.dumps({"encryptionOptions": {"useAwsOwnedKey": False, "kmsKeyId": other}}).encode()
-    assert made.aws.send("PUT", f"/v1/brokers/{made.identity}", body).status == 200, (
+    assert created.aws.send("PUT", f"/v1/brokers/{created.identity}", body).status == 200, (
         "no member of UpdateBroker: ignored, as AWS does"
     )
-    assert made.describe()["EncryptionOptions"]["KmsKeyId"] == made.key
+    assert created.describe()["EncryptionOptions"]["KmsKeyId"] == created.key
 
 
-def test_a_reboot_is_refused_at_once_while_the_key_is_disabled(made: Made) -> None:
-    mq, kms, testbed = made.aws.client("mq"), made.aws.client("kms"), made.aws.testbed
-    kms.disable_key(KeyId=made.key)
+def test_a_reboot_is_refused_at_once_while_the_key_is_disabled(created: Created) -> None:
+    mq, kms, testbed = created.aws.client("mq"), created.aws.client("kms"), created.aws.testbed
+    kms.disable_key(KeyId=created.key)
     testbed.wait_out_delay()
-    refused = refusal(mq.reboot_broker, BrokerId=made.identity)
+    refused = refusal(mq.reboot_broker, BrokerId=created.identity)
     assert (refused["Code"], refused["ErrorAttribute"]) == (
         "BadRequestException",
         "broker-id",
     )
     assert "INVALID_KMS_KEY" in refused["Message"]
-    answer = made.describe()
+    answer = created.describe()
     assert answer["BrokerState"] == "CRITICAL_ACTION_REQUIRED"
     assert "INVALID_KMS_KEY" in answer["ActionsRequired"][0]["ActionRequiredCode"]
-    made.connect("admin", SECOND)
-    kms.enable_key(KeyId=made.key)
+    created.connect("admin", SECOND)
+    kms.enable_key(KeyId=created.key)
     testbed.wait_out_delay()
-    assert made.describe()["BrokerState"] == "RUNNING"
+    assert created.describe()["BrokerState"] == "RUNNING"
 
 
 def test_a_creation_that_fails_says_so_and_leaves_only_its_entry(
@@ -405,17 +406,17 @@ def test_rabbitmq_has_its_users_to_itself(aws: Served, rabbitmq_broker: MqBroker
     )
 
 
-def test_deleted_is_gone_with_its_grants_and_the_trail_keeps_no_password(made: Made) -> None:
+def test_deleted_is_gone_with_its_grants_and_the_trail_keeps_no_password(created: Created) -> None:
     """The last of this file: the broker is gone afterwards."""
-    mq, kms = made.aws.client("mq"), made.aws.client("kms")
-    assert kms.list_grants(KeyId=made.key)["Grants"]
-    assert mq.delete_broker(BrokerId=made.identity)["BrokerId"] == made.identity
+    mq, kms = created.aws.client("mq"), created.aws.client("kms")
+    assert kms.list_grants(KeyId=created.key)["Grants"]
+    assert mq.delete_broker(BrokerId=created.identity)["BrokerId"] == created.identity
     with pytest.raises(mq.exceptions.NotFoundException):
-        wait(made.describe, "DELETION_IN_PROGRESS")
-    assert kms.list_grants(KeyId=made.key)["Grants"] == []
+        wait(created.describe, "DELETION_IN_PROGRESS")
+    assert kms.list_grants(KeyId=created.key)["Grants"] == []
     events = [
         event["CloudTrailEvent"]
-        for page in made.aws.client("cloudtrail")
+        for page in created.aws.client("cloudtrail")
         .get_paginator("lookup_events")
         .paginate(
             LookupAttributes=[
@@ -435,12 +436,12 @@ def test_deleted_is_gone_with_its_grants_and_the_trail_keeps_no_password(made: M
         "CreateTags",
     } <= set(names)
     assert not [event for event in events if PASSWORD in event or SECOND in event]
-    [created] = [
-        each
-        for each in map(json.loads, events)
-        if each["eventName"] == "CreateBroker"
-        and (each["responseElements"] or {}).get("brokerId") == made.identity
+    [creation] = [
+        event
+        for event in map(json.loads, events)
+        if event["eventName"] == "CreateBroker"
+        and (event["responseElements"] or {}).get("brokerId") == created.identity
     ][:1]
-    assert created["requestParameters"]["hostInstanceType"] == "mq.m5.large"
-    assert created["requestParameters"]["users"][0]["password"] == "***"
-    assert made.aws.log == []
+    assert creation["requestParameters"]["hostInstanceType"] == "mq.m5.large"
+    assert creation["requestParameters"]["users"][0]["password"] == "***"
+    assert created.aws.log == []

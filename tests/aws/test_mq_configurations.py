@@ -17,12 +17,12 @@ def encoded(attributes: str = "", elements: str = "") -> str:
 
 
 @pytest.fixture
-def made(aws: Served) -> dict[str, Any]:
+def created(aws: Served) -> dict[str, Any]:
     name = f"configuration-{uuid.uuid4().hex[:8]}"
-    made: dict[str, Any] = aws.client("mq").create_configuration(
+    created: dict[str, Any] = aws.client("mq").create_configuration(
         Name=name, EngineType="ACTIVEMQ", EngineVersion="5.19", Tags={"team": "orders"}
     )
-    return made
+    return created
 
 
 def data(aws: Served, identity: str, revision: int) -> str:
@@ -32,15 +32,15 @@ def data(aws: Served, identity: str, revision: int) -> str:
     return base64.b64decode(answer["Data"]).decode()
 
 
-def test_the_first_revision_is_the_services_default(aws: Served, made: dict[str, Any]) -> None:
-    assert made["Arn"].endswith(f":configuration:{made['Id']}")
-    assert made["LatestRevision"]["Revision"] == 1
+def test_the_first_revision_is_the_services_default(aws: Served, created: dict[str, Any]) -> None:
+    assert created["Arn"].endswith(f":configuration:{created['Id']}")
+    assert created["LatestRevision"]["Revision"] == 1
     assert (
-        made["LatestRevision"]["Description"]
-        == f"Auto-generated default for {made['Name']} on ActiveMQ 5.19"
+        created["LatestRevision"]["Description"]
+        == f"Auto-generated default for {created['Name']} on ActiveMQ 5.19"
     )
-    assert 'schedulePeriodForDestinationPurge="10000"' in data(aws, made["Id"], 1)
-    answer = aws.client("mq").describe_configuration(ConfigurationId=made["Id"])
+    assert 'schedulePeriodForDestinationPurge="10000"' in data(aws, created["Id"], 1)
+    answer = aws.client("mq").describe_configuration(ConfigurationId=created["Id"])
     assert (answer["EngineType"], answer["EngineVersion"], answer["Tags"]) == (
         "ACTIVEMQ",
         "5.19",
@@ -49,9 +49,9 @@ def test_the_first_revision_is_the_services_default(aws: Served, made: dict[str,
 
 
 def test_an_update_is_a_new_revision_of_what_is_permitted(
-    aws: Served, made: dict[str, Any]
+    aws: Served, created: dict[str, Any]
 ) -> None:
-    mq, identity = aws.client("mq"), made["Id"]
+    mq, identity = aws.client("mq"), created["Id"]
     sent = encoded(
         'persistent="false"',
         '<transportConnectors><transportConnector name="openwire" uri="tcp://0.0.0.0:1"/></transportConnectors><sslContext/>',
@@ -59,8 +59,8 @@ def test_an_update_is_a_new_revision_of_what_is_permitted(
     answer = mq.update_configuration(ConfigurationId=identity, Data=sent, Description="without TLS")
     assert answer["LatestRevision"]["Revision"] == 2
     removed = {
-        (each["Reason"], each["ElementName"], each.get("AttributeName", ""))
-        for each in answer["Warnings"]
+        (warning["Reason"], warning["ElementName"], warning.get("AttributeName", ""))
+        for warning in answer["Warnings"]
     }
     assert ("DISALLOWED_ELEMENT_REMOVED", "sslContext", "") in removed
     assert ("DISALLOWED_ATTRIBUTE_REMOVED", "transportConnector", "uri") in removed
@@ -68,7 +68,7 @@ def test_an_update_is_a_new_revision_of_what_is_permitted(
     assert "tcp://" not in kept
     assert "sslContext" not in kept
     revisions = mq.list_configuration_revisions(ConfigurationId=identity)["Revisions"]
-    assert [(each["Revision"], each["Description"]) for each in revisions][1:] == [
+    assert [(revision["Revision"], revision["Description"]) for revision in revisions][1:] == [
         (2, "without TLS")
     ]
     assert 'schedulePeriodForDestinationPurge="10000"' in data(aws, identity, 1), (
@@ -77,7 +77,7 @@ def test_an_update_is_a_new_revision_of_what_is_permitted(
 
 
 @pytest.mark.parametrize(
-    ("sent", "words"),
+    ("data_sent", "words"),
     [
         ("%", "base64"),
         (base64.b64encode(b"\xff\xfe").decode(), "UTF-8"),
@@ -93,9 +93,11 @@ def test_an_update_is_a_new_revision_of_what_is_permitted(
     ],
 )
 def test_what_is_no_configuration_is_refused_and_not_repeated(
-    aws: Served, made: dict[str, Any], sent: str, words: str
+    aws: Served, created: dict[str, Any], data_sent: str, words: str
 ) -> None:
-    refused = refusal(aws.client("mq").update_configuration, ConfigurationId=made["Id"], Data=sent)
+    refused = refusal(
+        aws.client("mq").update_configuration, ConfigurationId=created["Id"], Data=data_sent
+    )
     assert (refused["Code"], refused["ErrorAttribute"]) == (
         "BadRequestException",
         "data",
@@ -103,14 +105,14 @@ def test_what_is_no_configuration_is_refused_and_not_repeated(
     assert words in refused["Message"]
     assert "hunter2" not in refused["Message"]
     assert (
-        aws.client("mq").describe_configuration(ConfigurationId=made["Id"])["LatestRevision"][
+        aws.client("mq").describe_configuration(ConfigurationId=created["Id"])["LatestRevision"][
             "Revision"
         ]
         == 1
     )
 
 
-def test_what_is_not_there(aws: Served, made: dict[str, Any]) -> None:
+def test_what_is_not_there(aws: Served, created: dict[str, Any]) -> None:
     mq = aws.client("mq")
     for operation in (
         mq.describe_configuration,
@@ -126,12 +128,12 @@ def test_what_is_not_there(aws: Served, made: dict[str, Any]) -> None:
     for revision in ("0", "2", "x"):
         refused = refusal(
             mq.describe_configuration_revision,
-            ConfigurationId=made["Id"],
+            ConfigurationId=created["Id"],
             ConfigurationRevision=revision,
         )
         assert refused["Code"] == "NotFoundException"
     refused = refusal(
-        aws.client("mq", OTHER_ACCOUNT).describe_configuration, ConfigurationId=made["Id"]
+        aws.client("mq", OTHER_ACCOUNT).describe_configuration, ConfigurationId=created["Id"]
     )
     assert refused["Code"] == "NotFoundException"
 
@@ -162,21 +164,21 @@ def test_configurations_that_are_refused(aws: Served, change: dict[str, Any], wo
     assert words in refused["Message"]
 
 
-def test_a_name_is_given_once(aws: Served, made: dict[str, Any]) -> None:
+def test_a_name_is_given_once(aws: Served, created: dict[str, Any]) -> None:
     refused = refusal(
         aws.client("mq").create_configuration,
-        Name=made["Name"],
+        Name=created["Name"],
         EngineType="ACTIVEMQ",
         EngineVersion="5.19",
     )
     assert (refused["Code"], refused["Status"]) == ("ConflictException", 409)
 
 
-def test_tags_pages_and_the_end_of_one(aws: Served, made: dict[str, Any]) -> None:
+def test_tags_pages_and_the_end_of_one(aws: Served, created: dict[str, Any]) -> None:
     mq = aws.client("mq")
-    mq.create_tags(ResourceArn=made["Arn"], Tags={"stage": "test"})
-    mq.delete_tags(ResourceArn=made["Arn"], TagKeys=["team"])
-    assert mq.list_tags(ResourceArn=made["Arn"])["Tags"] == {"stage": "test"}
+    mq.create_tags(ResourceArn=created["Arn"], Tags={"stage": "test"})
+    mq.delete_tags(ResourceArn=created["Arn"], TagKeys=["team"])
+    assert mq.list_tags(ResourceArn=created["Arn"])["Tags"] == {"stage": "test"}
     listed: list[dict[str, Any]] = []
     token: dict[str, str] = {}
     while True:
@@ -185,34 +187,36 @@ def test_tags_pages_and_the_end_of_one(aws: Served, made: dict[str, Any]) -> Non
         if "NextToken" not in page:
             break
         token = {"NextToken": page["NextToken"]}
-    assert [each["Id"] for each in listed].count(made["Id"]) == 1
-    assert mq.delete_configuration(ConfigurationId=made["Id"])["ConfigurationId"] == made["Id"]
+    assert [summary["Id"] for summary in listed].count(created["Id"]) == 1
     assert (
-        refusal(mq.describe_configuration, ConfigurationId=made["Id"])["Code"]
+        mq.delete_configuration(ConfigurationId=created["Id"])["ConfigurationId"] == created["Id"]
+    )
+    assert (
+        refusal(mq.describe_configuration, ConfigurationId=created["Id"])["Code"]
         == "NotFoundException"
     )
-    assert refusal(mq.list_tags, ResourceArn=made["Arn"])["Code"] == "NotFoundException"
+    assert refusal(mq.list_tags, ResourceArn=created["Arn"])["Code"] == "NotFoundException"
 
 
 def test_rabbitmq_has_its_own(aws: Served) -> None:
     mq = aws.client("mq")
-    made = mq.create_configuration(
+    created = mq.create_configuration(
         Name=f"rabbit-{uuid.uuid4().hex[:8]}", EngineType="RABBITMQ", EngineVersion="4.2"
     )
-    assert "consumer_timeout = 1800000" in data(aws, made["Id"], 1)
+    assert "consumer_timeout = 1800000" in data(aws, created["Id"], 1)
     for sent, words in {
         "ssl_options.versions.1 = tlsv1": "Amazon MQ sets it",
         "heartbeat = 5": "a whole number from 60 to 3600",
     }.items():
         refused = refusal(
             mq.update_configuration,
-            ConfigurationId=made["Id"],
+            ConfigurationId=created["Id"],
             Data=base64.b64encode(sent.encode()).decode(),
         )
         assert refused["Code"] == "BadRequestException"
         assert words in refused["Message"]
     answer = mq.update_configuration(
-        ConfigurationId=made["Id"],
+        ConfigurationId=created["Id"],
         Data=base64.b64encode(b"cluster_queue_limit = 100000000").decode(),
     )
     assert answer["Warnings"] == []
@@ -227,14 +231,14 @@ def test_rabbitmq_has_its_own(aws: Served) -> None:
         PubliclyAccessible=False,
         AutoMinorVersionUpgrade=True,
         Users=[{"Username": "alice", "Password": "alices-password-1"}],
-        Configuration={"Id": made["Id"], "Revision": 2},
+        Configuration={"Id": created["Id"], "Revision": 2},
     )
     assert refused["Message"] == (
         "Configuration Revision 2 for configuration:cluster_queue_limit has limit: "
         "of value: 100000000 larger than maximum allowed limit:2500"
     )
     assert not [
-        each
-        for each in mq.list_brokers()["BrokerSummaries"]
-        if each["BrokerName"].startswith("limited-")
+        summary
+        for summary in mq.list_brokers()["BrokerSummaries"]
+        if summary["BrokerName"].startswith("limited-")
     ]

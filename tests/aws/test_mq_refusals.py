@@ -197,7 +197,7 @@ def test_create_broker_is_refused(
 )
 def test_a_key_that_does_not_fit_is_refused(aws: Served, spec: str) -> None:
     kms = aws.client("kms")
-    more = (
+    parameters = (
         {
             "KeySpec": spec,
             "KeyUsage": {"R": "ENCRYPT_DECRYPT", "E": "SIGN_VERIFY", "H": "GENERATE_VERIFY_MAC"}[
@@ -207,7 +207,7 @@ def test_a_key_that_does_not_fit_is_refused(aws: Served, spec: str) -> None:
         if spec[0].isupper()
         else {}
     )
-    arn = kms.create_key(**more)["KeyMetadata"]["Arn"]
+    arn = kms.create_key(**parameters)["KeyMetadata"]["Arn"]
     if spec == "disabled":
         kms.disable_key(KeyId=arn)
     elif spec == "pending deletion":
@@ -303,8 +303,8 @@ def test_what_the_testbed_does_not_have_is_no_success(aws: Served) -> None:
 def test_the_catalogue_is_the_documented_one(aws: Served) -> None:
     mq = aws.client("mq")
     types = {
-        each["EngineType"]: tuple(version["Name"] for version in each["EngineVersions"])
-        for each in mq.describe_broker_engine_types()["BrokerEngineTypes"]
+        engine["EngineType"]: tuple(version["Name"] for version in engine["EngineVersions"])
+        for engine in mq.describe_broker_engine_types()["BrokerEngineTypes"]
     }
     assert types == VERSIONS
     [only] = mq.describe_broker_engine_types(EngineType="RabbitMQ")["BrokerEngineTypes"]
@@ -318,8 +318,8 @@ def test_the_catalogue_is_the_documented_one(aws: Served) -> None:
             break
         token = {"NextToken": page["NextToken"]}
     assert [(row["EngineType"], row["HostInstanceType"], row["StorageType"]) for row in rows] == [
-        (each.engine_type, each.host_instance_type, each.storage_type.lower())
-        for each in INSTANCE_OPTIONS
+        (option.engine_type, option.host_instance_type, option.storage_type.lower())
+        for option in INSTANCE_OPTIONS
     ]
     [row] = mq.describe_broker_instance_options(
         EngineType="RABBITMQ", HostInstanceType="mq.m7g.medium"

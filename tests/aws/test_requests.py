@@ -38,7 +38,7 @@ TEXT = st.text(max_size=20) | st.sampled_from(
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | TEXT,
-    lambda each: st.lists(each, max_size=3) | st.dictionaries(TEXT, each, max_size=3),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(TEXT, children, max_size=3),
     max_leaves=6,
 )
 # What would make a broker, or take one away, is not tried at random.
@@ -79,7 +79,11 @@ def test_aws_json_with_any_members(
 def test_rest_json_with_any_path_query_and_members(aws: Served, data: st.DataObject) -> None:
     operation = data.draw(
         st.sampled_from(
-            [each for name, each in api_models.operations("mq").items() if name not in UNWANTED]
+            [
+                operation
+                for name, operation in api_models.operations("mq").items()
+                if name not in UNWANTED
+            ]
         )
     )
     path, query, wire = operation.http["requestUri"], [], []
@@ -113,8 +117,8 @@ def test_create_broker_with_any_members_is_refused(aws: Served, data: st.DataObj
     """Without one that is required, so that nothing is made."""
     shape = api_models.operations("mq")["CreateBroker"].input_shape
     wire = sorted(
-        shapes.wire_name(name, each)
-        for name, each in shape.members.items()
+        shapes.wire_name(name, member)
+        for name, member in shape.members.items()
         if name != "HostInstanceType"
     )
     body = data.draw(st.dictionaries(st.sampled_from(wire), JSON))
@@ -173,14 +177,14 @@ def test_any_bytes_inside_tls(aws: Served, raw: bytes) -> None:
     ):
         secured.settimeout(0.2)
         secured.sendall(raw + b"\r\n\r\n")
-        answered = b""
+        answer = b""
         try:
             while piece := secured.recv(65536):
-                answered += piece
+                answer += piece
         except OSError:  # it waits for more, or has hung up
             pass
-        assert b"Traceback" not in answered
-        assert not answered.startswith(b"HTTP/1.1 500")
+        assert b"Traceback" not in answer
+        assert not answer.startswith(b"HTTP/1.1 500")
     assert aws.send("GET", "/v1/broker-engine-types").status == 200, "it serves on"
     assert aws.log == []
 

@@ -87,7 +87,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             yield Served(testbed, endpoint)
 
 
-def asked(engine_type: str, change: Mapping[str, Any]) -> CreateBroker:
+def unsound_request(engine_type: str, change: Mapping[str, Any]) -> CreateBroker:
     """A sound request with a change of members, ours or, in capitals, the API's."""
     sound = request(engine_type)
     members = {name: value for name, value in change.items() if name[0].islower()}
@@ -95,7 +95,7 @@ def asked(engine_type: str, change: Mapping[str, Any]) -> CreateBroker:
     return replace(sound, **members, settings={**sound.settings, **settings})
 
 
-def sent(bad: CreateBroker) -> dict[str, Any]:
+def boto_parameters(bad: CreateBroker) -> dict[str, Any]:
     """The same request for boto3."""
     options = bad.encryption_options
     parameters = bad.parameters() | {
@@ -110,10 +110,10 @@ def sent(bad: CreateBroker) -> dict[str, Any]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_endpoint_and_the_python_api_refuse_alike(aws: Served, case: str) -> None:
-    bad = asked(*CASES[case])
+    bad = unsound_request(*CASES[case])
     with pytest.raises(MqError) as ours:
         aws.testbed.brokers.create(bad)
-    theirs = refusal(aws.client("mq").create_broker, **sent(bad))
+    theirs = refusal(aws.client("mq").create_broker, **boto_parameters(bad))
     assert (theirs["Code"], theirs["Message"], theirs["ErrorAttribute"], theirs["Status"]) == (
         ours.value.code,
         ours.value.message,
@@ -126,7 +126,7 @@ def test_the_endpoint_and_the_python_api_refuse_alike(aws: Served, case: str) ->
 
 def test_the_sentence_is_awss(aws: Served) -> None:
     with pytest.raises(MqError) as refused:
-        aws.testbed.brokers.create(asked("RABBITMQ", {"engine_version": "3.7"}))
+        aws.testbed.brokers.create(unsound_request("RABBITMQ", {"engine_version": "3.7"}))
     assert refused.value.message == (
         "Broker engine version [3.7] is invalid for broker engine type [RABBITMQ]. "
         "Valid values are: [4.3, 4.2, 3.13]"

@@ -21,7 +21,7 @@ ENCRYPT, DESCRIBE = (
 LOOKUP = api_models.operations("cloudtrail")["LookupEvents"]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda each: st.lists(each) | st.dictionaries(st.text(), each),
+    lambda children: st.lists(children) | st.dictionaries(st.text(), children),
 )
 
 
@@ -136,7 +136,13 @@ def test_a_number_in_a_query_is_digits(text: str) -> None:
 @given(data=st.data())
 def test_whatever_json_comes_is_parsed_or_refused(name: str, data: st.DataObject) -> None:
     operation = data.draw(
-        st.sampled_from([each for each in api_models.operations(name).values() if each.input_shape])
+        st.sampled_from(
+            [
+                operation
+                for operation in api_models.operations(name).values()
+                if operation.input_shape
+            ]
+        )
     )
     members = {
         shapes.wire_name(member, shape) for member, shape in operation.input_shape.members.items()

@@ -13,10 +13,10 @@ pytestmark = pytest.mark.containers
 
 
 def events(aws: Served, **parameters: object) -> list[dict[str, Any]]:
-    found = []
+    records = []
     for page in aws.client("cloudtrail").get_paginator("lookup_events").paginate(**parameters):
-        found += [json.loads(event["CloudTrailEvent"]) for event in page["Events"]]
-    return found
+        records += [json.loads(event["CloudTrailEvent"]) for event in page["Events"]]
+    return records
 
 
 def by(key: str, value: str) -> dict[str, object]:
@@ -57,7 +57,7 @@ def test_calls_on_amazon_mq_are_there_refused_or_not(aws: Served) -> None:
     refusal(mq.describe_broker, BrokerId="b-not-there")
     refusal(mq.update_broker, BrokerId="b-not-there", HostInstanceType="mq.m5.large")
     updated, described, listed = events(aws, **by("EventSource", "amazonmq.amazonaws.com"))[:3]
-    assert [each["eventName"] for each in (listed, described, updated)] == [
+    assert [event["eventName"] for event in (listed, described, updated)] == [
         "ListBrokers",
         "DescribeBroker",
         "UpdateBroker",

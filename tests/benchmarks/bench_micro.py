@@ -48,8 +48,8 @@ def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Brok
 
 @pytest.fixture(scope="module")
 def testbed() -> Iterator[Testbed]:
-    with Testbed() as made:
-        yield made
+    with Testbed() as testbed:
+        yield testbed
 
 
 @pytest.mark.parametrize(("name", "suite"), SUITES)

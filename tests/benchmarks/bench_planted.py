@@ -51,21 +51,21 @@ def compared(
     rounds: int = 40,
 ) -> Ratio:
     chosen = replace(load_driver(by), connections=1) if work == "confirm-each" else load_driver(by)
-    made = load_workload(work).shortened(0.2, 0.8, rounds)
-    if made.confirmation == "each":
-        made = replace(made, turn=TURN)
+    workload = load_workload(work).shortened(0.2, 0.8, rounds)
+    if workload.confirmation == "each":
+        workload = replace(workload, turn=TURN)
     targets = {
         f"{place}: {text}": broker.target(chosen, Encryption.parse(text))
         for place, text in zip("AB", encryptions, strict=True)
     }
     with Fleet() as fleet:
         # The JVM's first seconds are not its best.
-        alternate(Case(replace(made, rounds=2), chosen, ()), targets, fleet)
-        case, handicaps = Case(made, chosen, ()), {list(targets)[1]: handicap}
+        alternate(Case(replace(workload, rounds=2), chosen, ()), targets, fleet)
+        case, handicaps = Case(workload, chosen, ()), {list(targets)[1]: handicap}
         series = alternate(case, targets, fleet, handicaps=handicaps)
-    found = series.ratio(series.sides[1])
-    print(f"\n{by}, {work}, {' / '.join(targets)}, handicap {handicap:.0%}: {found}")
-    return found
+    result = series.ratio(series.sides[1])
+    print(f"\n{by}, {work}, {' / '.join(targets)}, handicap {handicap:.0%}: {result}")
+    return result
 
 
 @pytest.fixture(scope="module", params=["rabbitmq", "activemq"])
@@ -100,10 +100,10 @@ def test_a_slowdown_of_three_times_the_noise(
 
 
 def test_a_forced_cbc_suite(brokers: dict[str, Broker]) -> None:
-    found = compared(
+    result = compared(
         brokers["activemq"],
         "activemq",
         "transient-64k",
         ("tls:ECDHE-RSA-AES128-GCM-SHA256", "tls:AES256-SHA"),
     )
-    assert found.verdict is Verdict.LOWER
+    assert result.verdict is Verdict.LOWER

@@ -33,7 +33,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 @pytest.mark.parametrize("engine", ["rabbitmq", "activemq"])
 def test_a_whole_broker(request: pytest.FixtureRequest, engine: str) -> None:
-    node: Any = request.getfixturevalue(f"standing_{engine}")
+    node: Any = request.getfixturevalue(f"{engine}_node")
     ports = [
         listener.container_port
         for listener in node.engine.listeners(node.spec.version)

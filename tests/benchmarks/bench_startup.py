@@ -40,17 +40,17 @@ def seconds(engine_types: Sequence[str]) -> float:
 @pytest.mark.containers
 def test_everything_is_ready_soon_after_the_slowest_component_would_be() -> None:
     seconds(COMPONENTS["all"])  # the images are there
-    taken: dict[str, list[float]] = {name: [] for name in COMPONENTS}
+    durations: dict[str, list[float]] = {name: [] for name in COMPONENTS}
     for _ in range(ROUNDS):
         for name, engine_types in COMPONENTS.items():
-            taken[name].append(seconds(engine_types))
-    medians = {name: median(each) for name, each in taken.items()}
+            durations[name].append(seconds(engine_types))
+    medians = {name: median(times) for name, times in durations.items()}
     slowest = max((name for name in COMPONENTS if name != "all"), key=lambda name: medians[name])
     print(
         "\n"
         + "\n".join(
-            f"{name}: {medians[name]:.1f} s ({min(each):.1f} to {max(each):.1f})"
-            for name, each in taken.items()
+            f"{name}: {medians[name]:.1f} s ({min(times):.1f} to {max(times):.1f})"
+            for name, times in durations.items()
         )
     )
     print(

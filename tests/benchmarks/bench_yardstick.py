@@ -17,7 +17,7 @@ pytestmark = pytest.mark.containers
 @pytest.mark.parametrize("engine", ["RABBITMQ", "ACTIVEMQ"])
 def test_ours_is_at_least_as_fast(engine: str) -> None:
     with Testbed() as testbed:
-        found = compare_generators(testbed, engine)
-    print(f"\n{found}")
-    assert found.ratio.high >= 1, "slower than the broker's own by more than the noise"
-    assert found.ratio.median >= 0.97
+        comparison = compare_generators(testbed, engine)
+    print(f"\n{comparison}")
+    assert comparison.ratio.high >= 1, "slower than the broker's own by more than the noise"
+    assert comparison.ratio.median >= 0.97

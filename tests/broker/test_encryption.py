@@ -36,14 +36,14 @@ def new_key(kms: Kms, **parameters: object) -> str:
 
 def inventory(kms: Kms) -> tuple[object, ...]:
     """Every key with its state, every alias and every grant of both accounts."""
-    found: list[object] = []
+    entries: list[object] = []
     for account in (USER, MQ):
         for key in kms.call(account, "ListKeys", {"Limit": 1000})["Keys"]:
             metadata = kms.call(account, "DescribeKey", {"KeyId": key["KeyId"]})["KeyMetadata"]
             grants = kms.call(account, "ListGrants", {"KeyId": key["KeyId"]})["Grants"]
-            found.append((key["KeyArn"], metadata["KeyState"], len(grants)))
-        found += [alias["AliasArn"] for alias in kms.call(account, "ListAliases", {})["Aliases"]]
-    return tuple(found)
+            entries.append((key["KeyArn"], metadata["KeyState"], len(grants)))
+        entries += [alias["AliasArn"] for alias in kms.call(account, "ListAliases", {})["Aliases"]]
+    return tuple(entries)
 
 
 def listed(kms: Kms, caller: Caller = USER) -> set[str]:
@@ -99,8 +99,8 @@ def test_a_customers_key_is_found_by_id_arn_and_alias(aws: Authority) -> None:
     arn = f"arn:aws:kms:{REGION}:{USER_ACCOUNT}:key/{key}"
 
     for name in (key, arn, "alias/by-alias", f"arn:aws:kms:{REGION}:{USER_ACCOUNT}:alias/by-alias"):
-        found = resolve(aws.kms, USER, own(name))
-        assert (found.arn, found.ownership) == (arn, "CUSTOMER_MANAGED")
+        resolved = resolve(aws.kms, USER, own(name))
+        assert (resolved.arn, resolved.ownership) == (arn, "CUSTOMER_MANAGED")
 
 
 # Refused

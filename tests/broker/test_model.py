@@ -60,8 +60,8 @@ class GrantsComeBack(ModelAccount):
         super().change(operation, key, days)
         if operation == "EnableKey":
             self.grants = {
-                each: replace(grant, ends=None) if grant.key == key else grant
-                for each, grant in self.grants.items()
+                grant_id: replace(grant, ends=None) if grant.key == key else grant
+                for grant_id, grant in self.grants.items()
             }
 
 

@@ -278,11 +278,11 @@ def test_credentials_in_a_url_are_refused_and_not_repeated(
         error = refusal(check_no_credentials_in_url, url, "networkConnector.uri")
         assert error.error_attribute == "networkConnector.uri"
         assert "credentials information in the URL" in error.message
-        said = everything_it_says(error)
+        words = everything_it_says(error)
         constant = refusal(check_no_credentials_in_url, "a:b@c", "networkConnector.uri")
         assume(password not in everything_it_says(constant))  # else the words coincide
-        assert password not in said
-        assert secret not in said
+        assert password not in words
+        assert secret not in words
 
 
 @pytest.mark.parametrize(

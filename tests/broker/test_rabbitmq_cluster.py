@@ -66,18 +66,18 @@ def ask(cluster: RabbitMQCluster, path: str) -> Any:
 
 def queue(cluster: RabbitMQCluster, name: str) -> Destination:
     """A queue with a member at every node: its members elect a leader when they are there."""
-    made = Destination.queue(name)
+    destination = Destination.queue(name)
     with connect(cluster.address("amqp")) as client:
-        client.declare(made)  # type: ignore[attr-defined]
+        client.declare(destination)  # type: ignore[attr-defined]
     wait_for("three members", lambda: len(ask(cluster, f"queues/%2F/{name}")["online"]) == 3)
     # RabbitMQ 4.0 can lose a quorum queue's content if killed within a second of declaration.
     time.sleep(2)
-    return made
+    return destination
 
 
 def leader(cluster: RabbitMQCluster, name: str) -> Node:
-    said = ask(cluster, f"queues/%2F/{name}")["leader"]
-    return next(node for node in cluster.nodes if said == f"rabbit@{node.spec.hostname}")
+    leading = ask(cluster, f"queues/%2F/{name}")["leader"]
+    return next(node for node in cluster.nodes if leading == f"rabbit@{node.spec.hostname}")
 
 
 @pytest.mark.containers
@@ -153,7 +153,7 @@ def test_connections_are_spread_over_the_nodes(cluster: RabbitMQCluster) -> None
         expected = {f"rabbit@{node.spec.hostname}" for node in cluster.nodes}
         wait_for(
             "connections at each node",
-            lambda: {each["node"] for each in ask(cluster, "connections")} == expected,
+            lambda: {connection["node"] for connection in ask(cluster, "connections")} == expected,
         )
 
 
@@ -221,15 +221,15 @@ def test_whoever_connects_while_a_node_is_lost_gets_to_another_one_within_second
 
     lost = cluster.nodes[1]
     with ThreadPoolExecutor(81) as pool:
-        made = []
+        handshakes = []
         for number in range(80):
-            made.append(pool.submit(handshake))
+            handshakes.append(pool.submit(handshake))
             if number == 20:
                 killed = pool.submit(lost.kill)
             time.sleep(0.05)
     killed.result()
     lost.start()
-    slowest = max(each.result() for each in made)
+    slowest = max(attempt.result() for attempt in handshakes)
     assert slowest < 9, f"{slowest:.1f} s until a handshake"  # two attempts of 2 s each at most
 
 
@@ -314,10 +314,12 @@ io:format("~p~n", [element(1, ssl:connect("%s", 25672, [{verify, verify_none}], 
 """
 
 
-def speaks_tls(asking: Node, asked: Node) -> bool:
+def speaks_tls(client: Node, server: Node) -> bool:
     """Whether ``asked``'s Erlang distribution listener takes a TLS handshake."""
-    said = asking.run("erl", "-noshell", "-eval", _HANDSHAKE % asked.spec.hostname, user="nobody")
-    return {"ok": True, "error": False}[said.split()[-1]]
+    output = client.run(
+        "erl", "-noshell", "-eval", _HANDSHAKE % server.spec.hostname, user="nobody"
+    )
+    return {"ok": True, "error": False}[output.split()[-1]]
 
 
 @pytest.mark.containers

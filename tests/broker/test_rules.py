@@ -24,14 +24,18 @@ def test_the_services_defaults_suit_every_broker() -> None:
 
 
 def test_a_limit_is_the_instance_types_and_the_refusal_names_the_revision() -> None:
-    asked = Configuration("c-1", 3, "connection_max = 301")
-    rules.check_configuration("RABBITMQ", "4.2", "SINGLE_INSTANCE", {}, asked)
+    configuration = Configuration("c-1", 3, "connection_max = 301")
+    rules.check_configuration("RABBITMQ", "4.2", "SINGLE_INSTANCE", {}, configuration)
     with pytest.raises(
         BadRequestException,
         match="Configuration Revision 3 for configuration:connection_max .* limit:300",
     ):
         rules.check_configuration(
-            "RABBITMQ", "4.2", "SINGLE_INSTANCE", {"HostInstanceType": "mq.m7g.medium"}, asked
+            "RABBITMQ",
+            "4.2",
+            "SINGLE_INSTANCE",
+            {"HostInstanceType": "mq.m7g.medium"},
+            configuration,
         )
 
 

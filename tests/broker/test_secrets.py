@@ -27,7 +27,7 @@ def broker(request: pytest.FixtureRequest) -> MqBroker:
     return broker
 
 
-def seen(testbed: Testbed, container_id: str) -> dict[str, bytes]:
+def visible(testbed: Testbed, container_id: str) -> dict[str, bytes]:
     """What others than the broker can see of its container, by the place."""
     inspected = testbed.containers.inspect(container_id)
     image = inspected["Image"]
@@ -51,7 +51,7 @@ def seen(testbed: Testbed, container_id: str) -> dict[str, bytes]:
     }
 
 
-def found(secret: bytes, places: dict[str, bytes]) -> set[str]:
+def places_with(secret: bytes, places: dict[str, bytes]) -> set[str]:
     """The places that have it, as it is or written in a usual way."""
     forms = {
         secret,
@@ -65,12 +65,12 @@ def found(secret: bytes, places: dict[str, bytes]) -> set[str]:
 def test_passwords_private_key_and_data_key_are_nowhere_to_be_seen(broker: MqBroker) -> None:
     testbed, stored = broker.testbed, broker.testbed.brokers.describe(broker.broker_id)
     node = stored.nodes[0]
-    places = seen(testbed, node.container_id)
+    places = visible(testbed, node.container_id)
     assert all(places.values()), "there is something to search in each"
     hidden = dict(_secrets(testbed, stored))
-    seen_in = {name: found(secret, places) for name, secret in hidden.items()}
+    seen_in = {name: places_with(secret, places) for name, secret in hidden.items()}
     assert seen_in == {name: set() for name in hidden}
-    assert found(stored.broker_id.encode(), places), "control: what is no secret is found"
+    assert places_with(stored.broker_id.encode(), places), "control: what is no secret is found"
 
 
 def test_the_data_key_is_in_no_file(broker: MqBroker) -> None:
@@ -87,11 +87,11 @@ def test_the_data_key_is_in_no_file(broker: MqBroker) -> None:
         stored.nodes[0].container_id, ["find", "/run/testbed", "-name", "volume.key"]
     )[1]
     data_key = dict(_secrets(testbed, stored))["data key"]
-    assert found(data_key, files) == set()
+    assert places_with(data_key, files) == set()
     assert names == b""
-    assert "state.sqlite" in found(stored.nodes[0].volume.encrypted_data_key.encode(), files), (
-        "control"
-    )
+    assert "state.sqlite" in places_with(
+        stored.nodes[0].volume.encrypted_data_key.encode(), files
+    ), "control"
     assert {
         oct(path.stat().st_mode & 0o077)
         for path in testbed.state.folder.rglob("*")
@@ -116,8 +116,8 @@ def test_control_what_is_planted_is_found_in_every_place(
         )
         try:
             wait_for("its log", lambda: planted.encode() in container.logs())
-            places = seen(testbed, container.id or "")
-            assert found(planted.encode(), places) == set(places)
+            places = visible(testbed, container.id or "")
+            assert places_with(planted.encode(), places) == set(places)
         finally:
             container.remove(force=True)
     finally:

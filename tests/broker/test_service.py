@@ -56,30 +56,34 @@ def broker(request: pytest.FixtureRequest) -> MqBroker:
     return broker
 
 
-def now(each: MqBroker) -> Broker:
-    return each.testbed.brokers.describe(each.broker_id)
+def current(broker: MqBroker) -> Broker:
+    return broker.testbed.brokers.describe(broker.broker_id)
 
 
-def put(each: MqBroker, queue: str, count: int = 20) -> list[bytes]:
+def publish(broker: MqBroker, queue: str, count: int = 20) -> list[bytes]:
     """Publish messages that survive a kill; each is confirmed."""
     bodies = [f"{queue} {number}".encode() for number in range(count)]
-    with clients.connect(each.address(clients.QUEUE_PROTOCOL[now(each).engine_type])) as client:
+    with clients.connect(
+        broker.address(clients.QUEUE_PROTOCOL[current(broker).engine_type])
+    ) as client:
         for body in bodies:
             client.publish(Destination.queue(queue), body)
-    if now(each).engine_type == "RABBITMQ":
+    if current(broker).engine_type == "RABBITMQ":
         # RabbitMQ 4.0 can lose a quorum queue that is killed within a second of its declaration.
         time.sleep(1.5)
     return bodies
 
 
-def take(each: MqBroker, queue: str, count: int) -> list[bytes]:
+def consume(broker: MqBroker, queue: str, count: int) -> list[bytes]:
     """Receive the messages of the queue, and one too many if there is one."""
-    with clients.connect(each.address(clients.QUEUE_PROTOCOL[now(each).engine_type])) as client:
+    with clients.connect(
+        broker.address(clients.QUEUE_PROTOCOL[current(broker).engine_type])
+    ) as client:
         client.subscribe(Destination.queue(queue))
         return receive(client, count)
 
 
-def there(testbed: Testbed, key: str = "") -> dict[str, Any]:
+def inventory(testbed: Testbed, key: str = "") -> dict[str, Any]:
     """All that a broker could leave behind."""
     return {
         "containers": sorted(row["id"] for row in testbed.containers.find()),
@@ -90,18 +94,18 @@ def there(testbed: Testbed, key: str = "") -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def disabled(each: MqBroker) -> Iterator[None]:
+def disabled(broker: MqBroker) -> Iterator[None]:
     """Disable the key past its delay; afterwards enable it and revive the broker."""
-    testbed = each.testbed
-    testbed.kms.call(USER, "DisableKey", {"KeyId": each.key_arn})
+    testbed = broker.testbed
+    testbed.kms.call(USER, "DisableKey", {"KeyId": broker.key_arn})
     testbed.wait_out_delay()
     try:
         yield
     finally:
-        testbed.kms.call(USER, "EnableKey", {"KeyId": each.key_arn})
+        testbed.kms.call(USER, "EnableKey", {"KeyId": broker.key_arn})
         testbed.wait_out_delay()
-        testbed.brokers.revive(each.broker_id)
-        testbed.brokers.check(each.broker_id)
+        testbed.brokers.revive(broker.broker_id)
+        testbed.brokers.check(broker.broker_id)
 
 
 # Looked at
@@ -132,7 +136,7 @@ def test_readers_leave_no_record_in_the_trail(testbed: Testbed, rabbitmq_broker:
 
 
 def test_describe_says_what_was_asked_for_and_what_came_of_it(broker: MqBroker) -> None:
-    stored, answer = now(broker), broker.describe()
+    stored, answer = current(broker), broker.describe()
     engine = stored.engine_type
     assert (answer["BrokerState"], answer["EngineType"], answer["EngineVersion"]) == (
         "RUNNING",
@@ -150,22 +154,22 @@ def test_describe_says_what_was_asked_for_and_what_came_of_it(broker: MqBroker) 
         == f"arn:aws:mq:{REGION}:000000000000:broker:{stored.broker_name}:{stored.broker_id}"
     )
     [instance] = answer["BrokerInstances"]
-    schemes = {each.scheme for each in LISTENERS[engine] if not each.inside}
+    schemes = {listener.scheme for listener in LISTENERS[engine] if not listener.inside}
     assert {
         url.partition(":")[0] for url in (*instance["Endpoints"], instance["ConsoleURL"])
     } == schemes
     assert all(url.partition("://")[2].startswith("localhost:") for url in instance["Endpoints"])
-    assert [each["Username"] for each in answer["Users"]] == (
+    assert [user["Username"] for user in answer["Users"]] == (
         [] if engine == "RABBITMQ" else ["testbed"]
     ), "RabbitMQ's are not in it (API)"
     assert not [
         secret for secret in (broker.password, stored.keystore_password) if secret in str(answer)
     ]
-    assert stored.broker_id in {each.broker_id for each in broker.testbed.brokers.list()}
+    assert stored.broker_id in {listed.broker_id for listed in broker.testbed.brokers.list()}
 
 
 def test_a_broker_is_found_by_id_and_by_name_and_no_other(broker: MqBroker) -> None:
-    brokers, stored = broker.testbed.brokers, now(broker)
+    brokers, stored = broker.testbed.brokers, current(broker)
     assert brokers.describe(stored.broker_name).broker_id == stored.broker_id
     for wrong in ("b-00000000-0000-0000-0000-000000000000", "nobody", ""):
         with pytest.raises(NotFoundException, match="Can't find requested broker") as error:
@@ -174,7 +178,7 @@ def test_a_broker_is_found_by_id_and_by_name_and_no_other(broker: MqBroker) -> N
 
 
 def test_its_grants_are_the_two_that_are_documented(broker: MqBroker) -> None:
-    stored = now(broker)
+    stored = current(broker)
     granted = broker.testbed.kms.call(USER, "ListGrants", {"KeyId": broker.key_arn})["Grants"]
     service = [
         "CreateGrant",
@@ -186,12 +190,12 @@ def test_its_grants_are_the_two_that_are_documented(broker: MqBroker) -> None:
     ]
     assert [
         (
-            set(each["Operations"]),
-            each["GranteePrincipal"],
-            each["RetiringPrincipal"],
-            each.get("Constraints"),
+            set(grant["Operations"]),
+            grant["GranteePrincipal"],
+            grant["RetiringPrincipal"],
+            grant.get("Constraints"),
         )
-        for each in granted
+        for grant in granted
     ] == [
         (set(service), MQ_PRINCIPAL, MQ_PRINCIPAL, None),
         (
@@ -201,7 +205,7 @@ def test_its_grants_are_the_two_that_are_documented(broker: MqBroker) -> None:
             {"EncryptionContextSubset": {"aws:ebs:id": stored.nodes[0].volume.volume_id}},
         ),
     ]
-    assert [each["GrantId"] for each in granted] == [each.grant_id for each in stored.grants]
+    assert [grant["GrantId"] for grant in granted] == [grant.grant_id for grant in stored.grants]
 
 
 # Refused, and nothing left
@@ -242,7 +246,7 @@ def test_names_versions_and_modes_that_do_not_exist_are_refused_and_nothing_is_l
         ({"storage_type": "EFS"}, "hostInstanceType", "on storage type [EFS]"),
     ]
     key = good.encryption_options.kms_key_id
-    before = there(testbed, key)
+    before = inventory(testbed, key)
     for change, attribute, words in cases:
         with pytest.raises(BadRequestException) as error:
             testbed.brokers.create(dataclasses.replace(good, **change))
@@ -252,10 +256,10 @@ def test_names_versions_and_modes_that_do_not_exist_are_refused_and_nothing_is_l
         assert password not in error.value.message
     with pytest.raises(ConflictException) as conflict:
         testbed.brokers.create(
-            dataclasses.replace(good, broker_name=now(rabbitmq_broker).broker_name)
+            dataclasses.replace(good, broker_name=current(rabbitmq_broker).broker_name)
         )
     assert (conflict.value.status, conflict.value.error_attribute) == (409, "brokerName")
-    assert there(testbed, key) == before
+    assert inventory(testbed, key) == before
 
 
 @pytest.mark.parametrize(
@@ -292,24 +296,24 @@ def test_a_key_that_does_not_fit_is_refused_and_nothing_is_left(
         if isinstance(make, dict)
         else testbed.new_key("does not fit")
     )
-    asked = testbed.request("ACTIVEMQ", "refused", key)
+    request = testbed.request("ACTIVEMQ", "refused", key)
     if make in ("DisableKey", "ScheduleKeyDeletion"):
         testbed.kms.call(USER, make, {"KeyId": key})
         testbed.wait_out_delay()
     elif make == "unknown":
-        asked = dataclasses.replace(
-            asked, encryption_options=EncryptionOptions(False, key[:-12] + "0" * 12)
+        request = dataclasses.replace(
+            request, encryption_options=EncryptionOptions(False, key[:-12] + "0" * 12)
         )
     elif make == "not a key":
-        asked = dataclasses.replace(asked, encryption_options=EncryptionOptions(False, make))
+        request = dataclasses.replace(request, encryption_options=EncryptionOptions(False, make))
     elif not make:
-        asked = dataclasses.replace(asked, encryption_options=EncryptionOptions(True, key))
-    before = there(testbed, key)
+        request = dataclasses.replace(request, encryption_options=EncryptionOptions(True, key))
+    before = inventory(testbed, key)
     with pytest.raises(BadRequestException) as error:
-        testbed.brokers.create(asked)
+        testbed.brokers.create(request)
     assert words in error.value.message
     assert error.value.error_attribute == "encryptionOptions"
-    assert there(testbed, key) == before
+    assert inventory(testbed, key) == before
 
 
 def test_a_creation_that_fails_on_its_way_leaves_nothing(
@@ -319,26 +323,26 @@ def test_a_creation_that_fails_on_its_way_leaves_nothing(
     key = testbed.new_key("of a broker that never starts")
     [kms] = testbed.containers.find("kms")
     image = testbed.containers.inspect(kms["id"])["Config"]["Image"]
-    before = there(testbed, key)
+    before = inventory(testbed, key)
     with pytest.raises(ContainerFailed, match="stopped while starting") as error:
         testbed.brokers.create(testbed.request("RABBITMQ", "broken", key, image=image))
     assert "rabbitmq" in error.value.message, "the node's last words"
     testbed.wait_out_delay()
-    assert there(testbed, key) == before
+    assert inventory(testbed, key) == before
 
 
 def test_a_fixed_port_that_is_taken_is_refused_before_anything_is_made(testbed: Testbed) -> None:
-    asked = testbed.request(
+    request = testbed.request(
         "ACTIVEMQ", "fixed", testbed.new_key("of fixed ports"), fixed_ports=True
     )
-    before = there(testbed, asked.encryption_options.kms_key_id)
+    before = inventory(testbed, request.encryption_options.kms_key_id)
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind((ports.LOOPBACK, 61614))
         other.listen()
         with pytest.raises(TestbedError, match="Port 61614 on 127.0.0.1 is in use"):
-            testbed.brokers.create(asked)
-    assert there(testbed, asked.encryption_options.kms_key_id) == before
+            testbed.brokers.create(request)
+    assert inventory(testbed, request.encryption_options.kms_key_id) == before
 
 
 # The other kinds of key
@@ -356,49 +360,49 @@ def test_a_fixed_port_that_is_taken_is_refused_before_anything_is_made(testbed: 
 def test_a_broker_under_a_key_of_aws_is_created_used_and_deleted(
     testbed: Testbed, engine: str, options: EncryptionOptions, ownership: str, grants: int
 ) -> None:
-    before = there(testbed)
-    asked: CreateBroker = dataclasses.replace(
+    before = inventory(testbed)
+    request: CreateBroker = dataclasses.replace(
         testbed.request(engine, "ofaws"), encryption_options=options, tags={"stage": "test"}
     )
-    made = testbed.brokers.create(asked)
+    broker = testbed.brokers.create(request)
     try:
-        assert (made.key_ownership, len(made.grants), made.broker_state) == (
+        assert (broker.key_ownership, len(broker.grants), broker.broker_state) == (
             ownership,
             grants,
             "RUNNING",
         )
-        assert describe(made)["EncryptionOptions"] == {"UseAwsOwnedKey": ownership == "AWS_OWNED"}
-        assert describe(made)["Tags"] == {"stage": "test"}
-        each = MqBroker.existing(testbed, made.broker_id)
-        sent = put(each, "ofaws", 3)
-        each.reboot()
-        assert take(each, "ofaws", len(sent)) == sent
+        assert describe(broker)["EncryptionOptions"] == {"UseAwsOwnedKey": ownership == "AWS_OWNED"}
+        assert describe(broker)["Tags"] == {"stage": "test"}
+        created = MqBroker.existing(testbed, broker.broker_id)
+        sent = publish(created, "ofaws", 3)
+        created.reboot()
+        assert consume(created, "ofaws", len(sent)) == sent
         listed = {
             row["KeyArn"] for row in testbed.kms.call(USER, "ListKeys", {"Limit": 1000})["Keys"]
         }
-        assert (made.key_arn in listed) == (ownership == "AWS_MANAGED"), (
+        assert (broker.key_arn in listed) == (ownership == "AWS_MANAGED"), (
             "the AWS owned key is in no account's listing"
         )
         if ownership == "AWS_MANAGED":
             described = testbed.kms.call(
                 USER, "DescribeKey", {"KeyId": encryption.AWS_MANAGED_ALIAS}
             )["KeyMetadata"]
-            assert (described["Arn"], described["KeyManager"]) == (made.key_arn, "AWS")
+            assert (described["Arn"], described["KeyManager"]) == (broker.key_arn, "AWS")
     finally:
-        testbed.brokers.delete(made.broker_id)
+        testbed.brokers.delete(broker.broker_id)
     testbed.wait_out_delay()
-    assert {**there(testbed), "grants": []} == before
+    assert {**inventory(testbed), "grants": []} == before
     with pytest.raises(NotFoundException):
-        testbed.brokers.delete(made.broker_id)
+        testbed.brokers.delete(broker.broker_id)
 
 
 def test_deletion_retires_the_grants_and_leaves_the_key(testbed: Testbed, kms_key: Key) -> None:
-    before = there(testbed, kms_key.arn)
-    with testbed.temporary_broker(testbed.request("RABBITMQ", "deleted", kms_key.arn)) as made:
-        assert len(there(testbed, kms_key.arn)["grants"]) == 2
-        assert testbed.containers.has_volume(made.nodes[0].volume.volume_id)
+    before = inventory(testbed, kms_key.arn)
+    with testbed.temporary_broker(testbed.request("RABBITMQ", "deleted", kms_key.arn)) as broker:
+        assert len(inventory(testbed, kms_key.arn)["grants"]) == 2
+        assert testbed.containers.has_volume(broker.nodes[0].volume.volume_id)
     testbed.wait_out_delay()
-    assert there(testbed, kms_key.arn) == before
+    assert inventory(testbed, kms_key.arn) == before
     assert kms_key.call("DescribeKey")["KeyMetadata"]["KeyState"] == "Enabled"
 
 
@@ -406,24 +410,24 @@ def test_deletion_retires_the_grants_and_leaves_the_key(testbed: Testbed, kms_ke
 
 
 def test_a_reboot_keeps_ports_password_and_confirmed_messages(broker: MqBroker) -> None:
-    before, sent = now(broker), put(broker, "rebooted")
+    before, sent = current(broker), publish(broker, "rebooted")
     broker.reboot()
-    after = now(broker)
+    after = current(broker)
     assert after.endpoints == before.endpoints
     assert after.users == before.users
     assert after.broker_state == "RUNNING"
     assert after.nodes[0].volume == before.nodes[0].volume
     assert after.nodes[0].container_id != before.nodes[0].container_id
-    assert take(broker, "rebooted", len(sent)) == sent
+    assert consume(broker, "rebooted", len(sent)) == sent
 
 
 def test_a_node_that_was_killed_is_revived_with_what_was_confirmed(broker: MqBroker) -> None:
-    sent, before = put(broker, "killed"), now(broker)
+    sent, before = publish(broker, "killed"), current(broker)
     broker.testbed.brokers.detach(broker.broker_id)
     assert not broker.testbed.containers.state(before.nodes[0].container_id).running
     after = broker.testbed.brokers.revive(broker.broker_id)
     assert after.endpoints == before.endpoints
-    assert take(broker, "killed", len(sent)) == sent
+    assert consume(broker, "killed", len(sent)) == sent
     assert broker.testbed.brokers.revive(broker.broker_id).nodes == after.nodes, (
         "there is nothing more to be done"
     )
@@ -437,7 +441,7 @@ def test_a_reboot_that_was_cut_off_is_finished_by_the_next_who_comes(
     state.put(
         "broker",
         rabbitmq_broker.broker_id,
-        {**store.to_document(now(rabbitmq_broker)), "broker_state": "REBOOT_IN_PROGRESS"},
+        {**store.to_document(current(rabbitmq_broker)), "broker_state": "REBOOT_IN_PROGRESS"},
     )
     brokers.detach(rabbitmq_broker.broker_id)
     assert brokers.revive(rabbitmq_broker.broker_id).broker_state == "RUNNING"
@@ -469,21 +473,22 @@ def test_a_broker_without_its_key_says_so_with_the_code_of_its_engine(
         assert described["ActionRequiredCode"] == INVALID_KMS_KEY[after.engine_type]
         with pytest.raises(BadRequestException, match="CRITICAL_ACTION_REQUIRED"):
             broker.reboot()
-    assert now(broker).broker_state == "RUNNING"
-    assert now(broker).actions_required == ()
+    assert current(broker).broker_state == "RUNNING"
+    assert current(broker).actions_required == ()
 
 
 def test_a_data_key_of_another_volume_does_not_open_it_and_nothing_is_written(
     broker: MqBroker,
 ) -> None:
     """Another wrapped key with the right context opens, but does not fit the volume's header."""
-    testbed, sent, stored = broker.testbed, put(broker, "other-key", 5), now(broker)
+    testbed, sent, stored = broker.testbed, publish(broker, "other-key", 5), current(broker)
     node = stored.nodes[0]
     testbed.brokers.detach(broker.broker_id)
     untouched = _digest(testbed, node.container_id)
     other = volumes.create(testbed.kms, broker.key_arn, node.volume.volume_id)
     _store(
-        testbed, dataclasses.replace(now(broker), nodes=(dataclasses.replace(node, volume=other),))
+        testbed,
+        dataclasses.replace(current(broker), nodes=(dataclasses.replace(node, volume=other),)),
     )
     try:
         with pytest.raises(VolumeRefused, match="the data key does not open the volume") as error:
@@ -493,13 +498,14 @@ def test_a_data_key_of_another_volume_does_not_open_it_and_nothing_is_written(
         _store(
             testbed,
             dataclasses.replace(
-                now(broker), nodes=(dataclasses.replace(now(broker).nodes[0], volume=node.volume),)
+                current(broker),
+                nodes=(dataclasses.replace(current(broker).nodes[0], volume=node.volume),),
             ),
         )
         after = _digest_of_volume(testbed, stored)
         testbed.brokers.revive(broker.broker_id)
     assert after == untouched
-    assert take(broker, "other-key", len(sent)) == sent
+    assert consume(broker, "other-key", len(sent)) == sent
 
 
 def _store(testbed: Testbed, broker: Broker) -> None:

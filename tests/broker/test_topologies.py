@@ -54,8 +54,8 @@ def test_nodes_names_and_volumes_of_each_deployment_mode(
     engine_type: str, mode: str, hosts: list[str], volumes: int, consoles: int
 ) -> None:
     storage_type = "EBS" if engine_type == "RABBITMQ" else "EFS"
-    wanted = request(engine_type, mode)
-    nodes, front = topology.plan_nodes(wanted, ENGINES[engine_type], "b-1", storage_type)
+    planned = request(engine_type, mode)
+    nodes, front = topology.plan_nodes(planned, ENGINES[engine_type], "b-1", storage_type)
     assert [node.hostname for node in nodes] == [
         f"{host}.mq.us-east-1.amazonaws.com" for host in hosts
     ]
@@ -86,10 +86,12 @@ def test_fixed_ports_are_the_documented_ones() -> None:
 
 def test_a_certificate_survives_the_state_folder() -> None:
     authority = Authority.create()
-    for made in (authority.issue(names=["b-1.test"]), authority.issue_bad("expired")):
+    for certificate in (authority.issue(names=["b-1.test"]), authority.issue_bad("expired")):
         assert (
-            Certificate.from_document(json.loads(json.dumps(made.to_document()))).to_document()
-            == made.to_document()
+            Certificate.from_document(
+                json.loads(json.dumps(certificate.to_document()))
+            ).to_document()
+            == certificate.to_document()
         )
 
 
@@ -103,14 +105,14 @@ def testbed() -> Iterator[Testbed]:
 
 
 def created(testbed: Testbed, engine_type: str, mode: str, **options: object) -> Broker:
-    asked = testbed.request(
+    request = testbed.request(
         engine_type,
         "topology",
         testbed.new_key("of a topology"),
         deployment_mode=mode,
         storage_type="",
     )
-    return testbed.brokers.create(dataclasses.replace(asked, **options))  # type: ignore[arg-type]
+    return testbed.brokers.create(dataclasses.replace(request, **options))  # type: ignore[arg-type]
 
 
 def crosses(

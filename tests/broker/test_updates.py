@@ -59,16 +59,16 @@ def test_a_broker_is_not_downgraded_and_not_changed_while_it_reboots(testbed: Te
 
 def test_users_change_with_the_next_reboot(testbed: Testbed) -> None:
     broker = add(testbed, request("ACTIVEMQ"))
-    more = users.create(broker, SECOND)
-    assert [user.username for user in more.users] == ["admin"]
-    assert list(describe.users(more)) == [
+    grown = users.create(broker, SECOND)
+    assert [user.username for user in grown.users] == ["admin"]
+    assert list(describe.users(grown)) == [
         {"Username": "admin"},
         {"Username": "second", "PendingChange": "CREATE"},
     ]
-    less = users.delete(more, "admin")
-    assert [user.username for user in less.applied().users] == ["second"]
-    same = users.delete(more, "second")
-    assert same.pending.users is None, "nothing is left to do"
+    shrunk = users.delete(grown, "admin")
+    assert [user.username for user in shrunk.applied().users] == ["second"]
+    unchanged = users.delete(grown, "second")
+    assert unchanged.pending.users is None, "nothing is left to do"
 
 
 def test_users_are_refused_as_the_service_does(testbed: Testbed) -> None:

@@ -59,9 +59,9 @@ def test_without_its_process_the_endpoint_is_said_not_to_run_and_serve_stands_in
     up: CommandLine,
 ) -> None:
     before = up.json("env")["AWS_ENDPOINT_URL"]
-    found = process.find(up.state)
-    assert found
-    os.kill(found.pid, signal.SIGKILL)
+    endpoint = process.find(up.state)
+    assert endpoint
+    os.kill(endpoint.pid, signal.SIGKILL)
     while process.find(up.state):
         pass
     done = up.run("env")
@@ -95,9 +95,9 @@ def test_serve_needs_a_testbed(tmp_path: Path) -> None:
 
 def test_down_leaves_nothing_of_it(up: CommandLine) -> None:
     """The last of this file."""
-    found = process.find(up.state)
-    assert found
+    endpoint = process.find(up.state)
+    assert endpoint
     assert up.processes(), "control: something runs"
     assert up.run("down").returncode == 0
-    assert not psutil.pid_exists(found.pid) or not process.is_alive(psutil.Process(found.pid))
+    assert not psutil.pid_exists(endpoint.pid) or not process.is_alive(psutil.Process(endpoint.pid))
     up.wait_until_nothing_is_left()

@@ -34,21 +34,25 @@ def command(tmp_path: Path) -> CommandLine:
 
 
 @pytest.mark.parametrize(
-    ("moment", "how"),
+    ("phase_name", "signal_number"),
     [
-        pytest.param(moment, how, marks=() if (moment, how) in INTERRUPTIONS else NIGHTLY)
-        for moment in PHASES
-        for how in (signal.SIGINT, signal.SIGTERM)
+        pytest.param(
+            phase_name,
+            signal_number,
+            marks=() if (phase_name, signal_number) in INTERRUPTIONS else NIGHTLY,
+        )
+        for phase_name in PHASES
+        for signal_number in (signal.SIGINT, signal.SIGTERM)
     ],
 )
 def test_nothing_stays_of_what_was_interrupted(
-    command: CommandLine, moment: str, how: signal.Signals
+    command: CommandLine, phase_name: str, signal_number: signal.Signals
 ) -> None:
-    arguments, phase = PHASES[moment]
+    arguments, phase = PHASES[phase_name]
     running = command.start(*arguments)
     running.wait_for(phase)
     command.note()
-    status, seconds = running.end(how)
+    status, seconds = running.end(signal_number)
     print(f"{phase}: {seconds:.1f} s")
     assert (status, [line for line in running.lines if "Traceback" in line]) == (130, []), (
         running.lines

@@ -85,7 +85,7 @@ def listening(certificate: Certificate, folder: Path) -> Iterator[tuple[int, Pat
         yield port, written.ca, ended
 
 
-def settled(ended: list[str]) -> list[str]:
+def outcome(ended: list[str]) -> list[str]:
     """Once the listener has noticed: a client may be back before."""
     end = time.monotonic() + 5
     while not ended and time.monotonic() < end:
@@ -103,7 +103,7 @@ def test_it_is_refused_with_the_reason(
             ConnectionRefused, match=f"the certificate is refused: .*{SAYS[defect]}"
         ) as refusal:
             connect(Address(protocol, "localhost", port, ALICE.username, ALICE.password, ca_file))
-        assert settled(ended)
+        assert outcome(ended)
         assert "completed" not in ended, "the library itself has to refuse it"
     print(f"{protocol}, {defect}: {refusal.value.message}")
     print(f"    its library: {refusal.value.__cause__!r}")
@@ -116,7 +116,7 @@ def test_control_a_sound_certificate_of_the_same_authority_gets_through(
     with listening(authority.issue(), tmp_path) as (port, ca_file, ended):
         with pytest.raises(ConnectionRefused) as refusal:  # it is no broker
             connect(Address(protocol, "localhost", port, ALICE.username, ALICE.password, ca_file))
-        assert "completed" in settled(ended)
+        assert "completed" in outcome(ended)
         assert "certificate" not in refusal.value.message
 
 
@@ -152,7 +152,7 @@ def test_control_a_client_that_does_not_check_is_found_by_the_same_test(
     with listening(authority.issue_bad(defect), tmp_path) as (port, ca_file, ended):
         with pytest.raises(ConnectionRefused) as refusal:  # it is no broker
             connect(Address(protocol, "localhost", port, ALICE.username, ALICE.password, ca_file))
-        assert "completed" in settled(ended)
+        assert "completed" in outcome(ended)
         assert "the certificate is refused" not in refusal.value.message
 
 
@@ -190,10 +190,10 @@ def address(request: pytest.FixtureRequest) -> Address:
     engine, protocol = request.param
     node = request.getfixturevalue(f"expired_{engine}")
     if engine == "rabbitmq":
-        found: Address = node.address(protocol)
+        address: Address = node.address(protocol)
     else:
-        found = node.address(LISTENERS.get(protocol, protocol), protocol=protocol)
-    return found
+        address = node.address(LISTENERS.get(protocol, protocol), protocol=protocol)
+    return address
 
 
 @pytest.mark.containers
@@ -227,12 +227,12 @@ def test_control_a_client_that_does_not_check_gets_its_message_through(
 
 @pytest.fixture(scope="module")
 def neighbours(expired_activemq: activemq_node.Node) -> Iterator[Scanners]:
-    with beside(expired_activemq.containers, expired_activemq.container) as others:
-        yield others
+    with beside(expired_activemq.containers, expired_activemq.container) as scanners:
+        yield scanners
 
 
 @contextmanager
-def listening_beside(others: Scanners, certificate: Certificate) -> Iterator[int]:
+def listening_beside(scanners: Scanners, certificate: Certificate) -> Iterator[int]:
     """``openssl s_server`` with the certificate, in the network that Java connects in."""
     folder, port = f"/tmp/{certificate.profile.name}", ports.free(1)[0]
     leaf, end, sent = certificate.chain_pem.partition(b"-----END CERTIFICATE-----\n")
@@ -246,19 +246,19 @@ def listening_beside(others: Scanners, certificate: Certificate) -> Iterator[int
             info = tarfile.TarInfo(f"{folder[5:]}/{name}")
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
-    others.containers.client.api.put_archive(others.container, "/tmp", buffer.getvalue())
+    scanners.containers.client.api.put_archive(scanners.container, "/tmp", buffer.getvalue())
     serve = f"openssl s_server -quiet -accept 127.0.0.1:{port}"
     serve += f" -cert {folder}/leaf.pem -key {folder}/key.pem"
     serve += f" -cert_chain {folder}/sent.pem" if sent else ""
     serve += " -tls1_2 -cipher ALL:@SECLEVEL=0"
     quietly = "</dev/null >/dev/null 2>&1"
-    others.run("sh", "-c", f"{serve} {quietly} & echo $! > {folder}/pid")
+    scanners.run("sh", "-c", f"{serve} {quietly} & echo $! > {folder}/pid")
     connects = f"openssl s_client -connect 127.0.0.1:{port} {quietly}"
-    others.run("sh", "-c", f"for i in $(seq 100); do {connects} && break; sleep 0.1; done")
+    scanners.run("sh", "-c", f"for i in $(seq 100); do {connects} && break; sleep 0.1; done")
     try:
         yield port
     finally:
-        others.run("sh", "-c", f"kill $(cat {folder}/pid)")
+        scanners.run("sh", "-c", f"kill $(cat {folder}/pid)")
 
 
 @pytest.mark.containers
@@ -274,14 +274,14 @@ def test_openwire_refuses_it_too(
     certificate = authority.issue_bad(defect)
     # The same certificate from here, where the client asks again for a reason that is told apart.
     with (
-        listening(certificate, tmp_path) as (here, ca_file, _),
-        listening_beside(neighbours, certificate) as there,
+        listening(certificate, tmp_path) as (outer_port, ca_file, _),
+        listening_beside(neighbours, certificate) as inner_port,
     ):
-        monkeypatch.setattr(openwire, "_PORT", there)
+        monkeypatch.setattr(openwire, "_PORT", inner_port)
         address = Address(
             "openwire",
             "localhost",
-            here,
+            outer_port,
             ALICE.username,
             ALICE.password,
             ca_file,
@@ -306,17 +306,17 @@ def test_control_openwire_and_a_sound_certificate_there(
 ) -> None:
     certificate = authority.issue()
     with (
-        listening(certificate, tmp_path) as (here, ca_file, _),
-        listening_beside(neighbours, certificate) as there,
+        listening(certificate, tmp_path) as (outer_port, ca_file, _),
+        listening_beside(neighbours, certificate) as inner_port,
     ):
-        monkeypatch.setattr(openwire, "_PORT", there)
+        monkeypatch.setattr(openwire, "_PORT", inner_port)
         monkeypatch.setattr(openwire, "CONNECT_TIMEOUT", 5.0)
         with pytest.raises(ConnectionRefused) as refusal:  # it is no broker
             connect(
                 Address(
                     "openwire",
                     "localhost",
-                    here,
+                    outer_port,
                     ALICE.username,
                     ALICE.password,
                     ca_file,

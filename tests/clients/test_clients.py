@@ -39,14 +39,14 @@ SUITE = "ECDHE-RSA-AES256-GCM-SHA384"
 def no_thread_is_left() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
-    others = (
+    foreign = (
         "Thread-",
         "ThreadPoolExecutor-",
     )  # no client's: of the listeners below, and of a broker that is still starting
     left = [
         thread.name
         for thread in set(threading.enumerate()) - before
-        if not thread.name.startswith(others)
+        if not thread.name.startswith(foreign)
     ]
     deadline = time.monotonic() + 2
     while threading.active_count() > len(before) + 1 and time.monotonic() < deadline:
@@ -197,8 +197,8 @@ for protocol in {IN_PYTHON}:
 @pytest.fixture(params=CASES, ids="-".join)
 def address(request: pytest.FixtureRequest) -> Address:
     engine, protocol = request.param
-    found: Address = request.getfixturevalue(f"{engine}_broker").address(protocol)
-    return found
+    address: Address = request.getfixturevalue(f"{engine}_broker").address(protocol)
+    return address
 
 
 def kinds(address: Address) -> tuple[str, ...]:
@@ -208,11 +208,11 @@ def kinds(address: Address) -> tuple[str, ...]:
 @pytest.mark.containers
 def test_what_is_sent_is_received_byte_by_byte(address: Address) -> None:
     for kind in kinds(address):
-        there = destination(kind)
+        target = destination(kind)
         with connect(address) as client:
-            client.subscribe(there)
+            client.subscribe(target)
             for body in BODIES:
-                client.publish(there, body)
+                client.publish(target, body)
             assert [receive(client) for _ in BODIES] == list(BODIES)
             begun = time.monotonic()
             assert client.receive(timeout=0.3) is None
@@ -248,17 +248,17 @@ def test_a_wrong_login_is_refused(address: Address, wrong: dict[str, Any]) -> No
 def test_what_is_not_acknowledged_comes_again_and_the_rest_does_not(address: Address) -> None:
     if address.protocol.startswith("mqtt"):
         pytest.skip("has no queues; see the next test")
-    there = destination("queue")
+    target = destination("queue")
     with connect(address) as client:
         for body in (b"1", b"2", b"3"):
-            client.publish(there, body)
-        client.subscribe(there)
+            client.publish(target, body)
+        client.subscribe(target)
         received = [message for _ in range(3) if (message := client.receive())]
         assert [message.body for message in received] == [b"1", b"2", b"3"]
         received[0].acknowledge()
         received[1].acknowledge()
     with connect(address) as client:
-        client.subscribe(there)
+        client.subscribe(target)
         assert receive(client) == b"3"
         assert client.receive(timeout=0.5) is None
 
@@ -270,19 +270,23 @@ def test_mqtt_keeps_a_named_subscription_and_has_no_queues(
 ) -> None:
     from testbed.clients.mqtt import MqttClient
 
-    address, there, name = activemq_broker.address(protocol), destination("topic"), uuid.uuid4().hex
+    address, target, name = (
+        activemq_broker.address(protocol),
+        destination("topic"),
+        uuid.uuid4().hex,
+    )
     with MqttClient(address, client_id=name) as client:
-        client.subscribe(there)
-        client.publish(there, b"1")
+        client.subscribe(target)
+        client.publish(target, b"1")
         message = client.receive()
         assert message
         assert message.body == b"1"
         with pytest.raises(ClientError, match="MQTT has no queues"):
             client.publish(destination("queue"), b"")
     with connect(address) as other:
-        other.publish(there, b"2")
+        other.publish(target, b"2")
     with MqttClient(address, client_id=name) as client:
-        client.subscribe(there)
+        client.subscribe(target)
         assert [receive(client), receive(client)] == [b"1", b"2"]
 
 
@@ -304,7 +308,7 @@ def test_activemq_hands_a_message_of_one_protocol_to_all_others(
 ) -> None:
     body = f"from {sender}: grüße \n".encode()
     everyone = destination("topic")
-    own = {protocol: destination("queue") for protocol in QUEUES}
+    queues = {protocol: destination("queue") for protocol in QUEUES}
     with ExitStack() as opened:
         clients = {
             protocol: opened.enter_context(connect(activemq_broker.address(protocol)))
@@ -318,11 +322,11 @@ def test_activemq_hands_a_message_of_one_protocol_to_all_others(
         )
     if sender in QUEUES:
         with connect(activemq_broker.address(sender)) as client:
-            for there in own.values():
-                client.publish(there, body)
-        for protocol, there in own.items():
+            for target in queues.values():
+                client.publish(target, body)
+        for protocol, target in queues.items():
             with connect(activemq_broker.address(protocol)) as client:
-                client.subscribe(there)
+                client.subscribe(target)
                 assert receive(client) == body, protocol
 
 
@@ -332,13 +336,13 @@ def test_activemq_hands_a_message_of_one_protocol_to_all_others(
 def test_rabbitmq_hands_messages_from_one_amqp_to_the_other(
     sender: str, receiver: str, kind: str, rabbitmq_broker: Any
 ) -> None:
-    there, body = destination(kind), bytes(range(256))
+    target, body = destination(kind), bytes(range(256))
     with (
         connect(rabbitmq_broker.address(sender)) as sending,
         connect(rabbitmq_broker.address(receiver)) as receiving,
     ):
-        receiving.subscribe(there)
-        sending.publish(there, body)
+        receiving.subscribe(target)
+        sending.publish(target, body)
         assert receive(receiving) == body
 
 
@@ -347,13 +351,13 @@ def test_a_queue_declared_as_another_kind_stays_what_it_is_and_nothing_is_lost(
     rabbitmq_broker: Any,
 ) -> None:
     """Amazon MQ sets quorum_queue.property_equivalence.relaxed_checks_on_redeclaration."""
-    address, there = rabbitmq_broker.address("amqp"), destination("queue")
+    address, target = rabbitmq_broker.address("amqp"), destination("queue")
     with connect(address) as client:
-        client.publish(there, b"one")
+        client.publish(target, b"one")
     with connect(address) as client:
-        client.publish(replace(there, queue_type="classic"), b"two")
+        client.publish(replace(target, queue_type="classic"), b"two")
     with connect(address) as client:
-        client.subscribe(there)
+        client.subscribe(target)
         assert [receive(client), receive(client)] == [b"one", b"two"]
         assert client.receive(timeout=0.3) is None
 
@@ -369,13 +373,13 @@ def test_stomp_over_websocket_refuses_what_it_would_damage(activemq_broker: Any)
 
 @pytest.mark.containers
 def test_traffic_over_a_sound_broker_is_accounted_for(address: Address) -> None:
-    there, recorder = destination(kinds(address)[0]), Recorder()
+    target, recorder = destination(kinds(address)[0]), Recorder()
     with Traffic(
-        address, there, count=100, rate=500, consume=there.kind == "topic", recorder=recorder
+        address, target, count=100, rate=500, consume=target.kind == "topic", recorder=recorder
     ) as traffic:
         traffic.wait(60)
-        time.sleep(0.5 if there.kind == "topic" else 0)  # a topic keeps nothing for a later drain
-    history = recorder.history() if there.kind == "topic" else drain(address, there, recorder)
+        time.sleep(0.5 if target.kind == "topic" else 0)  # a topic keeps nothing for a later drain
+    history = recorder.history() if target.kind == "topic" else drain(address, target, recorder)
     account = check(history)
     assert account.ok, str(account)
     assert account.confirmed == account.received == 100, str(account)

@@ -15,7 +15,7 @@ from testbed.library import MqBroker
 from testbed.testbed import Testbed
 
 
-def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -33,7 +33,7 @@ def test_a_lost_node_comes_back_by_itself(
     maintenance = Maintenance(testbed.brokers, period=0.2)
     maintenance.start()
     try:
-        until(
+        wait_until(
             lambda: (
                 testbed.containers.state(
                     testbed.brokers.describe(identity).nodes[0].container_id
@@ -55,11 +55,11 @@ def test_what_a_process_began_and_did_not_finish_is_finished(testbed: Testbed) -
     maintenance = Maintenance(brokers, period=0.2)
     maintenance.start()
     try:
-        until(lambda: brokers.describe(identity).broker_state == "RUNNING")
+        wait_until(lambda: brokers.describe(identity).broker_state == "RUNNING")
         brokers.begin_reboot(identity)
-        until(lambda: brokers.describe(identity).broker_state == "RUNNING")
+        wait_until(lambda: brokers.describe(identity).broker_state == "RUNNING")
         brokers.begin_delete(identity)
-        until(lambda: identity not in brokers.ids())
+        wait_until(lambda: identity not in brokers.ids())
     finally:
         maintenance.stop(120)
 
@@ -90,16 +90,16 @@ def test_errors_end_nothing_and_are_logged_once(caplog: pytest.LogCaptureFixture
     brokers = Failing()
     maintenance = Maintenance(brokers, period=0.01)
     maintenance.start()
-    until(lambda: brokers.rounds.count("b-failing") > 10)
+    wait_until(lambda: brokers.rounds.count("b-failing") > 10)
     assert caplog.messages.count("b-failing: ContainerFailed: no room") == 1
     assert brokers.rounds.count("b-busy") == 1, "one round at a time, and it keeps nobody waiting"
     brokers.trouble = ValueError("another")
-    until(lambda: "b-failing: ValueError: another" in caplog.messages)
+    wait_until(lambda: "b-failing: ValueError: another" in caplog.messages)
     brokers.trouble = None
     rounds = brokers.rounds.count("b-failing")
-    until(lambda: brokers.rounds.count("b-failing") > rounds + 1)
+    wait_until(lambda: brokers.rounds.count("b-failing") > rounds + 1)
     brokers.trouble = ValueError("another")
-    until(lambda: caplog.messages.count("b-failing: ValueError: another") == 2)
+    wait_until(lambda: caplog.messages.count("b-failing: ValueError: another") == 2)
     brokers.busy.set()
     maintenance.stop()
     count = len(brokers.rounds)

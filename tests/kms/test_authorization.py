@@ -32,19 +32,19 @@ UNSEEN = (
 
 def policy(*statements: tuple[str, object, object]) -> str:
     root = ("Allow", {"AWS": f"arn:aws:iam::{USER_ACCOUNT}:root"}, "kms:*")
-    made = [
+    document = [
         {"Effect": effect, "Principal": principal, "Action": action, "Resource": "*"}
         for effect, principal, action in (root, *statements)
     ]
-    return json.dumps({"Version": "2012-10-17", "Statement": made})
+    return json.dumps({"Version": "2012-10-17", "Statement": document})
 
 
-def put(aws: Authority, key: str, *statements: tuple[str, object, object]) -> None:
+def put_policy(aws: Authority, key: str, *statements: tuple[str, object, object]) -> None:
     aws.call(USER, "PutKeyPolicy", KeyId=key, PolicyName="default", Policy=policy(*statements))
 
 
 def may(
-    aws: Authority, caller: Caller, key: str, operation: str = "Encrypt", **more: object
+    aws: Authority, caller: Caller, key: str, operation: str = "Encrypt", **parameters: object
 ) -> bool:
     code = aws.code(
         caller,
@@ -52,7 +52,7 @@ def may(
         **(
             {"KeyId": key, "Plaintext": b"p", "EncryptionContext": VOLUME}
             if operation == "Encrypt"
-            else {"KeyId": key, **more}
+            else {"KeyId": key, **parameters}
         ),
     )
     assert code in ("", "AccessDeniedException")
@@ -74,7 +74,7 @@ def test_by_default_the_account_may_and_nobody_else(aws: Authority) -> None:
 
 def test_the_sentences(aws: Authority) -> None:
     key = aws.key()
-    put(aws, key, ("Deny", {"AWS": ADMIN.principal}, "kms:Encrypt"))
+    put_policy(aws, key, ("Deny", {"AWS": ADMIN.principal}, "kms:Encrypt"))
     assert str(aws.refusal(ADMIN, "Encrypt", KeyId=key, Plaintext=b"p")) == (
         f"AccessDeniedException: User: {ADMIN.principal} is not authorized to perform: "
         f"kms:Encrypt on resource: {key} "
@@ -96,18 +96,18 @@ def test_a_deny_in_the_policy_is_final(aws: Authority) -> None:
     aws.grant(key, GRANTEE.principal, "Encrypt")
     assert may(aws, GRANTEE, key)
     assert may(aws, ADMIN, key)
-    put(aws, key, ("Deny", "*", "kms:Encrypt"))
+    put_policy(aws, key, ("Deny", "*", "kms:Encrypt"))
     assert not may(aws, GRANTEE, key)
     assert not may(aws, ADMIN, key)
     assert not may(aws, USER, key)
-    put(aws, key)
+    put_policy(aws, key)
     assert may(aws, GRANTEE, key)
     assert may(aws, ADMIN, key)
 
 
 def test_another_account_needs_the_key_policy(aws: Authority) -> None:
     key = aws.key()
-    put(
+    put_policy(
         aws,
         key,
         ("Allow", {"AWS": f"arn:aws:iam::{OTHER_ACCOUNT}:root"}, ["kms:Encrypt", "kms:DisableKey"]),
@@ -131,7 +131,7 @@ def test_another_account_needs_its_own_identity_policy_too(tmp_path: Path) -> No
         ),
     )
     key = aws.key()
-    put(
+    put_policy(
         aws,
         key,
         ("Allow", {"AWS": [f"arn:aws:iam::{OTHER_ACCOUNT}:root", ADMIN.principal]}, "kms:Encrypt"),
@@ -166,10 +166,10 @@ def test_services_have_their_rights_from_grants_and_policies_that_name_them(aws:
     key = aws.key()
     assert not may(aws, SERVICE, key)
     assert not may(aws, replace(MQ, account=OTHER_ACCOUNT), key)
-    put(aws, key, ("Allow", {"AWS": "*"}, "kms:Encrypt"))
+    put_policy(aws, key, ("Allow", {"AWS": "*"}, "kms:Encrypt"))
     assert not may(aws, SERVICE, key), "a service is no AWS principal"
     assert may(aws, STRANGER, key)
-    put(aws, key, ("Allow", {"Service": "mq.amazonaws.com"}, "kms:Encrypt"))
+    put_policy(aws, key, ("Allow", {"Service": "mq.amazonaws.com"}, "kms:Encrypt"))
     assert may(aws, SERVICE, key)
     assert not may(aws, EC2, key)
 
@@ -195,7 +195,7 @@ def test_an_alias_is_moved_only_with_the_leave_of_both_keys(aws: Authority) -> N
     alias = f"alias/moved-{one[-8:]}"
     aws.call(USER, "CreateAlias", AliasName=alias, TargetKeyId=one)
     for key in (one, other):
-        put(
+        put_policy(
             aws,
             key,
             (
@@ -208,8 +208,8 @@ def test_an_alias_is_moved_only_with_the_leave_of_both_keys(aws: Authority) -> N
             aws.code(ADMIN, "UpdateAlias", AliasName=alias, TargetKeyId=other)
             == "AccessDeniedException"
         )
-        put(aws, key)
-    put(aws, one, ("Deny", {"AWS": ADMIN.principal}, ["kms:DeleteAlias", "kms:CreateAlias"]))
+        put_policy(aws, key)
+    put_policy(aws, one, ("Deny", {"AWS": ADMIN.principal}, ["kms:DeleteAlias", "kms:CreateAlias"]))
     assert aws.code(ADMIN, "DeleteAlias", AliasName=alias) == "AccessDeniedException"
     assert (
         aws.code(ADMIN, "CreateAlias", AliasName=f"{alias}-2", TargetKeyId=one)

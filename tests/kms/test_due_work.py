@@ -45,7 +45,7 @@ def assert_gone(aws: Authority, key: str, blob: bytes) -> None:
         == f"NotFoundException: Key '{key}' does not exist"
     )
     assert aws.code(USER, "DescribeKey", KeyId=f"alias/{key[-12:]}") == "NotFoundException"
-    assert key not in {each["KeyArn"] for each in aws.call(USER, "ListKeys", Limit=1000)["Keys"]}
+    assert key not in {entry["KeyArn"] for entry in aws.call(USER, "ListKeys", Limit=1000)["Keys"]}
     assert (
         aws.code(USER, "Decrypt", CiphertextBlob=blob, EncryptionContext=VOLUME)
         == "AccessDeniedException"
@@ -54,13 +54,13 @@ def assert_gone(aws: Authority, key: str, blob: bytes) -> None:
         aws.code(USER, "Decrypt", CiphertextBlob=blob, KeyId=key, EncryptionContext=VOLUME)
         == "NotFoundException"
     )
-    for operation, more in (
+    for operation, parameters in (
         ("CancelKeyDeletion", {}),
         ("EnableKey", {}),
         ("ListGrants", {}),
         ("CreateGrant", {"GranteePrincipal": GRANTEE.principal, "Operations": ["Decrypt"]}),
     ):
-        assert aws.code(USER, operation, KeyId=key, **more) == "NotFoundException"
+        assert aws.code(USER, operation, KeyId=key, **parameters) == "NotFoundException"
     assert aws.ledger.count_grants(key) == 0
     assert on_localstack(aws.container, key) == "NotFoundException"
 
@@ -95,15 +95,20 @@ def test_due_work_is_done_without_a_call(aws: Authority) -> None:
 
 
 def test_any_call_of_any_process_finds_it_gone_once(aws: Authority) -> None:
-    made = [doomed(aws) for _ in range(4)]
+    keys = [doomed(aws) for _ in range(4)]
     others = [over(aws.container, aws.state.folder) for _ in range(3)]
     aws.clock.turn(7 * DAY)
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(lambda each: each.call(USER, "ListKeys"), [aws, *others] * 2))
-    for key, blob in made:
+        list(pool.map(lambda process: process.call(USER, "ListKeys"), [aws, *others] * 2))
+    for key, blob in keys:
         assert_gone(others[0], key, blob)
-    told = [arn for each in (aws, *others) for what, arn, _ in each.happened if what == "DeleteKey"]
-    assert sorted(told) == sorted(key for key, _ in made)
+    deleted = [
+        arn
+        for process in (aws, *others)
+        for operation, arn, _ in process.happened
+        if operation == "DeleteKey"
+    ]
+    assert sorted(deleted) == sorted(key for key, _ in keys)
 
 
 def test_destroyed_is_destroyed_on_disk_and_survives_a_kill(tmp_path: Path) -> None:

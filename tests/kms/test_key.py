@@ -100,18 +100,18 @@ def test_the_key_state_table(operation: str) -> None:
 def test_a_key_is_unusable_only_a_delay_after_someone_asked_for_it_and_never_while_enabled(
     steps: list[tuple[str, int]],
 ) -> None:
-    key, now, asked = KEY, 0.0, None
+    key, now, requested = KEY, 0.0, None
     for step, pause in steps:
         now += pause
         if step == "disable" and key.state != "PendingDeletion":
             key = key.disabled(now, DELAY)
         elif step == "enable" and key.state != "PendingDeletion":
-            key, asked = key.enabled(), None
+            key, requested = key.enabled(), None
         elif step == "schedule" and key.state != "PendingDeletion":
             key = key.scheduled(now, DELAY, 7)
         elif step == "cancel" and key.state == "PendingDeletion":
             key = key.cancelled()
-        asked = now if asked is None and key.state != "Enabled" else asked
-        assert key.usable(now) == (asked is None or now < asked + DELAY)
+        requested = now if requested is None and key.state != "Enabled" else requested
+        assert key.usable(now) == (requested is None or now < requested + DELAY)
         assert (key.due is not None) == (key.state == "PendingDeletion")
         assert msgspec.json.decode(msgspec.json.encode(key), type=Key) == key

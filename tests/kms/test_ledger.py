@@ -133,16 +133,16 @@ def test_a_look_costs_sqlite_one_question_a_call(tmp_path: Path) -> None:
     with ledger.change() as change:
         change.put_key(KEY)
         change.put_grant(grant())
-    asked: list[str] = []
-    ledger._database._connections.reader.set_trace_callback(asked.append)
+    statements: list[str] = []
+    ledger._database._connections.reader.set_trace_callback(statements.append)
     for _ in range(3):
-        asked.clear()
+        statements.clear()
         view = ledger.view()
         view.first_due()
         for _ in range(3):
             assert view.key(ARN)
             assert view.grants_to(ARN, ("mq.amazonaws.com",))
-    assert asked == ["PRAGMA data_version"]
+    assert statements == ["PRAGMA data_version"]
 
 
 def test_a_change_that_raises_changes_nothing(tmp_path: Path) -> None:
@@ -242,15 +242,15 @@ def test_a_process_killed_at_any_point_leaves_whole_changes_and_all_it_told_of(
             env=environment,
         )
         assert process.stdout
-        told = [int(process.stdout.readline()) for _ in range(5 + 7 * attempt)]
+        printed = [int(process.stdout.readline()) for _ in range(5 + 7 * attempt)]
         process.send_signal(signal.SIGKILL)
         with process:
-            told += [int(line) for line in process.stdout.read().split("\n")[:-1]]
+            printed += [int(line) for line in process.stdout.read().split("\n")[:-1]]
 
         ledger = Ledger(State(folder))
-        kept = [int(found.name) for found in ledger.grants(key=ARN)]
+        kept = [int(grant.name) for grant in ledger.grants(key=ARN)]
         assert kept == list(range(len(kept)))
-        assert len(kept) - 1 in (told[-1], told[-1] + 1)
+        assert len(kept) - 1 in (printed[-1], printed[-1] + 1)
         assert stored(ledger).policy == str(kept[-1]), "both halves of the last change or none"
 
 

@@ -61,10 +61,10 @@ def test_keys_made_with_boto3_and_localstack_client_are_the_users(running: Conta
         localstack_host=running.endpoint.removeprefix("http://"), **session
     ).client("kms")
 
-    made = {client.create_key()["KeyMetadata"]["KeyId"] for client in (plain, local)}
+    keys = {client.create_key()["KeyMetadata"]["KeyId"] for client in (plain, local)}
 
-    assert made <= key_ids(running.kms)
-    assert not made & key_ids(running.kms, MQ), "and are not the service's"
+    assert keys <= key_ids(running.kms)
+    assert not keys & key_ids(running.kms, MQ), "and are not the service's"
 
 
 def test_another_encryption_context_is_refused(running: Container) -> None:

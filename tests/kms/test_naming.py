@@ -74,12 +74,12 @@ def test_a_key_is_found_by_id_arn_alias_and_alias_arn(aws: Authority) -> None:
     ],
 )
 def test_what_is_said_of_a_key_that_is_not_there(aws: Authority, name: str, sentence: str) -> None:
-    for operation, more in (
+    for operation, parameters in (
         ("DescribeKey", {}),
         ("Encrypt", {"Plaintext": b"p"}),
         ("GenerateDataKey", {"KeySpec": "AES_256"}),
     ):
-        assert str(aws.refusal(USER, operation, KeyId=name, **more)) == sentence
+        assert str(aws.refusal(USER, operation, KeyId=name, **parameters)) == sentence
 
 
 def test_an_alias_names_a_key_only_where_it_is_used(aws: Authority) -> None:

@@ -32,28 +32,33 @@ def document(*statements: dict[str, Any]) -> str:
 
 
 def statement(
-    effect: str = "Allow", principal: Any = "*", action: Any = "kms:*", **more: Any
+    effect: str = "Allow", principal: Any = "*", action: Any = "kms:*", **elements: Any
 ) -> dict[str, Any]:
-    return {"Effect": effect, "Principal": principal, "Action": action, "Resource": "*", **more}
+    return {"Effect": effect, "Principal": principal, "Action": action, "Resource": "*", **elements}
 
 
-def says(text: str, caller: Caller, action: str = "kms:Decrypt") -> str:
+def decision(text: str, caller: Caller, action: str = "kms:Decrypt") -> str:
     return policy.evaluate(text, policy.Request(caller, action, KEY))
 
 
 def test_the_default_policy_leaves_it_to_the_account() -> None:
     default = policy.default(USER_ACCOUNT)
-    assert says(default, USER) == "allow", "its root user is named"
-    assert says(default, ADMIN) == says(default, SESSION) == says(default, VIA_MQ) == "account"
+    assert decision(default, USER) == "allow", "its root user is named"
     assert (
-        says(default, GRANTEE)
-        == says(default, STRANGER)
-        == says(default, SERVICE)
-        == says(default, MQ)
+        decision(default, ADMIN)
+        == decision(default, SESSION)
+        == decision(default, VIA_MQ)
+        == "account"
+    )
+    assert (
+        decision(default, GRANTEE)
+        == decision(default, STRANGER)
+        == decision(default, SERVICE)
+        == decision(default, MQ)
         == ""
     )
-    assert says(policy.default(SERVICE_ACCOUNT), MQ) == "account"
-    assert says(policy.default(SERVICE_ACCOUNT), SERVICE) == ""
+    assert decision(policy.default(SERVICE_ACCOUNT), MQ) == "account"
+    assert decision(policy.default(SERVICE_ACCOUNT), SERVICE) == ""
 
 
 @pytest.mark.parametrize(
@@ -86,11 +91,11 @@ def test_principals(principal: Any, allowed: set[str]) -> None:
     assert {
         name
         for name, caller in callers.items()
-        if says(document(statement(principal=principal)), caller)
+        if decision(document(statement(principal=principal)), caller)
     } == allowed
     denies = document(statement(), statement("Deny", principal))
     assert {
-        name for name, caller in callers.items() if says(denies, caller) == "deny"
+        name for name, caller in callers.items() if decision(denies, caller) == "deny"
     } == allowed, "a deny names the same"
 
 
@@ -110,17 +115,17 @@ def test_principals(principal: Any, allowed: set[str]) -> None:
     ],
 )
 def test_actions(action: Any, matches: bool) -> None:
-    assert bool(says(document(statement(action=action)), ADMIN)) is matches
+    assert bool(decision(document(statement(action=action)), ADMIN)) is matches
     not_action = {"Effect": "Allow", "Principal": "*", "NotAction": action, "Resource": "*"}
-    assert bool(says(document(not_action), ADMIN)) is not matches
+    assert bool(decision(document(not_action), ADMIN)) is not matches
 
 
 def test_a_deny_outweighs_every_allow_wherever_it_stands() -> None:
     allow, deny = statement(), statement("Deny", {"AWS": ADMIN.principal}, "kms:Decrypt")
     for text in (document(allow, deny), document(deny, allow)):
-        assert says(text, ADMIN) == "deny"
-        assert says(text, ADMIN, "kms:Encrypt") == "allow"
-        assert says(text, SESSION) == "allow"
+        assert decision(text, ADMIN) == "deny"
+        assert decision(text, ADMIN, "kms:Encrypt") == "allow"
+        assert decision(text, SESSION) == "allow"
 
 
 def test_everyone_but() -> None:
@@ -130,30 +135,32 @@ def test_everyone_but() -> None:
         "Action": "kms:*",
         "Resource": "*",
     }
-    assert says(document(statement(), lock), ADMIN) == "allow"
-    assert says(document(statement(), lock), SESSION) == "deny"
+    assert decision(document(statement(), lock), ADMIN) == "allow"
+    assert decision(document(statement(), lock), SESSION) == "deny"
 
 
 def test_resources() -> None:
-    assert says(document(statement(Resource=KEY)), ADMIN) == "allow"
-    assert says(document(statement(Resource=KEY[:-1] + "?")), ADMIN) == "allow"
-    assert says(document(statement(Resource=KEY[:-1])), ADMIN) == ""
+    assert decision(document(statement(Resource=KEY)), ADMIN) == "allow"
+    assert decision(document(statement(Resource=KEY[:-1] + "?")), ADMIN) == "allow"
+    assert decision(document(statement(Resource=KEY[:-1])), ADMIN) == ""
 
 
 def test_a_key_that_aws_manages_is_used_through_its_service_and_looked_at() -> None:
     managed = policy.aws_managed(USER_ACCOUNT, "mq")
     assert (
-        says(managed, VIA_MQ, "kms:CreateGrant")
-        == says(managed, VIA_MQ, "kms:GenerateDataKeyWithoutPlaintext")
+        decision(managed, VIA_MQ, "kms:CreateGrant")
+        == decision(managed, VIA_MQ, "kms:GenerateDataKeyWithoutPlaintext")
         == "allow"
     )
-    assert says(managed, replace(VIA_MQ, invoked_by="ec2.amazonaws.com"), "kms:CreateGrant") == ""
     assert (
-        says(managed, replace(GRANTEE, invoked_by="mq.amazonaws.com"), "kms:CreateGrant") == ""
+        decision(managed, replace(VIA_MQ, invoked_by="ec2.amazonaws.com"), "kms:CreateGrant") == ""
+    )
+    assert (
+        decision(managed, replace(GRANTEE, invoked_by="mq.amazonaws.com"), "kms:CreateGrant") == ""
     ), "only from the account itself"
     for action in ("kms:DescribeKey", "kms:GetKeyPolicy", "kms:ListGrants", "kms:RevokeGrant"):
-        assert says(managed, USER, action)
-        assert says(managed, ADMIN, action)
+        assert decision(managed, USER, action)
+        assert decision(managed, ADMIN, action)
     for action in (
         "kms:DisableKey",
         "kms:ScheduleKeyDeletion",
@@ -162,9 +169,9 @@ def test_a_key_that_aws_manages_is_used_through_its_service_and_looked_at() -> N
         "kms:Decrypt",
         "kms:CreateGrant",
     ):
-        assert not says(managed, USER, action)
-        assert not says(managed, ADMIN, action)
-        assert not says(managed, SERVICE, action)
+        assert not decision(managed, USER, action)
+        assert not decision(managed, ADMIN, action)
+        assert not decision(managed, SERVICE, action)
 
 
 @pytest.mark.parametrize(
@@ -194,10 +201,10 @@ def test_a_key_that_aws_manages_is_used_through_its_service_and_looked_at() -> N
     ],
 )
 def test_conditions(condition: Any, holds: bool) -> None:
-    assert bool(says(document(statement(Condition=condition)), VIA_MQ)) is holds
+    assert bool(decision(document(statement(Condition=condition)), VIA_MQ)) is holds
     only_via = document(statement(Condition={"Bool": {"kms:GrantIsForAWSResource": "true"}}))
-    assert says(only_via, SESSION) == "", "control: on nobody's behalf"
-    assert says(only_via, SERVICE) == "allow", "control: a service's own"
+    assert decision(only_via, SESSION) == "", "control: on nobody's behalf"
+    assert decision(only_via, SERVICE) == "allow", "control: a service's own"
 
 
 def test_a_condition_sees_the_requests_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,13 +219,13 @@ def test_a_condition_sees_the_requests_parameters(monkeypatch: pytest.MonkeyPatc
         policy.evaluate(text, policy.Request(ADMIN, "kms:GetKeyPolicy", KEY, parameters))
         for parameters in ({"PolicyName": "default"}, {"PolicyName": "x"}, {})
     ]
-    assert verdicts == [says(document(statement()), ADMIN), "", ""]
+    assert verdicts == [decision(document(statement()), ADMIN), "", ""]
 
 
 def test_an_unknown_condition_never_allows_and_always_denies() -> None:
     unknown = {"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}
-    assert says(document(statement(Condition=unknown)), ADMIN) == ""
-    assert says(document(statement(), statement("Deny", Condition=unknown)), ADMIN) == "deny"
+    assert decision(document(statement(Condition=unknown)), ADMIN) == ""
+    assert decision(document(statement(), statement("Deny", Condition=unknown)), ADMIN) == "deny"
 
 
 @pytest.mark.parametrize(
@@ -261,7 +268,9 @@ def test_what_cannot_be_put(text: str, sentence: str) -> None:
     with pytest.raises(KmsError, match=sentence) as refusal:
         policy.check(text, ADMIN, KEY)
     assert refusal.value.code == "MalformedPolicyDocumentException"
-    assert says(text, USER, "kms:PutKeyPolicy") == "", "and where one got past it allows nothing"
+    assert decision(text, USER, "kms:PutKeyPolicy") == "", (
+        "and where one got past it allows nothing"
+    )
 
 
 def test_what_can_be_put() -> None:
@@ -298,11 +307,11 @@ def test_a_statement_more_takes_away_if_it_denies_and_gives_if_it_allows(
     some: list[dict[str, Any]], caller: Caller
 ) -> None:
     weight = {"deny": 0, "": 1, "account": 2, "allow": 3}
-    before = says(document(*some), caller)
+    before = decision(document(*some), caller)
     assert (
-        weight[says(document(*some, statement("Deny", {"AWS": "*"}, "kms:Decrypt")), caller)]
+        weight[decision(document(*some, statement("Deny", {"AWS": "*"}, "kms:Decrypt")), caller)]
         <= weight[before]
     )
-    after = says(document(*some, statement("Allow", {"AWS": "*"}, "kms:Decrypt")), caller)
+    after = decision(document(*some, statement("Allow", {"AWS": "*"}, "kms:Decrypt")), caller)
     assert (after == "deny") == (before == "deny")
     assert weight[after] >= weight[before]

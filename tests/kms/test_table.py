@@ -175,11 +175,11 @@ class Keys:
             else "symmetric"
         )
         if kind not in self.kept or kind == "RetireGrant":
-            self.kept[kind] = self._made(kind)
+            self.kept[kind] = self._create(kind)
         key, parameters = self.kept[kind]
         return key, parameters[operation]
 
-    def _made(self, kind: str) -> tuple[str, dict[str, dict[str, Any]]]:
+    def _create(self, kind: str) -> tuple[str, dict[str, dict[str, Any]]]:
         aws = self.aws
         spec = {
             "signing": ("ECC_NIST_P256", "SIGN_VERIFY"),
@@ -193,7 +193,7 @@ class Keys:
         )
         alias = f"alias/{key[-12:]}"
         aws.call(USER, "CreateAlias", AliasName=alias, TargetKeyId=key)
-        made = {
+        parameters = {
             "signing": lambda: of_signing_keys(aws, key),
             "mac": lambda: of_mac_keys(aws, key),
         }.get(kind, lambda: requests(aws, key, alias, grant))()
@@ -205,7 +205,7 @@ class Keys:
             )
         if not self.within_the_delay:
             aws.clock.turn(DELAY)
-        return key, made
+        return key, parameters
 
     def outcome(self, caller: Caller, operation: str, parameters: dict[str, Any]) -> str:
         return str(self.aws.refusal(caller, operation, **parameters) or "")
@@ -231,13 +231,13 @@ def test_what_each_state_allows_to_whom(aws: Authority, column: int, state: str)
                 if operation == "DeleteAlias"
                 else "AccessDeniedException: "
             )
-            found = keys.outcome(caller, operation, parameters)
+            outcome = keys.outcome(caller, operation, parameters)
             if not (
-                found == by_state
+                outcome == by_state
                 if who == "owner" or (who == "grantee" and operation in granted)
-                else found.startswith(denied)
+                else outcome.startswith(denied)
             ):
-                wrong[operation, who] = found
+                wrong[operation, who] = outcome
     assert wrong == {}
 
 
@@ -247,9 +247,9 @@ def test_what_each_state_allows_within_the_delay(aws: Authority, column: int, st
     for operation, row in TABLE.items():
         key, parameters = keys.for_operation(operation)
         expected = "" if operation in USES else FOOTNOTES[row[column]].format(key)
-        found = keys.outcome(USER, operation, parameters)
-        if found != expected:
-            wrong[operation] = (found, expected)
+        outcome = keys.outcome(USER, operation, parameters)
+        if outcome != expected:
+            wrong[operation] = (outcome, expected)
     assert wrong == {}
 
 

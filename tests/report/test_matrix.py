@@ -132,8 +132,8 @@ class Cells(HTMLParser):
 
 def test_the_page_has_a_word_and_a_colour_for_every_difference() -> None:
     page = html.render(run_of(WRONG))
-    found = Cells(page).found
-    assert [cell for cell in found if cell[0] in ("missing", "extra", "unknown")] == [
+    cells = Cells(page).found
+    assert [cell for cell in cells if cell[0] in ("missing", "extra", "unknown")] == [
         ("missing", "LACKS"),
         ("extra", "EXTRA"),
         ("extra", "EXTRA"),
@@ -142,7 +142,7 @@ def test_the_page_has_a_word_and_a_colour_for_every_difference() -> None:
     assert "is not as documented" in page
     assert 'title="alert: fatal insufficient_security"' in page
     assert all(f".matrix .{state}" in page for state in ("missing", "extra", "unknown"))
-    assert ("soft", RABBITMQ_SUITES[0].openssl) in found
+    assert ("soft", RABBITMQ_SUITES[0].openssl) in cells
 
 
 def test_a_page_without_a_matrix_has_no_heading_for_one() -> None:

@@ -88,11 +88,11 @@ def test_a_file_in_its_place_is_one_clear_error(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_there_is_not_even_opened(tmp_path: Path) -> None:
-    made = tmp_path / "made"
-    create_private(made)
-    assert made.stat().st_mode & 0o777 == 0o600
-    made.write_text("kept")
-    made.chmod(0)
-    before = made.stat().st_atime_ns, made.stat().st_mtime_ns
-    create_private(made)
-    assert (made.stat().st_atime_ns, made.stat().st_mtime_ns) == before
+    folder = tmp_path / "made"
+    create_private(folder)
+    assert folder.stat().st_mode & 0o777 == 0o600
+    folder.write_text("kept")
+    folder.chmod(0)
+    before = folder.stat().st_atime_ns, folder.stat().st_mtime_ns
+    create_private(folder)
+    assert (folder.stat().st_atime_ns, folder.stat().st_mtime_ns) == before

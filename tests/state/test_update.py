@@ -15,7 +15,7 @@ def test_changes_from_several_threads_are_all_kept(tmp_path: Path) -> None:
     def work() -> None:
         for _ in range(25):
             assert State(tmp_path / "state").update(
-                "broker", "b", lambda each: {"count": each["count"] + 1}
+                "broker", "b", lambda document: {"count": document["count"] + 1}
             )
 
     threads = [threading.Thread(target=work) for _ in range(4)]

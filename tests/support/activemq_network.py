@@ -25,14 +25,14 @@ def mesh(
     names: Sequence[str], scheme: str = "ssl", port: int = 61617
 ) -> dict[str, tuple[NetworkConnector, ...]]:
     """Connect each pair of brokers once, in both directions, as a user with a hard password."""
-    made: dict[str, tuple[NetworkConnector, ...]] = dict.fromkeys(names, ())
+    connectors: dict[str, tuple[NetworkConnector, ...]] = dict.fromkeys(names, ())
     for one, other in combinations(names, 2):
-        made[one] += (
+        connectors[one] += (
             NetworkConnector(
                 f"{one}-{other}", f"static:({scheme}://{hostname(other)}:{port})", BOB.username
             ),
         )
-    return made
+    return connectors
 
 
 @contextmanager

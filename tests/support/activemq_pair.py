@@ -30,8 +30,8 @@ class Pair:
         """The node whose listeners answer, waited for."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:
-            if found := self.serving():
-                return found[0]
+            if serving := self.serving():
+                return serving[0]
             time.sleep(0.05)
         raise AssertionError(
             "\n".join(node.containers.last_words(node.container, 20) for node in self.nodes)
@@ -41,7 +41,7 @@ class Pair:
         return [node for node in self.nodes if node.container and node.not_ready() is None]
 
     def other(self, node: Node) -> Node:
-        return next(each for each in self.nodes if each is not node)
+        return next(candidate for candidate in self.nodes if candidate is not node)
 
     def addresses(self, listener: str, protocol: str = "") -> list[Address]:
         return [node.address(listener, protocol=protocol) for node in self.nodes]

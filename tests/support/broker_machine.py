@@ -112,12 +112,12 @@ class KeysAndBrokers(KeysAndGrants):
             return
         broker = job.broker
         self.agree(
-            tuple(each.name for each in broker.grants),
+            tuple(grant.name for grant in broker.grants),
             () if owned else KINDS[kind],
             f"the grants of {kind}",
         )
-        for each in broker.nodes:
-            self.testbed.containers.create_volume(each.volume.volume_id)
+        for node in broker.nodes:
+            self.testbed.containers.create_volume(node.volume.volume_id)
         self.keep(broker, key)
         self.stored(
             broker.broker_id,
@@ -129,15 +129,15 @@ class KeysAndBrokers(KeysAndGrants):
     def keep(self, broker: Broker, key: int | None) -> None:
         """In the model, and its volumes for later; a standby's nodes share one."""
         mine = {
-            each.volume.volume_id: (
-                each.volume,
-                ModelVolume(each.volume.volume_id, key, broker.storage_type),
+            node.volume.volume_id: (
+                node.volume,
+                ModelVolume(node.volume.volume_id, key, broker.storage_type),
             )
-            for each in broker.nodes
+            for node in broker.nodes
         }
         granted = [
-            (each.name, each.grant_id, mine[each.volume_id][1] if each.volume_id else None)
-            for each in broker.grants
+            (grant.name, grant.grant_id, mine[grant.volume_id][1] if grant.volume_id else None)
+            for grant in broker.grants
         ]
         self.model.created(broker.broker_id, broker.engine_type, key, granted)
         for pair in mine.values():
@@ -182,12 +182,12 @@ class KeysAndBrokers(KeysAndGrants):
         way = (
             "check" if (way == "maintain" and not down) or (way == "describe" and not due) else way
         )
-        found = self.answered(lambda: getattr(self.brokers, way)(broker_id), "", way)
+        broker_now = self.answered(lambda: getattr(self.brokers, way)(broker_id), "", way)
         expected = self.model.check(broker_id)
-        self.agree(found.broker_state, expected.state, f"the state after {way}")
+        self.agree(broker_now.broker_state, expected.state, f"the state after {way}")
         codes = [CODE[expected.engine]] if expected.state == CRITICAL else []
         self.agree(
-            [each.action_required_code for each in found.actions_required],
+            [required.action_required_code for required in broker_now.actions_required],
             codes,
             f"what is required after {way}",
         )
@@ -210,12 +210,16 @@ class KeysAndBrokers(KeysAndGrants):
             "the state after RebootBroker",
         )
 
-    @precondition(lambda self: any(each.state == REBOOTING for each in self.model.brokers.values()))
+    @precondition(
+        lambda self: any(broker.state == REBOOTING for broker in self.model.brokers.values())
+    )
     @rule(number=index)
     def finish_reboot(self, number: int) -> None:
         """The key may have gone meanwhile."""
         rebooting = [
-            broker_id for broker_id, each in self.model.brokers.items() if each.state == REBOOTING
+            broker_id
+            for broker_id, broker in self.model.brokers.items()
+            if broker.state == REBOOTING
         ]
         broker_id = rebooting[number % len(rebooting)]
         self.comes_back(
@@ -240,13 +244,13 @@ class KeysAndBrokers(KeysAndGrants):
 
     def comes_back(self, call: Callable[[], Any], broker_id: str, place: int) -> None:
         legal = self.attaches(broker_id, place)
-        said = self.answered(call, "ContainerFailed" if legal else "VolumeRefused", "attaching")
+        text = self.answered(call, "ContainerFailed" if legal else "VolumeRefused", "attaching")
         words = "could not be started: no such image" if legal else "does not attach"
-        self.agree(words in said, True, f"whether {said!r} says {words!r}")
+        self.agree(words in text, True, f"whether {text!r} says {words!r}")
 
     def attaches(self, broker_id: str, place: int) -> bool:
         volume_id = self.stored(broker_id).nodes[place].volume.volume_id
-        volume = next(each for _, each in self.volumes if each.volume_id == volume_id)
+        volume = next(modelled for _, modelled in self.volumes if modelled.volume_id == volume_id)
         return self.model.attaches(self.model.brokers[broker_id], volume)
 
     @precondition(lambda self: self.volumes)
@@ -269,13 +273,13 @@ class KeysAndBrokers(KeysAndGrants):
 
     # The grants that brokers are looked after by
 
-    @precondition(lambda self: any(each.grants for each in self.model.brokers.values()))
+    @precondition(lambda self: any(broker.grants for broker in self.model.brokers.values()))
     @rule(
         number=index,
         way=st.sampled_from(["revoked", "retired by the owner", "retired by its service"]),
     )
     def end_grant_of_broker(self, number: int, way: str) -> None:
-        ids = [grant_id for each in self.model.brokers.values() for grant_id in each.grants]
+        ids = [grant_id for broker in self.model.brokers.values() for grant_id in broker.grants]
         grant = self.model.grants[ids[number % len(ids)]]
         caller = grant.retiring if way == "retired by its service" else OWNER
         self.end_grant(

@@ -86,7 +86,7 @@ class ModelAccount(Model):
         return (
             self.exists(broker.key)
             and self.effective(broker.key) == "Enabled"
-            and all(self.in_effect(self.grants[each]) for each in needed)
+            and all(self.in_effect(self.grants[grant_id]) for grant_id in needed)
         )
 
     def opens(self, volume: ModelVolume) -> bool:

@@ -175,11 +175,11 @@ def places(of: Engine, node: NodeSpec, host: str = "localhost") -> tuple[Address
         if node.defects and node.defects.plaintext_listener
         else []
     )
-    found = {
+    addresses = {
         name: (host, port)
         for name, port in zip(tls + plaintext, ports.free(len(tls + plaintext)), strict=True)
     }
-    return {name: found[name] for name in tls}, {name: found[name] for name in plaintext}
+    return {name: addresses[name] for name in tls}, {name: addresses[name] for name in plaintext}
 
 
 def new_volume(containers: Containers, name: str = "volume") -> str:

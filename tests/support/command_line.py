@@ -88,17 +88,17 @@ class CommandLine:
 
     def processes(self) -> list[str]:
         """Return the command lines of what the commands have started and still runs."""
-        found = []
+        lines = []
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 if (
                     self.mark.encode() in (process / "environ").read_bytes()
                     and " Z " not in (process / "stat").read_text()
                 ):
-                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+                    lines.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
             except OSError:  # it has ended
                 pass
-        return found
+        return lines
 
     def left(self) -> dict[str, Any]:
         """Return everything that exists of the commands' testbeds; all empty when nothing does."""
@@ -143,20 +143,20 @@ class CommandLine:
         """Remember the temporary testbeds that are there now."""
         self._folders()
 
-    def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
+    def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
         (self.folder / "tmp").mkdir(exist_ok=True)
-        kept = {
+        inherited = {
             name: value
             for name, value in os.environ.items()
             if name == "TESTBED_PORTS" or not name.startswith(("TESTBED_", "COV_", "PYTEST_"))
         }
         return {
-            **kept,
+            **inherited,
             _MARK: self.mark,
             "TMPDIR": str(self.folder / "tmp"),
             "TESTBED_STATE": str(self.state),
             "COLUMNS": "200",
-            **more,
+            **variables,
         }
 
 

@@ -114,8 +114,8 @@ class KeysAndGrants(RuleBasedStateMachine):
         self.agree(code or "done", expected or "done", f"{operation} by {caller}")
         return None if code else answer
 
-    def agree(self, found: object, expected: object, what: str) -> None:
-        assert found == expected, f"{what}: {found} where the model has {expected}"
+    def agree(self, actual: object, expected: object, what: str) -> None:
+        assert actual == expected, f"{what}: {actual} where the model has {expected}"
 
     def key(self, number: int) -> int:
         return number % len(self.arns)

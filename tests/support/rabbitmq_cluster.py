@@ -55,9 +55,9 @@ def rabbitmq_cluster(
         image, front = built(containers, of.image(version)), built(containers, balancer.IMAGE)
         specs = [
             node_spec(
-                of, version, (ALICE,), certificate=certificate, hostname=each, cluster=cluster
+                of, version, (ALICE,), certificate=certificate, hostname=hostname, cluster=cluster
             )
-            for each in hostnames
+            for hostname in hostnames
         ]
         addresses, _ = places(of, specs[0])
         nodes = [
@@ -75,7 +75,7 @@ def rabbitmq_cluster(
             )
             for number, spec in enumerate(specs, 1)
         ]
-        inside = {each.name: each.container_port for each in of.listeners(version)}
+        inside = {listener.name: listener.container_port for listener in of.listeners(version)}
         started = time.monotonic()
         with ThreadPoolExecutor(len(nodes)) as pool:
             list(pool.map(Node.launch, nodes))

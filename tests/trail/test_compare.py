@@ -32,7 +32,7 @@ def uuid(number: int) -> str:
     return f"00000000-0000-4000-8000-{number:012d}"
 
 
-def made(
+def record_of(
     sample: dict[str, Any], number: int, caller: Caller | None = None, **changed: Any
 ) -> dict[str, Any]:
     """Return the testbed's record of a sample's call, with another key, volume, account, ..."""
@@ -68,7 +68,7 @@ def made(
 
 
 def records(deployment: Any) -> list[dict[str, Any]]:
-    return [made(sample, number) for number, sample in enumerate(samples(deployment), 1)]
+    return [record_of(sample, number) for number, sample in enumerate(samples(deployment), 1)]
 
 
 # The samples are the page's
@@ -111,7 +111,7 @@ def test_the_testbeds_records_are_as_the_page_shows_them(deployment: Any) -> Non
 
 def test_what_must_differ_may() -> None:
     sample = samples("single_instance")[0]
-    record = made(sample, 1, replace(SESSION, source_ip="2001:db8::1", user_agent="x"))
+    record = record_of(sample, 1, replace(SESSION, source_ip="2001:db8::1", user_agent="x"))
     record["requestParameters"]["operations"].reverse()
     record["sessionCredentialFromConsole"] = "true"
     assert differences(record, sample) == ()
@@ -119,7 +119,7 @@ def test_what_must_differ_may() -> None:
 
 def test_another_region_may_be_throughout() -> None:
     sample = samples("single_instance")[1]
-    record = json.loads(json.dumps(made(sample, 1)).replace("us-east-1", "eu-west-1"))
+    record = json.loads(json.dumps(record_of(sample, 1)).replace("us-east-1", "eu-west-1"))
     assert differences(record, sample) == ()
 
 
@@ -256,11 +256,11 @@ WRONG: dict[str, tuple[int, Change, str]] = {
 def test_a_record_that_is_not_as_the_sample_is_found_and_named(name: str) -> None:
     number, spoil, path = WRONG[name]
     sample = samples("single_instance")[number]
-    record = copy.deepcopy(made(sample, 1))
+    record = copy.deepcopy(record_of(sample, 1))
     spoil(record)
-    found = differences(record, sample)
-    assert any(path in each.path for each in found), [*map(str, found)]
-    assert all(str(each) for each in found)
+    deviations = differences(record, sample)
+    assert any(path in deviation.path for deviation in deviations), [*map(str, deviations)]
+    assert all(str(deviation) for deviation in deviations)
 
 
 def test_a_user_who_is_no_session_is_not_what_the_page_shows() -> None:
@@ -271,7 +271,7 @@ def test_a_user_who_is_no_session_is_not_what_the_page_shows() -> None:
         "IAMUser",
         invoked_by="mq.amazonaws.com",
     )
-    paths = {each.path for each in differences(made(sample, 1, user), sample)}
+    paths = {deviation.path for deviation in differences(record_of(sample, 1, user), sample)}
     assert paths == {"userIdentity.type", "userIdentity.sessionContext", "userIdentity.userName"}
 
 
@@ -282,15 +282,17 @@ def test_an_event_too_many_or_too_few_is_found() -> None:
     cluster = records("cluster")
     assert "5 events" in str(trail_differences(cluster[:4], samples("cluster"))[0])
     assert (
-        trail_differences([*cluster, made(samples("cluster")[4], 6)], samples("cluster"))[0].found
+        trail_differences([*cluster, record_of(samples("cluster")[4], 6)], samples("cluster"))[
+            0
+        ].found
         == "6 events"
     )
 
 
 def test_events_in_another_order_are_found() -> None:
     first, second, *rest = records("cluster")
-    found = trail_differences([second, first, *rest], samples("cluster"))
-    assert {each.path for each in found} == {
+    deviations = trail_differences([second, first, *rest], samples("cluster"))
+    assert {deviation.path for deviation in deviations} == {
         "event 1: requestParameters.operations",
         "event 2: requestParameters.operations",
     }
@@ -299,14 +301,15 @@ def test_events_in_another_order_are_found() -> None:
 def test_two_grants_for_one_volume_are_found() -> None:
     cluster = records("cluster")
     cluster[4]["requestParameters"]["constraints"] = cluster[3]["requestParameters"]["constraints"]
-    (found,) = trail_differences(cluster, samples("cluster"))
-    assert "aws:ebs:id" in found.path
-    assert found.found.endswith(" in 2")
+    (deviation,) = trail_differences(cluster, samples("cluster"))
+    assert "aws:ebs:id" in deviation.path
+    assert deviation.found.endswith(" in 2")
 
 
 def test_one_event_shown_twice_is_found() -> None:
     cluster = records("cluster")
     paths = {
-        each.path for each in trail_differences([*cluster[:4], cluster[3]], samples("cluster"))
+        deviation.path
+        for deviation in trail_differences([*cluster[:4], cluster[3]], samples("cluster"))
     }
     assert {"Records: eventID", "Records: responseElements.grantId"} <= paths

@@ -58,7 +58,7 @@ def test_every_record_is_delivered_once_within_five_minutes_of_its_time(tmp_path
 
     files = export(trail, tmp_path / "bucket", USER_ACCOUNT)
 
-    assert [[each["eventID"] for each in read(path)] for path in files] == [
+    assert [[record["eventID"] for record in read(path)] for path in files] == [
         ["event-0", "event-4", "event-1"],
         ["event-2"],
         ["event-3"],
@@ -98,9 +98,9 @@ def test_exporting_again_adds_what_is_new_and_doubles_nothing(tmp_path: Path) ->
     trail.append(record(2, NOON + 1), record(3, NOON + 400))
     export(trail, tmp_path / "bucket", USER_ACCOUNT)
     delivered = [
-        each["eventID"]
+        record["eventID"]
         for path in sorted((tmp_path / "bucket").rglob("*.gz"))
-        for each in read(path)
+        for record in read(path)
     ]
     assert sorted(delivered) == ["event-1", "event-2", "event-3"]
 

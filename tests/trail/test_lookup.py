@@ -39,8 +39,8 @@ def trail(tmp_path: Path) -> Trail:
     trail = Trail(tmp_path)
     trail.append(kms(0, "CreateKey"))
     trail.append(kms(1, "DescribeKey", ALICE, at=START + 10))
-    made = {"BrokerId": "b-1", "BrokerArn": "arn:aws:mq:::broker:orders:b-1"}
-    broker = Call(ALICE, "CreateBroker", {"BrokerName": "orders"}, START + 20, "request-2", made)
+    answer = {"BrokerId": "b-1", "BrokerArn": "arn:aws:mq:::broker:orders:b-1"}
+    broker = Call(ALICE, "CreateBroker", {"BrokerName": "orders"}, START + 20, "request-2", answer)
     trail.append(mq_record(broker, Setting(), event_id="event-2"))
     for number, (operation, caller, key) in enumerate(
         [
@@ -64,11 +64,11 @@ def trail(tmp_path: Path) -> Trail:
     return trail
 
 
-def found(trail: Trail, key: str = "", value: str = "", **more: Any) -> list[int]:
+def numbers_of(trail: Trail, key: str = "", value: str = "", **bounds: Any) -> list[int]:
     attribute = Attribute(key, value) if key else None
     return [
         int(record["eventID"].removeprefix("event-"))
-        for record in events(trail, USER_ACCOUNT, attribute=attribute, **more)
+        for record in events(trail, USER_ACCOUNT, attribute=attribute, **bounds)
     ]
 
 
@@ -76,7 +76,7 @@ def found(trail: Trail, key: str = "", value: str = "", **more: Any) -> list[int
 
 
 def test_without_an_attribute_everything_newest_first(trail: Trail) -> None:
-    assert found(trail) == [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]
+    assert numbers_of(trail) == [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -102,14 +102,14 @@ def test_without_an_attribute_everything_newest_first(trail: Trail) -> None:
     ],
 )
 def test_by_each_attribute(trail: Trail, key: str, value: str, numbers: list[int]) -> None:
-    assert found(trail, key, value) == numbers
+    assert numbers_of(trail, key, value) == numbers
 
 
 def test_by_the_access_key_of_a_record(trail: Trail) -> None:
     (record,) = lookup_events(
         trail, USER_ACCOUNT, attribute=Attribute("EventId", "event-4")
     ).records
-    assert found(trail, "AccessKeyId", record["userIdentity"]["accessKeyId"]) == [4]
+    assert numbers_of(trail, "AccessKeyId", record["userIdentity"]["accessKeyId"]) == [4]
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ def test_by_the_access_key_of_a_record(trail: Trail) -> None:
 def test_within_a_time_range_both_ends_included(
     trail: Trail, range_: dict[str, Any], numbers: list[int]
 ) -> None:
-    assert found(trail, **range_) == numbers
-    assert found(trail, "EventSource", "kms.amazonaws.com", **range_) == [
+    assert numbers_of(trail, **range_) == numbers
+    assert numbers_of(trail, "EventSource", "kms.amazonaws.com", **range_) == [
         number for number in numbers if number not in (2, 9)
     ]
 
@@ -137,7 +137,7 @@ def test_records_of_one_second_stand_in_the_order_of_their_writing(tmp_path: Pat
     trail = Trail(tmp_path)
     for number in (3, 1, 2):
         trail.append(kms(number, "Decrypt"))
-    assert found(trail) == [2, 1, 3]
+    assert numbers_of(trail) == [2, 1, 3]
 
 
 # Pages

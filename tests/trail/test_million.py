@@ -112,61 +112,64 @@ def test_it_is_what_the_writer_would_have_written(million: Trail) -> None:
         assert len(written) > 6
 
 
-def ask(million: Trail, **request: Any) -> list[str]:
-    return [each["eventID"] for each in lookup_events(million, USER_ACCOUNT, **request).records]
+def event_ids(million: Trail, **request: Any) -> list[str]:
+    return [record["eventID"] for record in lookup_events(million, USER_ACCOUNT, **request).records]
 
 
 QUESTIONS: dict[str, tuple[Callable[[Trail], Any], Any]] = {
-    "the newest": (lambda trail: ask(trail)[0], "event-1000000"),
+    "the newest": (lambda trail: event_ids(trail)[0], "event-1000000"),
     "by id": (
-        lambda trail: ask(trail, attribute=Attribute("EventId", "event-0654321")),
+        lambda trail: event_ids(trail, attribute=Attribute("EventId", "event-0654321")),
         ["event-0654321"],
     ),
     "by an id that nothing has": (
-        lambda trail: ask(trail, attribute=Attribute("EventId", "event-")),
+        lambda trail: event_ids(trail, attribute=Attribute("EventId", "event-")),
         [],
     ),
-    "the one event of its name": (lambda trail: ask(trail, attribute=RARE), ["event-0000000"]),
+    "the one event of its name": (
+        lambda trail: event_ids(trail, attribute=RARE),
+        ["event-0000000"],
+    ),
     "the one that changed something": (
-        lambda trail: ask(trail, attribute=Attribute("ReadOnly", "false")),
+        lambda trail: event_ids(trail, attribute=Attribute("ReadOnly", "false")),
         ["event-0000000"],
     ),
     "the one of its user": (
-        lambda trail: ask(trail, attribute=Attribute("Username", "root")),
+        lambda trail: event_ids(trail, attribute=Attribute("Username", "root")),
         ["event-0000000"],
     ),
     "by the name of nearly all": (
-        lambda trail: len(ask(trail, attribute=Attribute("EventName", "Decrypt"))),
+        lambda trail: len(event_ids(trail, attribute=Attribute("EventName", "Decrypt"))),
         50,
     ),
     "by the source of all, in the middle": (
-        lambda trail: ask(
+        lambda trail: event_ids(
             trail, attribute=Attribute("EventSource", "kms.amazonaws.com"), end=START + 5000
         )[0],
         "event-0500099",
     ),
     "by the type of all, the oldest": (
-        lambda trail: ask(
+        lambda trail: event_ids(
             trail, attribute=Attribute("ResourceType", "AWS::KMS::Key"), end=START - 1
         ),
         ["event-0000000"],
     ),
     "by one key": (
-        lambda trail: ask(trail, attribute=Attribute("ResourceName", KEY))[0],
+        lambda trail: event_ids(trail, attribute=Attribute("ResourceName", KEY))[0],
         "event-0999007",
     ),
     "by one key, in one second": (
-        lambda trail: ask(
+        lambda trail: event_ids(
             trail, attribute=Attribute("ResourceName", KEY), start=START + 5000, end=START + 5000
         ),
         ["event-0500007"],
     ),
     "by a key that nothing is about": (
-        lambda trail: ask(trail, attribute=Attribute("ResourceName", KEY + "x")),
+        lambda trail: event_ids(trail, attribute=Attribute("ResourceName", KEY + "x")),
         [],
     ),
     "a rare one in a range without it": (
-        lambda trail: ask(trail, attribute=RARE, start=START, end=END),
+        lambda trail: event_ids(trail, attribute=RARE, start=START, end=END),
         [],
     ),
     "what came last": (
@@ -179,11 +182,11 @@ QUESTIONS: dict[str, tuple[Callable[[Trail], Any], Any]] = {
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_a_question_is_answered_in_less_than_50_ms(million: Trail, question: str) -> None:
-    asking, answer = QUESTIONS[question]
+    query, answer = QUESTIONS[question]
     took = []
     for _ in range(20):  # the best of some: the machine does other things besides
         start = time.perf_counter()
-        assert asking(million) == answer
+        assert query(million) == answer
         took.append(time.perf_counter() - start)
         if took[-1] < LIMIT:
             break
@@ -193,7 +196,7 @@ def test_a_question_is_answered_in_less_than_50_ms(million: Trail, question: str
 def test_page_after_page_is_as_fast_as_the_first(million: Trail) -> None:
     pages = events(million, USER_ACCOUNT, attribute=Attribute("ResourceName", KEY))
     assert (
-        len({each["eventID"] for each in pages}) == RECORDS // KEYS + 1
+        len({event["eventID"] for event in pages}) == RECORDS // KEYS + 1
     )  # the CreateKey is about the same key
 
 
@@ -201,8 +204,8 @@ def test_what_writers_leave_unindexed_costs_a_reader_little(million: Trail) -> N
     for number in range(INDEX_EVERY - 1):
         million.append(record("Decrypt", END + 1, 2_000_000 + number))
     start = time.perf_counter()
-    found = ask(million)
-    assert found[0] == f"event-{2_000_000 + INDEX_EVERY - 2}"
+    newest = event_ids(million)
+    assert newest[0] == f"event-{2_000_000 + INDEX_EVERY - 2}"
     assert time.perf_counter() - start < 10 * LIMIT
 
 

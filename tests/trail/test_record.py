@@ -45,12 +45,12 @@ def record(
     parameters: dict[str, Any],
     caller: Caller = ALICE,
     resources: tuple[str, ...] = (KEY,),
-    **more: Any,
+    **details: Any,
 ) -> dict[str, Any]:
-    outcome = {name: more.pop(name) for name in ("answer", "error") if name in more}
+    outcome = {name: details.pop(name) for name in ("answer", "error") if name in details}
     call = Call(caller, operation, parameters, AT, "request", **outcome)
     return kms_record(
-        call, SETTING, event_id="event", recipient=USER_ACCOUNT, resources=resources, **more
+        call, SETTING, event_id="event", recipient=USER_ACCOUNT, resources=resources, **details
     )
 
 

@@ -145,15 +145,15 @@ def test_the_key_is_named_by_its_arn_whatever_the_caller_named_it_by(bench: Benc
     alias = f"alias/orders-{secrets.token_hex(4)}"
     bench.kms.call(USER, "CreateAlias", {"AliasName": alias, "TargetKeyId": key})
     alias_arn = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:{alias}"
-    assert [each["ARN"] for each in bench.last()["resources"]] == [alias_arn, arn]
+    assert [resource["ARN"] for resource in bench.last()["resources"]] == [alias_arn, arn]
     assert bench.last()["responseElements"] == {"keyId": arn}
 
     for name in (key, arn, alias, alias_arn):
         blob = bench.kms.call(USER, "Encrypt", {"KeyId": name, "Plaintext": b"p"})["CiphertextBlob"]
-        assert [each["ARN"] for each in bench.last()["resources"]] == [arn]
+        assert [resource["ARN"] for resource in bench.last()["resources"]] == [arn]
         assert bench.last()["requestParameters"]["keyId"] == name
     bench.kms.call(USER, "Decrypt", {"CiphertextBlob": blob})
-    assert [each["ARN"] for each in bench.last()["resources"]] == [arn]
+    assert [resource["ARN"] for resource in bench.last()["resources"]] == [arn]
     assert "keyId" not in bench.last()["requestParameters"]
 
     bench.kms.call(USER, "DisableKey", {"KeyId": key})
@@ -161,13 +161,13 @@ def test_the_key_is_named_by_its_arn_whatever_the_caller_named_it_by(bench: Benc
     for name in (key, alias):
         with pytest.raises(KmsError, match="DisabledException"):
             bench.kms.call(USER, "Encrypt", {"KeyId": name, "Plaintext": b"p"})
-        assert [each["ARN"] for each in bench.last()["resources"]] == [arn]
+        assert [resource["ARN"] for resource in bench.last()["resources"]] == [arn]
 
     fresh = Recorder(
         bench.trail, bench.clock
     )  # as another process has it, which has not seen the alias made
     RecordingKms(bench.kms._kms, fresh).call(USER, "DeleteAlias", {"AliasName": alias})
-    assert [each["ARN"] for each in bench.last()["resources"]] == [alias_arn, arn]
+    assert [resource["ARN"] for resource in bench.last()["resources"]] == [alias_arn, arn]
 
 
 @pytest.mark.containers
@@ -188,7 +188,7 @@ def test_re_encrypt_names_both_keys_the_source_first(bench: Bench) -> None:
         "ReEncrypt",
         {"CiphertextBlob": blob, "SourceKeyId": first, "DestinationKeyId": second},
     )
-    assert [each["ARN"] for each in bench.last()["resources"]] == [first, second]
+    assert [resource["ARN"] for resource in bench.last()["resources"]] == [first, second]
 
 
 @pytest.mark.containers
@@ -199,19 +199,19 @@ def test_a_grant_that_is_retired_by_its_token_is_named_and_the_token_is_not(
     authority = KmsAuthority(running.kms, bench.state, bench.clock)
     kms = RecordingKms(authority, bench.recorder)
     arn = kms.call(USER, "CreateKey", {})["KeyMetadata"]["Arn"]
-    made = kms.call(
+    answer = kms.call(
         USER,
         "CreateGrant",
         {"KeyId": arn, "GranteePrincipal": USER.principal, "Operations": ["Decrypt"]},
     )
     if by == "another process":
         kms = RecordingKms(authority, Recorder(bench.trail, bench.clock))
-    kms.call(USER, "RetireGrant", {"GrantToken": made["GrantToken"]})
+    kms.call(USER, "RetireGrant", {"GrantToken": answer["GrantToken"]})
     record = bench.last()
-    assert record["additionalEventData"] == {"grantId": made["GrantId"]}
+    assert record["additionalEventData"] == {"grantId": answer["GrantId"]}
     assert record["requestParameters"] is None
-    assert [each["ARN"] for each in record["resources"]] == [arn]
-    assert made["GrantToken"] not in json.dumps(bench.records())
+    assert [resource["ARN"] for resource in record["resources"]] == [arn]
+    assert answer["GrantToken"] not in json.dumps(bench.records())
 
     with pytest.raises(KmsError):
         kms.call(USER, "RetireGrant", {"GrantToken": "no token"})

@@ -27,7 +27,9 @@ def busy(bench: Bench) -> dict[str, bytes]:
     ]
     arn = bench.key(Tags=tags)
     context = {"EncryptionContext": {"aws:ebs:id": "vol-1"}}
-    made = bench.kms.call(USER, "GenerateDataKey", {"KeyId": arn, "KeySpec": "AES_256", **context})
+    data_key = bench.kms.call(
+        USER, "GenerateDataKey", {"KeyId": arn, "KeySpec": "AES_256", **context}
+    )
     grant = {
         "KeyId": arn,
         "GranteePrincipal": USER.principal,
@@ -38,16 +40,16 @@ def busy(bench: Bench) -> dict[str, bytes]:
     opened = bench.kms.call(
         USER,
         "Decrypt",
-        {"CiphertextBlob": made["CiphertextBlob"], "GrantTokens": [token], **context},
+        {"CiphertextBlob": data_key["CiphertextBlob"], "GrantTokens": [token], **context},
     )
-    assert opened["Plaintext"] == made["Plaintext"]
+    assert opened["Plaintext"] == data_key["Plaintext"]
     blob = bench.kms.call(USER, "Encrypt", {"KeyId": arn, "Plaintext": PRIVATE.encode()})[
         "CiphertextBlob"
     ]
     for operation, parameters in (
         (
             "Decrypt",
-            {"CiphertextBlob": made["CiphertextBlob"], "GrantTokens": [token]},
+            {"CiphertextBlob": data_key["CiphertextBlob"], "GrantTokens": [token]},
         ),  # the context is missing
         ("Encrypt", {"KeyId": arn, "Plaintext": {"not": PRIVATE}}),  # botocore's refusal quotes it
         ("Decrypt", {"CiphertextBlob": [PRIVATE], "GrantTokens": token}),
@@ -75,8 +77,8 @@ def busy(bench: Bench) -> dict[str, bytes]:
     with bench.recorder.mq_call(MQ, "DescribeUser", {"BrokerId": "b-1", "Username": "u"}) as answer:
         answer.elements = {"Username": "u", "Password": PASSWORD}
     return {
-        "data key": made["Plaintext"],
-        "encrypted data key": made["CiphertextBlob"],
+        "data key": data_key["Plaintext"],
+        "encrypted data key": data_key["CiphertextBlob"],
         "ciphertext": blob,
         "grant token": token.encode(),
         "password": PASSWORD.encode(),
@@ -85,7 +87,7 @@ def busy(bench: Bench) -> dict[str, bytes]:
     }
 
 
-def leaked(bench: Bench, wanted: dict[str, bytes]) -> set[str]:
+def leaked(bench: Bench, secrets: dict[str, bytes]) -> set[str]:
     """Return the secrets in records or in the bytes of the trail's files, however encoded."""
     bench.trail.index()
     haystack = [
@@ -96,8 +98,8 @@ def leaked(bench: Bench, wanted: dict[str, bytes]) -> set[str]:
         for account in (USER_ACCOUNT, SERVICE_ACCOUNT)
         for record in bench.records(account)
     ]
-    found = set()
-    for name, secret in wanted.items():
+    leaks = set()
+    for name, secret in secrets.items():
         ways = {
             secret,
             base64.b64encode(secret),
@@ -106,14 +108,14 @@ def leaked(bench: Bench, wanted: dict[str, bytes]) -> set[str]:
             json.dumps(repr(secret)[2:-1])[1:-1].encode(),
         }
         if any(way in hay for way in ways for hay in haystack):
-            found.add(name)
-    return found
+            leaks.add(name)
+    return leaks
 
 
 @pytest.mark.containers
 def test_no_secret_is_in_any_record_or_in_the_file(bench: Bench) -> None:
-    wanted = busy(bench)
-    assert leaked(bench, wanted) == set()
+    secrets = busy(bench)
+    assert leaked(bench, secrets) == set()
     shown = json.dumps(bench.records())
     assert shown.count('"***"') == 3
     assert "vol-1" in shown
@@ -129,7 +131,7 @@ def test_control_records_of_everything_are_found_to_leak(
 
     monkeypatch.setattr(record_module, "visible", lambda values, *_: plain(values))
     monkeypatch.setattr(record_module, "message", lambda error, *_: error.message)
-    assert leaked(bench, wanted := busy(bench)) == set(wanted)
+    assert leaked(bench, secrets := busy(bench)) == set(secrets)
 
 
 def test_the_recorder_keeps_no_secret_either(offline: Bench) -> None:

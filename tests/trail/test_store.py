@@ -39,7 +39,7 @@ def record(number: int, account: str = ACCOUNT, **changed: Any) -> dict[str, Any
 
 
 def ids(trail: Trail, account: str = ACCOUNT) -> list[str]:
-    return [each["eventID"] for each in events(trail, account)]
+    return [record["eventID"] for record in events(trail, account)]
 
 
 WRITER = """
@@ -76,7 +76,7 @@ def test_an_account_sees_its_own_records_and_no_others(tmp_path: Path) -> None:
     assert ids(trail) == ["event-1"]
     assert ids(trail, SERVICE) == ["event-2"]
     assert ids(trail, "111122223333") == []
-    assert [each["eventID"] for each in since(trail, ACCOUNT)[0]] == ["event-1"]
+    assert [event["eventID"] for event in since(trail, ACCOUNT)[0]] == ["event-1"]
 
 
 def test_nobody_else_can_read_it(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_threads_and_processes_append_at_once_and_nothing_is_lost_or_doubled(
     }
     assert sorted(ids(trail)) == sorted(written)
     followed, _ = since(trail, ACCOUNT, limit=10_000)
-    assert sorted(each["eventID"] for each in followed) == sorted(written)
+    assert sorted(event["eventID"] for event in followed) == sorted(written)
 
 
 def test_a_writer_that_is_killed_loses_nothing_that_it_had_written(tmp_path: Path) -> None:
@@ -124,9 +124,9 @@ def test_a_writer_that_is_killed_loses_nothing_that_it_had_written(tmp_path: Pat
     last = max([last, *complete[:-1]])  # the last line may be cut
 
     trail = Trail(tmp_path)
-    found = set(ids(trail))
-    assert {f"event-{number}" for number in range(last + 1)} <= found
-    assert len(found) <= last + 3
+    stored = set(ids(trail))
+    assert {f"event-{number}" for number in range(last + 1)} <= stored
+    assert len(stored) <= last + 3
     trail.append(record(-1))
     assert f"event-{-1}" in ids(trail)
 
@@ -135,8 +135,10 @@ def test_what_is_not_indexed_yet_is_found_all_the_same(tmp_path: Path) -> None:
     trail = Trail(tmp_path)
     for number in range(INDEX_EVERY // 2):
         trail.append(record(number))
-        found = events(Trail(tmp_path), ACCOUNT, attribute=Attribute("EventId", f"event-{number}"))
-        assert [each["eventID"] for each in found] == [f"event-{number}"]
+        matches = events(
+            Trail(tmp_path), ACCOUNT, attribute=Attribute("EventId", f"event-{number}")
+        )
+        assert [event["eventID"] for event in matches] == [f"event-{number}"]
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 3, INDEX_EVERY + 1])
@@ -145,7 +147,7 @@ def test_writers_index_as_they_go_so_that_a_reader_has_little_left_to_do(
 ) -> None:
     trail = Trail(tmp_path)
     for number in range(0, 4 * INDEX_EVERY, at_once):
-        trail.append(*(record(number + more) for more in range(at_once)))
+        trail.append(*(record(number + step) for step in range(at_once)))
     with sqlite3.connect(trail.path) as database:
         [indexed], [last] = (
             database.execute("SELECT seq FROM indexed").fetchone(),

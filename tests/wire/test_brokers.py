@@ -22,7 +22,7 @@ UNEXPECTED = Refusal("alert", "fatal unexpected_message")
 
 @pytest.fixture(params=["ACTIVEMQ", "RABBITMQ"])
 def node(request: pytest.FixtureRequest) -> Any:
-    return request.getfixturevalue(f"standing_{request.param.lower()}")
+    return request.getfixturevalue(f"{request.param.lower()}_node")
 
 
 @pytest.fixture(scope="module")
@@ -75,24 +75,24 @@ def test_groups_and_signatures(node: Any, scans: dict[str, ListenerScan]) -> Non
 def test_session_features(node: Any, scans: dict[str, ListenerScan]) -> None:
     """Differences between the two are not documented; a change of them has to be noticed."""
     for name, scan in scans.items():
-        found, twelve = scan.session_features, scan.version("TLSv1.2")
-        assert found.session_id is True, name
-        assert found.asks_certificate is False, name
-        assert found.unsolicited_certificate == UNEXPECTED, name
+        features, twelve = scan.session_features, scan.version("TLSv1.2")
+        assert features.session_id is True, name
+        assert features.asks_certificate is False, name
+        assert features.unsolicited_certificate == UNEXPECTED, name
         assert twelve
         assert twelve.compression is False
         if node.engine.type == "ACTIVEMQ":  # Java's TLS: the client may renegotiate
-            assert found.renegotiation == "accepted", name
+            assert features.renegotiation == "accepted", name
             assert twelve.extended_master_secret is True, name
         else:  # Erlang's, configured to refuse it; it has no extended master secret
-            assert isinstance(found.renegotiation, Refusal), name
+            assert isinstance(features.renegotiation, Refusal), name
             assert twelve.extended_master_secret is False, name
-            assert found.ticket is False, name
+            assert features.ticket is False, name
 
 
-def test_a_greeting_during_the_second_handshake_is_not_a_refusal(standing_activemq: Any) -> None:
+def test_a_greeting_during_the_second_handshake_is_not_a_refusal(activemq_node: Any) -> None:
     """ActiveMQ speaks first on OpenWire, in one of five connections during the renegotiation."""
-    host, port = standing_activemq.addresses["openwire"]
+    host, port = activemq_node.addresses["openwire"]
     suites = [suite.code for suite in PROFILES["ACTIVEMQ"].suites]
     answers = [
         session_features.ask(ListenerAddress(host, port, HOSTNAME), "TLSv1.2", suites).renegotiation
@@ -109,23 +109,23 @@ def test_each_listener_speaks_its_own_protocols_and_no_other(node: Any) -> None:
     assert {
         name: judge_protocols(answers[name], protocols[name]) for name in answers
     } == dict.fromkeys(node.addresses, ())
-    told = {(name, answer.protocol): answer for name in answers for answer in answers[name]}
+    replies = {(name, answer.protocol): answer for name in answers for answer in answers[name]}
     if node.engine.type == "ACTIVEMQ":
-        stomp_on_openwire = told["openwire", "STOMP"]
+        stomp_on_openwire = replies["openwire", "STOMP"]
         assert stomp_on_openwire.spoken == "OpenWire"
-        assert told["stomp", "OpenWire"].words == ""
-        assert told["console", "MQTT"].spoken == "HTTP"
-        assert told["amqp", "AMQP 0-9-1"].spoken == "AMQP 1.0"
+        assert replies["stomp", "OpenWire"].words == ""
+        assert replies["console", "MQTT"].spoken == "HTTP"
+        assert replies["amqp", "AMQP 0-9-1"].spoken == "AMQP 1.0"
     else:
-        assert told["amqps", "MQTT"].spoken.startswith("AMQP")
-        assert told["amqps", "MQTT"].ended
+        assert replies["amqps", "MQTT"].spoken.startswith("AMQP")
+        assert replies["amqps", "MQTT"].ended
 
 
-def test_rabbitmq_hangs_up_on_a_handshake_that_does_not_go_on(standing_rabbitmq: Any) -> None:
+def test_rabbitmq_hangs_up_on_a_handshake_that_does_not_go_on(rabbitmq_node: Any) -> None:
     profile = PROFILES["RABBITMQ"]
     suites = [suite.code for suite in profile.suites]
     answers = half_open.wait(
-        standing_rabbitmq.addresses,
+        rabbitmq_node.addresses,
         server_name=HOSTNAME,
         version="TLSv1.2",
         suites=suites,
@@ -139,10 +139,10 @@ def test_rabbitmq_hangs_up_on_a_handshake_that_does_not_go_on(standing_rabbitmq:
         assert [stage.answered for stage in stages] == [False, False, True], name
 
 
-def test_activemq_waits_longer_and_the_question_is_bounded(standing_activemq: Any) -> None:
+def test_activemq_waits_longer_and_the_question_is_bounded(activemq_node: Any) -> None:
     suites = [suite.code for suite in PROFILES["ACTIVEMQ"].suites]
     answers = half_open.wait(
-        standing_activemq.addresses,
+        activemq_node.addresses,
         server_name=HOSTNAME,
         version="TLSv1.2",
         suites=suites,

@@ -21,13 +21,15 @@ from tests.support import activemq_node, rabbitmq_node
 CLIENT, SERVER = Endpoint("172.19.0.1", 40000), Endpoint("172.19.0.2", 5671)
 
 
-def said(*pieces: bytes, port: int = 5671) -> Stream:
+def stream(*pieces: bytes, port: int = 5671) -> Stream:
     return Stream(CLIENT, Endpoint(SERVER.host, port), len(pieces), sum(map(len, pieces)), pieces)
 
 
 def captured(*streams: Stream) -> Capture:
     return Capture(
-        sum(each.packets for each in streams), sum(each.wire_bytes for each in streams), streams
+        sum(stream.packets for stream in streams),
+        sum(stream.wire_bytes for stream in streams),
+        streams,
     )
 
 
@@ -50,25 +52,27 @@ def test_short_needles_have_no_form_that_chance_would_find_and_nothing_is_no_nee
 
 
 def test_sightings_say_what_where_and_how_often_but_not_the_secret() -> None:
-    found = captured(
-        said(b"xx canary canary"), said(base64.b64encode(b"alice:canary"), port=15671)
+    sightings = captured(
+        stream(b"xx canary canary"), stream(base64.b64encode(b"alice:canary"), port=15671)
     ).find({"a secret": b"canary"})
     console = Endpoint(SERVER.host, 15671)
-    assert found == (
+    assert sightings == (
         Sighting("a secret", "as it is", CLIENT, SERVER, 2),
         Sighting("a secret", "base64, 0 bytes in", CLIENT, console, 1),
     )
-    assert str(found[0]) == "a secret (as it is) 2 times from 172.19.0.1:40000 to 172.19.0.2:5671"
-    assert captured(said(b"can", b"ary")).find({"a secret": b"canary"}) == (), (
+    assert (
+        str(sightings[0]) == "a secret (as it is) 2 times from 172.19.0.1:40000 to 172.19.0.2:5671"
+    )
+    assert captured(stream(b"can", b"ary")).find({"a secret": b"canary"}) == (), (
         "something is missing in between"
     )
 
 
 def test_a_capture_can_be_narrowed_and_says_whether_it_is_whole() -> None:
     secured, clear, broken = (
-        said(b"\x16\x03\x01\0\5hello"),
-        said(b"CONNECT\n", port=61613),
-        said(b"a", b"b", port=1),
+        stream(b"\x16\x03\x01\0\5hello"),
+        stream(b"CONNECT\n", port=61613),
+        stream(b"a", b"b", port=1),
     )
     everything = captured(secured, clear, broken)
     assert everything.on(61613).streams == (clear,)
@@ -180,16 +184,16 @@ def test_control_on_rabbitmqs_plaintext_listener_all_of_it_is(
     rabbitmq: rabbitmq_node.Node, image: str, protocol: str, port: int
 ) -> None:
     seen, sightings = watched(rabbitmq, image, rabbitmq.address(protocol, tls=False), port)
-    assert {each.needle for each in sightings} == {
+    assert {sighting.needle for sighting in sightings} == {
         "the canary",
         "the password",
         "the user",
     }
     assert len(seen.in_clear) >= 2
     by_direction = {
-        each.destination.port == port: each.count
-        for each in sightings
-        if each.needle == "the canary"
+        sighting.destination.port == port: sighting.count
+        for sighting in sightings
+        if sighting.needle == "the canary"
     }
     assert by_direction == {True: 2, False: 2}, "there and back, once in each message"
 
@@ -202,7 +206,7 @@ def test_control_on_activemqs_plaintext_listeners_all_of_it_is(
     _, sightings = watched(
         activemq, image, activemq.address(f"{protocol}-plaintext", tls=False), port
     )
-    assert {each.needle for each in sightings} == {"the canary", "the password", "the user"}
+    assert {sighting.needle for sighting in sightings} == {"the canary", "the password", "the user"}
 
 
 @pytest.mark.containers
@@ -217,7 +221,8 @@ def test_what_happened_before_and_after_is_not_in_it(
         seen = recording.stop()
         exchange(address, after)
     assert {
-        each.needle for each in seen.find({"before": before, "during": during, "after": after})
+        sighting.needle
+        for sighting in seen.find({"before": before, "during": during, "after": after})
     } == {"during"}
 
 

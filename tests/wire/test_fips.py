@@ -80,33 +80,33 @@ def test_cbc_with_sha_1_is_approved_with_a_remark() -> None:
 # Listeners
 
 
-def asked(port: int, pki: Pki, version: str = "TLSv1.2") -> FipsAnswer:
+def fips_answer(port: int, pki: Pki, version: str = "TLSv1.2") -> FipsAnswer:
     return ask(ListenerAddress("127.0.0.1", port, NAME, 3.0), pki.ca, version)
 
 
 @pytest.mark.parametrize("engine", ["RABBITMQ", "ACTIVEMQ"])
 def test_a_listener_with_the_documented_suites_takes_it(pki: Pki, engine: str) -> None:
     with python_tls(pki, ":".join(suite.openssl for suite in PROFILES[engine].suites)) as port:
-        answer = asked(port, pki)
+        answer = fips_answer(port, pki)
     assert answer.accepted, answer
     assert answer.extended_master_secret, answer
     assert answer.suite in fips.SUITES
     assert answer.group
     assert answer.group.code in fips.GROUPS
     assert answer.key == "RSA 2048"
-    told = observed(answer)
-    assert "it chose TLS_ECDHE_RSA" in told[0]
-    assert told[1].endswith("succeeded")
-    assert len(told) == 2
+    sentences = observed(answer)
+    assert "it chose TLS_ECDHE_RSA" in sentences[0]
+    assert sentences[1].endswith("succeeded")
+    assert len(sentences) == 2
 
 
 def test_tls_1_3_too(pki: Pki) -> None:
     with python_tls(pki, "ALL", "TLSv1_3", "TLSv1_3") as port:
-        answer = asked(port, pki, "TLSv1.3")
+        answer = fips_answer(port, pki, "TLSv1.3")
         assert answer.accepted
         assert answer.suite in TLS13_SUITES
         assert answer.key == "RSA 2048"
-        assert not asked(port, pki).accepted
+        assert not fips_answer(port, pki).accepted
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_control_a_listener_with_one_suite_that_is_not_approved_refuses(
     pki: Pki, cipher: str
 ) -> None:
     with python_tls(pki, cipher) as port:
-        answer = asked(port, pki)
+        answer = fips_answer(port, pki)
     assert not answer.accepted
     assert answer.refusal
     assert answer.refusal.kind == "alert"
@@ -129,7 +129,7 @@ def test_control_a_listener_with_x25519_alone_refuses(pki: Pki) -> None:
     with openssl_server(
         pki, "-tls1_2", "-cipher", "ECDHE-RSA-AES256-GCM-SHA384", "-groups", "X25519"
     ) as port:
-        assert not asked(port, pki).accepted
+        assert not fips_answer(port, pki).accepted
 
 
 @with_openssl
@@ -137,7 +137,7 @@ def test_control_a_listener_that_signs_with_sha_1_alone_refuses(pki: Pki) -> Non
     with openssl_server(
         pki, "-tls1_2", "-cipher", "ECDHE-RSA-AES256-GCM-SHA384:@SECLEVEL=0", "-sigalgs", "RSA+SHA1"
     ) as port:
-        assert not asked(port, pki).accepted
+        assert not fips_answer(port, pki).accepted
 
 
 def test_control_a_key_of_1024_bits_is_not_approved(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_control_a_key_of_1024_bits_is_not_approved(tmp_path: Path) -> None:
     chain, key, ca = authority.issue_bad("weak-key").write(tmp_path)
     weak = Pki(ca, chain, key)
     with python_tls(weak, "ECDHE-RSA-AES256-GCM-SHA384:@SECLEVEL=0") as port:
-        answer = asked(port, weak)
+        answer = fips_answer(port, weak)
     assert answer.unapproved == ("certificate key RSA 1024",)
     assert not answer.accepted
     assert "not approved: certificate key RSA 1024" in observed(answer)
@@ -154,7 +154,7 @@ def test_control_a_key_of_1024_bits_is_not_approved(tmp_path: Path) -> None:
 def test_a_listener_that_does_not_know_the_extended_master_secret_is_told_about(pki: Pki) -> None:
     # No server here lacks it; RabbitMQ's does (tests/test_wire_brokers.py).
     with python_tls(pki, RABBITMQ_SUITES[0].openssl) as port:
-        answer = asked(port, pki)
+        answer = fips_answer(port, pki)
 
     assert "does not go on" in observed(replace(answer, extended_master_secret=False))[-1]
 

@@ -20,7 +20,7 @@ def waited(port: int, patience: float) -> tuple[HalfOpen, ...]:
         patience=patience,
     )
     assert list(answers) == ["a"]
-    assert [each.stage for each in answers["a"]] == list(half_open.STAGES)
+    assert [answer.stage for answer in answers["a"]] == list(half_open.STAGES)
     return answers["a"]
 
 
@@ -29,8 +29,8 @@ def test_a_listener_that_waits_for_ever_costs_no_more_than_the_patience() -> Non
         begun = time.monotonic()
         answers = waited(port, 0.5)
         assert time.monotonic() - begun < 2.5
-    assert [each.ended for each in answers] == [Refusal("timeout")] * 3
-    assert all(0.4 < each.seconds < 2.5 and not each.answered for each in answers)
+    assert [answer.ended for answer in answers] == [Refusal("timeout")] * 3
+    assert all(0.4 < answer.seconds < 2.5 and not answer.answered for answer in answers)
 
 
 def test_one_that_hangs_up_is_timed_and_its_last_words_are_kept() -> None:
@@ -43,14 +43,14 @@ def test_one_that_hangs_up_is_timed_and_its_last_words_are_kept() -> None:
         connected, half, whole = waited(port, 2.0)
     assert connected.ended == Refusal("timeout"), "it never got anything to read"
     assert half.ended == whole.ended == Refusal("alert", "warning close_notify")
-    assert all(0.2 < each.seconds < 2 for each in (half, whole))
+    assert all(0.2 < answer.seconds < 2 for answer in (half, whole))
     assert whole.answered
     assert not half.answered
 
 
 def test_one_that_closes_at_once_and_nobody() -> None:
     with serving(lambda connection: None) as port:
-        assert {each.ended.kind for each in waited(port, 2.0)} == {"closed"}
+        assert {answer.ended.kind for answer in waited(port, 2.0)} == {"closed"}
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         port = reserved.getsockname()[1]
-    assert {each.ended.kind for each in waited(port, 2.0)} == {"unreachable"}
+    assert {answer.ended.kind for answer in waited(port, 2.0)} == {"unreachable"}

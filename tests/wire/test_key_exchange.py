@@ -61,11 +61,11 @@ def test_a_curve_with_its_signature() -> None:
 
 
 def test_a_prime_of_its_own_is_told_by_its_size_and_no_other_key_exchange_is_guessed_at() -> None:
-    own = (1 << 1023) + 11
-    found = read(
-        vector(own, 2, 5) + b"\x04\x01\0\1\0", "TLS_DHE_RSA_WITH_AES_256_CBC_SHA", "TLSv1.2"
+    prime = (1 << 1023) + 11
+    exchange = read(
+        vector(prime, 2, 5) + b"\x04\x01\0\1\0", "TLS_DHE_RSA_WITH_AES_256_CBC_SHA", "TLSv1.2"
     )
-    assert found == KeyExchange(Group("dh1024", "", 1024), SIGNATURES[0x0401])
+    assert exchange == KeyExchange(Group("dh1024", "", 1024), SIGNATURES[0x0401])
     for suite in (
         "TLS_PSK_WITH_AES_128_CBC_SHA",
         "TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA",
@@ -76,9 +76,9 @@ def test_a_prime_of_its_own_is_told_by_its_size_and_no_other_key_exchange_is_gue
 
 def test_what_has_no_name_here_is_named_by_its_number() -> None:
     assert group_of(0x9999) == Group("0x9999", "", 0, 0x9999)
-    found = read(b"\3\x99\x99\0\x99\x99\0\0", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "TLSv1.2")
-    assert found
-    assert (found.group.iana, found.signature) == (
+    exchange = read(b"\3\x99\x99\0\x99\x99\0\0", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "TLSv1.2")
+    assert exchange
+    assert (exchange.group.iana, exchange.signature) == (
         "0x9999",
         Signature("0x9999", "", 0x9999),
     )
@@ -104,15 +104,17 @@ def test_the_named_primes_are_those_of_the_local_openssl(group: Group) -> None:
     der = subprocess.run(command, capture_output=True, check=True).stdout
     start = der.index(b"\xff" * 8)  # each of these primes begins with 64 ones
     prime = int.from_bytes(der[start : start + group.bits // 8], "big")
-    found = read(vector(prime, 2, 5) + b"\x04\x01", "TLS_DHE_RSA_WITH_AES_256_CBC_SHA", "TLSv1.2")
-    assert found
-    assert found.group == group
+    exchange = read(
+        vector(prime, 2, 5) + b"\x04\x01", "TLS_DHE_RSA_WITH_AES_256_CBC_SHA", "TLSv1.2"
+    )
+    assert exchange
+    assert exchange.group == group
 
 
 # On listeners
 
 
-def asked(port: int, suite: int, version: str = "TLSv1.2", **offer: Unpack[Offer]) -> Agreed:
+def agreed(port: int, suite: int, version: str = "TLSv1.2", **offer: Unpack[Offer]) -> Agreed:
     answer = handshake(ListenerAddress("127.0.0.1", port, NAME, 5.0), version, [suite], **offer)
     assert isinstance(answer, Agreed), answer
     return answer
@@ -121,7 +123,7 @@ def asked(port: int, suite: int, version: str = "TLSv1.2", **offer: Unpack[Offer
 @with_openssl
 def test_group_and_signature_of_every_kind_of_key_exchange(pki: Pki) -> None:
     with openssl_server(pki, "-tls1_2", "-cipher", "ALL", "-groups", "P-384:ffdhe3072") as port:
-        ecdhe = asked(port, ECDHE)
+        ecdhe = agreed(port, ECDHE)
         assert ecdhe.complete
         assert len(ecdhe.chain) == 2
         assert ecdhe.asks_certificate is False
@@ -129,11 +131,11 @@ def test_group_and_signature_of_every_kind_of_key_exchange(pki: Pki) -> None:
         assert ecdhe.exchange.group == GROUPS[0x18]
         assert ecdhe.exchange.signature
         assert ecdhe.exchange.signature.iana.startswith("rsa_")
-        dhe = asked(port, DHE)
+        dhe = agreed(port, DHE)
         assert dhe.group
         assert dhe.group.bits >= 2048
-        assert asked(port, RSA).exchange is None
-        chosen = asked(port, ECDHE, signatures=[0x0601]).exchange
+        assert agreed(port, RSA).exchange is None
+        chosen = agreed(port, ECDHE, signatures=[0x0601]).exchange
         assert chosen
         assert chosen.signature == Signature("rsa_pkcs1_sha512", "RSA+SHA512", 0x0601)
 
@@ -143,7 +145,7 @@ def test_a_small_diffie_hellman_group_is_seen(pki: Pki) -> None:
     with openssl_server(
         pki, "-tls1_2", "-cipher", "DHE:@SECLEVEL=0", "-dhparam", str(_small_parameters(pki))
     ) as port:
-        exchange = asked(port, 0x0039).exchange
+        exchange = agreed(port, 0x0039).exchange
     assert exchange
     assert exchange.group == Group("MODP group 2 (1024)", "modp_1024", 1024)
 
@@ -168,13 +170,13 @@ def test_the_curves_a_listener_takes_in_its_order(pki: Pki, flag: str, taken: li
         scan = probe(
             "127.0.0.1", port, server_name=NAME, ca_file=pki.ca, versions=["TLSv1.2", "TLSv1.3"]
         )
-    accepting = next(each for each in scan.versions if each.accepted)
+    accepting = next(version_scan for version_scan in scan.versions if version_scan.accepted)
     assert [group.openssl for group in accepting.groups] == taken
 
 
 def test_a_single_curve_and_the_control_that_refuses_another(pki: Pki) -> None:
     with python_tls(pki, "ECDHE-RSA-AES256-GCM-SHA384") as port:
-        assert asked(port, ECDHE, groups=[0x17]).group == GROUPS[0x17]
+        assert agreed(port, ECDHE, groups=[0x17]).group == GROUPS[0x17]
         refused = handshake(
             ListenerAddress("127.0.0.1", port, NAME, 5.0), "TLSv1.2", [ECDHE], groups=[0x0013]
         )

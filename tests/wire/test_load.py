@@ -204,7 +204,7 @@ def test_a_broker_serves_on(
     request: pytest.FixtureRequest, engine: str, listener: str, protocol: str
 ) -> None:
     check_it(
-        loaded(request.getfixturevalue(f"standing_{engine}"), listener, protocol, 100, 40, 3.0),
+        loaded(request.getfixturevalue(f"{engine}_node"), listener, protocol, 100, 40, 3.0),
         100,
         40,
     )
@@ -217,7 +217,7 @@ def test_a_broker_serves_on_under_a_thousand_half_open_and_two_hundred_refused_a
     request: pytest.FixtureRequest, engine: str, listener: str, protocol: str
 ) -> None:
     check_it(
-        loaded(request.getfixturevalue(f"standing_{engine}"), listener, protocol, 1000, 200, 30.0),
+        loaded(request.getfixturevalue(f"{engine}_node"), listener, protocol, 1000, 200, 30.0),
         1000,
         200,
     )
@@ -229,16 +229,16 @@ def signal_to_broker(node: Any, signal: str) -> None:
 
 
 @pytest.mark.containers
-def test_control_a_broker_that_stops_serving_is_found(standing_rabbitmq: Any) -> None:
+def test_control_a_broker_that_stops_serving_is_found(rabbitmq_node: Any) -> None:
     def stop() -> Refused:
         """Not a load but a broker that stands still for longer than a message is waited for."""
-        signal_to_broker(standing_rabbitmq, "STOP")
+        signal_to_broker(rabbitmq_node, "STOP")
         time.sleep(6.0)
-        signal_to_broker(standing_rabbitmq, "CONT")
+        signal_to_broker(rabbitmq_node, "CONT")
         return Refused(0, 0, (), 6.0)
 
     result = run_under_load(
-        standing_rabbitmq.address("amqp"), Destination.queue(f"load.{uuid.uuid4().hex}"), [stop]
+        rabbitmq_node.address("amqp"), Destination.queue(f"load.{uuid.uuid4().hex}"), [stop]
     )
     assert not result.served
     assert result.account.unknown

@@ -78,9 +78,9 @@ def test_exactly_as_documented() -> None:
     ],
 )
 def test_what_differs(twelve: VersionScan, expected: list[tuple[str, str]]) -> None:
-    found = matrix("RABBITMQ", {"amqps": scan_with(twelve)}, RABBITMQ).differences
+    differences = matrix("RABBITMQ", {"amqps": scan_with(twelve)}, RABBITMQ).differences
     assert [
-        (cell.state, row.suite.iana if row.suite else "others") for _, row, cell in found
+        (cell.state, row.suite.iana if row.suite else "others") for _, row, cell in differences
     ] == expected
 
 
@@ -105,9 +105,9 @@ def test_several_listeners_side_by_side_and_one_that_was_not_asked() -> None:
         "b": scan_with(replace(TWELVE, accepted=(*RABBITMQ_SUITES, EXTRA))),
         "c": scan_with(),
     }
-    found = matrix("R", scans, RABBITMQ)
-    assert found.listeners == ("a", "b", "c")
-    extra = next(row for row in found.rows if row.suite == EXTRA)
+    result = matrix("R", scans, RABBITMQ)
+    assert result.listeners == ("a", "b", "c")
+    extra = next(row for row in result.rows if row.suite == EXTRA)
     assert [cell.state for cell in extra.cells] == ["refused", "extra", "unknown"]
 
 

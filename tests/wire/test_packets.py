@@ -84,8 +84,8 @@ SLL2 = struct.pack(">HHIHBB8s", 0x0800, 0, 5, 1, 0, 6, bytes(8))
     ],
 )
 def test_every_kind_of_link(link: int, frame: bytes) -> None:
-    found = read_packet(Format("<", link), frame, 99)
-    assert found == Packet(6, CLIENT, SERVER, 7, SYN | ACK, b"hello", 99)
+    packet = read_packet(Format("<", link), frame, 99)
+    assert packet == Packet(6, CLIENT, SERVER, 7, SYN | ACK, b"hello", 99)
 
 
 def test_ip_version_6_and_udp() -> None:
@@ -157,17 +157,17 @@ def test_a_files_header_and_records(order: str, magic: int) -> None:
     data=st.data(),
 )
 def test_any_order_and_repetition_gives_what_was_said(
-    said: bytes, cuts: list[int], start: int, data: st.DataObject
+    content: bytes, cuts: list[int], start: int, data: st.DataObject
 ) -> None:
-    borders = sorted({0, len(said), *(cut % len(said) for cut in cuts)})
-    sent = [segment(start + 1 + begin, said[begin:end]) for begin, end in pairwise(borders)]
-    sent += data.draw(st.lists(st.sampled_from(sent), max_size=4))
-    overlapping = data.draw(st.integers(0, len(said) - 1))
-    sent.append(segment(start + 1 + overlapping, said[overlapping : overlapping + 50]))
-    shuffled = data.draw(st.permutations(sent))
-    (found,) = reassemble([segment(start, b"", SYN), *shuffled])
-    assert found.pieces == (said,)
-    assert found.whole
+    borders = sorted({0, len(content), *(cut % len(content) for cut in cuts)})
+    segments = [segment(start + 1 + begin, content[begin:end]) for begin, end in pairwise(borders)]
+    segments += data.draw(st.lists(st.sampled_from(segments), max_size=4))
+    overlapping = data.draw(st.integers(0, len(content) - 1))
+    segments.append(segment(start + 1 + overlapping, content[overlapping : overlapping + 50]))
+    shuffled = data.draw(st.permutations(segments))
+    (stream,) = reassemble([segment(start, b"", SYN), *shuffled])
+    assert stream.pieces == (content,)
+    assert stream.whole
 
 
 def test_a_needle_across_two_segments_is_whole_and_across_a_gap_is_not() -> None:
@@ -196,15 +196,15 @@ def test_directions_connections_and_new_ones_between_the_same_ports_are_apart() 
 
 
 def test_a_connection_that_began_before_the_capture() -> None:
-    (found,) = reassemble([segment(5000, b"world"), segment(4995, b"hello")])
-    assert found.pieces == (b"helloworld",)
+    (stream,) = reassemble([segment(5000, b"world"), segment(4995, b"hello")])
+    assert stream.pieces == (b"helloworld",)
 
 
 def test_packets_and_bytes_are_counted_and_a_handshake_is_known() -> None:
-    (found,) = reassemble(
+    (stream,) = reassemble(
         [segment(0, b"", SYN), segment(1, b"\x16\x03\x01\0\5hello"), segment(11, b"", FIN | ACK)]
     )
-    assert (found.packets, found.wire_bytes, found.tls) == (3, 54 * 3 + 10, True)
+    assert (stream.packets, stream.wire_bytes, stream.tls) == (3, 54 * 3 + 10, True)
     assert reassemble([]) == ()
     (empty,) = reassemble([segment(0, b"", SYN)])
     assert empty.pieces == ()

@@ -41,7 +41,7 @@ def scan_of(port: int, pki: Pki, **how: object) -> ListenerScan:
 
 
 def kinds(differences: tuple[Difference, ...]) -> list[tuple[str, str]]:
-    return [(each.kind, each.subject) for each in differences]
+    return [(difference.kind, difference.subject) for difference in differences]
 
 
 # The suites that can be asked about
@@ -89,7 +89,9 @@ def test_exactly_the_two_suites_of_rabbitmq(pki: Pki) -> None:
     assert twelve.preference == "server"
     assert twelve.compression is False
     assert twelve.secure_renegotiation is True
-    assert [each.accepted for each in scan.versions if each.version != "TLSv1.2"] == [
+    assert [
+        version_scan.accepted for version_scan in scan.versions if version_scan.version != "TLSv1.2"
+    ] == [
         (),
         (),
         (),
@@ -105,7 +107,7 @@ def test_exactly_the_eighteen_suites_of_activemq(pki: Pki) -> None:
     dhe = {suite.code for suite in ACTIVEMQ.suites if "_DHE_" in suite.iana}
     differences = judge(scan, ACTIVEMQ)
     # Python's ssl gives a server no Diffie-Hellman parameters: these six cannot be had from it.
-    assert {each.subject for each in differences} == {
+    assert {difference.subject for difference in differences} == {
         suite.iana for suite in ACTIVEMQ.suites if suite.code in dhe
     }
 
@@ -182,10 +184,10 @@ def test_the_wrong_version_alone(pki: Pki) -> None:
 def test_an_old_version_is_seen(pki: Pki, flag: str, version: str) -> None:
     with openssl_server(pki, flag, "-cipher", "ALL:@SECLEVEL=0") as port:
         scan = scan_of(port, pki)
-    found = scan.version(version)
-    assert found
-    assert len(found.accepted) >= 4
-    assert found.confirmed
+    version_scan = scan.version(version)
+    assert version_scan
+    assert len(version_scan.accepted) >= 4
+    assert version_scan.confirmed
     assert ("extra version", version) in kinds(judge(scan, RABBITMQ))
     older = "TLSv1" if version == "TLSv1.1" else "TLSv1.1"
     assert scan.version(older).accepted == ()  # type: ignore[union-attr]
@@ -195,7 +197,11 @@ def test_an_old_version_is_seen(pki: Pki, flag: str, version: str) -> None:
 def test_suites_without_a_certificate_are_seen(pki: Pki) -> None:
     with openssl_server(pki, "-tls1_2", "-nocert", "-cipher", "aNULL:@SECLEVEL=0") as port:
         scan = scan_of(port, pki)
-    extra = {each.subject for each in judge(scan, RABBITMQ) if each.kind == "extra suite"}
+    extra = {
+        difference.subject
+        for difference in judge(scan, RABBITMQ)
+        if difference.kind == "extra suite"
+    }
     assert "TLS_ECDH_anon_WITH_AES_128_CBC_SHA" in extra
     assert all("_anon_" in name for name in extra)
 
@@ -206,7 +212,13 @@ def test_everything_openssl_can_do_at_once(pki: Pki) -> None:
         pki, "-cipher", "ALL:COMPLEMENTOFALL:@SECLEVEL=0", "-min_protocol", "TLSv1"
     ) as port:
         scan = scan_of(port, pki)
-    assert [bool(each.accepted) for each in scan.versions] == [False, True, True, True, True]
+    assert [bool(version_scan.accepted) for version_scan in scan.versions] == [
+        False,
+        True,
+        True,
+        True,
+        True,
+    ]
     assert len(scan.version("TLSv1.2").accepted) > 40  # type: ignore[union-attr]
     assert {("extra version", version) for version in ("TLSv1", "TLSv1.1", "TLSv1.3")} <= set(
         kinds(judge(scan, RABBITMQ))
@@ -250,32 +262,32 @@ def test_plaintext_is_seen(pki: Pki, protocol: str) -> None:
 
     with serving(answer) as port:
         scan = scan_of(port, pki)
-    assert [each.protocol for each in scan.plaintext if each.served] == [protocol]
-    found = kinds(judge(scan, RABBITMQ))
-    assert ("plaintext served", protocol) in found
-    assert ("missing version", "TLSv1.2") in found
+    assert [plain.protocol for plain in scan.plaintext if plain.served] == [protocol]
+    differences = kinds(judge(scan, RABBITMQ))
+    assert ("plaintext served", protocol) in differences
+    assert ("missing version", "TLSv1.2") in differences
 
 
 def test_a_plaintext_listener_that_speaks_first(pki: Pki) -> None:
     with serving(lambda connection: connection.sendall(b"\0\0\1\x3b\1ActiveMQ")) as port:
         scan = scan_of(port, pki)
-    assert all(each.served for each in scan.plaintext)
-    assert {each.refusal.kind for each in scan.versions} == {"bytes"}
+    assert all(plain.served for plain in scan.plaintext)
+    assert {version_scan.refusal.kind for version_scan in scan.versions} == {"bytes"}
 
 
 def test_a_tls_listener_serves_no_plaintext(pki: Pki) -> None:
     with python_tls(pki, RABBITMQ_CIPHERS) as port:
-        assert not any(each.served for each in scan_of(port, pki).plaintext)
+        assert not any(plain.served for plain in scan_of(port, pki).plaintext)
 
 
 def test_silence_is_bounded_and_refuses_nothing(pki: Pki) -> None:
     with serving(lambda connection: list(iter(lambda: connection.recv(4096), b""))) as port:
         scan = probe("127.0.0.1", port, server_name=NAME, ca_file=pki.ca, timeout=0.3)
     assert scan.seconds < 0.3 * (len(VERSIONS) + 4) + 2
-    assert {each.refusal for each in scan.versions} == {Refusal("timeout")}
-    found = kinds(judge(scan, RABBITMQ))
-    assert ("missing version", "TLSv1.2") in found
-    assert [subject for kind, subject in found if kind == "no answer"] == [
+    assert {version_scan.refusal for version_scan in scan.versions} == {Refusal("timeout")}
+    differences = kinds(judge(scan, RABBITMQ))
+    assert ("missing version", "TLSv1.2") in differences
+    assert [subject for kind, subject in differences if kind == "no answer"] == [
         "SSLv3",
         "TLSv1",
         "TLSv1.1",
@@ -299,7 +311,7 @@ def test_nobody_listens(pki: Pki) -> None:
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         port = reserved.getsockname()[1]
     scan = scan_of(port, pki)
-    assert {each.refusal.kind for each in scan.versions} == {"unreachable"}
+    assert {version_scan.refusal.kind for version_scan in scan.versions} == {"unreachable"}
     assert judge(scan, RABBITMQ)
     assert len(observed(scan)) == 6
     assert not scan.verified.accepted
@@ -325,7 +337,7 @@ def test_several_side_by_side_and_one_broken_takes_no_other_down(pki: Pki) -> No
             ca_file=pki.ca,
         )
     assert judge(scans["good"], RABBITMQ) == ()
-    assert {each.refusal.kind for each in scans["bad"].versions} == {"closed"}
+    assert {version_scan.refusal.kind for version_scan in scans["bad"].versions} == {"closed"}
 
 
 def test_what_is_accepted_can_be_asked_alone_and_is_the_same(pki: Pki) -> None:
@@ -333,15 +345,19 @@ def test_what_is_accepted_can_be_asked_alone_and_is_the_same(pki: Pki) -> None:
         python_tls(pki, RABBITMQ_CIPHERS, high="TLSv1_3") as good,
         serving(lambda connection: None) as bad,
     ):
-        found = accepted_all(
+        accepted = accepted_all(
             {"good": ("127.0.0.1", good), "bad": ("127.0.0.1", bad)}, server_name=NAME
         )
         whole = scan_of(good, pki)
-    assert [(each.version, each.accepted, each.groups) for each in found["good"]] == [
-        (each.version, each.accepted, each.groups) for each in whole.versions
+    assert [
+        (version_scan.version, version_scan.accepted, version_scan.groups)
+        for version_scan in accepted["good"]
+    ] == [
+        (version_scan.version, version_scan.accepted, version_scan.groups)
+        for version_scan in whole.versions
     ]
-    assert all(each.confirmed == () for each in found["good"])
-    assert [each.accepted for each in found["bad"]] == [()] * 5
+    assert all(version_scan.confirmed == () for version_scan in accepted["good"])
+    assert [version_scan.accepted for version_scan in accepted["bad"]] == [()] * 5
 
 
 def test_a_suite_is_named_by_its_number_where_it_has_no_name() -> None:

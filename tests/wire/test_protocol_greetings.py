@@ -95,7 +95,9 @@ def test_one_protocol_and_no_other(pki: Pki, id_: str) -> None:
         answers = wrong_protocols({"it": ("127.0.0.1", port)}, server_name=NAME, patience=0.5)["it"]
     assert [answer.protocol for answer in answers if answer.served] == [protocol]
     assert judge_protocols(answers, [id_]) == ()
-    assert [(each.kind, each.subject) for each in judge_protocols(answers, ["mqtt"])] == [
+    assert [
+        (difference.kind, difference.subject) for difference in judge_protocols(answers, ["mqtt"])
+    ] == [
         ("wrong protocol", protocol),
         ("missing protocol", "MQTT"),
     ]

@@ -23,8 +23,8 @@ DEFECTS = {
     "one suite too few": TlsProfile(("TLSv1.2",), RABBITMQ_SUITES[:1]),
 }
 LISTENERS = {
-    "standing_rabbitmq": ("amqps", "management"),
-    "standing_activemq": ("openwire", "amqp", "stomp", "mqtt", "wss", "console"),
+    "rabbitmq_node": ("amqps", "management"),
+    "activemq_node": ("openwire", "amqp", "stomp", "mqtt", "wss", "console"),
 }
 TESTSSL = pytest.mark.nightly("testssl.sh; every push compares with sslscan")
 
@@ -48,16 +48,16 @@ class Side:
 
 @pytest.fixture(scope="module")
 def side() -> Iterator[Side]:
-    made = Side()
-    with made._opened:
-        yield made
+    side = Side()
+    with side._opened:
+        yield side
 
 
 def accepted(scan: ListenerScan) -> dict[str, tuple[int, ...]]:
     return {
-        each.version: tuple(suite.code for suite in each.accepted)
-        for each in scan.versions
-        if each.accepted
+        version_scan.version: tuple(suite.code for suite in version_scan.accepted)
+        for version_scan in scan.versions
+        if version_scan.accepted
     }
 
 
@@ -73,20 +73,20 @@ def sets(suites: dict[str, tuple[int, ...]]) -> dict[str, set[int]]:
     return {version: set(codes) for version, codes in suites.items()}
 
 
-@pytest.mark.parametrize("engine", ["standing_rabbitmq", "standing_activemq"])
+@pytest.mark.parametrize("engine", ["rabbitmq_node", "activemq_node"])
 def test_sslscan_agrees_on_every_suite_in_order_and_on_every_group(
     request: pytest.FixtureRequest, side: Side, engine: str
 ) -> None:
     node = request.getfixturevalue(engine)
     theirs, scans = side.of(node)
     for name, scan in scans.items():
-        found = theirs.sslscan(port_of(node, name))
-        assert found.suites == accepted(scan), name
+        report = theirs.sslscan(port_of(node, name))
+        assert report.suites == accepted(scan), name
         twelve = scan.version("TLSv1.2")
         assert twelve, name
-        assert found.groups == {group.code for group in twelve.groups}, name
+        assert report.groups == {group.code for group in twelve.groups}, name
         exchanges = {suite.code: twelve.exchange(suite) for suite in twelve.accepted}
-        assert found.bits == {
+        assert report.bits == {
             code: exchange.group.bits for code, exchange in exchanges.items() if exchange
         }, name
 
@@ -120,13 +120,13 @@ def test_a_wrong_set_of_suites_is_seen_by_the_prober_and_a_scanner(
         scan = probe_all(
             {"amqps": node.addresses["amqps"]}, server_name=HOSTNAME, ca_file=node.ca_file
         )["amqps"]
-        found = sets(getattr(theirs, scanner)(5671).suites)
+        suites = sets(getattr(theirs, scanner)(5671).suites)
     subject = CBC if difference == "extra suite" else RABBITMQ_SUITES[1]
     assert (
-        found
+        suites
         == sets(accepted(scan))
         == {"TLSv1.2": {suite.code for suite in DEFECTS[defect].suites}}
     )
-    assert {(found.kind, found.subject) for found in judge(scan, RABBITMQ)} == {
+    assert {(difference.kind, difference.subject) for difference in judge(scan, RABBITMQ)} == {
         (difference, subject.iana)
     }

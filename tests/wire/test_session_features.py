@@ -27,7 +27,7 @@ CIPHERS = ":".join(suite.openssl for suite in PROFILES["RABBITMQ"].suites)
 UNEXPECTED = Refusal("alert", "fatal unexpected_message")
 
 
-def asked(
+def features(
     port: int, identity: tuple[Path, Path] | None = None, timeout: float = 3.0
 ) -> SessionFeatures:
     return session_features.ask(
@@ -42,21 +42,21 @@ def asked(
 )
 def test_resumption(pki: Pki, flags: tuple[str, ...], session_id: bool, ticket: bool) -> None:
     with openssl_server(pki, "-tls1_2", *flags) as port:
-        found = asked(port)
-    assert (found.session_id, found.ticket) == (session_id, ticket)
+        observed = features(port)
+    assert (observed.session_id, observed.ticket) == (session_id, ticket)
 
 
 @with_openssl
 def test_renegotiation_accepted(pki: Pki) -> None:
     with openssl_server(pki, "-tls1_2", "-client_renegotiation") as port:
-        assert asked(port).renegotiation == "accepted"
+        assert features(port).renegotiation == "accepted"
 
 
 @with_openssl
 @pytest.mark.parametrize("flag", ["-tls1_2", "-no_renegotiation"])
 def test_renegotiation_refused(pki: Pki, flag: str) -> None:
     with openssl_server(pki, flag) as port:
-        renegotiation = asked(port).renegotiation
+        renegotiation = features(port).renegotiation
     assert isinstance(renegotiation, Refusal), renegotiation
     assert renegotiation.kind in {"alert", "closed"}, renegotiation
 
@@ -73,17 +73,17 @@ def test_a_listener_that_speaks_first_is_asked_all_the_same(pki: Pki) -> None:
                 pass
 
     with serving(greet) as port:
-        found = asked(port)
-    assert isinstance(found.renegotiation, Refusal)
-    assert found.renegotiation.kind == "alert"
-    assert found.ticket is True
+        observed = features(port)
+    assert isinstance(observed.renegotiation, Refusal)
+    assert observed.renegotiation.kind == "alert"
+    assert observed.ticket is True
 
 
 def test_nothing_is_asked_for_and_a_certificate_all_the_same_is_refused(pki: Pki) -> None:
     with python_tls(pki, CIPHERS) as port:
-        found = asked(port)
-    assert found.asks_certificate is False
-    assert found.unsolicited_certificate == UNEXPECTED
+        observed = features(port)
+    assert observed.asks_certificate is False
+    assert observed.unsolicited_certificate == UNEXPECTED
 
 
 @with_openssl
@@ -99,9 +99,9 @@ def test_a_certificate_that_is_asked_for_is_a_difference_unless_it_is_documented
     assert without.session_features.unsolicited_certificate is None
     assert without.version("TLSv1.2").confirmed == ()  # type: ignore[union-attr]
     assert without.session_features.session_id is None, "without a certificate there is no session"
-    assert [(each.kind, each.subject) for each in judge(shown, PROFILES["RABBITMQ"])] == [
-        ("client certificate", "asked for")
-    ]
+    assert [
+        (difference.kind, difference.subject) for difference in judge(shown, PROFILES["RABBITMQ"])
+    ] == [("client certificate", "asked for")]
     assert judge(shown, PROFILES["RABBITMQ"], mutual=True) == ()
     assert shown.session_features.renegotiation is not None
 
@@ -110,14 +110,15 @@ def test_where_one_should_be_asked_for_its_absence_is_a_difference(pki: Pki) -> 
     with python_tls(pki, CIPHERS) as port:
         scan = probe("127.0.0.1", port, server_name=NAME, ca_file=pki.ca)
     assert [
-        (each.kind, each.subject) for each in judge(scan, PROFILES["RABBITMQ"], mutual=True)
+        (difference.kind, difference.subject)
+        for difference in judge(scan, PROFILES["RABBITMQ"], mutual=True)
     ] == [("client certificate", "not asked for")]
 
 
 def test_all_of_it_is_told_in_sentences(pki: Pki) -> None:
     with python_tls(pki, CIPHERS) as port:
         scan = probe("127.0.0.1", port, server_name=NAME, ca_file=pki.ca)
-    told = "\n".join(observed_session_features(scan))
+    text = "\n".join(observed_session_features(scan))
     for part in (
         "signed by rsa_",
         "curves x25519",
@@ -127,7 +128,7 @@ def test_all_of_it_is_told_in_sentences(pki: Pki) -> None:
         "not asked for",
         "unsolicited",
     ):
-        assert part in told, part
+        assert part in text, part
 
 
 @pytest.mark.parametrize("how", ["hangs up", "silent", "garbage", "nobody"])
@@ -142,7 +143,7 @@ def test_a_listener_without_tls_has_no_session_features_and_raises_nothing(how: 
     if how == "nobody":
         with socket.create_server(("127.0.0.1", 0)) as reserved:
             port = reserved.getsockname()[1]
-        assert asked(port, timeout=0.3) == SessionFeatures()
+        assert features(port, timeout=0.3) == SessionFeatures()
         return
     with serving(handle) as port:
-        assert asked(port, timeout=0.3) == SessionFeatures()
+        assert features(port, timeout=0.3) == SessionFeatures()

@@ -12,7 +12,7 @@ RABBITMQ, ACTIVEMQ = PROFILES["RABBITMQ"], PROFILES["ACTIVEMQ"]
 
 
 def kinds(differences: tuple[Difference, ...]) -> list[tuple[str, str]]:
-    return [(each.kind, each.subject) for each in differences]
+    return [(difference.kind, difference.subject) for difference in differences]
 
 
 def scan_with(*versions: VersionScan) -> ListenerScan:

@@ -36,8 +36,8 @@ def names(text: str) -> set[str]:
 
 def warned(text: str, version: str = "5.19") -> list[tuple[str, str, str]]:
     return [
-        (each.reason, each.element_name, each.attribute_name)
-        for each in sanitize(text, version).warnings
+        (warning.reason, warning.element_name, warning.attribute_name)
+        for warning in sanitize(text, version).warnings
     ]
 
 
@@ -206,8 +206,8 @@ def test_what_is_permitted_stays_and_comments_do_not() -> None:
         "true",
         "10000",
     )
-    [found] = left.iter(f"{{{NAMESPACE}}}policyEntry")
-    assert dict(found.attrib) == {
+    [entry] = left.iter(f"{{{NAMESPACE}}}policyEntry")
+    assert dict(entry.attrib) == {
         "queue": ">",
         "memoryLimit": "64 mb",
     }

@@ -103,8 +103,8 @@ def test_control_the_same_configuration_unsanitised_opens_a_port_in_plaintext(
 def test_an_authorization_map_is_in_force(tmp_path: Path) -> None:
     """One user may do everything and the other nothing; the broker is ready nevertheless."""
     entries = "".join(
-        f'<authorizationEntry {each}="&gt;" read="readers" write="writers" admin="writers"/>'
-        for each in ("queue", "topic")
+        f'<authorizationEntry {kind}="&gt;" read="readers" write="writers" admin="writers"/>'
+        for kind in ("queue", "topic")
     )
     entries = f"<authorizationEntries>{entries}</authorizationEntries>"
     plugin = f"<map><authorizationMap>{entries}</authorizationMap></map>"
@@ -156,28 +156,28 @@ NUMBERS = itertools.count()
 def whole(name: str, turn: int) -> etree._Element:
     """The element with all attributes and children; of alternatives, the ``turn``-th."""
     node = etree.Element(f"{{{NAMESPACE}}}{name}")
-    choices = [each for each in ONE_OF if each in ATTRIBUTES[name]]
+    choices = [attribute for attribute in ONE_OF if attribute in ATTRIBUTES[name]]
     for attribute, allowed in ATTRIBUTES[name].items():
         if attribute in choices and attribute != choices[turn % len(choices)]:
             continue
         if values.clean(name, attribute, text := _typical(name, attribute, allowed)) is not None:
             node.set(attribute, text)
-    for held, collection in COLLECTIONS.get(name, {}).items():
+    for holder, collection in COLLECTIONS.get(name, {}).items():
         fit = [
-            each
-            for each in collection.children
-            if (held, each) not in startable._NOT_IN and not each.startswith("queryBased")
+            child
+            for child in collection.children
+            if (holder, child) not in startable._NOT_IN and not child.startswith("queryBased")
         ]
-        if held == "wrapped":
+        if holder == "wrapped":
             fit = ["fixedCountSubscriptionRecoveryPolicy"]
         children = [fit[turn % len(fit)]] if collection.single else fit
         turns = (
             range(6)
-            if held in ("policyEntries", "redeliveryPolicyEntries", "authorizationEntries")
+            if holder in ("policyEntries", "redeliveryPolicyEntries", "authorizationEntries")
             else [turn]
         )
-        etree.SubElement(node, f"{{{NAMESPACE}}}{held}").extend(
-            whole(child, each) for child in children for each in turns
+        etree.SubElement(node, f"{{{NAMESPACE}}}{holder}").extend(
+            whole(child, number) for child in children for number in turns
         )
     return node
 

@@ -79,7 +79,9 @@ def test_the_configuration_has_the_documented_listeners_and_no_plaintext_one() -
         int(port): scheme for scheme, port in re.findall(r'uri="([a-z+]+)://0\.0\.0\.0:(\d+)', text)
     }
     documented = {
-        each.port: each.scheme for each in ActiveMQ().listeners("5.19") if each.name != "console"
+        listener.port: listener.scheme
+        for listener in ActiveMQ().listeners("5.19")
+        if listener.name != "console"
     }
     assert opened == documented
     assert text.count("${tls.options}") == 4, "wss has no such options: Console.limitSuites does it"
@@ -172,11 +174,14 @@ def test_exactly_the_documented_suites_on_all_six_listeners(node: Node) -> None:
     scans = probe_all(node.addresses, server_name=HOSTNAME, ca_file=node.ca_file)
     assert len(scans) == 6
     for name, scan in scans.items():
-        for each in scan.versions:
-            expected = set(ACTIVEMQ_SUITES) if each.version == "TLSv1.2" else set()
-            assert set(each.accepted) == set(each.confirmed) == expected, (name, each.version)
-            assert each.refusal.kind == "alert", (name, each)
-        assert not any(each.served for each in scan.plaintext), name
+        for version_scan in scan.versions:
+            expected = set(ACTIVEMQ_SUITES) if version_scan.version == "TLSv1.2" else set()
+            assert set(version_scan.accepted) == set(version_scan.confirmed) == expected, (
+                name,
+                version_scan.version,
+            )
+            assert version_scan.refusal.kind == "alert", (name, version_scan)
+        assert not any(plain.served for plain in scan.plaintext), name
         assert scan.verified.accepted, name
         assert scan.wrong_name.rejected, name
         assert scan.wrong_authority.rejected, name
@@ -351,7 +356,8 @@ def test_control_other_versions_a_19th_suite_and_plaintext_are_found(tmp_path: P
             node.addresses, server_name=HOSTNAME, ca_file=node.ca_file
         ).items():
             accepted = {
-                each.version: {suite.code for suite in each.accepted} for each in scan.versions
+                version_scan.version: {suite.code for suite in version_scan.accepted}
+                for version_scan in scan.versions
             }
             assert accepted["TLSv1.2"] == {suite.code for suite in weak.suites}, name
             assert accepted["TLSv1.3"] == {0x1301, 0x1302}, name

@@ -58,7 +58,7 @@ TYPICAL = {
 def grown(random: Random, name: str = "broker", depth: int = 0) -> etree._Element:
     """A deep document of permitted elements, with some prohibited ones; the same for a seed."""
     node = etree.Element(f"{{{NAMESPACE}}}{name}")
-    needed = {each for group in startable._NEEDS.get(name, ()) for each in group}
+    needed = {attribute for group in startable._NEEDS.get(name, ()) for attribute in group}
     for attribute, value in ATTRIBUTES.get(name, {}).items():
         if attribute in needed or random.random() < 0.2:
             good = (
@@ -146,11 +146,11 @@ def without_customers(text: str) -> list[tuple[str, dict[str, str]]]:
         "kahaDB",
         "property",
     )
-    found = [
+    elements = [
         (etree.QName(node).localname, dict(node.attrib))
         for node in etree.fromstring(text.encode()).iter(etree.Element)
     ]
-    return [(name, attributes) for name, attributes in found if name in mine]
+    return [(name, attributes) for name, attributes in elements if name in mine]
 
 
 @settings(max_examples=200)
@@ -161,12 +161,12 @@ def test_whatever_goes_in_the_brokers_listeners_tls_and_storage_stay_its_own(doc
     except BadRequestException:
         return
     allowed = {*ATTRIBUTES["transportConnector"], *ATTRIBUTES["kahaDB"]}
-    for (name, own), (found_name, found) in zip(
+    for (name, own), (merged_name, merged_attributes) in zip(
         without_customers(OWN), without_customers(merged), strict=True
     ):
-        assert name == found_name
-        assert own.items() <= found.items()
-        assert set(found) - set(own) <= allowed
+        assert name == merged_name
+        assert own.items() <= merged_attributes.items()
+        assert set(merged_attributes) - set(own) <= allowed
 
 
 # Merging
@@ -198,14 +198,18 @@ def test_customers_settings_are_put_on_the_brokers_own_elements() -> None:
             "concurrentStoreAndDispatchQueues": "false",
         }
     ]
-    assert [etree.QName(each).localname for each in root.find(f".//{{{NAMESPACE}}}plugins")] == [
+    assert [
+        etree.QName(plugin).localname for plugin in root.find(f".//{{{NAMESPACE}}}plugins")
+    ] == [
         "jaasAuthenticationPlugin",
         "statisticsBrokerPlugin",
         "redeliveryPlugin",
     ]
     assert all_of("memoryUsage") == [{}, {"percentOfJvmHeap": "50"}]
     assert len(all_of("storeUsage")) == 2
-    assert [each.get("rebalanceClusterClients") for each in all_of("transportConnector")] == [
+    assert [
+        connector.get("rebalanceClusterClients") for connector in all_of("transportConnector")
+    ] == [
         "true",
         None,
         None,

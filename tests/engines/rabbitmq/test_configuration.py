@@ -322,10 +322,10 @@ def test_a_section_is_for_its_instance_type_and_mode(
             in refusal(SECTIONS, instance_type=instance_type, deployment_mode=mode).message
         )
         return
-    found = configuration.settings(
+    values = configuration.settings(
         SECTIONS, "4.2", instance_type=instance_type, deployment_mode=mode
     )
-    assert found == {"connection_max": expected}
+    assert values == {"connection_max": expected}
 
 
 def test_what_is_later_takes_precedence() -> None:
@@ -486,6 +486,6 @@ def test_control_a_configuration_appended_as_it_is_would_win() -> None:
         RabbitMQ().files(NODE)["etc/rabbitmq.conf"].decode()
         + "ssl_options.versions.1 = tlsv1\nlisteners.tcp.default = 5672\n"
     )
-    found = dict(line.partition(" = ")[::2] for line in conf.splitlines())
-    assert {name: found[name] for name in OWN} != OWN
-    assert "listeners.tcp.default" in found
+    values = dict(line.partition(" = ")[::2] for line in conf.splitlines())
+    assert {name: values[name] for name in OWN} != OWN
+    assert "listeners.tcp.default" in values

@@ -55,8 +55,8 @@ QUEUE = Destination.queue("orders")
 
 
 def spec(configuration: str, version: str = "4.2") -> NodeSpec:
-    made = node_spec(RabbitMQ(), version, (ALICE, COMMON_NAME), certificate=AUTHORITY.issue())
-    return dataclasses.replace(made, configuration=configuration)
+    spec = node_spec(RabbitMQ(), version, (ALICE, COMMON_NAME), certificate=AUTHORITY.issue())
+    return dataclasses.replace(spec, configuration=configuration)
 
 
 @pytest.fixture(
@@ -132,7 +132,10 @@ def test_a_certificate_is_a_login(strict: Node, tmp_path: Path) -> None:
     with connect(certified(strict, tmp_path)):
         end = time.monotonic() + 60  # what the interface shows it gathers every few seconds
         while not (
-            users := {each.get("user") for each in json.loads(ask(strict, "GET", "connections")[1])}
+            users := {
+                connection.get("user")
+                for connection in json.loads(ask(strict, "GET", "connections")[1])
+            }
             - {None}
         ):
             assert time.monotonic() < end
@@ -175,10 +178,14 @@ def test_versions_and_suites_are_the_documented_ones_all_the_same(strict: Node) 
     scan = probe_all(
         {"amqps": strict.addresses["amqps"]}, server_name=HOSTNAME, ca_file=strict.ca_file
     )["amqps"]
-    assert {each.version: set(each.accepted) for each in scan.versions if each.accepted} == {
-        "TLSv1.2": set(RABBITMQ_SUITES)
-    }
-    assert not any(each.confirmed for each in scan.versions), "the prober has no certificate"
+    assert {
+        version_scan.version: set(version_scan.accepted)
+        for version_scan in scan.versions
+        if version_scan.accepted
+    } == {"TLSv1.2": set(RABBITMQ_SUITES)}
+    assert not any(version_scan.confirmed for version_scan in scan.versions), (
+        "the prober has no certificate"
+    )
     assert not any(answer.served for answer in scan.plaintext)
 
 

@@ -155,7 +155,11 @@ def test_exactly_the_two_suites_on_both_listeners(node: Node) -> None:
     for name, scan in scans.items():
         assert judge(scan, PROFILES["RABBITMQ"]) == (), name
         assert judge_certificate(scan, [WILDCARD]) == (), name
-        accepted = {each.version: each.accepted for each in scan.versions if each.accepted}
+        accepted = {
+            version_scan.version: version_scan.accepted
+            for version_scan in scan.versions
+            if version_scan.accepted
+        }
         assert accepted == {"TLSv1.2": RABBITMQ_SUITES}, name
 
 
@@ -334,8 +338,11 @@ def test_control_other_versions_a_third_suite_and_plaintext_are_found(tmp_path: 
         for name, scan in probe_all(
             node.addresses, server_name=HOSTNAME, ca_file=node.ca_file
         ).items():
-            found = {(each.kind, each.subject) for each in judge(scan, PROFILES["RABBITMQ"])}
-            assert found == {
+            differences = {
+                (difference.kind, difference.subject)
+                for difference in judge(scan, PROFILES["RABBITMQ"])
+            }
+            assert differences == {
                 ("extra version", "TLSv1.1"),
                 ("extra version", "TLSv1.3"),
                 ("extra suite", CBC.iana),
@@ -343,7 +350,7 @@ def test_control_other_versions_a_third_suite_and_plaintext_are_found(tmp_path: 
         served = probe_all(node.plaintext, server_name=HOSTNAME, ca_file=node.ca_file)[
             "amqp-plaintext"
         ]
-        assert any(each.served for each in served.plaintext)
+        assert any(plain.served for plain in served.plaintext)
         assert 5672 in node.listening()
         with connect(node.address("amqp", tls=False)) as client:
             client.publish(Destination.queue("in.the.clear"), b"readable")

@@ -70,10 +70,10 @@ def test_exactly_one_of_size_and_spec(
 
 def test_no_two_data_keys_are_the_same(aws: Authority) -> None:
     key = aws.key()
-    made = [aws.call(USER, "GenerateDataKey", KeyId=key, KeySpec="AES_256") for _ in range(20)]
+    answers = [aws.call(USER, "GenerateDataKey", KeyId=key, KeySpec="AES_256") for _ in range(20)]
     assert (
-        len({answer["Plaintext"] for answer in made})
-        == len({answer["CiphertextBlob"] for answer in made})
+        len({answer["Plaintext"] for answer in answers})
+        == len({answer["CiphertextBlob"] for answer in answers})
         == 20
     )
 

@@ -131,11 +131,11 @@ def test_efs_opens_what_amazon_mq_made_for_it(aws: Authority) -> None:
 def test_only_services_make_grants_to_services(aws: Authority) -> None:
     """So a customer cannot put back what was revoked (R7)."""
     key = aws.key()
-    for more in (
+    for principals in (
         {"GranteePrincipal": "mq.amazonaws.com"},
         {"GranteePrincipal": GRANTEE.principal, "RetiringPrincipal": "mq.amazonaws.com"},
     ):
-        refusal = aws.refusal(USER, "CreateGrant", KeyId=key, Operations=["Decrypt"], **more)
+        refusal = aws.refusal(USER, "CreateGrant", KeyId=key, Operations=["Decrypt"], **principals)
         assert (
             str(refusal)
             == "InvalidArnException: ARN does not refer to a valid principal: mq.amazonaws.com"
@@ -184,8 +184,8 @@ def test_the_name_recognises_a_request_that_was_sent_twice(aws: Authority) -> No
     assert first["GrantToken"] != again["GrantToken"]
     assert len(ids(aws, key)) == 1
     different = [
-        aws.call(USER, "CreateGrant", **{**request, **more})["GrantId"]
-        for more in ({"Operations": ["Decrypt"]}, {"KeyId": other}, {"Constraints": SUBSET})
+        aws.call(USER, "CreateGrant", **{**request, **change})["GrantId"]
+        for change in ({"Operations": ["Decrypt"]}, {"KeyId": other}, {"Constraints": SUBSET})
     ]
     assert len({first["GrantId"], *different}) == 4
     nameless = {name: value for name, value in request.items() if name != "Name"}
@@ -205,10 +205,10 @@ def test_the_name_recognises_a_request_that_was_sent_twice(aws: Authority) -> No
 def test_many_at_once_with_one_name_make_one_grant(aws: Authority) -> None:
     key = aws.key()
     with ThreadPoolExecutor(8) as pool:
-        made = set(
+        grant_ids = set(
             pool.map(lambda _: aws.grant(key, GRANTEE.principal, "Decrypt", Name="once"), range(16))
         )
-    assert ids(aws, key) == list(made)
+    assert ids(aws, key) == list(grant_ids)
 
 
 @pytest.mark.parametrize(
@@ -291,15 +291,15 @@ def test_a_key_has_no_more_grants_than_it_can_have(tmp_path: Path) -> None:
 
 def test_lists_are_filtered_and_paged(aws: Authority) -> None:
     key = aws.key()
-    made = [
+    grant_ids = [
         aws.grant(
             key, (GRANTEE, ADMIN)[n % 2].principal, "Decrypt", RetiringPrincipal=ADMIN.principal
         )
         for n in range(7)
     ]
-    assert ids(aws, key) == made
-    assert ids(aws, key, GrantId=made[3]) == [made[3]]
-    assert ids(aws, key, GranteePrincipal=ADMIN.principal) == made[1::2]
+    assert ids(aws, key) == grant_ids
+    assert ids(aws, key, GrantId=grant_ids[3]) == [grant_ids[3]]
+    assert ids(aws, key, GranteePrincipal=ADMIN.principal) == grant_ids[1::2]
 
     pages: list[list[str]] = []
     marker: dict[str, str] = {}
@@ -312,7 +312,7 @@ def test_lists_are_filtered_and_paged(aws: Authority) -> None:
         aws.call(
             USER, "RevokeGrant", KeyId=key, GrantId=pages[-1][-1]
         )  # the end of a grant disturbs no paging
-    assert pages == [made[:3], made[3:6], made[6:]]
+    assert pages == [grant_ids[:3], grant_ids[3:6], grant_ids[6:]]
     assert "NextMarker" not in page
     assert aws.code(USER, "ListGrants", KeyId=key, Marker="nonsense") == "InvalidMarkerException"
     assert aws.code(USER, "ListGrants", KeyId=key, GrantId="0" * 64) == "NotFoundException"
@@ -395,7 +395,7 @@ def test_an_ended_grant_is_off_the_list_at_once_and_in_effect_for_the_delay(
 def test_who_may_revoke_and_who_may_retire(aws: Authority) -> None:
     key = aws.key()
 
-    def made() -> str:
+    def new_grant() -> str:
         return aws.grant(
             key,
             GRANTEE.principal,
@@ -409,12 +409,12 @@ def test_who_may_revoke_and_who_may_retire(aws: Authority) -> None:
         operation: [
             caller
             for caller in (USER, ADMIN, GRANTEE, STRANGER, SERVICE, EC2)
-            if not aws.code(caller, operation, KeyId=key, GrantId=made())
+            if not aws.code(caller, operation, KeyId=key, GrantId=new_grant())
         ]
         for operation in ("RevokeGrant", "RetireGrant")
     }
     assert may == {"RevokeGrant": [USER, ADMIN], "RetireGrant": [USER, ADMIN, GRANTEE, SERVICE]}
-    refusal = aws.refusal(STRANGER, "RetireGrant", KeyId=key, GrantId=made())
+    refusal = aws.refusal(STRANGER, "RetireGrant", KeyId=key, GrantId=new_grant())
     assert refusal
     assert refusal.code == "AccessDeniedException"
     assert "kms:RetireGrant" in refusal.message

@@ -170,13 +170,13 @@ def test_a_key_that_waits_for_its_material(aws: Authority) -> None:
     key = aws.key(Origin="EXTERNAL")
     assert aws.shown(key) == "PendingImport"
     pending = f"KMSInvalidStateException: {key} is pending import."
-    for operation, more in (
+    for operation, parameters in (
         ("Encrypt", {"Plaintext": b"p"}),
         ("GenerateDataKey", {"KeySpec": "AES_256"}),
         ("DisableKey", {}),
         ("EnableKey", {}),
     ):
-        assert str(aws.refusal(USER, operation, KeyId=key, **more)) == pending
+        assert str(aws.refusal(USER, operation, KeyId=key, **parameters)) == pending
     aws.call(USER, "ScheduleKeyDeletion", KeyId=key)
     assert aws.shown(key) == "PendingDeletion"
 

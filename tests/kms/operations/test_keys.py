@@ -68,7 +68,7 @@ def test_the_aws_managed_key_is_visible_and_out_of_its_owners_hands(aws: Authori
             "AWS",
             "Enabled",
         )
-    assert key in {each["KeyArn"] for each in aws.call(root, "ListKeys")["Keys"]}
+    assert key in {entry["KeyArn"] for entry in aws.call(root, "ListKeys")["Keys"]}
     assert "kms:ViaService" in aws.call(root, "GetKeyPolicy", KeyId=key)["Policy"]
     assert aws.call(root, "GetKeyRotationStatus", KeyId=key)["KeyRotationEnabled"], (
         "of such a key it is always true"

@@ -43,7 +43,9 @@ def test_rotated_on_demand_old_ciphertexts_open(aws: Authority) -> None:
         "KeyMaterialState": "CURRENT",
     }
     everything = rotations(aws, key, IncludeKeyMaterial="ALL_KEY_MATERIAL")
-    assert [(each["KeyMaterialId"], each["KeyMaterialState"]) for each in everything] == [
+    assert [
+        (rotation["KeyMaterialId"], rotation["KeyMaterialState"]) for rotation in everything
+    ] == [
         (first, "NON_CURRENT"),
         (material(aws, key), "CURRENT"),
     ]
@@ -69,16 +71,18 @@ def test_rotated_by_the_clock_once_for_every_period(aws: Authority) -> None:
     aws.clock.turn(3 * 90 * DAY)
     blobs.append(aws.encrypt(key, b"2"))
     assert [aws.decrypt(blob) for blob in blobs] == [b"0", b"1", b"2"]
-    made = rotations(aws, key)
-    assert [round((each["RotationDate"].timestamp() - start) / DAY) for each in made] == [
+    automatic = rotations(aws, key)
+    assert [
+        round((rotation["RotationDate"].timestamp() - start) / DAY) for rotation in automatic
+    ] == [
         90,
         180,
         270,
         360,
     ]
-    assert {each["RotationType"] for each in made} == {"AUTOMATIC"}
-    assert len({each["KeyMaterialId"] for each in made}) == 4
-    assert [what for what, arn, _ in aws.happened if arn == key] == ["RotateKey"] * 4
+    assert {rotation["RotationType"] for rotation in automatic} == {"AUTOMATIC"}
+    assert len({rotation["KeyMaterialId"] for rotation in automatic}) == 4
+    assert [operation for operation, arn, _ in aws.happened if arn == key] == ["RotateKey"] * 4
 
     next_date = status(aws, key)["NextRotationDate"]
     aws.call(USER, "RotateKeyOnDemand", KeyId=key)
