@@ -22,7 +22,7 @@ _PROTOCOL = {"RABBITMQ": "amqp", "ACTIVEMQ": "openwire"}
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """Each engine's broker, and a control of each whose volume is not encrypted."""
+    """Use a broker of each engine, and a control of each whose volume is not encrypted."""
     for engine_type in ("RABBITMQ", "ACTIVEMQ"):
         logger.info("  %s: writing a canary and reading the raw volume", engine_type)
         broker = testbed.default_broker(engine_type)

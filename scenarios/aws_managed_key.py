@@ -27,7 +27,7 @@ _POLICY = {
         }
     ],
 }
-# In this order all of them can be carried out on a key of the owner's own.
+# In this order all of them succeed on a customer managed key.
 _NOT_THE_OWNERS: dict[str, dict[str, object]] = {
     "PutKeyPolicy": {"PolicyName": "default", "Policy": json.dumps(_POLICY)},
     "DisableKey": {},
@@ -36,7 +36,7 @@ _NOT_THE_OWNERS: dict[str, dict[str, object]] = {
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """Two brokers, the second while the first is there."""
+    """Create two brokers, the second while the first exists."""
     before = _described(testbed)
     options = EncryptionOptions(use_aws_owned_key=False)
     logger.info("  two brokers with UseAwsOwnedKey false and no KmsKeyId")
@@ -92,7 +92,7 @@ def _described(testbed: Testbed) -> dict[str, str]:
 
 
 def _refusals(testbed: Testbed, key: str) -> tuple[str, ...]:
-    """KMS's words for each of the calls that it does not carry out."""
+    """Return the message of each call that KMS refuses."""
     answers = [
         ask(testbed.kms, operation, {"KeyId": key, **parameters})
         for operation, parameters in _NOT_THE_OWNERS.items()

@@ -35,7 +35,7 @@ _MESSAGES = 20
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """Through a broker of each engine with a plain volume, so that the disk shows everything."""
+    """Use a broker of each engine with a plain volume, so that the disk hides nothing."""
     key = testbed.new_key("of payloads")
     with serve(testbed) as endpoint:
         kms = boto3.client("kms", **endpoint.client())
@@ -92,7 +92,7 @@ def _inspect(
         if message is None:
             raise ClientError("the message did not come back")
         message.acknowledge()
-    numbers = ",".join(map(str, canary)).encode()  # how the console's API writes bytes
+    numbers = ",".join(map(str, canary)).encode()  # how the console's API encodes bytes
     readable = [
         form
         for form in (canary, base64.b64encode(canary), canary.hex().encode(), numbers)

@@ -98,7 +98,7 @@ def _describe(record: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class _Crossed:
-    """A confirmed canary, and what crossed a node's network and the load balancer's meanwhile."""
+    """A confirmed canary, and what crossed a node's network and the load balancer's."""
 
     canary: bytes
     node: Capture
@@ -123,7 +123,7 @@ def _captured(testbed: Testbed, cluster: Broker) -> _Crossed:
 
 
 def _in_the_clear(crossed: _Crossed) -> tuple[Verdict, tuple[str, ...]]:
-    """T4 as stated: the canary is on the link between nodes, and not on the one to clients."""
+    """Judge T4: the canary is on the link between nodes, and not on the one to clients."""
     needle = {"the canary": crossed.canary}
     to_clients, client = crossed.front.on(_CLIENT_PORT), crossed.front.find(needle)
     between = [

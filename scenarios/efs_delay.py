@@ -49,7 +49,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
 def _story(
     testbed: Testbed, broker_id: str, grant_name: str
 ) -> tuple[evidence.Observation, str, evidence.Observation, str]:
-    """Revoke the volume's grant: whether the broker serves before the delay is over, and after."""
+    """Revoke the volume's grant; observe whether the broker serves during the delay and after."""
     brokers, broker = testbed.brokers, testbed.brokers.peek(broker_id)
     grant = next(candidate for candidate in broker.grants if candidate.name == grant_name)
     with Traffic(brokers.address(broker, "stomp"), _QUEUE, rate=100) as flow:

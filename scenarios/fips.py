@@ -23,7 +23,7 @@ _NOT_APPROVED = Suite(
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """All listeners of both engines, and of a control whose one suite is not approved."""
+    """Ask all listeners of both engines, and of a control whose one suite is not approved."""
     engines = ("RABBITMQ", "ACTIVEMQ")
     defects = Defects(tls=TlsProfile(("TLSv1.2",), (_NOT_APPROVED,)))
     refusing = run_concurrently([partial(testbed.control, engine, defects) for engine in engines])

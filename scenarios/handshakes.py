@@ -1,4 +1,4 @@
-"""What each listener accepts, found out by offering it every version and every suite there is."""
+"""What each listener accepts, of every TLS version and every cipher suite."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,13 +22,13 @@ logger = logging.getLogger(__name__)
 TITLE = "Exactly the documented versions and suites, on every listener"
 CLAIMS = ("T1", "T3", "T6", "T8")
 
-# What a control's listeners accept too much, and what they lack.
+# What a control's listeners accept beyond the documents, and what they lack.
 _EXTRA = Suite("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305", 0xCCA8)
 _WILDCARD = f"*.{DOMAIN.format(region=REGION)}"
 
 
 def run(testbed: Testbed) -> Iterator[Finding | Matrix | str]:
-    """Both engines, each beside a control broker that every check has to find fault with."""
+    """Scan both engines, and a control of each in which every check has to find a fault."""
     claims = {"RABBITMQ": "T3", "ACTIVEMQ": "T6"}
     weak = run_concurrently([partial(_weak, testbed, engine_type) for engine_type in claims])
     for (engine_type, claim), control in zip(claims.items(), weak, strict=True):

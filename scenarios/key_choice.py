@@ -16,13 +16,13 @@ from testbed.trail.lookup import events
 
 logger = logging.getLogger(__name__)
 
-TITLE = "EncryptionOptions: a key of one's own, none, and seven that are refused"
+TITLE = "EncryptionOptions: a customer's key, none, and seven that are refused"
 CLAIMS = ("R2", "R3", "R4")
 ALONE = True  # it counts what is left behind
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """R2 on the default brokers, R3 on a broker without a key, R4 with refused requests."""
+    """Judge R2 on the default brokers, R3 on one without a key, R4 with refused requests."""
     for engine_type in ("RABBITMQ", "ACTIVEMQ"):
         yield _customer_key(testbed, testbed.default_broker(engine_type))
     logger.info("  a broker for which no key is given")
@@ -33,7 +33,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
 
 
 def _customer_key(testbed: Testbed, broker: Broker) -> Finding:
-    """R2: the key is used and echoed; UpdateBroker has no member to change it."""
+    """Judge R2: the key is used and echoed; UpdateBroker has no member to change it."""
     described = describe(testbed.brokers.describe(broker.broker_id))["EncryptionOptions"]
     other = testbed.new_key("another one")
     used = broker.nodes[0].volume.key_arn
@@ -59,7 +59,7 @@ def _customer_key(testbed: Testbed, broker: Broker) -> Finding:
 
 
 def _owned(testbed: Testbed, broker: Broker) -> Finding:
-    """R3: the key does the work, and is in neither the account's listing nor its trail."""
+    """Judge R3: the key is used, and is in neither the account's listing nor its trail."""
     key = broker.nodes[0].volume.key_arn
 
     def hidden(arn: str) -> tuple[bool, tuple[str, ...]]:
@@ -95,7 +95,7 @@ def _keys(testbed: Testbed) -> list[dict[str, str]]:
 
 
 def _refused(testbed: Testbed) -> Iterator[Finding]:
-    """R4: each is refused before anything is there."""
+    """Judge R4: unsuitable keys are refused before anything is created."""
     kms = testbed.kms
     disabled, pending = testbed.new_key("disabled"), testbed.new_key("pending deletion")
     kms.call(USER, "DisableKey", {"KeyId": disabled})
@@ -141,7 +141,7 @@ def _creation(testbed: Testbed, request: CreateBroker) -> tuple[bool, tuple[str,
 
 
 def _inventory(testbed: Testbed) -> tuple[int, int, int]:
-    """How many brokers, containers and volumes there are."""
+    """Count brokers, containers and volumes."""
     volumes = testbed.containers.volumes()
     return len(testbed.brokers.peek_all()), len(testbed.containers.find()), len(volumes)
 

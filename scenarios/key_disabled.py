@@ -26,7 +26,7 @@ _QUEUE = Destination.queue("key-disabled")
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """Under confirmed traffic all the while, each engine in turn."""
+    """Use a broker of each engine under continuous confirmed traffic."""
     for engine_type in ("RABBITMQ", "ACTIVEMQ"):
         yield from _story(testbed, testbed.default_broker(engine_type))
 

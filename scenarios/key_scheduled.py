@@ -21,7 +21,7 @@ _QUEUE = Destination.queue("key-scheduled")
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """RabbitMQ's default broker, under confirmed traffic."""
+    """Use the default RabbitMQ broker under confirmed traffic."""
     brokers, kms, broker = testbed.brokers, testbed.kms, testbed.default_broker("RABBITMQ")
     identity, key = broker.broker_id, {"KeyId": broker.key_arn}
     with Traffic(brokers.address(broker, "amqp"), _QUEUE, rate=100) as flow:

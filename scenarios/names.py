@@ -40,7 +40,7 @@ _NETWORK = _XML.format(
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """Send CreateBroker with each. The control is a rule set without the check."""
+    """Send CreateBroker with every kind of name. The control is a rule set without the check."""
     logger.info("  broker names and tags")
     named = _creating(testbed, "RABBITMQ", lambda name: {"broker_name": name})
     yield _finding(
@@ -135,7 +135,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
 
 
 def _urls(testbed: Testbed) -> dict[str, tuple[Attempt, str]]:
-    """By what takes a URL: how it is given one, and a URL with a place for credentials."""
+    """Return by subject how to submit a URL, and a URL with a place for credentials."""
 
     def configured(engine_type: str, data: str) -> Attempt:
         return _creating(
@@ -183,7 +183,7 @@ def _urls(testbed: Testbed) -> dict[str, tuple[Attempt, str]]:
 def _creating(
     testbed: Testbed, engine_type: str, members: Callable[[str], Mapping[str, Any]]
 ) -> Attempt:
-    """CreateBroker with the members that a value gives."""
+    """Return an attempt that calls CreateBroker with the members made from a value."""
 
     def attempt(value: str) -> object:
         request: CreateBroker = replace(testbed.request(engine_type, "names"), **members(value))
@@ -241,7 +241,7 @@ def _clean_urls() -> Finding:
     )
 
 
-# Rule sets that do not look: the controls
+# Controls: rule sets without the check
 
 
 def _pattern(rule: NameRule) -> Attempt:
@@ -275,7 +275,7 @@ def _finding(
     blind: Attempt,
     secret: str = "",
 ) -> Finding:
-    """Refuse each; the control asks a rule set without the check."""
+    """Check that every value is refused; the control is a rule set without the check."""
     holds, evidence = _all_refused(testbed, attempt, values, rule, secret)
     fails, seen = _all_refused(testbed, blind, values, rule, secret)
     return Finding(
@@ -290,16 +290,16 @@ def _finding(
 def _accepted(
     claim: str, subject: str, refusals: Mapping[str, str], control: str, control_refusal: str
 ) -> Finding:
-    """Expect no refusal: ``refusals`` has the words of each attempt's, empty if accepted."""
+    """Expect no refusal: ``refusals`` has each attempt's message, empty if accepted."""
     evidence = tuple(
-        f"{what}: {f'refused: {words}' if words else 'it is taken'}"
+        f"{what}: {f'refused: {words}' if words else 'it is accepted'}"
         for what, words in refusals.items()
     )
     failed = Finding(
         claim,
         control,
         Verdict.of(not control_refusal),
-        (f"refused: {control_refusal}" if control_refusal else "it is taken",),
+        (f"refused: {control_refusal}" if control_refusal else "it is accepted",),
     )
     return Finding(claim, subject, Verdict.of(not any(refusals.values())), evidence, failed)
 
@@ -307,7 +307,7 @@ def _accepted(
 def _all_refused(
     testbed: Testbed, attempt: Attempt, values: Mapping[str, str], rule: str, secret: str
 ) -> tuple[bool, tuple[str, ...]]:
-    """Whether each is refused by the rule, without being repeated, and with nothing left behind."""
+    """Check that the rule refuses every value without repeating it, and leaves nothing behind."""
     before = _present(testbed)
     refused, evidence = True, []
     for what, value in values.items():
@@ -317,7 +317,7 @@ def _all_refused(
             bool(secret or len(value) > 5) and (secret or value) in words,
         )
         refused &= quoted and not repeated
-        outcome = f"refused: {words}" if words else "it is taken"
+        outcome = f"refused: {words}" if words else "it is accepted"
         evidence.append(f"{what}: {outcome}{' It repeats what it refuses.' if repeated else ''}")
     left = _present(testbed) - before
     return refused and not left, (*evidence, f"left behind: {', '.join(sorted(left)) or 'nothing'}")

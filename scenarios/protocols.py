@@ -24,7 +24,7 @@ _CLAIM = {"RABBITMQ": "T2", "ACTIVEMQ": "T5"}
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """Through a topic, which every protocol can carry."""
+    """Use a topic, which every protocol supports."""
     for engine_type, claim in _CLAIM.items():
         broker = testbed.default_broker(engine_type)
         protocols = [

@@ -23,7 +23,7 @@ _YEAR = 366 * 86400.0
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """RabbitMQ's default broker, under confirmed traffic, rebooted after each rotation."""
+    """Use the default RabbitMQ broker under confirmed traffic; reboot it after each rotation."""
     kms, brokers, broker = testbed.kms, testbed.brokers, testbed.default_broker("RABBITMQ")
     identity, key = broker.broker_id, {"KeyId": broker.key_arn}
     volume = broker.nodes[0].volume
@@ -73,7 +73,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
 
 
 def _another_key(testbed: Testbed, volume: volumes.Volume) -> Finding:
-    """Replace the key by a new one, which is no rotation: the volume does not open."""
+    """Replace the key by a new one instead of rotating it: the volume does not open."""
     other = testbed.new_key("in place of the old one")
     try:
         volumes.open_data_key(

@@ -75,7 +75,7 @@ def _grants(records: Sequence[Record]) -> Finding:
     grants = [record for record in records if record["eventName"] == "CreateGrant"]
     expected = samples("single_instance")
     deviations = trail_differences(grants, expected)
-    # The same events with one operation more, as a careless service would have asked for it.
+    # The same events with one more operation, as a careless service might request.
     altered = json.loads(json.dumps(grants))
     altered[0]["requestParameters"]["operations"].append("Encrypt")
     wrong = trail_differences(altered, expected)
@@ -99,7 +99,7 @@ def _grants(records: Sequence[Record]) -> Finding:
 
 
 def _whole(life: Sequence[Record], broker: Broker, secret: Sequence[str]) -> Finding:
-    """Every call has its record with who, what, when and result, and none has a secret."""
+    """Check that every call has a complete record, and that none contains a secret."""
     expected = (
         "CreateKey",
         "CreateBroker",
@@ -146,7 +146,7 @@ def _whole(life: Sequence[Record], broker: Broker, secret: Sequence[str]) -> Fin
         )
         return Verdict.of(not missing and not incomplete and not leaks and bool(refused)), evidence
 
-    # What the trail would be if it wrote down requests as they came.
+    # The trail as it would be if it recorded requests unfiltered.
     leaking = [*life, {**life[0], "requestParameters": {"password": secret[0]}}]
     return Finding(
         "P4",

@@ -74,7 +74,7 @@ def _in_clear(claim: str, testbed: Testbed, control: Broker, protocol: str) -> F
 
 
 def _network(testbed: Testbed) -> Finding:
-    """T7: a message to one broker is consumed at the other; the control's link lacks TLS."""
+    """Judge T7: a message to one broker is consumed at the other; the control's link lacks TLS."""
     north = testbed.default_broker("ACTIVEMQ")
     crossed = _crossing(testbed, north, topology.network_uri(north))
     plain = testbed.control("ACTIVEMQ", UNENCRYPTED)
@@ -97,9 +97,7 @@ def _crossing(testbed: Testbed, north: Broker, uri: str) -> tuple[Verdict, tuple
 
         def exchange() -> None:
             with clients.connect(testbed.brokers.address(north, "stomp")) as consumer:
-                consumer.subscribe(
-                    queue
-                )  # there is demand at north, so what comes to south goes there
+                consumer.subscribe(queue)  # there is demand at north, so messages to south go there
                 with clients.connect(testbed.brokers.address(south, "stomp")) as producer:
                     producer.publish(queue, canary)
                 if not consumer.receive(timeout=60):
@@ -109,7 +107,7 @@ def _crossing(testbed: Testbed, north: Broker, uri: str) -> tuple[Verdict, tuple
 
 
 def _pair(testbed: Testbed) -> Finding:
-    """T7: the active is lost with a message, the standby takes over and has it."""
+    """Judge T7: the active is lost with a message, the standby takes over and has it."""
     canary, queue = _canary(), Destination.queue("witness")
     with testbed.temporary_broker(
         testbed.request(
@@ -137,7 +135,7 @@ def _pair(testbed: Testbed) -> Finding:
 def _patiently(
     connect: Callable[[clients.Address], clients.Client], addresses: Sequence[clients.Address]
 ) -> clients.Client:
-    """Connect to whichever instance serves, as soon as one does."""
+    """Connect as soon as an instance serves."""
     end = time.monotonic() + 60
     while True:
         try:
@@ -153,7 +151,7 @@ def _captured(
 ) -> list[Capture]:
     """Return all that crossed the nodes' networks during ``exchange``.
 
-    With ``nodes``, only the last so many nodes of each broker are captured.
+    With ``nodes``, only the last ``nodes`` of each broker are captured.
     """
     image = testbed.containers.ensure_image(IMAGE)
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Every example of the API page is run, as it stands there."""
+"""Every example of the API page runs, unchanged."""
 
 import re
 import subprocess

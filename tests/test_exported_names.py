@@ -1,4 +1,4 @@
-"""The package's face: what is exported, what is documented, and that importing it costs nothing."""
+"""The public names: what is exported, what is documented, and that importing costs nothing."""
 
 import re
 import subprocess

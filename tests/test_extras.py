@@ -34,7 +34,7 @@ def declared() -> dict[str, set[str]]:
 
 
 def imported() -> set[str]:
-    """Return every top-level module that the package imports, wherever."""
+    """Return every top-level module that the package imports anywhere."""
     modules = set()
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -1,4 +1,4 @@
-"""Another project's tests, in a pytest of their own: the fixtures suffice, and nothing is left."""
+"""Another project's tests, in a separate pytest: the fixtures suffice, and nothing is left."""
 
 import re
 import signal
@@ -15,7 +15,7 @@ from tests.support.nightly import first_then_nightly
 
 pytestmark = pytest.mark.containers
 
-# What a project writes that has never seen the testbed's own code.
+# The tests of a project that uses only the public fixtures.
 TESTS = """
 import socket, ssl
 import boto3, pika, pytest
@@ -157,7 +157,7 @@ def test_nothing_is_left_after_an_interruption(
         lines.append(process.stdout.readline())
         assert lines[-1], lines
     project.note()
-    assert any(project.left()["containers"]), "control: something is there to be left"
+    assert any(project.left()["containers"]), "control: there is something to leave behind"
     process.send_signal(how)
     process.communicate(timeout=120)
     assert process.returncode == status
@@ -167,7 +167,7 @@ def test_nothing_is_left_after_an_interruption(
 def test_a_testbed_that_is_up_is_used_and_stays(
     project: Project, testbed: Testbed, rabbitmq_broker: MqBroker
 ) -> None:
-    """The session's own stands for one of `testbed up`."""
+    """The session's testbed stands for one of `testbed up`."""
     project.write(
         "def test_mine(testbed, rabbitmq_broker, kms_key):\n"
         "    print('broker', rabbitmq_broker.broker_id)\n"

@@ -1,4 +1,4 @@
-"""Every command of the README is run as it stands there.
+"""Every command of the README runs, unchanged.
 
 `make test` is this run itself, and `make demo` is left to test_scenarios.py.
 """

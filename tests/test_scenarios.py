@@ -43,11 +43,11 @@ def test_every_finding_holds_and_has_a_control_that_fails(testbed: Testbed, name
     assert uncontrolled == []
     assert all(finding.evidence for finding in result.findings)
     assert {finding.claim for finding in result.findings} == set(chosen.claims), (
-        "it settles what it says, and says what it settles"
+        "it judges exactly the claims that it states"
     )
     assert [
         broker.broker_name for broker in testbed.brokers.list() if broker.broker_state != "RUNNING"
-    ] == [], "the brokers are left well"
+    ] == [], "the brokers are left running"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -85,7 +85,7 @@ def test_a_broken_file_is_one_clear_line(
     assert "TITLE, CLAIMS and run" in error.value.hint
 
 
-# How one is run: scenarios of the test's own, which touch no testbed
+# How one is run: scenarios of this file, which use no testbed
 
 
 def _finding(subject: str) -> Finding:
@@ -202,7 +202,7 @@ def test_a_verdict_is_told_with_the_last_scenario_about_its_claim(
 def test_concurrently_none_that_has_to_be_alone_runs_beside_another(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The first of each lane wait for each other; in sequence they would wait in vain."""
+    """The first of each group wait for each other; in sequence they would time out."""
     together, running, most = threading.Barrier(2, timeout=30), Counter[str](), Counter[str]()
 
     def story(name: str) -> Callable[[Testbed], Iterator[Finding]]:

@@ -1,4 +1,4 @@
-"""A testbed as a whole: rejoined by its folder, alone among others, removed whatever happens."""
+"""A testbed as a whole: rejoined by its folder, separate from others, always removed."""
 
 import logging
 import os
@@ -33,7 +33,9 @@ def test_keys_survive_a_killed_kms_and_what_was_encrypted_opens(
     testbed.containers.kill(row["id"])
     again = Testbed(testbed.state.folder)
     try:
-        assert again.kms_container.url == testbed.kms_container.url, "clients find it where it was"
+        assert again.kms_container.url == testbed.kms_container.url, (
+            "clients find it at the same address"
+        )
         for opened in (again, testbed):
             assert (
                 opened.kms.call(USER, "Decrypt", {"CiphertextBlob": blob, "KeyId": kms_key.arn})[
@@ -70,7 +72,7 @@ def test_whoever_only_looks_starts_nothing(tmp_path: Path) -> None:
         with pytest.raises(KmsError, match="KMS does not run") as error:
             looking.kms.call(USER, "CreateKey", {})
         assert "testbed up" in error.value.hint
-        assert time.monotonic() - started < 8, "nothing is waited for"
+        assert time.monotonic() - started < 8, "it does not wait"
         assert [row["status"] for row in first.containers.find("kms")] == ["exited"]
     finally:
         first.down()
@@ -110,7 +112,7 @@ def test_two_testbeds_side_by_side_do_not_touch_each_other(testbed: Testbed, kms
 
 
 def test_a_broker_whose_volume_is_gone_does_not_come_back_empty(tmp_path: Path) -> None:
-    """The engine itself would make a new volume of that name."""
+    """The engine would otherwise create a new volume of that name."""
     own = Testbed(tmp_path / "state")
     try:
         broker = own.default_broker("RABBITMQ")
@@ -163,7 +165,7 @@ with Testbed() as testbed:
             ("KMS: starting", "testbed.kms"),
             ("up", "testbed.new_key('of a test')"),
         ],
-        "a kill at other moments",
+        "a kill in other phases",
     ),
     ids=["broker starting", "kms starting", "kms up"],
 )

@@ -1,4 +1,4 @@
-"""Which nightly tests a run takes, and what it says of tests that got slower."""
+"""Which nightly tests run when, and the report of tests that got slower."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Traffic and drain over a broker in memory that loses, repeats and goes away on demand.
+"""Traffic and drain over a broker in memory that loses, repeats and disconnects on demand.
 
 These tests are about the accounting: the checker has to find every fault, and nothing else. The
 same traffic over real brokers is in clients/test_clients.py.

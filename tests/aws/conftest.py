@@ -1,4 +1,4 @@
-"""The endpoint over the session's testbed."""
+"""Fixtures of the endpoint over the session's testbed."""
 
 import logging
 from collections.abc import Iterator

@@ -152,11 +152,11 @@ def test_what_hangs_is_ended(
         serving(certificate) as server,
         socket.create_connection(("localhost", server.server_port), 30) as silent,
     ):
-        assert silent.recv(1) == b"", "the handshake has had its time"
+        assert silent.recv(1) == b"", "the handshake has timed out"
         connection = connect(server, ca_file)
         connection.connect()
         connection.sock.sendall(b"GET / HTTP/1.1\r\nContent-Le")
-        assert connection.sock.recv(1) == b"", "the request has had its time"
+        assert connection.sock.recv(1) == b"", "the request has timed out"
         connection.close()
 
 

@@ -18,7 +18,7 @@ from tests.support.broker_node import answered
 
 pytestmark = pytest.mark.containers
 PASSWORD, SECOND = "correct-horse-1", "battery-staple-2"
-LONG = 240.0  # seconds; a broker takes some ten on an idle machine
+LONG = 240.0  # seconds; a broker takes about ten on an idle machine
 
 
 @dataclass
@@ -300,7 +300,7 @@ def test_users_are_checked_as_at_creation(created: Created) -> None:
     assert {user["Username"] for user in mq.list_users(BrokerId=identity)["Users"]} == {
         "admin",
         "second",
-    }, "as if it had never been"
+    }, "as if it had never existed"
     mq.delete_user(BrokerId=identity, Username="second")
     assert {"Username": "second", "PendingChange": "DELETE"} in mq.list_users(BrokerId=identity)[
         "Users"
@@ -328,7 +328,7 @@ def test_the_key_is_for_the_brokers_life(created: Created) -> None:
     other = created.aws.testbed.new_key("another")
     body = json.dumps({"encryptionOptions": {"useAwsOwnedKey": False, "kmsKeyId": other}}).encode()
     assert created.aws.send("PUT", f"/v1/brokers/{created.identity}", body).status == 200, (
-        "no member of UpdateBroker: ignored, as AWS does"
+        "UpdateBroker has no such member: it is ignored, as by AWS"
     )
     assert created.describe()["EncryptionOptions"]["KmsKeyId"] == created.key
 
@@ -407,7 +407,7 @@ def test_rabbitmq_has_its_users_to_itself(aws: Served, rabbitmq_broker: MqBroker
 
 
 def test_deleted_is_gone_with_its_grants_and_the_trail_keeps_no_password(created: Created) -> None:
-    """The last of this file: the broker is gone afterwards."""
+    """Has to run last in this file: it deletes the broker."""
     mq, kms = created.aws.client("mq"), created.aws.client("kms")
     assert kms.list_grants(KeyId=created.key)["Grants"]
     assert mq.delete_broker(BrokerId=created.identity)["BrokerId"] == created.identity

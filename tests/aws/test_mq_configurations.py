@@ -72,7 +72,7 @@ def test_an_update_is_a_new_revision_of_what_is_permitted(
         (2, "without TLS")
     ]
     assert 'schedulePeriodForDestinationPurge="10000"' in data(aws, identity, 1), (
-        "the first is as it was"
+        "the first is unchanged"
     )
 
 

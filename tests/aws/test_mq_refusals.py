@@ -161,7 +161,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
 
 @pytest.fixture
 def nothing_left(aws: Served):  # type: ignore[no-untyped-def]
-    """As many brokers, keys and volumes afterwards as before."""
+    """Check that a test leaves as many brokers, keys and volumes as before."""
 
     def count() -> tuple[object, ...]:
         containers = aws.testbed.containers

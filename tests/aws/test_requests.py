@@ -1,4 +1,4 @@
-"""Every request is answered: never a 500 for a bad one, and never a word of Python."""
+"""Every request is answered: never with a 500 for a bad one, never with a Python message."""
 
 import json
 import socket
@@ -41,7 +41,7 @@ JSON = st.recursive(
     lambda children: st.lists(children, max_size=3) | st.dictionaries(TEXT, children, max_size=3),
     max_leaves=6,
 )
-# What would make a broker, or take one away, is not tried at random.
+# Requests that would create or delete a broker are not tried at random.
 UNWANTED = {"CreateBroker", "DeleteBroker", "RebootBroker", "UpdateBroker"}
 
 
@@ -114,7 +114,7 @@ def test_rest_json_with_any_path_query_and_members(aws: Served, data: st.DataObj
 @SLOWLY
 @given(data=st.data())
 def test_create_broker_with_any_members_is_refused(aws: Served, data: st.DataObject) -> None:
-    """Without one that is required, so that nothing is made."""
+    """A required member is missing, so that no broker is created."""
     shape = api_models.operations("mq")["CreateBroker"].input_shape
     wire = sorted(
         shapes.wire_name(name, member)
@@ -185,7 +185,7 @@ def test_any_bytes_inside_tls(aws: Served, raw: bytes) -> None:
             pass
         assert b"Traceback" not in answer
         assert not answer.startswith(b"HTTP/1.1 500")
-    assert aws.send("GET", "/v1/broker-engine-types").status == 200, "it serves on"
+    assert aws.send("GET", "/v1/broker-engine-types").status == 200, "it still serves"
     assert aws.log == []
 
 

@@ -63,7 +63,7 @@ CASES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "an instance type of other storage": ("ACTIVEMQ", {"HostInstanceType": "mq.t3.micro"}),
     "no minor upgrades": ("RABBITMQ", {"AutoMinorVersionUpgrade": False}),
     "audit logs of RabbitMQ": ("RABBITMQ", {"Logs": {"Audit": True}}),
-    "a time that is none": (
+    "an impossible time": (
         "RABBITMQ",
         {"MaintenanceWindowStartTime": {"DayOfWeek": "MONDAY", "TimeOfDay": "25:00"}},
     ),
@@ -88,7 +88,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def unsound_request(engine_type: str, change: Mapping[str, Any]) -> CreateBroker:
-    """A sound request with a change of members, ours or, in capitals, the API's."""
+    """Return a valid request with changed members, ours or, if capitalised, the API's."""
     sound = request(engine_type)
     members = {name: value for name, value in change.items() if name[0].islower()}
     settings = {name: value for name, value in change.items() if name[0].isupper()}
@@ -96,7 +96,7 @@ def unsound_request(engine_type: str, change: Mapping[str, Any]) -> CreateBroker
 
 
 def boto_parameters(bad: CreateBroker) -> dict[str, Any]:
-    """The same request for boto3."""
+    """Return the parameters of the same request for boto3."""
     options = bad.encryption_options
     parameters = bad.parameters() | {
         "PubliclyAccessible": False,

@@ -30,7 +30,7 @@ ROUNDS, CALLS = 15, 60
 
 
 class AtOnce:
-    """KMS with its answers kept: what is asked again is answered in no time."""
+    """KMS with cached answers: a repeated request is answered immediately."""
 
     def __init__(self, kms: Kms) -> None:
         self._kms = kms
@@ -61,7 +61,7 @@ def median_of_rounds(times: list[list[float]]) -> list[float]:
 
 
 def prepared(aws: Authority) -> tuple[str, bytes, bytes]:
-    """A key with the grants of a cluster, a data key of its, and one of LocalStack's own making."""
+    """Create a key with a cluster's grants, its data key, and a data key of LocalStack alone."""
     key = aws.key()
     service_grants = [shape for shape in grants("CLUSTER_MULTI_AZ", "EBS") if not shape.of_volume]
     for shape in service_grants:

@@ -56,7 +56,7 @@ def testbed() -> Iterator[Testbed]:
 def test_handshake(
     benchmark: BenchmarkFixture, brokers: dict[str, Broker], name: str, suite: str
 ) -> None:
-    """TCP and TLS, up to the first byte that the protocol could say."""
+    """TCP and TLS, up to the first byte of the protocol."""
     benchmark.group = f"handshake {name}"
     target = brokers[name].target(load_driver(name), Encryption(suite=suite))
 
@@ -71,7 +71,7 @@ def test_handshake(
 def test_login(
     benchmark: BenchmarkFixture, brokers: dict[str, Broker], name: str, listener: str
 ) -> None:
-    """Connect, log in, leave."""
+    """Connect, log in, disconnect."""
     benchmark.group = f"login {name}"
     generator = make_generator(
         "fast", brokers[name].target(load_driver(name), Encryption(listener))
@@ -170,13 +170,13 @@ CIPHERS: dict[str, Callable[[bytes], Callable[[], object]]] = {
 @pytest.mark.parametrize("cipher", CIPHERS)
 @pytest.mark.parametrize("size", SIZES)
 def test_cipher(benchmark: BenchmarkFixture, size: int, cipher: str) -> None:
-    """OpenSSL's, for one block of this size; CBC without the hash that TLS adds to it."""
+    """OpenSSL's speed for one block of this size; CBC without the MAC that TLS adds."""
     benchmark.group = f"cipher {size} bytes"
     benchmark(CIPHERS[cipher](secrets.token_bytes(size)))
 
 
 def test_the_parts_can_be_told_apart(brokers: dict[str, Broker]) -> None:
-    """A control: plaintext has no suite, and a forced one is what is agreed."""
+    """A control: plaintext has no suite, and a forced suite is the one agreed."""
     target = brokers["activemq"].target(load_driver("activemq"), Encryption(suite="AES128-SHA"))
     agreed = tls.open_socket(target.address, 10, server_name=target.server_name, suite="AES128-SHA")
     assert agreed.cipher()[0] == "AES128-SHA"  # type: ignore[attr-defined]

@@ -21,7 +21,7 @@ from testbed.bench.statistics import Ratio, Verdict
 from testbed.bench.target import Encryption
 from tests.support.bench_brokers import Broker, activemq, rabbitmq
 
-TURN = 0.05  # seconds: what the machine does in longer than that touches both sides alike
+TURN = 0.05  # seconds: longer disturbances affect both sides alike
 
 pytestmark = [
     pytest.mark.containers,
@@ -59,7 +59,7 @@ def compared(
         for place, text in zip("AB", encryptions, strict=True)
     }
     with Fleet() as fleet:
-        # The JVM's first seconds are not its best.
+        # The JVM is slow in its first seconds.
         alternate(Case(replace(workload, rounds=2), chosen, ()), targets, fleet)
         case, handicaps = Case(workload, chosen, ()), {list(targets)[1]: handicap}
         series = alternate(case, targets, fleet, handicaps=handicaps)

@@ -24,7 +24,7 @@ PROTOCOLS = {
     "amqp10": "amqp",
     "stomp": "stomp",
     "stomp-ws": "wss",
-}  # and where each is spoken
+}  # and the node where each is spoken
 
 # Which address a client takes
 
@@ -185,7 +185,7 @@ def test_the_active_steps_down_when_asked_and_the_standby_stops_when_asked(pair:
     wait_for("the other to wait", lambda: waits(active))
     active.containers.stop(active.container, seconds=30)
     assert active.containers.state(active.container).exit_code == 143, "by the signal, not by force"
-    assert pair.serving() == [standby], "which is none the worse for it"
+    assert pair.serving() == [standby], "and is undamaged"
     active.kill()
     active.launch()
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.containers
 
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
-    """The whole KMS, over a LocalStack of its own: what is in it is counted."""
+    """Start a separate LocalStack, because the tests count what KMS holds."""
     with localstack() as container:
         container.start()
         yield over(container, tmp_path_factory.mktemp("kms") / "state", delay=0.0)
@@ -35,7 +35,7 @@ def new_key(kms: Kms, **parameters: object) -> str:
 
 
 def inventory(kms: Kms) -> tuple[object, ...]:
-    """Every key with its state, every alias and every grant of both accounts."""
+    """Return every key with its state, every alias and every grant of both accounts."""
     entries: list[object] = []
     for account in (USER, MQ):
         for key in kms.call(account, "ListKeys", {"Limit": 1000})["Keys"]:
@@ -80,7 +80,7 @@ def test_the_aws_managed_key_is_made_on_first_use_in_the_users_account_and_reuse
     metadata = aws.kms.call(USER, "DescribeKey", {"KeyId": "alias/aws/mq"})["KeyMetadata"]
     assert (metadata["Arn"], metadata["KeyManager"]) == (first.arn, "AWS")
     assert resolve(aws.kms, USER, own("alias/aws/mq")) == first, (
-        "named as the customer's own it is the same"
+        "it is the same when named as a customer's key"
     )
     assert aws.code(USER, "DisableKey", KeyId=first.arn) == "AccessDeniedException"
 
@@ -121,7 +121,7 @@ def disabled(kms: Kms) -> str:
 
 
 def of_another_account(kms: Kms, policy: str = "") -> str:
-    """With ``policy``, one that the user may use all the same."""
+    """Create a key in another account; with ``policy``, the user may use it nevertheless."""
     answer = kms.call(GRANTEE, "CreateKey", {"Policy": policy} if policy else {})
     return str(answer["KeyMetadata"]["Arn"])
 
@@ -233,7 +233,7 @@ def test_an_outage_is_not_the_customers_fault() -> None:
 
 
 class AliasTaken:
-    """KMS where another process takes the alias between our look and our CreateAlias."""
+    """KMS where another process takes the alias between our lookup and our CreateAlias."""
 
     def __init__(self, kms: Kms) -> None:
         self.kms = kms

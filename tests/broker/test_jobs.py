@@ -1,4 +1,4 @@
-"""What remains of an operation runs in a thread, and its errors end nothing but are logged."""
+"""The rest of an operation runs in a thread; its errors are logged and stop nothing else."""
 
 import logging
 import threading

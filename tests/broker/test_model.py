@@ -20,7 +20,7 @@ from tests.support.kms_model import DELAY
 
 pytestmark = pytest.mark.containers
 
-# What fails is shown as it was found: making it small would take minutes.
+# A failure is shown as found: shrinking it would take minutes.
 CHECKED = settings(
     max_examples=5,
     stateful_step_count=100,
@@ -31,7 +31,7 @@ CHECKED = settings(
 
 @pytest.fixture(scope="module")
 def slow() -> Iterator[Testbed]:
-    """A testbed with a delay that takes longer than the test."""
+    """Start a testbed whose delay is longer than the test."""
     with Testbed(delay=DELAY) as own:
         KeysAndBrokers.testbed = own
         yield own
@@ -92,7 +92,7 @@ WRONG_SERVICE = {
 
 
 def found_out() -> None:
-    """The same calls each time, so that what is found once is always found."""
+    """Return whether the model catches the fault, with the same calls each time."""
     with pytest.raises(AssertionError, match="where the model has"):
         run_state_machine_as_test(
             KeysAndBrokers,

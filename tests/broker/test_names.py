@@ -54,7 +54,7 @@ PRIVATE = {
     ],
 }
 ALL_PRIVATE = [(kind, value) for kind, values in PRIVATE.items() for value in values]
-# What brokers, users and tags are really called.
+# Realistic names of brokers, users and tags.
 CLEAN = [
     "orders",
     "Orders_2",
@@ -280,7 +280,9 @@ def test_credentials_in_a_url_are_refused_and_not_repeated(
         assert "credentials information in the URL" in error.message
         words = everything_it_says(error)
         constant = refusal(check_no_credentials_in_url, "a:b@c", "networkConnector.uri")
-        assume(password not in everything_it_says(constant))  # else the words coincide
+        assume(
+            password not in everything_it_says(constant)
+        )  # otherwise the message contains the password by chance
         assert password not in words
         assert secret not in words
 

@@ -24,7 +24,7 @@ PROTOCOLS = {
     "amqp10": "amqp",
     "stomp": "stomp",
     "stomp-ws": "wss",
-}  # and where each is spoken
+}  # and the broker where each is spoken
 BRIDGED = "has been established"  # what a broker logs of a connection to another
 
 # What is rendered
@@ -104,7 +104,7 @@ def crosses(
     body: bytes = b"an order",
     timeout: float = 20.0,
 ) -> bool:
-    """Whether a message published at one broker is received at another."""
+    """Return whether a message published at one broker is received at another."""
     orders, listener = Destination.queue(name), PROTOCOLS[protocol]
     with (
         connect(receiver.address(listener, protocol=protocol)) as consumer,
@@ -147,7 +147,7 @@ def test_a_topic_crosses_over_mqtt(network: dict[str, Node], protocol: str) -> N
     ):
         subscriber.subscribe(prices)
 
-        def published() -> bool:  # north hears of the subscription a little later
+        def published() -> bool:  # north learns of the subscription a little later
             publisher.publish(prices, b"a price")
             message = subscriber.receive(timeout=1)
             received.extend([message.body] if message else [])
@@ -182,7 +182,9 @@ def test_a_broker_is_lost_and_nothing_confirmed_with_it(network: dict[str, Node]
         traffic.wait_confirmed(50, timeout=60)
         north.kill()
         if west := network.get("west"):
-            assert crosses(west, south, "stomp", "while.north.is.away"), "the others do without it"
+            assert crosses(west, south, "stomp", "while.north.is.away"), (
+                "the others work without it"
+            )
         north.start()
         traffic.wait_confirmed(50, timeout=60)
     account = check(drain(south.address("stomp"), orders, traffic.recorder, patience=45))

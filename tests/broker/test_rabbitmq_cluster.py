@@ -52,7 +52,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQCluste
 
 
 def ask(cluster: RabbitMQCluster, path: str) -> Any:
-    """The management interface's answer, at the cluster's address."""
+    """Return the management interface's answer, at the cluster's address."""
     context = ssl.create_default_context(cafile=str(cluster.nodes[0].ca_file))
     connection = http.client.HTTPSConnection(
         "localhost", cluster.addresses["management"][1], context=context, timeout=30
@@ -65,7 +65,7 @@ def ask(cluster: RabbitMQCluster, path: str) -> Any:
 
 
 def queue(cluster: RabbitMQCluster, name: str) -> Destination:
-    """A queue with a member at every node: its members elect a leader when they are there."""
+    """Declare a queue and wait until it has a member at every node, and thus a leader."""
     destination = Destination.queue(name)
     with connect(cluster.address("amqp")) as client:
         client.declare(destination)  # type: ignore[attr-defined]
@@ -245,7 +245,7 @@ def test_a_connection_to_a_node_without_a_network_is_ended_within_seconds(
     context = ssl.create_default_context(cafile=str(cluster.nodes[0].ca_file))
     with ExitStack() as stack:
         idle = []
-        for _ in range(6):  # the nodes that the balancer knows to be there are chosen in turns
+        for _ in range(6):  # the balancer chooses the live nodes in turn
             plain = stack.enter_context(
                 socket.create_connection(("localhost", cluster.addresses["amqps"][1]), timeout=20)
             )
@@ -276,7 +276,7 @@ def test_control_without_a_quorum_nothing_is_confirmed_and_with_it_again_everyth
             node.kill()
         before = len(traffic.recorder.history().of(Kind.CONFIRMED))
         time.sleep(6)  # longer than a message waits for its confirmation
-        # What was on its way when the second one died may have been confirmed just before.
+        # Messages in flight when the second node died may have been confirmed just before.
         assert len(traffic.recorder.history().of(Kind.CONFIRMED)) <= before + 1
         for node in cluster.nodes[1:]:
             node.launch()
@@ -315,7 +315,7 @@ io:format("~p~n", [element(1, ssl:connect("%s", 25672, [{verify, verify_none}], 
 
 
 def speaks_tls(client: Node, server: Node) -> bool:
-    """Whether ``asked``'s Erlang distribution listener takes a TLS handshake."""
+    """Return whether the Erlang distribution listener of ``server`` accepts a TLS handshake."""
     output = client.run(
         "erl", "-noshell", "-eval", _HANDSHAKE % server.spec.hostname, user="nobody"
     )

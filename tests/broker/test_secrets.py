@@ -1,4 +1,4 @@
-"""No secret of a broker is where others can see it; the same search finds planted ones."""
+"""No secret of a broker is visible to others; the same search finds planted ones."""
 
 import base64
 import io
@@ -28,7 +28,7 @@ def broker(request: pytest.FixtureRequest) -> MqBroker:
 
 
 def visible(testbed: Testbed, container_id: str) -> dict[str, bytes]:
-    """What others than the broker can see of its container, by the place."""
+    """Return everything that is visible of the container from outside, by place."""
     inspected = testbed.containers.inspect(container_id)
     image = inspected["Image"]
     script = "cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null; true"
@@ -52,7 +52,7 @@ def visible(testbed: Testbed, container_id: str) -> dict[str, bytes]:
 
 
 def places_with(secret: bytes, places: dict[str, bytes]) -> set[str]:
-    """The places that have it, as it is or written in a usual way."""
+    """Return the places that contain the secret, as it is or in a common encoding."""
     forms = {
         secret,
         secret.hex().encode(),
@@ -66,11 +66,13 @@ def test_passwords_private_key_and_data_key_are_nowhere_to_be_seen(broker: MqBro
     testbed, stored = broker.testbed, broker.testbed.brokers.describe(broker.broker_id)
     node = stored.nodes[0]
     places = visible(testbed, node.container_id)
-    assert all(places.values()), "there is something to search in each"
+    assert all(places.values()), "every place has content to search"
     hidden = dict(_secrets(testbed, stored))
     seen_in = {name: places_with(secret, places) for name, secret in hidden.items()}
     assert seen_in == {name: set() for name in hidden}
-    assert places_with(stored.broker_id.encode(), places), "control: what is no secret is found"
+    assert places_with(stored.broker_id.encode(), places), (
+        "control: a value that is not secret is found"
+    )
 
 
 def test_the_data_key_is_in_no_file(broker: MqBroker) -> None:
@@ -140,7 +142,7 @@ def _secrets(testbed: Testbed, stored: Broker) -> Iterator[tuple[str, bytes]]:
 
 
 def _engines_files(testbed: Testbed, container_id: str) -> Iterator[bytes]:
-    """What the engine keeps of the container; its inspection again if that is elsewhere."""
+    """Yield the engine's own files on the container; its inspection if they are not here."""
     folder = Path(testbed.containers.client.info()["DockerRootDir"]) / "containers" / container_id
     if not folder.is_dir():
         yield json.dumps(testbed.containers.inspect(container_id)).encode() + b"".join(

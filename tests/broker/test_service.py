@@ -50,7 +50,7 @@ ENGINES = ("RABBITMQ", "ACTIVEMQ")
 
 @pytest.fixture(params=ENGINES)
 def broker(request: pytest.FixtureRequest) -> MqBroker:
-    """The session's broker of each engine; every test leaves it as it was."""
+    """Return the session's broker of each engine; every test leaves it unchanged."""
     fixture = {"RABBITMQ": "rabbitmq_broker", "ACTIVEMQ": "activemq_broker"}[request.param]
     broker: MqBroker = request.getfixturevalue(fixture)
     return broker
@@ -61,7 +61,7 @@ def current(broker: MqBroker) -> Broker:
 
 
 def publish(broker: MqBroker, queue: str, count: int = 20) -> list[bytes]:
-    """Publish messages that survive a kill; each is confirmed."""
+    """Publish confirmed messages that survive a kill."""
     bodies = [f"{queue} {number}".encode() for number in range(count)]
     with clients.connect(
         broker.address(clients.QUEUE_PROTOCOL[current(broker).engine_type])
@@ -84,7 +84,7 @@ def consume(broker: MqBroker, queue: str, count: int) -> list[bytes]:
 
 
 def inventory(testbed: Testbed, key: str = "") -> dict[str, Any]:
-    """All that a broker could leave behind."""
+    """Return everything that a broker could leave behind."""
     return {
         "containers": sorted(row["id"] for row in testbed.containers.find()),
         "volumes": sorted(testbed.containers.volumes()),
@@ -319,7 +319,7 @@ def test_a_key_that_does_not_fit_is_refused_and_nothing_is_left(
 def test_a_creation_that_fails_on_its_way_leaves_nothing(
     testbed: Testbed, rabbitmq_broker: MqBroker
 ) -> None:
-    """Grants, data key and volume are made before the container; KMS's own image is no broker."""
+    """Grants, data key and volume exist before the container; KMS's image is no broker's."""
     key = testbed.new_key("of a broker that never starts")
     [kms] = testbed.containers.find("kms")
     image = testbed.containers.inspect(kms["id"])["Config"]["Image"]
@@ -348,7 +348,7 @@ def test_a_fixed_port_that_is_taken_is_refused_before_anything_is_made(testbed: 
 # The other kinds of key
 
 
-@pytest.mark.nightly("brokers under keys of AWS, besides scenarios aws_managed_key and key_choice")
+@pytest.mark.nightly("brokers under keys of AWS, beyond scenarios aws_managed_key and key_choice")
 @pytest.mark.parametrize(
     ("engine", "options", "ownership", "grants"),
     [
@@ -429,14 +429,14 @@ def test_a_node_that_was_killed_is_revived_with_what_was_confirmed(broker: MqBro
     assert after.endpoints == before.endpoints
     assert consume(broker, "killed", len(sent)) == sent
     assert broker.testbed.brokers.revive(broker.broker_id).nodes == after.nodes, (
-        "there is nothing more to be done"
+        "nothing is left to do"
     )
 
 
 def test_a_reboot_that_was_cut_off_is_finished_by_the_next_who_comes(
     rabbitmq_broker: MqBroker,
 ) -> None:
-    """As `kill -9` leaves it: the state says so, and the node is gone."""
+    """Start from what `kill -9` leaves: the state is stored, and the node is gone."""
     brokers, state = rabbitmq_broker.testbed.brokers, rabbitmq_broker.testbed.state
     state.put(
         "broker",
@@ -461,7 +461,7 @@ def test_an_unknown_node_is_one_clear_error(broker: MqBroker) -> None:
 def test_a_broker_without_its_key_says_so_with_the_code_of_its_engine(
     broker: MqBroker,
 ) -> None:
-    """The scenario key_disabled tells the rest of the story."""
+    """The scenario key_disabled covers the rest."""
     with disabled(broker):
         after = broker.testbed.brokers.check(broker.broker_id)
         [action] = after.actions_required
@@ -513,7 +513,7 @@ def _store(testbed: Testbed, broker: Broker) -> None:
 
 
 def _digest(testbed: Testbed, container_id: str) -> dict[str, str]:
-    """Each file of the raw volume with its content's digest, as a stopped container has it."""
+    """Return the digest of each file of the raw volume of a stopped container."""
     content = io.BytesIO(b"".join(testbed.containers.archive(container_id, "/volume")))
     with tarfile.open(fileobj=content) as archive:
         contents = {
@@ -527,7 +527,7 @@ def _digest(testbed: Testbed, container_id: str) -> dict[str, str]:
 
 
 def _digest_of_volume(testbed: Testbed, broker: Broker) -> dict[str, str]:
-    """The same through a container that is never started."""
+    """Return the same through a container that is never started."""
     name = f"testbed-{testbed.containers.instance}-look"
     volume = broker.nodes[0].volume.volume_id
     container = testbed.containers.client.containers.create(

@@ -1,4 +1,4 @@
-"""Brokers are stored whole and read back equal; a document that is damaged is said to be."""
+"""Brokers are stored whole and read back equal; a damaged document is reported."""
 
 import json
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def testbed(tmp_path: Path) -> Iterator[Testbed]:
 
 
 def full(broker: Broker) -> Broker:
-    """The broker with a value in every member."""
+    """Return the broker with a value in every member."""
     chosen = Configuration("c-1", 2, "consumer_timeout = 1")
     return replace(
         broker,

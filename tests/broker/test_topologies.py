@@ -118,7 +118,7 @@ def created(testbed: Testbed, engine_type: str, mode: str, **options: object) ->
 def crosses(
     testbed: Testbed, sender: Broker, receiver: Broker, protocol: str, kind: str = "queue"
 ) -> bool:
-    """Whether what is published at one broker is received at another, or the same."""
+    """Return whether a message published at one broker is received at another, or the same."""
     destination = Destination(kind, f"topology.{protocol}.{kind}")
     at_sender, at_receiver = (
         testbed.brokers.addresses(broker, protocol) for broker in (sender, receiver)

@@ -43,7 +43,7 @@ def test_what_env_exports_is_enough_for_boto3(
     events = boto3.client("cloudtrail").lookup_events(
         LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "CreateBroker"}]
     )
-    assert len(events["Events"]) == 1, "made by another process, and in the same trail"
+    assert len(events["Events"]) == 1, "another process made the call, and it is in the same trail"
     assert variables["AWS_ENDPOINT_URL"] == up.json("status")["aws"] == up.json("endpoints")["aws"]
     assert variables["AWS_ENDPOINT_URL"] in up.run("endpoints").stdout
     assert variables["AWS_ENDPOINT_URL"] in up.run("status").stdout
@@ -78,7 +78,7 @@ def test_without_its_process_the_endpoint_is_said_not_to_run_and_serve_stands_in
     try:
         assert serving.stdout
         first = serving.stdout.readline()
-        assert first == f"AWS_ENDPOINT_URL={before}\n", "clients find it where it was"
+        assert first == f"AWS_ENDPOINT_URL={before}\n", "clients find it at the same address"
         assert up.json("env")["AWS_ENDPOINT_URL"] == before
         serving.send_signal(signal.SIGINT)
         assert serving.wait(60) == 0
@@ -94,7 +94,7 @@ def test_serve_needs_a_testbed(tmp_path: Path) -> None:
 
 
 def test_down_leaves_nothing_of_it(up: CommandLine) -> None:
-    """The last of this file."""
+    """Has to run last in this file."""
     endpoint = process.find(up.state)
     assert endpoint
     assert up.processes(), "control: something runs"

@@ -25,7 +25,7 @@ PASSWORD = "TESTBED_RABBITMQ_PASSWORD"
 
 @pytest.fixture
 def command(tmp_path: Path) -> Iterator[CommandLine]:
-    """With no testbed, and none left afterwards."""
+    """Return a command line without a testbed; check that none is left afterwards."""
     command = CommandLine(tmp_path)
     yield command
     command.run("down")
@@ -33,7 +33,7 @@ def command(tmp_path: Path) -> Iterator[CommandLine]:
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
-    """With a testbed that is up, both engines."""
+    """Start a testbed with both engines."""
     command = CommandLine(tmp_path_factory.mktemp("up"))
     done = command.run("up", timeout=600)
     assert done.returncode == 0, done.stderr
@@ -67,7 +67,7 @@ def test_up_again_changes_nothing_and_is_quick(up: CommandLine) -> None:
     seconds = time.monotonic() - started
     print(f"{seconds:.1f} s")
     assert (again.returncode, again.stdout, again.stderr) == (0, up.first, ""), (
-        "nothing was to be done"
+        "there was nothing to do"
     )
     assert up.containers.find() == before
     assert seconds < 20, "a second or two on an idle machine"
@@ -107,7 +107,7 @@ def test_env_is_for_the_shell(up: CommandLine) -> None:
         name
         for name, value in variables.items()
         if name != PASSWORD and variables[PASSWORD] in value
-    ], "no URL has it"
+    ], "no URL contains it"
 
 
 def test_endpoints_and_env_are_enough_to_connect_and_a_reboot_keeps_them(up: CommandLine) -> None:
@@ -159,14 +159,14 @@ def test_a_killed_kms_is_said_and_up_brings_it_back_with_its_keys(up: CommandLin
     assert [broker["nodes"][0]["container"] for broker in up.json("status")["brokers"]] == [
         "running",
         "running",
-    ], "it serves on"
+    ], "it still serves"
     assert up.run("up").returncode == 0
     assert up.json("status")["kms"]["status"] == "running"
     assert up.json("reboot", "rabbitmq")["BrokerState"] == "RUNNING"
 
 
 def test_a_node_that_died_is_back_after_up(up: CommandLine) -> None:
-    """Brought back by it, or by the maintenance, whichever was first."""
+    """Either `up` or the maintenance brings it back, whichever is first."""
     [row] = [row for row in up.containers.find() if "broker" in row["role"]][:1]
     up.containers.kill(row["id"])
     before = up.json("endpoints")
@@ -188,7 +188,7 @@ def test_images_and_scenarios_are_listed(command: CommandLine) -> None:
     text = command.run("images", "list").stdout
     assert all(image["tag"] in text for image in images)
     scenarios = command.json("scenario", "list")
-    # Throughput alone settles no claim: the page states no cost.
+    # Throughput alone decides no claim: the page states no cost.
     assert [(row["name"], tuple(row["claims"])) for row in scenarios] == [
         (scenario.name, scenario.claims) for scenario in find()
     ]
@@ -233,7 +233,7 @@ def test_wrong_usage_is_exit_status_2(command: CommandLine, arguments: tuple[str
     assert not command.state.exists()
 
 
-# What can't be done: an error and a hint of one line each, and nothing left
+# Impossible requests: an error and a hint of one line each, and nothing left behind
 
 
 @pytest.mark.parametrize(
@@ -330,7 +330,7 @@ def test_an_engine_that_does_not_answer_is_not_looked_for_elsewhere(
     "as_json", first_then_nightly([True, False], "an engine that does not answer, without --json")
 )
 def test_an_engine_that_is_no_engine_is_said(command: CommandLine, as_json: bool) -> None:
-    """Something listens there, and speaks otherwise."""
+    """Something else listens at the address."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -375,7 +375,7 @@ def test_a_broken_state_is_said_and_down_is_the_way_out(command: CommandLine) ->
         assert "state.sqlite" in error or str(command.state) in error
         assert "testbed down" in hint
     assert command.state.exists()
-    assert len(command.containers.find()) == 2, "looking harms nothing that runs"
+    assert len(command.containers.find()) == 2, "reading does not disturb what runs"
     assert command.json("down")["containers"] == 2
     assert not command.state.exists()
     command.wait_until_nothing_is_left()
@@ -383,7 +383,7 @@ def test_a_broken_state_is_said_and_down_is_the_way_out(command: CommandLine) ->
 
 @pytest.fixture
 def small_engine(tmp_path: Path) -> Iterator[str]:
-    """The address of an engine of its own, which has 300 MiB of disk."""
+    """Start a separate engine that has 300 MiB of disk; return its address."""
     if os.geteuid() != 0 or not shutil.which("dockerd"):
         pytest.skip("needs root and dockerd")
     disk, address = tmp_path / "small", f"unix://{tmp_path}/engine.sock"
@@ -398,7 +398,7 @@ def small_engine(tmp_path: Path) -> Iterator[str]:
         tmp_path / "pid",
     ]
     with (tmp_path / "log").open("w") as log:
-        # In another network: a second engine would take the bridge away from the first.
+        # In another network: a second engine would take over the bridge of the first.
         daemon = subprocess.Popen(
             [
                 "unshare",

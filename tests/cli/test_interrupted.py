@@ -21,7 +21,7 @@ PHASES = {
     "demo, KMS starting": (DEMO, "KMS: starting"),
     "demo, brokers starting": (DEMO, "activemq: starting ACTIVEMQ"),
 }
-NIGHTLY = pytest.mark.nightly("interruptions at other moments and by the other signal")
+NIGHTLY = pytest.mark.nightly("interruptions in other phases and by the other signal")
 INTERRUPTIONS = [
     ("up, broker starting", signal.SIGTERM),
     ("demo, scenario running", signal.SIGINT),

@@ -39,7 +39,7 @@ SAYS = {
     "missing-intermediate": "an intermediate certificate is missing",
     "weak-key": "its key is too weak",
 }
-# What Java's own words are; for two of the defects they are the same.
+# Java's messages, which are the same for two of the defects.
 JAVA = {
     "expired": "CertificateExpiredException",
     "not-yet-valid": "CertificateNotYetValidException",
@@ -63,7 +63,7 @@ def authority() -> Authority:
 
 @contextmanager
 def listening(certificate: Certificate, folder: Path) -> Iterator[tuple[int, Path, list[str]]]:
-    """Serve with the certificate: port, authority to trust, and how each handshake ended here."""
+    """Serve with the certificate; yield port, authority to trust, and how each handshake ended."""
     written = certificate.write(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_ciphers("ALL:@SECLEVEL=0")  # or OpenSSL would not serve the weak key
@@ -86,7 +86,7 @@ def listening(certificate: Certificate, folder: Path) -> Iterator[tuple[int, Pat
 
 
 def outcome(ended: list[str]) -> list[str]:
-    """Once the listener has noticed: a client may be back before."""
+    """Wait until the listener has noticed, for a client may return before; return the outcomes."""
     end = time.monotonic() + 5
     while not ended and time.monotonic() < end:
         time.sleep(0.02)
@@ -114,14 +114,14 @@ def test_control_a_sound_certificate_of_the_same_authority_gets_through(
     protocol: str, authority: Authority, tmp_path: Path
 ) -> None:
     with listening(authority.issue(), tmp_path) as (port, ca_file, ended):
-        with pytest.raises(ConnectionRefused) as refusal:  # it is no broker
+        with pytest.raises(ConnectionRefused) as refusal:  # it is not a broker
             connect(Address(protocol, "localhost", port, ALICE.username, ALICE.password, ca_file))
         assert "completed" in outcome(ended)
         assert "certificate" not in refusal.value.message
 
 
 def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every client but OpenWire's, with its verification taken out."""
+    """Disable the verification of every client except OpenWire's."""
 
     def nothing_is_checked(address: Address) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -150,7 +150,7 @@ def test_control_a_client_that_does_not_check_is_found_by_the_same_test(
 ) -> None:
     unchecked(monkeypatch)
     with listening(authority.issue_bad(defect), tmp_path) as (port, ca_file, ended):
-        with pytest.raises(ConnectionRefused) as refusal:  # it is no broker
+        with pytest.raises(ConnectionRefused) as refusal:  # it is not a broker
             connect(Address(protocol, "localhost", port, ALICE.username, ALICE.password, ca_file))
         assert "completed" in outcome(ended)
         assert "the certificate is refused" not in refusal.value.message
@@ -233,7 +233,7 @@ def neighbours(expired_activemq: activemq_node.Node) -> Iterator[Scanners]:
 
 @contextmanager
 def listening_beside(scanners: Scanners, certificate: Certificate) -> Iterator[int]:
-    """``openssl s_server`` with the certificate, in the network that Java connects in."""
+    """Run ``openssl s_server`` with the certificate in the network from which Java connects."""
     folder, port = f"/tmp/{certificate.profile.name}", ports.free(1)[0]
     leaf, end, sent = certificate.chain_pem.partition(b"-----END CERTIFICATE-----\n")
     buffer = io.BytesIO()
@@ -272,7 +272,7 @@ def test_openwire_refuses_it_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     certificate = authority.issue_bad(defect)
-    # The same certificate from here, where the client asks again for a reason that is told apart.
+    # The same certificate from here, where the client connects again to find the reason.
     with (
         listening(certificate, tmp_path) as (outer_port, ca_file, _),
         listening_beside(neighbours, certificate) as inner_port,
@@ -291,7 +291,7 @@ def test_openwire_refuses_it_too(
             ConnectionRefused, match=f"the certificate is refused: .*{SAYS[defect]}"
         ) as refusal:
             connect(address)
-    # One of Java's threads may notice that another one has hung up, and tell that instead.
+    # One of Java's threads may notice that another has hung up, and report that instead.
     assert JAVA[defect] in refusal.value.message or "has closed" in refusal.value.message
     print(f"openwire, {defect}: {refusal.value.message}")
 
@@ -311,7 +311,7 @@ def test_control_openwire_and_a_sound_certificate_there(
     ):
         monkeypatch.setattr(openwire, "_PORT", inner_port)
         monkeypatch.setattr(openwire, "CONNECT_TIMEOUT", 5.0)
-        with pytest.raises(ConnectionRefused) as refusal:  # it is no broker
+        with pytest.raises(ConnectionRefused) as refusal:  # it is not a broker
             connect(
                 Address(
                     "openwire",

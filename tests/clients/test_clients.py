@@ -88,7 +88,7 @@ def test_a_certificate_of_another_authority_is_refused(
 
 @pytest.mark.parametrize("protocol", IN_PYTHON)
 def test_a_certificate_of_another_host_is_refused(protocol: str, pki: Pki) -> None:
-    # 127.1 is a way to write 127.0.0.1, which is in the certificate, and it is no name in it.
+    # 127.1 is a way to write 127.0.0.1, which is in the certificate, but not in this form.
     with (
         python_tls(pki, SUITE) as port,
         pytest.raises(ConnectionRefused, match="certificate is refused: .*another host name"),

@@ -92,7 +92,7 @@ def test_errors_end_nothing_and_are_logged_once(caplog: pytest.LogCaptureFixture
     maintenance.start()
     wait_until(lambda: brokers.rounds.count("b-failing") > 10)
     assert caplog.messages.count("b-failing: ContainerFailed: no room") == 1
-    assert brokers.rounds.count("b-busy") == 1, "one round at a time, and it keeps nobody waiting"
+    assert brokers.rounds.count("b-busy") == 1, "one round at a time, and it delays nothing else"
     brokers.trouble = ValueError("another")
     wait_until(lambda: "b-failing: ValueError: another" in caplog.messages)
     brokers.trouble = None
@@ -104,7 +104,7 @@ def test_errors_end_nothing_and_are_logged_once(caplog: pytest.LogCaptureFixture
     maintenance.stop()
     count = len(brokers.rounds)
     time.sleep(0.1)
-    assert len(brokers.rounds) == count, "stopped is stopped"
+    assert len(brokers.rounds) == count, "it stays stopped"
     assert [line for line in caplog.messages if "for a moment" in line] == [
         "maintenance: StateBroken: for a moment"
     ]

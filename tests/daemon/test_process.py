@@ -45,7 +45,7 @@ def lives(pid: int) -> bool:
 
 @pytest.fixture(scope="module")
 def up() -> Iterator[Testbed]:
-    """A testbed without brokers."""
+    """Start a testbed without brokers."""
     with Testbed() as testbed:
         testbed.new_key("so that KMS is up")
         yield testbed
@@ -84,7 +84,7 @@ def test_it_ends_when_told_to_and_its_port_is_kept(up: Testbed, served: Server) 
     assert stop(folder)
     assert find(folder) is None
     assert not lives(served.pid)
-    assert not stop(folder), "there is nothing to end"
+    assert not stop(folder), "nothing is left to end"
     with process.launch(up.state.folder) as launch:
         launch.serve()
     again = find(folder)
@@ -151,7 +151,7 @@ def test_it_ends_by_itself_when_its_folder_is_gone() -> None:
         until(lambda: not lives(found.pid))
 
 
-@pytest.mark.nightly("a testbed taken away from under its server")
+@pytest.mark.nightly("a testbed removed while its server runs")
 @pytest.mark.containers
 def test_it_ends_by_itself_when_everything_is_taken_away() -> None:
     with Testbed() as testbed:
@@ -191,7 +191,7 @@ def test_there_is_none_where_there_is_no_folder_or_no_server(tmp_path: Path) -> 
 
 
 def test_nothing_but_the_process_that_is_meant_is_ended(tmp_path: Path) -> None:
-    """The id in the file was given to another process since."""
+    """The process id in the file has been reused."""
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
         lock = ServerLock(tmp_path)

@@ -1,4 +1,4 @@
-"""KMS as the testbed assembles it, with a ledger of each test's own."""
+"""KMS as the testbed assembles it, with a separate ledger for each test."""
 
 from pathlib import Path
 
@@ -10,5 +10,5 @@ from tests.support.kms_container import Container
 
 @pytest.fixture
 def aws(tmp_path: Path, running: Container) -> Authority:
-    """A fresh ledger over the session's LocalStack."""
+    """Return KMS with an empty ledger over the session's LocalStack."""
     return over(running, tmp_path / "state")

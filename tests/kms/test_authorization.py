@@ -116,7 +116,7 @@ def test_another_account_needs_the_key_policy(aws: Authority) -> None:
     assert not may(aws, STRANGER, key)
     assert not may(aws, GRANTEE, key, "DescribeKey"), "and no more than it says"
     assert not may(aws, GRANTEE, key, "DisableKey"), (
-        "and keys of others are not administered, whatever it says"
+        "and an account does not administer the keys of others, whatever the policy says"
     )
     assert may(aws, USER, key, "DisableKey")
 

@@ -1,4 +1,4 @@
-"""What LocalStack is asked instead: contexts that differ are bound differently."""
+"""What is sent to LocalStack instead: different contexts are bound differently."""
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -10,7 +10,7 @@ contexts = st.dictionaries(text, text, max_size=3)
 
 
 def as_localstack_binds(context: dict[str, str]) -> str:
-    """LocalStack 2026.3, ``_serialize_encryption_context``."""
+    """Serialize as LocalStack 2026.3 does in ``_serialize_encryption_context``."""
     return "".join(
         key + value for key, value in sorted(context.items()) if key != "aws-crypto-public-key"
     )

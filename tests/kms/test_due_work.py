@@ -1,4 +1,4 @@
-"""The end of a key's window: it is gone, its material with it, on LocalStack too and for good."""
+"""The end of a key's window: key and material are gone for good, on LocalStack too."""
 
 import hashlib
 import io
@@ -139,7 +139,7 @@ def snapshot(running: Container) -> bytes:
 
 
 class Cut:
-    """KMS that goes away at the ``n``-th call, before or after it has done what it was asked."""
+    """KMS that goes away at the ``n``-th call, before or after carrying it out."""
 
     def __init__(self, running: Container, n: int, after: bool) -> None:
         self.running, self.left, self.after = running, n, after

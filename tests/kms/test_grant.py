@@ -1,4 +1,4 @@
-"""One grant, evaluated on its own: whom it lets do what, when, and what may come of it."""
+"""One grant by itself: who may do what with it, when, and which grants may be created from it."""
 
 import base64
 from dataclasses import replace
@@ -111,7 +111,7 @@ def test_a_child_is_no_wider_than_its_parent() -> None:
         )
     assert not make("mq.amazonaws.com", "Decrypt").allows(
         SERVICE, "CreateGrant", {"Operations": ["Decrypt"]}
-    ), "only who may create any"
+    ), "only a grantee that may create grants"
 
 
 operations = st.sets(

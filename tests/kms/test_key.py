@@ -34,7 +34,7 @@ def test_a_disabled_key_is_used_until_the_delay_is_over_and_shown_disabled_at_on
     assert key.state == "Disabled"
     assert key.effective_state(109) == "Enabled"
     assert key.effective_state(110) == "Disabled"
-    assert key.disabled(105, DELAY) is key, "asking again does not put it off"
+    assert key.disabled(105, DELAY) is key, "a second request does not postpone it"
 
 
 def test_what_is_taken_back_within_the_delay_never_was() -> None:
@@ -82,7 +82,7 @@ def test_the_key_state_table(operation: str) -> None:
     assert refused(KEY, operation, 100) == unscheduled
     assert refused(disabled, operation, 100) == (off if enabled_only else unscheduled)
     assert refused(pending, operation, 100) == (doomed if not_doomed else "")
-    # Within the delay, what uses the key goes on; what administers it goes by what was asked for.
+    # Within the delay, what uses the key goes on; what administers it goes by the requested state.
     assert refused(disabled, operation, 5) == (
         off if operation in NEEDS_ENABLED_NOW else unscheduled
     )

@@ -1,4 +1,4 @@
-"""The ledger: private, written by several processes, and whole whatever happens."""
+"""The ledger: private, written by several processes, and never half written."""
 
 import multiprocessing
 import os
@@ -37,7 +37,7 @@ def grant(**fields: Any) -> Grant:
 
 
 def stored(source: Ledger | View) -> Key:
-    """Return the key, which has to be in the ledger."""
+    """Return the key, which has to exist."""
     key = source.key(ARN)
     assert key is not None
     return key
@@ -99,7 +99,7 @@ def test_what_falls_due_is_found_when_it_does(tmp_path: Path) -> None:
 def test_what_is_remembered_is_forgotten_with_the_next_change_by_anyone(tmp_path: Path) -> None:
     one, other = Ledger(State(tmp_path / "s")), Ledger(State(tmp_path / "s"))
     for number in range(60):
-        writer = (one, other, one)[number % 3]  # the reader itself, or as another process
+        writer = (one, other, one)[number % 3]  # the reader itself, or like another process
         ending = grant(ends=float(number), grantee="mq.amazonaws.com")
         with writer.change() as change:
             change.put_key(replace(KEY, policy=str(number)))
@@ -121,9 +121,9 @@ def test_a_change_is_made_on_the_present_and_seen_by_the_next_view(tmp_path: Pat
     with other.change() as change:
         change.put_key(KEY)
     with one.change() as change:
-        assert change.key(ARN) == KEY, "not what was looked up before"
+        assert change.key(ARN) == KEY, "not what was read before"
         change.put_key(KEY.scheduled(0, 0, 7))
-    assert view.key(ARN) is None, "a call goes by what it saw first"
+    assert view.key(ARN) is None, "a call keeps to what it first read"
     assert stored(one.view()).state == "PendingDeletion"
     assert one.view().first_due() <= 1e12
 

@@ -139,7 +139,7 @@ def test_the_process_is_unprivileged_and_the_image_holds_no_build_input(running:
 
 
 def assert_remembered(container: Container) -> None:
-    """Make one of everything, kill, start, and find it all again."""
+    """Create one of everything, kill, start, and check that it is all there."""
     kms = container.kms
     used, disabled, doomed, rotated = (
         new_key(kms, Description=name) for name in ("used", "disabled", "doomed", "rotated")

@@ -42,11 +42,11 @@ def test_keys_and_grants_are_as_the_model_says(calls: int, seconds: float) -> No
 
 
 class Outage(Exception):
-    """KMS did not answer. What it did not answer, it did not do: the model stays as it is."""
+    """KMS did not answer, and did nothing: the model stays as it is."""
 
 
 class Killed(KeysAndGrants):
-    """Driven by chance alone: a kill is not reproducible, as hypothesis needs it."""
+    """Driven by chance alone: a kill is not reproducible, as hypothesis would need."""
 
     def ask(
         self, caller: str, operation: str, invoked_by: str = "", **parameters: Any
@@ -84,7 +84,7 @@ class Killed(KeysAndGrants):
 
 
 def killed_again_and_again(running: Container, kills: int, seed: int) -> None:
-    """After each kill everything opens that opened before, and nothing more."""
+    """Check that after each kill exactly those ciphertexts open that opened before."""
     chance, run, left = random.Random(seed), Killed(), kills
     try:
         run.create_key()

@@ -1,4 +1,4 @@
-"""Which key is meant, by id, ARN, alias or ciphertext; unknown keys; keys of LocalStack's own."""
+"""Which key is meant, by id, ARN, alias or ciphertext; unknown keys; keys LocalStack alone has."""
 
 from dataclasses import replace
 from typing import Any
@@ -130,7 +130,7 @@ def test_a_ciphertext_names_its_key_across_accounts(aws: Authority) -> None:
     )
 
 
-# Keys that were made on LocalStack itself
+# Keys created directly on LocalStack
 
 
 def test_a_key_made_on_localstack_is_taken_up_with_its_policy(aws: Authority) -> None:

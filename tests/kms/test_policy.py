@@ -268,9 +268,7 @@ def test_what_cannot_be_put(text: str, sentence: str) -> None:
     with pytest.raises(KmsError, match=sentence) as refusal:
         policy.check(text, ADMIN, KEY)
     assert refusal.value.code == "MalformedPolicyDocumentException"
-    assert decision(text, USER, "kms:PutKeyPolicy") == "", (
-        "and where one got past it allows nothing"
-    )
+    assert decision(text, USER, "kms:PutKeyPolicy") == "", "and one that got through allows nothing"
 
 
 def test_what_can_be_put() -> None:

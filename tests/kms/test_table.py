@@ -70,7 +70,7 @@ TABLE = {
     "Verify": ("ok", "[1]", "[3]"),
     "VerifyMac": ("ok", "[1]", "[3]"),
 }
-# What goes on within the delay as if nothing had been asked for.
+# Operations that are unaffected within the delay.
 USES = {operation for operation, row in TABLE.items() if row == ("ok", "[1]", "[3]")} - {
     "DisableKeyRotation",
     "EnableKeyRotation",
@@ -91,7 +91,7 @@ MACS = {"GenerateMac", "VerifyMac"}
 
 
 def requests(aws: Authority, key: str, alias: str, grant: str) -> dict[str, dict[str, Any]]:
-    """For a symmetric key, of each operation a request that succeeds on an enabled one."""
+    """Return by operation a request that succeeds on an enabled symmetric key."""
     blob, data_key, pair = (
         aws.encrypt(key),
         {"KeyId": key, "NumberOfBytes": 64},
@@ -164,7 +164,7 @@ class Keys:
         self.kept: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {}
 
     def for_operation(self, operation: str) -> tuple[str, dict[str, Any]]:
-        """The ARN of a key, and the request's parameters."""
+        """Return the ARN of a key, and the request's parameters."""
         kind = (
             "signing"
             if operation in SIGNING
@@ -222,10 +222,10 @@ def test_what_each_state_allows_to_whom(aws: Authority, column: int, state: str)
             ("stranger", STRANGER),
             ("grantee", GRANTEE),
             ("owner", USER),
-        ):  # the owner last: it changes what it may
+        ):  # the owner last: its calls change the key
             key, parameters = keys.for_operation(operation)
             by_state = FOOTNOTES[row[column]].format(key)
-            # An alias is of the account of whoever names it.
+            # An alias belongs to the account of the caller that names it.
             denied = (
                 "NotFoundException: Alias"
                 if operation == "DeleteAlias"

@@ -109,7 +109,7 @@ OURS = [
         "Value 'with blanks' at 'name'",
     ),
     ("ListGrants", {"KeyId": "k", "Limit": 1001}, "Value '1001' at 'limit'"),
-    # Not of the model's types: the words of AWS's own client, which would not send it.
+    # Wrong types: the messages of AWS's client, which would not send them.
     ("CreateKey", {"Bogus": 1}, 'Unknown parameter in input: "Bogus"'),
     ("DescribeKey", {"KeyId": 7}, "Invalid type for parameter KeyId"),
     (

@@ -45,7 +45,7 @@ def refused_with(
     ca: bytes = b"",
     client: Certificate | None = None,
 ) -> int:
-    """The verify code with which a client refuses the server in a handshake; 0 for success."""
+    """Return the code with which a client's verification fails in a handshake; 0 for success."""
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     serving.set_ciphers("DEFAULT:@SECLEVEL=0")  # or it would not even load the weak key
     serving.load_cert_chain(*server.write(folder / "server")[:2])
@@ -132,7 +132,7 @@ def test_a_strict_verifier_agrees(authority: Authority, broker: Certificate) -> 
         PolicyBuilder().store(Store([authority.root])).build_server_verifier(x509.DNSName(HOST))
     )
     assert len(verifier.verify(broker.leaf, list(broker.sent))) == 3
-    for defect in set(bad_names()) - {"weak-key"}:  # it has no opinion on the length of RSA keys
+    for defect in set(bad_names()) - {"weak-key"}:  # it does not check the length of RSA keys
         bad = authority.issue_bad(defect)
         with pytest.raises(VerificationError):
             verifier.verify(bad.leaf, list(bad.sent))
@@ -293,7 +293,7 @@ def test_java_sees_key_chain_and_authority(broker: Certificate, tmp_path: Path) 
     assert "Certificate chain length: 2" in keystore
     truststore = keytool_list(broker.truststore_p12(PASSWORD), tmp_path)
     assert truststore.count("Entry type: trustedCertEntry") == 1
-    # The control: without Oracle's attribute the same certificate is no entry at all.
+    # The control: without Oracle's attribute the same certificate is not an entry.
     plain = pkcs12.serialize_key_and_certificates(
         None, None, None, [broker.ca], BestAvailableEncryption(PASSWORD.encode())
     )

@@ -1,4 +1,4 @@
-"""The engine, an image that does nothing, and containers under a label of their own."""
+"""The engine, an image that does nothing, and containers under a separate label."""
 
 import io
 import uuid
@@ -26,7 +26,7 @@ def base(client: docker.DockerClient) -> str:
 
 @pytest.fixture(scope="session")
 def idle(client: docker.DockerClient, base: str) -> Iterator[str]:
-    """An image that does nothing for a while."""
+    """Build an image that does nothing for a while."""
     recipe = io.BytesIO(f'FROM {base}\nENTRYPOINT ["sleep", "300"]\n'.encode())
     client.images.build(fileobj=recipe, tag="testbed-test-idle", rm=True, forcerm=True)
     yield "testbed-test-idle"

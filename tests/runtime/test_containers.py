@@ -1,4 +1,4 @@
-"""Containers on the real engine: secrets, ports, and what is gone."""
+"""Containers on the real engine: secrets, ports, and missing containers."""
 
 import uuid
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.containers
 def test_secrets_reach_a_container_over_standard_input_alone(
     containers: Containers, base: str
 ) -> None:
-    """The entry point refuses broken secrets, and what was fed is seen nowhere."""
+    """The entry point refuses malformed secrets, and the input is visible nowhere."""
     secret = uuid.uuid4().hex.encode()
     name = f"testbed-{containers.instance}-x"
     identity = containers.run(

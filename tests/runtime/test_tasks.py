@@ -137,7 +137,7 @@ def _until(true, timeout: float = 30.0) -> None:  # type: ignore[no-untyped-def]
 
 
 def _runs(pid: int) -> bool:
-    """Whether the process runs; one that has ended and that nobody asked about yet does not."""
+    """Return whether the process runs; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:

@@ -26,7 +26,7 @@ def test_a_turn_is_seen_at_once_by_every_other_clock_of_the_folder(tmp_path: Pat
     one, other = Clock(State(tmp_path / "s")), Clock(State(tmp_path / "s"))
     for turns in range(
         1, 50
-    ):  # each turn after a look, so that the other one has something to be stale with
+    ):  # each turn follows a read, so that the other clock has a value that could be stale
         assert other.now() - time.time() == pytest.approx((turns - 1) * DAY, abs=5)
         one.turn(DAY)
         assert other.now() - time.time() == pytest.approx(turns * DAY, abs=5)

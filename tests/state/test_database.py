@@ -1,4 +1,4 @@
-"""One file, many threads and processes: no descriptor is left behind, and no half a change."""
+"""One file, many threads and processes: no descriptor and no partial change is left behind."""
 
 import multiprocessing
 import sqlite3

@@ -1,4 +1,4 @@
-"""A real network of ActiveMQ brokers for tests: single instances, each with a volume of its own."""
+"""A real network of ActiveMQ brokers for tests: single instances, each with its volume."""
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,7 +46,7 @@ def activemq_network(
     aliases: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
     defects: Defects | None = None,
 ) -> Iterator[dict[str, Node]]:
-    """The brokers by their names, started; the mappings are for those that differ."""
+    """Start the brokers; yield them by name. The mappings have what differs for some."""
     of = ActiveMQ()
     sound = Authority.create().issue()
 

@@ -45,7 +45,7 @@ class Node(BrokerNode):
     def address(
         self, listener: str, user: User = ALICE, *, tls: bool = True, protocol: str = ""
     ) -> Address:
-        """``protocol`` where it is not the listener's name: wss has two."""
+        """Return an address; ``protocol`` where the listener's name is ambiguous: wss has two."""
         host, port = (self.addresses if tls else self.plaintext)[listener]
         protocol = protocol or listener.partition("-")[0]
         return Address(
@@ -61,7 +61,7 @@ class Node(BrokerNode):
 
 @contextmanager
 def activemq(folder: Path, node: NodeSpec, broker: ActiveMQ = _ENGINE) -> Iterator[Node]:
-    """A running node on a new volume; both are removed afterwards."""
+    """Start a node on a new volume; remove both afterwards."""
     with testing() as containers:
         addresses, plaintext = places(broker, node, "127.0.0.1")
         running = Node(

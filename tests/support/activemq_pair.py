@@ -27,7 +27,7 @@ class Pair:
     nodes: tuple[Node, Node]
 
     def active(self, timeout: float = 90.0) -> Node:
-        """The node whose listeners answer, waited for."""
+        """Wait for a node whose listeners answer; return it."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:
             if serving := self.serving():
@@ -49,7 +49,7 @@ class Pair:
 
 @contextmanager
 def activemq_pair(folder: Path, *, shared: bool = True) -> Iterator[Pair]:
-    """``shared=False`` is the control: nodes that do not know that they share."""
+    """Start a pair. ``shared=False`` is the control: nodes unaware that they share a volume."""
     of = ActiveMQ()
     with testing() as containers:
         certificate = Authority.create().issue()

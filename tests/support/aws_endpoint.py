@@ -48,7 +48,7 @@ class Served:
         account: str = USER_ACCOUNT,
         headers: Mapping[str, str] = {},
     ) -> "Answer":
-        """One request, signed as far as the endpoint looks."""
+        """Send a request, signed as far as the endpoint checks."""
         connection = self.connect()
         try:
             connection.request(
@@ -60,7 +60,7 @@ class Served:
             connection.close()
 
     def call(self, target: str, parameters: object, **rest: Any) -> "Answer":
-        """An operation of AWS JSON, e.g. ``TrentService.ListKeys``."""
+        """Call an operation of AWS JSON, such as ``TrentService.ListKeys``."""
         service = "kms" if target.startswith("TrentService") else "cloudtrail"
         return self.send(
             "POST",

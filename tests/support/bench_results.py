@@ -1,4 +1,4 @@
-"""Results of a benchmark that nobody ran."""
+"""Invented results of a benchmark."""
 
 from datetime import UTC, datetime
 from random import Random

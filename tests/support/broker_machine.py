@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from testbed.broker.jobs import Job
     from testbed.storage.volumes import Volume
 
-NO_IMAGE = "(none)"  # not even a name that an image could have, so none is looked for anywhere
+NO_IMAGE = "(none)"  # not a valid image name, so no registry is asked
 Kind = tuple[str, str, str]
 kinds = st.sampled_from(list(KINDS))
 where_there_are_some = precondition(lambda self: self.model.brokers)
@@ -60,13 +60,13 @@ class KeysAndBrokers(KeysAndGrants):
 
     @initialize(first=kinds, second=kinds)
     def something_to_begin_with(self, first: Kind, second: Kind) -> None:
-        """Two brokers that share a key, and another key."""
+        """Create two brokers that share a key, and another key."""
         self.create_key()
         self.create_broker(0, first, False)
         self.create_broker(0, second, False)
         self.create_key()
 
-    # Asking
+    # Calls
 
     def answered(self, call: Callable[[], Any], expected: str, what: str) -> Any:
         """Return the answer, or the refusal's text. ``expected`` names the refusal, if any."""
@@ -84,7 +84,7 @@ class KeysAndBrokers(KeysAndGrants):
         return list(self.model.brokers.items())[number % len(self.model.brokers)]
 
     def stored(self, broker_id: str, **changes: Any) -> Broker:
-        """As it is, without a check; with what the end of a creation changes."""
+        """Return the stored broker without checking its key, after storing ``changes``."""
         return self.brokers.amend(broker_id, lambda broker: replace(broker, **changes))
 
     # The life of a broker
@@ -92,7 +92,7 @@ class KeysAndBrokers(KeysAndGrants):
     @precondition(lambda self: len(self.model.brokers) < 4)
     @rule(number=index, kind=kinds, owned=st.sampled_from([False, False, False, True]))
     def create_broker(self, number: int, kind: Kind, owned: bool) -> None:
-        """On a customer's key, or on Amazon MQ's own, which nothing that is done here touches."""
+        """Use a customer's key, or Amazon MQ's, which no other call here changes."""
         key, (engine, mode, storage) = None if owned else self.key(number), kind
         request = self.testbed.request(
             engine,
@@ -127,7 +127,7 @@ class KeysAndBrokers(KeysAndGrants):
         )
 
     def keep(self, broker: Broker, key: int | None) -> None:
-        """In the model, and its volumes for later; a standby's nodes share one."""
+        """Add the broker to the model, and keep its volumes; a standby's nodes share one."""
         mine = {
             node.volume.volume_id: (
                 node.volume,
@@ -170,12 +170,12 @@ class KeysAndBrokers(KeysAndGrants):
         if key is not None:
             self.list_grants(key)
 
-    # Looked after
+    # Maintenance
 
     @where_there_are_some
     @rule(number=index, way=st.sampled_from(["check", "describe", "maintain"]))
     def look_at(self, number: int, way: str) -> None:
-        """``describe`` checks if a check is due; ``maintain`` skips a broker with a bad key."""
+        """Expect a check by ``describe`` if due, and none by ``maintain`` with an unusable key."""
         broker_id, broker = self.chosen(number)
         down = broker.state != REBOOTING and not self.model.maintainable(broker)
         due = broker.checked < self.model.now
@@ -215,7 +215,7 @@ class KeysAndBrokers(KeysAndGrants):
     )
     @rule(number=index)
     def finish_reboot(self, number: int) -> None:
-        """The key may have gone meanwhile."""
+        """Finish a reboot; the key may have become unusable since it began."""
         rebooting = [
             broker_id
             for broker_id, broker in self.model.brokers.items()
@@ -256,7 +256,7 @@ class KeysAndBrokers(KeysAndGrants):
     @precondition(lambda self: self.volumes)
     @rule(number=index)
     def open(self, number: int) -> None:
-        """The data key of any volume that there ever was: the same each time, or refused."""
+        """Open the data key of any past or present volume: the same each time, or refused."""
         volume, modelled = self.volumes[number % len(self.volumes)]
         expected = "" if self.model.opens(modelled) else "VolumeRefused"
         opened = self.answered(
@@ -271,7 +271,7 @@ class KeysAndBrokers(KeysAndGrants):
                 "whether it is the same data key",
             )
 
-    # The grants that brokers are looked after by
+    # The grants of brokers
 
     @precondition(lambda self: any(broker.grants for broker in self.model.brokers.values()))
     @rule(
@@ -290,7 +290,7 @@ class KeysAndBrokers(KeysAndGrants):
 
     @rule()
     def wait_again(self) -> None:
-        """Half of what is done, is done to see what becomes of it."""
+        """Wait more often, since effects come with a delay."""
         self.turn(DELAY)
 
     # At the end of a run
@@ -306,7 +306,7 @@ class KeysAndBrokers(KeysAndGrants):
             self.open(number)
 
     def forget(self) -> None:
-        """Nothing that was here is there for the next run."""
+        """Remove everything, so that the next run begins empty."""
         for broker_id in self.brokers.ids():
             self.stored(broker_id, broker_state="RUNNING")
             self.brokers.delete(broker_id)

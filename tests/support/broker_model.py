@@ -68,10 +68,10 @@ class ModelBroker:
 class ModelAccount(Model):
     brokers: dict[str, ModelBroker] = field(default_factory=dict)
 
-    # What must be
+    # Conditions
 
     def creatable(self, key: int | None) -> bool:
-        """By what its owner asked for: a key that is going to be disabled is refused at once."""
+        """Return whether a broker can be created: a key about to be disabled is refused at once."""
         return key is None or (self.exists(key) and self.keys[key].state == "Enabled")
 
     def maintainable(self, broker: ModelBroker, volume_id: str = "") -> bool:
@@ -90,7 +90,7 @@ class ModelAccount(Model):
         )
 
     def opens(self, volume: ModelVolume) -> bool:
-        """Whether KMS opens its data key, by whatever right."""
+        """Return whether KMS opens the data key, by any permission."""
         caller = EFS if volume.storage == "EFS" else SERVICE
         return volume.key is None or not self.decrypt(
             caller, volume.key, volume.context, volume.context
@@ -99,7 +99,7 @@ class ModelAccount(Model):
     def attaches(self, broker: ModelBroker, volume: ModelVolume) -> bool:
         return self.maintainable(broker, volume.volume_id) and self.opens(volume)
 
-    # What becomes of it
+    # Effects
 
     def created(
         self,
@@ -108,7 +108,7 @@ class ModelAccount(Model):
         key: int | None,
         granted: list[tuple[str, str, ModelVolume | None]],
     ) -> None:
-        """``granted``: name and id of each grant, and its volume."""
+        """Add a broker. ``granted`` has name, id and volume of each grant."""
         shapes = _GRANTS | (
             _OF_A_CLUSTER if "mq_rabbit_grant" in [name for name, _, _ in granted] else {}
         )
@@ -136,14 +136,14 @@ class ModelAccount(Model):
         return broker
 
     def reboot(self, broker_id: str) -> bool:
-        """Whether it is begun."""
+        """Return whether the reboot begins."""
         broker = self.check(broker_id)
         begun = broker.state == RUNNING
         broker.state = REBOOTING if begun else broker.state
         return begun
 
     def rebooted(self, broker_id: str) -> None:
-        """Whether its nodes came back or not."""
+        """End a reboot, whether or not the nodes came back."""
         self.brokers[broker_id].state = RUNNING
         self.check(broker_id)
 

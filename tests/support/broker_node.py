@@ -146,7 +146,7 @@ class BrokerNode:
 
 @contextmanager
 def testing() -> Iterator[Containers]:
-    """Containers under a new label; all are removed afterwards, with their volumes."""
+    """Yield containers under a new label; remove all afterwards, with their volumes."""
     client = engine.connect()
     containers = Containers(client, f"test-{uuid.uuid4().hex[:8]}")
     try:

@@ -1,4 +1,4 @@
-"""Amazon MQ without containers and without KMS, for what is decided before either is asked."""
+"""Amazon MQ without containers and without KMS, for what is decided before either is called."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,7 +30,7 @@ KEY = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890
 
 @dataclass
 class NoKeys:
-    """A KMS in which every key is disabled; ``calls`` are the operations it was asked for."""
+    """A KMS in which every key is disabled; ``calls`` are the requested operations."""
 
     calls: list[str] = field(default_factory=list)
 
@@ -43,7 +43,7 @@ class NoKeys:
 
 @contextmanager
 def offline(folder: Path) -> Iterator[Testbed]:
-    """A testbed whose brokers can be planned, described and refused, and not started."""
+    """Return a testbed whose brokers can be planned, described and refused, but not started."""
     state = State(folder)
     clock, trail, authority, kms = Clock(state), Trail(folder), Authority.create(), NoKeys()
     authority.write_ca(state.ca_file)
@@ -83,7 +83,7 @@ def add(testbed: Testbed, request: CreateBroker) -> Broker:
 
 
 def request(engine_type: str = "RABBITMQ", name: str = "offline") -> CreateBroker:
-    """A sound request of each engine."""
+    """Return a valid request of each engine."""
     return CreateBroker(
         broker_name=name,
         engine_type=engine_type,

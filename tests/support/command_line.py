@@ -1,4 +1,4 @@
-"""The installed `testbed` command in a process of its own, and what is left of it afterwards."""
+"""The installed `testbed` command in a separate process, and what is left of it afterwards."""
 
 import json
 import os
@@ -24,7 +24,7 @@ _MARK = "TESTBED_TEST_MARK"
 
 @dataclass
 class CommandLine:
-    """Runs commands in ``folder``; what they start can be told from all else on the machine."""
+    """Runs commands in ``folder``; what they start carries a mark."""
 
     folder: Path
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -161,7 +161,7 @@ class CommandLine:
 
 
 class Running:
-    """A command under way; its standard error is read all the while."""
+    """A running command; its standard error is read continuously."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process

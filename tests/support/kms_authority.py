@@ -22,13 +22,13 @@ SESSION = Caller(f"arn:aws:sts::{USER_ACCOUNT}:assumed-role/Ops/alice", USER_ACC
 VIA_MQ = replace(SESSION, invoked_by="mq.amazonaws.com")
 GRANTEE = Caller(f"arn:aws:iam::{OTHER_ACCOUNT}:user/grantee", OTHER_ACCOUNT, "IAMUser")
 STRANGER = Caller("arn:aws:iam::333333333333:root", "333333333333", "Root")
-SERVICE = replace(MQ, account=USER_ACCOUNT)  # Amazon MQ, at work in the user's account
+SERVICE = replace(MQ, account=USER_ACCOUNT)  # Amazon MQ acting in the user's account
 EC2 = replace(MQ, principal=f"ec2.{REGION}.amazonaws.com", account=USER_ACCOUNT)
 EFS_HERE = replace(EFS, account=USER_ACCOUNT)
 
 VOLUME = {"aws:ebs:id": "vol-0123456789abcdef0"}
 NOWHERE = "00000000-0000-4000-8000-000000000000"
-DELAY = 3600.0  # seconds; long, for real time passes too
+DELAY = 3600.0  # seconds; long, because real time passes too
 DAY = 86400.0
 
 

@@ -92,12 +92,12 @@ class KeysAndGrants(RuleBasedStateMachine):
         ):
             self.create_grant(OWNER, 0, grantee, grantee, allowed, subset, equals, "", True)
 
-    # Asking
+    # Calls
 
     def ask(
         self, caller: str, operation: str, invoked_by: str = "", **parameters: Any
     ) -> tuple[str, dict[str, Any]]:
-        """The code of the refusal, and the answer."""
+        """Return the code of the refusal, and the answer."""
         KeysAndGrants.calls += 1
         try:
             return "", self.aws.call(
@@ -109,7 +109,7 @@ class KeysAndGrants(RuleBasedStateMachine):
     def same(
         self, caller: str, operation: str, expected: str, invoked_by: str = "", **parameters: Any
     ) -> dict[str, Any] | None:
-        """The answer, when there is one to be expected; None else."""
+        """Return the answer if the call succeeds as expected, otherwise None."""
         code, answer = self.ask(caller, operation, invoked_by, **parameters)
         self.agree(code or "done", expected or "done", f"{operation} by {caller}")
         return None if code else answer
@@ -169,7 +169,7 @@ class KeysAndGrants(RuleBasedStateMachine):
             is not None
         ):
             self.model.change(operation, key, 7)
-            self.generate(OWNER, key, ())  # what comes of it, at once
+            self.generate(OWNER, key, ())  # the effect, at once
 
     @rule(number=index, name=st.sampled_from(POLICIES))
     def put_policy(self, number: int, name: str) -> None:
@@ -217,7 +217,7 @@ class KeysAndGrants(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([DELAY / 2, DAY, 7 * DAY]))
     def turn(self, seconds: float) -> None:
-        """Time that really passes is little against the least of these."""
+        """Turn the clock; real time is negligible against the least of these."""
         self.aws.clock.turn(seconds)
         self.model.now += seconds
 
@@ -292,7 +292,7 @@ class KeysAndGrants(RuleBasedStateMachine):
         context=contexts,
     )
     def use_a_grant(self, number: int, operation: str, context: Context) -> None:
-        """Use a grant by its grantee, in a context within its constraints or not."""
+        """Use a grant by its grantee, in a context that its constraints allow or not."""
         grant = list(self.model.grants.values())[number % len(self.model.grants)]
         closed = [place for place, (_, key, _, _) in enumerate(self.blobs) if key == grant.key]
         if operation in ("Encrypt", "GenerateDataKeyWithoutPlaintext"):
@@ -364,7 +364,7 @@ class KeysAndGrants(RuleBasedStateMachine):
         self.agree(
             answer["GrantId"] in (twice or self.model.grants),
             bool(twice),
-            "whether it is a grant that was there",
+            "whether it is an existing grant",
         )
         self.model.grants[answer["GrantId"]] = child
 

@@ -11,7 +11,7 @@ DAY = 86400.0
 OWNER, OTHER, SERVICE, STRANGER = "owner", "other", "service", "stranger"
 CALLERS = (OWNER, OTHER, SERVICE, STRANGER)
 EBS, EFS = "ebs", "efs"
-# Services are at work in the owner's account, and no principals of it.
+# Services act in the owner's account without being principals of it.
 SERVICES = (SERVICE, EBS, EFS)
 ACCOUNT = {OWNER: "ours", OTHER: "theirs", STRANGER: "nobody's", **dict.fromkeys(SERVICES, "ours")}
 GRANTABLE = (
@@ -71,7 +71,7 @@ class Model:
     keys: dict[int, ModelKey] = field(default_factory=dict)
     grants: dict[str, ModelGrant] = field(default_factory=dict)
 
-    # Who may
+    # Permissions
 
     def allowed(
         self,
@@ -105,7 +105,7 @@ class Model:
     def in_effect(self, grant: ModelGrant) -> bool:
         return grant.ends is None or self.now < grant.ends
 
-    # What is answered
+    # Answers
 
     def exists(self, key: int) -> bool:
         gone = self.keys[key].gone
@@ -119,7 +119,7 @@ class Model:
         return "Enabled" if self.usable(key) else self.keys[key].state
 
     def use(self, caller: str, operation: str, key: int, context: Context = ()) -> str:
-        """A cryptographic operation that names its key."""
+        """Return the answer to a cryptographic operation that names its key."""
         if not self.exists(key):
             return "NotFoundException" if ACCOUNT[caller] == "ours" else "AccessDeniedException"
         if not self.allowed(caller, operation, key, context):
@@ -127,7 +127,7 @@ class Model:
         return self.by_state(self.effective(key))
 
     def decrypt(self, caller: str, key: int, closed: Context, opened: Context) -> str:
-        """Of a ciphertext, which alone says which key it is."""
+        """Return the answer to Decrypt, where only the ciphertext identifies the key."""
         if not self.exists(key):
             return "AccessDeniedException"
         return self.use(caller, "Decrypt", key, opened) or (
@@ -197,7 +197,7 @@ class Model:
         return "" if operation == "RevokeGrant" or may_retire else "AccessDeniedException"
 
     def shown(self, caller: str, key: int) -> str:
-        """The state that DescribeKey shows, or the code of its refusal."""
+        """Return the state that DescribeKey shows, or the code of its refusal."""
         if not self.exists(key):
             return "NotFoundException" if ACCOUNT[caller] == "ours" else "AccessDeniedException"
         if not self.allowed(caller, "DescribeKey", key):
@@ -219,7 +219,7 @@ class Model:
             "PendingDeletion": "KMSInvalidStateException",
         }[state]
 
-    # What is done
+    # Effects
 
     def change(self, operation: str, key: int, days: int = 30) -> None:
         of = self.keys[key]

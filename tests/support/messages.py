@@ -2,12 +2,12 @@
 
 from testbed.clients import Client
 
-_PATIENCE = 30.0  # seconds for each message that has to come
-_GRACE = 0.5  # seconds for one too many
+_PATIENCE = 30.0  # seconds for each expected message
+_GRACE = 0.5  # seconds for an unexpected message
 
 
 def receive(client: Client, count: int) -> list[bytes]:
-    """Receive ``count`` messages and whatever comes right after; fewer, if one does not come."""
+    """Receive ``count`` messages and any that follow at once; fewer if one does not arrive."""
     bodies: list[bytes] = []
     while message := client.receive(timeout=_PATIENCE if len(bodies) < count else _GRACE):
         bodies.append(message.body)

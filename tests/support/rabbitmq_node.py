@@ -47,7 +47,7 @@ class Node(BrokerNode):
 
 @contextmanager
 def rabbitmq(folder: Path, node: NodeSpec) -> Iterator[Node]:
-    """A node on a new volume, started; gone afterwards, volume and all."""
+    """Start a node on a new volume; remove both afterwards."""
     broker = RabbitMQ()
     with testing() as containers:
         addresses, plaintext = places(broker, node)

@@ -19,7 +19,7 @@ _TESTSSL = {
     "tls1_2": "TLSv1.2",
     "tls1_3": "TLSv1.3",
 }
-# Without what the prober is not compared in, which makes them faster.
+# Without checks that are not compared, to make them faster.
 SSLSCAN = (
     "sslscan",
     "--xml=-",
@@ -94,7 +94,7 @@ class Scanners:
 
 @contextmanager
 def beside(containers: Containers, container: str) -> Iterator[Scanners]:
-    """The scanners in the network of ``container``: its listeners are on 127.0.0.1 there."""
+    """Run the scanners in the network of ``container``, with its listeners on 127.0.0.1."""
     tag = containers.ensure_image(IMAGE)
     spec = ContainerSpec(
         name=f"{containers.instance}-scanners-{secrets.token_hex(3)}",

@@ -31,7 +31,7 @@ class Pki:
 
 
 def make_pki(folder: Path, *, expired: bool = False) -> Pki:
-    """An authority and a leaf for ``WILDCARD``, localhost and 127.0.0.1."""
+    """Create an authority and a certificate for ``WILDCARD``, localhost and 127.0.0.1."""
     now = datetime.now(UTC)
     keys = [rsa.generate_private_key(65537, 2048) for _ in range(2)]
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
@@ -128,7 +128,7 @@ def python_tls(
     *,
     client_order: bool = False,
 ) -> Iterator[int]:
-    """Python's ``ssl`` as the server, with these suites and versions."""
+    """Serve with Python's ``ssl``, with these suites and versions; yield the port."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_ciphers(ciphers)  # first, since it may lower the level that the key has to meet
     context.load_cert_chain(pki.chain, pki.key)
@@ -151,7 +151,7 @@ OPENSSL = shutil.which("openssl")
 
 @contextmanager
 def openssl_server(pki: Pki, *arguments: str) -> Iterator[int]:
-    """``openssl s_server`` with these arguments; yields the port once it listens."""
+    """Run ``openssl s_server`` with these arguments; yield the port once it listens."""
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         port = reserved.getsockname()[1]
     command = [str(OPENSSL), "s_server", "-quiet", "-accept", f"127.0.0.1:{port}", *arguments]

@@ -1,4 +1,4 @@
-"""A trail in a folder of its own."""
+"""Fixtures of a trail in a new folder."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ def bench(tmp_path: Path, running: Container) -> Iterator[Bench]:
 
 @pytest.fixture
 def offline(tmp_path: Path) -> Iterator[Bench]:
-    """With a KMS that does not answer."""
+    """Return a bench whose KMS does not answer."""
     bench = Bench(tmp_path, LocalStackKms("http://127.0.0.1:9"))
     yield bench
     bench.trail.close()

@@ -35,7 +35,7 @@ def kms(
 
 @pytest.fixture
 def trail(tmp_path: Path) -> Trail:
-    """Ten records, ten seconds apart, of different callers and operations."""
+    """Return a trail of ten records, ten seconds apart, of different callers and operations."""
     trail = Trail(tmp_path)
     trail.append(kms(0, "CreateKey"))
     trail.append(kms(1, "DescribeKey", ALICE, at=START + 10))
@@ -229,7 +229,7 @@ def test_a_token_is_good_for_the_request_that_it_came_from_only(trail: Trail) ->
 def test_following_shows_each_record_once_as_it_comes(trail: Trail) -> None:
     cursor = newest(trail)
     assert since(trail, USER_ACCOUNT, cursor) == ((), cursor)
-    trail.append(kms(10, "Decrypt", at=START - 500))  # late, and shown all the same
+    trail.append(kms(10, "Decrypt", at=START - 500))  # late, and shown nevertheless
     trail.append(kms(11, "DisableKey"))
     records, cursor = since(trail, USER_ACCOUNT, cursor)
     assert [record["eventID"] for record in records] == ["event-10", "event-11"]

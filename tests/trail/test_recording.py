@@ -165,7 +165,7 @@ def test_the_key_is_named_by_its_arn_whatever_the_caller_named_it_by(bench: Benc
 
     fresh = Recorder(
         bench.trail, bench.clock
-    )  # as another process has it, which has not seen the alias made
+    )  # like another process, which did not see the alias created
     RecordingKms(bench.kms._kms, fresh).call(USER, "DeleteAlias", {"AliasName": alias})
     assert [resource["ARN"] for resource in bench.last()["resources"]] == [alias_arn, arn]
 
@@ -254,7 +254,7 @@ def test_a_call_on_another_accounts_key_is_in_both_trails_as_one_shared_event(be
     assert copy[0]["recipientAccountId"] == "111122223333"
 
 
-# As the page shows it
+# As documented
 
 
 @pytest.mark.containers
@@ -291,7 +291,7 @@ def test_the_grants_of_a_broker_on_a_real_kms_are_recorded_as_the_page_shows_the
     assert trail_differences(bench.records(EventName="CreateGrant"), samples(deployment))
 
 
-# Amazon MQ's own API, and what KMS does by itself
+# Amazon MQ's API, and what KMS does by itself
 
 
 def test_a_call_on_amazon_mq_is_recorded_with_its_answer(offline: Bench) -> None:

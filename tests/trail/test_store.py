@@ -173,9 +173,9 @@ def test_a_reader_keeps_no_writer_waiting(tmp_path: Path) -> None:
         assert database.execute("SELECT count(*) FROM events").fetchone() == (1,)
         start = time.monotonic()
         trail.append(record(2))
-        assert time.monotonic() - start < 5  # a writer that is kept out gives up after 10 s
+        assert time.monotonic() - start < 5  # a writer that is locked out gives up after 10 s
         assert database.execute("SELECT count(*) FROM events").fetchone() == (1,), (
-            "and the reader sees what it saw"
+            "and the reader sees the same as before"
         )
 
 

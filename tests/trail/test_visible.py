@@ -111,7 +111,7 @@ MODELS = {name: botocore.session.Session().get_service_model(name) for name in (
 
 
 def described(shape: Any, members: Any, operation: str) -> Iterator[tuple[str, Any, Any]]:
-    """Each member whose value a table shows, with its shape in the API."""
+    """Yield each member whose value a table shows, with its shape in the API."""
     for member, how in members.items():
         if how is Shown.HIDDEN:
             continue

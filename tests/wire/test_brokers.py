@@ -32,7 +32,7 @@ def scanned() -> dict[str, dict[str, ListenerScan]]:
 
 @pytest.fixture
 def scans(node: Any, scanned: dict[str, dict[str, ListenerScan]]) -> dict[str, ListenerScan]:
-    """All listeners, all suites, all versions; once for all tests."""
+    """Scan all listeners for all suites and versions, once for all tests."""
     if node.container not in scanned:
         scanned[node.container] = probe_all(
             node.addresses, server_name=HOSTNAME, ca_file=node.ca_file
@@ -73,7 +73,7 @@ def test_groups_and_signatures(node: Any, scans: dict[str, ListenerScan]) -> Non
 
 
 def test_session_features(node: Any, scans: dict[str, ListenerScan]) -> None:
-    """Differences between the two are not documented; a change of them has to be noticed."""
+    """The engines' differences are undocumented; a change in them should be noticed."""
     for name, scan in scans.items():
         features, twelve = scan.session_features, scan.version("TLSv1.2")
         assert features.session_id is True, name

@@ -1,4 +1,4 @@
-"""The wire as witness: what a client says is in no packet over TLS, and plainly there without."""
+"""The wire as witness: over TLS no packet shows what a client sends; without TLS packets do."""
 
 import base64
 import uuid
@@ -63,9 +63,7 @@ def test_sightings_say_what_where_and_how_often_but_not_the_secret() -> None:
     assert (
         str(sightings[0]) == "a secret (as it is) 2 times from 172.19.0.1:40000 to 172.19.0.2:5671"
     )
-    assert captured(stream(b"can", b"ary")).find({"a secret": b"canary"}) == (), (
-        "something is missing in between"
-    )
+    assert captured(stream(b"can", b"ary")).find({"a secret": b"canary"}) == (), "a part is missing"
 
 
 def test_a_capture_can_be_narrowed_and_says_whether_it_is_whole() -> None:
@@ -117,7 +115,7 @@ def activemq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[activemq_node
 
 
 def exchange(address: Address, canary: bytes) -> None:
-    """The canary there and back, on its own and far into a message of many segments."""
+    """Send and receive the canary, alone and far into a message of many segments."""
     topic = Destination.topic(f"test.{uuid.uuid4().hex}")
     with connect(address) as client:
         client.subscribe(topic)

@@ -151,7 +151,7 @@ def test_a_small_diffie_hellman_group_is_seen(pki: Pki) -> None:
 
 
 def _small_parameters(pki: Pki) -> object:
-    """MODP group 2 (RFC 2409), which no tool makes any more, as PKCS #3 in PEM."""
+    """Return MODP group 2 (RFC 2409), which no tool creates any more, as PKCS #3 in PEM."""
     number = b"\x02\x81\x81\0" + _GROUP_2 + b"\x02\x01\x02"
     path = pki.key.parent / "dh1024.pem"
     encoded = base64.encodebytes(b"\x30\x81" + bytes([len(number)]) + number).decode()

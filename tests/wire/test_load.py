@@ -27,7 +27,7 @@ from tests.support.tls_servers import NAME, Pki, python_tls, serving
 SUITES = [suite.code for suite in PROFILES["RABBITMQ"].suites]
 
 
-# Against listeners of our own
+# Against toy listeners
 
 
 def test_as_many_as_wanted_are_held() -> None:
@@ -231,7 +231,7 @@ def signal_to_broker(node: Any, signal: str) -> None:
 @pytest.mark.containers
 def test_control_a_broker_that_stops_serving_is_found(rabbitmq_node: Any) -> None:
     def stop() -> Refused:
-        """Not a load but a broker that stands still for longer than a message is waited for."""
+        """Stop the broker for longer than a message is waited for."""
         signal_to_broker(rabbitmq_node, "STOP")
         time.sleep(6.0)
         signal_to_broker(rabbitmq_node, "CONT")

@@ -151,7 +151,7 @@ def test_a_files_header_and_records(order: str, magic: int) -> None:
 
 
 @given(
-    said=st.binary(min_size=1, max_size=400),
+    content=st.binary(min_size=1, max_size=400),
     cuts=st.lists(st.integers(0, 400), max_size=8),
     start=st.sampled_from([0, 1000, 2**32 - 1, 2**32 - 100]),
     data=st.data(),

@@ -44,7 +44,7 @@ def kinds(differences: tuple[Difference, ...]) -> list[tuple[str, str]]:
     return [(difference.kind, difference.subject) for difference in differences]
 
 
-# The suites that can be asked about
+# The suites that can be offered
 
 
 def test_the_registry_is_whole_and_agrees_with_what_is_documented() -> None:
@@ -106,7 +106,7 @@ def test_exactly_the_eighteen_suites_of_activemq(pki: Pki) -> None:
         scan = scan_of(port, pki)
     dhe = {suite.code for suite in ACTIVEMQ.suites if "_DHE_" in suite.iana}
     differences = judge(scan, ACTIVEMQ)
-    # Python's ssl gives a server no Diffie-Hellman parameters: these six cannot be had from it.
+    # Python's ssl gives a server no Diffie-Hellman parameters: it cannot offer these six.
     assert {difference.subject for difference in differences} == {
         suite.iana for suite in ACTIVEMQ.suites if suite.code in dhe
     }
@@ -251,7 +251,7 @@ def test_a_missing_name_is_seen(pki: Pki) -> None:
     ]
 
 
-# Listeners that are no TLS listeners
+# Listeners without TLS
 
 
 @pytest.mark.parametrize("protocol", GREETINGS)

@@ -77,7 +77,7 @@ def speaking(pki: Pki, handle: Callable[[ssl.SSLSocket], None]) -> Iterator[int]
 
 
 def only(protocol: str) -> Callable[[ssl.SSLSocket], None]:
-    """A server of one protocol that is silent to all others."""
+    """Serve one protocol and answer no other."""
 
     def handle(tls: ssl.SSLSocket) -> None:
         if tls.recv(4096) == GREETINGS[protocol]:

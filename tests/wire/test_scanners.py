@@ -30,7 +30,7 @@ TESTSSL = pytest.mark.nightly("testssl.sh; every push compares with sslscan")
 
 
 class Side:
-    """Our scans of a node, and the scanners beside it, each when it is first asked for."""
+    """Our scans of a node, and the scanners in its network, each created on first use."""
 
     def __init__(self) -> None:
         self._opened = ExitStack()

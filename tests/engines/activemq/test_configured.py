@@ -89,7 +89,7 @@ def test_control_the_same_configuration_unsanitised_opens_a_port_in_plaintext(
                 ),
             }
 
-    # The control publishes the port; that something listens there is the configuration's doing.
+    # The control publishes the port; the configuration makes the broker listen there.
     with activemq(
         tmp_path, with_configuration("", defects=Defects(plaintext_listener=True)), Unsanitised()
     ) as node:
@@ -149,12 +149,17 @@ TYPICAL = {
     "double": "1.5",
     "string": "x",
 }
-ONE_OF = ("queue", "topic", "tempQueue", "tempTopic")  # what an entry is for: the broker takes one
+ONE_OF = (
+    "queue",
+    "topic",
+    "tempQueue",
+    "tempTopic",
+)  # what an entry applies to: the broker accepts one
 NUMBERS = itertools.count()
 
 
 def whole(name: str, turn: int) -> etree._Element:
-    """The element with all attributes and children; of alternatives, the ``turn``-th."""
+    """Return the element with all attributes and children; of alternatives, the ``turn``-th."""
     node = etree.Element(f"{{{NAMESPACE}}}{name}")
     choices = [attribute for attribute in ONE_OF if attribute in ATTRIBUTES[name]]
     for attribute, allowed in ATTRIBUTES[name].items():

@@ -40,7 +40,7 @@ QUEUE = Destination.queue("orders.new")
 
 
 def read(properties: bytes) -> dict[str, str]:
-    """As java.util.Properties does, for files whose only escape is the character code."""
+    """Read as java.util.Properties does, for files whose only escape is the character code."""
 
     def plain(text: str) -> str:
         units = re.sub(r"\\u([0-9a-f]{4})|(.)", lambda m: m[1] or f"{ord(m[2]):04x}", text)
@@ -100,7 +100,7 @@ def test_any_name_and_password_survive_the_properties_file(password: str, name: 
     try:
         (name + password).encode()
     except UnicodeEncodeError:
-        return  # half a surrogate pair is no text
+        return  # half a surrogate pair is not text
     assert read(module._properties({name: password})) == {name: password}
 
 

@@ -21,7 +21,7 @@ def broker(inside: str = "", attributes: str = "") -> str:
     return f'<broker xmlns="{NAMESPACE}" {attributes}>{inside}</broker>'
 
 
-# Whatever goes in
+# Any document
 
 
 FORBIDDEN = [
@@ -56,7 +56,7 @@ TYPICAL = {
 
 
 def grown(random: Random, name: str = "broker", depth: int = 0) -> etree._Element:
-    """A deep document of permitted elements, with some prohibited ones; the same for a seed."""
+    """Return a deep document of permitted and some prohibited elements, the same for a seed."""
     node = etree.Element(f"{{{NAMESPACE}}}{name}")
     needed = {attribute for group in startable._NEEDS.get(name, ()) for attribute in group}
     for attribute, value in ATTRIBUTES.get(name, {}).items():
@@ -136,7 +136,7 @@ def _assert_permitted(node: etree._Element, name: str) -> None:
 
 
 def without_customers(text: str) -> list[tuple[str, dict[str, str]]]:
-    """What decides who may listen, with what TLS, who logs in and where data lies."""
+    """Return the elements that decide about listeners, TLS, logins and storage."""
     mine = (
         "bean",
         "sslContext",

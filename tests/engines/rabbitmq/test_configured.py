@@ -89,7 +89,7 @@ def certified(
     authority: Authority = AUTHORITY,
     **of: object,
 ) -> Address:
-    """An address with a client's certificate; without a user, the certificate is the login."""
+    """Return an address with a client's certificate; without a user, it is also the login."""
     written = authority.issue("client", **of).write(folder)  # type: ignore[arg-type]
     address = node.address("amqp", user or User("", ""))
     return dataclasses.replace(address, certificate=written.chain, key=written.key)
@@ -108,7 +108,7 @@ def passes_a_message(address: Address) -> bool:
 def ask(
     node: Node, method: str, path: str, body: object = None
 ) -> tuple[int, bytes, dict[str, str]]:
-    """The management interface's answer, asked without a certificate."""
+    """Return the management interface's answer to a client without a certificate."""
     context = ssl.create_default_context(cafile=str(node.ca_file))
     connection = http.client.HTTPSConnection(
         "localhost", node.addresses["management"][1], context=context, timeout=30
@@ -124,13 +124,13 @@ def ask(
     )
 
 
-# A listener that wants a certificate
+# A listener that requires a certificate
 
 
 def test_a_certificate_is_a_login(strict: Node, tmp_path: Path) -> None:
     assert passes_a_message(certified(strict, tmp_path))
     with connect(certified(strict, tmp_path)):
-        end = time.monotonic() + 60  # what the interface shows it gathers every few seconds
+        end = time.monotonic() + 60  # the interface refreshes its data every few seconds
         while not (
             users := {
                 connection.get("user")
@@ -189,7 +189,7 @@ def test_versions_and_suites_are_the_documented_ones_all_the_same(strict: Node) 
     assert not any(answer.served for answer in scan.plaintext)
 
 
-# A listener that takes one, and nothing else for a login; and limits
+# A listener whose only login is a certificate; and limits
 
 
 def test_the_name_is_taken_from_where_the_configuration_says(by_name: Node, tmp_path: Path) -> None:
@@ -203,7 +203,9 @@ def test_a_password_is_no_login_where_only_certificates_are(by_name: Node, tmp_p
     for address in (by_name.address("amqp"), certified(by_name, tmp_path, ALICE, names=["alice"])):
         with pytest.raises(ClientError):
             connect(address)
-    assert ask(by_name, "GET", "whoami")[0] == 200, "the management interface knows no other login"
+    assert ask(by_name, "GET", "whoami")[0] == 200, (
+        "the management interface accepts no other login"
+    )
 
 
 def test_limits_are_in_force(by_name: Node, tmp_path: Path) -> None:
@@ -253,7 +255,7 @@ def test_a_consumer_may_take_for_ever(by_name: Node) -> None:
 def test_a_shovel_verifies_the_broker_it_sends_to_unless_told_otherwise(
     tmp_path: Path, verify: str, name: str, state: str
 ) -> None:
-    """The certificate has the name localhost, and not the one that the container has."""
+    """The certificate has the name localhost, not the container's."""
     with rabbitmq(tmp_path, spec(verify)) as node:
         host = node.run("hostname").strip() if name == "its own name" else name
         uri = f"amqps://{ALICE.username}:{ALICE.password}@{{}}:5671"

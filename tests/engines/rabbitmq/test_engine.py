@@ -87,7 +87,7 @@ def test_no_password_is_rendered_and_its_hash_is_rabbitmqs(password: str) -> Non
     try:
         password.encode()
     except UnicodeEncodeError:
-        return  # half a surrogate pair is no text
+        return  # half a surrogate pair is not text
     files = RabbitMQ().files(dataclasses.replace(NODE, users=(User("alice", password),)))
     anyway = b"".join(RabbitMQ().files(dataclasses.replace(NODE, users=(ALICE,))).values())
     written = [
@@ -136,7 +136,7 @@ def node(
 def ask(
     node: Node, path: str, user: User, method: str = "GET", body: object = None
 ) -> tuple[int, bytes]:
-    """The management interface's answer."""
+    """Return the management interface's answer."""
     context = ssl.create_default_context(cafile=str(node.ca_file))
     connection = http.client.HTTPSConnection(
         "localhost", node.addresses["management"][1], context=context, timeout=30

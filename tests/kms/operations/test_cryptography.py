@@ -54,7 +54,7 @@ def test_a_data_key_is_as_long_as_it_is_asked_for(
     assert (
         len(container().kms.call(USER, "GenerateDataKey", {"KeyId": key, **length})["Plaintext"])
         == 32
-    ), "control: LocalStack, whatever is asked"
+    ), "control: LocalStack ignores the length"
 
 
 @pytest.mark.parametrize("operation", ["GenerateDataKey", "GenerateDataKeyWithoutPlaintext"])
@@ -329,7 +329,7 @@ def test_dry_runs_say_what_would_have_been(aws: Authority) -> None:
     assert aws.call(USER, "ListGrants", KeyId=key)["Grants"] == []
     assert (
         aws.code(USER, "Decrypt", CiphertextBlob=blob, DryRun=True) == "InvalidCiphertextException"
-    ), "and what would not"
+    ), "and a dry run of a call that would fail"
     assert (
         aws.code(USER, "Decrypt", KeyId=key, DryRun=True, DryRunModifiers=["IGNORE_CIPHERTEXT"])
         == "DryRunOperationException"

@@ -91,7 +91,7 @@ def test_amazon_mqs_grants_are_made_and_used_as_documented(aws: Authority) -> No
     assert (
         aws.code(EC2, "Decrypt", CiphertextBlob=data_key, KeyId=key, EncryptionContext=VOLUME)
         == "AccessDeniedException"
-    ), "it retires it only"
+    ), "it can only retire it"
     assert aws.code(SERVICE, "CreateGrant", **of_volume) == "AccessDeniedException"
     aws.call(EC2, "RetireGrant", KeyId=key, GrantId=second["GrantId"])
     aws.clock.turn(DELAY)
@@ -165,7 +165,7 @@ def test_only_services_make_grants_to_services(aws: Authority) -> None:
     assert "GranteePrincipal" in refusal.hint
 
 
-# Making them
+# Creating grants
 
 
 def test_the_name_recognises_a_request_that_was_sent_twice(aws: Authority) -> None:
@@ -278,15 +278,15 @@ def test_a_key_has_no_more_grants_than_it_can_have(tmp_path: Path) -> None:
         == "LimitExceededException"
     )
     assert aws.grant(key, GRANTEE.principal, "Decrypt", Name="g0") == named[0], (
-        "one that is there already is none more"
+        "an existing grant does not count twice"
     )
-    assert aws.grant(aws.key(), GRANTEE.principal, "Decrypt"), "of each key"
+    assert aws.grant(aws.key(), GRANTEE.principal, "Decrypt"), "the limit is per key"
     aws.call(USER, "RevokeGrant", KeyId=key, GrantId=named[0])
     aws.clock.turn(DELAY)
     assert aws.grant(key, GRANTEE.principal, "Decrypt")
 
 
-# Looking at them
+# Listing grants
 
 
 def test_lists_are_filtered_and_paged(aws: Authority) -> None:
@@ -364,7 +364,7 @@ def test_a_principal_lists_what_it_may_retire(aws: Authority) -> None:
     assert aws.code(USER, "ListRetirableGrants") == "ValidationException"
 
 
-# Ending them
+# Ending grants
 
 
 @pytest.mark.parametrize("how", ["RevokeGrant", "RetireGrant"])
@@ -389,7 +389,7 @@ def test_an_ended_grant_is_off_the_list_at_once_and_in_effect_for_the_delay(
     aws.clock.turn(60)
     assert aws.code(SERVICE, "Encrypt", KeyId=key, Plaintext=b"p") == "AccessDeniedException"
     assert retirable(aws, SERVICE) == []
-    assert aws.ledger.grant(grant) is None, "and then it is gone altogether"
+    assert aws.ledger.grant(grant) is None, "and then it is deleted"
 
 
 def test_who_may_revoke_and_who_may_retire(aws: Authority) -> None:

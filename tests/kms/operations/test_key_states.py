@@ -25,7 +25,7 @@ pytestmark = pytest.mark.containers
 
 
 def served(aws: Authority, key: str) -> tuple[str, bytes]:
-    """A key with Amazon MQ's grant, and a data key of a volume."""
+    """Give Amazon MQ a grant on the key; return the key and a volume's encrypted data key."""
     aws.grant(
         key,
         "mq.amazonaws.com",
@@ -60,8 +60,8 @@ def test_within_the_delay_nothing_changes_and_after_it_everything(
 ) -> None:
     key, blob = served(aws, aws.key())
     aws.call(USER, step, KeyId=key)
-    assert aws.shown(key) == state, "its owner is shown what was asked for"
-    assert aws.shown(key, SERVICE) == "Enabled", "a service is shown what is in effect"
+    assert aws.shown(key) == state, "its owner sees the requested state"
+    assert aws.shown(key, SERVICE) == "Enabled", "a service sees the state in effect"
     for seconds in (0, DELAY - 60):
         aws.clock.turn(seconds)
         assert len(aws.decrypt(blob, caller=SERVICE)) == 64
@@ -182,7 +182,7 @@ def test_a_key_that_waits_for_its_material(aws: Authority) -> None:
 
 
 def test_several_processes_agree(aws: Authority, tmp_path: Path) -> None:
-    """Each with a ``KMS`` of its own over the same folder."""
+    """Each has a separate ``KMS`` over the same folder."""
     key, blob = served(aws, aws.key())
     other = over(container(), aws.state.folder)
     other.call(USER, "DisableKey", KeyId=key)

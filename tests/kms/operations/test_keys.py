@@ -11,12 +11,12 @@ from tests.support.kms_authority import ADMIN, DELAY, GRANTEE, STRANGER, Authori
 
 pytestmark = pytest.mark.containers
 
-# An account of each test's own, where it needs alias/aws/mq to be new.
+# A separate account for each test that needs alias/aws/mq to be new.
 ACCOUNTS = iter(range(444444444444, 444444445444))
 
 
 def account() -> tuple[Caller, Caller, Caller]:
-    """The root of a new account, its session in Amazon MQ's hands, and Amazon MQ at work in it."""
+    """Return a new account's root, its session through Amazon MQ, and Amazon MQ acting for it."""
     number = str(next(ACCOUNTS))
     root = Caller(f"arn:aws:iam::{number}:root", number, "Root")
     return (
@@ -98,7 +98,7 @@ def test_the_aws_managed_key_is_visible_and_out_of_its_owners_hands(aws: Authori
     for operation, parameters in forbidden.items():
         assert aws.code(root, operation, **parameters) == "AccessDeniedException", operation
     assert aws.shown(key, root) == "Enabled"
-    own = aws.key(root)  # control: with a key of its own, the account may do it all
+    own = aws.key(root)  # control: with a key that it owns, the account may do everything
     for operation, parameters in forbidden.items():
         if operation not in ("ScheduleKeyDeletion", "DisableKey", "DeleteAlias"):
             aws.call(
@@ -134,7 +134,7 @@ def test_the_aws_managed_key_is_used_through_its_service_and_by_its_grants(aws: 
     ]
     assert len(aws.decrypt(blob, {}, service)) == 64
     grant = aws.call(root, "ListGrants", KeyId=key)["Grants"][0]["GrantId"]
-    aws.call(root, "RevokeGrant", KeyId=key, GrantId=grant)  # that, its owner may
+    aws.call(root, "RevokeGrant", KeyId=key, GrantId=grant)  # which the owner may do
     aws.clock.turn(DELAY)
     assert aws.code(service, "Decrypt", CiphertextBlob=blob) == "AccessDeniedException"
 
@@ -212,9 +212,9 @@ def test_a_policy_is_put_got_and_heeded(aws: Authority) -> None:
     assert (
         aws.code(ADMIN, "PutKeyPolicy", KeyId=key, PolicyName="default", Policy=own)
         == "AccessDeniedException"
-    ), "as it was warned"
+    ), "as the warning said"
     assert aws.shown(aws.key(ADMIN, Policy=own), STRANGER) == "Enabled", (
-        "and a key can be made with one"
+        "and a key can be created with one"
     )
 
 

@@ -87,7 +87,7 @@ def test_rotated_by_the_clock_once_for_every_period(aws: Authority) -> None:
     next_date = status(aws, key)["NextRotationDate"]
     aws.call(USER, "RotateKeyOnDemand", KeyId=key)
     assert status(aws, key)["NextRotationDate"] == next_date, (
-        "one on demand does not move the schedule"
+        "a rotation on demand does not move the schedule"
     )
     aws.call(USER, "DisableKeyRotation", KeyId=key)
     aws.clock.turn(1000 * DAY)
