@@ -4,8 +4,8 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from testbed.kms.authority import DELAY, KmsAuthority
-from testbed.kms.base import Kms
+from testbed.kms.authority import KmsAuthority
+from testbed.kms.base import DELAY, Kms
 from testbed.kms.container import KmsContainer
 from testbed.kms.localstack import LocalStackKms
 from testbed.kms.retrying import RetryingKms

@@ -79,7 +79,7 @@ class Testbed:
         Without ``folder`` it is a temporary one, which is removed at the end of the ``with`` block,
         or when the process ends in any way. ``kms_image`` is a LocalStack image of your own.
         ``delay`` is the number of seconds until a disabled key or a revoked grant takes effect; it
-        is kept for the folder's life, and the default is ``testbed.kms.authority.DELAY``. With
+        is kept for the folder's life, and the default is ``testbed.kms.base.DELAY``. With
         ``start=False`` nothing is started, and calls of KMS fail if it does not run. Raises
         ``EngineUnavailable`` or ``StateBroken``. What keeps KMS from starting is raised by the
         first call of ``kms``.

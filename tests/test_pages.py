@@ -1,10 +1,13 @@
 """The pages of the project name files, commands and versions that exist."""
 
+import ast
 import re
 import tomllib
 from pathlib import Path
 
 import pytest
+
+from testbed.kms.base import DELAY
 
 ROOT = Path(__file__).resolve().parent.parent
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text()
@@ -52,6 +55,25 @@ def test_every_name_in_the_guide_is_in_the_file_beside_it() -> None:
         if not re.search(rf"^{name}\b", (ROOT / path).read_text(), re.MULTILINE)
     ]
     assert not missing
+
+
+def test_the_readme_lists_every_fixture() -> None:
+    tree = ast.parse((ROOT / "testbed" / "pytest_plugin.py").read_text())
+    fixtures = {
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        and any("fixture" in ast.unparse(decorator) for decorator in node.decorator_list)
+        and not node.name.startswith("_")
+    }
+    readme = (ROOT / "README.md").read_text()
+    assert len(fixtures) >= 5
+    assert {name for name in fixtures if f"`{name}`" not in readme} == set()
+
+
+def test_the_choices_have_the_default_delay() -> None:
+    choices = (ROOT / "docs" / "choices.md").read_text()
+    assert re.findall(r"after (\d+) seconds of the testbed's clock", choices) == [f"{DELAY:g}"]
 
 
 def test_every_target_in_the_guide_is_in_the_makefile() -> None:

@@ -20,6 +20,7 @@ from testbed.cli.base import (
 )
 from testbed.documented.engines import DEFAULT_VERSION
 from testbed.errors import TestbedError
+from testbed.kms.base import DELAY
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,8 @@ def up(
         float | None,
         typer.Option(
             min=0,
-            help="Seconds until a disabled key or a revoked grant takes effect; 3 by default.",
+            help="Seconds until a disabled key or a revoked grant takes effect; "
+            f"{DELAY:g} by default.",
         ),
     ] = None,
     fixed_ports: Annotated[

@@ -15,7 +15,7 @@ from typing import Any
 from testbed.kms import due_work, operations, validation
 from testbed.kms.authorization import Authorization, Identity, administrators
 from testbed.kms.backend import Backend
-from testbed.kms.base import Caller, Kms
+from testbed.kms.base import DELAY, Caller, Kms
 from testbed.kms.call import KmsCall, KmsServices
 from testbed.kms.due_work import OnServiceEvent
 from testbed.kms.key import DAY
@@ -25,10 +25,6 @@ from testbed.kms.operations.grants import GRANTS_PER_KEY
 from testbed.kms.operations.key_states import SHORTEST_WINDOW
 from testbed.state.clock import Clock
 from testbed.state.store import State
-
-# AWS speaks of "several hours" until a key is deactivated or a grant revoked (DP, newer edition);
-# locally, seconds.
-DELAY = 3.0
 
 
 class KmsAuthority:

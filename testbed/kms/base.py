@@ -18,6 +18,10 @@ USER_ACCOUNT = "000000000000"
 # Where AWS owned keys live: not the user's account, so not in the user's ListKeys.
 SERVICE_ACCOUNT = "999999999999"
 
+# Seconds by default until a disabled key or a revoked grant takes effect. AWS speaks of "several
+# hours" (DP-NEW).
+DELAY = 3.0
+
 
 @dataclass(frozen=True)
 class Caller:
