@@ -26,7 +26,7 @@ from testbed.errors import ApiError, BadRequestException, ForbiddenException, Km
 from testbed.kms.base import Caller, is_outage
 from testbed.trail.recording import Recorder
 
-_OPERATIONS: Mapping[str, Operation] = {
+OPERATIONS: Mapping[str, Operation] = {
     "CreateBroker": brokers.create,
     "DescribeBroker": brokers.describe,
     "ListBrokers": brokers.list_brokers,
@@ -93,10 +93,10 @@ class Mq:
                 raise
         with self._recorder.mq_call(caller, name, sent) as recorded:
             call = Call(caller, parameters.check(route.operation, sent), sent)
-            if name not in _OPERATIONS:
+            if name not in OPERATIONS:
                 raise refusals.not_offered(name)
             try:
-                recorded.elements = _OPERATIONS[name](self._context, call)
+                recorded.elements = OPERATIONS[name](self._context, call)
             except KmsError as error:
                 raise _translate(error) from error
             return recorded.elements
