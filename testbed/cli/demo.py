@@ -8,6 +8,7 @@ import typer
 
 from testbed.cli.base import JsonOption, errors_shown, new_app
 from testbed.cli.scenario import EvidenceOption, conclude, require_writable, verdict_printer
+from testbed.report import FILES
 
 _DURATION = "about four minutes on two cores, and two more when images have to be built."
 app = new_app()
@@ -17,7 +18,7 @@ app = new_app()
 def demo(
     report: Annotated[
         Path,
-        typer.Option("--report", help="Where report.json, report.html and report.xml (JUnit) go."),
+        typer.Option("--report", help=f"Where {', '.join(FILES)} (JUnit) go."),
     ] = Path("report"),
     evidence: EvidenceOption = False,
     as_json: JsonOption = False,

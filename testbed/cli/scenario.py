@@ -10,6 +10,7 @@ import typer
 
 from testbed.cli.base import STATE, JsonOption, StateOption, errors_shown, new_app, show
 from testbed.errors import TestbedError
+from testbed.report import FILES, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
 
 ReportOption = Annotated[
     Path | None,
-    typer.Option(
-        "--report", help="Write report.json, report.html and report.xml (JUnit) into this folder."
-    ),
+    typer.Option("--report", help=f"Write {', '.join(FILES)} (JUnit) into this folder."),
 ]
 EvidenceOption = Annotated[
     bool, typer.Option("--evidence", help="Print all evidence, not only its first sentence.")
@@ -100,19 +99,17 @@ def conclude(run: "Run", report: Path | None, evidence: bool, as_json: bool) -> 
     from rich.console import Console
 
     from testbed.report import as_json as json_report
-    from testbed.report import html, junit, terminal
+    from testbed.report import terminal
     from testbed.verdicts import succeeded
 
     if report:
-        (report / "report.json").write_text(json_report.render(run))
-        (report / "report.html").write_text(html.render(run))
-        (report / "report.xml").write_text(junit.render(run))
+        write(run, report)
     if as_json:
         print(json.dumps(json_report.as_dict(run), indent=2))
     else:
         terminal.show(run, Console(), evidence=evidence)
         if report:
-            print(f"Written to {report}: report.json, report.html, report.xml")
+            print(f"Written to {report}: {', '.join(FILES)}")
     if not succeeded(run):
         raise typer.Exit(1)
 

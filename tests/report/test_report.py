@@ -6,6 +6,7 @@ import re
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from rich.console import Console
 
 from testbed.documented.claims import CLAIMS
 from testbed.documented.tls import Suite
-from testbed.report import as_json, html, junit, terminal
+from testbed.report import FILES, as_json, html, junit, terminal, write
 from testbed.results import Cell, Finding, Matrix, MatrixRow, Run, ScenarioResult, Verdict
 from testbed.verdicts import decide_run
 
@@ -55,6 +56,15 @@ FULL = run_of(
     docker="20.10",
     python="3.11",
 )
+
+
+def test_a_file_of_each_format_is_written(tmp_path: Path) -> None:
+    write(FULL, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == FILES.keys()
+    for name in FILES:
+        text = (tmp_path / name).read_text()
+        assert all(claim.id in text for claim in CLAIMS)
+        assert "LocalStack stopped" in text
 
 
 @pytest.mark.parametrize("width", [80, 120])
