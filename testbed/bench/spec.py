@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from testbed import clients
 from testbed.bench.target import Encryption, one_of
 from testbed.documented.engines import DEPLOYMENT_MODES, ENGINE_TYPES
+from testbed.documented.listeners import LISTENERS
 from testbed.errors import TestbedError
 
 WORKLOADS = Path(__file__).parent / "workloads"
@@ -24,9 +26,15 @@ MOST_IN_TURNS = 2  # messages in flight on a side that takes turns
 LEAST_SIZE = 24  # bytes of a message: what it says about itself, see ``load.accounting.HEADER``
 _MOST_SIZE = 64 * 2**20
 _LEAST_TURN = 0.02
+# Of each engine's protocols, those that there is a client for.
 _PROTOCOLS = {
-    "RABBITMQ": ("amqp", "amqp10"),
-    "ACTIVEMQ": ("openwire", "amqp10", "stomp", "stomp-ws", "mqtt", "mqtt-ws"),
+    engine: tuple(
+        protocol
+        for listener in listeners
+        for protocol in listener.protocols
+        if protocol in clients.PROTOCOLS
+    )
+    for engine, listeners in LISTENERS.items()
 }
 _FAST = ("amqp", "openwire")
 

@@ -10,11 +10,12 @@ from typer.testing import CliRunner
 from testbed.bench import results
 from testbed.bench.render import markdown
 from testbed.bench.results import Series, Settings, Side, Yardstick
-from testbed.bench.spec import load_driver, load_workload
+from testbed.bench.spec import DRIVERS, load_driver, load_workload
 from testbed.bench.statistics import Ratio, ratio
 from testbed.bench.table import Section, orders, outcome, sections, volume_costs
 from testbed.bench.target import Encryption
 from testbed.cli import app
+from testbed.clients import PROTOCOLS
 from testbed.errors import TestbedError
 from tests.support.bench_results import a_result, a_series
 
@@ -36,15 +37,8 @@ def under(workload: str, *texts: str, rates: tuple[float, ...]) -> Series:
 
 def test_the_table_has_every_protocol_and_size() -> None:
     cases = [case for section in TABLE for case in section.cases]
-    assert {case.driver.protocol for case in cases} == {
-        "amqp",
-        "amqp10",
-        "openwire",
-        "stomp",
-        "stomp-ws",
-        "mqtt",
-        "mqtt-ws",
-    }
+    assert {case.driver.name for case in cases} == {path.stem for path in DRIVERS.glob("*.toml")}
+    assert {case.driver.protocol for case in cases} == set(PROTOCOLS)
     assert {case.workload.size for case in cases if case.workload.pattern == "queue"} >= {
         100,
         1024,
