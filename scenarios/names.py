@@ -52,7 +52,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         rule=PII_SENTENCE,
         blind=_pattern(BROKER_NAME),
     )
-    invalid = {"a space": "two words", "a dot": "a.b", "51 characters": "x" * 51, "nothing": ""}
+    invalid = {"a space": "two words", "a dot": "a.b", "200 characters": "x" * 200, "nothing": ""}
     yield _finding(
         testbed,
         "P1",

@@ -59,6 +59,11 @@ def test_a_scenario_says_what_it_is(name: str) -> None:
     assert set(chosen.claims) <= {claim.id for claim in CLAIMS}
 
 
+def test_every_claim_has_a_scenario() -> None:
+    decided = {claim for found in scenario.find() for claim in found.claims}
+    assert {claim.id for claim in CLAIMS} - decided == set()
+
+
 def test_all_are_found_and_those_that_are_named_in_the_order_of_naming() -> None:
     assert [chosen.name for chosen in scenario.find()] == NAMES
     assert [chosen.name for chosen in scenario.find(NAMES[1::-1])] == NAMES[1::-1]

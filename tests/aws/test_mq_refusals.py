@@ -8,7 +8,7 @@ import pytest
 
 from testbed.documented.engines import VERSIONS
 from testbed.documented.instance_types import INSTANCE_OPTIONS
-from testbed.documented.names import PASSWORD_SENTENCE, PII_SENTENCE
+from testbed.documented.names import BROKER_NAME, PASSWORD_SENTENCE, PII_SENTENCE
 from testbed.kms.base import USER
 from tests.support.aws_endpoint import OTHER_ACCOUNT, Served, refusal
 
@@ -96,7 +96,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
         "",
     ),
     ({"BrokerName": "jane.doe@example.com"}, PII_SENTENCE, "brokerName"),
-    ({"BrokerName": "x" * 51}, "1-50 characters", "brokerName"),
+    ({"BrokerName": "x" * 200}, BROKER_NAME.sentence, "brokerName"),
     ({"Tags": {"owner": "jane.doe@example.com"}}, PII_SENTENCE, "tags"),
     ({"Tags": {f"tag{number}": "x" for number in range(51)}}, "at most 50 tags", "tags"),
     (

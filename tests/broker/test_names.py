@@ -1,5 +1,6 @@
 """The rules for names, passwords, tags and URLs; and that no refusal repeats what it refuses."""
 
+import re
 import string
 from urllib.parse import quote
 
@@ -14,7 +15,16 @@ from testbed.broker.names import (
     check_username,
     check_users,
 )
-from testbed.documented.names import BROKER_NAME, PASSWORD_SENTENCE, PII_SENTENCE, USERNAME
+from testbed.documented.names import (
+    BROKER_NAME,
+    PASSWORD_MAX,
+    PASSWORD_MIN,
+    PASSWORD_SENTENCE,
+    PASSWORD_UNIQUE,
+    PII_SENTENCE,
+    USERNAME,
+    NameRule,
+)
 from testbed.engines.base import User
 from testbed.engines.urls import check_no_credentials_in_url
 from testbed.errors import BadRequestException
@@ -71,6 +81,18 @@ CLEAN = [
     "AKIA",
     "team-7-shop-42",
 ]
+
+
+@pytest.mark.parametrize("rule", [BROKER_NAME, *USERNAME.values()])
+def test_a_rule_has_the_lengths_of_its_sentence(rule: NameRule) -> None:
+    least, most = map(int, re.findall(r"(\d+)-(\d+) characters", rule.sentence)[0])
+    lengths = [length for length in range(most + 10) if rule.pattern.fullmatch("x" * length)]
+    assert lengths == list(range(least, most + 1))
+
+
+def test_the_rule_for_passwords_has_the_numbers_of_its_sentence() -> None:
+    assert f"{PASSWORD_MIN}-{PASSWORD_MAX} characters" in PASSWORD_SENTENCE
+    assert f"at least {PASSWORD_UNIQUE} unique characters" in PASSWORD_SENTENCE
 
 
 def refusal(check, *arguments) -> BadRequestException:  # type: ignore[no-untyped-def]

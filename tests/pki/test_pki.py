@@ -115,18 +115,6 @@ def test_each_defect_is_refused_for_what_it_is(
     assert certificate.ca_pem == authority.ca_pem  # the client trusts what it always trusts
 
 
-def test_every_defect_of_the_plan_is_there() -> None:
-    assert set(bad_names()) == {
-        "expired",
-        "missing-intermediate",
-        "not-yet-valid",
-        "self-signed",
-        "weak-key",
-        "wrong-authority",
-        "wrong-host",
-    }
-
-
 def test_a_strict_verifier_agrees(authority: Authority, broker: Certificate) -> None:
     verifier = (
         PolicyBuilder().store(Store([authority.root])).build_server_verifier(x509.DNSName(HOST))

@@ -11,6 +11,7 @@ import pytest
 from testbed.documented.cloudtrail import KMS_EVENTS, MQ_EVENTS, Event, Shown
 from testbed.errors import KmsError, MqError
 from testbed.kms.base import USER, USER_ACCOUNT
+from testbed.kms.operations import OPERATIONS
 from testbed.trail.record import Call, Setting, kms_record, mq_record
 
 KEY = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -146,6 +147,7 @@ def test_the_tables_show_nothing_that_the_api_calls_sensitive_or_that_is_binary_
 
 
 def test_every_operation_but_those_on_custom_key_stores_and_other_regions_is_described() -> None:
+    assert OPERATIONS.keys() - KMS_EVENTS.keys() == {"ReplicateKey"}, "of the testbed's own"
     missing = {
         name
         for name in MODELS["kms"].operation_names

@@ -54,7 +54,7 @@ def test_nothing_that_is_not_approved_is_in_it() -> None:
     assert not [name for name in fips.SIGNATURES.values() if "sha1" in name or "sha224" in name]
 
 
-def test_of_activemqs_18_the_six_with_key_transport_are_outside_and_of_rabbitmqs_two_none() -> None:
+def test_of_activemqs_suites_those_with_key_transport_are_outside_and_of_rabbitmqs_none() -> None:
     outside = [suite.iana for suite in ACTIVEMQ_SUITES if fips.why_outside(suite)]
     assert outside == [suite.iana for suite in ACTIVEMQ_SUITES if suite.iana.startswith("TLS_RSA_")]
     assert len(outside) == 6

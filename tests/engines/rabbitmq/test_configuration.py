@@ -284,7 +284,6 @@ def test_a_limit_above_the_brokers_is_refused_in_the_documented_sentence() -> No
 @pytest.mark.parametrize("mode", list(MAXIMA))
 def test_every_limit_may_be_at_its_maximum(mode: str) -> None:
     assert all(set(limits) == set(LIMIT_KEYS) for limits in MAXIMA[mode].values())
-    assert len(MAXIMA[mode]) == 8
     for instance_type, limits in MAXIMA[mode].items():
         for key, most in limits.items():
             configuration.settings(
@@ -362,7 +361,7 @@ def test_without_a_configuration_rabbitmq_gets_the_documented_defaults() -> None
     conf = rendered(NODE)
     expected = {name: key.default for name, key in KEYS.items() if key.default and name in conf}
     assert expected.items() <= conf.items()
-    assert len(expected) == 7
+    assert {"heartbeat", "consumer_timeout", "ssl_options.verify"} <= expected.keys()
     assert (conf["auth_mechanisms.1"], conf["auth_mechanisms.2"], conf["default_queue_type"]) == (
         "PLAIN",
         "AMQPLAIN",

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.clients import Destination, connect
-from testbed.documented.engines import VERSIONS
+from testbed.documented.engines import DEFAULT_VERSION, VERSIONS
 from testbed.documented.listeners import RABBITMQ_CLOSED
 from testbed.documented.tls import PROFILES, RABBITMQ_SUITES, Suite, TlsProfile
 from testbed.engines.base import Defects, User
@@ -110,6 +110,11 @@ def test_the_same_node_gets_the_same_definitions_and_another_one_another_salt() 
 
     assert definitions() == definitions()
     assert definitions() != definitions(broker_id="b-5678")
+
+
+def test_every_version_but_one_has_a_release() -> None:
+    assert set(VERSIONS["RABBITMQ"]) - {"3.13"} == set(RELEASES)
+    assert DEFAULT_VERSION["RABBITMQ"] in RELEASES
 
 
 def test_versions_that_cannot_be_had_are_refused_with_those_that_can() -> None:

@@ -1,0 +1,19 @@
+"""The documented suites are real: name, OpenSSL name and code as in the registry."""
+
+import pytest
+
+from testbed.documented import fips
+from testbed.documented.tls import ACTIVEMQ_SUITES, API, PROFILES, RABBITMQ_SUITES, Suite
+from testbed.wire.tls_messages import registry
+
+
+@pytest.mark.parametrize(
+    "suites", [*(p.suites for p in PROFILES.values()), API.suites, fips.SUITES]
+)
+def test_every_suite_is_as_in_the_registry(suites: tuple[Suite, ...]) -> None:
+    assert [suite for suite in suites if registry().get(suite.code) != suite] == []
+    assert len({suite.code for suite in suites}) == len(suites)
+
+
+def test_the_engines_have_as_many_suites_as_the_page_lists() -> None:
+    assert (len(ACTIVEMQ_SUITES), len(RABBITMQ_SUITES)) == (18, 2)
