@@ -55,7 +55,11 @@ class RabbitMQ:
 
     def image(self, version: str) -> ImageSpec:
         """See ``Engine.image``. Raises ``BadRequestException`` for a version without an image."""
-        args = (("VERSION", self.running_version(version)), ("SUITE", _SUITES.get(version, "")))
+        args = (
+            ("VERSION", self.running_version(version)),
+            ("SUITE", _SUITES.get(version, "")),
+            ("PLUGINS", " ".join(PLUGINS)),
+        )
         return ImageSpec(f"rabbitmq-{version}", "rabbitmq", BROKER_BASE, args)
 
     def running_version(self, version: str) -> str:
