@@ -156,7 +156,7 @@ def test_an_address_breaks_both_rules_of_a_broker_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "x" * 51, "two words", "a.b", "a~b", "größe", "name\n", "a/b", "*", "[a]"]
+    "name", ["", "x" * 200, "two words", "a.b", "a~b", "größe", "name\n", "a/b", "*", "[a]"]
 )
 def test_a_broker_name_is_by_the_api(name: str) -> None:
     error = refusal(check_broker_name, name)
