@@ -95,6 +95,7 @@ class Testbed:
             self._open(state, kms_image, delay, start=start)
         except BaseException:  # Ctrl-C, too
             if self._reaper:
+                logger.info("taking everything down")
                 down(folder)
                 self._reaper.dismiss()
             raise

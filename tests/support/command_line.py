@@ -187,5 +187,6 @@ class Running:
 
     def _read(self) -> None:
         assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.lines.append(line.rstrip())
+        with self.process.stderr as stderr:
+            for line in stderr:
+                self.lines.append(line.rstrip())
