@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 REPORT ?= report
 PYTEST := $(VENV)/bin/pytest $(PYTEST_ARGS)
-# Two at a time, each with brokers and ports of its own; the tests of a file share brokers.
+# Two at a time, each with separate brokers and ports; the tests of a file share brokers.
 WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo check format test containers test-all durations benchmarks setup clean

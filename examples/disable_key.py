@@ -17,14 +17,14 @@ def state(broker_id: str) -> str:
     return " ".join([broker["BrokerState"], *codes])
 
 
-def wait_for(broker_id: str, wanted: str) -> None:
+def wait_for(broker_id: str, expected: str) -> None:
     """Wait for a state: disabling a key takes seconds to act in the testbed, hours in AWS."""
     end = time.monotonic() + 120
-    while not (now := state(broker_id)).startswith(wanted):
+    while not (current := state(broker_id)).startswith(expected):
         if time.monotonic() > end:
-            raise SystemExit(f"still {now} after two minutes, not {wanted}")
+            raise SystemExit(f"still {current} after two minutes, not {expected}")
         time.sleep(0.5)
-    print(f"DescribeBroker: {now}")
+    print(f"DescribeBroker: {current}")
 
 
 broker_id = next(

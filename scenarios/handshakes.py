@@ -92,11 +92,11 @@ def _certificate(engine_type: str, name: str, scan: ListenerScan, control: Liste
     return Finding(
         "T8",
         f"{engine_type} {name}",
-        *_verdict(judge_certificate(scan, (_WILDCARD,)), _seen(scan)),
+        *_verdict(judge_certificate(scan, (_WILDCARD,)), _evidence(scan)),
         Finding(
             "T8",
             f"{name} with a certificate of another authority",
-            *_verdict(judge_certificate(control, (_WILDCARD,)), _seen(control)),
+            *_verdict(judge_certificate(control, (_WILDCARD,)), _evidence(control)),
         ),
     )
 
@@ -131,14 +131,16 @@ def _only_tls(scans: Mapping[str, ListenerScan]) -> tuple[Verdict, tuple[str, ..
 
 
 def _verdict(
-    differences: Sequence[object], seen: tuple[str, ...]
+    differences: Sequence[object], evidence: tuple[str, ...]
 ) -> tuple[Verdict, tuple[str, ...]]:
     return (
-        (Verdict.FAILS, (*map(str, differences), *seen)) if differences else (Verdict.HOLDS, seen)
+        (Verdict.FAILS, (*map(str, differences), *evidence))
+        if differences
+        else (Verdict.HOLDS, evidence)
     )
 
 
-def _seen(scan: ListenerScan) -> tuple[str, ...]:
+def _evidence(scan: ListenerScan) -> tuple[str, ...]:
     facts = scan.certificate
     carried = (
         f"{facts.subject}, for {', '.join(facts.names)}, {facts.key}, {facts.days_left} days left"

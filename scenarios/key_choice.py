@@ -35,7 +35,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
 def _customer_key(testbed: Testbed, broker: Broker) -> Finding:
     """Judge R2: the key is used and echoed; UpdateBroker has no member to change it."""
     described = describe(testbed.brokers.describe(broker.broker_id))["EncryptionOptions"]
-    other = testbed.new_key("another one")
+    other_key = testbed.new_key("another one")
     used = broker.nodes[0].volume.key_arn
     return Finding(
         "R2",
@@ -52,7 +52,7 @@ def _customer_key(testbed: Testbed, broker: Broker) -> Finding:
         Finding(
             "R2",
             "the same broker, asked for another key",
-            Verdict.of(described.get("KmsKeyId") == other),
+            Verdict.of(described.get("KmsKeyId") == other_key),
             (f"DescribeBroker: {described}",),
         ),
     )

@@ -107,8 +107,8 @@ def _story(testbed: Testbed, broker: Broker) -> Iterator[Finding | str]:
 
 def _empty(testbed: Testbed, broker: Broker, history: History) -> Finding:
     """Account for the same messages at another broker, which has none of them."""
-    other = testbed.control(broker.engine_type, UNENCRYPTED)
-    address = testbed.brokers.address(other, QUEUE_PROTOCOL[broker.engine_type])
+    empty = testbed.control(broker.engine_type, UNENCRYPTED)
+    address = testbed.brokers.address(empty, QUEUE_PROTOCOL[broker.engine_type])
     account = checker.check(traffic.drain(address, _QUEUE, Recorder.of(history), patience=2.0))
     return Finding(
         "R10",

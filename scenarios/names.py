@@ -277,13 +277,15 @@ def _finding(
 ) -> Finding:
     """Check that every value is refused; the control is a rule set without the check."""
     holds, evidence = _all_refused(testbed, attempt, values, rule, secret)
-    fails, seen = _all_refused(testbed, blind, values, rule, secret)
+    fails, control_evidence = _all_refused(testbed, blind, values, rule, secret)
     return Finding(
         claim,
         subject,
         Verdict.of(holds),
         evidence,
-        Finding(claim, f"{subject}: a rule set that does not look", Verdict.of(fails), seen),
+        Finding(
+            claim, f"{subject}: a rule set that does not look", Verdict.of(fails), control_evidence
+        ),
     )
 
 

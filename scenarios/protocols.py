@@ -106,9 +106,9 @@ def _names(bodies: set[bytes], sent: dict[str, bytes]) -> str:
 def _closed(testbed: Testbed, broker: Broker) -> tuple[Verdict, tuple[str, ...]]:
     """Find listeners in the broker's container that are reachable but undocumented."""
     offered = {listener.container_port for listener in LISTENERS[broker.engine_type]}
-    seen = listening(testbed.containers, broker.nodes[0].container_id)
+    open_ports = listening(testbed.containers, broker.nodes[0].container_id)
     # 0100007F is 127.0.0.1, for the node's own use.
-    reachable = {port for port, addresses in seen.items() if addresses != {"0100007F"}}
+    reachable = {port for port, addresses in open_ports.items() if addresses != {"0100007F"}}
     open_ones = [
         f"{name} ({port}) is open"
         for name, port in CLOSED[broker.engine_type].items()

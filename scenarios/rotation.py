@@ -74,10 +74,10 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
 
 def _another_key(testbed: Testbed, volume: volumes.Volume) -> Finding:
     """Replace the key by a new one instead of rotating it: the volume does not open."""
-    other = testbed.new_key("in place of the old one")
+    new_key = testbed.new_key("in place of the old one")
     try:
         volumes.open_data_key(
-            testbed.kms, volumes.Volume(volume.volume_id, other, volume.encrypted_data_key)
+            testbed.kms, volumes.Volume(volume.volume_id, new_key, volume.encrypted_data_key)
         )
         opened, text = True, "the volume opens"
     except TestbedError as error:

@@ -37,12 +37,12 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             if protocol in clients.PROTOCOLS
         ]
         logger.info("  clients of %s, over %s", broker.broker_name, ", ".join(protocols))
-        seen = _of_clients(testbed, broker, protocols)
+        result = _of_clients(testbed, broker, protocols)
         control = testbed.control(engine_type, UNENCRYPTED)
         yield Finding(
             claim,
             f"client links of {broker.broker_name}",
-            *seen,
+            *result,
             _in_clear(claim, testbed, control, clients.QUEUE_PROTOCOL[engine_type]),
         )
     logger.info("  a network of two brokers")
@@ -125,10 +125,10 @@ def _pair(testbed: Testbed) -> Finding:
                 if not client.receive(timeout=30):
                     raise ClientError("the standby does not have the message")
 
-        seen = _judged(_captured(testbed, [pair], exchange, nodes=1), _needles(pair, canary))
+        result = _judged(_captured(testbed, [pair], exchange, nodes=1), _needles(pair, canary))
     plain = testbed.control("ACTIVEMQ", UNENCRYPTED)
     return Finding(
-        "T7", "an active broker and its standby", *seen, _in_clear("T7", testbed, plain, "stomp")
+        "T7", "an active broker and its standby", *result, _in_clear("T7", testbed, plain, "stomp")
     )
 
 

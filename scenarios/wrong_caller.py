@@ -54,8 +54,10 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             kms.call(mq, "RetireGrant", {"KeyId": key, "GrantId": grant.grant_id})
         testbed.wait_out_delay()
         bound = ask(kms, "Decrypt", right, mq)
-        other = {**right, "EncryptionContext": volumes.context(volumes.new_id())}
-        yield _denied("another volume's encryption context", ask(kms, "Decrypt", other, mq), bound)
+        other_context = {**right, "EncryptionContext": volumes.context(volumes.new_id())}
+        yield _denied(
+            "another volume's encryption context", ask(kms, "Decrypt", other_context, mq), bound
+        )
         yield _denied(
             "no encryption context",
             ask(kms, "Decrypt", {**right, "EncryptionContext": {}}, mq),

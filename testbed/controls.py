@@ -1,4 +1,4 @@
-"""Brokers with planted defects for the control runs of checks: started once, lent to each."""
+"""Brokers with planted defects for the control runs of checks: started once and shared."""
 
 import threading
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from testbed.runtime.tasks import Task
 class Controls:
     """Keep one broker for each engine and kind of defect, from its first use until ``close``.
 
-    A check that changes or stops its control needs a broker of its own instead.
+    A check that changes or stops its control needs its own broker instead.
     """
 
     def __init__(

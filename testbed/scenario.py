@@ -38,8 +38,8 @@ _PATIENCE = 5.0  # seconds that scenarios get to notice an interruption
 class Scenario:
     """A scenario; ``name`` is its file's, without the suffix.
 
-    ``turns_clock`` if it waits out KMS's delay or lets days pass. ``alone``, and not
-    ``turns_clock``, if besides it stops the default brokers, or counts or measures what others do.
+    ``turns_clock`` if it waits out KMS's delay or lets days pass. ``alone`` instead of
+    ``turns_clock`` if it also stops the default brokers, or counts or measures what others do.
     """
 
     name: str
@@ -140,8 +140,8 @@ def run_all(
         alone = [position for position in positions if scenarios[position].alone]
         clock = [position for position in positions if scenarios[position].turns_clock]
         others = [position for position in positions if position not in (*alone, *clock)]
-        lanes = [partial(run_in_turn, lane) for lane in (clock, others)]
-        run_concurrently(lanes, testbed.stop, patience=_PATIENCE)
+        side_by_side = [partial(run_in_turn, group) for group in (clock, others)]
+        run_concurrently(side_by_side, testbed.stop, patience=_PATIENCE)
         run_in_turn(alone)
     else:
         run_in_turn(positions)

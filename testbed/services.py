@@ -25,7 +25,7 @@ _KIND = "settings"
 class Services:
     """What the brokers and the AWS endpoint of one testbed work with.
 
-    ``kms`` decides, records and delegates to LocalStack. ``stopping`` ends whatever is waited for.
+    ``kms`` decides, records and delegates to LocalStack. ``stopping`` ends every wait.
     """
 
     state: State

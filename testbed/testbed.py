@@ -58,7 +58,7 @@ class Testbed:
     """Everything of one state folder.
 
     As a context manager it closes at the end of the block, and everything keeps running; a testbed
-    without a folder of its own is removed.
+    without its own folder is removed.
 
     ``kms`` is the way to KMS, ``brokers`` is Amazon MQ's control plane, ``clock`` is the time that
     both go by, and ``trail`` is CloudTrail.

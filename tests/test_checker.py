@@ -134,11 +134,11 @@ def test_every_message_is_accounted_for_whatever_the_order(
 ) -> None:
     events = []
     for number, (outcome, times) in enumerate(fates):
-        own = [f"{outcome}{number}", *[f"r{number}"] * times]
-        shuffle.shuffle(own)
-        events.append([f"a{number}", *own])
+        steps = [f"{outcome}{number}", *[f"r{number}"] * times]
+        shuffle.shuffle(steps)
+        events.append([f"a{number}", *steps])
     merged = []
-    while events := [own for own in events if own]:
+    while events := [steps for steps in events if steps]:
         merged.append(shuffle.choice(events).pop(0))
 
     account = check(history(" ".join(merged)))

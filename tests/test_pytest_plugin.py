@@ -86,7 +86,7 @@ class Project(CommandLine):
         (self.folder / "test_mine.py").write_text(tests)
 
     def start_pytest(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        own = {
+        variables = {
             name: value
             for name, value in self._environment(environment).items()
             if name != "TESTBED_STATE" or name in environment
@@ -98,7 +98,7 @@ class Project(CommandLine):
             stderr=subprocess.STDOUT,
             text=True,
             cwd=self.folder,
-            env=own,
+            env=variables,
         )
 
     def pytest(self, *arguments: str, **environment: str) -> tuple[int, str]:

@@ -84,7 +84,7 @@ def test_two_commands_at_once_start_one_kms(
     caplog.set_level(logging.INFO)
     opened = [Testbed(tmp_path / "state") for _ in range(2)]
     try:
-        run_concurrently([partial(one.kms.call, USER, "ListKeys", {}) for one in opened])
+        run_concurrently([partial(testbed.kms.call, USER, "ListKeys", {}) for testbed in opened])
         assert caplog.messages.count("KMS: starting") == 1
         assert len(opened[0].containers.find("kms")) == 1
     finally:
@@ -113,25 +113,25 @@ def test_two_testbeds_side_by_side_do_not_touch_each_other(testbed: Testbed, kms
 
 def test_a_broker_whose_volume_is_gone_does_not_come_back_empty(tmp_path: Path) -> None:
     """The engine would otherwise create a new volume of that name."""
-    own = Testbed(tmp_path / "state")
+    testbed = Testbed(tmp_path / "state")
     try:
-        broker = own.default_broker("RABBITMQ")
+        broker = testbed.default_broker("RABBITMQ")
         volume = broker.nodes[0].volume.volume_id
-        own.brokers.detach(broker.broker_id)
-        own.containers.remove(broker.nodes[0].container_id)
-        own.containers.remove_volume(volume)
+        testbed.brokers.detach(broker.broker_id)
+        testbed.containers.remove(broker.nodes[0].container_id)
+        testbed.containers.remove_volume(volume)
         with pytest.raises(VolumeRefused, match=f"{volume} of rabbitmq is gone") as error:
-            own.default_broker("RABBITMQ")
+            testbed.default_broker("RABBITMQ")
         assert "testbed down" in error.value.hint
-        assert not own.containers.has_volume(volume)
+        assert not testbed.containers.has_volume(volume)
     finally:
-        own.down()
+        testbed.down()
 
 
 def test_down_takes_what_is_still_starting(tmp_path: Path) -> None:
-    own = Testbed(tmp_path / "state")
-    containers = own.containers
-    own.down()
+    testbed = Testbed(tmp_path / "state")
+    containers = testbed.containers
+    testbed.down()
     time.sleep(2)
     assert containers.find() == []
     assert not (tmp_path / "state").exists()

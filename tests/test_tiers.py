@@ -21,7 +21,7 @@ def test_a_test_that_was_never_measured_has_its_place() -> None:
 
 def test_every_test_has_its_turn_within_as_many_commits_as_there_are_shares() -> None:
     turns = [share(SECONDS, SECONDS, 100.0, commits) for commits in range(7, 11)]
-    assert sorted(test for taken in turns for test in taken) == sorted(SECONDS)
+    assert sorted(test for tests in turns for test in tests) == sorted(SECONDS)
     assert share(SECONDS, SECONDS, 100.0, 7) == share(SECONDS, SECONDS, 100.0, 11)
 
 

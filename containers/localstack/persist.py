@@ -79,7 +79,7 @@ def save() -> None:
 
 
 def restore() -> None:
-    """Load the snapshot into the stores. Raises whatever a broken one raises."""
+    """Load the snapshot into the stores. Raises any error of a damaged one."""
     data = SNAPSHOT.read_bytes()
     if hashlib.sha256(data[32:]).digest() != data[:32]:
         raise ValueError("its checksum does not match")

@@ -31,8 +31,8 @@ class Credential:
 
 def credential(request: Request) -> Credential | None:
     """Return the scope of the request's signature, or None if it cannot be read."""
-    found = _CREDENTIAL.match(request.header("authorization"))
-    return Credential(found["key"], found["region"], found["service"]) if found else None
+    match = _CREDENTIAL.match(request.header("authorization"))
+    return Credential(match["key"], match["region"], match["service"]) if match else None
 
 
 def caller(request: Request, scope: Credential | None) -> Caller:

@@ -177,8 +177,8 @@ class Configurations:
             raise refusals.configuration_of_other_engine(
                 configuration_id, configuration.engine_type
             )
-        found = configuration.latest if revision is None else configuration.find(revision)
-        return Configuration(configuration_id, found.revision, found.data)
+        chosen = configuration.latest if revision is None else configuration.find(revision)
+        return Configuration(configuration_id, chosen.revision, chosen.data)
 
     def amend(
         self,

@@ -1,6 +1,6 @@
 """The transitions of a broker between its states, each under the broker's lock.
 
-A broker is stored from the moment its creation begins, with its grants and volumes as they come
+A broker is stored as soon as its creation begins, with its grants and volumes as they come
 into being, so another process can finish or undo what this one has begun.
 """
 

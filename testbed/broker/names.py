@@ -109,7 +109,7 @@ def _private(what: str, value: str) -> list[str]:
         "a KMS key id": _KMS_KEY_ID.search(text),
         "a phone number": any(map(_is_phone_number, _NUMBER.findall(text))),
     }
-    like = [kind for kind, found in looks.items() if found]
+    like = [kind for kind, matches in looks.items() if matches]
     return [f"The {what} looks like {' and '.join(like)}. {PII_SENTENCE}"] if like else []
 
 

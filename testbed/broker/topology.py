@@ -75,10 +75,10 @@ def plan(request: CreateBroker, image: str, key: BrokerKey | None, created: date
 
 def listeners(request: CreateBroker, engine: Engine) -> tuple[Listener, ...]:
     """Return the listeners of the requested broker."""
-    wanted = engine.listeners(request.version)
+    chosen = engine.listeners(request.version)
     if request.defects and request.defects.plaintext_listener:
-        wanted += engine.plaintext_listeners()
-    return wanted
+        chosen += engine.plaintext_listeners()
+    return chosen
 
 
 def published(
@@ -117,10 +117,10 @@ def plan_nodes(
     shared = (
         volumes.new_id(storage_type) if request.deployment_mode == "ACTIVE_STANDBY_MULTI_AZ" else ""
     )
-    # Only ActiveMQ's instances have host names of their own to the outside (GUIDE22, WWR).
+    # Only ActiveMQ's instances have their own public host names (GUIDE22, WWR).
     numbered = clustered or request.engine_type == "ACTIVEMQ"
-    wanted = listeners(request, engine)
-    addresses = _endpoints(engine, wanted, 1 if clustered else count, request.fixed_ports)
+    chosen = listeners(request, engine)
+    addresses = _endpoints(engine, chosen, 1 if clustered else count, request.fixed_ports)
     nodes = tuple(
         Node(
             name=str(number),
@@ -138,10 +138,10 @@ def _hostname(label: str) -> str:
 
 
 def _endpoints(
-    engine: Engine, wanted: Sequence[Listener], times: int, fixed: bool
+    engine: Engine, chosen: Sequence[Listener], times: int, fixed: bool
 ) -> tuple[tuple[Endpoint, ...], ...]:
     """Give each listener a port; listeners that share a port in the container share it here."""
-    inside = list(dict.fromkeys(listener.container_port for listener in wanted))
+    inside = list(dict.fromkeys(listener.container_port for listener in chosen))
     free = iter(ports.free(len(inside) * times))
     return tuple(
         tuple(
@@ -154,7 +154,7 @@ def _endpoints(
                 listener.protocols,
                 tls=listener not in engine.plaintext_listeners(),
             )
-            for listener in wanted
+            for listener in chosen
         )
         for here in [dict(zip(inside, free, strict=False)) for _ in range(times)]
     )

@@ -67,14 +67,14 @@ def trail(
                 print(path)
             return
         chosen, cursor = _attribute(attribute), newest(testbed.trail)
-        found = events(
+        matches = events(
             testbed.trail,
             account,
             attribute=chosen,
             start=start.timestamp() if start else None,
             end=end.timestamp() if end else None,
         )
-        for record in reversed([record for record, _ in zip(found, range(limit), strict=False)]):
+        for record in reversed([record for record, _ in zip(matches, range(limit), strict=False)]):
             print(show(record), flush=True)
         if follow:
             logger.info("following; Ctrl-C ends it")

@@ -58,7 +58,7 @@ class Maintenance:
                 thread.start()
 
     def _round(self, broker_id: str) -> None:
-        with self._logged(broker_id), suppress(NotFoundException):  # deleted meanwhile
+        with self._logged(broker_id), suppress(NotFoundException):  # deleted in between
             self._brokers.maintain(broker_id)
 
     @contextmanager

@@ -23,7 +23,7 @@ class KmsContainer:
     """LocalStack's container of one testbed, published at ``port`` of 127.0.0.1.
 
     ``folder`` is the state folder, whose lock ``kms`` keeps two commands from starting it twice.
-    ``stopping`` ends whatever is waited for. Call ``start`` or ``join`` first.
+    ``stopping`` ends every wait. Call ``start`` or ``join`` first.
     """
 
     def __init__(

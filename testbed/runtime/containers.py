@@ -1,7 +1,7 @@
 """Containers, volumes and the network of one testbed instance, all under its label.
 
-The labels are the whole truth: whatever carries an instance's label is found, and removed, by the
-next command, whatever happened to the process that made it.
+The labels are authoritative: the next command finds and removes everything that carries an
+instance's label, whatever happened to the process that created it.
 """
 
 import threading

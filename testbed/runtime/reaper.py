@@ -1,6 +1,6 @@
 """Clean up after a process that died, even by ``kill -9``.
 
-A small process in a session of its own holds one end of a pipe. When the other end closes, because
+A small process in a separate session holds one end of a pipe. When the other end closes, because
 its owner ended, it removes everything under the owner's label, and the owner's state folder if that
 was a temporary one. An owner that has cleaned up dismisses it first.
 """

@@ -81,7 +81,7 @@ class Database:
         return int(version)
 
     def write(self, statement: str, *values: Any) -> int:
-        """Execute one statement as a transaction of its own; return the last row's id."""
+        """Execute one statement as a separate transaction; return the last row's id."""
         with self._writer() as writer:
             return writer.execute(statement, values).lastrowid or 0
 

@@ -108,7 +108,7 @@ def trail_differences(
 ) -> tuple[Difference, ...]:
     """Return where ``records`` differ from ``samples``, one by one and in their order.
 
-    Each has to be an event of its own, with its own grant and volume.
+    Each has to be a distinct event, with its own grant and volume.
     """
     found: list[Difference] = []
     if len(records) != len(samples):

@@ -1,4 +1,4 @@
-"""What a listener does on the wire, found out by asking it.
+"""What a listener does on the wire, determined by asking it.
 
 ``tls_messages`` writes and reads TLS messages, ``connection`` exchanges them with a listener, and
 ``prober`` asks a listener everything with them. ``scan`` holds the answers; ``verdict`` and

@@ -111,28 +111,28 @@ def _complete(listener: ListenerAddress, authority: str, version: str) -> Verifi
 
 
 def _unapproved(answer: Agreed, key: str) -> list[str]:
-    found = []
+    unapproved = []
     group = answer.group
     if (
         group
         and group.code not in fips.GROUPS
         and (group.openssl, group.bits) not in [(f"modp_{bits}", bits) for bits in fips.MODP_BITS]
     ):
-        found.append(f"group {group.iana}")
+        unapproved.append(f"group {group.iana}")
     if (
         answer.exchange
         and answer.exchange.signature
         and answer.exchange.signature.code not in fips.SIGNATURES
     ):
-        found.append(f"signature {answer.exchange.signature.iana}")
+        unapproved.append(f"signature {answer.exchange.signature.iana}")
     kind, _, bits = key.partition(" ")
     if (
         (kind == "RSA" and int(bits) < fips.RSA_BITS)
         or (kind == "EC" and bits not in ("secp256r1", "secp384r1", "secp521r1"))
         or kind not in ("RSA", "EC")
     ):
-        found.append(f"certificate key {key or 'unknown'}")
-    return found
+        unapproved.append(f"certificate key {key or 'unknown'}")
+    return unapproved
 
 
 def observed(answer: FipsAnswer) -> tuple[str, ...]:

@@ -15,7 +15,9 @@ def matrix(subject: str, scans: Mapping[str, ListenerScan], profile: TlsProfile)
     On versions and suites it agrees with ``verdict.judge``: a cell differs exactly where that finds
     a difference.
     """
-    probed = dict.fromkeys(found.version for scan in scans.values() for found in scan.versions)
+    probed = dict.fromkeys(
+        version_scan.version for scan in scans.values() for version_scan in scan.versions
+    )
     versions = [
         *profile.versions,
         *(version for version in probed if version not in profile.versions),

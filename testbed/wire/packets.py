@@ -143,7 +143,7 @@ def _transport_layer(kind: int, body: bytes) -> tuple[int, str, str, bytes]:
 
 def reassemble(packets: Iterable[Packet]) -> tuple[Stream, ...]:
     """Reassemble TCP, a stream for each direction of a connection, in order of their beginnings."""
-    found: list[_Direction] = []
+    directions: list[_Direction] = []
     open_: dict[tuple[Endpoint, Endpoint], _Direction] = {}
     for packet in packets:
         if packet.protocol != _TCP:
@@ -155,9 +155,9 @@ def reassemble(packets: Iterable[Packet]) -> tuple[Stream, ...]:
             packet.flags & _SYN and (packet.sequence + 1) & 0xFFFFFFFF != direction.start
         ):
             direction = open_[ends] = _Direction(packet)
-            found.append(direction)
+            directions.append(direction)
         direction.add(packet)
-    return tuple(direction.stream() for direction in found)
+    return tuple(direction.stream() for direction in directions)
 
 
 class _Direction:

@@ -48,43 +48,43 @@ class _Probe:
 
     def accepted(self, version: str, codes: Sequence[int]) -> tuple[list[Agreed], Refusal]:
         left = list(codes)
-        found: list[Agreed] = []
+        agreed: list[Agreed] = []
         while left:
             answer = self.ask(version, left)
             if isinstance(answer, Refusal):
-                return found, answer
-            found.append(answer)
+                return agreed, answer
+            agreed.append(answer)
             left.remove(answer.server_hello.suite)
-        return found, Refusal("closed", "nothing left to offer")
+        return agreed, Refusal("closed", "nothing left to offer")
 
     def version(self, version: str) -> VersionScan:
         codes = offered(version)
-        found, refusal = self.accepted(version, codes)
-        if not found and refusal.kind == "closed":
+        agreed, refusal = self.accepted(version, codes)
+        if not agreed and refusal.kind == "closed":
             for start in range(0, len(codes), _SHORT):
-                found += self.accepted(version, codes[start : start + _SHORT])[0]
-        if not found:
+                agreed += self.accepted(version, codes[start : start + _SHORT])[0]
+        if not agreed:
             return VersionScan(version, (), refusal)
-        self.chain = self.chain or found[0].chain
+        self.chain = self.chain or agreed[0].chain
         scan = VersionScan(
             version,
-            tuple(suite(answer.server_hello.suite) for answer in found),
+            tuple(suite(answer.server_hello.suite) for answer in agreed),
             refusal,
             extended_master_secret=version == "TLSv1.3"
-            or found[0].server_hello.extended_master_secret,
-            exchanges=tuple(answer.exchange for answer in found),
-            groups=tuple(self.groups(version, [answer.server_hello.suite for answer in found])),
+            or agreed[0].server_hello.extended_master_secret,
+            exchanges=tuple(answer.exchange for answer in agreed),
+            groups=tuple(self.groups(version, [answer.server_hello.suite for answer in agreed])),
         )
-        return self.order(scan, [answer.server_hello.suite for answer in found])
+        return self.order(scan, [answer.server_hello.suite for answer in agreed])
 
-    def order(self, scan: VersionScan, found: list[int]) -> VersionScan:
+    def order(self, scan: VersionScan, codes: list[int]) -> VersionScan:
         """Find out whose order decides, by offering the suites reversed; and offer compression."""
-        answer = self.ask(scan.version, found[::-1], compression=scan.version != "TLSv1.3")
+        answer = self.ask(scan.version, codes[::-1], compression=scan.version != "TLSv1.3")
         if isinstance(answer, Refusal):
             return scan
-        if len(found) > 1:
+        if len(codes) > 1:
             scan = replace(
-                scan, preference="server" if answer.server_hello.suite == found[0] else "client"
+                scan, preference="server" if answer.server_hello.suite == codes[0] else "client"
             )
         if scan.version == "TLSv1.3":  # it has neither compression nor renegotiation
             return replace(scan, compression=False)
@@ -94,9 +94,9 @@ class _Probe:
             secure_renegotiation=answer.server_hello.secure_renegotiation,
         )
 
-    def groups(self, version: str, found: Sequence[int]) -> Iterator[Group]:
+    def groups(self, version: str, codes: Sequence[int]) -> Iterator[Group]:
         """Offer all curves, then all but the one that was chosen, and so on."""
-        suites = [code for code in found if version == "TLSv1.3" or "_ECDHE_" in suite(code).iana]
+        suites = [code for code in codes if version == "TLSv1.3" or "_ECDHE_" in suite(code).iana]
         left = list(CURVES) if version != "SSLv3" and suites else []  # SSL 3.0 cannot name one
         while left:
             answer = self.ask(version, suites, groups=left)

@@ -282,7 +282,7 @@ def server_hello(body: bytes) -> ServerHello:
 
 def certificates(body: bytes) -> tuple[bytes, ...]:
     """Read a Certificate message up to TLS 1.2: DER, the leaf first. Raises ``NotTls``."""
-    reader, found = Reader(Reader(body).vector(3)), []
+    reader, certificates = Reader(Reader(body).vector(3)), []
     while reader.rest:
-        found.append(reader.vector(3))
-    return tuple(found)
+        certificates.append(reader.vector(3))
+    return tuple(certificates)

@@ -52,18 +52,22 @@ def judge(
     versions; any other version is one difference, whatever its suites, and an unstated one is none.
     Clients have to be asked for a certificate if ``mutual``, and otherwise not.
     """
-    found: list[Difference] = []
+    differences: list[Difference] = []
     for version in profile.versions:
-        found += _wanted(version, scan.version(version), profile)
+        differences += _suite_differences(version, scan.version(version), profile)
     expected = {*profile.versions, *profile.unstated}
-    found += _unwanted([version for version in scan.versions if version.version not in expected])
-    found += _features(scan, mutual=mutual)
+    differences += _extra_versions(
+        [version for version in scan.versions if version.version not in expected]
+    )
+    differences += _features(scan, mutual=mutual)
     for answer in scan.plaintext:
         if answer.served:
-            found.append(Difference("plaintext served", answer.protocol, answer.answer.detail))
+            differences.append(
+                Difference("plaintext served", answer.protocol, answer.answer.detail)
+            )
         elif answer.answer.kind == "unreachable":
-            found.append(Difference("no answer", answer.protocol, str(answer.answer)))
-    return tuple(found)
+            differences.append(Difference("no answer", answer.protocol, str(answer.answer)))
+    return tuple(differences)
 
 
 def usable(suite: Suite, version: str) -> bool:
@@ -87,7 +91,7 @@ def agreed_suites(scan: VersionScan) -> set[int]:
     return agreed
 
 
-def _unwanted(scans: Iterable[VersionScan]) -> Iterator[Difference]:
+def _extra_versions(scans: Iterable[VersionScan]) -> Iterator[Difference]:
     for scan in scans:
         if scan.accepted:
             suites = ", ".join(suite.iana for suite in scan.accepted)
@@ -105,31 +109,33 @@ def _features(scan: ListenerScan, *, mutual: bool) -> Iterator[Difference]:
         yield Difference("client certificate", "not asked for" if mutual else "asked for")
 
 
-def _wanted(version: str, scan: VersionScan | None, profile: TlsProfile) -> list[Difference]:
+def _suite_differences(
+    version: str, scan: VersionScan | None, profile: TlsProfile
+) -> list[Difference]:
     if scan is None:
         return [Difference("not asked", version)]
     if not scan.accepted:
         return [Difference("missing version", version, str(scan.refusal))]
-    wanted = {suite.code: suite for suite in profile.suites if usable(suite, version)}
+    expected = {suite.code: suite for suite in profile.suites if usable(suite, version)}
     agreed = agreed_suites(scan)
     reasons = {suite.code: reason for suite, reason in scan.unconfirmed}
-    found = [
+    differences = [
         Difference("missing suite", suite.iana, f"{version}: {reasons.get(code, scan.refusal)}")
-        for code, suite in wanted.items()
+        for code, suite in expected.items()
         if code not in agreed
     ]
-    found += [
+    differences += [
         Difference("extra suite", suite.iana, version)
         for suite in scan.accepted
-        if suite.code not in wanted
+        if suite.code not in expected
     ]
     if not scan.refusal.conclusive:
-        found.append(
+        differences.append(
             Difference("no answer", version, f"{scan.refusal} before the last suite was refused")
         )
     if scan.compression:
-        found.append(Difference("compression", version))
-    return found
+        differences.append(Difference("compression", version))
+    return differences
 
 
 def judge_certificate(scan: ListenerScan, names: Collection[str] = ()) -> tuple[Difference, ...]:
@@ -137,25 +143,27 @@ def judge_certificate(scan: ListenerScan, names: Collection[str] = ()) -> tuple[
 
     ``names`` are those that it has to carry, e.g. the service's wildcard.
     """
-    found = []
+    differences = []
     if not scan.verified.accepted:
-        found.append(Difference("certificate refused", scan.server_name, scan.verified.reason))
+        differences.append(
+            Difference("certificate refused", scan.server_name, scan.verified.reason)
+        )
     wrong: tuple[tuple[Verification, Kind, str], ...] = (
         (scan.wrong_name, "wrong name accepted", "a host name it does not carry"),
         (scan.wrong_authority, "wrong authority accepted", "an unrelated authority"),
     )
     for verification, kind, subject in wrong:
         if verification.accepted:
-            found.append(Difference(kind, subject))
+            differences.append(Difference(kind, subject))
         elif not verification.rejected:
-            found.append(Difference("no answer", subject, verification.reason))
+            differences.append(Difference("no answer", subject, verification.reason))
     carried = scan.certificate.names if scan.certificate else ()
-    found += [
+    differences += [
         Difference("missing name", name, "carries " + (", ".join(carried) or "none"))
         for name in names
         if name not in carried
     ]
-    return tuple(found)
+    return tuple(differences)
 
 
 def judge_protocols(
@@ -165,18 +173,18 @@ def judge_protocols(
 
     ``protocols`` are ids of ``documented/listeners.py``.
     """
-    wanted = set().union(*(SPOKEN_BY[protocol] for protocol in protocols))
+    expected = set().union(*(SPOKEN_BY[protocol] for protocol in protocols))
     words = {answer.protocol: answer.words for answer in answers}
     served = [answer.protocol for answer in answers if answer.served]
     return (
         *(
             Difference("wrong protocol", protocol, words[protocol])
             for protocol in served
-            if protocol not in wanted
+            if protocol not in expected
         ),
         *(
             Difference("missing protocol", protocol, words.get(protocol, "not asked"))
-            for protocol in sorted(wanted.difference(served))
+            for protocol in sorted(expected.difference(served))
         ),
     )
 

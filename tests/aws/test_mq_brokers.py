@@ -325,8 +325,10 @@ def test_updates_that_are_refused(created: Created, change: dict[str, Any], sent
 
 
 def test_the_key_is_for_the_brokers_life(created: Created) -> None:
-    other = created.aws.testbed.new_key("another")
-    body = json.dumps({"encryptionOptions": {"useAwsOwnedKey": False, "kmsKeyId": other}}).encode()
+    other_key = created.aws.testbed.new_key("another")
+    body = json.dumps(
+        {"encryptionOptions": {"useAwsOwnedKey": False, "kmsKeyId": other_key}}
+    ).encode()
     assert created.aws.send("PUT", f"/v1/brokers/{created.identity}", body).status == 200, (
         "UpdateBroker has no such member: it is ignored, as by AWS"
     )

@@ -64,9 +64,9 @@ def test_an_update_is_a_new_revision_of_what_is_permitted(
     }
     assert ("DISALLOWED_ELEMENT_REMOVED", "sslContext", "") in removed
     assert ("DISALLOWED_ATTRIBUTE_REMOVED", "transportConnector", "uri") in removed
-    kept = data(aws, identity, 2)
-    assert "tcp://" not in kept
-    assert "sslContext" not in kept
+    content = data(aws, identity, 2)
+    assert "tcp://" not in content
+    assert "sslContext" not in content
     revisions = mq.list_configuration_revisions(ConfigurationId=identity)["Revisions"]
     assert [(revision["Revision"], revision["Description"]) for revision in revisions][1:] == [
         (2, "without TLS")

@@ -254,13 +254,13 @@ def test_what_is_required_is_required(aws: Served, nothing_left: None, member: s
 
 
 def test_brokers_are_the_users_and_nobody_elses(aws: Served, nothing_left: None) -> None:
-    other = aws.client("mq", OTHER_ACCOUNT)
-    refused = refusal(other.create_broker, **REQUEST)
+    client = aws.client("mq", OTHER_ACCOUNT)
+    refused = refusal(client.create_broker, **REQUEST)
     assert (refused["Code"], refused["Status"]) == ("ForbiddenException", 403)
     assert (
-        other.list_brokers()["BrokerSummaries"]
+        client.list_brokers()["BrokerSummaries"]
         == []
-        == other.list_configurations()["Configurations"]
+        == client.list_configurations()["Configurations"]
     )
 
 

@@ -142,7 +142,7 @@ def test_the_rest_of_sts_is_said_not_to_be_there(aws: Served) -> None:
 
 def test_another_account_has_another_trail(aws: Served) -> None:
     aws.client("kms").list_aliases()
-    seen = aws.client("cloudtrail", OTHER_ACCOUNT).lookup_events(**by("EventName", "ListAliases"))[
-        "Events"
-    ]
-    assert seen == []
+    listed = aws.client("cloudtrail", OTHER_ACCOUNT).lookup_events(
+        **by("EventName", "ListAliases")
+    )["Events"]
+    assert listed == []

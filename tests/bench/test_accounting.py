@@ -18,17 +18,17 @@ OUTCOMES = st.sampled_from(
 
 
 def tally(*numbers: int, producer: int = 0) -> Tally:
-    made = Tally()
+    tally = Tally()
     for number in numbers:
-        made.add(producer, number)
-    return made
+        tally.add(producer, number)
+    return tally
 
 
-def sets(found: Account) -> dict[str, object]:
-    """An account without the order of its messages."""
+def sets(outcome: Account) -> dict[str, object]:
+    """Return an account without the order of its messages."""
     return {
         name: set(value) if isinstance(value, tuple) else value
-        for name, value in vars(found).items()
+        for name, value in vars(outcome).items()
     }
 
 
@@ -60,29 +60,29 @@ def test_the_account_is_the_checkers(
     tallies = [Tally() for _ in range(consumers)]
     for at, (producer, number) in enumerate(received):
         tallies[at % consumers].add(producer, number)
-    assert sets(account(RUN, sent, [each.packed() for each in tallies])) == sets(
-        check(History(tuple(events)))
-    )
+    assert sets(
+        account(RUN, sent, [received_tally.packed() for received_tally in tallies])
+    ) == sets(check(History(tuple(events))))
 
 
 def test_a_lost_message_is_named() -> None:
-    found = account(RUN, [Sent(0, 5)], [tally(0, 1, 3, 4).packed()])
-    assert found.lost == ("00000007-0-2",)
-    assert not found.ok
+    outcome = account(RUN, [Sent(0, 5)], [tally(0, 1, 3, 4).packed()])
+    assert outcome.lost == ("00000007-0-2",)
+    assert not outcome.ok
 
 
 def test_a_message_of_another_run_is_unexpected() -> None:
-    found = account(RUN, [Sent(0, 1)], [tally(0).packed(), tally(3, producer=9).packed()])
-    assert found.unexpected == ("00000007-9-3",)
-    assert not found.ok
+    outcome = account(RUN, [Sent(0, 1)], [tally(0).packed(), tally(3, producer=9).packed()])
+    assert outcome.unexpected == ("00000007-9-3",)
+    assert not outcome.ok
 
 
 def test_many_messages_are_accounted_for_quickly() -> None:
     counts = Tally()
     counts.of(0, 2_000_000)[:2_000_000] = b"\1" * 2_000_000
-    found = account(RUN, [Sent(0, 2_000_000)], [counts.packed()])
-    assert found.ok
-    assert found.received == 2_000_000
+    outcome = account(RUN, [Sent(0, 2_000_000)], [counts.packed()])
+    assert outcome.ok
+    assert outcome.received == 2_000_000
 
 
 def test_nothing_sent_is_not_ok() -> None:
@@ -119,8 +119,8 @@ def test_every_number_is_settled_once(answers: list[tuple[int, bool, bool]]) -> 
     sent.add(31, 0)
     outcome: dict[int, bool] = {}
     for number, multiple, confirmed in answers:
-        for each in range(number + 1) if multiple else (number,):
-            outcome.setdefault(each, confirmed)
+        for confirmed_number in range(number + 1) if multiple else (number,):
+            outcome.setdefault(confirmed_number, confirmed)
         sent.answer(number, 1, multiple=multiple, confirmed=confirmed)
     counted = Counter(outcome.values())
     assert (sent.confirmed, len(sent.refused), len(sent)) == (

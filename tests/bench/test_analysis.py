@@ -74,9 +74,9 @@ def test_results_of_different_runs_are_compared() -> None:
         a_result(a_series(500, 470, 350, seed=1)),
         environment={"machine": "another", "load before": "0.1"},
     )
-    [found] = compare([("first", a_result()), ("second", slower)])
-    assert [row.ratio.verdict for row in found.rows] == [Verdict.LOWER] * 3
-    assert found.changed == ("machine: x86_64, 2 CPUs and another",)
+    [comparison] = compare([("first", a_result()), ("second", slower)])
+    assert [row.ratio.verdict for row in comparison.rows] == [Verdict.LOWER] * 3
+    assert comparison.changed == ("machine: x86_64, 2 CPUs and another",)
     [same] = compare(
         [("first", a_result()), ("second", a_result(a_series(1000, 940, 700, seed=2)))]
     )

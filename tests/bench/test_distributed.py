@@ -72,21 +72,21 @@ def test_the_file_is_all_that_another_machine_needs(tmp_path: Path) -> None:
     file = tmp_path / "load.json"
     spec.write(file)
     assert file.stat().st_mode & 0o777 == 0o600
-    there = tmp_path / "there"
-    there.mkdir()
-    copied = there / "load.json"
+    folder = tmp_path / "there"
+    folder.mkdir()
+    copied = folder / "load.json"
     copied.write_text(file.read_text())
     for gone in ("order.json", "ca.pem"):
         (tmp_path / gone).unlink()
-    found = read(copied)
-    assert (found.driver, found.run, found.workload.content()) == (spec.driver, RUN, b"an order")
-    assert replace(found.workload, payload="") == replace(spec.workload, payload="")
-    assert replace(found.target, address=spec.target.address) == spec.target
-    assert (found.target.address.password, found.target.address.ca_file) == (
+    loaded = read(copied)
+    assert (loaded.driver, loaded.run, loaded.workload.content()) == (spec.driver, RUN, b"an order")
+    assert replace(loaded.workload, payload="") == replace(spec.workload, payload="")
+    assert replace(loaded.target, address=spec.target.address) == spec.target
+    assert (loaded.target.address.password, loaded.target.address.ca_file) == (
         "not-for-others",
-        there / "load.pem",
+        folder / "load.pem",
     )
-    assert "not-for-others" not in repr(found)
+    assert "not-for-others" not in repr(loaded)
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"workload": {"name": "x", "size": 1}}'])
@@ -107,7 +107,7 @@ def test_a_part_arrives_as_it_was_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("work", "by", "encryption", "said"),
+    ("work", "by", "encryption", "message"),
     [
         ("request-reply", "rabbitmq", "tls", "request-reply cannot be distributed"),
         ("durable-1k", "rabbitmq-pika", "tls", "rabbitmq-pika cannot be distributed"),
@@ -115,7 +115,7 @@ def test_a_part_arrives_as_it_was_sent() -> None:
     ],
 )
 def test_what_cannot_be_distributed_is_one_line_and_starts_nothing(
-    work: str, by: str, encryption: str, said: str, tmp_path: Path
+    work: str, by: str, encryption: str, message: str, tmp_path: Path
 ) -> None:
     done = CliRunner().invoke(
         app,
@@ -133,7 +133,7 @@ def test_what_cannot_be_distributed_is_one_line_and_starts_nothing(
         ],
     )
     assert done.exit_code == 1
-    assert said in done.output
+    assert message in done.output
     assert not (tmp_path / "state").exists()
 
 
@@ -145,7 +145,7 @@ def test_without_locust_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_locustfile_can_be_imported() -> None:
-    """In a process of its own, since Locust patches the standard library at import."""
+    """In a separate process, since Locust patches the standard library at import."""
     script = (
         "import testbed.bench.distributed.locustfile as file; print(file.ProducerUser.__name__)"
     )
@@ -235,7 +235,7 @@ def test_a_worker_joins_by_the_printed_line(
 
 @contextmanager
 def meanwhile(work_once: Callable[[], object]) -> Iterator[None]:
-    """Again and again, as long as the block lasts."""
+    """Repeat the work in a thread while the block runs."""
     over = threading.Event()
 
     def work() -> None:
@@ -274,7 +274,7 @@ def test_the_password_is_on_no_command_line_and_in_no_environment(
     brokers: dict[str, Broker],
 ) -> None:
     chosen = load_driver("rabbitmq")
-    aimed, seen = brokers["rabbitmq"].target(chosen), set()
+    target, processes = brokers["rabbitmq"].target(chosen), set()
 
     def look() -> None:
         for process in Path("/proc").glob("[0-9]*"):
@@ -283,12 +283,12 @@ def test_the_password_is_on_no_command_line_and_in_no_environment(
             except OSError:
                 continue  # it has ended
             if b"locustfile.py" in text:  # the control: the master and both workers were looked at
-                seen.add((process.name, aimed.address.password.encode() in text))
+                processes.add((process.name, target.address.password.encode() in text))
 
     with meanwhile(look):
-        scaled(aimed, "rabbitmq", short("durable-1k", rate=50.0))
-    assert len(seen) >= 3
-    assert not any(found for _name, found in seen)
+        scaled(target, "rabbitmq", short("durable-1k", rate=50.0))
+    assert len(processes) >= 3
+    assert not any(exposed for _name, exposed in processes)
 
 
 @pytest.mark.containers
@@ -302,7 +302,7 @@ def test_a_worker_that_may_not_log_in_ends_the_load(brokers: dict[str, Broker]) 
         )
 
 
-@pytest.mark.nightly("the command, with brokers of its own")
+@pytest.mark.nightly("the command, with separate brokers")
 @pytest.mark.containers
 def test_the_command_makes_a_result_as_any_other(tmp_path: Path) -> None:
     result = tmp_path / "result.json"
@@ -319,7 +319,7 @@ def test_the_command_makes_a_result_as_any_other(tmp_path: Path) -> None:
     ]
     done = CliRunner().invoke(app, ["bench", "scale", *options])
     assert done.exit_code == 0, done.output
-    found = results.read(result)
-    [series] = found.series
-    assert found.environment["workers"] == "2"
+    document = results.read(result)
+    [series] = document.series
+    assert document.environment["workers"] == "2"
     assert series.median(series.sides[0]) == pytest.approx(100, rel=0.3)

@@ -31,7 +31,7 @@ def fleet() -> Iterator[Fleet]:
 
 
 def short(name: str) -> Workload:
-    """A workload of a moment, with a rate that a busy machine keeps."""
+    """Return a very short workload, with a rate that a busy machine sustains."""
     return replace(load_workload(name).shortened(0.1, 0.3, 1), window=20, rate=50.0)
 
 

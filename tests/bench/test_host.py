@@ -38,14 +38,14 @@ def syncing(folder: Path) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
-        told(process)
+        wait_for_line(process)
         try:
             yield process
         finally:
             process.kill()
 
 
-def told(process: subprocess.Popen[str]) -> None:
+def wait_for_line(process: subprocess.Popen[str]) -> None:
     assert process.stdout
     assert process.stdout.readline()
 
@@ -54,7 +54,7 @@ def sync(process: subprocess.Popen[str]) -> None:
     assert process.stdin
     process.stdin.write("now\n")
     process.stdin.flush()
-    told(process)
+    wait_for_line(process)
 
 
 @counting
@@ -74,7 +74,7 @@ def test_the_syncs_of_a_process_are_counted_and_nobody_elses(tmp_path: Path) -> 
 
 @counting
 def test_nothing_is_left_and_what_a_killed_process_left_is_removed() -> None:
-    """The mount is to be seen nowhere, and goes with the process."""
+    """The mount is visible nowhere, and ends with the process."""
     mounts = Path("/proc/mounts").read_text()
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
@@ -82,16 +82,16 @@ def test_nothing_is_left_and_what_a_killed_process_left_is_removed() -> None:
     left.mkdir()
     Syncs([os.getpid()]).close()
     assert not [
-        each.name
-        for each in left.parent.glob(f"{host._prefix()}*")
-        if each.name.split("-")[2] in (str(dead.pid), str(os.getpid()))
+        instance.name
+        for instance in left.parent.glob(f"{host._prefix()}*")
+        if instance.name.split("-")[2] in (str(dead.pid), str(os.getpid()))
     ]
     assert Path("/proc/mounts").read_text() == mounts
 
 
 @counting
 def test_what_a_process_of_another_namespace_counts_is_left_alone() -> None:
-    """Its number says nothing here: that nobody has it does not mean that it is dead."""
+    """Its number says nothing here: an unused number does not mean that the process is dead."""
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     other = host._tracing() / "instances" / f"testbed-1-{dead.pid}-other"

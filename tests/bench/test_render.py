@@ -59,8 +59,8 @@ def test_pictures_are_well_formed_and_inside_their_frame() -> None:
     root = drawn(picture)
     points = [
         float(number)
-        for each in root.iter("polyline")
-        for pair in each.get("points", "").split()
+        for polyline in root.iter("polyline")
+        for pair in polyline.get("points", "").split()
         for number in pair.split(",")
     ]
     assert points
@@ -69,8 +69,8 @@ def test_pictures_are_well_formed_and_inside_their_frame() -> None:
     bars = drawn(
         waterfall("Title", "msg/s", [Bar("a & b", 100, 90, 110), Bar("c", 50, 40, 60, "half")])
     )
-    assert all(float(each.get("width", "0")) <= 640 for each in bars.iter("rect"))
-    assert any("a & b" in (each.text or "") for each in bars.iter("text"))
+    assert all(float(bar.get("width", "0")) <= 640 for bar in bars.iter("rect"))
+    assert any("a & b" in (text_element.text or "") for text_element in bars.iter("text"))
 
 
 def test_nothing_to_draw_is_no_picture() -> None:

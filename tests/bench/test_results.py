@@ -27,9 +27,9 @@ LIMITS = [
 ]
 
 
-@pytest.mark.parametrize(("made", "rate", "expected"), LIMITS)
-def test_which_side_was_the_limit(made: Round, rate: float, expected: str) -> None:
-    assert limit(replace(WORK, rate=rate), load_driver("rabbitmq"), made, cores=2) == expected
+@pytest.mark.parametrize(("measured", "rate", "expected"), LIMITS)
+def test_which_side_was_the_limit(measured: Round, rate: float, expected: str) -> None:
+    assert limit(replace(WORK, rate=rate), load_driver("rabbitmq"), measured, cores=2) == expected
 
 
 def test_the_highest_rate_sustained_is_below_the_first_that_was_not() -> None:
@@ -55,7 +55,7 @@ def test_the_document_says_what_it_is_and_has_no_password() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("nonsense", "cannot be read"),
         ("{}", "is not a benchmark's result"),
@@ -64,8 +64,8 @@ def test_the_document_says_what_it_is_and_has_no_password() -> None:
         ('{"kind": "amazonmq-testbed benchmark", "schema": 4}', "damaged"),
     ],
 )
-def test_what_is_no_result_is_one_line(tmp_path: Path, text: str, said: str) -> None:
+def test_what_is_no_result_is_one_line(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "result.json"
     file.write_text(text)
-    with pytest.raises(TestbedError, match=said):
+    with pytest.raises(TestbedError, match=message):
         read(file)

@@ -36,10 +36,10 @@ def test_every_message_is_given_once_and_none_too_early(
     timetable, now, given_ = Timetable(rate, 0), 0, []
     for step in steps:
         now += step
-        taken = timetable.take(now, most)
-        assert all(at <= now for at in taken)
-        assert len(taken) <= most
-        given_ += taken
+        due = timetable.take(now, most)
+        assert all(at <= now for at in due)
+        assert len(due) <= most
+        given_ += due
     assert given_ == [int(number * 1e9 / rate) for number in range(len(given_))]
 
 

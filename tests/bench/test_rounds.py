@@ -38,12 +38,12 @@ def test_all_sides_work_as_long_and_one_at_a_time(
     sides: int, warm_up: float, seconds: float, turn: float
 ) -> None:
     times = in_turns(sides, warm_up, seconds, turn)
-    for wanted, name in ((warm_up, "warm"), (seconds, "measured")):
-        worked = [sum(end - begin for begin, end in getattr(each, name)) for each in times]
+    for expected, name in ((warm_up, "warm"), (seconds, "measured")):
+        worked = [sum(end - begin for begin, end in getattr(side, name)) for side in times]
         assert len(set(worked)) == 1
-        assert worked[0] / 1e9 == pytest.approx(wanted, abs=1e-6)
-    spans = sorted(span for each in times for span in (*each.warm, *each.measured))
+        assert worked[0] / 1e9 == pytest.approx(expected, abs=1e-6)
+    spans = sorted(span for side in times for span in (*side.warm, *side.measured))
     assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(spans))
-    assert max(end for each in times for _, end in each.warm) <= min(
-        begin for each in times for begin, _ in each.measured
+    assert max(end for side in times for _, end in side.warm) <= min(
+        begin for side in times for begin, _ in side.measured
     )

@@ -23,8 +23,8 @@ from tests.support.bench_results import LAYERS, WORK, a_result, a_round
 def test_a_round_that_the_hypervisor_robbed_is_repeated_on_all_sides(
     monkeypatch: pytest.MonkeyPatch, stolen: list[float], plays: int, repeated: int
 ) -> None:
-    made = [a_round(1000.0 + number, stolen=share) for number, share in enumerate(stolen)]
-    left = list(made)
+    rounds = [a_round(1000.0 + number, stolen=share) for number, share in enumerate(stolen)]
+    left = list(rounds)
     monkeypatch.setattr(run, "plan", lambda *_, **__: None)
     monkeypatch.setattr(run, "route_of", lambda _: "container")
     monkeypatch.setattr(
@@ -37,10 +37,10 @@ def test_a_round_that_the_hypervisor_robbed_is_repeated_on_all_sides(
         {"A": target, "B": target},
         fleet,
     )
-    assert (len(made) - len(left), series.repeated) == (plays, repeated)
+    assert (len(rounds) - len(left), series.repeated) == (plays, repeated)
     assert [len(side.rounds) for side in series.sides] == [3, 3]
     confirmed = max(measured.confirmed for side in series.sides for measured in side.rounds)
-    assert confirmed == made[-1].confirmed
+    assert confirmed == rounds[-1].confirmed
     assert ("repeated" in " ".join(caveats(a_result(series)))) is bool(repeated)
 
 

@@ -68,15 +68,15 @@ def test_bodies_are_made_of_the_payload_file(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(("text", "said"), [(None, "cannot be read"), ("", "is empty")])
+@pytest.mark.parametrize(("text", "message"), [(None, "cannot be read"), ("", "is empty")])
 def test_a_payload_file_without_content_is_one_line(
-    tmp_path: Path, text: str | None, said: str
+    tmp_path: Path, text: str | None, message: str
 ) -> None:
     if text is not None:
         (tmp_path / "order.json").write_text(text)
     file = tmp_path / "mine.toml"
     file.write_text('payload = "order.json"\n')
-    with pytest.raises(TestbedError, match=said):
+    with pytest.raises(TestbedError, match=message):
         load_workload(str(file)).content()
 
 
@@ -101,13 +101,13 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("text", "said"), WRONG)
-def test_a_wrong_value_is_one_line(tmp_path: Path, text: str, said: str) -> None:
+@pytest.mark.parametrize(("text", "message"), WRONG)
+def test_a_wrong_value_is_one_line(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "wrong.toml"
     file.write_text(text)
     with pytest.raises(TestbedError) as error:
         load_workload(str(file))
-    assert said in str(error.value)
+    assert message in str(error.value)
     assert str(file) in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -144,13 +144,13 @@ WRONG_DRIVERS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "said"), WRONG_DRIVERS)
-def test_a_wrong_driver_is_one_line(tmp_path: Path, text: str, said: str) -> None:
+@pytest.mark.parametrize(("text", "message"), WRONG_DRIVERS)
+def test_a_wrong_driver_is_one_line(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "wrong.toml"
     file.write_text(text)
     with pytest.raises(TestbedError) as error:
         load_driver(str(file))
-    assert said in str(error.value)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize("load", [load_workload, load_driver])

@@ -16,7 +16,7 @@ from testbed.bench.statistics import (
 
 
 def rounds(rng: Random, count: int, rate: float, noise: float) -> list[float]:
-    """Rates as a shared machine gives them: mostly near the truth, now and then far below."""
+    """Rates as a shared machine gives them: mostly near the truth, occasionally far below."""
     return [
         rate * rng.lognormvariate(0, noise) * (0.7 if rng.random() < 0.05 else 1)
         for _ in range(count)
@@ -41,28 +41,28 @@ INTERVALS = [
 def test_interval_is_the_sign_tests(count: int, low: int, high: int, confidence: float) -> None:
     values = list(range(count))
     Random(count).shuffle(values)
-    found = interval(values)
-    assert found[:2] == (low, high)
-    assert found[2] == pytest.approx(confidence)
+    result = interval(values)
+    assert result[:2] == (low, high)
+    assert result[2] == pytest.approx(confidence)
 
 
 def test_interval_holds_the_true_median_as_often_as_it_says() -> None:
     rng = Random(1)
-    held = 0
+    covered = 0
     for _ in range(2000):
         low, high, _ = interval([rng.expovariate(1) for _ in range(12)])
-        held += low <= 0.6931471805599453 <= high  # ln 2
-    assert held / 2000 == pytest.approx(0.9614, abs=0.02)
+        covered += low <= 0.6931471805599453 <= high  # ln 2
+    assert covered / 2000 == pytest.approx(0.9614, abs=0.02)
 
 
 @pytest.mark.parametrize("noise", [0.005, 0.01, 0.02])
 def test_a_slowdown_of_five_percent_is_found(noise: float) -> None:
-    found = 0
+    detected = 0
     for seed in range(200):
         rng = Random(seed)
         compared = ratio(rounds(rng, 20, 30_000, noise), rounds(rng, 20, 30_000 * 0.95, noise))
-        found += compared.verdict is Verdict.LOWER
-    assert found >= 190
+        detected += compared.verdict is Verdict.LOWER
+    assert detected >= 190
     assert compared.median == pytest.approx(0.95, abs=0.02)
 
 

@@ -23,15 +23,15 @@ TABLE = sections(rounds=8, warm_up=0.1, duration=0.1)
 
 
 def under(workload: str, *texts: str, rates: tuple[float, ...]) -> Series:
-    """One series of the table, with these encryptions and rates."""
-    made = a_series(*(1000.0,) * 3)
+    """Return a series of the table, with these encryptions and rates."""
+    series = a_series(*(1000.0,) * 3)
     sides = []
     for number, (text, rate) in enumerate(zip(texts, rates, strict=True)):
         encryption = Encryption.parse(text)
         rounds = a_series(rate, seed=number).sides[0].rounds
         sides.append(Side(encryption.label, encryption, "5.19", "container", rounds))
     return replace(
-        made, workload=load_workload(workload), driver=load_driver("activemq"), sides=tuple(sides)
+        series, workload=load_workload(workload), driver=load_driver("activemq"), sides=tuple(sides)
     )
 
 
@@ -74,9 +74,9 @@ ORDERS = [
 def test_a_broken_order_is_found(
     workload: str, texts: tuple[str, ...], rates: tuple[float, ...], count: int, broken: int
 ) -> None:
-    found = orders(a_result(under(workload, *texts, rates=rates)))
-    assert len(found) == count
-    assert sum(not each.holds for each in found) == broken
+    checked = orders(a_result(under(workload, *texts, rates=rates)))
+    assert len(checked) == count
+    assert sum(not order.holds for order in checked) == broken
 
 
 AIMED = [
@@ -90,9 +90,9 @@ AIMED = [
 
 @pytest.mark.parametrize(("rate", "expected"), AIMED)
 def test_the_volume_is_compared_with_its_target(rate: float, expected: str) -> None:
-    [found] = volume_costs(a_result(a_series(1100, 1000, rate)))
-    assert found.ratio.median == pytest.approx(rate / 1000, rel=0.02)
-    assert found.outcome == expected
+    [cost] = volume_costs(a_result(a_series(1100, 1000, rate)))
+    assert cost.ratio.median == pytest.approx(rate / 1000, rel=0.02)
+    assert cost.outcome == expected
 
 
 def test_a_target_inside_the_noise_is_not_called_reached() -> None:
@@ -154,7 +154,7 @@ def test_the_result_is_kept_when_there_is_no_comparison_with_the_brokers_own_too
             app, ["bench", "table", "--docs", str(page), "--json", str(result)]
         )
     assert done.exit_code == 0, done.output
-    said = "RABBITMQ: not compared with its own generator: not all messages came out"
-    assert said in caplog.messages
+    warning = "RABBITMQ: not compared with its own generator: not all messages came out"
+    assert warning in caplog.messages
     assert results.read(result) == measured
     assert "What each layer leaves" in page.read_text()

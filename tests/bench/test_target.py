@@ -11,8 +11,13 @@ from testbed.errors import TestbedError
 def test_a_remote_endpoint(tmp_path: Path) -> None:
     authorities = tmp_path / "ca.pem"
     url = "ssl://b-1.mq.us-east-1.amazonaws.com:61617"
-    found = Endpoint(url, "alice", "secret", authorities).target("openwire")
-    assert (found.engine_type, found.address.port, found.encryption.volume, found.container) == (
+    target = Endpoint(url, "alice", "secret", authorities).target("openwire")
+    assert (
+        target.engine_type,
+        target.address.port,
+        target.encryption.volume,
+        target.container,
+    ) == (
         "ACTIVEMQ",
         61617,
         "unknown",
@@ -20,11 +25,11 @@ def test_a_remote_endpoint(tmp_path: Path) -> None:
     )
     url = "amqps://b-1.mq.us-east-1.amazonaws.com"
     assert Endpoint(url, "alice", "secret", authorities).target("amqp").address.port == 5671
-    assert "secret" not in repr(found)
+    assert "secret" not in repr(target)
 
 
 @pytest.mark.parametrize(
-    ("url", "protocol", "said"),
+    ("url", "protocol", "message"),
     [
         ("amqp://b-1.mq.us-east-1.amazonaws.com", "amqp", "not an Amazon MQ endpoint"),
         ("amqps://alice:secret@b-1.mq.us-east-1.amazonaws.com", "amqp", "credentials"),
@@ -32,8 +37,8 @@ def test_a_remote_endpoint(tmp_path: Path) -> None:
         ("nonsense", "amqp", "not an Amazon MQ endpoint"),
     ],
 )
-def test_anything_else_is_refused(url: str, protocol: str, said: str) -> None:
-    with pytest.raises(TestbedError, match=said) as error:
+def test_anything_else_is_refused(url: str, protocol: str, message: str) -> None:
+    with pytest.raises(TestbedError, match=message) as error:
         Endpoint(url, "alice", "secret").target(protocol)
     assert "secret" not in str(error.value)
 

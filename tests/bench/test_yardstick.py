@@ -7,7 +7,7 @@ from testbed.errors import ClientError
 
 
 def line(time: str, sent: str, confirmed: str, received: str) -> str:
-    """A line that PerfTest prints every second."""
+    """Return a line that PerfTest prints every second."""
     rates = f"sent: {sent} msg/s, returned: 0 msg/s, confirmed: {confirmed} msg/s, nacked: 0 msg/s"
     latency = "min/median/75th/95th/99th consumer latency: 1/2/3/4/5 µs"
     start = f"id: test-114030-123, time {time} s"

@@ -44,16 +44,16 @@ class AtOnce:
 
 def alternating(variants: dict[str, Callable[[], object]]) -> dict[str, list[list[float]]]:
     """Return the seconds of every call by variant and round, one call of each in turn."""
-    taken: dict[str, list[list[float]]] = {name: [] for name in variants}
+    durations: dict[str, list[list[float]]] = {name: [] for name in variants}
     for _ in range(ROUNDS):
         for name in variants:
-            taken[name].append([])
+            durations[name].append([])
         for _ in range(CALLS):
             for name, work in variants.items():
                 started = time.perf_counter()
                 work()
-                taken[name][-1].append(time.perf_counter() - started)
-    return taken
+                durations[name][-1].append(time.perf_counter() - started)
+    return durations
 
 
 def median_of_rounds(times: list[list[float]]) -> list[float]:
@@ -81,15 +81,15 @@ def prepared(aws: Authority) -> tuple[str, bytes, bytes]:
         NumberOfBytes=64,
         EncryptionContext=VOLUME,
     )["CiphertextBlob"]
-    own = container().kms.call(
+    plain_blob = container().kms.call(
         USER, "Encrypt", {"KeyId": key, "Plaintext": bytes(64), "EncryptionContext": VOLUME}
     )["CiphertextBlob"]
-    return key, blob, own
+    return key, blob, plain_blob
 
 
 def test_what_the_authority_costs(tmp_path: Path) -> None:
     aws = over(container(), tmp_path / "state")
-    key, blob, own = prepared(aws)
+    key, blob, plain_blob = prepared(aws)
     recorder = Recorder(Trail(aws.state.folder), aws.clock)
     raw_kms = container().kms
     recorded = RecordingKms(aws.kms, recorder)
@@ -104,7 +104,7 @@ def test_what_the_authority_costs(tmp_path: Path) -> None:
         (
             "Decrypt",
             {"KeyId": key, "CiphertextBlob": blob, "EncryptionContext": VOLUME},
-            {"CiphertextBlob": own},
+            {"CiphertextBlob": plain_blob},
         ),
     ):
         variants: dict[str, Callable[[], object]] = {
@@ -118,7 +118,9 @@ def test_what_the_authority_costs(tmp_path: Path) -> None:
         alone = medians["LocalStack alone"]
         print(f"\n{operation}")
         for name, median in medians.items():
-            ratio = statistics.median(of / other for of, other in zip(median, alone, strict=True))
+            ratio = statistics.median(
+                measured / baseline for measured, baseline in zip(median, alone, strict=True)
+            )
             print(
                 f"{name:>24}: {statistics.median(median) * 1e3:7.3f} ms a call, "
                 f"{ratio:.3f} of LocalStack alone"

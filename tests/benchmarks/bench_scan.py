@@ -42,9 +42,9 @@ def test_a_whole_broker(request: pytest.FixtureRequest, engine: str) -> None:
     targets = " ".join(f"127.0.0.1:{port}" for port in ports)
 
     def sslscan(theirs: Scanners, at_once: int) -> None:
-        one = f'{shlex.join(SSLSCAN)} "$1" > /dev/null'
+        script = f'{shlex.join(SSLSCAN)} "$1" > /dev/null'
         theirs.run(
-            "sh", "-c", f"printf '%s\\n' {targets} | xargs -P {at_once} -I @ sh -c '{one}' sh @"
+            "sh", "-c", f"printf '%s\\n' {targets} | xargs -P {at_once} -I @ sh -c '{script}' sh @"
         )
 
     with beside(node.containers, node.container) as theirs:
@@ -58,12 +58,12 @@ def test_a_whole_broker(request: pytest.FixtureRequest, engine: str) -> None:
         }
         for tool in tools.values():  # once, so that the broker is warm
             tool()
-        taken: dict[str, list[float]] = {name: [] for name in tools}
+        durations: dict[str, list[float]] = {name: [] for name in tools}
         for _ in range(ROUNDS):
             for name, tool in tools.items():
-                taken[name].append(seconds(tool))
+                durations[name].append(seconds(tool))
         testssl = seconds(lambda: theirs.run(*TESTSSL, f"localhost:{ports[0]}")) * len(ports)
-    medians = {name: statistics.median(values) for name, values in taken.items()} | {
+    medians = {name: statistics.median(values) for name, values in durations.items()} | {
         "testssl.sh": testssl
     }
     ours = medians["the prober"]

@@ -41,13 +41,16 @@ def test_a_client_takes_the_address_that_answers_and_begins_with_it_the_next_tim
 
         return attempt  # type: ignore[return-value]
 
-    one, two = Address("stomp", "localhost", 1, "", ""), Address("stomp", "localhost", 2, "", "")
-    connect_any = failover([one, two], connect_to(2))  # type: ignore[arg-type]
-    connect_any(one)
-    connect_any(one)
+    first, second = (
+        Address("stomp", "localhost", 1, "", ""),
+        Address("stomp", "localhost", 2, "", ""),
+    )
+    connect_any = failover([first, second], connect_to(2))  # type: ignore[arg-type]
+    connect_any(first)
+    connect_any(first)
     assert tried == [1, 2, 2]
     with pytest.raises(ConnectionRefused, match="nothing on 2"):
-        failover([one, two], connect_to(3))(one)  # type: ignore[arg-type]
+        failover([first, second], connect_to(3))(first)  # type: ignore[arg-type]
 
 
 # A real pair
@@ -86,12 +89,12 @@ def test_what_waits_in_the_standby_is_in_memory_and_roots_alone(pair: Pair) -> N
     files = standby.run("find", "/run/testbed", "-type", "f", "-printf", "%m %u\n").splitlines()
     assert set(files) == {"600 root"}
     assert standby.run("stat", "-c", "%a %U", "/run/testbed").strip() == "700 root"
-    seen = (
+    visible = (
         standby.run("sh", "-c", "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ | tr '\\0' '\\n'")
         + standby.log()
     )
     assert not [
-        secret for secret in (standby.data_key, ALICE.password, BOB.password) if secret in seen
+        secret for secret in (standby.data_key, ALICE.password, BOB.password) if secret in visible
     ]
 
 

@@ -26,7 +26,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
         yield over(container, tmp_path_factory.mktemp("kms") / "state", delay=0.0)
 
 
-def own(key_id: str) -> EncryptionOptions:
+def options_with(key_id: str) -> EncryptionOptions:
     return EncryptionOptions(use_aws_owned_key=False, kms_key_id=key_id)
 
 
@@ -72,14 +72,17 @@ def test_the_aws_managed_key_is_made_on_first_use_in_the_users_account_and_reuse
     with pytest.raises(KmsError, match="NotFoundException"):
         aws.kms.call(USER, "DescribeKey", {"KeyId": "alias/aws/mq"})
 
-    first, again = resolve(aws.kms, USER, own("")), resolve(aws.kms, USER, own(""))
+    first, again = (
+        resolve(aws.kms, USER, options_with("")),
+        resolve(aws.kms, USER, options_with("")),
+    )
 
     assert first == again
     assert first.ownership == "AWS_MANAGED"
     assert first.arn.startswith(f"arn:aws:kms:{REGION}:{USER_ACCOUNT}:key/")
     metadata = aws.kms.call(USER, "DescribeKey", {"KeyId": "alias/aws/mq"})["KeyMetadata"]
     assert (metadata["Arn"], metadata["KeyManager"]) == (first.arn, "AWS")
-    assert resolve(aws.kms, USER, own("alias/aws/mq")) == first, (
+    assert resolve(aws.kms, USER, options_with("alias/aws/mq")) == first, (
         "it is the same when named as a customer's key"
     )
     assert aws.code(USER, "DisableKey", KeyId=first.arn) == "AccessDeniedException"
@@ -88,7 +91,7 @@ def test_the_aws_managed_key_is_made_on_first_use_in_the_users_account_and_reuse
 def test_first_use_by_many_at_once_makes_one_key(aws: Authority) -> None:
     caller = Caller("arn:aws:iam::111111111111:root", "111111111111", "Root")
     with ThreadPoolExecutor(8) as pool:
-        keys = set(pool.map(lambda _: resolve(aws.kms, caller, own("")), range(8)))
+        keys = set(pool.map(lambda _: resolve(aws.kms, caller, options_with("")), range(8)))
     assert len(keys) == 1
     assert listed(aws.kms, caller) == {key.arn for key in keys}
 
@@ -99,7 +102,7 @@ def test_a_customers_key_is_found_by_id_arn_and_alias(aws: Authority) -> None:
     arn = f"arn:aws:kms:{REGION}:{USER_ACCOUNT}:key/{key}"
 
     for name in (key, arn, "alias/by-alias", f"arn:aws:kms:{REGION}:{USER_ACCOUNT}:alias/by-alias"):
-        resolved = resolve(aws.kms, USER, own(name))
+        resolved = resolve(aws.kms, USER, options_with(name))
         assert (resolved.arn, resolved.ownership) == (arn, "CUSTOMER_MANAGED")
 
 
@@ -193,7 +196,7 @@ def test_a_key_that_does_not_fit_is_refused_and_nothing_is_made(
     before = inventory(aws.kms)
 
     with pytest.raises(BadRequestException, match=sentence) as refusal:
-        resolve(aws.kms, USER, own(key))
+        resolve(aws.kms, USER, options_with(key))
 
     assert refusal.value.status == 400
     assert refusal.value.error_attribute == "encryptionOptions"
@@ -206,7 +209,7 @@ def test_control_the_same_keys_fit_once_what_was_wrong_is_put_right(aws: Authori
     aws.kms.call(USER, "CancelKeyDeletion", {"KeyId": doomed})
     for key in (off, doomed):
         aws.kms.call(USER, "EnableKey", {"KeyId": key})
-        assert resolve(aws.kms, USER, own(key)).arn.endswith(key)
+        assert resolve(aws.kms, USER, options_with(key)).arn.endswith(key)
     assert len(inventory(aws.kms)) == len(before) + 2, "and the inventory sees a new key"
 
 
@@ -215,7 +218,7 @@ def test_a_key_that_was_just_disabled_is_refused_though_it_still_works(aws: Auth
     key = disabled(slow.kms)
     slow.encrypt(key)
     with pytest.raises(BadRequestException, match=r"its state is Disabled\.(\n|$)"):
-        resolve(slow.kms, USER, own(key))
+        resolve(slow.kms, USER, options_with(key))
 
 
 def test_a_key_beside_the_aws_owned_one_is_a_contradiction(aws: Authority) -> None:
@@ -227,7 +230,7 @@ def test_a_key_beside_the_aws_owned_one_is_a_contradiction(aws: Authority) -> No
 
 
 def test_an_outage_is_not_the_customers_fault() -> None:
-    for options in (EncryptionOptions(), own(""), own(MISSING)):
+    for options in (EncryptionOptions(), options_with(""), options_with(MISSING)):
         with pytest.raises(KmsError, match="does not answer"):
             resolve(LocalStackKms("http://127.0.0.1:9"), USER, options)
 
@@ -254,7 +257,7 @@ def test_the_process_that_comes_second_uses_the_firsts_key_and_drops_its_own(
     caller = Caller("arn:aws:iam::555555555555:root", "555555555555", "Root")
     race = AliasTaken(aws.kms)
 
-    assert resolve(race, caller, own("")).arn == race.theirs
+    assert resolve(race, caller, options_with("")).arn == race.theirs
 
     (loser,) = listed(aws.kms, caller) - {race.theirs}
     assert (

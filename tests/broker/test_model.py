@@ -32,9 +32,9 @@ CHECKED = settings(
 @pytest.fixture(scope="module")
 def slow() -> Iterator[Testbed]:
     """Start a testbed whose delay is longer than the test."""
-    with Testbed(delay=DELAY) as own:
-        KeysAndBrokers.testbed = own
-        yield own
+    with Testbed(delay=DELAY) as testbed:
+        KeysAndBrokers.testbed = testbed
+        yield testbed
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ class RealBroker(KeysAndBrokers):
 
     def reboot(self) -> None:
         legal = self.model.reboot(self.broker_id)
-        self.answered(
+        self.answer_to(
             lambda: self.brokers.reboot(self.broker_id),
             "" if legal else "BadRequestException",
             "RebootBroker",
@@ -152,7 +152,7 @@ class RealBroker(KeysAndBrokers):
 
     def come_back(self) -> None:
         legal = self.attaches(self.broker_id, 0)
-        self.answered(
+        self.answer_to(
             lambda: self.brokers.attach(self.broker_id), "" if legal else "VolumeRefused", "attach"
         )
         if legal:
@@ -160,7 +160,7 @@ class RealBroker(KeysAndBrokers):
 
     def maintain(self) -> None:
         lost = not self.runs
-        broker = self.answered(lambda: self.brokers.maintain(self.broker_id), "", "maintain")
+        broker = self.answer_to(lambda: self.brokers.maintain(self.broker_id), "", "maintain")
         self.agree(
             broker.broker_state, self.model.check(self.broker_id).state, "the state after maintain"
         )

@@ -240,11 +240,17 @@ def test_no_refusal_repeats_a_password(password: str) -> None:
 
 
 def test_users_are_counted_by_engine() -> None:
-    one, two = User("admin", GOOD_PASSWORD), User("other", GOOD_PASSWORD, groups=("admins", "x~y"))
-    check_users("RABBITMQ", [one])
-    check_users("ACTIVEMQ", [one, two])
+    administrator, user = (
+        User("admin", GOOD_PASSWORD),
+        User("other", GOOD_PASSWORD, groups=("admins", "x~y")),
+    )
+    check_users("RABBITMQ", [administrator])
+    check_users("ACTIVEMQ", [administrator, user])
     check_users("ACTIVEMQ", [User(f"user{n}", GOOD_PASSWORD) for n in range(250)])
-    assert "Specify exactly one user" in refusal(check_users, "RABBITMQ", [one, two]).message
+    assert (
+        "Specify exactly one user"
+        in refusal(check_users, "RABBITMQ", [administrator, user]).message
+    )
     assert "Specify exactly one user" in refusal(check_users, "RABBITMQ", []).message
     assert (
         "1 to 250"
@@ -252,7 +258,9 @@ def test_users_are_counted_by_engine() -> None:
             check_users, "ACTIVEMQ", [User(f"user{n}", GOOD_PASSWORD) for n in range(251)]
         ).message
     )
-    assert refusal(check_users, "ACTIVEMQ", [one, one]).error_attribute == "users"
+    assert (
+        refusal(check_users, "ACTIVEMQ", [administrator, administrator]).error_attribute == "users"
+    )
 
 
 @pytest.mark.parametrize(

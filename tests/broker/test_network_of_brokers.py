@@ -160,7 +160,7 @@ def test_a_topic_crosses_over_mqtt(network: dict[str, Node], protocol: str) -> N
 @pytest.mark.containers
 def test_no_password_of_a_connector_is_to_be_seen(network: dict[str, Node]) -> None:
     for node in network.values():
-        seen = (
+        visible = (
             node.run(
                 "sh",
                 "-c",
@@ -168,7 +168,7 @@ def test_no_password_of_a_connector_is_to_be_seen(network: dict[str, Node]) -> N
             )
             + node.log()
         )
-        assert BOB.password not in seen
+        assert BOB.password not in visible
         if node.spec.network_connectors:
             assert BOB.password not in node.run("cat", "/run/testbed/etc/activemq.xml")
 

@@ -15,8 +15,8 @@ from tests.support.brokers_offline import NoKeys, add, offline, request
 
 @pytest.fixture
 def testbed(tmp_path: Path) -> Iterator[Testbed]:
-    with offline(tmp_path / "state") as own:
-        yield own
+    with offline(tmp_path / "state") as testbed:
+        yield testbed
 
 
 def written(testbed: Testbed) -> tuple[int, list[str]]:

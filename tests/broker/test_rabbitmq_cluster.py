@@ -168,11 +168,11 @@ def test_the_cookie_is_one_and_nowhere_to_be_seen(cluster: RabbitMQCluster) -> N
             == "400 rabbitmq"
         )
         assert node.run("cat", "/data/broker/.erlang.cookie", user="rabbitmq") == cookie
-        seen = node.run("sh", "-c", read) + node.run("sh", "-c", read, user="rabbitmq")
-        assert f"-name\nrabbit@{node.spec.hostname}\n" in seen
-        seen += json.dumps(cluster.containers.inspect(node.container)) + node.log()
-        assert cookie not in seen
-        assert ALICE.password not in seen
+        visible = node.run("sh", "-c", read) + node.run("sh", "-c", read, user="rabbitmq")
+        assert f"-name\nrabbit@{node.spec.hostname}\n" in visible
+        visible += json.dumps(cluster.containers.inspect(node.container)) + node.log()
+        assert cookie not in visible
+        assert ALICE.password not in visible
         raw = b"".join(cluster.containers.archive(node.container, "/volume"))
         assert b"gocryptfs.conf" in raw
         assert cookie.encode() not in raw

@@ -19,8 +19,8 @@ SECOND = User("second", "battery-staple-2", console_access=False, groups=("reade
 
 @pytest.fixture
 def testbed(tmp_path: Path) -> Iterator[Testbed]:
-    with offline(tmp_path / "state") as own:
-        yield own
+    with offline(tmp_path / "state") as testbed:
+        yield testbed
 
 
 def test_settings_change_at_once_or_with_a_reboot(testbed: Testbed) -> None:

@@ -21,7 +21,7 @@ def test_what_is_shipped_is_listed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["-w", "nonsense"], "Unknown workload 'nonsense'"),
         (["-d", "nonsense"], "Unknown driver 'nonsense'"),
@@ -42,11 +42,11 @@ def test_what_is_shipped_is_listed() -> None:
     ],
 )
 def test_a_wrong_argument_is_one_line_and_starts_nothing(
-    arguments: list[str], said: str, tmp_path: Path
+    arguments: list[str], message: str, tmp_path: Path
 ) -> None:
     done = runner.invoke(app, ["bench", "run", *arguments, "--state", str(tmp_path / "state")])
     assert done.exit_code == 1
-    assert said in done.output
+    assert message in done.output
     assert not (tmp_path / "state").exists()
 
 
@@ -74,8 +74,14 @@ def test_a_run_from_its_brokers_to_its_reports(
     ]
     encryptions = [
         word
-        for each in ("plaintext+plain", "tls+plain", "tls", "tls+envelope", "tls+envelope-cached")
-        for word in ("-e", each)
+        for encryption in (
+            "plaintext+plain",
+            "tls+plain",
+            "tls",
+            "tls+envelope",
+            "tls+envelope-cached",
+        )
+        for word in ("-e", encryption)
     ]
     typed = ["bench", "run", *options, *encryptions]
     monkeypatch.setattr("sys.argv", ["/a/path/to/testbed", *typed])
@@ -89,9 +95,12 @@ def test_a_run_from_its_brokers_to_its_reports(
         "tls+envelope",
         "tls+envelope-cached",
     ]
-    assert all(each.ok for side in series.sides for each in side.rounds)
-    calls = [sum(each.kms_calls for each in side.rounds) for side in series.sides]
-    messages = [sum(each.confirmed * each.seconds for each in side.rounds) for side in series.sides]
+    assert all(measured.ok for side in series.sides for measured in side.rounds)
+    calls = [sum(measured.kms_calls for measured in side.rounds) for side in series.sides]
+    messages = [
+        sum(measured.confirmed * measured.seconds for measured in side.rounds)
+        for side in series.sides
+    ]
     assert calls[:3] == [0, 0, 0]
     assert calls[3] == pytest.approx(2 * messages[3], rel=0.3, abs=10)  # one to seal, one to open
     assert calls[4] < calls[3]

@@ -57,9 +57,9 @@ def served(up: Testbed) -> Iterator[Server]:
     folder = up.state.folder
     with process.launch(up.state.folder) as launch:
         launch.serve()
-    found = find(folder)
-    assert found
-    yield found
+    server = find(folder)
+    assert server
+    yield server
     stop(folder)
 
 
@@ -131,9 +131,9 @@ def test_an_up_that_is_killed_leaves_one_only_if_it_serves(up: Testbed, phase: s
         until(lambda: not lives(pid))
         assert find(up.state.folder) is None
     else:
-        found = find(up.state.folder)
-        assert found
-        assert found.pid == pid
+        server = find(up.state.folder)
+        assert server
+        assert server.pid == pid
         assert lives(pid)
         assert stop(up.state.folder)
         assert not lives(pid)
@@ -144,11 +144,11 @@ def test_it_ends_by_itself_when_its_folder_is_gone() -> None:
     with Testbed() as testbed:
         with process.launch(testbed.state.folder) as launch:
             launch.serve()
-        found = find(testbed.state.folder)
-        assert found
-        assert lives(found.pid)
+        server = find(testbed.state.folder)
+        assert server
+        assert lives(server.pid)
         shutil.rmtree(testbed.state.folder)
-        until(lambda: not lives(found.pid))
+        until(lambda: not lives(server.pid))
 
 
 @pytest.mark.nightly("a testbed removed while its server runs")
@@ -157,10 +157,10 @@ def test_it_ends_by_itself_when_everything_is_taken_away() -> None:
     with Testbed() as testbed:
         with process.launch(testbed.state.folder) as launch:
             launch.serve()
-        found = find(testbed.state.folder)
-        assert found
+        server = find(testbed.state.folder)
+        assert server
         testbed.containers.purge()
-        until(lambda: not lives(found.pid))
+        until(lambda: not lives(server.pid))
         assert testbed.state.folder.exists()
 
 

@@ -68,7 +68,7 @@ def test_what_is_put_is_there_for_everyone(tmp_path: Path) -> None:
     assert not other.grants(key=ARN, grantees=("x",))
     with other.change() as change:
         change.put_grant(replace(first, ends=5.0))
-    assert [kept.ends for kept in one.grants(key=ARN)] == [5.0, None], "and keeps its place"
+    assert [grant.ends for grant in one.grants(key=ARN)] == [5.0, None], "and keeps its place"
     with one.change() as change:
         change.drop_key(ARN)
     assert other.key(ARN) is None
@@ -185,11 +185,11 @@ def test_changes_are_made_one_after_the_other_by_threads_and_looks_do_not_wait(
 
     with ledger.change() as change:
         change.put_key(replace(KEY, state="Disabled"))
-        seen: list[str] = []
-        looking = threading.Thread(target=lambda: seen.append(stored(ledger).state))
+        states: list[str] = []
+        looking = threading.Thread(target=lambda: states.append(stored(ledger).state))
         looking.start()
         looking.join(10)
-        assert seen == ["Enabled"], "neither late nor early"
+        assert states == ["Enabled"], "neither late nor early"
 
 
 def test_a_child_process_has_a_connection_of_its_own(tmp_path: Path) -> None:
@@ -248,10 +248,10 @@ def test_a_process_killed_at_any_point_leaves_whole_changes_and_all_it_told_of(
             printed += [int(line) for line in process.stdout.read().split("\n")[:-1]]
 
         ledger = Ledger(State(folder))
-        kept = [int(grant.name) for grant in ledger.grants(key=ARN)]
-        assert kept == list(range(len(kept)))
-        assert len(kept) - 1 in (printed[-1], printed[-1] + 1)
-        assert stored(ledger).policy == str(kept[-1]), "both halves of the last change or none"
+        numbers = [int(grant.name) for grant in ledger.grants(key=ARN)]
+        assert numbers == list(range(len(numbers)))
+        assert len(numbers) - 1 in (printed[-1], printed[-1] + 1)
+        assert stored(ledger).policy == str(numbers[-1]), "both halves of the last change or none"
 
 
 def test_nobody_else_can_read_it(tmp_path: Path) -> None:

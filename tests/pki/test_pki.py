@@ -235,12 +235,12 @@ def test_files_are_their_owners_alone(
 
 
 def test_a_file_is_replaced_whole_or_left_as_it_was(tmp_path: Path) -> None:
-    target, other = tmp_path / "ca.pem", tmp_path / "other"
-    other.write_bytes(b"somebody's")
-    other.chmod(0o644)
-    target.symlink_to(other)  # a link is replaced, not followed
+    target, linked = tmp_path / "ca.pem", tmp_path / "other"
+    linked.write_bytes(b"somebody's")
+    linked.chmod(0o644)
+    target.symlink_to(linked)  # a link is replaced, not followed
     write_private(target, b"new")
-    assert (target.read_bytes(), other.read_bytes()) == (b"new", b"somebody's")
+    assert (target.read_bytes(), linked.read_bytes()) == (b"new", b"somebody's")
     (tmp_path / "folder").mkdir()
     with pytest.raises(StateBroken, match="cannot be written"):
         write_private(tmp_path / "folder", b"a folder is in the way")

@@ -140,11 +140,11 @@ class Page(HTMLParser):
 
 def test_the_page_stands_alone_and_shows_evidence_and_controls() -> None:
     page = html.render(FULL)
-    seen = Page(page)
+    parsed = Page(page)
     assert page.startswith("<!doctype html>")
     assert not any(
         {"src", "href"} & attributes.keys() or tag in ("script", "link", "img")
-        for tag, attributes in seen.tags
+        for tag, attributes in parsed.tags
     )
     assert "url(" not in page
     assert "@import" not in page
@@ -156,8 +156,8 @@ def test_the_page_stands_alone_and_shows_evidence_and_controls() -> None:
         "LocalStack stopped",
         "20.10",
     ):
-        assert expected in seen.text
-    assert sum(tag == "details" for tag, _ in seen.tags) == len(CLAIMS)
+        assert expected in parsed.text
+    assert sum(tag == "details" for tag, _ in parsed.tags) == len(CLAIMS)
 
 
 def test_junit_counts_and_names() -> None:

@@ -17,11 +17,11 @@ def test_ports_are_chosen_once_and_below_those_of_outgoing_connections() -> None
 def test_a_range_is_kept_to_and_what_listens_in_it_is_passed_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with socket.socket() as other:
-        other.bind((ports.LOOPBACK, 0))
-        taken = other.getsockname()[1]
-        monkeypatch.setenv("TESTBED_PORTS", f"{taken}-{taken + 9}")
-        assert taken < ports.free(1)[0] <= taken + 9
+    with socket.socket() as listener:
+        listener.bind((ports.LOOPBACK, 0))
+        port = listener.getsockname()[1]
+        monkeypatch.setenv("TESTBED_PORTS", f"{port}-{port + 9}")
+        assert port < ports.free(1)[0] <= port + 9
         with pytest.raises(TestbedError, match="No port is free"):
             ports.free(10)
 

@@ -68,7 +68,7 @@ class KeysAndBrokers(KeysAndGrants):
 
     # Calls
 
-    def answered(self, call: Callable[[], Any], expected: str, what: str) -> Any:
+    def answer_to(self, call: Callable[[], Any], expected: str, what: str) -> Any:
         """Return the answer, or the refusal's text. ``expected`` names the refusal, if any."""
         KeysAndBrokers.asked += 1
         try:
@@ -102,7 +102,7 @@ class KeysAndBrokers(KeysAndGrants):
             storage_type=storage,
         )
         legal = self.model.creatable(key)
-        job = self.answered(
+        job = self.answer_to(
             lambda: self.brokers.begin_create(request),
             "" if legal else "BadRequestException",
             f"CreateBroker on key {key}",
@@ -149,7 +149,7 @@ class KeysAndBrokers(KeysAndGrants):
     def delete_broker(self, number: int) -> None:
         broker_id, broker = self.chosen(number)
         legal = broker.state != REBOOTING
-        self.answered(
+        self.answer_to(
             lambda: self.brokers.delete(broker_id),
             "" if legal else "ConflictException",
             "DeleteBroker",
@@ -158,7 +158,7 @@ class KeysAndBrokers(KeysAndGrants):
             self.nothing_else_is_there(None)
             return
         self.model.deleted(broker_id)
-        self.answered(
+        self.answer_to(
             lambda: self.brokers.describe(broker_id),
             "NotFoundException",
             "DescribeBroker of a deleted broker",
@@ -182,7 +182,7 @@ class KeysAndBrokers(KeysAndGrants):
         way = (
             "check" if (way == "maintain" and not down) or (way == "describe" and not due) else way
         )
-        broker_now = self.answered(lambda: getattr(self.brokers, way)(broker_id), "", way)
+        broker_now = self.answer_to(lambda: getattr(self.brokers, way)(broker_id), "", way)
         expected = self.model.check(broker_id)
         self.agree(broker_now.broker_state, expected.state, f"the state after {way}")
         codes = [CODE[expected.engine]] if expected.state == CRITICAL else []
@@ -197,7 +197,7 @@ class KeysAndBrokers(KeysAndGrants):
     def begin_reboot(self, number: int) -> None:
         broker_id, _ = self.chosen(number)
         legal = self.model.reboot(broker_id)
-        job = self.answered(
+        job = self.answer_to(
             lambda: self.brokers.begin_reboot(broker_id),
             "" if legal else "BadRequestException",
             "RebootBroker",
@@ -244,7 +244,7 @@ class KeysAndBrokers(KeysAndGrants):
 
     def comes_back(self, call: Callable[[], Any], broker_id: str, place: int) -> None:
         legal = self.attaches(broker_id, place)
-        text = self.answered(call, "ContainerFailed" if legal else "VolumeRefused", "attaching")
+        text = self.answer_to(call, "ContainerFailed" if legal else "VolumeRefused", "attaching")
         words = "could not be started: no such image" if legal else "does not attach"
         self.agree(words in text, True, f"whether {text!r} says {words!r}")
 
@@ -259,7 +259,7 @@ class KeysAndBrokers(KeysAndGrants):
         """Open the data key of any past or present volume: the same each time, or refused."""
         volume, modelled = self.volumes[number % len(self.volumes)]
         expected = "" if self.model.opens(modelled) else "VolumeRefused"
-        opened = self.answered(
+        opened = self.answer_to(
             lambda: volumes.open_data_key(self.testbed.kms, volume),
             expected,
             f"the data key of {volume.volume_id}",

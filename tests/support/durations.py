@@ -59,9 +59,9 @@ class Durations:
             test: seconds for test, seconds in self._seconds.items() if test not in self._failed
         }
         before = recorded()
-        if found := slower(before, measured):
+        if slow := slower(before, measured):
             terminalreporter.section("slower than recorded")
-            for test, seconds in sorted(found.items(), key=lambda item: -item[1]):
+            for test, seconds in sorted(slow.items(), key=lambda item: -item[1]):
                 then = f"{before[test]:.1f} s" if test in before else f"under {SHORTEST:.0f} s"
                 terminalreporter.write_line(f"{seconds:6.1f} s, recorded {then}: {test}")
         if self._config.getoption("store_durations"):

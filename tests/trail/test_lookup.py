@@ -145,15 +145,15 @@ def test_records_of_one_second_stand_in_the_order_of_their_writing(tmp_path: Pat
 
 @pytest.mark.parametrize("size", [1, 3, 5, 9, 10, 50])
 def test_pages_have_every_record_once(trail: Trail, size: int) -> None:
-    seen, token = [], ""
+    event_ids, token = [], ""
     while True:
         page = lookup_events(trail, USER_ACCOUNT, max_results=size, next_token=token)
         assert 0 < len(page.records) <= size
-        seen += [record["eventID"] for record in page.records]
+        event_ids += [record["eventID"] for record in page.records]
         token = page.next_token
         if not token:
             break
-    assert seen == [f"event-{number}" for number in range(9, -1, -1)]
+    assert event_ids == [f"event-{number}" for number in range(9, -1, -1)]
 
 
 def test_what_comes_while_pages_are_turned_moves_nothing(trail: Trail) -> None:
@@ -237,13 +237,13 @@ def test_following_shows_each_record_once_as_it_comes(trail: Trail) -> None:
 
 
 def test_following_with_an_attribute_in_small_steps(trail: Trail) -> None:
-    seen, cursor = [], 0
+    event_ids, cursor = [], 0
     while cursor < newest(trail):
         records, cursor = since(
             trail, USER_ACCOUNT, cursor, attribute=Attribute("EventName", "Decrypt"), limit=2
         )
-        seen += [record["eventID"] for record in records]
-    assert seen == ["event-3", "event-4", "event-5"]
+        event_ids += [record["eventID"] for record in records]
+    assert event_ids == ["event-3", "event-4", "event-5"]
     with pytest.raises(ApiError, match="InvalidLookupAttributesException"):
         since(trail, USER_ACCOUNT, attribute=Attribute("Colour", "red"))
 

@@ -141,12 +141,12 @@ def watched(
     canary = uuid.uuid4().hex.encode()
     with capturing(node.containers, node.container, image) as recording:
         exchange(address, canary)
-        seen = recording.stop().on(port)
+        capture = recording.stop().on(port)
     # Only what was seen whole can show that something was not there.
-    assert seen.whole, seen
-    assert seen.packets > 10, seen
-    assert seen.payload_bytes > 300_000, seen
-    return seen, seen.find(needles(address, canary))
+    assert capture.whole, capture
+    assert capture.packets > 10, capture
+    assert capture.payload_bytes > 300_000, capture
+    return capture, capture.find(needles(address, canary))
 
 
 SECURED = [("rabbitmq", "amqp", 5671), ("rabbitmq", "amqp10", 5671)]
@@ -171,9 +171,9 @@ def test_over_tls_nothing_of_it_is_in_any_packet(
         if broker == "rabbitmq"
         else node.address(LISTENERS.get(protocol, protocol), protocol=protocol)
     )
-    seen, sightings = watched(node, image, address, port)
+    capture, sightings = watched(node, image, address, port)
     assert sightings == ()
-    assert seen.in_clear == ()
+    assert capture.in_clear == ()
 
 
 @pytest.mark.containers
@@ -181,13 +181,13 @@ def test_over_tls_nothing_of_it_is_in_any_packet(
 def test_control_on_rabbitmqs_plaintext_listener_all_of_it_is(
     rabbitmq: rabbitmq_node.Node, image: str, protocol: str, port: int
 ) -> None:
-    seen, sightings = watched(rabbitmq, image, rabbitmq.address(protocol, tls=False), port)
+    capture, sightings = watched(rabbitmq, image, rabbitmq.address(protocol, tls=False), port)
     assert {sighting.needle for sighting in sightings} == {
         "the canary",
         "the password",
         "the user",
     }
-    assert len(seen.in_clear) >= 2
+    assert len(capture.in_clear) >= 2
     by_direction = {
         sighting.destination.port == port: sighting.count
         for sighting in sightings
@@ -216,11 +216,11 @@ def test_what_happened_before_and_after_is_not_in_it(
     exchange(address, before)
     with capturing(rabbitmq.containers, rabbitmq.container, image) as recording:
         exchange(address, during)
-        seen = recording.stop()
+        capture = recording.stop()
         exchange(address, after)
     assert {
         sighting.needle
-        for sighting in seen.find({"before": before, "during": during, "after": after})
+        for sighting in capture.find({"before": before, "during": during, "after": after})
     } == {"during"}
 
 

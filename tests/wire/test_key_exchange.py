@@ -161,17 +161,17 @@ def _small_parameters(pki: Pki) -> object:
 
 @with_openssl
 @pytest.mark.parametrize(
-    ("flag", "taken"),
+    ("flag", "curves"),
     [("-tls1_2", ["secp521r1", "prime256v1"]), ("-tls1_3", ["prime256v1", "secp521r1"])],
 )
-def test_the_curves_a_listener_takes_in_its_order(pki: Pki, flag: str, taken: list[str]) -> None:
+def test_the_curves_a_listener_takes_in_its_order(pki: Pki, flag: str, curves: list[str]) -> None:
     """In TLS 1.3 a curve with a client's key share comes first: it saves a round trip."""
     with openssl_server(pki, flag, "-groups", "P-521:P-256", "-serverpref") as port:
         scan = probe(
             "127.0.0.1", port, server_name=NAME, ca_file=pki.ca, versions=["TLSv1.2", "TLSv1.3"]
         )
     accepting = next(version_scan for version_scan in scan.versions if version_scan.accepted)
-    assert [group.openssl for group in accepting.groups] == taken
+    assert [group.openssl for group in accepting.groups] == curves
 
 
 def test_a_single_curve_and_the_control_that_refuses_another(pki: Pki) -> None:

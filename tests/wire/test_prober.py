@@ -64,15 +64,15 @@ def test_the_registry_agrees_with_the_local_openssl() -> None:
         text=True,
         check=True,
     )
-    seen = 0
+    compared = 0
     for line in output.stdout.splitlines():
         code, _, standard, _, name = line.split()[:5]
         high, low = (int(part, 16) for part in code.split(","))
         suite = registry()[high << 8 | low]
         assert suite.openssl == name
         assert suite.iana == standard
-        seen += 1
-    assert seen > 60
+        compared += 1
+    assert compared > 60
 
 
 # Listeners as they should be

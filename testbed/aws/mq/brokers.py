@@ -109,10 +109,10 @@ def _settings(parameters: Mapping[str, Any], kept: Sequence[str]) -> dict[str, A
 def _configuration(
     context: Context, parameters: Mapping[str, Any], engine_type: str
 ) -> Configuration | None:
-    wanted = parameters.get("Configuration")
-    if not wanted:
+    choice = parameters.get("Configuration")
+    if not choice:
         return None
-    return context.configurations.choose(wanted["Id"], wanted.get("Revision"), engine_type)
+    return context.configurations.choose(choice["Id"], choice.get("Revision"), engine_type)
 
 
 def _users(engine_type: str, users: Sequence[Mapping[str, Any]]) -> tuple[User, ...]:

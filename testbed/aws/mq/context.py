@@ -44,7 +44,7 @@ Operation = Callable[[Context, Call], Mapping[str, Any]]
 def broker(context: Context, call: Call) -> Broker:
     """Return the broker whose id is in the path. Raises ``NotFoundException``."""
     broker_id = call.parameters["BrokerId"]
-    found = context.brokers.peek(broker_id) if call.owns else None
-    if found is None or found.broker_id != broker_id:  # ``peek`` takes a name as well
+    stored = context.brokers.peek(broker_id) if call.owns else None
+    if stored is None or stored.broker_id != broker_id:  # ``peek`` takes a name as well
         raise refusals.no_such_broker(broker_id)
-    return found
+    return stored

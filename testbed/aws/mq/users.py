@@ -14,11 +14,11 @@ from testbed.engines.base import User
 
 def list_users(context: Context, call: Call) -> dict[str, Any]:
     """Return ActiveMQ's users. RabbitMQ's are not shown (API)."""
-    found = broker(context, call)
-    users = list(described.users(found))
-    rows, token = page(users, call.parameters, f"users of {found.broker_id}")
+    stored = broker(context, call)
+    users = list(described.users(stored))
+    rows, token = page(users, call.parameters, f"users of {stored.broker_id}")
     return {
-        "BrokerId": found.broker_id,
+        "BrokerId": stored.broker_id,
         "MaxResults": call.parameters.get("MaxResults", 100),
         "NextToken": token,
         "Users": rows,
@@ -27,15 +27,15 @@ def list_users(context: Context, call: Call) -> dict[str, Any]:
 
 def describe(context: Context, call: Call) -> dict[str, Any]:
     """Return a user as it is, and its pending change."""
-    found, username = broker(context, call), call.parameters["Username"]
-    service.check_managed(found)
-    current = {user.username: user for user in found.users}.get(username)
-    coming = {user.username: user for user in found.pending_users}.get(username)
+    stored, username = broker(context, call), call.parameters["Username"]
+    service.check_managed(stored)
+    current = {user.username: user for user in stored.users}.get(username)
+    coming = {user.username: user for user in stored.pending_users}.get(username)
     shown = current or coming
     if shown is None:
         raise refusals.no_such_user(username)
     answer = {
-        "BrokerId": found.broker_id,
+        "BrokerId": stored.broker_id,
         "Username": username,
         "ConsoleAccess": shown.console_access,
         "Groups": list(shown.groups),

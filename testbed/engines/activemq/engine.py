@@ -136,7 +136,7 @@ def _log_in(node: NodeSpec, login: readiness.Login, addresses: dict[str, tuple[s
 
 
 def _suites(profile: TlsProfile) -> str:
-    """Return the suites as ActiveMQ takes them; TLS 1.3 would be off without one of its own."""
+    """Return the suites as ActiveMQ takes them; without one of its own, TLS 1.3 would be off."""
     names = [suite.iana for suite in profile.suites]
     if "TLSv1.3" in profile.versions and all("_WITH_" in name for name in names):
         names += [suite.iana for suite in TLS13_SUITES]

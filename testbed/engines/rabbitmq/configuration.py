@@ -150,10 +150,10 @@ def _entries(data: str) -> Iterator[_Entry]:
         if tag := _SECTION.fullmatch(line):
             section = _section(tag[1], section, number)
             continue
-        found = _LINE.fullmatch(line)
-        if not found:
+        match = _LINE.fullmatch(line)
+        if not match:
             raise _refusal(f"Line {number} of the configuration is not key = value.")
-        yield _Entry(found[1], found[2], section)
+        yield _Entry(match[1], match[2], section)
     if section:
         raise _refusal(f"The section {{{{{section}}}}} of the configuration does not end.")
 

@@ -100,9 +100,11 @@ class RabbitMQ:
 
     def login(self, node: NodeSpec, addresses: dict[str, tuple[str, int]]) -> None:
         """See ``Engine.login``."""
-        present = [found for found in self.listeners(node.version) if found.name in addresses]
+        present = [
+            listener for listener in self.listeners(node.version) if listener.name in addresses
+        ]
         # RabbitMQ opens its AMQP listener last.
-        for listener in sorted(present, key=lambda found: "management" in found.protocols):
+        for listener in sorted(present, key=lambda listener: "management" in listener.protocols):
             readiness.log_in(node, listener, addresses[listener.name])
 
     def _settings(self, node: NodeSpec) -> dict[str, str]:

@@ -81,10 +81,10 @@ def test_control_the_same_configuration_unsanitised_opens_a_port_in_plaintext(
     class Unsanitised(ActiveMQ):
         def files(self, node: NodeSpec) -> dict[str, bytes]:
             files = super().files(dataclasses.replace(node, defects=None))
-            own = files["etc/activemq.xml"]
+            document = files["etc/activemq.xml"]
             return {
                 **files,
-                "etc/activemq.xml": own.replace(
+                "etc/activemq.xml": document.replace(
                     b"</transportConnectors>", TRANSPORT.encode() + b"</transportConnectors>"
                 ),
             }

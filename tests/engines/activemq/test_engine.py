@@ -189,13 +189,13 @@ def test_exactly_the_documented_suites_on_all_six_listeners(node: Node) -> None:
 @pytest.mark.containers
 @pytest.mark.parametrize("user", [ALICE, BOB, CAROL], ids=["alice", "bob", "carol"])
 def test_every_user_logs_in_over_every_protocol_and_nobody_else(node: Node, user: User) -> None:
-    one = dataclasses.replace(node.spec, users=(user,))
+    spec = dataclasses.replace(node.spec, users=(user,))
     wrong = dataclasses.replace(
         node.spec, users=(dataclasses.replace(user, password=user.password[:-1] + "x"),)
     )
     unknown = dataclasses.replace(node.spec, users=(dataclasses.replace(user, username="mallory"),))
     for login in readiness.LOGINS:
-        readiness.log_in(one, login, node.addresses)
+        readiness.log_in(spec, login, node.addresses)
         if login[0] == "console" and not user.console_access:
             continue
         for refused in (wrong, unknown):
@@ -293,7 +293,7 @@ def test_no_secret_is_on_a_command_line_in_the_environment_in_the_log_or_on_disk
         )
         assert "openwire-bridge" in processes or "OpenWireBridge" in processes
     secrets = [ALICE.password, BOB.password, node.spec.keystore_password, node.data_key]
-    seen = (
+    visible = (
         processes
         + json.dumps(node.containers.inspect(node.container), ensure_ascii=False)
         + node.log()
@@ -311,7 +311,7 @@ def test_no_secret_is_on_a_command_line_in_the_environment_in_the_log_or_on_disk
         "/proc/*",
     ).split()
     assert set(layer) <= {"/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/.dockerenv"}
-    assert not [secret for secret in secrets if secret in seen]
+    assert not [secret for secret in secrets if secret in visible]
     modes = node.run("find", "/run/testbed", "-type", "f", "-printf", "%m %u\n").splitlines()
     assert {line for line in modes if not line.startswith("600 activemq")} == set()
 

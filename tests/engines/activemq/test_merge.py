@@ -76,14 +76,14 @@ def grown(random: Random, name: str = "broker", depth: int = 0) -> etree._Elemen
             random.choice(["directory", "password", "class", "keyStore", "brokerName", "uri"]),
             random.choice(HOSTILE),
         )
-    for held, collection in COLLECTIONS.get(name, {}).items():
-        if held not in needed and (depth > 3 or random.random() < 0.4):
+    for member, collection in COLLECTIONS.get(name, {}).items():
+        if member not in needed and (depth > 3 or random.random() < 0.4):
             continue
-        holder = etree.SubElement(node, f"{{{NAMESPACE}}}{held}")
+        holder = etree.SubElement(node, f"{{{NAMESPACE}}}{member}")
         fit = [
             child
             for child in collection.children
-            if (held, child) not in startable._NOT_IN and not child.startswith("query")
+            if (member, child) not in startable._NOT_IN and not child.startswith("query")
         ]
         for child in random.choices(fit, k=random.choice([1, 1, 2])):
             holder.append(grown(random, child, depth + 1))
@@ -125,11 +125,11 @@ def _assert_permitted(node: etree._Element, name: str) -> None:
     assert set(node.attrib) <= set(ATTRIBUTES[name])
     assert not (node.text or "").strip()
     for collection in node:
-        held = etree.QName(collection).localname
-        assert collection.tag == f"{{{NAMESPACE}}}{held}"
+        member = etree.QName(collection).localname
+        assert collection.tag == f"{{{NAMESPACE}}}{member}"
         assert not collection.attrib
         assert {etree.QName(child).localname for child in collection} <= set(
-            COLLECTIONS[name][held].children
+            COLLECTIONS[name][member].children
         )
         for child in collection:
             _assert_permitted(child, etree.QName(child).localname)
@@ -161,12 +161,12 @@ def test_whatever_goes_in_the_brokers_listeners_tls_and_storage_stay_its_own(doc
     except BadRequestException:
         return
     allowed = {*ATTRIBUTES["transportConnector"], *ATTRIBUTES["kahaDB"]}
-    for (name, own), (merged_name, merged_attributes) in zip(
+    for (name, attributes), (merged_name, merged_attributes) in zip(
         without_customers(OWN), without_customers(merged), strict=True
     ):
         assert name == merged_name
-        assert own.items() <= merged_attributes.items()
-        assert set(merged_attributes) - set(own) <= allowed
+        assert attributes.items() <= merged_attributes.items()
+        assert set(merged_attributes) - set(attributes) <= allowed
 
 
 # Merging
@@ -217,9 +217,9 @@ def test_customers_settings_are_put_on_the_brokers_own_elements() -> None:
         None,
     ]
     assert all_of("queue") == [{"physicalName": "FOO"}]
-    [own] = all_of("broker")
-    assert (own["brokerName"], own["persistent"]) == ("${broker.name}", "true")
-    assert own["schedulerSupport"] == "true", "the redelivery plugin needs it"
+    [root_element] = all_of("broker")
+    assert (root_element["brokerName"], root_element["persistent"]) == ("${broker.name}", "true")
+    assert root_element["schedulerSupport"] == "true", "the redelivery plugin needs it"
 
 
 def test_a_name_that_the_brokers_own_configuration_has_is_refused() -> None:

@@ -273,12 +273,12 @@ def test_no_secret_is_on_a_command_line_in_the_environment_in_the_log_or_on_the_
     key = node.spec.private_key_pem.decode().splitlines()[5]
     secrets = [ALICE.password, CAROL.password, node.data_key, cookie, key, *hashes]
     assert all(len(secret) >= 12 for secret in secrets)
-    seen = (
+    visible = (
         processes
         + json.dumps(node.containers.inspect(node.container), ensure_ascii=False)
         + node.log()
     )
-    assert not [secret for secret in secrets if secret in seen]
+    assert not [secret for secret in secrets if secret in visible]
     raw = b"".join(node.containers.archive(node.container, "/volume"))
     assert b"gocryptfs.conf" in raw
     assert not [

@@ -177,15 +177,15 @@ def test_what_no_key_made_is_an_invalid_ciphertext(aws: Authority) -> None:
 
 def test_a_key_that_did_not_make_it_is_the_incorrect_one(aws: Authority) -> None:
     """Sentence: TestKMS::test_error_messaging_for_invalid_keys, decrypt-invalid-key-id."""
-    blob, other = aws.encrypt(aws.key()), aws.key()
+    blob, other_key = aws.encrypt(aws.key()), aws.key()
     refusal = aws.refusal(
-        USER, "Decrypt", CiphertextBlob=blob, KeyId=other, EncryptionContext=VOLUME
+        USER, "Decrypt", CiphertextBlob=blob, KeyId=other_key, EncryptionContext=VOLUME
     )
     assert (
         str(refusal) == "IncorrectKeyException: The key ID in the request does not identify a CMK "
         "that can perform this operation."
     )
-    renamed = other.rpartition("/")[2].encode() + blob[36:]
+    renamed = other_key.rpartition("/")[2].encode() + blob[36:]
     assert (
         aws.code(USER, "Decrypt", CiphertextBlob=renamed, EncryptionContext=VOLUME)
         == "InvalidCiphertextException"

@@ -169,7 +169,7 @@ def test_only_services_make_grants_to_services(aws: Authority) -> None:
 
 
 def test_the_name_recognises_a_request_that_was_sent_twice(aws: Authority) -> None:
-    key, other = aws.key(), aws.key()
+    key, other_key = aws.key(), aws.key()
     request = {
         "KeyId": key,
         "GranteePrincipal": GRANTEE.principal,
@@ -185,7 +185,7 @@ def test_the_name_recognises_a_request_that_was_sent_twice(aws: Authority) -> No
     assert len(ids(aws, key)) == 1
     different = [
         aws.call(USER, "CreateGrant", **{**request, **change})["GrantId"]
-        for change in ({"Operations": ["Decrypt"]}, {"KeyId": other}, {"Constraints": SUBSET})
+        for change in ({"Operations": ["Decrypt"]}, {"KeyId": other_key}, {"Constraints": SUBSET})
     ]
     assert len({first["GrantId"], *different}) == 4
     nameless = {name: value for name, value in request.items() if name != "Name"}
@@ -354,10 +354,10 @@ def test_a_principal_lists_what_it_may_retire(aws: Authority) -> None:
     of_ec2 = aws.grant(
         key, "mq.amazonaws.com", "Decrypt", by=VIA_MQ, RetiringPrincipal=EC2.principal
     )
-    own = aws.grant(
+    grants = aws.grant(
         owned, GRANTEE.principal, "Decrypt", by=MQ, RetiringPrincipal="mq.amazonaws.com"
     )
-    assert retirable(aws, SERVICE) == [of_mq, own]
+    assert retirable(aws, SERVICE) == [of_mq, grants]
     assert retirable(aws, EC2) == [of_ec2]
     assert retirable(aws, USER, "mq.amazonaws.com") == [of_mq], "those of the account"
     assert retirable(aws, STRANGER, "mq.amazonaws.com") == []
@@ -444,11 +444,11 @@ def test_retiring_by_token(aws: Authority) -> None:
 
 
 def test_grants_are_ended_on_their_own_key_alone(aws: Authority) -> None:
-    key, other = aws.key(), aws.key()
+    key, other_key = aws.key(), aws.key()
     grant = aws.grant(key, GRANTEE.principal, "Decrypt")
     for operation in ("RevokeGrant", "RetireGrant"):
         assert (
-            aws.code(USER, operation, KeyId=other, GrantId=grant)
+            aws.code(USER, operation, KeyId=other_key, GrantId=grant)
             == aws.code(USER, operation, KeyId=key, GrantId="0" * 64)
             == "NotFoundException"
         )
@@ -462,7 +462,7 @@ def test_grants_are_ended_in_any_key_state_and_made_only_on_a_usable_key(
     aws: Authority, step: tuple[str, dict[str, Any]]
 ) -> None:
     key = aws.key()
-    one, two = (
+    first, second = (
         aws.grant(key, GRANTEE.principal, "Decrypt", RetiringPrincipal=GRANTEE.principal)
         for _ in range(2)
     )
@@ -475,8 +475,8 @@ def test_grants_are_ended_in_any_key_state_and_made_only_on_a_usable_key(
         "DisabledException",
         "KMSInvalidStateException",
     )
-    aws.call(USER, "RevokeGrant", KeyId=key, GrantId=one)
-    aws.call(GRANTEE, "RetireGrant", KeyId=key, GrantId=two)
+    aws.call(USER, "RevokeGrant", KeyId=key, GrantId=first)
+    aws.call(GRANTEE, "RetireGrant", KeyId=key, GrantId=second)
     assert len(ids(aws, key)) == 1
 
 

@@ -98,18 +98,18 @@ def test_the_aws_managed_key_is_visible_and_out_of_its_owners_hands(aws: Authori
     for operation, parameters in forbidden.items():
         assert aws.code(root, operation, **parameters) == "AccessDeniedException", operation
     assert aws.shown(key, root) == "Enabled"
-    own = aws.key(root)  # control: with a key that it owns, the account may do everything
+    own_key = aws.key(root)  # control: with a key that it owns, the account may do everything
     for operation, parameters in forbidden.items():
         if operation not in ("ScheduleKeyDeletion", "DisableKey", "DeleteAlias"):
             aws.call(
                 root,
                 operation,
-                **{name: own if value == key else value for name, value in parameters.items()},
+                **{name: own_key if value == key else value for name, value in parameters.items()},
             )
     for operation, parameters in (
         ("DeleteAlias", {"AliasName": "alias/mine"}),
-        ("DisableKey", {"KeyId": own}),
-        ("ScheduleKeyDeletion", {"KeyId": own}),
+        ("DisableKey", {"KeyId": own_key}),
+        ("ScheduleKeyDeletion", {"KeyId": own_key}),
     ):
         aws.call(root, operation, **parameters)
 
@@ -175,10 +175,10 @@ def test_a_policy_is_put_got_and_heeded(aws: Authority) -> None:
         "Action": "kms:*",
         "Resource": "*",
     }
-    own = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    aws.call(ADMIN, "PutKeyPolicy", KeyId=key, PolicyName="default", Policy=own)
+    own_key = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    aws.call(ADMIN, "PutKeyPolicy", KeyId=key, PolicyName="default", Policy=own_key)
     assert aws.call(ADMIN, "GetKeyPolicy", KeyId=key, PolicyName="default") == {
-        "Policy": own,
+        "Policy": own_key,
         "PolicyName": "default",
     }
     assert aws.call(ADMIN, "ListKeyPolicies", KeyId=key)["PolicyNames"] == ["default"]
@@ -194,9 +194,9 @@ def test_a_policy_is_put_got_and_heeded(aws: Authority) -> None:
             == "MalformedPolicyDocumentException"
         )
         assert aws.code(ADMIN, "CreateKey", Policy=broken) == "MalformedPolicyDocumentException"
-    assert aws.call(ADMIN, "GetKeyPolicy", KeyId=key)["Policy"] == own
+    assert aws.call(ADMIN, "GetKeyPolicy", KeyId=key)["Policy"] == own_key
     assert (
-        aws.code(ADMIN, "PutKeyPolicy", KeyId=key, PolicyName="other", Policy=own)
+        aws.code(ADMIN, "PutKeyPolicy", KeyId=key, PolicyName="other", Policy=own_key)
         == "UnsupportedOperationException"
     )
     assert aws.code(ADMIN, "GetKeyPolicy", KeyId=key, PolicyName="other") == "NotFoundException"
@@ -210,10 +210,10 @@ def test_a_policy_is_put_got_and_heeded(aws: Authority) -> None:
         BypassPolicyLockoutSafetyCheck=True,
     )
     assert (
-        aws.code(ADMIN, "PutKeyPolicy", KeyId=key, PolicyName="default", Policy=own)
+        aws.code(ADMIN, "PutKeyPolicy", KeyId=key, PolicyName="default", Policy=own_key)
         == "AccessDeniedException"
     ), "as the warning said"
-    assert aws.shown(aws.key(ADMIN, Policy=own), STRANGER) == "Enabled", (
+    assert aws.shown(aws.key(ADMIN, Policy=own_key), STRANGER) == "Enabled", (
         "and a key can be created with one"
     )
 
