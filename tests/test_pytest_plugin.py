@@ -180,7 +180,7 @@ def test_a_testbed_that_is_up_is_used_and_stays(
     assert "starting" not in output
 
 
-def test_an_engine_that_is_missing_is_said_with_what_to_do(project: Project) -> None:
+def test_a_missing_engine_is_reported_with_what_to_do(project: Project) -> None:
     project.write("def test_mine(kms_key):\n    pass\n\ndef test_pure():\n    pass\n")
     status, output = project.pytest(DOCKER_HOST="unix:///nonexistent.sock")
     assert status == 1

@@ -178,7 +178,7 @@ def test_one_that_breaks_off_does_not_take_the_others_down(monkeypatch: pytest.M
     assert not succeeded(run)
 
 
-def test_a_verdict_is_told_with_the_last_scenario_about_its_claim(
+def test_a_verdict_comes_with_the_last_scenario_about_its_claim(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def story(claim: str, verdict: Verdict) -> Callable[[Testbed], Iterator[Finding]]:

@@ -60,7 +60,7 @@ def test_the_folder_is_all_it_takes_to_rejoin(testbed: Testbed, rabbitmq_broker:
         again.close()
 
 
-def test_whoever_only_looks_starts_nothing(tmp_path: Path) -> None:
+def test_reading_starts_nothing(tmp_path: Path) -> None:
     """As `testbed status` does where KMS has died."""
     first = Testbed(tmp_path / "state")
     try:

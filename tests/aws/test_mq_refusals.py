@@ -268,7 +268,7 @@ def test_brokers_are_the_users_and_nobody_elses(aws: Served, nothing_left: None)
     "operation",
     ["describe_broker", "update_broker", "reboot_broker", "delete_broker", "list_users"],
 )
-def test_a_broker_that_is_not_there(aws: Served, operation: str) -> None:
+def test_an_unknown_broker(aws: Served, operation: str) -> None:
     refused = refusal(getattr(aws.client("mq"), operation), BrokerId="b-1")
     assert refused["Message"] == "Can't find requested broker [b-1]. Make sure your broker exists."
     assert (refused["Code"], refused["ErrorAttribute"], refused["Status"]) == (

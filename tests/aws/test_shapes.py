@@ -89,7 +89,7 @@ def test_a_time_is_in_seconds_where_the_model_says_nothing_else() -> None:
         "nested without end",
     ],
 )
-def test_what_is_no_json_object_is_said_to_be_none(body: bytes) -> None:
+def test_anything_but_a_json_object_is_refused(body: bytes) -> None:
     with pytest.raises(shapes.Malformed, match="The body must be a JSON object"):
         shapes.read(body)
 
@@ -118,7 +118,7 @@ def test_what_is_wrong_is_named(document: dict[str, Any], member: str, expected:
 
 
 @pytest.mark.parametrize("value", [math.inf, 1e300, "yesterday", True, [], "9" * 400])
-def test_a_time_that_is_none(value: object) -> None:
+def test_an_impossible_time(value: object) -> None:
     with pytest.raises(shapes.Malformed, match="StartTime must be a time"):
         shapes.parse(LOOKUP.input_shape, {"StartTime": value})
 

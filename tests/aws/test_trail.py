@@ -118,7 +118,7 @@ def test_look_ups_that_are_refused(aws: Served, parameters: dict[str, object], c
     assert answer.document["message"]
 
 
-def test_the_rest_of_cloudtrail_is_said_not_to_be_there(aws: Served) -> None:
+def test_the_rest_of_cloudtrail_is_reported_as_missing(aws: Served) -> None:
     refused = refusal(aws.client("cloudtrail").describe_trails)
     assert refused["Code"] == "UnsupportedOperationException"
     assert "LookupEvents" in refused["Message"]
@@ -134,7 +134,7 @@ def test_who_one_is(aws: Served, account: str) -> None:
     }
 
 
-def test_the_rest_of_sts_is_said_not_to_be_there(aws: Served) -> None:
+def test_the_rest_of_sts_is_reported_as_missing(aws: Served) -> None:
     refused = refusal(aws.client("sts").get_session_token)
     assert refused["Code"] == "InvalidAction"
     assert "GetSessionToken" in refused["Message"]

@@ -158,7 +158,7 @@ def test_a_topic_crosses_over_mqtt(network: dict[str, Node], protocol: str) -> N
 
 
 @pytest.mark.containers
-def test_no_password_of_a_connector_is_to_be_seen(network: dict[str, Node]) -> None:
+def test_no_password_of_a_connector_is_visible(network: dict[str, Node]) -> None:
     for node in network.values():
         visible = (
             node.run(

@@ -203,7 +203,7 @@ def test_a_node_is_lost_under_traffic_and_comes_back_with_nothing_confirmed_lost
 
 
 @pytest.mark.containers
-def test_whoever_connects_while_a_node_is_lost_gets_to_another_one_within_seconds(
+def test_a_client_that_connects_while_a_node_is_lost_gets_another_within_seconds(
     cluster: RabbitMQCluster,
 ) -> None:
     context = ssl.create_default_context(cafile=str(cluster.nodes[0].ca_file))

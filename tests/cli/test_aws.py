@@ -55,7 +55,7 @@ def test_one_is_enough(up: CommandLine) -> None:
     assert "testbed down" in hint
 
 
-def test_without_its_process_the_endpoint_is_said_not_to_run_and_serve_stands_in(
+def test_without_its_process_the_endpoint_is_reported_as_down_and_serve_stands_in(
     up: CommandLine,
 ) -> None:
     before = up.json("env")["AWS_ENDPOINT_URL"]

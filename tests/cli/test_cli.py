@@ -150,7 +150,7 @@ def test_a_bigger_testbed_than_asked_for_is_no_error(up: CommandLine) -> None:
     assert up.run("up", "--engine", "activemq").returncode == 0
 
 
-def test_a_killed_kms_is_said_and_up_brings_it_back_with_its_keys(up: CommandLine) -> None:
+def test_a_killed_kms_is_reported_and_up_brings_it_back_with_its_keys(up: CommandLine) -> None:
     [row] = up.containers.find("kms")
     up.containers.kill(row["id"])
     assert up.json("status")["kms"]["status"] == "exited"
@@ -329,7 +329,7 @@ def test_an_engine_that_does_not_answer_is_not_looked_for_elsewhere(
 @pytest.mark.parametrize(
     "as_json", first_then_nightly([True, False], "an engine that does not answer, without --json")
 )
-def test_an_engine_that_is_no_engine_is_said(command: CommandLine, as_json: bool) -> None:
+def test_an_address_without_an_engine_is_reported(command: CommandLine, as_json: bool) -> None:
     """Something else listens at the address."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -358,14 +358,14 @@ def test_a_folder_of_someone_elses_is_left_as_it_is(command: CommandLine) -> Non
     assert command.state.stat().st_mode == mode
 
 
-def test_a_file_in_the_folders_place_is_said(command: CommandLine) -> None:
+def test_a_file_in_place_of_the_folder_is_reported(command: CommandLine) -> None:
     command.state.write_text("")
     assert "cannot be used" in command.error("up")[0]
     assert command.run("down").returncode == 0
     assert command.state.is_file()
 
 
-def test_a_broken_state_is_said_and_down_is_the_way_out(command: CommandLine) -> None:
+def test_a_broken_state_is_reported_and_down_is_the_way_out(command: CommandLine) -> None:
     assert command.run("up", "--engine", "rabbitmq").returncode == 0
     (command.state / "state.sqlite").write_bytes(
         b"no database, but long enough to be taken for one" * 99

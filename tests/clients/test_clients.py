@@ -128,7 +128,7 @@ def test_control_a_good_certificate_passes_and_only_the_protocol_is_missing(
 
 
 @pytest.mark.parametrize("protocol", IN_PYTHON)
-def test_a_closed_port_is_told(protocol: str, pki: Pki) -> None:
+def test_a_closed_port_is_reported(protocol: str, pki: Pki) -> None:
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         port = reserved.getsockname()[1]
     with pytest.raises(ConnectionRefused, match="no connection: Connection refused"):
@@ -136,7 +136,7 @@ def test_a_closed_port_is_told(protocol: str, pki: Pki) -> None:
 
 
 @pytest.mark.parametrize("protocol", IN_PYTHON)
-def test_tls_to_a_plaintext_listener_is_told(protocol: str, pki: Pki) -> None:
+def test_tls_to_a_plaintext_listener_is_reported(protocol: str, pki: Pki) -> None:
     def greet(connection: socket.socket) -> None:
         connection.sendall(b"220 hello\r\n")
         connection.recv(1000)
@@ -148,7 +148,7 @@ def test_tls_to_a_plaintext_listener_is_told(protocol: str, pki: Pki) -> None:
         connect(to(protocol, port, pki.ca))
 
 
-def test_an_unreadable_authority_and_an_unknown_protocol_are_told(tmp_path: Path) -> None:
+def test_an_unreadable_authority_and_an_unknown_protocol_are_reported(tmp_path: Path) -> None:
     empty = tmp_path / "empty.pem"
     empty.write_text("")
     for ca_file in (tmp_path / "missing.pem", empty):

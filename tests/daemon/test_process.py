@@ -79,7 +79,7 @@ def test_it_serves_apart_from_its_starter_and_is_found_again(up: Testbed, served
 
 
 @pytest.mark.containers
-def test_it_ends_when_told_to_and_its_port_is_kept(up: Testbed, served: Server) -> None:
+def test_it_ends_on_request_and_its_port_is_kept(up: Testbed, served: Server) -> None:
     folder = up.state.folder
     assert stop(folder)
     assert find(folder) is None
@@ -165,7 +165,7 @@ def test_it_ends_by_itself_when_everything_is_taken_away() -> None:
 
 
 @pytest.mark.containers
-def test_what_keeps_it_from_serving_is_said(up: Testbed) -> None:
+def test_what_keeps_it_from_serving_is_reported(up: Testbed) -> None:
     stop(up.state.folder)
     launch = Launch(up.state.folder)
     lock = ServerLock(up.state.folder)
@@ -179,7 +179,7 @@ def test_what_keeps_it_from_serving_is_said(up: Testbed) -> None:
 # Without a testbed
 
 
-def test_there_is_none_where_there_is_no_folder_or_no_server(tmp_path: Path) -> None:
+def test_none_is_found_without_a_folder_or_a_server(tmp_path: Path) -> None:
     assert find(tmp_path / "nowhere") is None
     assert not stop(tmp_path / "nowhere")
     (tmp_path / FILE).write_text("not JSON")

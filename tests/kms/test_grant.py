@@ -196,7 +196,7 @@ def test_what_is_no_token_is_of_no_grant(content: bytes, text: str) -> None:
 
 
 @given(st.integers(0, 70), st.integers(1, 255))
-def test_a_token_with_a_byte_changed_is_none(place: int, change: int) -> None:
+def test_a_token_with_a_byte_changed_is_invalid(place: int, change: int) -> None:
     grant = make()
     content = bytearray(base64.b64decode(grant.token()))
     content[place] ^= change

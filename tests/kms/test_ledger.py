@@ -192,7 +192,7 @@ def test_changes_are_made_one_after_the_other_by_threads_and_looks_do_not_wait(
         assert states == ["Enabled"], "neither late nor early"
 
 
-def test_a_child_process_has_a_connection_of_its_own(tmp_path: Path) -> None:
+def test_a_child_process_has_a_separate_connection(tmp_path: Path) -> None:
     ledger = Ledger(State(tmp_path / "s"))
     with ledger.change() as change:
         change.put_key(KEY)
@@ -226,7 +226,7 @@ while True:
 """
 
 
-def test_a_process_killed_at_any_point_leaves_whole_changes_and_all_it_told_of(
+def test_a_process_killed_at_any_point_leaves_whole_changes_and_all_it_reported(
     tmp_path: Path,
 ) -> None:
     for attempt in range(4):

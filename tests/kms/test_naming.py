@@ -73,7 +73,7 @@ def test_a_key_is_found_by_id_arn_alias_and_alias_arn(aws: Authority) -> None:
         ),
     ],
 )
-def test_what_is_said_of_a_key_that_is_not_there(aws: Authority, name: str, sentence: str) -> None:
+def test_the_refusal_for_an_unknown_key(aws: Authority, name: str, sentence: str) -> None:
     for operation, parameters in (
         ("DescribeKey", {}),
         ("Encrypt", {"Plaintext": b"p"}),
@@ -94,7 +94,7 @@ def test_an_alias_names_a_key_only_where_it_is_used(aws: Authority) -> None:
         )
 
 
-def test_across_accounts_a_key_that_is_not_there_looks_like_one_that_is_not_allowed(
+def test_across_accounts_an_unknown_key_looks_like_one_that_is_not_allowed(
     aws: Authority,
 ) -> None:
     key = aws.key()

@@ -47,7 +47,7 @@ def shown(shown: Matrix, width: int, *, colour: bool = False) -> str:
     return out.getvalue()
 
 
-def test_every_state_has_a_mark_of_its_own() -> None:
+def test_every_state_has_a_distinct_mark() -> None:
     states = {
         Cell(documented, accepted).state: matrix.mark(Cell(documented, accepted))
         for documented in (True, False)

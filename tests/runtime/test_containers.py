@@ -32,7 +32,7 @@ def test_secrets_reach_a_container_over_standard_input_alone(
     )
 
 
-def test_a_fixed_port_that_is_taken_is_said_and_nothing_stays(
+def test_a_fixed_port_in_use_is_reported_and_nothing_stays(
     containers: Containers, idle: str
 ) -> None:
     [port] = ports.free(1)

@@ -13,7 +13,9 @@ from testbed.runtime.engine import require_disk
 pytestmark = pytest.mark.containers
 
 
-def test_too_little_disk_is_said_before_anything_is_made(client: docker.DockerClient) -> None:
+def test_too_little_disk_is_reported_before_anything_is_created(
+    client: docker.DockerClient,
+) -> None:
     require_disk(client, 1, "A broker")
     with pytest.raises(NotEnoughDisk, match="A broker needs"):
         require_disk(client, 2**60, "A broker")

@@ -120,7 +120,7 @@ def test_a_transaction_that_raises_changes_nothing(tmp_path: Path) -> None:
     assert file.read("SELECT * FROM t") == []
 
 
-def test_every_commit_changes_the_version_whoever_makes_it(tmp_path: Path) -> None:
+def test_every_commit_by_any_process_changes_the_version(tmp_path: Path) -> None:
     one, other = database(tmp_path / "file"), database(tmp_path / "file")
     versions = [one.version()]
     for writer in (one, other, one, other):

@@ -200,7 +200,7 @@ def test_a_trail_of_another_version_is_not_guessed_at(tmp_path: Path) -> None:
         Trail(tmp_path)
 
 
-def test_a_folder_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:
+def test_a_missing_folder_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(StateBroken, match="cannot be used"):
         Trail(tmp_path / "nowhere")
 

@@ -80,7 +80,7 @@ def test_a_sentence_about_what_is_recorded_stays() -> None:
 
 
 @pytest.mark.parametrize("tag", ["_custom_key_material_", "_custom_id_"])
-def test_key_material_in_the_guise_of_a_tag_is_none(tag: str) -> None:
+def test_key_material_in_the_guise_of_a_tag_is_not_shown(tag: str) -> None:
     shown = record(
         "CreateKey",
         {"Tags": [{"TagKey": tag, "TagValue": SECRET}, {"TagKey": "a", "TagValue": "b"}]},

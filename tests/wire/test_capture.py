@@ -241,7 +241,7 @@ def test_nothing_of_a_capture_is_left_and_nothing_is_in_a_log(
 
 
 @pytest.mark.containers
-def test_a_network_that_is_gone_is_told(rabbitmq: rabbitmq_node.Node, image: str) -> None:
+def test_a_missing_network_is_reported(rabbitmq: rabbitmq_node.Node, image: str) -> None:
     with pytest.raises(ContainerFailed), capturing(rabbitmq.containers, "0" * 64, image):
         pass
     assert rabbitmq.containers.find("capture") == []

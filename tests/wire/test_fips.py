@@ -151,7 +151,7 @@ def test_control_a_key_of_1024_bits_is_not_approved(tmp_path: Path) -> None:
     assert "not approved: certificate key RSA 1024" in observed(answer)
 
 
-def test_a_listener_that_does_not_know_the_extended_master_secret_is_told_about(pki: Pki) -> None:
+def test_a_listener_without_the_extended_master_secret_is_reported(pki: Pki) -> None:
     # No server here lacks it; RabbitMQ does (tests/wire/test_brokers.py).
     with python_tls(pki, RABBITMQ_SUITES[0].openssl) as port:
         answer = fips_answer(port, pki)

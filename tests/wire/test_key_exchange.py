@@ -60,7 +60,9 @@ def test_a_curve_with_its_signature() -> None:
     assert before.signature == Signature("rsa_pkcs1_md5_sha1", "RSA+MD5-SHA1")
 
 
-def test_a_prime_of_its_own_is_told_by_its_size_and_no_other_key_exchange_is_guessed_at() -> None:
+def test_an_unknown_prime_is_described_by_its_size_and_no_other_key_exchange_is_guessed_at() -> (
+    None
+):
     prime = (1 << 1023) + 11
     exchange = read(
         vector(prime, 2, 5) + b"\x04\x01\0\1\0", "TLS_DHE_RSA_WITH_AES_256_CBC_SHA", "TLSv1.2"

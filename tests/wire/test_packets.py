@@ -156,7 +156,7 @@ def test_a_files_header_and_records(order: str, magic: int) -> None:
     start=st.sampled_from([0, 1000, 2**32 - 1, 2**32 - 100]),
     data=st.data(),
 )
-def test_any_order_and_repetition_gives_what_was_said(
+def test_any_order_and_repetition_gives_the_content(
     content: bytes, cuts: list[int], start: int, data: st.DataObject
 ) -> None:
     borders = sorted({0, len(content), *(cut % len(content) for cut in cuts)})

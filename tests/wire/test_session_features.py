@@ -115,7 +115,7 @@ def test_where_one_should_be_asked_for_its_absence_is_a_difference(pki: Pki) -> 
     ] == [("client certificate", "not asked for")]
 
 
-def test_all_of_it_is_told_in_sentences(pki: Pki) -> None:
+def test_everything_is_described_in_sentences(pki: Pki) -> None:
     with python_tls(pki, CIPHERS) as port:
         scan = probe("127.0.0.1", port, server_name=NAME, ca_file=pki.ca)
     text = "\n".join(observed_session_features(scan))

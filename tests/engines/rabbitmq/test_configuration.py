@@ -195,7 +195,7 @@ def test_a_certificate_authority_is_named_by_arn_and_with_a_role() -> None:
         "{{m7g.large.3}} x",
     ],
 )
-def test_a_line_that_is_none_is_refused_by_its_number(line: str) -> None:
+def test_an_invalid_line_is_refused_by_its_number(line: str) -> None:
     assert (
         refusal(f"heartbeat = 60\n{line}").message
         == "Line 2 of the configuration is not key = value."

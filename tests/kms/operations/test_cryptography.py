@@ -192,7 +192,7 @@ def test_a_key_that_did_not_make_it_is_the_incorrect_one(aws: Authority) -> None
     )
 
 
-def test_a_ciphertext_of_a_key_that_is_not_there(aws: Authority) -> None:
+def test_a_ciphertext_of_an_unknown_key(aws: Authority) -> None:
     blob = NOWHERE.encode() + aws.encrypt(aws.key())[36:]
     refusal = aws.refusal(USER, "Decrypt", CiphertextBlob=blob)
     assert refusal
