@@ -9,10 +9,10 @@
     ├── NotEnoughDisk                 less free space than a broker needs
     ├── PortTaken                     a fixed port is in use by something else
     ├── StateBroken                   the state folder cannot be read or is not ours
-    ├── Interrupted                   given up because the program is to end
+    ├── Interrupted                   given up because the program is ending
     ├── MissingExtra                  an optional library is not installed
     ├── VolumeRefused                 a volume would not attach: key missing, wrong, or mount failed
-    ├── ClientError                   a messaging client could not do what it was asked
+    ├── ClientError                   a messaging client could not carry out a request
     │   ├── ConnectionRefused         no connection: port closed, TLS or certificate refused
     │   ├── NotAuthorized             the broker refused the login
     │   └── NotConfirmed              the broker did not confirm in time: the outcome is unknown
@@ -59,7 +59,7 @@ class NotEnoughDisk(TestbedError):
 
 
 class PortTaken(TestbedError):
-    """A port that was asked for is in use by something else."""
+    """A requested port is in use by another process."""
 
 
 class StateBroken(TestbedError):
@@ -67,7 +67,7 @@ class StateBroken(TestbedError):
 
 
 class Interrupted(TestbedError):
-    """Given up because the program is to end."""
+    """Given up because the program is ending."""
 
 
 class MissingExtra(TestbedError):
@@ -79,7 +79,7 @@ class VolumeRefused(TestbedError):
 
 
 class ClientError(TestbedError):
-    """A messaging client could not do what it was asked."""
+    """A messaging client could not carry out a request."""
 
 
 class ConnectionRefused(ClientError):
@@ -150,6 +150,6 @@ class NotFoundException(MqError):
 
 
 class ConflictException(MqError):
-    """The name is taken already."""
+    """The name is already taken."""
 
     code, status = "ConflictException", 409

@@ -160,7 +160,7 @@ class Testbed:
         return self.state.ca_file
 
     def wait_out_delay(self) -> None:
-        """Advance the clock past the delay, so that what was asked of KMS is in effect."""
+        """Advance the clock past the delay, so that earlier calls of KMS are in effect."""
         self.clock.turn(self.delay + 1)
 
     def default_broker(
@@ -206,7 +206,7 @@ class Testbed:
     def control(self, engine_type: str, defects: Defects) -> Broker:
         """Return a broker with planted defects, for the control run of a check.
 
-        It is created once and lent to every check that wants the same defects, until ``close``, so
+        It is created once and shared by all checks that need the same defects, until ``close``, so
         leave it as it is; a check that changes its control creates one with ``temporary_broker``.
         Raises as ``Brokers.create`` does.
         """

@@ -31,7 +31,7 @@ _CPUINFO, _BOOT_ID = Path("/proc/cpuinfo"), Path("/proc/sys/kernel/random/boot_i
 
 @dataclass(frozen=True)
 class Reading:
-    """Counters at one moment.
+    """Counters at one point in time.
 
     ``at`` is in seconds of the monotonic clock, ``cpu`` in seconds of processor time; bytes count
     from the container's start.

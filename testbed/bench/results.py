@@ -36,8 +36,8 @@ class Round:
 
     ``busiest`` is the processor time of the busiest generator process, in cores; ``stolen`` the
     share of the machine's processor time that the hypervisor gave to other machines, 0 if unknown.
-    ``kms_calls`` are those of the generators in the whole measuring. ``broker`` is None for a
-    container that is out of reach. ``account`` is about all messages, ``sample`` the checker's
+    ``kms_calls`` are those of the generators in the whole measuring. ``broker`` is None for an
+    inaccessible container. ``account`` is about all messages, ``sample`` the checker's
     account of the full history of every 61st message.
     """
 

@@ -155,6 +155,6 @@ def require_running(containers: Containers, broker: Broker, node: Node) -> None:
         )
     raise ContainerFailed(
         f"The broker {broker.broker_name} stopped while starting (exit {state.exit_code}): "
-        f"{words or 'it said nothing'}",
+        f"{words or 'it printed nothing'}",
         hint="`docker info` shows whether the engine is well; the next try starts from nothing.",
     )

@@ -1,4 +1,4 @@
-"""LocalStack, asked so that it does what AWS does.
+"""LocalStack, called so that it behaves like AWS.
 
 ==========================  =========================================  ========================
 subject                     LocalStack 2026.3                          here, as AWS

@@ -63,7 +63,7 @@ class KmsContainer:
     def wait_until_given_up(self, patience: float) -> None:
         """Wait until the start has ended, for ``patience`` seconds at most.
 
-        What it has asked the engine for would otherwise appear after a removal.
+        What it has requested of the engine would otherwise appear after a removal.
         """
         if self._task is not None:
             self._task.wait(patience)

@@ -1,4 +1,4 @@
-"""What falls due without being asked for: deletion and rotation of keys, the end of grants.
+"""What falls due without a request: deletion and rotation of keys, the end of grants.
 
 It is done before the first call after its time, so that nobody can tell when it was done. Each
 piece may be done twice without harm, so it does not matter where it is cut short.

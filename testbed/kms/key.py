@@ -104,7 +104,7 @@ class Key:
 
     @property
     def due(self) -> float | None:
-        """When the key is rotated or deleted without being asked for; None for never."""
+        """When the key is due for rotation or deletion; None for never."""
         if self.state == "PendingDeletion":
             return self.deletion
         return self.rotates if self.state == "Enabled" else None

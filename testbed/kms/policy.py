@@ -1,4 +1,4 @@
-"""Key policies: what one says to a principal about an action. Pure.
+"""Key policies: the decision of one on a principal's action. Pure.
 
 Evaluated are Effect, Principal and NotPrincipal, Action and NotAction, Resource, and the operators
 and keys of ``OPERATORS`` and ``CONDITION_KEYS``. A policy that uses others is refused when it is
@@ -133,7 +133,7 @@ def aws_managed(account: str, service: str) -> str:
 
 
 def evaluate(policy: str, request: Request) -> Verdict:
-    """Return what a key policy says to a request. A deny outweighs all."""
+    """Return a key policy's decision on a request. A deny outweighs all."""
     verdict: Verdict = ""
     for statement in _statements(policy):
         if not statement.applies(request):

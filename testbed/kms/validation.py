@@ -1,4 +1,4 @@
-"""The first gate: what KMS says of a malformed request, before anything else is looked at.
+"""The first check: KMS's refusal of a malformed request, before anything else is examined.
 
 The constraints are those of the service's own model, which botocore carries; the sentences are
 AWS's (``1 validation error detected: Value '0' at 'numberOfBytes' failed to satisfy constraint:

@@ -19,7 +19,7 @@ def connect(client: str, username: str = "", password: str = "") -> bytes:
 
 
 def is_connack(answer: bytes) -> bool:
-    """Say whether a server's first bytes are a CONNACK, whatever it says."""
+    """Return whether a server's first bytes are a CONNACK of any result."""
     return answer[:2] == b"\x20\x02" and len(answer) >= CONNACK_BYTES
 
 

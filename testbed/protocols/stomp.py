@@ -13,5 +13,5 @@ def is_connected(answer: bytes) -> bool:
 
 
 def is_stomp(answer: bytes) -> bool:
-    """Say whether a server's first bytes are an answer to CONNECT, whatever it says."""
+    """Return whether a server's first bytes are any answer to CONNECT."""
     return is_connected(answer) or answer.startswith((b"ERROR\n", b"ERROR\r"))

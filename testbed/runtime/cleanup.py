@@ -24,7 +24,7 @@ def purge(
     """Remove the containers, volumes and networks of ``instance``, or of all instances.
 
     Returns the numbers of what was there. Looks again until nothing has appeared for ``quiet_for``
-    seconds, since the engine may still be making what a killed process asked for. Raises
+    seconds, since the engine may still be creating what a killed process requested. Raises
     ``ContainerFailed`` when something stays.
     """
     filters = {"label": f"{LABEL}={instance}" if instance else LABEL}

@@ -11,7 +11,7 @@ from testbed.wire.byte_reader import NotTls
 from testbed.wire.connection import SHOWN, ListenerAddress, Stream, open_tls, refusal
 from testbed.wire.scan import ProtocolAnswer, Refusal
 
-# What a client of each protocol says first.
+# The first bytes of a client of each protocol.
 GREETINGS = {
     "AMQP 0-9-1": amqp.HEADER_0_9_1,
     "AMQP 1.0": amqp.HEADER_SASL,

@@ -11,7 +11,7 @@ VERSIONS = ("SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 
 @dataclass(frozen=True)
 class Refusal:
-    """How a listener said no.
+    """How a listener refused.
 
     ``alert``: a TLS alert, named in ``detail``; ``closed``: the connection ended without one;
     ``timeout``: nothing came in time; ``bytes``: something that is not TLS came (hexadecimal in

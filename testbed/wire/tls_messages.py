@@ -80,7 +80,7 @@ _EXTENDED_MASTER_SECRET, _SESSION_TICKET, _SUPPORTED_VERSIONS, _KEY_SHARE, _RENE
 # others (RFC 8446 appendix B.4; RFC 8998, RFC 9150 and RFC 9367 add the last three rows).
 _TLS13 = frozenset({*range(0x1301, 0x1308), 0x00C6, 0x00C7, 0xC0B4, 0xC0B5, *range(0xC103, 0xC107)})
 
-# What a client says before it leaves, as the protocol asks: warning, user_canceled.
+# A client's alert before it disconnects, as the protocol requires: warning, user_canceled.
 FAREWELL = b"\x15\x03\x01\x00\x02\x01\x5a"
 
 

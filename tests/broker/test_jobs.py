@@ -41,10 +41,10 @@ def test_a_job_runs_beside_its_caller_and_is_waited_for() -> None:
 
 def test_an_error_is_logged_with_its_broker(caplog: pytest.LogCaptureFixture) -> None:
     def finish() -> None:
-        raise ContainerFailed("no room")
+        raise ContainerFailed("disk full")
 
     threads = JobThreads()
     with caplog.at_level(logging.ERROR, "testbed"):
         threads.start(job(finish))
         threads.wait(10)
-    assert "b-1: ContainerFailed: no room" in caplog.text
+    assert "b-1: ContainerFailed: disk full" in caplog.text

@@ -70,12 +70,12 @@ class Failing(Brokers):
     def __init__(self) -> None:
         self.rounds: list[str] = []
         self.busy = threading.Event()
-        self.trouble: Exception | None = ContainerFailed("no room")
+        self.trouble: Exception | None = ContainerFailed("disk full")
 
     def ids(self) -> tuple[str, ...]:
         if len(self.rounds) > 5 and "broken" not in self.rounds:
             self.rounds.append("broken")
-            raise StateBroken("for a moment")
+            raise StateBroken("temporary")
         return ("b-well", "b-failing", "b-busy")
 
     def maintain(self, broker_id: str) -> Any:
@@ -91,7 +91,7 @@ def test_errors_end_nothing_and_are_logged_once(caplog: pytest.LogCaptureFixture
     maintenance = Maintenance(brokers, period=0.01)
     maintenance.start()
     wait_until(lambda: brokers.rounds.count("b-failing") > 10)
-    assert caplog.messages.count("b-failing: ContainerFailed: no room") == 1
+    assert caplog.messages.count("b-failing: ContainerFailed: disk full") == 1
     assert brokers.rounds.count("b-busy") == 1, "one round at a time, and it delays nothing else"
     brokers.trouble = ValueError("another")
     wait_until(lambda: "b-failing: ValueError: another" in caplog.messages)
@@ -105,6 +105,6 @@ def test_errors_end_nothing_and_are_logged_once(caplog: pytest.LogCaptureFixture
     count = len(brokers.rounds)
     time.sleep(0.1)
     assert len(brokers.rounds) == count, "it stays stopped"
-    assert [line for line in caplog.messages if "for a moment" in line] == [
-        "maintenance: StateBroken: for a moment"
+    assert [line for line in caplog.messages if "temporary" in line] == [
+        "maintenance: StateBroken: temporary"
     ]

@@ -239,7 +239,7 @@ def check(case: Case) -> None:
         )
     if any(encryption.payload != "clear" for encryption in case.encryptions):
         raise TestbedError(
-            "Encrypted payloads need a KMS key, which is within reach of this machine only."
+            "Encrypted payloads need a KMS key, which is accessible from this machine only."
         )
 
 

@@ -46,7 +46,7 @@ def _make_payload(target: Target) -> Payload:
         return _ClearPayload()
     if key is None:
         raise ClientError(
-            "encrypted payloads need a KMS key, and this broker's KMS is out of reach"
+            "encrypted payloads need a KMS key, and this broker's KMS is not available"
         )
     import boto3  # takes its time, and most workers do without
 

@@ -107,16 +107,16 @@ class Fleet:
         own_times = (of_side for side, of_side in zip(sides, shifted, strict=True) for _ in side)
         for pipe, of_job in zip(pipes, own_times, strict=True):
             pipe.send(of_job)
-        moments = sorted(
-            (moment, side)
+        marks = sorted(
+            (instant, side)
             for side, of_side in enumerate(shifted)
             for turn in of_side.measured
-            for moment in turn
+            for instant in turn
         )
-        for moment, side in moments:
-            self._show_until(moment, moments[0][0], show)
+        for instant, side in marks:
+            self._show_until(instant, marks[0][0], show)
             mark(side)
-        seconds = (moments[-1][0] - moments[0][0]) / 1e9
+        seconds = (marks[-1][0] - marks[0][0]) / 1e9
         sending = [pipe for job, pipe in zip(jobs, pipes, strict=True) if job.role != "visit"]
         if sending:
             patience = max(job.patience for job in jobs)
@@ -145,8 +145,8 @@ class Fleet:
             pipe.send(job)
         self._await([pipe for pipe, _ in others], "ready", _READY_WITHIN)
 
-    def _show_until(self, moment: int, measuring: int, show: Callable[[Progress], None]) -> None:
-        while (left := (moment - time.monotonic_ns()) / 1e9) > 0:
+    def _show_until(self, instant: int, measuring: int, show: Callable[[Progress], None]) -> None:
+        while (left := (instant - time.monotonic_ns()) / 1e9) > 0:
             time.sleep(min(left, 0.25))
             show(self._progress((time.monotonic_ns() - measuring) / 1e9))
 

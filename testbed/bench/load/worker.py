@@ -251,9 +251,9 @@ class _Round:
             self._wait((min(end, wake) - time.monotonic_ns()) / 1e9)
             self._waste(now)
 
-    def _idle_until(self, moment: int) -> None:
+    def _idle_until(self, deadline: int) -> None:
         """Only take the answers to what is in flight; they count for the turn that sent it."""
-        while (left := moment - time.monotonic_ns()) > 0:
+        while (left := deadline - time.monotonic_ns()) > 0:
             self._wait(left / 1e9)
 
     def _receive_until_told(self) -> None:
@@ -287,6 +287,6 @@ class _Round:
         counters[CONNECTED] = warm_up.connected + measured.connected
 
 
-def _sleep_until(moment: int) -> None:
-    while (left := moment - time.monotonic_ns()) > 0:
+def _sleep_until(deadline: int) -> None:
+    while (left := deadline - time.monotonic_ns()) > 0:
         time.sleep(left / 1e9)
