@@ -174,32 +174,43 @@ def test_a_key_that_aws_manages_is_used_through_its_service_and_looked_at() -> N
         assert not decision(managed, SERVICE, action)
 
 
-@pytest.mark.parametrize(
-    ("condition", "holds"),
-    [
-        ({"StringEquals": {"kms:ViaService": "mq.us-east-1.amazonaws.com"}}, True),
-        ({"StringEquals": {"kms:viaservice": ["x", "mq.us-east-1.amazonaws.com"]}}, True),
-        ({"StringLike": {"kms:ViaService": "mq.*.amazonaws.com"}}, True),
-        ({"StringEquals": {"kms:ViaService": "ec2.us-east-1.amazonaws.com"}}, False),
-        ({"StringNotEquals": {"kms:ViaService": "ec2.us-east-1.amazonaws.com"}}, True),
-        ({"Bool": {"kms:GrantIsForAWSResource": True}}, True),
-        ({"Bool": {"kms:GrantIsForAWSResource": "false"}}, False),
-        (
-            {
-                "StringEquals": {"kms:CallerAccount": USER_ACCOUNT},
-                "Bool": {"kms:GrantIsForAWSResource": "true"},
-            },
-            True,
-        ),
-        (
-            {
-                "StringEquals": {"kms:CallerAccount": OTHER_ACCOUNT},
-                "Bool": {"kms:GrantIsForAWSResource": "true"},
-            },
-            False,
-        ),
-    ],
-)
+# Conditions, and whether they hold for a call through Amazon MQ.
+CONDITIONS: list[tuple[dict[str, dict[str, Any]], bool]] = [
+    ({"StringEquals": {"kms:ViaService": "mq.us-east-1.amazonaws.com"}}, True),
+    ({"StringEquals": {"kms:viaservice": ["x", "mq.us-east-1.amazonaws.com"]}}, True),
+    ({"StringLike": {"kms:ViaService": "mq.*.amazonaws.com"}}, True),
+    ({"StringLike": {"kms:ViaService": "ec2.*.amazonaws.com"}}, False),
+    ({"StringEquals": {"kms:ViaService": "ec2.us-east-1.amazonaws.com"}}, False),
+    ({"StringNotEquals": {"kms:ViaService": "ec2.us-east-1.amazonaws.com"}}, True),
+    ({"StringNotEquals": {"kms:ViaService": "mq.us-east-1.amazonaws.com"}}, False),
+    ({"Bool": {"kms:GrantIsForAWSResource": True}}, True),
+    ({"Bool": {"kms:GrantIsForAWSResource": "false"}}, False),
+    (
+        {
+            "StringEquals": {"kms:CallerAccount": USER_ACCOUNT},
+            "Bool": {"kms:GrantIsForAWSResource": "true"},
+        },
+        True,
+    ),
+    (
+        {
+            "StringEquals": {"kms:CallerAccount": OTHER_ACCOUNT},
+            "Bool": {"kms:GrantIsForAWSResource": "true"},
+        },
+        False,
+    ),
+]
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_every_operator_and_key_has_a_case_that_holds_and_one_that_does_not(*, holds: bool) -> None:
+    cases = [condition for condition, expected in CONDITIONS if expected is holds]
+    assert {operator for condition in cases for operator in condition} == policy.OPERATORS.keys()
+    keys = {key.lower() for condition in cases for keys in condition.values() for key in keys}
+    assert keys == {key.lower() for key in policy.CONDITION_KEYS}
+
+
+@pytest.mark.parametrize(("condition", "holds"), CONDITIONS)
 def test_conditions(condition: Any, holds: bool) -> None:
     assert bool(decision(document(statement(Condition=condition)), VIA_MQ)) is holds
     only_via = document(statement(Condition={"Bool": {"kms:GrantIsForAWSResource": "true"}}))
