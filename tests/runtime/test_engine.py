@@ -10,9 +10,8 @@ from testbed.errors import (
 from testbed.runtime import debian, engine
 from testbed.runtime.engine import require_disk
 
-pytestmark = pytest.mark.containers
 
-
+@pytest.mark.containers
 def test_too_little_disk_is_reported_before_anything_is_created(
     client: docker.DockerClient,
 ) -> None:
@@ -39,3 +38,8 @@ def test_where_no_engine_can_be_started_the_error_says_what_to_do(
     with pytest.raises(EngineUnavailable) as error:
         engine.connect()
     assert "podman system service" in error.value.hint
+
+
+def test_podman_without_root_is_among_the_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/7")
+    assert "unix:///run/user/7/podman/podman.sock" in engine._usual_addresses()

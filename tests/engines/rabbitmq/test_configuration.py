@@ -40,38 +40,54 @@ def with_configuration(data: str, **changes: object) -> NodeSpec:
 # What it may set
 
 
-@pytest.mark.parametrize(
-    ("key", "good", "bad"),
-    [
-        ("heartbeat", ["60", "3600"], ["59", "3601", "-60", "60s", "1e3", "0x60", "", "٦٠"]),
-        ("consumer_timeout", ["0", "2147483647"], ["2147483648", "-1", "infinity"]),
-        ("secure.management.http.headers.enabled", ["true", "false"], ["TRUE", "1", "yes", ""]),
-        ("management.restrictions.operator_policy_changes.disabled", ["true", "false"], ["0"]),
-        ("connection_max", ["1", "5000"], ["0", "-1", "infinity"]),
-        ("max_message_size", ["134217728"], ["134217729", "128MB"]),
-        (
-            "amqp_client.ssl_options.verify",
-            ["verify_none", "verify_peer"],
-            ["none", "verify_peer,verify_none"],
-        ),
-        ("ssl_options.verify", ["verify_none"], ["verify_any"]),
-        ("ssl_options.fail_if_no_peer_cert", ["true"], ["maybe"]),
-        ("ssl_options.depth", ["0", "255"], ["256"]),
-        ("ssl_options.hostname_verification", ["wildcard", "none"], ["strict"]),
-        (
-            "ssl_cert_login_from",
-            ["distinguished_name", "common_name", "subject_alternative_name", "subject_alt_name"],
-            ["cn"],
-        ),
-        ("ssl_cert_login_san_type", ["dns", "ip", "email", "uri", "other_name"], ["x"]),
-        (
-            "auth_mechanisms.1",
-            ["PLAIN", "AMQPLAIN", "EXTERNAL"],
-            ["ANONYMOUS", "RABBIT-CR-DEMO", "external"],
-        ),
-        ("auth_backends.1", ["internal"], ["ldap", "rabbit_auth_backend_dummy", "http"]),
-    ],
-)
+# Values that a key may have, and values that it may not.
+VALUES = [
+    ("heartbeat", ["60", "3600"], ["59", "3601", "-60", "60s", "1e3", "0x60", "", "٦٠"]),
+    ("consumer_timeout", ["0", "2147483647"], ["2147483648", "-1", "infinity"]),
+    ("secure.management.http.headers.enabled", ["true", "false"], ["TRUE", "1", "yes", ""]),
+    ("management.restrictions.operator_policy_changes.disabled", ["true", "false"], ["0"]),
+    ("connection_max", ["1", "5000"], ["0", "-1", "infinity"]),
+    ("max_message_size", ["134217728"], ["134217729", "128MB"]),
+    (
+        "amqp_client.ssl_options.verify",
+        ["verify_none", "verify_peer"],
+        ["none", "verify_peer,verify_none"],
+    ),
+    ("ssl_options.verify", ["verify_none"], ["verify_any"]),
+    ("ssl_options.fail_if_no_peer_cert", ["true"], ["maybe"]),
+    ("ssl_options.depth", ["0", "255"], ["256"]),
+    ("ssl_options.hostname_verification", ["wildcard", "none"], ["strict"]),
+    (
+        "ssl_cert_login_from",
+        ["distinguished_name", "common_name", "subject_alternative_name", "subject_alt_name"],
+        ["cn"],
+    ),
+    ("ssl_cert_login_san_type", ["dns", "ip", "email", "uri", "other_name"], ["x"]),
+    (
+        "auth_mechanisms.1",
+        ["PLAIN", "AMQPLAIN", "EXTERNAL"],
+        ["ANONYMOUS", "RABBIT-CR-DEMO", "external"],
+    ),
+    ("auth_backends.1", ["internal"], ["ldap", "rabbit_auth_backend_dummy", "http"]),
+    (
+        "quorum_queue.property_equivalence.relaxed_checks_on_redeclaration",
+        ["true", "false"],
+        ["on"],
+    ),
+    ("management.ssl.verify", ["verify_none"], ["verify_any"]),
+    ("management.ssl.depth", ["0", "255"], ["256"]),
+    ("management.ssl.hostname_verification", ["wildcard", "none"], ["strict"]),
+    ("ssl_cert_login_san_index", ["0", "255"], ["-1", "256"]),
+]
+
+
+def test_every_key_has_values_that_are_refused() -> None:
+    """Limits and ARNs have tests of their own."""
+    arns = {name for name, key in KEYS.items() if key.kind == "arn"}
+    assert KEYS.keys() - {name for name, _, _ in VALUES} - set(LIMIT_KEYS) == arns
+
+
+@pytest.mark.parametrize(("key", "good", "bad"), VALUES)
 def test_a_key_takes_its_documented_values(key: str, good: list[str], bad: list[str]) -> None:
     for value in good:
         assert configuration.settings(f"{key}={value}", "4.2")[key] == value
