@@ -32,17 +32,17 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             flow.wait_confirmed(150, 30)
             logger.info("  ScheduleKeyDeletion, and seven days pass")
             kms.call(USER, "ScheduleKeyDeletion", {"KeyId": key, "PendingWindowInDays": 7})
-            before = _gone(testbed, key)
+            before = _is_deleted(testbed, key)
             testbed.clock.turn(8 * _DAY)
-            gone = _gone(testbed, key)
+            after = _is_deleted(testbed, key)
             reported = evidence.reports_invalid_key(brokers, identity)
             attached = evidence.serves(flow, 50)
             logger.info("  losing its node")
             brokers.detach(identity)
             lost = evidence.stays_down(brokers, identity)
             too_late = ask(kms, "CancelKeyDeletion", {"KeyId": key})
-        facts = (gone[1], too_late.evidence, reported.evidence, attached.evidence, lost.evidence)
-        holds = gone[0] and too_late.refused and reported.yes and attached.yes and lost.yes
+        facts = (after[1], too_late.evidence, reported.evidence, attached.evidence, lost.evidence)
+        holds = after[0] and too_late.refused and reported.yes and attached.yes and lost.yes
         yield Finding(
             "R9",
             "a broker whose key is deleted",
@@ -61,13 +61,13 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         yield Finding(
             "R6",
             "a key scheduled by its owner while a broker depends on it",
-            Verdict.of(gone[0] and len(account.lost) == account.confirmed),
-            (gone[1], f"what was confirmed under it is lost: {account}"),
+            Verdict.of(after[0] and len(account.lost) == account.confirmed),
+            (after[1], f"what was confirmed under it is lost: {account}"),
             Finding("R6", "inside the window", Verdict.of(before[0]), (before[1],)),
         )
 
 
-def _gone(testbed: Testbed, key: str) -> tuple[bool, str]:
+def _is_deleted(testbed: Testbed, key: str) -> tuple[bool, str]:
     try:
         state = testbed.kms.call(USER, "DescribeKey", {"KeyId": key})["KeyMetadata"]["KeyState"]
     except KmsError as error:

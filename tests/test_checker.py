@@ -20,7 +20,7 @@ KINDS = {
 
 
 def history(events: str) -> History:
-    """``"a1 c1 r1"``: message 1 attempted, confirmed, received."""
+    """Parse a history; ``"a1 c1 r1"`` is message 1 attempted, confirmed, received."""
     return History(
         tuple(Event(KINDS[word[0]], word[1:], float(at)) for at, word in enumerate(events.split()))
     )

@@ -291,7 +291,7 @@ def _set_namespace(descriptor: int) -> None:
 
 def environment() -> dict[str, str]:
     """Describe the machine and the software that a result depends on."""
-    found = {
+    facts = {
         "machine": f"{platform.machine()}, {os.cpu_count()} CPUs{_processor()}",
         "kernel": platform.release(),
         "python": platform.python_version(),
@@ -299,8 +299,8 @@ def environment() -> dict[str, str]:
     }
     for package in ("amazonmq-testbed", "pika", "hdrhistogram"):
         with suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found
+            facts[package] = version(package)
+    return facts
 
 
 def _processor() -> str:

@@ -71,7 +71,7 @@ def run_cases(
     started, begun = datetime.now(UTC), time.monotonic()
     series: list[Series] = []
     curves: list[Curve] = []
-    found = environment()
+    facts = environment()
     with ExitStack() as stack:
         fleet = stack.enter_context(Fleet())
         targets_of = _targets(stack, testbed, cases, remote)
@@ -92,7 +92,7 @@ def run_cases(
                     at_rates(case, label, target, rates, fleet, observer=observer)
                     for label, target in targets.items()
                 ]
-    return Result(started, time.monotonic() - begun, command, found, tuple(series), tuple(curves))
+    return Result(started, time.monotonic() - begun, command, facts, tuple(series), tuple(curves))
 
 
 def _targets(

@@ -83,11 +83,11 @@ def interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, 
         raise ValueError("there is no median of nothing")
     outside = 0.0  # the probability that the median is beyond one end of the interval
     rank = 1
-    for more in range(1, (count + 1) // 2 + 1):
-        tail = sum(comb(count, successes) for successes in range(more)) / 2**count
-        if more > 1 and 1 - 2 * tail < confidence:
+    for candidate in range(1, (count + 1) // 2 + 1):
+        tail = sum(comb(count, successes) for successes in range(candidate)) / 2**count
+        if candidate > 1 and 1 - 2 * tail < confidence:
             break
-        rank, outside = more, tail
+        rank, outside = candidate, tail
     return ordered[rank - 1], ordered[count - rank], max(0.0, 1 - 2 * outside)
 
 

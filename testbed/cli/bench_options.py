@@ -74,9 +74,9 @@ def open_testbed(*, fresh: bool, state: Path) -> "AbstractContextManager[Testbed
 
 def changed(workload: "Workload", **changes: Any) -> "Workload":
     """Return the workload with the options that were given. Raises ``TestbedError``."""
-    given = {name: value for name, value in changes.items() if value is not None}
+    options = {name: value for name, value in changes.items() if value is not None}
     try:
-        return replace(workload, **given)
+        return replace(workload, **options)
     except ValueError as error:
         raise TestbedError(f"{error}.") from error
 

@@ -53,9 +53,9 @@ class EngineContainer(DockerContainer):
     @classmethod
     def get(cls, client: docker.DockerClient, identity: str) -> Self:
         """Return the existing container of this id or name. Raises ``docker.errors.NotFound``."""
-        found = client.containers.get(identity)
-        container = cls(client, found.attrs["Config"]["Image"], found.name or "")
-        container._container = found
+        existing = client.containers.get(identity)
+        container = cls(client, existing.attrs["Config"]["Image"], existing.name or "")
+        container._container = existing
         return container
 
     def start(self) -> Self:

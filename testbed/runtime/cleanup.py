@@ -33,10 +33,10 @@ def purge(
     with translate("The engine's containers, volumes and networks could not be listed"):
         # Something may still be starting, or being removed, while this runs.
         for attempt in range(_ROUNDS + int(quiet_for / _PAUSE)):
-            found = _remove_all(client, filters)
+            removed = _remove_all(client, filters)
             if attempt == 0:
-                counts = found
-            if not any(found.values()):
+                counts = removed
+            if not any(removed.values()):
                 empty_since = empty_since or time.monotonic()
                 if time.monotonic() - empty_since >= quiet_for:
                     return counts

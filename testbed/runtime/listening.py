@@ -13,10 +13,10 @@ def listening(containers: Containers, container_id: str) -> dict[int, set[str]]:
     The engine's own name server is left out. Raises ``ContainerFailed``.
     """
     _, output = containers.execute(container_id, ["cat", "/proc/net/tcp", "/proc/net/tcp6"])
-    found: dict[int, set[str]] = {}
+    bound: dict[int, set[str]] = {}
     for line in output.decode().splitlines():
         fields = line.split()
         if len(fields) > 3 and fields[3] == _LISTEN:
             address, _, port = fields[1].partition(":")
-            found.setdefault(int(port, 16), set()).add(address)
-    return {port: addresses for port, addresses in found.items() if addresses != {_NAME_SERVER}}
+            bound.setdefault(int(port, 16), set()).add(address)
+    return {port: addresses for port, addresses in bound.items() if addresses != {_NAME_SERVER}}

@@ -33,30 +33,30 @@ def attributes(record: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
     yield _EVENT_NAME, record["eventName"]
     yield _SOURCE, record["eventSource"]
     yield _READ_ONLY, "true" if record["readOnly"] else "false"
-    who = username(record["userIdentity"])
-    if who:
-        yield _USERNAME, who
+    user = username(record["userIdentity"])
+    if user:
+        yield _USERNAME, user
     access_key = record["userIdentity"].get("accessKeyId")
     if access_key:
         yield _ACCESS_KEY, access_key
-    found = resources(record)
-    for kind in {kind for kind, _ in found}:
+    about = resources(record)
+    for kind in {kind for kind, _ in about}:
         yield _TYPE, kind
-    for _, name in found:
+    for _, name in about:
         yield _RESOURCE, name
 
 
 def resources(record: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Return type and name of everything the record is about, each once."""
-    found = [(resource["type"], resource["ARN"]) for resource in record.get("resources", ())]
+    about = [(resource["type"], resource["ARN"]) for resource in record.get("resources", ())]
     if record["eventSource"] == MQ_SOURCE:
         for part in (record["requestParameters"], record["responseElements"]):
-            found += [
+            about += [
                 (_MQ_RESOURCES[name], value)
                 for name, value in (part or {}).items()
                 if name in _MQ_RESOURCES
             ]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(about))
 
 
 @lru_cache(maxsize=4)  # many records in one second

@@ -71,11 +71,11 @@ def lookup_events(
     if end is not None and int(end) < time:
         time, seq = int(end), _AFTER_ALL
     first = 0 if start is None else math.ceil(start)  # eventTime has whole seconds
-    values = (account, *_wanted(attribute), first, time, seq, max_results + 1)
+    values = (account, *_attribute_row(attribute), first, time, seq, max_results + 1)
     with trail.reading() as database:
-        found = database.execute(_LOOKUP, values).fetchall()
-    page = found[:max_results]
-    token = _token(page[-1][1], page[-1][2], request) if len(found) > max_results else ""
+        rows = database.execute(_LOOKUP, values).fetchall()
+    page = rows[:max_results]
+    token = _token(page[-1][1], page[-1][2], request) if len(rows) > max_results else ""
     return Page(tuple(json.loads(row[0]) for row in page), token)
 
 
@@ -119,12 +119,12 @@ def since(
     At most ``limit`` records are examined; if the cursor has moved there may be more, even when
     none is returned.
     """
-    wanted = _wanted(attribute)
+    row = _attribute_row(attribute)
     with trail.reading() as database:
         query = "SELECT seq, account, record FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
         rows = database.execute(query, (cursor, limit)).fetchall()
     records = (json.loads(record) for _, owner, record in rows if owner == account)
-    matching = tuple(record for record in records if wanted in attributes(record))
+    matching = tuple(record for record in records if row in attributes(record))
     return matching, rows[-1][0] if rows else cursor
 
 
@@ -146,7 +146,7 @@ def as_event(record: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in event.items() if value != ""}
 
 
-def _wanted(attribute: Attribute | None) -> tuple[int, str]:
+def _attribute_row(attribute: Attribute | None) -> tuple[int, str]:
     if attribute is None:
         return ANY
     if attribute.key not in NUMBERS:

@@ -72,14 +72,14 @@ class Trail:
         """Write the rows by which records are found, for all records that lack them."""
         while self._database.read(_NOT_INDEXED, 1):
             with self._database.transaction() as database:
-                found = database.execute(_NOT_INDEXED, (_CHUNK,)).fetchall()
+                pending = database.execute(_NOT_INDEXED, (_CHUNK,)).fetchall()
                 database.executemany(
                     "INSERT INTO attributes VALUES (?, ?, ?, ?, ?)",
-                    (row for event in found for row in rows_of(*event)),
+                    (row for event in pending for row in rows_of(*event)),
                 )
-                if found:  # another process may have been faster
-                    database.execute("UPDATE indexed SET seq = ?", (found[-1][0],))
-            if len(found) < _CHUNK:
+                if pending:  # another process may have been faster
+                    database.execute("UPDATE indexed SET seq = ?", (pending[-1][0],))
+            if len(pending) < _CHUNK:
                 return
 
     @contextmanager

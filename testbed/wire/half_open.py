@@ -41,8 +41,8 @@ def wait(
     return {
         name: tuple(
             answer
-            for (asked_of, _), answer in zip(questions, answers, strict=True)
-            if asked_of == name
+            for (listener_name, _), answer in zip(questions, answers, strict=True)
+            if listener_name == name
         )
         for name in addresses
     }

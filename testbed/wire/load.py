@@ -35,10 +35,10 @@ class Held:
     """Half-open handshakes: a ClientHello was sent, and nothing more.
 
     Of ``begun`` the listener closed ``hung_up``, each of which was replaced. Between ``least`` and
-    ``most`` were open at a time, once ``wanted`` had been begun. ``unconnected`` could not connect.
+    ``most`` were open at a time, once ``requested`` had begun. ``unconnected`` could not connect.
     """
 
-    wanted: int
+    requested: int
     begun: int
     hung_up: int
     unconnected: int
@@ -161,17 +161,17 @@ class _Holding:
     def listen(self, seconds: float) -> None:
         """Read from the listener, and close the sockets that it has closed."""
         for key, _ in self._selector.select(seconds):
-            held: socket.socket = key.fileobj  # type: ignore[assignment] # all are sockets
+            connection: socket.socket = key.fileobj  # type: ignore[assignment] # all are sockets
             try:
-                gone = not held.recv(65536)
+                closed = not connection.recv(65536)
             except BlockingIOError:
                 continue
             except OSError:
-                gone = True
-            if gone:
+                closed = True
+            if closed:
                 self.hung_up += 1
-                self._selector.unregister(held)
-                held.close()
+                self._selector.unregister(connection)
+                connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -222,13 +222,13 @@ def _require_bounds(listener: ListenerAddress, few: bool, seconds: float) -> Non
             f"at most {MOST_HELD} at once, {MOST_A_SECOND:g} a second and {MOST_SECONDS:g} s"
         )
     try:
-        found = {
+        addresses = {
             str(entry[4][0])
             for entry in socket.getaddrinfo(listener.host, listener.port, type=socket.SOCK_STREAM)
         }
     except OSError as error:
         raise ClientError(f"{listener.host} has no address: {error}") from error
-    if not all(ipaddress.ip_address(address).is_loopback for address in found):
+    if not all(ipaddress.ip_address(address).is_loopback for address in addresses):
         raise ClientError(
             f"{listener.host} is not this machine.",
             hint="Only the testbed's own brokers are put under load.",

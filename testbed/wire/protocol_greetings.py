@@ -102,8 +102,8 @@ def wrong_protocols(
     return {
         name: tuple(
             answer
-            for (asked_of, _), answer in zip(questions, answers, strict=True)
-            if asked_of == name
+            for (listener_name, _), answer in zip(questions, answers, strict=True)
+            if listener_name == name
         )
         for name in addresses
     }

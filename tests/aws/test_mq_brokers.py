@@ -14,7 +14,7 @@ from testbed.clients.base import Address
 from testbed.errors import ContainerFailed, NotAuthorized
 from testbed.library import MqBroker
 from tests.support.aws_endpoint import OTHER_ACCOUNT, Served, refusal
-from tests.support.broker_node import answered
+from tests.support.broker_node import retry_login
 
 pytestmark = pytest.mark.containers
 PASSWORD, SECOND = "correct-horse-1", "battery-staple-2"
@@ -128,7 +128,7 @@ def test_describe_broker_gives_back_what_was_asked_for(created: Created) -> None
 def test_its_endpoints_take_its_user(created: Created) -> None:
     created.connect("admin", PASSWORD)
     with pytest.raises(NotAuthorized):
-        answered(lambda: created.connect("admin", SECOND))
+        retry_login(lambda: created.connect("admin", SECOND))
 
 
 def test_its_name_is_taken_and_its_request_id_too(created: Created) -> None:
@@ -241,7 +241,7 @@ def test_what_is_changed_waits_for_a_reboot(created: Created) -> None:
     }
     created.connect("admin", PASSWORD)
     with pytest.raises(NotAuthorized):
-        answered(lambda: created.connect("second", SECOND))
+        retry_login(lambda: created.connect("second", SECOND))
 
     mq.reboot_broker(BrokerId=identity)
     assert created.describe()["BrokerState"] == "REBOOT_IN_PROGRESS"
@@ -267,7 +267,7 @@ def test_what_is_changed_waits_for_a_reboot(created: Created) -> None:
     created.connect("admin", SECOND)
     created.connect("second", SECOND)
     with pytest.raises(NotAuthorized):
-        answered(lambda: created.connect("admin", PASSWORD))
+        retry_login(lambda: created.connect("admin", PASSWORD))
     refused = refusal(mq.delete_configuration, ConfigurationId=configuration["Id"])
     assert (refused["Code"], refused["ErrorAttribute"]) == ("ConflictException", "configuration-id")
 

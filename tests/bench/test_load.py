@@ -20,7 +20,7 @@ from testbed.bench.target import Encryption
 from testbed.clients.base import Destination
 from testbed.errors import ClientError, ConnectionRefused, NotAuthorized
 from tests.support.bench_brokers import Broker, activemq, rabbitmq
-from tests.support.broker_node import answered
+from tests.support.broker_node import retry_login
 from tests.support.nightly import first_then_nightly
 
 pytestmark = pytest.mark.containers
@@ -283,7 +283,7 @@ def test_a_wrong_password_is_refused(brokers: dict[str, Broker], engine: str) ->
     target = brokers[engine].target(load_driver(engine))
     target = replace(target, address=replace(target.address, password="not-the-password"))
     with pytest.raises(NotAuthorized):
-        answered(lambda: make_generator("fast", target).visit())
+        retry_login(lambda: make_generator("fast", target).visit())
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -33,14 +33,14 @@ def test_what_was_late_keeps_its_intended_time() -> None:
 def test_every_message_is_given_once_and_none_too_early(
     rate: float, steps: list[int], most: int
 ) -> None:
-    timetable, now, given_ = Timetable(rate, 0), 0, []
+    timetable, now, times = Timetable(rate, 0), 0, []
     for step in steps:
         now += step
         due = timetable.take(now, most)
         assert all(at <= now for at in due)
         assert len(due) <= most
-        given_ += due
-    assert given_ == [int(number * 1e9 / rate) for number in range(len(given_))]
+        times += due
+    assert times == [int(number * 1e9 / rate) for number in range(len(times))]
 
 
 WINDOWS = [  # window, size, transaction -> most, chunk
@@ -85,15 +85,15 @@ class Stalling:
             )
 
     def flush(self) -> None:
-        """Nothing is kept back."""
+        """Do nothing, since nothing is buffered."""
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing, since nothing is open."""
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The time in ns, as the roles see it."""
+    """Return the time in ns, as the roles see it."""
     now = [SECOND]
     monkeypatch.setattr(time, "monotonic_ns", lambda: now[0])
     return now

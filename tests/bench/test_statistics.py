@@ -16,7 +16,7 @@ from testbed.bench.statistics import (
 
 
 def rounds(rng: Random, count: int, rate: float, noise: float) -> list[float]:
-    """Rates as a shared machine gives them: mostly near the truth, occasionally far below."""
+    """Return rates as on a shared machine: mostly near the truth, occasionally far below."""
     return [
         rate * rng.lognormvariate(0, noise) * (0.7 if rng.random() < 0.05 else 1)
         for _ in range(count)

@@ -45,11 +45,13 @@ def slow() -> Iterator[Testbed]:
     ],
 )
 def test_brokers_are_as_the_model_says(slow: Testbed, calls: int, seconds: float) -> None:
-    KeysAndBrokers.asked = KeysAndGrants.calls = 0
+    KeysAndBrokers.broker_calls = KeysAndGrants.calls = 0
     until = time.monotonic() + seconds
-    while KeysAndBrokers.asked < calls and time.monotonic() < until:
+    while KeysAndBrokers.broker_calls < calls and time.monotonic() < until:
         run_state_machine_as_test(KeysAndBrokers, settings=CHECKED)
-    print(f"{KeysAndBrokers.asked} calls on brokers and {KeysAndGrants.calls} on KMS compared")
+    print(
+        f"{KeysAndBrokers.broker_calls} calls on brokers and {KeysAndGrants.calls} on KMS compared"
+    )
 
 
 # Controls: rules that are wrong
@@ -168,7 +170,7 @@ class RealBroker(KeysAndBrokers):
             self.started()
 
     def step(self, chance: random.Random) -> None:
-        """The key is enabled as often as it is made unusable."""
+        """Enable the key as often as it is made unusable."""
         steps: list[Callable[[], None]] = [
             self.reboot,
             self.lose,

@@ -19,7 +19,7 @@ from testbed.clients import PROTOCOLS, Address, Client, Destination, connect
 from testbed.errors import ClientError, ConnectionRefused, NotAuthorized
 from testbed.history import Recorder
 from testbed.traffic import Traffic, drain
-from tests.support.broker_node import answered
+from tests.support.broker_node import retry_login
 from tests.support.tls_servers import Pki, make_pki, python_tls, serving
 
 QUEUES = ("amqp10", "openwire", "stomp", "stomp-ws")
@@ -241,7 +241,7 @@ def test_another_host_name_is_refused(address: Address) -> None:
 )
 def test_a_wrong_login_is_refused(address: Address, wrong: dict[str, Any]) -> None:
     with pytest.raises(NotAuthorized):
-        answered(lambda: connect(replace(address, **wrong)))
+        retry_login(lambda: connect(replace(address, **wrong)))
 
 
 @pytest.mark.containers

@@ -40,11 +40,11 @@ where_there_are_some = precondition(lambda self: self.model.brokers)
 
 
 class KeysAndBrokers(KeysAndGrants):
-    """``KeysAndGrants`` with brokers on the keys. ``asked`` counts calls on the control plane."""
+    """``KeysAndGrants`` with brokers. ``broker_calls`` counts calls on the control plane."""
 
     testbed: Testbed
     modelled: type[ModelAccount] = ModelAccount
-    asked = 0
+    broker_calls = 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class KeysAndBrokers(KeysAndGrants):
 
     def answer_to(self, call: Callable[[], Any], expected: str, what: str) -> Any:
         """Return the answer, or the refusal's text. ``expected`` names the refusal, if any."""
-        KeysAndBrokers.asked += 1
+        KeysAndBrokers.broker_calls += 1
         try:
             code, answer = "", call()
         except (MqError, VolumeRefused, ContainerFailed) as refusal:
@@ -175,7 +175,7 @@ class KeysAndBrokers(KeysAndGrants):
     @where_there_are_some
     @rule(number=index, way=st.sampled_from(["check", "describe", "maintain"]))
     def look_at(self, number: int, way: str) -> None:
-        """Expect a check by ``describe`` if due, and none by ``maintain`` with an unusable key."""
+        """Look at a broker. ``describe`` checks only if due; ``maintain`` skips an unusable key."""
         broker_id, broker = self.chosen(number)
         down = broker.state != REBOOTING and not self.model.maintainable(broker)
         due = broker.checked < self.model.now

@@ -75,7 +75,7 @@ class ModelAccount(Model):
         return key is None or (self.exists(key) and self.keys[key].state == "Enabled")
 
     def maintainable(self, broker: ModelBroker, volume_id: str = "") -> bool:
-        """The key in effect, and every grant; those of other volumes do not matter to a volume."""
+        """Return whether the key and all grants are in effect, except those of other volumes."""
         if broker.key is None:
             return True
         needed = [

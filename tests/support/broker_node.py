@@ -200,7 +200,7 @@ def wait_for(what: str, true: Callable[[], bool], timeout: float = 60.0) -> None
         time.sleep(0.1)
 
 
-def answered(login: Callable[[], object]) -> None:
+def retry_login(login: Callable[[], object]) -> None:
     """Repeat a login that was hung up on.
 
     ActiveMQ closes a refused connection after half a second, even if its answer is not sent yet.

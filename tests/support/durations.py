@@ -62,8 +62,8 @@ class Durations:
         if slow := slower(before, measured):
             terminalreporter.section("slower than recorded")
             for test, seconds in sorted(slow.items(), key=lambda item: -item[1]):
-                then = f"{before[test]:.1f} s" if test in before else f"under {SHORTEST:.0f} s"
-                terminalreporter.write_line(f"{seconds:6.1f} s, recorded {then}: {test}")
+                earlier = f"{before[test]:.1f} s" if test in before else f"under {SHORTEST:.0f} s"
+                terminalreporter.write_line(f"{seconds:6.1f} s, recorded {earlier}: {test}")
         if self._config.getoption("store_durations"):
             whole = not (self._config.option.markexpr or self._config.option.keyword)
             whole = whole and self._config.args_source != pytest.Config.ArgsSource.ARGS

@@ -138,8 +138,8 @@ def test_the_tables_show_nothing_that_the_api_calls_sensitive_or_that_is_binary_
             (model.output_shape, event.response),
         ):
             for name, inner, _ in described(shape, members, operation):
-                telling = re.search(r"\.[^.]*(Token|Password|Plaintext)[^.]*$|\.Data$", name)
-                assert not telling, f"{name} is shown"
+                leaking = re.search(r"\.[^.]*(Token|Password|Plaintext)[^.]*$|\.Data$", name)
+                assert not leaking, f"{name} is shown"
                 assert not inner.metadata.get("sensitive"), f"{name} is shown"
                 assert inner.type_name != "blob", f"{name} is shown"
                 checked += 1

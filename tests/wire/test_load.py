@@ -39,10 +39,17 @@ def test_as_many_as_wanted_are_held() -> None:
             pass
 
     with serving(hold) as port:
-        held = hold_half_open(
+        result = hold_half_open(
             ListenerAddress("127.0.0.1", port, NAME), SUITES, count=60, seconds=0.3
         )
-    assert (held.wanted, held.begun, held.least, held.most, held.hung_up, held.unconnected) == (
+    assert (
+        result.requested,
+        result.begun,
+        result.least,
+        result.most,
+        result.hung_up,
+        result.unconnected,
+    ) == (
         60,
         60,
         60,
@@ -60,21 +67,21 @@ def test_those_that_are_hung_up_on_are_replaced_and_counted() -> None:
         time.sleep(0.2)
 
     with serving(hang_up) as port:
-        held = hold_half_open(
+        result = hold_half_open(
             ListenerAddress("127.0.0.1", port, NAME), SUITES, count=20, seconds=0.8
         )
-    assert held.hung_up >= 20
-    assert held.begun > 20
-    assert held.most == 20
+    assert result.hung_up >= 20
+    assert result.begun > 20
+    assert result.most == 20
 
 
 def test_a_listener_that_hangs_up_at_once_is_not_run_over_and_a_closed_port_is_counted() -> None:
     with serving(lambda connection: None) as port:
-        held = hold_half_open(
+        result = hold_half_open(
             ListenerAddress("127.0.0.1", port, NAME, 1.0), SUITES, count=5, seconds=0.5
         )
-    assert held.begun < 21 * 5
-    assert held.hung_up > 0
+    assert result.begun < 21 * 5
+    assert result.hung_up > 0
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         closed = reserved.getsockname()[1]
     assert (
@@ -180,11 +187,11 @@ def loaded(
 
 
 def check_it(result: UnderLoad, count: int, a_second: float) -> None:
-    held, rejected = result.loads
-    assert isinstance(held, Held)
+    half_open, rejected = result.loads
+    assert isinstance(half_open, Held)
     assert isinstance(rejected, Refused)
     assert result.served, result
-    assert held.most >= count * 0.9, result.loads
+    assert half_open.most >= count * 0.9, result.loads
     assert rejected.accepted == 0, result.loads
     assert rejected.a_second > a_second / 20, result.loads
     assert all(answer == "alert: fatal protocol_version" for answer, _ in rejected.answers), (

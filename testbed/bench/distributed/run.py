@@ -174,7 +174,7 @@ def run_case(
     published = others or case.driver.route == "inside"
     driver = replace(case.driver, route="published") if published else case.driver
     started, begun = datetime.now(UTC), time.monotonic()
-    found = environment()
+    facts = environment()
     with ExitStack() as stack:
         if remote is None:
             assert testbed is not None, "a benchmark needs a testbed or a remote broker"
@@ -189,7 +189,7 @@ def run_case(
         measured = run_load(spec, workers=workers, others=others, bind=bind)
     label = target.encryption.label
     side = Side(label, target.encryption, target.running, route_of(target), (measured,))
-    software = {**found, "locust": version("locust"), "workers": str(workers + others)}
+    software = {**facts, "locust": version("locust"), "workers": str(workers + others)}
     series = Series(case.workload, driver, (side,))
     return Result(started, time.monotonic() - begun, command, software, (series,))
 

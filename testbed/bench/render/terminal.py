@@ -120,7 +120,7 @@ def _side(summary: Summary, series: Series) -> list[Text]:
         "syncs": summary.syncs,
         "KMS calls": summary.kms_calls or None,
     }
-    each = ", ".join(
+    costs = ", ".join(
         f"{number(value)} {name}" for name, value in values.items() if value is not None
     )
     rate = f"{number(summary.rate)} {series.workload.unit}"
@@ -130,7 +130,7 @@ def _side(summary: Summary, series: Series) -> list[Text]:
             (rate, "bold"),
             f", {percentiles} ms, limit: {', '.join(summary.limits)}",
         ),
-        Text(f"    each: {each}", "dim"),
+        Text(f"    each: {costs}", "dim"),
     ]
 
 

@@ -28,7 +28,7 @@ from testbed.pki import Authority
 from testbed.protocols import stomp
 from testbed.wire.prober import probe_all
 from tests.support.activemq_node import ALICE, BOB, CAROL, HOSTNAME, Node, activemq, spec
-from tests.support.broker_node import answered
+from tests.support.broker_node import retry_login
 from tests.support.nightly import first_then_nightly
 
 CHACHA = Suite("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305", 0xCCA8)
@@ -200,7 +200,7 @@ def test_every_user_logs_in_over_every_protocol_and_nobody_else(node: Node, user
             continue
         for refused in (wrong, unknown):
             with pytest.raises(NotAuthorized):
-                answered(partial(readiness.log_in, refused, login, node.addresses))
+                retry_login(partial(readiness.log_in, refused, login, node.addresses))
 
 
 @pytest.mark.containers
@@ -277,7 +277,7 @@ def test_openwire_says_why_it_cannot_connect(node: Node, tmp_path: Path) -> None
         with pytest.raises(error, match=words):
             OpenWireClient(dataclasses.replace(good, **bad))
     with pytest.raises(NotAuthorized):
-        answered(lambda: OpenWireClient(dataclasses.replace(good, password="wrong-password")))
+        retry_login(lambda: OpenWireClient(dataclasses.replace(good, password="wrong-password")))
 
 
 @pytest.mark.containers
