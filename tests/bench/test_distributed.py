@@ -234,7 +234,7 @@ def test_a_worker_joins_by_the_printed_line(
 
 
 @contextmanager
-def meanwhile(work_once: Callable[[], object]) -> Iterator[None]:
+def repeating(work_once: Callable[[], object]) -> Iterator[None]:
     """Repeat the work in a thread while the block runs."""
     over = threading.Event()
 
@@ -260,7 +260,7 @@ def test_a_stolen_message_makes_it_no_result(brokers: dict[str, Broker]) -> None
     thief = make_generator("fast", aimed).receiver(queue, Shape(prefetch=5, acknowledge=1))
     try:
         with (
-            meanwhile(thief.poll),
+            repeating(thief.poll),
             pytest.raises(ClientError, match="not all messages arrived"),
         ):
             scaled(aimed, "rabbitmq", work)
@@ -285,7 +285,7 @@ def test_the_password_is_on_no_command_line_and_in_no_environment(
             if b"locustfile.py" in text:  # the control: the master and both workers were looked at
                 processes.add((process.name, target.address.password.encode() in text))
 
-    with meanwhile(look):
+    with repeating(look):
         scaled(target, "rabbitmq", short("durable-1k", rate=50.0))
     assert len(processes) >= 3
     assert not any(exposed for _name, exposed in processes)
