@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 
 from testbed.bench import results
 from testbed.bench.distributed.run import LoadSpec, check, pack, read, run_load, unpack
+from testbed.bench.load import make_generator
 from testbed.bench.load.accounting import Sent, Tally
-from testbed.bench.load.base import Shape, make_generator
+from testbed.bench.load.base import Shape
 from testbed.bench.load.worker import Part
 from testbed.bench.results import Round, throughput
 from testbed.bench.rounds import plan

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from testbed.bench.load import make_generator
 from testbed.bench.load.accounting import SAMPLE, Outstanding
-from testbed.bench.load.base import Receiver, Shape, make_generator
+from testbed.bench.load.base import Receiver, Shape
 from testbed.bench.load.fleet import Fleet
 from testbed.bench.results import Round, limit, throughput
 from testbed.bench.rounds import plan, play

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from testbed.bench.load.base import make_generator
+from testbed.bench.load import make_generator
 from testbed.bench.spec import load_driver
 from testbed.bench.target import Encryption
 from testbed.clients import tls

@@ -27,8 +27,9 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from testbed.bench import host
 from testbed.bench.distributed.run import LoadSpec, Report, pack, read, unpack
+from testbed.bench.load import make_generator
 from testbed.bench.load.accounting import Outstanding, Sent
-from testbed.bench.load.base import Arrival, make_generator
+from testbed.bench.load.base import Arrival
 from testbed.bench.load.roles import Consumer, Measured, Producer, Role, Visitor, Window
 from testbed.bench.load.worker import Part
 from testbed.bench.rounds import plan

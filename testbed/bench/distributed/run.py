@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from testbed.bench.host import environment
-from testbed.bench.load.base import make_generator
+from testbed.bench.load import make_generator
 from testbed.bench.load.worker import Part
 from testbed.bench.results import Result, Round, Series, Side
 from testbed.bench.rounds import Plan, plan, round_of

@@ -16,7 +16,7 @@ from testbed.bench.load.accounting import Outstanding
 from testbed.bench.target import Target
 from testbed.clients import tls
 from testbed.clients.base import Destination
-from testbed.errors import ClientError, ConnectionRefused
+from testbed.errors import ConnectionRefused
 
 # Run, producer, number, intended sending time (ns). The rest of a body is checked for the sample.
 Arrival = tuple[int, int, int, int]
@@ -127,34 +127,6 @@ class Generator:
     sender: OpenSender
     receiver: Callable[[Destination, Shape], Receiver]
     visit: Callable[[], None]
-
-
-def make_generator(name: str, target: Target) -> Generator:
-    """Return a generator: ``fast`` for prepared frames, ``client`` for the users' library.
-
-    Raises ``ClientError`` for a protocol or an encryption that the generator does not support.
-    """
-    encryption = target.encryption
-    if name == "fast" and encryption.payload != "clear":
-        raise ClientError("prepared frames have no encrypted payload: use a driver of clients")
-    if name == "client" and (encryption.suite or encryption.version):
-        raise ClientError(
-            "a suite or version can be chosen for prepared frames only: clients offer their own"
-        )
-    # Imported on first use: a worker needs one of them, and each takes its time.
-    if name == "client":
-        from testbed.bench.load.client import generator
-
-        return generator(target)
-    if name == "fast" and target.address.protocol == "amqp":
-        from testbed.bench.load.amqp091 import generator
-
-        return generator(target)
-    if name == "fast" and target.address.protocol == "openwire":
-        from testbed.bench.load.openwire import generator
-
-        return generator(target)
-    raise ClientError(f"there is no {name} generator for {target.address.protocol}")
 
 
 @lru_cache(maxsize=64)

@@ -15,8 +15,9 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from testbed.bench.host import inside
+from testbed.bench.load import make_generator
 from testbed.bench.load.accounting import Outstanding, Sent
-from testbed.bench.load.base import Generator, Shape, make_generator
+from testbed.bench.load.base import Generator, Shape
 from testbed.bench.load.roles import (
     Consumer,
     Measured,
