@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-BLOCKS = re.findall(
-    r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
-)
+PAGE = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 # The first that starts brokers, and those that start none.
 CHEAP = [BLOCKS[1], *(block for block in BLOCKS if "--help" in block)]
 BY_OTHERS = {
@@ -87,3 +86,20 @@ def test_control_a_command_that_fails_is_found(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 1
+
+
+@pytest.mark.containers
+@pytest.mark.nightly("the example of a test; every push has test_pytest_plugin.py")
+def test_the_example_of_a_test_passes(tmp_path: Path) -> None:
+    [example] = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    (tmp_path / "test_example.py").write_text(example)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", str(tmp_path)],
+        env=environment(tmp_path) | {"TESTBED_STATE": ""},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
