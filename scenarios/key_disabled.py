@@ -36,9 +36,8 @@ def _story(testbed: Testbed, broker: Broker) -> Iterator[Finding | str]:
     with Traffic(
         brokers.address(broker, QUEUE_PROTOCOL[broker.engine_type]), _QUEUE, rate=100
     ) as flow:
-        flow.wait_confirmed(
-            150, 30
-        )  # RabbitMQ may forget a queue that is less than a second old when it is killed
+        # RabbitMQ may forget a queue that is less than a second old when it is killed.
+        flow.wait_confirmed(150, 30)
         enabled = evidence.reports_invalid_key(brokers, identity)
 
         logger.info("  %s: DisableKey", name)

@@ -20,6 +20,12 @@ from testbed.testbed import Testbed
 from testbed.verdicts import succeeded
 
 NAMES = sorted(path.stem for path in paths.data("scenarios").glob("[!_]*.py"))
+# What the evidence has to name, besides holding: AWS's own reason.
+REASONS = {
+    "key_disabled": ("DisabledException", "INVALID_KMS_KEY", "is disabled"),
+    "key_scheduled": ("pending deletion",),
+    "wrong_caller": ("AccessDeniedException",),
+}
 
 
 @pytest.mark.containers
@@ -42,6 +48,8 @@ def test_every_finding_holds_and_has_a_control_that_fails(testbed: Testbed, name
     ]
     assert uncontrolled == []
     assert all(finding.evidence for finding in result.findings)
+    evidence = "\n".join(line for finding in result.findings for line in finding.evidence)
+    assert [reason for reason in REASONS.get(name, ()) if reason not in evidence] == []
     assert {finding.claim for finding in result.findings} == set(chosen.claims), (
         "it judges exactly the claims that it states"
     )
