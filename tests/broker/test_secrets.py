@@ -91,14 +91,13 @@ def test_the_data_key_is_in_no_file(broker: MqBroker) -> None:
     data_key = dict(_secrets(testbed, stored))["data key"]
     assert places_with(data_key, files) == set()
     assert names == b""
-    assert "state.sqlite" in places_with(
-        stored.nodes[0].volume.encrypted_data_key.encode(), files
-    ), "control"
+    wrapped = stored.nodes[0].volume.encrypted_data_key.encode()
+    assert places_with(wrapped, files) & {"state.sqlite", "state.sqlite-wal"}, "control"
     assert {
-        oct(path.stat().st_mode & 0o077)
+        path.name: oct(path.stat().st_mode)
         for path in testbed.state.folder.rglob("*")
-        if path.name != "ca.pem"
-    } == {"0o0"}
+        if path.name != "ca.pem" and path.stat().st_mode & 0o077
+    } == {}
 
 
 def test_control_what_is_planted_is_found_in_every_place(

@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -367,9 +368,8 @@ def test_a_file_in_place_of_the_folder_is_reported(command: CommandLine) -> None
 
 def test_a_broken_state_is_reported_and_down_is_the_way_out(command: CommandLine) -> None:
     assert command.run("up", "--engine", "rabbitmq").returncode == 0
-    (command.state / "state.sqlite").write_bytes(
-        b"no database, but long enough to be taken for one" * 99
-    )
+    for name in ("state.sqlite", "state.sqlite-wal"):  # either alone is enough to read it
+        (command.state / name).write_bytes(b"no database, but long enough to be taken for one" * 99)
     for arguments in (("up",), ("status",), ("endpoints",), ("reboot", "rabbitmq")):
         error, hint = command.error(*arguments)
         assert "state.sqlite" in error or str(command.state) in error
@@ -382,22 +382,28 @@ def test_a_broken_state_is_reported_and_down_is_the_way_out(command: CommandLine
 
 
 @pytest.fixture
-def small_engine(tmp_path: Path) -> Iterator[str]:
+def small_engine() -> Iterator[str]:
     """Start a separate engine that has 300 MiB of disk; return its address."""
     if os.geteuid() != 0 or not shutil.which("dockerd"):
         pytest.skip("needs root and dockerd")
-    disk, address = tmp_path / "small", f"unix://{tmp_path}/engine.sock"
+    # Not pytest's folder: the path of a socket has 104 characters at most.
+    with tempfile.TemporaryDirectory(prefix="engine-") as folder:
+        yield from _small_engine(Path(folder))
+
+
+def _small_engine(folder: Path) -> Iterator[str]:
+    disk, address = folder / "small", f"unix://{folder}/engine.sock"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", disk], check=True)
     options: list[str | Path] = [
         "--data-root",
         disk / "root",
         "--exec-root",
-        tmp_path / "exec",
+        folder / "exec",
         "--pidfile",
-        tmp_path / "pid",
+        folder / "pid",
     ]
-    with (tmp_path / "log").open("w") as log:
+    with (folder / "log").open("w") as log:
         # In another network: a second engine would take over the bridge of the first.
         daemon = subprocess.Popen(
             [
@@ -417,15 +423,15 @@ def small_engine(tmp_path: Path) -> Iterator[str]:
         )
     try:
         end = time.monotonic() + 60
-        while not (tmp_path / "log").read_text().count("API listen on"):
-            assert daemon.poll() is None, (tmp_path / "log").read_text()
-            assert time.monotonic() < end, (tmp_path / "log").read_text()
+        while not (folder / "log").read_text().count("API listen on"):
+            assert daemon.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < end, (folder / "log").read_text()
             time.sleep(0.1)
         yield address
     finally:
         daemon.terminate()
         daemon.wait(60)
-        subprocess.run(["umount", disk], check=True)
+        subprocess.run(["umount", "--lazy", disk], check=True)  # containerd may take a moment more
 
 
 def test_nothing_is_built_on_a_disk_that_is_nearly_full(

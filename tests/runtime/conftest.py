@@ -28,9 +28,10 @@ def base(client: docker.DockerClient) -> str:
 def idle(client: docker.DockerClient, base: str) -> Iterator[str]:
     """Build an image that does nothing for a while."""
     recipe = io.BytesIO(f'FROM {base}\nENTRYPOINT ["sleep", "300"]\n'.encode())
-    client.images.build(fileobj=recipe, tag="testbed-test-idle", rm=True, forcerm=True)
-    yield "testbed-test-idle"
-    client.images.remove("testbed-test-idle", force=True)
+    tag = f"testbed-test-idle-{uuid.uuid4().hex[:8]}"  # another worker has its own
+    client.images.build(fileobj=recipe, tag=tag, rm=True, forcerm=True)
+    yield tag
+    client.images.remove(tag, force=True)
 
 
 @pytest.fixture

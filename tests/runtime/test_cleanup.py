@@ -56,13 +56,12 @@ Containers(engine.connect(), {instance!r}).run(spec)
 print("up", flush=True)
 time.sleep(60)
 """
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"up\n"
     mine = Containers(client, instance)
-    assert len(mine.find()) == 1
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+        assert len(mine.find()) == 1
+        os.kill(process.pid, signal.SIGKILL)
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and (mine.find() or folder.exists()):
         time.sleep(0.1)
