@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from docker.errors import DockerException, NotFound
+from docker.errors import DockerException, ImageNotFound, NotFound
 
 from testbed.errors import ContainerFailed, NotEnoughDisk, PortTaken
 
@@ -16,6 +16,10 @@ def translate(failure: str) -> Iterator[None]:
     """
     try:
         yield
+    except ImageNotFound as error:
+        raise ContainerFailed(
+            f"{failure}: no such image.", hint="`testbed images list` shows those that are built."
+        ) from error
     except NotFound as error:
         raise ContainerFailed(
             f"{failure}: it is gone.", hint="`testbed status` shows what is left."

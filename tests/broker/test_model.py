@@ -99,7 +99,7 @@ def found_out() -> None:
         run_state_machine_as_test(
             KeysAndBrokers,
             settings=settings(
-                CHECKED, max_examples=15, derandomize=True, report_multiple_bugs=False
+                CHECKED, max_examples=100, derandomize=True, report_multiple_bugs=False
             ),
         )
 

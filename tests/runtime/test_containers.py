@@ -58,3 +58,10 @@ def test_what_is_gone_is_gone_quietly_and_what_is_wrong_is_not(containers: Conta
     assert containers.state("no-such-thing").status == "missing"
     with pytest.raises(ContainerFailed, match="gone"):
         containers.start("no-such-thing")
+
+
+def test_a_missing_image_is_said_and_nothing_is_pulled(containers: Containers) -> None:
+    spec = ContainerSpec("testbed-no-image", "amazonmq-testbed/none:none", "test")
+    with pytest.raises(ContainerFailed, match=r"could not be started: no such image\."):
+        containers.run(spec)
+    assert containers.find() == []
