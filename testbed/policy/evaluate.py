@@ -13,8 +13,8 @@ Across accounts the resource policy must allow the caller in any way, and the ca
 by identity policies, boundary and session policies. The root user needs no identity policy.
 Service control policies are left out: the testbed's accounts belong to no organization.
 
-A KMS grant counts as an Allow of the resource that names the grantee. Unless this is an account as a
-whole, the grantee needs no identity policy, even across accounts (KMS, "Grants in AWS KMS").
+A KMS grant counts as an Allow of the resource that names the grantee. Unless this is an account as
+a whole, the grantee needs no identity policy, even across accounts (KMS, "Grants in AWS KMS").
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -48,7 +48,7 @@ class Request:
     """What is asked. ``resource`` is an ARN, or ``*`` for an action on no resource.
 
     ``context`` has condition keys in any case; the principal adds its own unless they are given.
-    ``account`` owns the resource. By default it is the ARN's, or the principal's if the ARN has none.
+    ``account`` owns the resource; by default it is the ARN's, or the principal's if that has none.
     """
 
     principal: Principal
@@ -184,7 +184,7 @@ def _by_identity(request: Request, allows: _Allows) -> Decision:
     if identity:
         return _limited(request, allows, _allowed("identity-based policy", identity))
     if request.principal.type == "Root":
-        return Decision(allowed=True, source="root user")
+        return _limited(request, allows, Decision(allowed=True, source="root user"))
     return _unallowed("identity-based policy", request)
 
 
@@ -198,7 +198,7 @@ def _limited(request: Request, allows: _Allows, decision: Decision) -> Decision:
 
 
 def _weigh(documents: Sequence[Policy], request: Request) -> tuple[_Found | None, _Found | None]:
-    """Return the first Deny that applies, or else the Allow that names the principal most closely."""
+    """Return a Deny that applies, or else the Allow that names the principal most closely."""
     allow: _Found | None = None
     action, resource, values = request.action, request.resource, request.values
     for policy in documents:
@@ -219,8 +219,8 @@ def _match(statement: Statement, principal: Principal) -> Match:
     match = statement.principals.match(principal)
     if not statement.not_principal:
         return match
-    # Only its own ARN excepts a principal from a Deny: neither its role's nor its account's does, as
-    # in AWS's two examples (PRINCIPAL). An Allow excepts all who are named in any way.
+    # Only its own ARN excepts a principal from a Deny, neither its role's nor its account's, as in
+    # AWS's two examples (PRINCIPAL). An Allow excepts everyone who is named in any way.
     excepted = match is Match.SELF if statement.effect == "Deny" else match is not Match.NONE
     return Match.NONE if excepted else Match.SELF
 

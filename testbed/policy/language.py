@@ -1,7 +1,7 @@
 """Policy documents: parse them, refuse malformed ones in AWS's words.
 
-The sentences are IAM's, as recorded from AWS in moto's ``test_iam_policies.py`` (Apache-2.0); those
-about principals are as users quote them. Services such as KMS word some in their own way.
+The sentences are IAM's, as in moto's ``iam/policy_validation.py`` (Apache-2.0), which has them from
+AWS's answers; those about principals are as users quote them. Services such as KMS have their own.
 """
 
 import json
@@ -99,14 +99,12 @@ def parse(document: str | Mapping[str, Any], kind: Kind, name: str = "") -> Poli
 
     Raises ``MalformedPolicyDocument``, and nothing else whatever the document.
     """
-    if isinstance(document, str):
-        return _parse_text(document, kind, name)
-    try:
-        return _parse_text(json.dumps(document), kind, name)
-    except (TypeError, ValueError, RecursionError) as error:
-        if isinstance(error, MalformedPolicyDocument):
-            raise
-        raise MalformedPolicyDocument(_SYNTAX) from error
+    if not isinstance(document, str):
+        try:
+            document = json.dumps(document)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise MalformedPolicyDocument(_SYNTAX) from error
+    return _parse_text(document, kind, name)
 
 
 def size(document: str) -> int:
@@ -253,7 +251,7 @@ def _conditions(content: Any, variables: bool) -> tuple[Condition, ...]:
 
 
 def _scalar(value: Any) -> str:
-    """Return a condition's value as text; numbers and Booleans need no quotation marks (GRAMMAR)."""
+    """Return a condition's value as text; it may be a number or a Boolean as well (GRAMMAR)."""
     _require(isinstance(value, str | int | float), element="Condition")
     return value if isinstance(value, str) else json.dumps(value)
 

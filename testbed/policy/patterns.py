@@ -36,7 +36,7 @@ _COLONS = 5  # in an ARN, before the part that names the resource; that part may
 _VARIABLE = re.compile(
     r"""\$\{(?:
         (?P<character>[*?$])
-      | \s*(?P<key>[^\s,}'*?$](?:[^,}']*[^\s,}'])?)\s*(?:,\s*'(?P<default>[^']*)'\s*)?
+      | (?P<key>[\w.:/=+@\ -]+)(?:,\s*'(?P<default>[^']*)'\s*)?
     )\}""",
     re.VERBOSE,
 )
@@ -118,7 +118,7 @@ def _parts(text: str, *, variables: bool, wildcards: bool) -> Iterator[Part | Va
         if found["character"]:
             yield found["character"]
         else:
-            yield Variable(found["key"].lower(), found["default"])
+            yield Variable(found["key"].strip().lower(), found["default"])
     yield from _literals(text[start:], wildcards=wildcards)
 
 

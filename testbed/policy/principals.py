@@ -23,7 +23,7 @@ class Match(IntEnum):
 
 @dataclass(frozen=True)
 class Principal:
-    """The caller. ``arn`` is the name of a service that calls by itself.
+    """The caller; ``arn`` is the name of a service that calls by itself. Make one with ``of``.
 
     ``issuer`` is the ARN of the role, or of the federating user, whose session it is.
     ``account`` is empty for a service, which belongs to no user's account.
@@ -32,8 +32,10 @@ class Principal:
     arn: str
     account: str
     type: PrincipalType
-    issuer: str = ""
-    context: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+    issuer: str
+    names: Mapping[str, Match] = field(compare=False, repr=False)
+    """All that a Principal element can call it."""
+    context: Mapping[str, tuple[str, ...]] = field(compare=False, repr=False)
     """What the principal itself brings to a request's context, keys in lower case."""
 
     @staticmethod
@@ -48,35 +50,6 @@ class Principal:
         return _principal(arn, account, issuer)
 
 
-@lru_cache(4096)
-def _principal(arn: str, account: str, issuer: str) -> Principal:
-    if _SERVICE.fullmatch(arn):
-        return Principal(
-            arn,
-            account,
-            "AWSService",
-            context={"aws:principalisawsservice": ("true",), "aws:principalservicename": (arn,)},
-        )
-    found = _ARN.fullmatch(arn)
-    if not found or found["kind"] == "role":
-        raise ValueError(f"not the ARN of a principal: {arn}")
-    kind = _TYPES[found["kind"] or "root"]
-    start = f"arn:{found['partition']}:iam::{found['account']}"
-    if kind == "AssumedRole":
-        issuer = issuer or f"{start}:role/{found['path'].split('/')[0]}"
-    elif kind == "FederatedUser":
-        issuer = issuer or f"{start}:user/{found['path']}"
-    context = {
-        "aws:principalisawsservice": ("false",),
-        "aws:principalarn": (issuer if kind == "AssumedRole" else arn,),
-        "aws:principalaccount": (found["account"],),
-        "aws:principaltype": ({"Root": "Account", "IAMUser": "User"}.get(kind, kind),),
-    }
-    if kind == "IAMUser":
-        context["aws:username"] = (found["path"].rpartition("/")[2],)
-    return Principal(arn, found["account"], kind, issuer, context)
-
-
 @dataclass(frozen=True)
 class Principals:
     """A Principal or NotPrincipal element: pairs of type and name; ``*`` alone has type ``*``."""
@@ -85,7 +58,7 @@ class Principals:
 
     def match(self, principal: Principal) -> Match:
         """Return the closest way in which the element names ``principal``."""
-        return max((named(kind, name, principal) for kind, name in self.names), default=Match.NONE)
+        return max([named(kind, name, principal) for kind, name in self.names])
 
 
 def named(kind: str, name: str, principal: Principal) -> Match:
@@ -93,27 +66,53 @@ def named(kind: str, name: str, principal: Principal) -> Match:
 
     A grantee of a KMS grant has the kind ``AWS``, services included.
     """
-    everyone = kind == "*" or (kind == "AWS" and name == "*" and principal.type != "AWSService")
-    if everyone or (kind in ("AWS", "Service") and name == principal.arn):
+    if kind == "*":
         return Match.SELF
-    if kind == "AWS" and is_account(name, principal):
-        return Match.SELF if principal.type == "Root" else Match.ACCOUNT
-    if kind == "AWS" and principal.issuer:
-        same = without_path(name) == without_path(principal.issuer)
-        return Match.ISSUER if same else Match.NONE
-    return Match.NONE
-
-
-def is_account(name: str, principal: Principal) -> bool:
-    """Return whether ``name``, an account's id or root ARN, is the account of ``principal``."""
-    return bool(principal.account) and (
-        name == principal.account
-        or (name.startswith("arn:") and name.endswith(f":iam::{principal.account}:root"))
-    )
+    if kind not in ("AWS", "Service"):
+        return Match.NONE
+    match = principal.names.get(name, Match.NONE)
+    if principal.issuer and match is Match.NONE:
+        return principal.names.get(_without_path(name), Match.NONE)
+    return match
 
 
 @lru_cache(4096)
-def without_path(arn: str) -> str:
+def _principal(arn: str, account: str, issuer: str) -> Principal:
+    if _SERVICE.fullmatch(arn):
+        names = _account_names(account, "aws", Match.ACCOUNT) | {arn: Match.SELF}
+        context = {"aws:principalisawsservice": ("true",), "aws:principalservicename": (arn,)}
+        return Principal(arn, account, "AWSService", "", names, context)
+    found = _ARN.fullmatch(arn)
+    if not found or found["kind"] == "role":
+        raise ValueError(f"not the ARN of a principal: {arn}")
+    kind, account, path = _TYPES[found["kind"] or "root"], found["account"], found["path"]
+    start = f"arn:{found['partition']}:iam::{account}"
+    if kind == "AssumedRole":
+        issuer = issuer or f"{start}:role/{path.partition('/')[0]}"
+    elif kind == "FederatedUser":
+        issuer = issuer or f"{start}:user/{path}"
+    whole = Match.SELF if kind == "Root" else Match.ACCOUNT
+    names = _account_names(account, found["partition"], whole)
+    if issuer:
+        names |= {issuer: Match.ISSUER, _without_path(issuer): Match.ISSUER}
+    names |= {"*": Match.SELF, arn: Match.SELF}
+    context = {
+        "aws:principalisawsservice": ("false",),
+        "aws:principalarn": (issuer if kind == "AssumedRole" else arn,),
+        "aws:principalaccount": (account,),
+        "aws:principaltype": ({"Root": "Account", "IAMUser": "User"}.get(kind, kind),),
+    }
+    if kind == "IAMUser":
+        context["aws:username"] = (path.rpartition("/")[2],)
+    return Principal(arn, account, kind, issuer, names, context)
+
+
+def _account_names(account: str, partition: str, match: Match) -> dict[str, Match]:
+    return {account: match, f"arn:{partition}:iam::{account}:root": match} if account else {}
+
+
+@lru_cache(4096)
+def _without_path(arn: str) -> str:
     """Return the ARN of a role or user without its path, which a session's ARN does not show."""
     start, slash, path = arn.partition("/")
     return start + slash + path.rpartition("/")[2]
