@@ -2,9 +2,13 @@
 
 ::
 
+    from testbed.policy.evaluate import ADMINISTRATOR, Policies, Request, evaluate
+    from testbed.policy.language import parse
+    from testbed.policy.principals import Principal
+
     key_policy = parse(text, "resource")
     request = Request(Principal.of(caller_arn), "kms:Decrypt", key_arn)
-    decision = evaluate(request, Policies(resource=key_policy, delegates=True))
+    decision = evaluate(request, Policies([ADMINISTRATOR], key_policy, delegates=True))
 
 Source keys used in this package (the page, and the age of the edition read):
 

@@ -6,7 +6,7 @@ import ipaddress
 import operator
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
@@ -33,7 +33,7 @@ class Condition:
     set_operator: SetOperator
     if_exists: bool
     negated: bool
-    tests: tuple[Test, ...]
+    tests: tuple[Test, ...] = field(compare=False, repr=False)
 
     def holds(self, context: Values) -> bool:
         """Return whether a request's context satisfies the condition.

@@ -21,7 +21,8 @@ _NO_ORGANIZATION = "the testbed's accounts belong to no organization"
 _NO_VPC_ENDPOINT = "no request of the testbed passes a VPC endpoint"
 _NO_ATTESTATION = "no request of the testbed carries an attestation document"
 _NO_FEDERATION = "the testbed has no identity providers"
-_NO_INSTANCE = "no credentials of the testbed come from an instance's role"
+_NO_MCP = "no MCP server of AWS calls the testbed"
+_NO_INSTANCE = "no credentials of the testbed come from an instance, a function or a build"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,8 @@ GLOBAL = (
     ),
     ConditionKey("ec2:RoleDelivery", "numeric", "version of IMDS", absent=_NO_INSTANCE),
     ConditionKey("ec2:SourceInstanceArn", "arn", "ARN of the instance", absent=_NO_INSTANCE),
+    ConditionKey("codebuild:BuildArn", "arn", "ARN of the build", absent=_NO_INSTANCE),
+    ConditionKey("codebuild:ProjectArn", "arn", "ARN of its project", absent=_NO_INSTANCE),
     ConditionKey("lambda:SourceFunctionArn", "arn", "ARN of the function", absent=_NO_INSTANCE),
     ConditionKey("ssm:SourceInstanceArn", "arn", "ARN of the managed node", absent=_NO_INSTANCE),
     ConditionKey("identitystore:UserId", "string", "Identity Center user", absent=_NO_FEDERATION),
@@ -126,6 +129,8 @@ GLOBAL = (
     ConditionKey("aws:CalledViaFirst", "string", "first of these services"),
     ConditionKey("aws:CalledViaLast", "string", "last of these services"),
     ConditionKey("aws:ViaAWSService", "bool", "whether a service calls with a forward session"),
+    ConditionKey("aws:ViaAWSMCPService", "bool", "whether an MCP server calls", absent=_NO_MCP),
+    ConditionKey("aws:CalledViaAWSMCP", "string", "name of that server", absent=_NO_MCP),
     ConditionKey("aws:CurrentTime", "date", "date and time of the request"),
     ConditionKey("aws:EpochTime", "date", "the same in seconds since 1970"),
     ConditionKey("aws:referer", "string", "Referer header of the request"),

@@ -224,7 +224,7 @@ def _action(text: str) -> Template:
 
 
 def _resource(text: str, variables: bool) -> Template:
-    if text != "*" and not re.match(r"(arn|\*|\$\{)", text):
+    if text != "*" and not text.startswith("arn:"):
         raise MalformedPolicyDocument(f'Resource {text} must be in ARN format or "*".', "Resource")
     return template(text, variables=variables, reach="resource")
 

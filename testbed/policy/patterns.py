@@ -6,7 +6,7 @@ ever becomes a wildcard. A ``Template`` is a pattern in which variables are stil
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
 from typing import Literal
@@ -28,8 +28,9 @@ Pattern = tuple[Part, ...]
 Reach = Literal["text", "arn", "resource"]
 """What a pattern is matched with, and so how far a wildcard reaches.
 
-In a text it reaches over everything. In a condition's ARN it stays within its segment (OPERATORS).
-So it does in the Resource element, unless it is a ``*`` that ends a segment (RESOURCE).
+In a text it reaches over everything. In a condition's ARN it stays within its segment (OPERATORS);
+a pattern of fewer than six segments matches no ARN, except for ``*`` alone. In the Resource element
+it stays within its segment unless it is a ``*`` that ends one (RESOURCE).
 """
 
 _COLONS = 5  # in an ARN, before the part that names the resource; that part may have more
@@ -62,7 +63,7 @@ class Template:
     parts: tuple[Part | Variable, ...]
     reach: Reach
     ignore_case: bool
-    fixed: re.Pattern[str] | None
+    fixed: re.Pattern[str] | None = field(compare=False, repr=False)
 
     def matches(self, text: str, values: Values) -> bool | None:
         """Return whether the whole of ``text`` matches; None if a variable has no value."""
@@ -135,7 +136,7 @@ def _literals(text: str, *, wildcards: bool) -> Iterator[Part]:
 def _compile(pattern: Pattern, reach: Reach, ignore_case: bool) -> re.Pattern[str]:
     colons = sum(part.count(":") for part in pattern if isinstance(part, str))
     if reach == "arn" and colons < _COLONS and pattern != (Wildcard.ANY,):
-        return re.compile(r"(?!)")  # not an ARN, so it matches none
+        return re.compile(r"(?!)")  # matches nothing
     flags = re.DOTALL | (re.IGNORECASE | re.ASCII if ignore_case else re.NOFLAG)
     return re.compile("".join(_expression(pattern, reach)), flags)
 

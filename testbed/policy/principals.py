@@ -80,7 +80,11 @@ def named(kind: str, name: str, principal: Principal) -> Match:
 def _principal(arn: str, account: str, issuer: str) -> Principal:
     if _SERVICE.fullmatch(arn):
         names = _account_names(account, "aws", Match.ACCOUNT) | {arn: Match.SELF}
-        context = {"aws:principalisawsservice": ("true",), "aws:principalservicename": (arn,)}
+        context = {
+            "aws:principalisawsservice": ("true",),
+            "aws:principalservicename": (arn,),
+            "aws:principalservicenameslist": (arn,),
+        }
         return Principal(arn, account, "AWSService", "", names, context)
     found = _ARN.fullmatch(arn)
     if not found or found["kind"] == "role":

@@ -70,8 +70,10 @@ def test_a_policy_and_all_its_elements() -> None:
 
 # "Grammar of the IAM JSON policy language": brackets around one value are optional, Version is too
 def test_one_statement_and_one_value_need_no_brackets() -> None:
-    plain = parse({"Statement": TO_ALL}, "resource")
-    lists = {**TO_ALL, "Action": ["kms:Decrypt"], "Resource": ["*"]}
+    one = {**TO_ALL, "Condition": {"StringLike": {"aws:username": "a*"}}}
+    plain = parse({"Statement": one}, "resource")
+    condition = {"StringLike": {"aws:username": ["a*"]}}
+    lists = {**TO_ALL, "Action": ["kms:Decrypt"], "Resource": ["*"], "Condition": condition}
     assert plain == parse({"Version": "2008-10-17", "Statement": [lists]}, "resource")
 
 
@@ -146,6 +148,8 @@ def test_an_element_that_stands_twice() -> None:
         (document({**ALLOW, "Action": "kms:a:b"}), "Actions/Condition can contain only one colon."),
         (document({**ALLOW, "Action": "k_s:a"}), "Vendor k_s is not valid"),
         (document({**ALLOW, "Resource": "key"}), 'Resource key must be in ARN format or "*".'),
+        (document({**ALLOW, "Resource": ["*", "*/*"]}),
+         'Resource */* must be in ARN format or "*".'),
         # "Grammar": the principal "must not be included in identity-based policies"
         (document(TO_ALL), "Policy document should not specify a principal."),
     ],

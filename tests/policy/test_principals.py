@@ -94,6 +94,7 @@ def test_what_a_service_brings_to_the_context() -> None:
     assert SERVICE.context == {
         "aws:principalisawsservice": ("true",),
         "aws:principalservicename": ("mq.amazonaws.com",),
+        "aws:principalservicenameslist": ("mq.amazonaws.com",),
     }
 
 

@@ -146,7 +146,7 @@ _ACTIONS = [
 ]
 _RESOURCES = [
     {element: patterns}
-    for patterns in (["*"], ["arn:aws:kms:*"], [RESOURCES[0]], [RESOURCES[1][:-1] + "?", "*/x"])
+    for patterns in (["*"], ["arn:aws:kms:*"], [RESOURCES[0]], [RESOURCES[1][:-1] + "?", "arn:*/x"])
     for element in ("Resource", "Resource", "NotResource")
 ]
 _PRINCIPALS: list[Document] = [
