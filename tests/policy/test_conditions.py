@@ -52,6 +52,7 @@ def holds(operation: str, key: str, wanted: Any, value: Value) -> bool:
         ("IpAddress", "aws:SourceIp", RANGES[0], ["203.0.113.255"], ["203.0.114.0", None]),
         ("IpAddress", "aws:SourceIp", RANGES, ["203.0.113.0", "2001:db8:1234:5678::7"], ["::1"]),
         ("IpAddress", "aws:SourceIp", "203.0.113.7", ["203.0.113.7"], ["203.0.113.8"]),
+        ("NotIpAddress", "aws:SourceIp", "203.0.113.7/24", ["10.0.0.1", None], ["203.0.113.8"]),
         # ARN condition operators.
         ("StringLike", "aws:SourceArn", FINANCE, [STORE], [None]),
         ("ArnLike", "aws:SourceArn", FINANCE, [], [STORE, None]),

@@ -202,3 +202,14 @@ def test_everyone_has_a_home_directory() -> None:
     assert decide(USER, homes, "s3:GetObject", home).allowed
     assert not decide(STRANGER, homes, "s3:GetObject", home).allowed
     assert not decide(SESSION, homes, "s3:GetObject", home).allowed, "a session has no user name"
+
+
+# From "Variables and tags": "any attempt to match it fails and causes the statement to be invalid".
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+def test_a_variable_without_a_value_makes_a_statement_invalid(effect: str) -> None:
+    elsewhere = {"NotResource": "arn:aws:s3:::mybucket/${aws:username}/*"}
+    statement = {"Effect": effect, "Action": "s3:*", **elsewhere}
+    policies = Policies([policy(statement)] + ([ADMINISTRATOR] if effect == "Deny" else []))
+    for caller, applies in ((USER, True), (SESSION, False)):
+        decision = decide(caller, policies, "s3:GetObject", "arn:aws:s3:::mybucket/other/file")
+        assert decision.allowed is (applies is (effect == "Allow"))

@@ -135,6 +135,12 @@ def test_across_accounts(caller: str, name: str, identity: list[Policy], reason:
     assert (decision.allowed, decision.reason) == (reason == "", reason)
 
 
+def test_across_accounts_a_role_that_is_named_needs_identity_policies() -> None:
+    role, session = f"arn:aws:iam::{OTHER}:role/Ops", f"arn:aws:sts::{OTHER}:assumed-role/Ops/bob"
+    assert decide(session, Policies([ADMINISTRATOR], to(role))).allowed
+    assert decide(session, Policies(resource=to(role))).reason == NO_IDENTITY
+
+
 def test_across_accounts_boundary_and_session_limit_whoever_is_named() -> None:
     session = f"arn:aws:sts::{OTHER}:assumed-role/Ops/bob"
     policies = Policies([ADMINISTRATOR], to(session))
@@ -174,6 +180,11 @@ def test_identity_policies_count_where_the_key_policy_delegates(
 ) -> None:
     decision = decide(caller, Policies(identity, to(name), delegates=True))
     assert (decision.allowed, decision.reason) == (reason == "", reason)
+
+
+def test_of_several_allows_the_one_that_names_the_caller_most_closely_counts() -> None:
+    both = key_policy(allow(Principal={"AWS": ROOT}), allow(Principal={"AWS": USER}))
+    assert decide(USER, Policies(resource=both, boundary=NOTHING, delegates=True)).allowed
 
 
 def test_trust_policies() -> None:

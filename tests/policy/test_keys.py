@@ -3,6 +3,8 @@
 import pytest
 
 from testbed.policy import keys
+from testbed.policy.evaluate import ADMINISTRATOR, Policies
+from tests.support.policy_documents import USER, allow, decide, deny, policy
 
 # "Actions, resources, and condition keys for AWS Key Management Service", "Condition keys", 2026
 KMS = {
@@ -100,3 +102,18 @@ def test_every_key_says_what_it_means_and_stands_once() -> None:
     listed = (*keys.GLOBAL, *keys.KMS, *keys.IDENTITY)
     assert all(key.meaning for key in listed)
     assert len({key.name.lower() for key in listed}) == len(listed)
+
+
+@pytest.mark.parametrize("operation", ["StringNotEquals", "StringEqualsIfExists", "Null"])
+def test_an_unknown_key_never_allows_and_may_deny(operation: str) -> None:
+    condition = {operation: {"s3:prefix": "true"}}
+    asking = policy(allow(Condition=condition))
+    refusing = Policies([ADMINISTRATOR, policy(deny(Condition=condition))])
+    assert not decide(USER, Policies([asking])).allowed
+    assert decide(USER, refusing).reason.startswith("with an explicit deny")
+
+
+def test_a_key_that_the_request_has_is_not_unknown() -> None:
+    listing = Policies([policy(allow(Condition={"StringNotEquals": {"s3:prefix": "private"}}))])
+    assert decide(USER, listing, context={"s3:prefix": "public"}).allowed
+    assert not decide(USER, listing, context={"s3:prefix": "private"}).allowed
