@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Literal
 
 from testbed.policy.patterns import Values, template
@@ -149,14 +149,19 @@ def _binary(text: str) -> bytes:
         raise ValueError(f"not base64: {text}") from error
 
 
+@lru_cache(1024)
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    return ipaddress.ip_address(text)
+
+
 def _in_network(wanted: str, _: bool) -> Test:
     if "/" not in wanted:
-        ipaddress.ip_address(wanted)
+        _address(wanted)
     network = ipaddress.ip_network(wanted, strict=False)
 
     def test(value: str, _: Values) -> bool:
         try:
-            return ipaddress.ip_address(value) in network
+            return _address(value) in network
         except ValueError:
             return False
 

@@ -47,8 +47,12 @@ class MalformedPolicyDocument(ValueError):
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement. An identity policy has no ``principals``, a trust policy no ``resources``."""
+    """One statement. An identity policy has no ``principals``, a trust policy no ``resources``.
 
+    ``index`` is its place in the document, from 0.
+    """
+
+    index: int
     sid: str
     effect: Literal["Allow", "Deny"]
     principals: Principals | None
@@ -64,7 +68,7 @@ class Statement:
     def applies(self, action: str, resource: str, context: Values) -> bool:
         """Return whether the statement is about this action on this resource in this context.
 
-        Who asks is not looked at.
+        The principal is left to ``principals``.
         """
         return (
             self._acts(action)
@@ -79,9 +83,10 @@ class Statement:
     def _covers(self, resource: str, context: Values) -> bool:
         if self.resources is None:
             return True
-        found = [named.matches(resource, context) for named in self.resources]
+        if not self.not_resource:
+            return any(named.matches(resource, context) for named in self.resources)
         # A variable without a value fails any attempt to match it (VARIABLES).
-        return not any(found) and None not in found if self.not_resource else any(found)
+        return all(named.matches(resource, context) is False for named in self.resources)
 
 
 @dataclass(frozen=True)
@@ -121,24 +126,26 @@ def _parse_text(text: str, kind: Kind, name: str) -> Policy:
     _require(isinstance(content, dict) and content.keys() <= {"Version", "Id", "Statement"})
     version = content.get("Version", VERSIONS[0])
     _require(version in VERSIONS, element="Version")
-    identity = content.get("Id", "")
-    _require(
-        isinstance(identity, str) and (kind != "identity" or "Id" not in content), element="Id"
-    )
+    policy_id = content.get("Id", "")
+    _require(isinstance(policy_id, str), element="Id")
+    _require(kind != "identity" or "Id" not in content, element="Id")
     statements = content.get("Statement")
     if isinstance(statements, dict):
         statements = [statements]
     _require(isinstance(statements, list) and statements != [], element="Statement")
-    parsed = tuple(_statement(content, kind, version == VERSIONS[1]) for content in statements)
+    variables = version == VERSIONS[1]
+    parsed = tuple(
+        _statement(index, statement, kind, variables) for index, statement in enumerate(statements)
+    )
     sids = [statement.sid for statement in parsed if statement.sid]
     if len(sids) != len(set(sids)):
         raise MalformedPolicyDocument(
             "Statement IDs (SID) in a single policy must be unique.", "Sid"
         )
-    return Policy(parsed, version, identity, name)
+    return Policy(parsed, version, policy_id, name)
 
 
-def _statement(content: Any, kind: Kind, variables: bool) -> Statement:
+def _statement(index: int, content: Any, kind: Kind, variables: bool) -> Statement:
     _require(isinstance(content, dict) and content.keys() <= _ELEMENTS, element="Statement")
     effect, sid = content.get("Effect"), content.get("Sid", "")
     _require(effect in ("Allow", "Deny"), element="Effect")
@@ -160,6 +167,7 @@ def _statement(content: Any, kind: Kind, variables: bool) -> Statement:
         raise MalformedPolicyDocument("Policy statement must contain resources.", "Resource")
     conditions = _conditions(content.get("Condition", {}), variables)
     return Statement(
+        index=index,
         sid=sid,
         effect=effect,
         principals=principals,

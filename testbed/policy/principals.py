@@ -15,9 +15,7 @@ class Match(IntEnum):
 
     NONE = 0
     ACCOUNT = 1  # its account, which delegates to its own identity policies
-    ISSUER = (
-        2  # the role, or the user, whose session it is: its boundary and session policy limit it
-    )
+    ISSUER = 2  # the role or user whose session it is: boundary and session policies limit it
     SELF = 3  # itself, or everyone: nothing else limits it within the account
 
 

@@ -237,10 +237,12 @@ def test_grants_are_not_looked_up_when_a_policy_allows() -> None:
 
 
 def test_the_statement_and_the_policy_that_decided() -> None:
-    named = parse({"Statement": {**allow(), "Sid": "Use"}}, "identity", "arn:aws:iam::aws:policy/X")
+    statements = [deny("s3:*"), {**allow(), "Sid": "Use"}]
+    named = parse({"Statement": statements}, "identity", "arn:aws:iam::aws:policy/X")
     decision = decide(USER, Policies([NOTHING, named]))
     assert decision.policy is named
-    assert decision.statement is named.statements[0]
+    assert decision.statement is named.statements[1]
+    assert (decision.statement.sid, decision.statement.index) == ("Use", 1)
 
 
 # From "Troubleshoot access denied error messages".
