@@ -75,7 +75,9 @@ def allowed(
 
 
 def _itself(caller: str) -> set[str]:
-    return {caller} if caller == SERVICE else {caller, "*"}
+    if caller == SERVICE:
+        return {caller}
+    return {caller, "*"} | (_account(caller) if caller == ROOT else set())
 
 
 def _behind(caller: str) -> set[str]:
