@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,8 @@ from testbed.policy.language import parse
 from testbed.policy.principals import Principal
 from tests.support import policy_reference as reference
 from tests.support.policy_reference import Document, policies, statements
+
+pytestmark = pytest.mark.nightly("random policies; every push has AWS's examples")
 
 
 @dataclass(frozen=True)
