@@ -2,6 +2,8 @@
 
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -11,6 +13,9 @@ from tests.support import rabbitmq_node as rabbitmq_nodes
 from tests.support.kms_authority import container
 from tests.support.kms_container import Container
 from tests.support.tls_servers import Pki, make_pki
+
+if TYPE_CHECKING:
+    from tests.support.bench_brokers import Broker
 
 pytest_plugins = [
     "tests.support.durations",
@@ -50,3 +55,16 @@ def running() -> Container:
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
     """Write the certificate of a broker and of its authority, for listeners in the tests."""
     return make_pki(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture(scope="module")
+def brokers(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[dict[str, Broker]]":
+    """Start a control broker of each engine for the benchmark's tests."""
+    from tests.support.bench_brokers import activemq, rabbitmq  # the benchmark, for these alone
+
+    starts = {"rabbitmq": rabbitmq, "activemq": activemq}
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(start(tmp_path_factory.mktemp(name)))
+            for name, start in starts.items()
+        }

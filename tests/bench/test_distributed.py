@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,20 +26,10 @@ from testbed.bench.spec import Case, Workload, load_driver, load_workload
 from testbed.bench.target import Encryption, Endpoint, Target
 from testbed.cli import app
 from testbed.errors import ClientError, TestbedError
-from tests.support.bench_brokers import Broker, activemq, rabbitmq
+from tests.support.bench_brokers import Broker
 from tests.support.nightly import first_then_nightly
 
 RUN = 0xBE9C
-
-
-@pytest.fixture(scope="module")
-def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Broker]]:
-    with ExitStack() as stack:
-        started = {"rabbitmq": rabbitmq, "activemq": activemq}
-        yield {
-            name: stack.enter_context(start(tmp_path_factory.mktemp(name)))
-            for name, start in started.items()
-        }
 
 
 def short(name: str, **changes: Any) -> Workload:

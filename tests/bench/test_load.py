@@ -1,7 +1,6 @@
 """Load on real brokers: every generator and pattern, and controls that have to fail."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from testbed.bench.statistics import Latencies, Ratio, Verdict
 from testbed.bench.target import Encryption
 from testbed.clients.base import Destination
 from testbed.errors import ClientError, ConnectionRefused, NotAuthorized
-from tests.support.bench_brokers import Broker, activemq, rabbitmq
+from tests.support.bench_brokers import Broker
 from tests.support.broker_node import retry_login
 from tests.support.nightly import first_then_nightly
 
@@ -28,16 +27,6 @@ pytestmark = pytest.mark.containers
 ENGINES = ("rabbitmq", "activemq")
 ANOTHER = pytest.mark.nightly("the other workloads and clients")
 MEASURES = pytest.mark.nightly("differences measured over 20 seconds")
-
-
-@pytest.fixture(scope="module")
-def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Broker]]:
-    with ExitStack() as stack:
-        started = {"rabbitmq": rabbitmq, "activemq": activemq}
-        yield {
-            name: stack.enter_context(start(tmp_path_factory.mktemp(name)))
-            for name, start in started.items()
-        }
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ The second run fails when a part has become slower; groups are compared in one t
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +25,7 @@ from testbed.documented.tls import ACTIVEMQ_SUITES, RABBITMQ_SUITES
 from testbed.runtime.exec import open_exec
 from testbed.storage import volumes
 from testbed.testbed import Testbed
-from tests.support.bench_brokers import Broker, activemq, rabbitmq
+from tests.support.bench_brokers import Broker
 
 pytestmark = pytest.mark.containers
 SIZES = (100, 1024, 65536, 1048576)
@@ -34,16 +33,6 @@ ENGINES = ("rabbitmq", "activemq")
 SUITES = [("rabbitmq", suite.openssl) for suite in RABBITMQ_SUITES] + [
     ("activemq", suite.openssl) for suite in ACTIVEMQ_SUITES
 ]
-
-
-@pytest.fixture(scope="module")
-def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Broker]]:
-    with ExitStack() as stack:
-        started = {"rabbitmq": rabbitmq, "activemq": activemq}
-        yield {
-            name: stack.enter_context(start(tmp_path_factory.mktemp(name)))
-            for name, start in started.items()
-        }
 
 
 @pytest.fixture(scope="module")

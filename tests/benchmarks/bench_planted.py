@@ -8,8 +8,6 @@ wait for one disk, the time that a client wastes costs next to nothing.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -19,7 +17,7 @@ from testbed.bench.run import alternate
 from testbed.bench.spec import Case, load_driver, load_workload
 from testbed.bench.statistics import Ratio, Verdict
 from testbed.bench.target import Encryption
-from tests.support.bench_brokers import Broker, activemq, rabbitmq
+from tests.support.bench_brokers import Broker
 
 TURN = 0.05  # seconds: longer disturbances affect both sides alike
 
@@ -30,16 +28,6 @@ pytestmark = [
         reason="the machine is busy: small differences would be lost",
     ),
 ]
-
-
-@pytest.fixture(scope="module")
-def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Broker]]:
-    with ExitStack() as stack:
-        started = {"rabbitmq": rabbitmq, "activemq": activemq}
-        yield {
-            name: stack.enter_context(start(tmp_path_factory.mktemp(name)))
-            for name, start in started.items()
-        }
 
 
 def compared(
