@@ -112,6 +112,7 @@ def up(
                         ],
                         testbed.stop,
                     )
+                    testbed.kms_container.wait_until_ready()  # brokers that run do not wait for it
                     server.serve()
                 document = describe_endpoints(testbed)
             except BaseException:

@@ -6,6 +6,7 @@ and root, Debian's own is installed and started, each step logged. Everywhere el
 what to do.
 """
 
+import fcntl
 import logging
 import os
 import shutil
@@ -33,7 +34,8 @@ _WHAT_TO_DO = (
     "engine by itself."
 )
 _START_WITHIN = 60.0  # seconds
-_starting = threading.Lock()  # two threads of a process would start two engines
+_LOCK = LOG.with_suffix(".lock")  # two processes would start two engines
+_starting = threading.Lock()  # so would two threads of one
 
 
 def connect(*, start: bool = True, timeout: float = 60.0) -> docker.DockerClient:
@@ -46,7 +48,7 @@ def connect(*, start: bool = True, timeout: float = 60.0) -> docker.DockerClient
         if host is None:
             if not start:
                 raise EngineUnavailable("No container engine is running.", hint=_WHAT_TO_DO)
-            host = _start()
+            host = _start_once()
     return docker.DockerClient(base_url=host, timeout=int(timeout))
 
 
@@ -109,8 +111,18 @@ def _answers(host: str) -> bool:
         return False
 
 
-def _start() -> str:
-    daemon = _ensure_installed()
+def _start_once() -> str:
+    """Install and start the engine, or wait for the process that does."""
+    if not debian.can_install():
+        raise EngineUnavailable(
+            "No container engine is running, and none can be started from here.", hint=_WHAT_TO_DO
+        )
+    with _LOCK.open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _find_running() or _start(_ensure_installed())
+
+
+def _start(daemon: str) -> str:
     logger.info(
         "starting the container engine (dockerd, log in %s); it stays up for the next command", LOG
     )
@@ -123,6 +135,8 @@ def _start() -> str:
             start_new_session=True,
             cwd="/",
         )
+    # Whoever started it has to wait for its end, or a stopped engine stays behind as a zombie.
+    threading.Thread(target=process.wait, daemon=True).start()
     deadline = time.monotonic() + _START_WITHIN
     while time.monotonic() < deadline:
         if _answers(DEFAULT):
@@ -139,10 +153,6 @@ def _start() -> str:
 
 def _ensure_installed() -> str:
     """Return the path of dockerd; install it where it is missing."""
-    if not debian.can_install():
-        raise EngineUnavailable(
-            "No container engine is running, and none can be started from here.", hint=_WHAT_TO_DO
-        )
     daemon = shutil.which("dockerd")
     if daemon is None:
         try:

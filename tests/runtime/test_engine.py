@@ -1,5 +1,9 @@
 """Finding the engine, and its disk."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import docker
 import pytest
 
@@ -43,3 +47,52 @@ def test_where_no_engine_can_be_started_the_error_says_what_to_do(
 def test_podman_without_root_is_among_the_engines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/7")
     assert "unix:///run/user/7/podman/podman.sock" in engine._usual_addresses()
+
+
+_SECOND_ENGINE = """\
+#!/bin/sh
+echo started >>{folder}/starts
+exec dockerd -H unix://{folder}/docker.sock --data-root {folder}/data --exec-root {folder}/exec \\
+    --pidfile {folder}/dockerd.pid --bridge none --iptables=false --ip6tables=false
+"""
+_CONNECT = """\
+import os, pathlib, signal, sys
+from testbed.runtime import engine
+folder = pathlib.Path(sys.argv[1])
+engine.DEFAULT = f"unix://{folder}/docker.sock"
+engine.LOG, engine._LOCK = folder / "log", folder / "lock"
+engine._usual_addresses = lambda: iter([engine.DEFAULT])
+engine._ensure_installed = lambda: f"{folder}/engine"
+with engine.connect() as client:
+    print(client.info()["DockerRootDir"], flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.containers
+@pytest.mark.skipif(not debian.can_install(), reason="an engine is started by root on Debian only")
+@pytest.mark.usefixtures("client")  # an engine is installed
+def test_processes_that_start_the_engine_at_once_start_one(tmp_path: Path) -> None:
+    program = tmp_path / "engine"
+    program.write_text(_SECOND_ENGINE.format(folder=tmp_path))
+    program.chmod(0o700)
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", _CONNECT, tmp_path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    try:
+        roots = [process.stdout.readline() for process in processes if process.stdout]
+        assert roots == [f"{tmp_path}/data\n"] * 3
+        assert (tmp_path / "starts").read_text() == "started\n"
+    finally:
+        for process in processes:
+            process.communicate("")
+        engine_id = (tmp_path / "dockerd.pid").read_text().strip()
+        subprocess.run(["kill", engine_id], check=True)
+        subprocess.run(["tail", "--pid", engine_id, "-f", "/dev/null"], check=True, timeout=30)
+    assert [process.returncode for process in processes] == [0, 0, 0]
