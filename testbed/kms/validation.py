@@ -88,7 +88,7 @@ def _string(shape: Any, value: Any, path: str) -> Iterator[str]:
             f"{place} failed to satisfy constraint: "
             f"Member must satisfy enum value set: [{', '.join(allowed)}]"
         )
-    if pattern and not _compiled(pattern).search(value):
+    if pattern and not _compiled(pattern).fullmatch(value):
         yield (
             f"{place} failed to satisfy constraint: "
             f"Member must satisfy regular expression pattern: {pattern.strip('^$')}"
