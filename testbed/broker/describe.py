@@ -15,8 +15,6 @@ _DEFAULTS: Mapping[str, Any] = {
     "AutoMinorVersionUpgrade": True,
     "MaintenanceWindowStartTime": {"DayOfWeek": "SUNDAY", "TimeOfDay": "00:00", "TimeZone": "UTC"},
     "PubliclyAccessible": False,
-    "SecurityGroups": [],
-    "SubnetIds": [],
     "DataReplicationMode": "NONE",
 }
 _NOT_SHOWN = ("CreatorRequestId",)
@@ -31,7 +29,7 @@ def describe(broker: Broker) -> dict[str, Any]:
         "BrokerName": broker.broker_name,
         "BrokerState": broker.broker_state,
         "EngineType": broker.engine_type,
-        "EngineVersion": broker.engine_version,
+        "EngineVersion": broker.patch_version,
         "DeploymentMode": broker.deployment_mode,
         "StorageType": broker.storage_type,
         "HostInstanceType": DEFAULT_INSTANCE_TYPE[broker.engine_type],
@@ -78,9 +76,9 @@ def pending_change(current: User | None, pending: User | None) -> str:
 
 
 def _encryption_options(broker: Broker) -> dict[str, Any]:
-    options = broker.encryption_options
-    shown: dict[str, Any] = {"UseAwsOwnedKey": options.use_aws_owned_key}
-    return {**shown, "KmsKeyId": options.kms_key_id} if options.kms_key_id else shown
+    """Return the key's ARN, however the request named it. An AWS owned key is not shown."""
+    owned = broker.encryption_options.use_aws_owned_key
+    return _present({"UseAwsOwnedKey": owned, "KmsKeyId": (not owned and broker.key_arn) or None})
 
 
 def _instances(broker: Broker) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from testbed.broker.encryption import EncryptionOptions
 from testbed.broker.requests import Configuration
-from testbed.documented.engines import REGION, ActionRequired
+from testbed.documented.engines import PATCH_VERSIONS, REGION, ActionRequired
 from testbed.engines.base import Defects, NetworkConnector, User
 from testbed.kms.base import USER_ACCOUNT
 from testbed.storage.volumes import Volume
@@ -125,6 +125,13 @@ class Broker:
     def arn(self) -> str:
         """The ARN in the form that GUIDE22 shows; brokers are in the user's account."""
         return f"arn:aws:mq:{REGION}:{USER_ACCOUNT}:broker:{self.broker_name}:{self.broker_id}"
+
+    @property
+    def patch_version(self) -> str:
+        """The patch version, of what runs unless that only stands in for the engine version."""
+        if self.running_version.startswith(f"{self.engine_version}."):
+            return self.running_version
+        return PATCH_VERSIONS[self.engine_type][self.engine_version]
 
     @property
     def instances(self) -> tuple[Node | LoadBalancer, ...]:

@@ -1,8 +1,8 @@
 """The sentences with which Amazon MQ refuses requests, in AWS's words where they are known.
 
-Sources: errors that users quote (issues of hashicorp/terraform-provider-aws: 33514, 41374, 42516
-and 32446; ansible-collections/community.aws 2130; cloudposse/terraform-aws-mq-broker 21), and
-moto's ``mq/exceptions.py``. Sentences of the testbed's own are marked as such.
+Sources: errors that users quote (issues of hashicorp/terraform-provider-aws: 19067, 33514, 41374,
+42516, 47285 and 32446; ansible-collections/community.aws 2130; cloudposse/terraform-aws-mq-broker
+21), and moto's ``mq/exceptions.py``. Sentences of the testbed's own are marked as such.
 """
 
 from collections.abc import Iterable
@@ -100,10 +100,9 @@ def unknown_engine(engine_type: str) -> BadRequestException:
 
 
 def unknown_version(engine_type: str, version: str) -> BadRequestException:
-    """Return AWS's sentence; the valid values are the testbed's addition."""
     return bad(
         f"Broker engine version [{version}] is invalid for broker engine type [{engine_type}]. "
-        f"Valid values are: [{', '.join(VERSIONS[engine_type])}]",
+        f"Valid values: [{', '.join(VERSIONS[engine_type])}].",
         "engineVersion",
     )
 
@@ -143,6 +142,20 @@ def unsupported_storage(deployment_mode: str, storage_type: str) -> BadRequestEx
         f"Deployment mode [{deployment_mode}] does not support storage type [{storage_type}].",
         "storageType",
     )
+
+
+def subnets(deployment_mode: str, count: int) -> BadRequestException:
+    """Return the testbed's own sentence."""
+    return bad(
+        f"Deployment mode [{deployment_mode}] requires {count} "
+        f"{'subnet' if count == 1 else 'subnets in different Availability Zones'}.",
+        "subnetIds",
+    )
+
+
+def subnet_twice() -> BadRequestException:
+    """Return the testbed's own sentence, in the words of the API's description."""
+    return bad("The subnets must be in different Availability Zones.", "subnetIds")
 
 
 def no_minor_upgrades(engine_type: str, version: str) -> BadRequestException:

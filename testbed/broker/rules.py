@@ -4,14 +4,14 @@ The same rules hold for every caller: the endpoint, the command line, pytest and
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from testbed.broker import refusals
 from testbed.broker.model import Broker
 from testbed.broker.names import check_broker_name, check_tag, check_users
 from testbed.broker.requests import Configuration, CreateBroker, UpdateBroker
-from testbed.documented.engines import DEPLOYMENT_MODES, ENGINE_TYPES, VERSIONS
+from testbed.documented.engines import DEPLOYMENT_MODES, ENGINE_TYPES, SUBNETS, VERSIONS
 from testbed.documented.instance_types import DEFAULT_INSTANCE_TYPE, INSTANCE_OPTIONS
 from testbed.engines.activemq import merge as activemq_merge
 from testbed.engines.rabbitmq import configuration as rabbitmq_configuration
@@ -59,11 +59,21 @@ def check_create(request: CreateBroker, names: Collection[str]) -> None:
         raise refusals.unsupported_deployment(engine, mode)
     if mode == "ACTIVE_STANDBY_MULTI_AZ" and (storage or "EFS") != "EFS":
         raise refusals.unsupported_storage(mode, storage)
+    _check_subnets(mode, settings.get("SubnetIds", ()))
     if request.broker_name in names:
         raise refusals.name_taken(request.broker_name)
     _check_own_members(request)
     if request.configuration:
         check_configuration(engine, request.version, mode, settings, request.configuration)
+
+
+def _check_subnets(deployment_mode: str, subnet_ids: Sequence[str]) -> None:
+    """Check the number of subnets, if there are any. A cluster may have any number (API)."""
+    count = SUBNETS[deployment_mode]
+    if subnet_ids and deployment_mode != "CLUSTER_MULTI_AZ" and len(subnet_ids) != count:
+        raise refusals.subnets(deployment_mode, count)
+    if len(set(subnet_ids)) < len(subnet_ids):
+        raise refusals.subnet_twice()
 
 
 def _check_own_members(request: CreateBroker) -> None:

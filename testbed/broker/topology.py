@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
+from testbed.broker import network
 from testbed.broker.encryption import BrokerKey
 from testbed.broker.model import Broker, Endpoint, LoadBalancer, Node
 from testbed.broker.requests import CreateBroker
@@ -18,6 +19,7 @@ from testbed.documented.engines import DOMAIN, REGION, STORAGE_TYPES
 from testbed.documented.listeners import Listener
 from testbed.engines.all import ENGINES
 from testbed.engines.base import Engine
+from testbed.kms.base import USER_ACCOUNT
 from testbed.runtime import ports
 from testbed.runtime.containers import Containers
 from testbed.storage import volumes
@@ -63,7 +65,7 @@ def plan(request: CreateBroker, image: str, key: BrokerKey | None, created: date
         storage_type=storage_type,
         created=created.isoformat(timespec="milliseconds"),
         tags=dict(request.tags),
-        settings=settings,
+        settings=network.with_defaults(settings, request.deployment_mode, USER_ACCOUNT, REGION),
         configuration=request.configuration,
         network_connectors=request.network_connectors,
         inter_node_tls=request.inter_node_tls,

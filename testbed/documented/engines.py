@@ -8,6 +8,13 @@ ENGINE_TYPES = ("ACTIVEMQ", "RABBITMQ")
 VERSIONS = {"ACTIVEMQ": ("5.19", "5.18"), "RABBITMQ": ("4.3", "4.2", "3.13")}
 DEFAULT_VERSION = {"ACTIVEMQ": "5.19", "RABBITMQ": "4.2"}
 
+# The patch version that DescribeBroker shows where another one stands in for the version. 3.13.7 is
+# one that users quote; those of RabbitMQ 4 are not documented.
+PATCH_VERSIONS = {
+    "ACTIVEMQ": {"5.19": "5.19.1", "5.18": "5.18.7"},
+    "RABBITMQ": {"4.3": "4.3.0", "4.2": "4.2.0", "3.13": "3.13.7"},
+}
+
 DEPLOYMENT_MODES = {
     "ACTIVEMQ": ("SINGLE_INSTANCE", "ACTIVE_STANDBY_MULTI_AZ"),
     "RABBITMQ": ("SINGLE_INSTANCE", "CLUSTER_MULTI_AZ"),
@@ -26,6 +33,10 @@ class ActionRequired:
 # (KMSERR); which of them the API returns is unconfirmed. The code is documented for
 # RabbitMQ only; for ActiveMQ the testbed uses the unprefixed spelling.
 INVALID_KMS_KEY = {"RABBITMQ": "RABBITMQ_INVALID_KMS_KEY", "ACTIVEMQ": "INVALID_KMS_KEY"}
+
+# How many subnets of the default VPC a broker gets that names none. A single instance and a pair
+# need exactly as many (API, SubnetIds).
+SUBNETS = {"SINGLE_INSTANCE": 1, "ACTIVE_STANDBY_MULTI_AZ": 2, "CLUSTER_MULTI_AZ": 4}
 
 # The storage types of each engine, the default first (API, STOR).
 STORAGE_TYPES = {"ACTIVEMQ": ("EFS", "EBS"), "RABBITMQ": ("EBS",)}

@@ -42,7 +42,10 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ),
     (
         {"EngineVersion": "3.13.7"},
-        "Broker engine version [3.13.7] is invalid for broker engine type [RABBITMQ].",
+        (
+            "Broker engine version [3.13.7] is invalid for broker engine type [RABBITMQ]. "
+            "Valid values: [4.3, 4.2, 3.13]."
+        ),
         "engineVersion",
     ),
     ({"EngineVersion": "3.13"}, "is not available here", "engineVersion"),

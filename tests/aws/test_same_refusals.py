@@ -69,6 +69,7 @@ CASES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
         {"MaintenanceWindowStartTime": {"DayOfWeek": "MONDAY", "TimeOfDay": "25:00"}},
     ),
     "six security groups": ("RABBITMQ", {"SecurityGroups": [f"sg-{n}" for n in range(6)]}),
+    "two subnets of one instance": ("RABBITMQ", {"SubnetIds": ["subnet-1", "subnet-2"]}),
     "LDAP": ("ACTIVEMQ", {"LdapServerMetadata": LDAP}),
     "LDAP with a password in the URL": (
         "ACTIVEMQ",
@@ -130,5 +131,5 @@ def test_the_sentence_is_awss(aws: Served) -> None:
         aws.testbed.brokers.create(unsound_request("RABBITMQ", {"engine_version": "3.7"}))
     assert refused.value.message == (
         "Broker engine version [3.7] is invalid for broker engine type [RABBITMQ]. "
-        f"Valid values are: [{', '.join(VERSIONS['RABBITMQ'])}]"
+        f"Valid values: [{', '.join(VERSIONS['RABBITMQ'])}]."
     )

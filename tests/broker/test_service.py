@@ -138,11 +138,8 @@ def test_readers_leave_no_record_in_the_trail(testbed: Testbed, rabbitmq_broker:
 def test_describe_says_what_was_asked_for_and_what_came_of_it(broker: MqBroker) -> None:
     stored, answer = current(broker), broker.describe()
     engine = stored.engine_type
-    assert (answer["BrokerState"], answer["EngineType"], answer["EngineVersion"]) == (
-        "RUNNING",
-        engine,
-        DEFAULT_VERSION[engine],
-    )
+    assert (answer["BrokerState"], answer["EngineType"]) == ("RUNNING", engine)
+    assert answer["EngineVersion"].startswith(f"{DEFAULT_VERSION[engine]}.")
     assert (answer["DeploymentMode"], answer["StorageType"], answer["ActionsRequired"]) == (
         "SINGLE_INSTANCE",
         "EBS",
