@@ -13,6 +13,7 @@ from typing import Any
 from botocore.model import Shape
 
 _BITS = {"integer": 31, "long": 63}  # without the sign
+_WITHOUT_LINES = str.maketrans("", "", " \t\r\n")  # MIME's base64, as ``base64 FILE`` writes it
 
 
 class Malformed(Exception):
@@ -90,7 +91,7 @@ class _Parse(Walk):
         elif kind in ("float", "double"):
             _require(number, member, "a number")
         elif kind == "blob":
-            return _decoded(value, member)
+            return decoded(value, member)
         elif kind == "timestamp":
             return _time(value, member)
         else:
@@ -149,10 +150,11 @@ def _is_text(value: str) -> bool:
     return True
 
 
-def _decoded(value: Any, member: str) -> bytes:
+def decoded(value: Any, member: str) -> bytes:
+    """Return the content of a base64 text, which may be in lines. Raises ``Malformed``."""
     _require(isinstance(value, str), member, "base64")
     try:
-        return base64.b64decode(value, validate=True)
+        return base64.b64decode(value.translate(_WITHOUT_LINES), validate=True)
     except (binascii.Error, ValueError):
         raise Malformed(member, "base64") from None
 

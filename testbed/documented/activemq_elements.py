@@ -13,6 +13,9 @@ from dataclasses import dataclass
 
 NAMESPACE = "http://activemq.apache.org/schema/core"
 ROOT = "broker"
+# PERM has this element of ``authorizationPlugin``, which takes groups from an LDAP server. The
+# testbed has none.
+LDAP_MAP = "cachedLDAPAuthorizationMap"
 
 # API, SanitizationWarningReason; and how many warnings a response carries.
 DISALLOWED_ELEMENT = "DISALLOWED_ELEMENT_REMOVED"

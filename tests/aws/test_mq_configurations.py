@@ -76,6 +76,16 @@ def test_an_update_is_a_new_revision_of_what_is_permitted(
     )
 
 
+def test_what_is_sent_comes_back_and_may_be_in_lines(aws: Served, created: dict[str, Any]) -> None:
+    mq, identity = aws.client("mq"), created["Id"]
+    text = XML.format("", "\n  <!-- none yet -->\n  <plugins>\n  </plugins>\n") + "\n"
+    in_lines = base64.encodebytes(text.encode()).decode()
+    assert in_lines.count("\n") > 1
+    answer = mq.update_configuration(ConfigurationId=identity, Data=in_lines)
+    assert answer["Warnings"] == []
+    assert data(aws, identity, 2) == text
+
+
 @pytest.mark.parametrize(
     ("data_sent", "words"),
     [

@@ -117,6 +117,11 @@ def test_what_is_wrong_is_named(document: dict[str, Any], member: str, expected:
     assert caught.value.member == member
 
 
+def test_base64_may_be_in_lines() -> None:
+    document = {"KeyId": "k", "Plaintext": " aGVs\r\nbG8=\n"}
+    assert shapes.parse(ENCRYPT.input_shape, document)["Plaintext"] == b"hello"
+
+
 @pytest.mark.parametrize("value", [math.inf, 1e300, "yesterday", True, [], "9" * 400])
 def test_an_impossible_time(value: object) -> None:
     with pytest.raises(shapes.Malformed, match="StartTime must be a time"):

@@ -1,9 +1,9 @@
 """The operations on configurations."""
 
 import base64
-import binascii
 from typing import Any
 
+from testbed.aws import shapes
 from testbed.aws.mq.context import Call, Context
 from testbed.aws.mq.paging import page
 from testbed.broker import refusals, rules
@@ -96,8 +96,8 @@ def _configuration(context: Context, call: Call) -> CustomerConfiguration:
 
 def _text(data: str) -> str:
     try:
-        return base64.b64decode(data, validate=True).decode()
-    except (binascii.Error, ValueError):
+        return shapes.decoded(data, "data").decode()
+    except (shapes.Malformed, UnicodeDecodeError):
         raise refusals.bad("[data] must be the base64 of a text in UTF-8.", "data") from None
 
 

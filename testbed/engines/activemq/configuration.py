@@ -2,14 +2,16 @@
 
 The service "automatically sanitizes and removes invalid and prohibited configuration parameters"
 and reports what it removed (GUIDE22, "amazon-mq-broker-configuration-parameters"; API,
-UpdateConfiguration). The rest is rebuilt out of permitted names, so nothing else can be in it: no
-listening address, no TLS setting, no bean, no storage location.
+UpdateConfiguration). The rest of the text stays as it was sent, with its comments, so that sending
+it back is no change. A broker gets the permitted part rebuilt out of permitted names, so nothing
+else can be in it: no listening address, no TLS setting, no bean, no storage location.
 
 How the service answers a document that it cannot parse is not documented; here it is a
 BadRequestException of one line. So is a configuration that no broker would start with: a refusal
 is better than a broker that does not come up.
 """
 
+import re
 from collections.abc import Iterator
 
 from lxml import etree
@@ -20,6 +22,7 @@ from testbed.documented.activemq_elements import (
     DISALLOWED_ATTRIBUTE,
     DISALLOWED_ELEMENT,
     INVALID_VALUE,
+    LDAP_MAP,
     NAMESPACE,
     ROOT,
     SINCE,
@@ -32,28 +35,31 @@ from testbed.engines.urls import check_no_credentials_in_url
 from testbed.errors import BadRequestException
 
 _DATA = "data"  # UpdateConfiguration's member
+_DECLARATION = re.compile(r"\s*<\?xml\s.*?\?>\s*", re.DOTALL)
 
 
 def sanitize(data: str, version: str = DEFAULT_VERSION["ACTIVEMQ"]) -> Sanitized:
     """Remove what Amazon MQ does not permit in a configuration for ``version`` (major.minor).
 
-    Comments are dropped. Raises ``BadRequestException`` for a document that is not XML, has a DTD,
-    or is not a ``broker`` of ActiveMQ's namespace; for credentials in a URL, which the message does
-    not repeat; and for elements that the broker would not start with.
+    Returns ``data`` itself if there is nothing to remove. Raises ``BadRequestException`` for a
+    document that is not XML, has a DTD, or is not a ``broker`` of ActiveMQ's namespace; for
+    credentials in a URL, which the message does not repeat; for an LDAP server's users; and for
+    elements that the broker would not start with.
     """
     root = _parsed(data)
-    for value in _values(root):
-        if "://" in value:
-            check_no_credentials_in_url(value, _DATA)
     sanitizer = _Sanitizer(version)
-    clean = sanitizer.element(root, ROOT)
+    startable.check(sanitizer.element(root, ROOT))
+    if not sanitizer.warnings:
+        return Sanitized(data)
+    sanitizer.prune()
+    return Sanitized(_written(root, data), tuple(sanitizer.warnings[:WARNINGS_MAX]))
+
+
+def permitted(data: str, version: str) -> etree._Element:
+    """Return the permitted part of a configuration, rebuilt. Raises as ``sanitize`` does."""
+    clean = _Sanitizer(version).element(_parsed(data), ROOT)
     startable.check(clean)
-    etree.indent(clean)
-    text = etree.tostring(clean, encoding="unicode")
-    return Sanitized(
-        f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n{text}\n',
-        tuple(sanitizer.warnings[:WARNINGS_MAX]),
-    )
+    return clean
 
 
 def _parsed(data: str) -> etree._Element:
@@ -76,7 +82,20 @@ def _parsed(data: str) -> etree._Element:
         )
     if _local(root) != ROOT:
         raise _refusal(f'The configuration has to be one <{ROOT} xmlns="{NAMESPACE}"> element.')
+    for value in _values(root):
+        if "://" in value:
+            check_no_credentials_in_url(value, _DATA)
     return root
+
+
+def _written(root: etree._Element, data: str) -> str:
+    """Return the document of ``root``, which was parsed from ``data``, on lines as there."""
+    declaration = _DECLARATION.match(data)
+    comments = list(root.itersiblings(preceding=True))
+    nodes = [*reversed(comments), root, *root.itersiblings()]
+    texts = [etree.tostring(node, encoding="unicode", with_tail=False) for node in nodes]
+    lines = [declaration[0].strip(), *texts] if declaration else texts
+    return "\n".join(lines) + "\n" * data.endswith("\n")
 
 
 def _values(root: etree._Element) -> Iterator[str]:
@@ -105,48 +124,97 @@ class _Sanitizer:
     def __init__(self, version: str) -> None:
         self.version = tuple(map(int, version.split(".")))
         self.warnings: list[SanitizationWarning] = []
+        self._attributes: list[tuple[etree._Element, str]] = []
+        self._elements: list[etree._Element] = []
+        self._texts: list[etree._Element] = []  # the elements with text between their children
 
     def element(self, node: etree._Element, name: str) -> etree._Element:
+        """Return the permitted part of ``node``, without comments and empty collections."""
         clean = etree.Element(f"{{{NAMESPACE}}}{name}", nsmap={None: NAMESPACE})
         for attribute, text in node.attrib.items():
             if attribute not in ATTRIBUTES[name] or not self._known(name, attribute):
-                self._removed(DISALLOWED_ATTRIBUTE, name, _shown(attribute))
+                self._remove_attribute(DISALLOWED_ATTRIBUTE, node, name, attribute)
             elif (value := values.clean(name, attribute, text)) is None:
-                self._removed(INVALID_VALUE, name, attribute)
+                self._remove_attribute(INVALID_VALUE, node, name, attribute)
             else:
                 clean.set(attribute, value)
-        for child in self._children(node, name):
-            self._collection(clean, name, child)
+        seen: set[str] = set()
+        for child in self._children(node):
+            self._collection(clean, name, child, seen)
         return clean
 
-    def _collection(self, parent: etree._Element, name: str, node: etree._Element) -> None:
+    def prune(self) -> None:
+        """Remove from the document itself what ``element`` left out."""
+        for node, attribute in self._attributes:
+            del node.attrib[attribute]
+        for node in self._elements:
+            parent, previous = node.getparent(), node.getprevious()
+            assert parent is not None
+            # What follows takes the place of the element and of the white space before it.
+            if previous is not None:
+                previous.tail = _text(previous.tail) + (node.tail or "")
+            else:
+                parent.text = _text(parent.text) + (node.tail or "")
+            node.tail = None
+            parent.remove(node)
+        for node in self._texts:
+            node.text = _white(node.text)
+            for child in node:
+                child.tail = _white(child.tail)
+
+    def _collection(
+        self, parent: etree._Element, name: str, node: etree._Element, seen: set[str]
+    ) -> None:
         """Add ``node``, a collection of elements, to ``parent``, if that may have it."""
         local = _local(node)
         collection = COLLECTIONS.get(name, {}).get(local)
-        tag = f"{{{NAMESPACE}}}{local}"
-        if collection is None or (collection.single and parent.find(tag) is not None):
-            self._removed(DISALLOWED_ELEMENT, _shown(node.tag))
+        if collection is None or (collection.single and local in seen):
+            self._remove_element(node)
             return
         for attribute in node.attrib:
-            self._removed(DISALLOWED_ATTRIBUTE, local, _shown(attribute))
+            self._remove_attribute(DISALLOWED_ATTRIBUTE, node, local, attribute)
         held: list[etree._Element] = []
-        for child in self._children(node, local):
+        for child in self._children(node):
+            if _local(child) == LDAP_MAP:
+                raise _refusal(
+                    f"The testbed does not offer LDAP, whose groups {LDAP_MAP} reads. "
+                    "Use authorizationMap."
+                )
             if _local(child) in collection.children and not (collection.single and held):
                 held.append(self.element(child, _local(child)))
             else:
-                self._removed(DISALLOWED_ELEMENT, _shown(child.tag))
+                self._remove_element(child)
         if held:  # an empty collection has no meaning
-            etree.SubElement(parent, tag).extend(held)
+            seen.add(local)
+            etree.SubElement(parent, f"{{{NAMESPACE}}}{local}").extend(held)
 
-    def _children(self, node: etree._Element, name: str) -> Iterator[etree._Element]:
+    def _children(self, node: etree._Element) -> Iterator[etree._Element]:
         """Yield the child elements. Text between them is reported as removed."""
         if any(text and text.strip() for text in (node.text, *(child.tail for child in node))):
-            self._removed(DISALLOWED_ELEMENT, "#text")
+            self.warnings.append(SanitizationWarning(DISALLOWED_ELEMENT, "#text"))
+            self._texts.append(node)
         yield from (child for child in node if isinstance(child.tag, str))
 
     def _known(self, name: str, attribute: str) -> bool:
         since = SINCE.get((name, attribute))
         return since is None or self.version >= tuple(map(int, since.split(".")))
 
-    def _removed(self, reason: str, element: str, attribute: str = "") -> None:
-        self.warnings.append(SanitizationWarning(reason, element, attribute))
+    def _remove_attribute(
+        self, reason: str, node: etree._Element, name: str, attribute: str
+    ) -> None:
+        self.warnings.append(SanitizationWarning(reason, name, _shown(attribute)))
+        self._attributes.append((node, attribute))
+
+    def _remove_element(self, node: etree._Element) -> None:
+        self.warnings.append(SanitizationWarning(DISALLOWED_ELEMENT, _shown(node.tag)))
+        self._elements.append(node)
+
+
+def _text(text: str | None) -> str:
+    """Return a text, and nothing for white space."""
+    return text if text and text.strip() else ""
+
+
+def _white(text: str | None) -> str | None:
+    """Return white space, and nothing for another text."""
+    return None if text and text.strip() else text

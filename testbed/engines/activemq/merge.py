@@ -9,7 +9,7 @@ from lxml import etree
 
 from testbed import paths
 from testbed.documented.activemq_elements import DEFAULT, NAMESPACE
-from testbed.engines.activemq.configuration import sanitize
+from testbed.engines.activemq.configuration import permitted
 from testbed.engines.activemq.startable import check_names
 from testbed.engines.base import NodeSpec
 
@@ -40,11 +40,11 @@ def merge(own: str, data: str, version: str) -> str:
     """Merge ``data``, a customer's configuration, into ``own``, the broker's.
 
     ``data`` is sanitised once more: prohibited parameters cannot get in another way. Raises as
-    ``sanitize`` does.
+    ``permitted`` does.
     """
     root = etree.fromstring(own.encode())
     broker = root.find(_tag("broker"))
-    customers = etree.fromstring(sanitize(data, version).data.encode())
+    customers = permitted(data, version)
     for name, value in customers.attrib.items():
         broker.set(name, value)
     for collection in customers:

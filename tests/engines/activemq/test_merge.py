@@ -10,7 +10,7 @@ from lxml import etree
 from testbed import paths
 from testbed.documented.activemq_elements import ATTRIBUTES, COLLECTIONS, NAMESPACE
 from testbed.engines.activemq import startable
-from testbed.engines.activemq.configuration import sanitize
+from testbed.engines.activemq.configuration import permitted, sanitize
 from testbed.engines.activemq.merge import merge
 from testbed.errors import BadRequestException
 
@@ -98,9 +98,18 @@ def grown(random: Random, name: str = "broker", depth: int = 0) -> etree._Elemen
     return node
 
 
-DOCUMENTS = st.integers(0, 2**32).map(
-    lambda seed: etree.tostring(grown(Random(seed)), encoding="unicode")
-)
+def written(seed: int) -> str:
+    """Return a document, half of them indented and with comments."""
+    root = grown(Random(seed))
+    if seed % 2:
+        for node in list(root.iter(etree.Element))[::3]:
+            node.insert(0, etree.Comment("a comment"))
+        etree.indent(root)
+    text: str = etree.tostring(root, encoding="unicode")
+    return text
+
+
+DOCUMENTS = st.integers(0, 2**32).map(written)
 
 
 @settings(max_examples=300)
@@ -116,9 +125,16 @@ def test_whatever_goes_in_only_what_is_permitted_comes_out_and_once_is_enough(
     assert root.tag == f"{{{NAMESPACE}}}broker"
     assert "${" not in result.data
     assert "#{" not in result.data
+    for comment in root.iter(etree.Comment):
+        comment.getparent().remove(comment)
     _assert_permitted(root, "broker")
     again = sanitize(result.data)
     assert (again.data, again.warnings) == (result.data, ())
+    for content in (document, result.data):
+        clean = permitted(content, "5.19")
+        assert etree.tostring(clean) == etree.tostring(permitted(result.data, "5.19"))
+    if not result.warnings:
+        assert result.data == document
 
 
 def _assert_permitted(node: etree._Element, name: str) -> None:
