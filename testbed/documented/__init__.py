@@ -30,5 +30,7 @@ SOURCES = {
     "TF": "terraform-provider-aws, resource ``aws_mq_broker``, 2026",
     "CTG": "AWS CloudTrail User Guide: record contents, userIdentity, log file names",
     "CTAPI": "CloudTrail API model 2013-11-01 as in botocore, August 2026",
+    "KEYSTATE": '"Key states of AWS KMS keys", AWS KMS Developer Guide, 2026',
+    "KEYSPEC": '"Key spec reference", AWS KMS Developer Guide, and the KMS API model, 2026',
     "KMSG": '"Examples of AWS KMS log entries", AWS KMS Developer Guide, 2023 and 2026',
 }

@@ -12,57 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from testbed.arn import Arn
+from testbed.documented.key_states import ALLOWED, STATES, USES
 from testbed.kms import refusals
 from testbed.kms.policy import aws_managed
 
 DAY = 86400.0
 YEAR = 365  # days; also the default period of automatic rotation
-
-# The rows of the key-state table (KMS, "Key states of AWS KMS keys") other than "allowed in any
-# state". GetPublicKey of a disabled key, which the table refuses, is answered by AWS (LocalStack's
-# provider says so of its recordings).
-NEEDS_ENABLED = frozenset(
-    [
-        "Encrypt",
-        "Decrypt",
-        "ReEncrypt",
-        "GenerateDataKey",
-        "GenerateDataKeyWithoutPlaintext",
-        "GenerateDataKeyPair",
-        "GenerateDataKeyPairWithoutPlaintext",
-        "Sign",
-        "Verify",
-        "GenerateMac",
-        "VerifyMac",
-        "DeriveSharedSecret",
-        "CreateGrant",
-    ]
-)
-NEEDS_ENABLED_NOW = frozenset(
-    [
-        "EnableKeyRotation",
-        "DisableKeyRotation",
-        "RotateKeyOnDemand",
-        "ReplicateKey",
-        "UpdatePrimaryRegion",
-    ]
-)
-NOT_PENDING_DELETION = frozenset(
-    [
-        "CreateAlias",
-        "UpdateAlias",
-        "DisableKey",
-        "EnableKey",
-        "ScheduleKeyDeletion",
-        "TagResource",
-        "UntagResource",
-        "UpdateKeyDescription",
-        "GetPublicKey",
-        "GetParametersForImport",
-        "ImportKeyMaterial",
-        "DeleteImportedKeyMaterial",
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -164,18 +119,9 @@ class Key:
 
 def check_state(key: Key, operation: str, now: float) -> None:
     """Raise KMS's refusal when the state of ``key`` does not allow ``operation``."""
-    if operation in NEEDS_ENABLED:
-        _refuse(key, key.effective_state(now))
-    elif operation in NEEDS_ENABLED_NOW:
-        _refuse(key, key.state)
-    elif operation in NOT_PENDING_DELETION and key.state == "PendingDeletion":
-        raise refusals.pending_deletion(key.arn)
-    elif operation == "CancelKeyDeletion" and key.state != "PendingDeletion":
+    state = key.effective_state(now) if operation in USES else key.state
+    if state in ALLOWED.get(operation, STATES):
+        return
+    if operation == "CancelKeyDeletion":
         raise refusals.not_pending_deletion(key.arn)
-
-
-def _refuse(key: Key, state: str) -> None:
-    if state == "Disabled":
-        raise refusals.disabled(key.arn)
-    if state == "PendingDeletion":
-        raise refusals.pending_deletion(key.arn)
+    raise refusals.wrong_state(key.arn, state)

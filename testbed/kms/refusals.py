@@ -6,6 +6,7 @@ states); answers recorded from AWS in LocalStack's
 quote it. A sentence that is the testbed's own has a comment saying so.
 """
 
+from testbed.documented.key_states import REFUSALS
 from testbed.errors import KmsError
 
 
@@ -39,20 +40,13 @@ def invalid_arn(text: str) -> KmsError:
 # Key states
 
 
-def disabled(arn: str) -> KmsError:
-    return refusal("DisabledException", f"{arn} is disabled.")
-
-
-def pending_deletion(arn: str) -> KmsError:
-    return refusal("KMSInvalidStateException", f"{arn} is pending deletion.")
+def wrong_state(arn: str, state: str) -> KmsError:
+    code, sentence = REFUSALS[state]
+    return refusal(code, f"{arn} {sentence}")
 
 
 def not_pending_deletion(arn: str) -> KmsError:
     return refusal("KMSInvalidStateException", f"{arn} is not pending deletion.")
-
-
-def pending_import(arn: str) -> KmsError:
-    return refusal("KMSInvalidStateException", f"{arn} is pending import.")
 
 
 # Permissions

@@ -15,6 +15,7 @@ from botocore.model import OperationModel, Shape
 from botocore.validate import ParamValidator
 
 from testbed import api_models
+from testbed.documented.key_specs import ENUMERATIONS
 from testbed.kms.refusals import invalid, refusal
 
 _NULL = "Value null at '{}' failed to satisfy constraint: Member must not be null"
@@ -86,7 +87,7 @@ def _string(shape: Any, value: Any, path: str) -> Iterator[str]:
     if allowed and value not in allowed:
         yield (
             f"{place} failed to satisfy constraint: "
-            f"Member must satisfy enum value set: [{', '.join(allowed)}]"
+            f"Member must satisfy enum value set: [{', '.join(_enumeration(shape.name))}]"
         )
     if pattern and not _compiled(pattern).fullmatch(value):
         yield (
@@ -140,6 +141,14 @@ def _require(fits: bool) -> None:
 def _member_path(path: str, name: str) -> str:
     name = name[0].lower() + name[1:]
     return f"{path}.{name}" if path else name
+
+
+@cache
+def _enumeration(name: str) -> tuple[str, ...]:
+    """Return the values of an enumeration in AWS's order, as far as it is known."""
+    values = api_models.service("kms").shape_for(name).metadata["enum"]
+    recorded = ENUMERATIONS.get(name, ())
+    return (*recorded, *(value for value in values if value not in recorded))
 
 
 @cache

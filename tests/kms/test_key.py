@@ -1,20 +1,17 @@
 """What a key's state allows, without any KMS: the key-state table and the delay."""
 
+import re
+from dataclasses import replace
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from testbed import api_models
 from testbed.errors import KmsError
 from testbed.kms.base import USER_ACCOUNT
-from testbed.kms.key import (
-    DAY,
-    NEEDS_ENABLED,
-    NEEDS_ENABLED_NOW,
-    NOT_PENDING_DELETION,
-    Key,
-    check_state,
-)
+from testbed.kms.key import DAY, Key, check_state
 
 ARN = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 KEY = Key(ARN, "{}")
@@ -56,39 +53,75 @@ def test_scheduling_a_disabled_key_gives_it_no_new_delay() -> None:
     assert key.deletion == 100 + 30 * DAY == key.due
 
 
-@pytest.mark.parametrize(
-    "operation",
-    sorted(
-        NEEDS_ENABLED
-        | NEEDS_ENABLED_NOW
-        | NOT_PENDING_DELETION
-        | {"CancelKeyDeletion", "DescribeKey", "RevokeGrant"}
-    ),
+# KEYSTATE, row by row: what is refused in the states of STATES, "-" for nothing.
+# D: DisabledException; I: KMSInvalidStateException of the state; N: "is not pending deletion".
+STATES = (
+    "Enabled",
+    "Disabled",
+    "PendingImport",
+    "PendingDeletion",
+    "PendingReplicaDeletion",
+    "Unavailable",
+    "Creating",
+    "Updating",
 )
-def test_the_key_state_table(operation: str) -> None:
-    disabled, pending = KEY.disabled(0, DELAY), KEY.scheduled(0, DELAY, 7)
-    off, doomed = (
-        f"DisabledException: {ARN} is disabled.",
-        f"KMSInvalidStateException: {ARN} is pending deletion.",
-    )
-    enabled_only = operation in NEEDS_ENABLED | NEEDS_ENABLED_NOW
-    not_doomed = enabled_only or operation in NOT_PENDING_DELETION
-    unscheduled = (
-        f"KMSInvalidStateException: {ARN} is not pending deletion."
-        if operation == "CancelKeyDeletion"
-        else ""
+ROWS = {
+    "-DIIIII-": """Encrypt Decrypt ReEncrypt GenerateDataKey GenerateDataKeyWithoutPlaintext
+        GenerateDataKeyPair GenerateDataKeyPairWithoutPlaintext Sign Verify GenerateMac VerifyMac
+        DeriveSharedSecret Encapsulate Decapsulate""",
+    "-DIII-I-": "CreateGrant",
+    "--IIIII-": "GetPublicKey",
+    "---II-I-": "CreateAlias UpdateAlias TagResource UntagResource UpdateKeyDescription",
+    "--III-II": "EnableKey DisableKey",
+    "---II-II": "ScheduleKeyDeletion",
+    "NNN--NNN": "CancelKeyDeletion",
+    "-D-II-II": "EnableKeyRotation DisableKeyRotation",
+    "-DIIIIII": "RotateKeyOnDemand ReplicateKey UpdatePrimaryRegion",
+    "---IIIII": "GetParametersForImport ImportKeyMaterial DeleteImportedKeyMaterial",
+    "--------": """DescribeKey DeleteAlias GetKeyPolicy GetKeyRotationStatus ListAliases ListGrants
+        ListKeyPolicies ListKeyRotations ListResourceTags PutKeyPolicy RetireGrant RevokeGrant
+        GetKeyLastUsage""",
+}
+OUTCOMES = [
+    (operation, state, letter)
+    for row, operations in ROWS.items()
+    for operation in operations.split()
+    for state, letter in zip(STATES, row, strict=True)
+]
+
+
+@pytest.mark.parametrize(("operation", "state", "letter"), OUTCOMES)
+def test_the_key_state_table(operation: str, state: str, letter: str) -> None:
+    words = re.sub("(?<!^)([A-Z])", r" \1", state).lower()
+    assert (
+        refused(replace(KEY, state=state, unusable=0), operation, 100)
+        == {
+            "-": "",
+            "D": f"DisabledException: {ARN} is disabled.",
+            "I": f"KMSInvalidStateException: {ARN} is {words}.",
+            "N": f"KMSInvalidStateException: {ARN} is not pending deletion.",
+        }[letter]
     )
 
-    assert refused(KEY, operation, 100) == unscheduled
-    assert refused(disabled, operation, 100) == (off if enabled_only else unscheduled)
-    assert refused(pending, operation, 100) == (doomed if not_doomed else "")
-    # Within the delay, what uses the key goes on; what administers it goes by the requested state.
-    assert refused(disabled, operation, 5) == (
-        off if operation in NEEDS_ENABLED_NOW else unscheduled
-    )
-    assert refused(pending, operation, 5) == (
-        doomed if not_doomed and operation not in NEEDS_ENABLED else ""
-    )
+
+def test_the_table_has_every_operation_on_a_key() -> None:
+    named = {"KeyId", "TargetKeyId", "DestinationKeyId", "AliasName"}
+    of_a_key = {
+        name
+        for name, model in api_models.operations("kms").items()
+        if model.input_shape and named & set(model.input_shape.members)
+    }
+    assert {operation for operation, _, _ in OUTCOMES} == of_a_key
+
+
+@pytest.mark.parametrize(
+    ("operation", "before", "after"),
+    [("Decrypt", "", "DisabledException"), ("RotateKeyOnDemand", *["DisabledException"] * 2)],
+)
+def test_what_uses_a_key_goes_on_within_the_delay(operation: str, before: str, after: str) -> None:
+    key = KEY.disabled(0, DELAY)
+    assert refused(key, operation, 5).partition(":")[0] == before
+    assert refused(key, operation, 100).partition(":")[0] == after
 
 
 @given(

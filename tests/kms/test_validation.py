@@ -51,7 +51,9 @@ RECORDED_BEGINNINGS = [
         {"KeySpec": "HMAC_random"},
         (
             "1 validation error detected: Value 'HMAC_random' at 'keySpec' failed to satisfy "
-            "constraint: Member must satisfy enum value set: ["
+            "constraint: Member must satisfy enum value set: [RSA_2048, ECC_NIST_P384, "
+            "ECC_NIST_P256, ECC_NIST_P521, HMAC_384, RSA_3072, ECC_SECG_P256K1, RSA_4096, "
+            "SYMMETRIC_DEFAULT, HMAC_256, HMAC_224, HMAC_512"
         ),
     ),
     (
@@ -59,7 +61,8 @@ RECORDED_BEGINNINGS = [
         {"KeyUsage": "RANDOM"},
         (
             "1 validation error detected: Value 'RANDOM' at 'keyUsage' failed to satisfy "
-            "constraint: Member must satisfy enum value set: ["
+            "constraint: Member must satisfy enum value set: [ENCRYPT_DECRYPT, SIGN_VERIFY, "
+            "GENERATE_VERIFY_MAC"
         ),
     ),
     (
@@ -67,7 +70,8 @@ RECORDED_BEGINNINGS = [
         {"KeyId": "k", "Message": b"m", "MacAlgorithm": "INVALID"},
         (
             "1 validation error detected: Value 'INVALID' at 'macAlgorithm' failed to "
-            "satisfy constraint: Member must satisfy enum value set: ["
+            "satisfy constraint: Member must satisfy enum value set: [HMAC_SHA_384, "
+            "HMAC_SHA_256, HMAC_SHA_224, HMAC_SHA_512]"
         ),
     ),
 ]

@@ -88,5 +88,5 @@ def _imported_state(backend: Backend, key: Key) -> str:
     """
     state = _state(backend, key)
     if state == "PendingImport":
-        raise refusals.pending_import(key.arn)
+        raise refusals.wrong_state(key.arn, state)
     return state
