@@ -2,12 +2,15 @@
 
 Idle connections, unfinished handshakes and unfinished requests end after some seconds, and the
 number of connections is bounded. Handshakes run in the connections' threads, so that a slow one
-delays no other.
+delays no other. A refusal in HTTP's own terms is readable by a client that is still sending.
 """
 
+import json
 import ssl
 import tempfile
 import threading
+import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,21 +20,27 @@ from socket import IPPROTO_TCP, SHUT_RDWR, TCP_NODELAY, socket
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from testbed.aws import http_body
 from testbed.documented.tls import API
+from testbed.kms.base import TlsDetails
 from testbed.pki import Certificate
 from testbed.runtime.ports import LOOPBACK
 
 HANDSHAKE = 5.0  # seconds
 IDLE = 60.0  # seconds between two requests, or two parts of one
 CONNECTIONS = 200  # at a time; any further one is closed
-BODY = 4 * 2**20  # bytes; a configuration, the largest that these services accept, is 1 MB
+LINGER, DISCARDED = 10.0, 2**26  # seconds and bytes that are read after a refusal
 _QUERY_FIELDS = 200
+_HOST = 256  # characters that a record keeps
 _MINIMUM = {"TLSv1.2": ssl.TLSVersion.TLSv1_2}
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request: ``path`` is percent-encoded, without the query; header names are in lower case."""
+    """A request: ``path`` is percent-encoded, without the query; header names are in lower case.
+
+    ``request_id`` is in the answer and in the trail.
+    """
 
     method: str
     path: str
@@ -39,6 +48,8 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = field(default=b"", repr=False)
     source_ip: str = "127.0.0.1"
+    tls: TlsDetails | None = None
+    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def header(self, name: str) -> str:
         """Return a header by its name in lower case, empty if it is absent."""
@@ -137,8 +148,11 @@ class HttpsServer(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"  # keep-alive
+    default_request_version = "HTTP/1.1"  # older ones would be refused without a status
     wbufsize = 2**16  # an answer in one piece: each write is a record of TLS
     server: HttpsServer
+    connection: ssl.SSLSocket
+    raw_requestline: bytes
 
     def _serve(self) -> None:
         request = self._request()
@@ -150,16 +164,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _request(self) -> Request | None:
         """Read the request; None if it has been refused already."""
-        length = self.headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in self.headers or not (length.isascii() and length.isdigit()):
-            self.send_error(411)
-            return None
-        if len(length) > 12 or int(length) > BODY:
-            self.send_error(413)
-            return None
-        body = self.rfile.read(int(length))
-        if len(body) < int(length):
-            self.close_connection = True
+        try:
+            body = http_body.read(self.headers, self.rfile)
+        except http_body.Refused as refused:
+            self.send_error(refused.status, explain=refused.message)
             return None
         try:
             url = urlsplit(self.path)
@@ -168,7 +176,36 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(400)
             return None
         headers = {name.lower(): value for name, value in self.headers.items()}
-        return Request(self.command, url.path, query, headers, body, self.client_address[0])
+        return Request(
+            self.command,
+            url.path or "/",
+            query,
+            headers,
+            body,
+            self.client_address[0],
+            self._tls(headers.get("host", "")),
+        )
+
+    def _tls(self, host: str) -> TlsDetails:
+        suite = self.connection.cipher()
+        return TlsDetails(self.connection.version() or "", suite[0] if suite else "", host[:_HOST])
+
+    def parse_request(self) -> bool:
+        """Skip an empty line, with which some clients end a body (RFC 9112, section 2.2)."""
+        if self.raw_requestline in (b"\r\n", b"\n"):
+            self.raw_requestline = self.rfile.readline(2**16)
+        return super().parse_request()
+
+    def handle_expect_100(self) -> bool:
+        """Let the client send the body, or refuse it before it is sent."""
+        try:
+            http_body.length(self.headers)
+        except http_body.Refused as refused:
+            self.send_error(refused.status, explain=refused.message)
+            return False
+        super().handle_expect_100()
+        self.wfile.flush()
+        return True
 
     def _send(self, response: Response) -> None:
         self.send_response(response.status)
@@ -183,11 +220,23 @@ class _Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Refuse in HTTP's terms, without a page, and close the connection."""
         self.close_connection = True
+        body = json.dumps({"message": explain}).encode() if explain else b""
         with suppress(OSError):
             self.send_response(code, message)
             self.send_header("Connection", "close")
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
+            self.wfile.write(body)
+            self.wfile.flush()
+            self._discard()
+
+    def _discard(self) -> None:
+        """Read what the client still sends: closing at once would take the answer from it."""
+        self.connection.settimeout(LINGER)
+        left, end = DISCARDED, time.monotonic() + LINGER
+        while left > 0 and time.monotonic() < end and (piece := self.rfile.read1(2**16)):
+            left -= len(piece)
 
     def version_string(self) -> str:
         """Return the Server header."""

@@ -175,7 +175,7 @@ def test_any_bytes_inside_tls(aws: Served, raw: bytes) -> None:
         socket.create_connection(("localhost", aws.endpoint.port), 10) as plain,
         trust.wrap_socket(plain, server_hostname="localhost") as secured,
     ):
-        secured.settimeout(0.2)
+        secured.settimeout(0.05)
         secured.sendall(raw + b"\r\n\r\n")
         answer = b""
         try:

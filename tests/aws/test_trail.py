@@ -103,11 +103,7 @@ def test_pages_and_times(aws: Served) -> None:
             "InvalidLookupAttributesException",
         ),
         ({"LookupAttributes": [{"AttributeKey": "EventName"}]}, "InvalidLookupAttributesException"),
-        (
-            {"LookupAttributes": [{"AttributeKey": "EventName", "AttributeValue": "x"}] * 2},
-            "InvalidLookupAttributesException",
-        ),
-        ({"EventCategory": "insight"}, "InvalidEventCategoryException"),
+        ({"EventCategory": "outlook"}, "InvalidEventCategoryException"),
     ],
 )
 def test_look_ups_that_are_refused(aws: Served, parameters: dict[str, object], code: str) -> None:
@@ -124,6 +120,76 @@ def test_the_rest_of_cloudtrail_is_reported_as_missing(aws: Served) -> None:
     assert "LookupEvents" in refused["Message"]
 
 
+def test_of_several_attributes_the_first_counts(aws: Served) -> None:
+    aws.client("kms").list_keys()
+    aws.client("mq").list_brokers()
+    found = events(
+        aws,
+        LookupAttributes=[
+            {"AttributeKey": "EventName", "AttributeValue": "ListKeys"},
+            {"AttributeKey": "EventName", "AttributeValue": "ListBrokers"},
+        ],
+    )
+    assert {event["eventName"] for event in found} == {"ListKeys"}
+
+
+def test_there_are_no_insights(aws: Served) -> None:
+    answer = aws.client("cloudtrail").lookup_events(EventCategory="insight")
+    assert answer["Events"] == []
+
+
+def test_a_denied_call_is_named_as_cloudtrail_names_it(aws: Served) -> None:
+    arn = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
+    refused = refusal(aws.client("kms", OTHER_ACCOUNT).describe_key, KeyId=arn)
+    assert refused["Code"] == "AccessDeniedException"
+    found = aws.client("cloudtrail", OTHER_ACCOUNT).lookup_events(**by("EventName", "DescribeKey"))
+    denied = json.loads(found["Events"][0]["CloudTrailEvent"])
+    assert (denied["errorCode"], denied["errorMessage"]) == ("AccessDenied", refused["Message"])
+
+
+def test_a_record_has_the_requests_id_and_its_connection(aws: Served) -> None:
+    host = f"localhost:{aws.endpoint.port}"
+    for answer, name in (
+        (aws.client("kms").list_keys(), "ListKeys"),
+        (aws.client("mq").list_brokers(), "ListBrokers"),
+    ):
+        found = events(aws, **by("EventName", name))[0]
+        assert found["requestID"] == answer["ResponseMetadata"]["RequestId"]
+        assert found["tlsDetails"] == {
+            "tlsVersion": "TLSv1.3",
+            "cipherSuite": "TLS_AES_256_GCM_SHA384",
+            "clientProvidedHostHeader": host,
+        }
+
+
+def test_what_amazon_mq_asks_in_a_users_session_is_its_own_request(aws: Served) -> None:
+    kms = aws.client("kms")
+    arn = kms.create_key()["KeyMetadata"]["Arn"]
+    kms.disable_key(KeyId=arn)
+    refused = refusal(
+        aws.client("mq").create_broker,
+        BrokerName="orders",
+        EngineType="RABBITMQ",
+        EngineVersion="4.2",
+        DeploymentMode="SINGLE_INSTANCE",
+        HostInstanceType="mq.m7g.medium",
+        PubliclyAccessible=False,
+        EncryptionOptions={"UseAwsOwnedKey": False, "KmsKeyId": arn},
+        Users=[{"Username": "admin", "Password": "correct-horse-1"}],
+    )
+    assert refused["ErrorAttribute"] == "encryptionOptions"
+    described = next(
+        event
+        for event in events(aws, **by("ResourceName", arn))
+        if event["eventName"] == "DescribeKey"
+    )
+    created = events(aws, **by("EventName", "CreateBroker"))[0]
+    assert described["userIdentity"]["invokedBy"] == "mq.amazonaws.com"
+    assert "tlsDetails" not in described
+    assert "tlsDetails" in created
+    assert described["requestID"] != created["requestID"]
+
+
 @pytest.mark.parametrize("account", [USER_ACCOUNT, OTHER_ACCOUNT])
 def test_who_one_is(aws: Served, account: str) -> None:
     identity = aws.client("sts", account).get_caller_identity()
@@ -132,12 +198,17 @@ def test_who_one_is(aws: Served, account: str) -> None:
         "Arn": f"arn:aws:iam::{account}:root",
         "UserId": account,
     }
+    assert identity["ResponseMetadata"]["RequestId"]
+    headers = identity["ResponseMetadata"]["HTTPHeaders"]
+    assert identity["ResponseMetadata"]["RequestId"] == headers["x-amzn-requestid"]
 
 
 def test_the_rest_of_sts_is_reported_as_missing(aws: Served) -> None:
     refused = refusal(aws.client("sts").get_session_token)
     assert refused["Code"] == "InvalidAction"
     assert "GetSessionToken" in refused["Message"]
+    answer = aws.send("POST", "/", b"Action=GetSessionToken", service="sts")
+    assert f"<RequestId>{answer.headers['X-Amzn-RequestId']}</RequestId>" in answer.body.decode()
 
 
 def test_another_account_has_another_trail(aws: Served) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from testbed.errors import KmsError, NotFoundException
-from testbed.kms.base import MQ, SERVICE_ACCOUNT, USER, USER_ACCOUNT, Caller
+from testbed.kms.base import MQ, SERVICE_ACCOUNT, USER, USER_ACCOUNT, Caller, TlsDetails
 from testbed.trail.record import (
     Call,
     Setting,
@@ -193,6 +193,53 @@ def test_a_grant_made_by_amazon_mq_in_the_users_session_has_amazon_mqs_source_an
 )
 def test_every_other_call_on_kms_has_kmss_source(operation: str, caller: Caller) -> None:
     assert record(operation, {"KeyId": KEY}, caller)["eventSource"] == "kms.amazonaws.com"
+
+
+# How it failed, and over which connection
+
+
+def test_a_denied_call_is_named_as_cloudtrail_names_it() -> None:
+    denied = record("Decrypt", {"KeyId": KEY}, error=DENIED)
+    assert (denied["errorCode"], denied["errorMessage"]) == ("AccessDenied", "no")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "DisabledException",
+        "DryRunOperationException",
+        "InvalidCiphertextException",
+        "KMSInternalException",
+        "KMSInvalidStateException",
+        "NotFoundException",
+        "ThrottlingException",
+        "ValidationException",
+    ],
+)
+def test_any_other_refusal_keeps_its_code(code: str) -> None:
+    assert record("Decrypt", {}, error=KmsError("no", code=code))["errorCode"] == code
+
+
+TLS = TlsDetails("TLSv1.3", "TLS_AES_256_GCM_SHA384", "kms.us-east-1.amazonaws.com")
+
+
+def test_a_call_over_tls_has_the_details_of_its_connection() -> None:
+    shown = record("DescribeKey", {"KeyId": KEY}, replace(ALICE, tls=TLS))
+    assert [*shown][-1] == "tlsDetails"
+    assert shown["tlsDetails"] == {
+        "tlsVersion": "TLSv1.3",
+        "cipherSuite": "TLS_AES_256_GCM_SHA384",
+        "clientProvidedHostHeader": "kms.us-east-1.amazonaws.com",
+    }
+    call = Call(replace(ALICE, tls=TLS), "ListBrokers", {}, AT, "r")
+    assert mq_record(call, Setting(), event_id="e")["tlsDetails"] == shown["tlsDetails"]
+
+
+@pytest.mark.parametrize(
+    "caller", [ALICE, EBS, MQ, replace(SESSION, tls=TLS).through(MQ.principal)]
+)
+def test_what_comes_over_no_connection_of_the_users_has_none(caller: Caller) -> None:
+    assert "tlsDetails" not in record("CreateGrant", {"KeyId": KEY}, caller)
 
 
 # Who gets it

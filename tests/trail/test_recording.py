@@ -66,6 +66,18 @@ def test_a_refusal_leaves_one_record_with_kmss_own_words(bench: Bench) -> None:
     assert len(bench.records()) == 3
 
 
+def test_a_record_has_the_id_of_the_request_at_the_endpoint(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, LocalStackKms("http://127.0.0.1:9"))
+    caller = replace(SESSION, request_id="of-the-endpoint")
+    for user in (caller, caller.through("mq.amazonaws.com")):
+        with pytest.raises(KmsError):
+            bench.kms.call(user, "DescribeKey", {"KeyId": MISSING})
+    with bench.recorder.mq_call(caller, "ListBrokers", {}):
+        pass
+    direct, through, listed = bench.records()
+    assert direct["requestID"] == listed["requestID"] == "of-the-endpoint" != through["requestID"]
+
+
 def test_an_outage_leaves_one_record_however_often_it_was_tried(tmp_path: Path) -> None:
     retrying = RetryingKms(
         LocalStackKms("http://127.0.0.1:9"), attempts=3, sleep=lambda seconds: None
