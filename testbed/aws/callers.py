@@ -66,4 +66,6 @@ def caller(request: Request, scope: Credential | None) -> Caller:
         account=account,
         source_ip=request.source_ip,
         user_agent=request.header("user-agent")[:_USER_AGENT] or USER.user_agent,
+        tls=request.tls,
+        request_id=request.request_id,
     )

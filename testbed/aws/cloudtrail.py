@@ -31,12 +31,7 @@ def _call(
             code="UnsupportedOperationException",
             status=400,
         )
-    if "EventCategory" in parameters:
-        raise ApiError(
-            "The testbed records management events; there are no insight events.",
-            code="InvalidEventCategoryException",
-            status=400,
-        )
+    insights = _insights(parameters.get("EventCategory"))
     page = lookup_events(
         trail,
         caller.account,
@@ -46,18 +41,30 @@ def _call(
         max_results=parameters.get("MaxResults", LOOKUP_MAX_RESULTS),
         next_token=parameters.get("NextToken", ""),
     )
+    if insights:  # nothing here makes any, as in an account that has not enabled them
+        return {"Events": []}
     return {
         "Events": [as_event(record) for record in page.records],
         "NextToken": page.next_token or None,
     }
 
 
+def _insights(category: str | None) -> bool:
+    """Return whether insight events are asked for, and not management events."""
+    if category in (None, "insight"):
+        return category is not None
+    raise ApiError(
+        "The only event category is insight.", code="InvalidEventCategoryException", status=400
+    )
+
+
 def _attribute(attributes: list[dict[str, str]]) -> Attribute | None:
+    """Return the first attribute: CloudTrail ignores any other."""
     if not attributes:
         return None
-    if len(attributes) > 1 or set(attributes[0]) != {"AttributeKey", "AttributeValue"}:
+    if set(attributes[0]) != {"AttributeKey", "AttributeValue"}:
         raise ApiError(
-            "You can specify only one lookup attribute, with AttributeKey and AttributeValue.",
+            "A lookup attribute has an AttributeKey and an AttributeValue.",
             code="InvalidLookupAttributesException",
             status=400,
         )

@@ -2,7 +2,6 @@
 
 import logging
 import traceback
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
@@ -23,7 +22,7 @@ class Service(Protocol):
     def answer(self, request: Request, caller: Caller) -> Response:
         """Perform the operation. Raises ``ApiError`` for a refusal."""
 
-    def refusal(self, error: ApiError) -> Response:
+    def refusal(self, error: ApiError, request_id: str) -> Response:
         """Return a refusal as this service's clients read it."""
 
 
@@ -43,19 +42,21 @@ class Dispatch:
         except ApiError as error:
             if error.status >= 500:
                 _log(request, str(error))
-            response = refusal(error)
+            response = refusal(error, request.request_id)
         except TestbedError as error:  # the machine's fault and not the request's
             _log(request, str(error))
             message = f"{error} {error.hint}".strip()
-            response = refusal(ApiError(message, code=_INTERNAL, status=500))
+            fault = ApiError(message, code=_INTERNAL, status=500)
+            response = refusal(fault, request.request_id)
         except Exception as error:  # noqa: BLE001 - the endpoint's own fault must not end it
             # Without the error's message, which may quote the request.
             trace = "".join(traceback.format_tb(error.__traceback__))
             _log(request, f"{type(error).__name__}\n{trace}")
             message = "The testbed's endpoint failed; its log says where."
-            response = refusal(ApiError(message, code=_INTERNAL, status=500))
+            fault = ApiError(message, code=_INTERNAL, status=500)
+            response = refusal(fault, request.request_id)
         return replace(
-            response, headers={**response.headers, "X-Amzn-RequestId": str(uuid.uuid4())}
+            response, headers={**response.headers, "X-Amzn-RequestId": request.request_id}
         )
 
     def _answer(
@@ -83,11 +84,13 @@ def _log(request: Request, fault: str) -> None:
     logger.error("%s %s: %s", request.method, request.path[:200], fault)
 
 
-def _refusal_for(request: Request) -> Callable[[ApiError], Response]:
+def _refusal_for(request: Request) -> Callable[[ApiError, str], Response]:
     """Return the form of a refusal by no service: JSON to those who speak it, otherwise XML."""
     speaks_json = (
         request.header("x-amz-target")
         or "json" in request.header("content-type")
         or request.path.startswith("/v1/")
     )
-    return json_protocol.refusal if speaks_json else sts.xml_refusal
+    if speaks_json:
+        return lambda error, _: json_protocol.refusal(error)
+    return sts.xml_refusal

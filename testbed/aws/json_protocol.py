@@ -38,7 +38,7 @@ class JsonService:
             return Response(200, b"", {"Content-Type": CONTENT_TYPE})
         return _response(200, shapes.render(operation.output_shape, answer))
 
-    def refusal(self, error: ApiError) -> Response:
+    def refusal(self, error: ApiError, request_id: str) -> Response:
         """Return the answer for a refused request."""
         return refusal(error)
 

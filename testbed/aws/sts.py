@@ -33,24 +33,27 @@ class Sts:
         identity = {"Arn": caller.principal, "UserId": caller.account, "Account": caller.account}
         members = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in identity.items())
         result = f"<GetCallerIdentityResult>{members}</GetCallerIdentityResult>"
+        metadata = f"<ResponseMetadata>{_request_id(request.request_id)}</ResponseMetadata>"
         return xml(
             200,
-            f'<GetCallerIdentityResponse xmlns="{_NAMESPACE}">{result}</GetCallerIdentityResponse>',
+            f'<GetCallerIdentityResponse xmlns="{_NAMESPACE}">{result}{metadata}'
+            "</GetCallerIdentityResponse>",
         )
 
-    def refusal(self, error: ApiError) -> Response:
+    def refusal(self, error: ApiError, request_id: str) -> Response:
         """Return the answer for a refused request."""
-        return xml_refusal(error, _NAMESPACE)
+        return xml_refusal(error, request_id, _NAMESPACE)
 
 
-def xml_refusal(error: ApiError, namespace: str = "") -> Response:
+def xml_refusal(error: ApiError, request_id: str, namespace: str = "") -> Response:
     """Return the answer of the query protocol for a refused request."""
     fault = "Sender" if error.status < 500 else "Receiver"
     attribute = f' xmlns="{namespace}"' if namespace else ""
     return xml(
         error.status,
         f"<ErrorResponse{attribute}><Error><Type>{fault}</Type><Code>{escape(error.code)}</Code>"
-        f"<Message>{_text(error.message)}</Message></Error></ErrorResponse>",
+        f"<Message>{_text(error.message)}</Message></Error>{_request_id(request_id)}"
+        "</ErrorResponse>",
         {"X-Amzn-ErrorType": error.code},  # for clients of REST-JSON, should they be sent this
     )
 
@@ -59,6 +62,10 @@ def xml(status: int, document: str, headers: Mapping[str, str] | None = None) ->
     """Return an answer in XML."""
     body = f'<?xml version="1.0" encoding="UTF-8"?>\n{document}\n'.encode()
     return Response(status, body, {"Content-Type": "text/xml", **(headers or {})})
+
+
+def _request_id(request_id: str) -> str:
+    return f"<RequestId>{escape(request_id)}</RequestId>"
 
 
 def _action(request: Request) -> str:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from testbed.arn import KEY_ID, Arn
+from testbed.documented.grants import MQ_PRINCIPAL
 from testbed.errors import BadRequestException, KmsError
 from testbed.kms.base import MQ, Caller, Kms, is_outage
 
@@ -71,13 +72,14 @@ def resolve(kms: Kms, caller: Caller, options: EncryptionOptions) -> BrokerKey:
             "Default key that protects my Amazon MQ data when no other key is defined",
         )
         return BrokerKey(_usable(kms, service, key), "AWS_MANAGED")
+    session = caller.through(MQ_PRINCIPAL)
     if not _KEY_ID.fullmatch(options.kms_key_id):
         raise _refusal(
             f"KmsKeyId '{options.kms_key_id}' is not a KMS key id, key ARN, alias name "
             "or alias ARN."
         )
     try:
-        key = _describe(kms, caller, options.kms_key_id)
+        key = _describe(kms, session, options.kms_key_id)
     except KmsError as error:
         if is_outage(error):
             raise
@@ -88,7 +90,7 @@ def resolve(kms: Kms, caller: Caller, options: EncryptionOptions) -> BrokerKey:
             f"{caller.account}.",
             "Use a key of the account in which the broker is created.",
         )
-    arn = _usable(kms, caller, key)
+    arn = _usable(kms, session, key)
     return BrokerKey(arn, "AWS_MANAGED" if key["KeyManager"] == "AWS" else "CUSTOMER_MANAGED")
 
 

@@ -15,7 +15,7 @@ def create_service_grants(
     kms: Kms, caller: Caller, key_arn: str, shapes: Iterable[GrantShape]
 ) -> tuple[Grant, ...]:
     """Create the grants to Amazon MQ in the creator's session. Raises ``KmsError``."""
-    session = replace(caller, invoked_by=MQ_PRINCIPAL)
+    session = caller.through(MQ_PRINCIPAL)
     return tuple(_create(kms, session, key_arn, shape) for shape in shapes if not shape.of_volume)
 
 

@@ -6,7 +6,7 @@ request (who may, what is recorded, when a change takes effect) stands behind on
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from testbed.documented.grants import EFS_PRINCIPAL, MQ_PRINCIPAL
@@ -24,13 +24,23 @@ DELAY = 3.0
 
 
 @dataclass(frozen=True)
+class TlsDetails:
+    """The connection of a request: OpenSSL's names, and the Host header (CTG, ``tlsDetails``)."""
+
+    version: str
+    cipher_suite: str
+    host: str
+
+
+@dataclass(frozen=True)
 class Caller:
     """Who calls: ``principal`` is an ARN, or a service principal such as ``mq.amazonaws.com``.
 
     ``account`` is the account on whose behalf the call is made, 12 digits; key ids and aliases are
     looked up there. ``kind`` is CloudTrail's ``userIdentity.type``. ``invoked_by`` is the service
     that calls with the caller's session, as Amazon MQ does when a user creates a broker
-    (CloudTrail's field of that name). ``source_ip`` and ``user_agent`` appear in records.
+    (CloudTrail's field of that name). ``source_ip``, ``user_agent`` and ``tls`` appear in records;
+    ``request_id`` is that of the request at the endpoint, if it came from there.
     """
 
     principal: str
@@ -39,6 +49,12 @@ class Caller:
     invoked_by: str = ""
     source_ip: str = "127.0.0.1"
     user_agent: str = "amazonmq-testbed"
+    tls: TlsDetails | None = None
+    request_id: str = ""
+
+    def through(self, service: str) -> "Caller":
+        """Return the caller's session as ``service`` uses it, over connections of its own."""
+        return replace(self, invoked_by=service, tls=None, request_id="")
 
 
 USER = Caller(f"arn:aws:iam::{USER_ACCOUNT}:root", USER_ACCOUNT, "Root")

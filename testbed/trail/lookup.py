@@ -170,9 +170,9 @@ def _token(time: int, seq: int, request: str) -> str:
 def _position(token: str, request: str) -> tuple[int, int]:
     try:
         time, seq, made_for = json.loads(base64.urlsafe_b64decode(token.encode()))
-        if made_for == request and isinstance(time, int) and isinstance(seq, int):
+        if made_for == request and {type(time), type(seq)} == {int}:
             return time, seq
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         pass
     raise _invalid("NextToken", "The token does not come from an answer to the same request.")
 

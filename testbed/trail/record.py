@@ -7,7 +7,9 @@ also differ in these points:
   Amazon MQ's event source (DP).
 - A service has its DNS name as address and user agent, and ``sharedEventID``: the event is
   delivered to the service's account and to the key's (CTG, DP).
-- A refused call has null ``responseElements`` and, in ``errorCode``, the API's own code.
+- A refused call has null ``responseElements`` and, in ``errorCode``, the API's own code, except
+  that a denied one has "AccessDenied".
+- A call over TLS has ``tlsDetails``; a service's own calls have none (CTG).
 - RetireGrant has null ``requestParameters`` and the grant's id in ``additionalEventData`` (KMSG).
 - A key that KMS itself deletes or rotates is an AwsServiceEvent by "AWS Internal", without a
   request (KMSG).
@@ -33,11 +35,12 @@ from testbed.documented.cloudtrail import (
 )
 from testbed.documented.engines import REGION
 from testbed.errors import ApiError, KmsError
-from testbed.kms.base import SERVICE_ACCOUNT, Caller, is_outage
+from testbed.kms.base import SERVICE_ACCOUNT, Caller, TlsDetails, is_outage
 from testbed.trail.identity import service, timestamp, user_identity
 from testbed.trail.visible import lower_first, message, visible
 
 _ACCESS_DENIED = "AccessDeniedException"
+_ERROR_CODES = {_ACCESS_DENIED: "AccessDenied"}  # in every published record
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ def kms_record(
     record["resources"] = [
         {"accountId": Arn.parse(arn).account, "type": KMS_KEY, "ARN": arn} for arn in resources
     ]
-    return _end(record, recipient, shared_event_id=shared_event_id)
+    return _end(record, recipient, shared_event_id=shared_event_id, tls=call.caller.tls)
 
 
 def mq_record(call: Call, setting: Setting, *, event_id: str) -> dict[str, Any]:
@@ -146,7 +149,7 @@ def mq_record(call: Call, setting: Setting, *, event_id: str) -> dict[str, Any]:
     record["requestID"] = call.request_id
     record["eventID"] = event_id
     record["readOnly"] = event.read_only
-    return _end(record, call.caller.account)
+    return _end(record, call.caller.account, tls=call.caller.tls)
 
 
 def service_event_record(
@@ -198,7 +201,7 @@ def _begin(call: Call, setting: Setting, source: str, event: Event) -> dict[str,
         "userAgent": service(call.caller) if by_service else call.caller.user_agent,
     }
     if call.error:
-        record["errorCode"] = call.error.code
+        record["errorCode"] = _ERROR_CODES.get(call.error.code, call.error.code)
         sentence = message(call.error, call.parameters, event.request)
         if sentence:
             record["errorMessage"] = sentence
@@ -211,6 +214,7 @@ def _end(
     *,
     event_type: str = "AwsApiCall",
     shared_event_id: str = "",
+    tls: TlsDetails | None = None,
 ) -> dict[str, Any]:
     record["eventType"] = event_type
     record["managementEvent"] = True
@@ -218,4 +222,10 @@ def _end(
     if shared_event_id:
         record["sharedEventID"] = shared_event_id
     record["eventCategory"] = "Management"
+    if tls:
+        record["tlsDetails"] = {
+            "tlsVersion": tls.version,
+            "cipherSuite": tls.cipher_suite,
+            "clientProvidedHostHeader": tls.host,
+        }
     return record

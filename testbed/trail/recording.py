@@ -107,16 +107,17 @@ class Recorder:
     def _recorded(
         self, caller: Caller, operation: str, parameters: Mapping[str, Any]
     ) -> Iterator[Answer]:
-        at, answer = self._clock.now(), Answer()
+        request_id = caller.request_id or _id()
+        call, answer = Call(caller, operation, parameters, self._clock.now(), request_id), Answer()
         try:
             yield answer
         except ApiError as error:
-            self._mq(Call(caller, operation, parameters, at, _id(), error=error))
+            self._mq(replace(call, error=error))
             raise
         except BaseException:
-            self._mq(Call(caller, operation, parameters, at, _id(), error=MqError("")))
+            self._mq(replace(call, error=MqError("")))
             raise
-        self._mq(Call(caller, operation, parameters, at, _id(), answer.elements))
+        self._mq(replace(call, answer=answer.elements))
 
     def service_event(
         self, name: str, key_arn: str, at: float | None = None, **details: str
@@ -164,7 +165,8 @@ class RecordingKms:
 
     def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """See ``Kms.call``. Raises ``StateBroken`` when a call cannot be recorded."""
-        call = Call(caller, operation, parameters, self._recorder.now(), _id())
+        request_id = caller.request_id or _id()
+        call = Call(caller, operation, parameters, self._recorder.now(), request_id)
         try:
             answer = self._kms.call(caller, operation, parameters)
         except KmsError as error:

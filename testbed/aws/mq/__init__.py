@@ -77,7 +77,7 @@ class Mq:
             return _response(status, shapes.render(operation.output_shape, answer))
         return _response(status, None if status == 204 else {})
 
-    def refusal(self, error: ApiError) -> Response:
+    def refusal(self, error: ApiError, request_id: str) -> Response:
         """Return the answer for a refused request."""
         attribute = getattr(error, "error_attribute", "")
         document = {"errorAttribute": attribute} if attribute else {}
