@@ -121,7 +121,7 @@ def _date(text: str) -> float:
 
     A date without a zone is in UTC, and four digits are a year.
     """
-    if re.fullmatch(r"[0-9]{5,15}|-[0-9]{1,15}|[0-9]{1,3}", text, re.ASCII):
+    if re.fullmatch(r"([0-9]{5,15}|-[0-9]{1,15}|[0-9]{1,3})(\.[0-9]{1,9})?", text, re.ASCII):
         return float(text)
     if re.fullmatch(r"[0-9]{4}(-[0-9]{2})?", text, re.ASCII):
         text += "-01-01" if len(text) == len("2026") else "-01"

@@ -17,7 +17,7 @@ A KMS grant counts as an Allow of the resource that names the grantee. Unless th
 a whole, the grantee needs no identity policy, even across accounts (KMS, "Grants in AWS KMS").
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -43,12 +43,37 @@ ADMINISTRATOR = parse(
 """The identity policy of someone who may do everything."""
 
 
+class Context(Mapping[str, Sequence[str]]):
+    """A context whose values are found when a policy asks for them, each once.
+
+    ``find`` returns the values of a key in lower case; none if the request lacks it.
+    """
+
+    def __init__(self, find: Callable[[str], Sequence[str]]) -> None:
+        self._find, self._found = find, dict[str, Sequence[str]]()
+
+    def __getitem__(self, key: str) -> Sequence[str]:
+        if key not in self._found:
+            self._found[key] = self._find(key)
+        if not self._found[key]:
+            raise KeyError(key)
+        return self._found[key]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the keys that policies have asked for and the request has."""
+        return (key for key, values in self._found.items() if values)
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
 @dataclass(frozen=True)
 class Request:
     """What is asked. ``resource`` is an ARN, or ``*`` for an action on no resource.
 
     ``context`` has condition keys in any case; the principal adds its own unless they are given.
-    ``account`` owns the resource; by default it is the ARN's, or the principal's if that has none.
+    Or it is a ``Context``, which has the principal's as well. ``account`` owns the resource; by
+    default it is the ARN's, or the principal's if that has none.
     """
 
     principal: Principal
@@ -60,6 +85,8 @@ class Request:
     @cached_property
     def values(self) -> Values:
         """The context with keys in lower case; keys that differ only in case share their values."""
+        if isinstance(self.context, Context):
+            return self.context
         given: dict[str, tuple[str, ...]] = {}
         for key, value in self.context.items():
             values = (value,) if isinstance(value, str) else tuple(value)

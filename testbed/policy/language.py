@@ -16,8 +16,12 @@ from testbed.policy.conditions import Condition, condition
 from testbed.policy.patterns import Template, Values, template
 from testbed.policy.principals import Principals, is_valid
 
-Kind = Literal["identity", "resource", "trust"]
-"""What a policy is attached to. Boundaries and session policies are of the kind ``identity``."""
+Kind = Literal["identity", "resource", "key", "trust"]
+"""What a policy is attached to. Boundaries and session policies are of the kind ``identity``.
+
+KMS accepts a statement of a key's policy without Action or Resource; it has no effect (KMS API
+reference, PutKeyPolicy).
+"""
 
 VERSIONS = ("2008-10-17", "2012-10-17")
 # Characters without white space ("IAM and AWS STS quotas"); bytes for a key policy (KMS, "Quotas").
@@ -31,6 +35,7 @@ QUOTAS = {
     "key policy": 32_768,
 }
 
+NO_PRINCIPAL = "Missing required field Principal"
 _SYNTAX = "Syntax errors in policy."
 _LEGACY = "The policy failed legacy parsing"
 _VENDOR = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
@@ -150,7 +155,7 @@ def _statement(index: int, content: Any, kind: Kind, variables: bool) -> Stateme
     effect, sid = content.get("Effect"), content.get("Sid", "")
     _require(effect in ("Allow", "Deny"), element="Effect")
     _require(isinstance(sid, str), element="Sid")
-    if kind != "resource" and not re.fullmatch("[0-9A-Za-z]*", sid):
+    if kind not in ("resource", "key") and not re.fullmatch("[0-9A-Za-z]*", sid):
         raise MalformedPolicyDocument(
             "Statement IDs (SID) must be alpha-numeric. "
             "Check that your input satisfies the regular expression [0-9A-Za-z]*",
@@ -158,12 +163,15 @@ def _statement(index: int, content: Any, kind: Kind, variables: bool) -> Stateme
         )
     principals, not_principal = _principals(content, kind)
     actions, not_action = _either(content, "Action")
-    if not actions:
-        raise MalformedPolicyDocument("Policy statement must contain actions.", "Action")
     resources, not_resource = _either(content, "Resource")
-    if kind == "trust" and resources is not None:
+    if kind == "key":
+        actions, not_action = actions or (), not_action and bool(actions)
+        resources, not_resource = resources or (), not_resource and bool(resources)
+    elif not actions:
+        raise MalformedPolicyDocument("Policy statement must contain actions.", "Action")
+    elif kind == "trust" and resources is not None:
         raise MalformedPolicyDocument("Has prohibited field Resource", "Resource")
-    if kind != "trust" and not resources:
+    elif kind != "trust" and not resources:
         raise MalformedPolicyDocument("Policy statement must contain resources.", "Resource")
     conditions = _conditions(content.get("Condition", {}), variables)
     return Statement(
@@ -192,7 +200,7 @@ def _principals(content: Mapping[str, Any], kind: Kind) -> tuple[Principals | No
             )
         return None, False
     if len(present) != 1:
-        raise MalformedPolicyDocument("Missing required field Principal", "Principal")
+        raise MalformedPolicyDocument(NO_PRINCIPAL, "Principal")
     written = content[present[0]]
     if written == "*":
         return Principals((("*", "*"),)), present == ["NotPrincipal"]
@@ -206,7 +214,7 @@ def _principals(content: Mapping[str, Any], kind: Kind) -> tuple[Principals | No
                 )
             names.append((type_, name))
     if not names:
-        raise MalformedPolicyDocument("Missing required field Principal", "Principal")
+        raise MalformedPolicyDocument(NO_PRINCIPAL, "Principal")
     return Principals(tuple(names)), present == ["NotPrincipal"]
 
 

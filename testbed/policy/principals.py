@@ -37,15 +37,16 @@ class Principal:
     """What the principal itself brings to a request's context, keys in lower case."""
 
     @staticmethod
-    def of(arn: str, account: str = "", issuer: str = "") -> "Principal":
+    def of(arn: str, account: str = "", issuer: str = "", partition: str = "aws") -> "Principal":
         """Return the principal with this ARN, or this service's name.
 
-        With an ``account`` a service is a principal of that account. Without an ``issuer`` that of
-        a session is worked out from its ARN, which does not show the path of its role.
+        With an ``account`` of a ``partition`` a service is a principal of that account. Without an
+        ``issuer`` that of a session is worked out from its ARN, which does not show the path of its
+        role.
 
         Raises ``ValueError`` if ``arn`` is neither a principal's ARN nor a service's name.
         """
-        return _principal(arn, account, issuer)
+        return _principal(arn, account, issuer, partition)
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,9 @@ def named(kind: str, name: str, principal: Principal) -> Match:
 
 
 @lru_cache(4096)
-def _principal(arn: str, account: str, issuer: str) -> Principal:
+def _principal(arn: str, account: str, issuer: str, partition: str) -> Principal:
     if _SERVICE.fullmatch(arn):
-        names = _account_names(account, "aws", Match.ACCOUNT) | {arn: Match.SELF}
+        names = _account_names(account, partition, Match.ACCOUNT) | {arn: Match.SELF}
         context = {
             "aws:principalisawsservice": ("true",),
             "aws:principalservicename": (arn,),
@@ -150,4 +151,4 @@ _ARN = re.compile(
 )
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 _UNIQUE = re.compile(r"A[A-Z]{3}[A-Z0-9]{12,124}")  # what remains of a deleted identity (PRINCIPAL)
-_SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com(\.cn)?")
+_SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.(com(\.cn)?|eu)")
