@@ -68,4 +68,5 @@ def caller(request: Request, scope: Credential | None) -> Caller:
         user_agent=request.header("user-agent")[:_USER_AGENT] or USER.user_agent,
         tls=request.tls,
         request_id=request.request_id,
+        referer=request.header("referer"),
     )

@@ -8,11 +8,9 @@ the broker is ready, ``begin_create`` answers at once, as the service does, with
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from functools import partial
 
 from testbed.broker import addresses, encryption, refusals, rules, topology, updates
-from testbed.broker.configurations import Configurations
 from testbed.broker.jobs import Job
 from testbed.broker.lifecycle import Lifecycle
 from testbed.broker.model import Broker, Node
@@ -40,7 +38,6 @@ class Brokers:
         self._recorder, self._clock = services.recorder, services.clock
         self._check_period, self._ca_file = check_period, services.state.ca_file
         self._store = BrokerStore(services.state, services.stopping)
-        self._configurations = Configurations(services.state, services.clock)
         self._nodes = Nodes(services, self._store)
         self._lifecycle = Lifecycle(services, self._store, self._nodes)
         self._creating = threading.Lock()
@@ -57,7 +54,7 @@ class Brokers:
             broker = self._plan(request, caller)
             answer.elements = {"BrokerArn": broker.arn, "BrokerId": broker.broker_id}
             with self._erased_on_failure(broker):
-                return self._lifecycle.bring_up(self._begun(broker, caller))
+                return self._lifecycle.bring_up(self._lifecycle.create_grants(broker, caller))
 
     def begin_create(self, request: CreateBroker, caller: Caller = USER) -> Job:
         """CreateBroker: the broker is in CREATION_IN_PROGRESS, with its grants and data keys.
@@ -73,7 +70,7 @@ class Brokers:
             if broker is None:
                 broker = self._plan(request, caller)
                 with self._erased_on_failure(broker):
-                    broker = self._begun(broker, caller)
+                    broker = self._lifecycle.create_grants(broker, caller)
             answer.elements = {"BrokerArn": broker.arn, "BrokerId": broker.broker_id}
             return self._job(broker)
 
@@ -98,18 +95,14 @@ class Brokers:
     def update(self, broker_id: str, request: UpdateBroker, caller: Caller = USER) -> Broker:
         """UpdateBroker. Some changes wait for a reboot. A broker's key is for its life.
 
-        Raises ``NotFoundException`` or ``BadRequestException``.
+        Raises ``NotFoundException``, ``BadRequestException`` or ``ConflictException``.
         """
         parameters = {"BrokerId": broker_id, **request.parameters()}
         with self._recorder.mq_call(caller, "UpdateBroker", parameters) as answer:
             broker = self._store.get(broker_id)
-
-            def change(stored: Broker) -> Broker:
-                rules.check_update(stored, request)
-                return updates.apply(stored, request)
-
+            rules.check_update(broker, request)
             answer.elements = parameters
-            return self._store.change(broker, change)
+            return self._store.change(broker, partial(updates.apply, request=request))
 
     def reboot(self, broker_id: str, caller: Caller = USER) -> Broker:
         """RebootBroker, and wait until the broker is back. Raises what ``begin_reboot`` raises."""
@@ -120,12 +113,12 @@ class Brokers:
     def begin_reboot(self, broker_id: str, caller: Caller = USER) -> Job:
         """RebootBroker: the broker is in REBOOT_IN_PROGRESS.
 
-        Raises ``BadRequestException`` unless the broker is RUNNING. "Amazon MQ does not restart a
-        broker with a disabled KMS key" (KMSERR); the broker then keeps serving as it is.
+        Raises ``BadRequestException`` while the broker's key is invalid; the broker then keeps
+        serving as it is.
         """
 
         def begin(broker: Broker) -> Broker:
-            rules.check_state(broker, "RebootBroker")
+            rules.check_reboot(broker)
             return broker.with_state("REBOOT_IN_PROGRESS")
 
         with self._recorder.mq_call(caller, "RebootBroker", {"BrokerId": broker_id}):
@@ -138,12 +131,11 @@ class Brokers:
     def begin_delete(self, broker_id: str, caller: Caller = USER) -> Job:
         """DeleteBroker: the broker is in DELETION_IN_PROGRESS.
 
-        Raises ``NotFoundException``, or ``BadRequestException`` while it is created, rebooted or
-        deleted.
+        Raises ``NotFoundException``, or ``ConflictException`` while it is created or rebooted.
         """
 
         def begin(broker: Broker) -> Broker:
-            rules.check_state(broker, "DeleteBroker")
+            rules.check_delete(broker)
             return broker.with_state("DELETION_IN_PROGRESS")
 
         with self._recorder.mq_call(caller, "DeleteBroker", {"BrokerId": broker_id}) as answer:
@@ -261,19 +253,8 @@ class Brokers:
             try:
                 yield
             except BaseException:
-                stored = self._store.get(broker.broker_id)
-                self._lifecycle.erase(stored)
-                if stored.configuration and not broker.configuration:
-                    self._configurations.delete(stored.configuration.id, ())
+                self._lifecycle.erase(self._store.get(broker.broker_id))
                 raise
-
-    def _begun(self, broker: Broker, caller: Caller) -> Broker:
-        """Give a planned broker its grants and data keys, and a configuration unless it has one."""
-        broker = self._lifecycle.create_grants(broker, caller)
-        if broker.configuration:
-            return broker
-        default = self._configurations.create_default(broker)
-        return self._store.change(broker, partial(replace, configuration=default))
 
     def _created_before(self, request: CreateBroker) -> Broker | None:
         """Return the broker of an earlier request with the same ``CreatorRequestId``."""

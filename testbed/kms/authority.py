@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from testbed.kms import due_work, operations, validation
-from testbed.kms.authorization import Authorization, Identity, administrators
+from testbed.kms.authorization import Authorization, Identities, administrators
 from testbed.kms.backend import Backend
 from testbed.kms.base import DELAY, Caller, Kms
 from testbed.kms.call import KmsCall, KmsServices
@@ -32,7 +32,7 @@ class KmsAuthority:
 
     ``delay``: seconds by ``clock`` until DisableKey, ScheduleKeyDeletion, RevokeGrant and
     RetireGrant take effect. ``grant_start_delay``: seconds until a new grant works without its
-    grant token. ``identity``: what a caller's identity policies allow. ``on_event`` is called for
+    grant token. ``identities``: a caller's identity policies. ``on_event`` is called for
     what KMS does by itself, see ``due_work``. Several processes may each have an authority over
     the same folder; they should agree on the delays. Raises ``StateBroken`` when the folder cannot
     be used, ``ValueError`` for a delay that makes no sense.
@@ -47,7 +47,7 @@ class KmsAuthority:
         delay: float = DELAY,
         grant_start_delay: float = 0.0,
         grants_per_key: int = GRANTS_PER_KEY,
-        identity: Identity = administrators,
+        identities: Identities = administrators,
         on_event: OnServiceEvent = lambda *_: None,
     ) -> None:
         if not 0 <= delay < SHORTEST_WINDOW * DAY:
@@ -58,10 +58,10 @@ class KmsAuthority:
         self._clock, self._on_event = clock, on_event
         self._backend, self._ledger = Backend(localstack), Ledger(state)
         self._names = KeyNames(self._backend, self._ledger)
-        self._authorization = Authorization(self._names, identity)
         self._services = KmsServices(
             self._backend, self._ledger, delay, grant_start_delay, grants_per_key
         )
+        self._authorization = Authorization(self._names, self._services, identities)
 
     def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """See ``Kms.call``."""

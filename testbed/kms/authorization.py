@@ -1,30 +1,31 @@
 """The gate that decides who may: ownership, key policies and grants.
 
-1. A deny in the key policy is final.
-2. The key policy allows the caller by name, or a grant allows the operation: allowed.
-3. The key policy allows the caller's account: its identity policies decide. The testbed has none;
-   ``identity`` stands for them, and by default everyone is an administrator of the own account.
-4. Anything else: AccessDeniedException. For a key of another account, what the key policy allows
-   the caller's own account has to allow too.
+``testbed.policy`` evaluates key policies, with the condition keys of ``condition_keys``. Grants
+count as Allows that name their grantee. The testbed has no IAM; ``identities`` stands for it, and
+by default everyone is an administrator of the own account.
 
 A service is no principal of any user's account: on a customer's key it can do what grants, or a
 policy that names it, let it. The key that it manages itself it may describe, name and delete, and
 use by grants alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from testbed.arn import Arn
 from testbed.errors import KmsError
-from testbed.kms import policy, refusals
+from testbed.kms import condition_keys, key_policy, refusals
 from testbed.kms.base import Caller
-from testbed.kms.call import KmsCall
+from testbed.kms.call import KmsCall, KmsServices
+from testbed.kms.condition_keys import Subject
 from testbed.kms.grant import grant_id_of
 from testbed.kms.key import Key
 from testbed.kms.naming import KeyNames
+from testbed.kms.principals import grantee_names
+from testbed.policy.evaluate import ADMINISTRATOR, Policies, Request, evaluate
+from testbed.policy.language import Policy
 
-Identity = Callable[[Caller, str, str], bool]
+Identities = Callable[[Caller], Sequence[Policy]]
 
 # Operations about a key need the permission of their own name on ``KeyId``, except these.
 _PERMISSIONS = {
@@ -62,16 +63,18 @@ _CROSS_ACCOUNT = frozenset(
 _BY_MANAGING_SERVICE = frozenset(("DescribeKey", "CreateAlias", "ScheduleKeyDeletion"))
 
 
-def administrators(*_: object) -> bool:
-    """Allow everything: the identity policies of accounts in which all are administrators."""
-    return True
+def administrators(_: Caller) -> Sequence[Policy]:
+    """Return the identity policies of a caller in an account in which all are administrators."""
+    return (ADMINISTRATOR,)
 
 
 class Authorization:
-    """``identity`` tells whether identity policies allow a caller an action on an ARN."""
+    """``identities`` returns the identity policies of a caller."""
 
-    def __init__(self, names: KeyNames, identity: Identity = administrators) -> None:
-        self._names, self._identity = names, identity
+    def __init__(
+        self, names: KeyNames, services: KmsServices, identities: Identities = administrators
+    ) -> None:
+        self._names, self._services, self._identities = names, services, identities
 
     def check(self, call: KmsCall) -> KmsCall:
         """Return the call with its keys and the grants of its tokens.
@@ -104,18 +107,25 @@ class Authorization:
             target = self._names.target(call.caller.account, parameters["AliasName"])
             self._permitted(call, operation, target)
         elif not permissions and operation != "RetireGrant":
-            self._check_identity(call.caller, f"kms:{operation}", parameters.get("KeyId", ""))
+            self._check_identity(call)
             if "KeyId" in parameters:
                 keys = {"KeyId": self._names.key(call.ledger, parameters["KeyId"])}
         return replace(call, keys=keys)
 
-    def _check_identity(self, caller: Caller, action: str, arn: str) -> None:
-        """Check an operation about no key, or about keys of the caller's account alone."""
-        other_account = bool(arn) and Arn.parse(arn).account != caller.account
-        if other_account or not self._identity(caller, action, arn or "*"):
-            reason = refusals.not_identity_based(action)
+    def _check_identity(self, call: KmsCall) -> None:
+        """Check an operation about no key, or about keys of the caller's account alone.
+
+        A service has no identity policies, which could forbid it.
+        """
+        caller, action = call.caller, f"kms:{call.operation}"
+        arn = call.parameters.get("KeyId") or "*"
+        other_account, reason = arn != "*" and Arn.parse(arn).account != caller.account, ""
+        if caller.kind != "AWSService":
+            request = condition_keys.request(Subject(self._services, call, call.operation), arn)
+            reason = evaluate(request, Policies(self._identities(caller))).reason
+        if other_account or reason:
             raise refusals.access_denied(
-                caller.principal, action, arn or "*", other_account=other_account, reason=reason
+                caller.principal, action, arn, other_account=other_account, reason=reason
             )
 
     def _permitted(self, call: KmsCall, action: str, arn: str) -> Key:
@@ -130,33 +140,35 @@ class Authorization:
                 ) from error
             raise
         reason = self._obstacle(call, action, key, other_account=other_account)
-        if reason is not None:
+        if reason:
             raise refusals.access_denied(
                 principal, f"kms:{action}", arn, other_account=other_account, reason=reason
             )
         return key
 
-    def _obstacle(self, call: KmsCall, action: str, key: Key, *, other_account: bool) -> str | None:
-        """Return None when allowed, else AWS's reason; empty when there is no permission."""
-        caller, name = call.caller, f"kms:{action}"
-        verdict = policy.evaluate(
-            key.policy, policy.Request(caller, name, key.arn, call.parameters)
-        )
-        if verdict == "deny":
-            return refusals.DENIED
+    def _obstacle(self, call: KmsCall, action: str, key: Key, *, other_account: bool) -> str:
+        """Return AWS's reason for a refusal; empty when the call is allowed."""
+        caller = call.caller
         if other_account and action not in _CROSS_ACCOUNT:
-            return ""
-        by_identity = verdict != "" and self._identity(caller, name, key.arn)
-        if by_identity or (verdict == "allow" and not other_account):
-            return None
+            return refusals.UNSEEN
         if key.managed_by and caller.principal == key.managed_by and action in _BY_MANAGING_SERVICE:
-            return None
-        for grant in call.ledger.grants_to(key.arn, _grantee_names(caller)):
-            if grant.in_effect(call.now, call.granted) and grant.allows(
-                caller, action, call.parameters
-            ):
-                return None
-        return refusals.not_identity_based(name) if verdict else ""
+            return ""
+
+        def granted(_: Request) -> Iterator[str]:
+            for grant in call.ledger.grants_to(key.arn, grantee_names(caller)):
+                if grant.in_effect(call.now, call.granted) and grant.allows(
+                    caller, action, call.parameters
+                ):
+                    yield grant.grantee
+
+        policies = Policies(
+            self._identities(caller),
+            key_policy.in_force(key.policy),
+            granted=granted,
+            delegates=True,
+        )
+        request = condition_keys.request(Subject(self._services, call, action, key), key.arn)
+        return evaluate(request, policies).reason
 
 
 def _grant_of(call: KmsCall, token: str) -> str:
@@ -165,16 +177,3 @@ def _grant_of(call: KmsCall, token: str) -> str:
     if grant is None or not grant.issued(token):
         raise refusals.invalid_grant_token()
     return grant.grant_id
-
-
-def _grantee_names(caller: Caller) -> tuple[str, ...]:
-    """Return every way in which the grantee of a grant can be this caller."""
-    if caller.kind == "AWSService":
-        return (caller.principal,)
-    names = (
-        caller.principal,
-        caller.account,
-        f"arn:aws:iam::{caller.account}:root",
-        policy.role_of(caller),
-    )
-    return tuple(dict.fromkeys(filter(None, names)))

@@ -40,7 +40,8 @@ class Caller:
     looked up there. ``kind`` is CloudTrail's ``userIdentity.type``. ``invoked_by`` is the service
     that calls with the caller's session, as Amazon MQ does when a user creates a broker
     (CloudTrail's field of that name). ``source_ip``, ``user_agent`` and ``tls`` appear in records;
-    ``request_id`` is that of the request at the endpoint, if it came from there.
+    ``request_id`` is that of the request at the endpoint, if it came from there, ``referer`` its
+    header. ``source_arn`` is the resource for which a service calls.
     """
 
     principal: str
@@ -51,6 +52,8 @@ class Caller:
     user_agent: str = "amazonmq-testbed"
     tls: TlsDetails | None = None
     request_id: str = ""
+    referer: str = ""
+    source_arn: str = ""
 
     def through(self, service: str) -> "Caller":
         """Return the caller's session as ``service`` uses it, over connections of its own."""

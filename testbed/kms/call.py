@@ -14,10 +14,10 @@ from testbed.kms.ledger import Ledger, View
 class KmsCall:
     """One request, decided on at one time and one view of the ledger, however long it takes.
 
-    ``parameters`` have boto3's shape; past the gate ``naming`` every key is named by its ARN, past
-    ``authorization`` grant tokens have become ``granted``, the ids of their grants. ``keys`` are
-    the keys that the request is about, by the parameter that names them. ``implied_key`` is the
-    ARN of a key that only the ciphertext names.
+    ``parameters`` have boto3's shape; past the gate ``naming`` every key is named by its ARN, and
+    ``requested`` are the parameters as they came. Past ``authorization`` grant tokens have become
+    ``granted``, the ids of their grants. ``keys`` are the keys that the request is about, by the
+    parameter that names them. ``implied_key`` is the ARN of a key that only the ciphertext names.
     """
 
     caller: Caller
@@ -25,6 +25,7 @@ class KmsCall:
     parameters: Mapping[str, Any]
     now: float
     ledger: View
+    requested: Mapping[str, Any] = field(default_factory=dict)
     implied_key: str = ""
     granted: tuple[str, ...] = ()
     keys: Mapping[str, Key] = field(default_factory=dict)

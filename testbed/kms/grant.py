@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from testbed.kms.base import Caller
-from testbed.kms.policy import account_named, belongs_to, is_same_principal
+from testbed.kms.principals import belongs_to, is_named
 
 # What a grant can allow, by what the key is for (KMS, "Grant operations").
 _ADMINISTERING = ("CreateGrant", "RetireGrant", "DescribeKey")
@@ -171,13 +171,6 @@ def at_least_as_strict(child: Constraints, parent: Constraints) -> bool:
     child_pairs = (child.get(_SUBSET) or {}).items() | (child.get(_EQUALS) or {}).items()
     return (parent.get(_SUBSET) or {}).items() <= child_pairs and (
         not equals or child.get(_EQUALS) == equals
-    )
-
-
-def is_named(named: str, caller: Caller) -> bool:
-    """Return whether a grant's principal is the caller, or the caller's account as a whole."""
-    return is_same_principal(named, caller) or (
-        bool(account_named(named)) and belongs_to(caller, account_named(named))
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from testbed.arn import Arn
 from testbed.documented.key_states import ALLOWED, STATES, USES
 from testbed.kms import refusals
-from testbed.kms.policy import aws_managed
+from testbed.kms.key_policy import aws_managed
 
 DAY = 86400.0
 YEAR = 365  # days; also the default period of automatic rotation

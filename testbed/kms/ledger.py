@@ -20,7 +20,7 @@ import msgspec
 
 from testbed.kms.grant import Grant
 from testbed.kms.key import Key
-from testbed.kms.policy import without_path
+from testbed.kms.principals import without_path
 from testbed.kms.refusals import no_such_key
 from testbed.state.database import Database
 from testbed.state.store import State
@@ -86,7 +86,7 @@ class _Reads(ABC):
     ) -> list[Grant]:
         """Return the grants that match all that is given, in the order of their creation.
 
-        Principals are as ``policy.without_path`` writes them.
+        Principals are as ``principals.without_path`` writes them.
         """
         conditions = {"key = ?": key, "retiring = ?": retiring, "name = ?": name}
         clauses = [clause for clause, value in conditions.items() if value]

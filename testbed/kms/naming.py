@@ -83,9 +83,10 @@ class KeyNames:
         }
         member = _NAMED_BY_CIPHERTEXT.get(call.operation)
         if member is None or member in parameters:
-            return replace(call, parameters=parameters)
+            return replace(call, parameters=parameters, requested=call.parameters)
         arn = self._of_ciphertext(call, parameters.get("CiphertextBlob", b""))
-        return replace(call, parameters={**parameters, member: arn}, implied_key=arn)
+        parameters[member] = arn
+        return replace(call, parameters=parameters, requested=call.parameters, implied_key=arn)
 
     def target(self, account: str, alias: str) -> str:
         """Return the ARN of the key behind an alias of ``account``. Raises ``KmsError``."""

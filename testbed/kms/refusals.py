@@ -85,11 +85,14 @@ UNSEEN = (
     "because the resource does not exist in this Region, no resource-based policies allow access, "
     "or a resource-based policy explicitly denies access"
 )
-DENIED = "with an explicit deny in a resource-based policy"
 
 
-def not_identity_based(action: str) -> str:
-    return f"because no identity-based policy allows the {action} action"
+def malformed_policy(sentence: str = "", hint: str = "") -> KmsError:
+    """Return the refusal of a key policy.
+
+    AWS gives no sentence for what is not a policy at all (aws/aws-sdk-ruby#1784).
+    """
+    return refusal("MalformedPolicyDocumentException", sentence, hint)
 
 
 # Grants

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from testbed.kms.base import MQ, SERVICE_ACCOUNT, USER, USER_ACCOUNT, Caller
+from testbed.policy.evaluate import ADMINISTRATOR
+from testbed.policy.language import Policy, parse
 from tests.support.kms_authority import (
     ADMIN,
     EC2,
@@ -123,13 +125,16 @@ def test_another_account_needs_the_key_policy(aws: Authority) -> None:
 
 def test_another_account_needs_its_own_identity_policy_too(tmp_path: Path) -> None:
     allowed: set[tuple[str, str]] = set()
-    aws = over(
-        container(),
-        tmp_path / "s",
-        identity=lambda caller, action, arn: (
-            (caller.principal, action) in allowed or caller == USER
-        ),
-    )
+
+    def identities(caller: Caller) -> list[Policy]:
+        if caller == USER:
+            return [ADMINISTRATOR]
+        actions = [action for principal, action in allowed if principal == caller.principal]
+        statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+        document = {"Version": "2012-10-17", "Statement": statement}
+        return [parse(document, "identity")] if actions else []
+
+    aws = over(container(), tmp_path / "s", identities=identities)
     key = aws.key()
     put_policy(
         aws,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from testbed import api_models
-from testbed.kms import policy
+from testbed.kms import key_policy
 from testbed.kms.base import USER, USER_ACCOUNT, Caller
 from testbed.kms.grant import operations_for
 from testbed.kms.operations import OPERATIONS
@@ -121,7 +121,7 @@ def requests(aws: Authority, key: str, alias: str, grant: str) -> dict[str, dict
         "PutKeyPolicy": {
             "KeyId": key,
             "PolicyName": "default",
-            "Policy": policy.default(USER_ACCOUNT),
+            "Policy": key_policy.default(USER_ACCOUNT),
         },
         "ReEncrypt": {
             "CiphertextBlob": blob,

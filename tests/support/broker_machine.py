@@ -151,7 +151,7 @@ class KeysAndBrokers(KeysAndGrants):
         legal = broker.state != REBOOTING
         self.answer_to(
             lambda: self.brokers.delete(broker_id),
-            "" if legal else "BadRequestException",
+            "" if legal else "ConflictException",
             "DeleteBroker",
         )
         if not legal:

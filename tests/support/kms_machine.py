@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from testbed.errors import KmsError
-from testbed.kms import policy
+from testbed.kms import key_policy
 from testbed.kms.base import USER, USER_ACCOUNT
 from testbed.kms.due_work import DESTROY
 from tests.support.kms_authority import EC2, EFS_HERE, GRANTEE, STRANGER, Authority, over
@@ -47,7 +47,7 @@ OPEN = {
     "Resource": "*",
 }
 NO_DECRYPT = {"Effect": "Deny", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*"}
-default = json.loads(policy.default(USER_ACCOUNT))
+default = json.loads(key_policy.default(USER_ACCOUNT))
 TEXT = {
     name: json.dumps({**default, "Statement": default["Statement"] + statements})
     for name, statements in zip(POLICIES, ([], [OPEN], [NO_DECRYPT]), strict=True)

@@ -27,7 +27,7 @@ from testbed.kms.grant import (
 )
 from testbed.kms.key import Key, check_state
 from testbed.kms.ledger import Change
-from testbed.kms.policy import PRINCIPAL_ARN, belongs_to, without_path
+from testbed.kms.principals import PRINCIPAL_ARN, belongs_to, without_path
 
 GRANTS_PER_KEY = 50_000  # KMS, "Resource quotas"
 _PAGE = 50

@@ -6,7 +6,7 @@ kind              created by               what its account can do with it
 customer managed  a principal of the       everything its policy allows; by default everything
                   account
 AWS managed       a service, in the        describe it, and use it through that service; see
-                  account                  ``policy.aws_managed``
+                  account                  ``key_policy.aws_managed``
 AWS owned         a service, in its own    nothing: it is in another account
 ================  =======================  ====================================================
 """
@@ -16,11 +16,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from testbed.kms import policy, refusals
+from testbed.kms import key_policy, refusals
 from testbed.kms.base import SERVICE_ACCOUNT
 from testbed.kms.call import KmsCall, KmsServices
 from testbed.kms.key import Key
-from testbed.kms.policy import belongs_to
+from testbed.kms.naming import key_arn
+from testbed.kms.operations import policies
+from testbed.kms.principals import belongs_to
 
 # KeyUsage by the beginning of the KeySpec (API reference, CreateKey).
 _USAGES = {
@@ -44,16 +46,10 @@ def create(services: KmsServices, call: KmsCall) -> dict[str, Any]:
             raise refusals.refusal(
                 "AlreadyExistsException", f"Key {tag['TagValue']} already exists"
             )
-    document = parameters.get("Policy")
-    if document:
-        policy.check(
-            document,
-            caller,
-            "*",
-            bypass_lockout_check=parameters.get("BypassPolicyLockoutSafetyCheck", False),
-        )
+    if parameters.get("Policy"):
+        document = policies.accepted(services, call, _planned(call))
     else:
-        document = policy.default(caller.account)
+        document = key_policy.default(caller.account)
     answer = services.backend.call(caller, "CreateKey", {**parameters, "Policy": document})
     key = replace(Key.from_metadata(answer["KeyMetadata"], document), created=call.now)
     if caller.kind == "AWSService" and caller.account != SERVICE_ACCOUNT:
@@ -83,6 +79,18 @@ def tag(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     """TagResource, and ReplicateKey with its tags."""
     _check_tags(call.parameters)
     return services.backend.call(call.caller, call.operation, call.parameters)
+
+
+def _planned(call: KmsCall) -> Key:
+    """Return the key to be created, under an id that no key has."""
+    parameters = call.parameters
+    return Key(
+        arn=key_arn(call.caller.account, "00000000-0000-0000-0000-000000000000"),
+        policy="",
+        spec=parameters.get("KeySpec") or parameters.get("CustomerMasterKeySpec") or Key.spec,
+        usage=parameters.get("KeyUsage") or Key.usage,
+        origin=parameters.get("Origin") or Key.origin,
+    )
 
 
 def _with_origin(answer: Mapping[str, Any], key: Key) -> dict[str, Any]:

@@ -3,25 +3,29 @@
 from dataclasses import replace
 from typing import Any
 
-from testbed.kms import policy, refusals
+from testbed.kms import condition_keys, key_policy, refusals
 from testbed.kms.call import KmsCall, KmsServices
+from testbed.kms.condition_keys import Subject
+from testbed.kms.key import Key
 
 
 def put(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     """PutKeyPolicy. Raises ``MalformedPolicyDocumentException``."""
     if call.parameters.get("PolicyName", "default") != "default":
         raise refusals.refusal("UnsupportedOperationException", "Only default policy is supported")
-    document = call.parameters["Policy"]
     with services.ledger.change() as change:
         key = change.existing_key(call.key.arn)
-        policy.check(
-            document,
-            call.caller,
-            key.arn,
-            bypass_lockout_check=call.parameters.get("BypassPolicyLockoutSafetyCheck", False),
-        )
-        change.put_key(replace(key, policy=document))
+        change.put_key(replace(key, policy=accepted(services, call, key)))
     return {}
+
+
+def accepted(services: KmsServices, call: KmsCall, key: Key) -> str:
+    """Return the policy of a request as it is kept on ``key``. Raises ``KmsError``."""
+    document = key_policy.accepted(call.parameters["Policy"])
+    if not call.parameters.get("BypassPolicyLockoutSafetyCheck"):
+        subject = Subject(services, call, "PutKeyPolicy", key)
+        key_policy.check_lockout(document, condition_keys.request(subject, key.arn))
+    return document
 
 
 def get(services: KmsServices, call: KmsCall) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from testbed.kms import policy
+from testbed.kms import key_policy
 from testbed.kms.base import MQ, SERVICE_ACCOUNT, USER, USER_ACCOUNT, Caller
 from tests.support.kms_authority import ADMIN, DELAY, GRANTEE, STRANGER, Authority
 
@@ -55,7 +55,7 @@ def test_a_customers_key(aws: Authority) -> None:
     }
     answer = aws.call(USER, "GetKeyPolicy", KeyId=key_id)
     assert answer["PolicyName"] == "default"
-    assert json.loads(answer["Policy"]) == json.loads(policy.default(USER_ACCOUNT))
+    assert json.loads(answer["Policy"]) == json.loads(key_policy.default(USER_ACCOUNT))
 
 
 def test_the_aws_managed_key_is_visible_and_out_of_its_owners_hands(aws: Authority) -> None:
@@ -80,7 +80,7 @@ def test_the_aws_managed_key_is_visible_and_out_of_its_owners_hands(aws: Authori
         "PutKeyPolicy": {
             "KeyId": key,
             "PolicyName": "default",
-            "Policy": policy.default(root.account),
+            "Policy": key_policy.default(root.account),
         },
         "DisableKeyRotation": {"KeyId": key},
         "RotateKeyOnDemand": {"KeyId": key},
@@ -150,7 +150,7 @@ def test_an_aws_owned_key_is_the_services_own(aws: Authority) -> None:
     key = aws.key(MQ)
     assert key.split(":")[4] == SERVICE_ACCOUNT
     assert json.loads(aws.call(MQ, "GetKeyPolicy", KeyId=key)["Policy"]) == json.loads(
-        policy.default(SERVICE_ACCOUNT)
+        key_policy.default(SERVICE_ACCOUNT)
     )
     assert aws.decrypt(aws.encrypt(key, caller=MQ), caller=MQ) == b"data"
 
