@@ -7,6 +7,7 @@ Sources: errors that users quote (issues of hashicorp/terraform-provider-aws: 19
 
 from collections.abc import Iterable
 
+from testbed.broker.model import Broker
 from testbed.documented.engines import ENGINE_TYPES, VERSIONS
 from testbed.documented.instance_types import DISPLAY_NAMES
 from testbed.errors import (
@@ -15,6 +16,12 @@ from testbed.errors import (
     ForbiddenException,
     NotFoundException,
 )
+
+_WAYS_ON = {
+    "CREATION_FAILED": "Delete it, and create another one.",
+    "CRITICAL_ACTION_REQUIRED": "EnableKey, or CancelKeyDeletion and then EnableKey; then wait for "
+    "the next check.",
+}
 
 
 def bad(sentence: str, attribute: str = "") -> BadRequestException:
@@ -180,11 +187,21 @@ def creator_request_id_used() -> ConflictException:
     )
 
 
-def in_state(broker_id: str, state: str) -> ConflictException:
-    """Return the testbed's own sentence."""
-    return ConflictException(
-        f"Broker [{broker_id}] is in state [{state}]. Wait until it has finished.",
+def in_state(broker: Broker, operation: str) -> BadRequestException:
+    """Return AWS's sentence for DeleteBroker, adapted to the other operations.
+
+    The reasons for a required action, in brackets, are the testbed's addition.
+    """
+    change = {"DeleteBroker": "deleted", "RebootBroker": "rebooted"}.get(operation, "updated")
+    reasons = "; ".join(
+        f"{action.action_required_code}: {action.action_required_info}"
+        for action in broker.actions_required
+    )
+    return BadRequestException(
+        f"Broker [{broker.broker_name}] can't be {change} while in state [{broker.broker_state}]"
+        + (f" ({reasons})" if reasons else ""),
         error_attribute="broker-id",
+        hint=_WAYS_ON.get(broker.broker_state, "Wait until it has finished."),
     )
 
 

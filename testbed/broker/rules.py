@@ -11,6 +11,7 @@ from testbed.broker import refusals
 from testbed.broker.model import Broker
 from testbed.broker.names import check_broker_name, check_tag, check_users
 from testbed.broker.requests import Configuration, CreateBroker, UpdateBroker
+from testbed.documented.broker_states import ACCEPTED
 from testbed.documented.engines import DEPLOYMENT_MODES, ENGINE_TYPES, SUBNETS, VERSIONS
 from testbed.documented.instance_types import DEFAULT_INSTANCE_TYPE, INSTANCE_OPTIONS
 from testbed.engines.activemq import merge as activemq_merge
@@ -92,10 +93,9 @@ def _check_own_members(request: CreateBroker) -> None:
 
 
 def check_update(broker: Broker, request: UpdateBroker) -> None:
-    """Check an UpdateBroker request. Raises ``BadRequestException`` or ``ConflictException``."""
+    """Check an UpdateBroker request. Raises ``BadRequestException``."""
     engine, settings = broker.engine_type, request.settings
-    if broker.in_progress or broker.broker_state == "CREATION_FAILED":
-        raise refusals.in_state(broker.broker_id, broker.broker_state)
+    check_state(broker, "UpdateBroker")
     check_offered(settings)
     if engine == "RABBITMQ" and "SecurityGroups" in settings:
         raise refusals.security_groups_on_rabbitmq()
@@ -116,29 +116,10 @@ def check_update(broker: Broker, request: UpdateBroker) -> None:
         )
 
 
-def check_reboot(broker: Broker) -> None:
-    """Check that the broker may be rebooted. Raises ``BadRequestException``.
-
-    "Amazon MQ does not restart a broker with a disabled KMS key" (KMSERR).
-    """
-    if broker.broker_state == "RUNNING":
-        return
-    reasons = "; ".join(
-        f"{action.action_required_code}: {action.action_required_info}"
-        for action in broker.actions_required
-    )
-    raise BadRequestException(
-        f"Broker {broker.broker_id} cannot be rebooted: its state is {broker.broker_state}"
-        + (f" ({reasons})." if reasons else "."),
-        error_attribute="broker-id",
-        hint="EnableKey, or CancelKeyDeletion and then EnableKey; then wait for the next check.",
-    )
-
-
-def check_delete(broker: Broker) -> None:
-    """Check that the broker may be deleted. Raises ``ConflictException``."""
-    if broker.broker_state in ("CREATION_IN_PROGRESS", "REBOOT_IN_PROGRESS"):
-        raise refusals.in_state(broker.broker_id, broker.broker_state)
+def check_state(broker: Broker, operation: str) -> None:
+    """Check that the broker is in a state for ``operation``. Raises ``BadRequestException``."""
+    if broker.broker_state not in ACCEPTED[operation]:
+        raise refusals.in_state(broker, operation)
 
 
 def check_offered(settings: Mapping[str, Any]) -> None:

@@ -95,14 +95,18 @@ class Brokers:
     def update(self, broker_id: str, request: UpdateBroker, caller: Caller = USER) -> Broker:
         """UpdateBroker. Some changes wait for a reboot. A broker's key is for its life.
 
-        Raises ``NotFoundException``, ``BadRequestException`` or ``ConflictException``.
+        Raises ``NotFoundException`` or ``BadRequestException``.
         """
         parameters = {"BrokerId": broker_id, **request.parameters()}
         with self._recorder.mq_call(caller, "UpdateBroker", parameters) as answer:
             broker = self._store.get(broker_id)
-            rules.check_update(broker, request)
+
+            def change(stored: Broker) -> Broker:
+                rules.check_update(stored, request)
+                return updates.apply(stored, request)
+
             answer.elements = parameters
-            return self._store.change(broker, partial(updates.apply, request=request))
+            return self._store.change(broker, change)
 
     def reboot(self, broker_id: str, caller: Caller = USER) -> Broker:
         """RebootBroker, and wait until the broker is back. Raises what ``begin_reboot`` raises."""
@@ -113,12 +117,12 @@ class Brokers:
     def begin_reboot(self, broker_id: str, caller: Caller = USER) -> Job:
         """RebootBroker: the broker is in REBOOT_IN_PROGRESS.
 
-        Raises ``BadRequestException`` while the broker's key is invalid; the broker then keeps
-        serving as it is.
+        Raises ``BadRequestException`` unless the broker is RUNNING. "Amazon MQ does not restart a
+        broker with a disabled KMS key" (KMSERR); the broker then keeps serving as it is.
         """
 
         def begin(broker: Broker) -> Broker:
-            rules.check_reboot(broker)
+            rules.check_state(broker, "RebootBroker")
             return broker.with_state("REBOOT_IN_PROGRESS")
 
         with self._recorder.mq_call(caller, "RebootBroker", {"BrokerId": broker_id}):
@@ -131,11 +135,12 @@ class Brokers:
     def begin_delete(self, broker_id: str, caller: Caller = USER) -> Job:
         """DeleteBroker: the broker is in DELETION_IN_PROGRESS.
 
-        Raises ``NotFoundException``, or ``ConflictException`` while it is created or rebooted.
+        Raises ``NotFoundException``, or ``BadRequestException`` while it is created, rebooted or
+        deleted.
         """
 
         def begin(broker: Broker) -> Broker:
-            rules.check_delete(broker)
+            rules.check_state(broker, "DeleteBroker")
             return broker.with_state("DELETION_IN_PROGRESS")
 
         with self._recorder.mq_call(caller, "DeleteBroker", {"BrokerId": broker_id}) as answer:

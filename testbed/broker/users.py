@@ -6,12 +6,14 @@ from dataclasses import replace
 from testbed.broker import refusals
 from testbed.broker.model import Broker
 from testbed.broker.names import check_users
+from testbed.broker.rules import check_state
 from testbed.engines.base import User
 
 
 def create(broker: Broker, user: User) -> Broker:
     """CreateUser. Raises ``ConflictException`` or ``BadRequestException``."""
     check_managed(broker)
+    check_state(broker, "CreateUser")
     if user.username in (known.username for known in broker.pending_users):
         raise refusals.user_exists(user.username)
     return _with_users(broker, [*broker.pending_users, user])
@@ -19,6 +21,8 @@ def create(broker: Broker, user: User) -> Broker:
 
 def update(broker: Broker, user: User) -> Broker:
     """UpdateUser. Raises ``NotFoundException`` or ``BadRequestException``."""
+    check_managed(broker)
+    check_state(broker, "UpdateUser")
     find(broker, user.username)
     return _with_users(
         broker,
@@ -28,6 +32,8 @@ def update(broker: Broker, user: User) -> Broker:
 
 def delete(broker: Broker, username: str) -> Broker:
     """DeleteUser. Raises ``NotFoundException`` or ``BadRequestException``."""
+    check_managed(broker)
+    check_state(broker, "DeleteUser")
     find(broker, username)
     return _with_users(broker, [user for user in broker.pending_users if user.username != username])
 

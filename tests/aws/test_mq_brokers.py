@@ -247,7 +247,7 @@ def test_what_is_changed_waits_for_a_reboot(created: Created) -> None:
     mq.reboot_broker(BrokerId=identity)
     assert created.describe()["BrokerState"] == "REBOOT_IN_PROGRESS"
     assert refusal(mq.reboot_broker, BrokerId=identity)["Code"] == "BadRequestException"
-    assert refusal(mq.delete_broker, BrokerId=identity)["Code"] == "ConflictException"
+    assert refusal(mq.delete_broker, BrokerId=identity)["Code"] == "BadRequestException"
     after = wait(created.describe, "REBOOT_IN_PROGRESS")
     assert (after["BrokerState"], after["HostInstanceType"]) == (
         "RUNNING",
@@ -378,7 +378,7 @@ def test_a_creation_that_fails_says_so_and_leaves_only_its_entry(
     assert refusal(mq.reboot_broker, BrokerId=identity)["Code"] == "BadRequestException"
     assert (
         refusal(mq.update_broker, BrokerId=identity, Logs={"General": True})["Code"]
-        == "ConflictException"
+        == "BadRequestException"
     )
     assert aws.testbed.brokers.maintain(identity).broker_state == "CREATION_FAILED"
     assert mq.delete_broker(BrokerId=identity)["BrokerId"] == identity

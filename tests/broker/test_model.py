@@ -85,8 +85,8 @@ WRONG_SERVICE = {
     ),
     "a quarantined broker is rebooted": (
         rules,
-        "check_reboot",
-        lambda broker: None,
+        "check_state",
+        lambda *_: None,
     ),
     "a deleted broker leaves its grants": (grants, "retire", lambda *_: None),
     "a check's finding is not kept": (maintenance, "with_check", lambda broker, result: broker),

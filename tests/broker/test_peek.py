@@ -10,7 +10,7 @@ from testbed.errors import NotFoundException
 from testbed.kms.base import USER_ACCOUNT
 from testbed.testbed import Testbed
 from testbed.trail.lookup import events
-from tests.support.brokers_offline import NoKeys, add, offline, request
+from tests.support.brokers_offline import Keys, add, offline, request
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def testbed(tmp_path: Path) -> Iterator[Testbed]:
 
 
 def written(testbed: Testbed) -> tuple[int, list[str]]:
-    assert isinstance(testbed.kms, NoKeys)
+    assert isinstance(testbed.kms, Keys)
     return len(list(events(testbed.trail, USER_ACCOUNT))), list(testbed.kms.calls)
 
 

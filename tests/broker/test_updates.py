@@ -51,9 +51,9 @@ def test_a_broker_is_not_downgraded_and_not_changed_while_it_reboots(testbed: Te
     with pytest.raises(BadRequestException, match="cannot be downgraded"):
         testbed.brokers.update(broker.broker_id, UpdateBroker(engine_version="5.18"))
     testbed.brokers.amend(broker.broker_id, lambda stored: stored.with_state("REBOOT_IN_PROGRESS"))
-    with pytest.raises(ConflictException, match="is in state"):
+    with pytest.raises(BadRequestException, match="can't be updated while in state"):
         testbed.brokers.update(broker.broker_id, UpdateBroker())
-    with pytest.raises(ConflictException, match="is in state"):
+    with pytest.raises(BadRequestException, match="can't be deleted while in state"):
         testbed.brokers.begin_delete(broker.broker_id)
 
 

@@ -151,7 +151,7 @@ class KeysAndBrokers(KeysAndGrants):
         legal = broker.state != REBOOTING
         self.answer_to(
             lambda: self.brokers.delete(broker_id),
-            "" if legal else "ConflictException",
+            "" if legal else "BadRequestException",
             "DeleteBroker",
         )
         if not legal:

@@ -29,23 +29,24 @@ KEY = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890
 
 
 @dataclass
-class NoKeys:
-    """A KMS in which every key is disabled; ``calls`` are the requested operations."""
+class Keys:
+    """A KMS in which every key is in ``state``; ``calls`` are the requested operations."""
 
+    state: str = "Disabled"
     calls: list[str] = field(default_factory=list)
 
     def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         self.calls.append(operation)
         if operation != "DescribeKey":
             raise KmsError("No keys here.", code="NotFoundException")
-        return {"KeyMetadata": {"Arn": KEY, "KeyState": "Disabled"}}
+        return {"KeyMetadata": {"Arn": KEY, "KeyState": self.state}}
 
 
 @contextmanager
-def offline(folder: Path) -> Iterator[Testbed]:
+def offline(folder: Path, *, key_state: str = "Disabled") -> Iterator[Testbed]:
     """Return a testbed whose brokers can be planned, described and refused, but not started."""
     state = State(folder)
-    clock, trail, authority, kms = Clock(state), Trail(folder), Authority.create(), NoKeys()
+    clock, trail, authority, kms = Clock(state), Trail(folder), Authority.create(), Keys(key_state)
     authority.write_ca(state.ca_file)
     recorder = Recorder(trail, clock)
     services = Services(

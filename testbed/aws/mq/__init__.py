@@ -20,7 +20,7 @@ from testbed.aws.mq import (
     tags,
     users,
 )
-from testbed.aws.mq.context import Call, Context, Operation
+from testbed.aws.mq.context import Call, Context, Operation, broker
 from testbed.broker import refusals
 from testbed.errors import ApiError, BadRequestException, ForbiddenException, KmsError, MqError
 from testbed.kms.base import Caller, is_outage
@@ -33,6 +33,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "UpdateBroker": brokers.update,
     "RebootBroker": brokers.reboot,
     "DeleteBroker": brokers.delete,
+    "DescribeSharedResources": brokers.shared_resources,
     "ListUsers": users.list_users,
     "DescribeUser": users.describe,
     "CreateUser": users.create,
@@ -94,6 +95,7 @@ class Mq:
         with self._recorder.mq_call(caller, name, sent) as recorded:
             call = Call(caller, parameters.check(route.operation, sent), sent)
             if name not in OPERATIONS:
+                broker(self._context, call)  # an unknown one is said first
                 raise refusals.not_offered(name)
             try:
                 recorded.elements = OPERATIONS[name](self._context, call)

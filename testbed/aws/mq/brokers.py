@@ -102,6 +102,13 @@ def delete(context: Context, call: Call) -> dict[str, Any]:
     return {"BrokerId": known.broker_id}
 
 
+def shared_resources(context: Context, call: Call) -> dict[str, Any]:
+    """Return no shared resource: CreateBroker and UpdateBroker refuse ``ResourceShareArns``."""
+    stored = broker(context, call)
+    _, token = page([], call.parameters, f"shared-resources of {stored.broker_id}")
+    return {"SharedResources": [], "NextToken": token}
+
+
 def _settings(parameters: Mapping[str, Any], kept: Sequence[str]) -> dict[str, Any]:
     return {name: parameters[name] for name in (*kept, *NOT_OFFERED) if name in parameters}
 
