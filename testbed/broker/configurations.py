@@ -108,21 +108,18 @@ class Configurations:
         if any(configuration.name == name for configuration in self.all()):
             raise refusals.configuration_exists()
         rules.check_tags(tags)
-        engine = f"{DISPLAY_NAMES[engine_type]} {engine_version}"
-        description = f"Auto-generated default for {name} on {engine}"
-        first = Revision(1, self._now(), description, _DEFAULTS[engine_type])
-        configuration = CustomerConfiguration(
-            id=f"c-{uuid.uuid4()}",
-            name=name,
-            engine_type=engine_type,
-            shown_engine_type=shown_engine_type or engine_type,
-            engine_version=engine_version,
-            created=first.created,
-            tags=dict(tags),
-            revisions=(first,),
-        )
-        self._state.put(_KIND, configuration.id, msgspec.to_builtins(configuration))
-        return configuration
+        return self._add(name, engine_type, engine_version, tags, shown_engine_type or engine_type)
+
+    def create_default(self, broker: Broker) -> Configuration:
+        """Create the configuration of a broker that was created without one, and return it.
+
+        It outlives the broker, as in the service. Other brokers of the same name may have left
+        configurations of the same name.
+        """
+        shown = broker.settings.get("EngineType", broker.engine_type)
+        name = f"{broker.broker_name}-configuration"
+        created = self._add(name, broker.engine_type, broker.engine_version, {}, shown)
+        return Configuration(created.id, created.latest.revision, created.latest.data)
 
     def update(
         self, configuration_id: str, data: str, description: str
@@ -196,6 +193,30 @@ class Configurations:
         if document is None:
             raise refusals.no_such_configuration(configuration_id)
         return msgspec.convert(document, CustomerConfiguration)
+
+    def _add(
+        self,
+        name: str,
+        engine_type: str,
+        engine_version: str,
+        tags: Mapping[str, str],
+        shown_engine_type: str,
+    ) -> CustomerConfiguration:
+        engine = f"{DISPLAY_NAMES[engine_type]} {engine_version}"
+        description = f"Auto-generated default for {name} on {engine}"
+        first = Revision(1, self._now(), description, _DEFAULTS[engine_type])
+        configuration = CustomerConfiguration(
+            id=f"c-{uuid.uuid4()}",
+            name=name,
+            engine_type=engine_type,
+            shown_engine_type=shown_engine_type,
+            engine_version=engine_version,
+            created=first.created,
+            tags=dict(tags),
+            revisions=(first,),
+        )
+        self._state.put(_KIND, configuration.id, msgspec.to_builtins(configuration))
+        return configuration
 
     def _now(self) -> str:
         return self._clock.datetime().isoformat(timespec="milliseconds")

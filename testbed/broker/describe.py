@@ -100,8 +100,11 @@ def _instance(instance: Node | LoadBalancer) -> dict[str, Any]:
 
 
 def _configurations(broker: Broker) -> dict[str, Any] | None:
+    """Return what is in effect and what waits for a reboot, or for the end of the creation."""
     current = _configuration(broker.configuration)
     pending = _configuration(broker.pending.configuration)
+    if broker.broker_state.startswith("CREATION_"):
+        current, pending = None, current
     if not current and not pending:
         return None
     history = [_configuration(configuration) for configuration in broker.configuration_history]

@@ -8,9 +8,11 @@ the broker is ready, ``begin_create`` answers at once, as the service does, with
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 
 from testbed.broker import addresses, encryption, refusals, rules, topology, updates
+from testbed.broker.configurations import Configurations
 from testbed.broker.jobs import Job
 from testbed.broker.lifecycle import Lifecycle
 from testbed.broker.model import Broker, Node
@@ -38,6 +40,7 @@ class Brokers:
         self._recorder, self._clock = services.recorder, services.clock
         self._check_period, self._ca_file = check_period, services.state.ca_file
         self._store = BrokerStore(services.state, services.stopping)
+        self._configurations = Configurations(services.state, services.clock)
         self._nodes = Nodes(services, self._store)
         self._lifecycle = Lifecycle(services, self._store, self._nodes)
         self._creating = threading.Lock()
@@ -54,7 +57,7 @@ class Brokers:
             broker = self._plan(request, caller)
             answer.elements = {"BrokerArn": broker.arn, "BrokerId": broker.broker_id}
             with self._erased_on_failure(broker):
-                return self._lifecycle.bring_up(self._lifecycle.create_grants(broker, caller))
+                return self._lifecycle.bring_up(self._begun(broker, caller))
 
     def begin_create(self, request: CreateBroker, caller: Caller = USER) -> Job:
         """CreateBroker: the broker is in CREATION_IN_PROGRESS, with its grants and data keys.
@@ -70,7 +73,7 @@ class Brokers:
             if broker is None:
                 broker = self._plan(request, caller)
                 with self._erased_on_failure(broker):
-                    broker = self._lifecycle.create_grants(broker, caller)
+                    broker = self._begun(broker, caller)
             answer.elements = {"BrokerArn": broker.arn, "BrokerId": broker.broker_id}
             return self._job(broker)
 
@@ -258,8 +261,19 @@ class Brokers:
             try:
                 yield
             except BaseException:
-                self._lifecycle.erase(self._store.get(broker.broker_id))
+                stored = self._store.get(broker.broker_id)
+                self._lifecycle.erase(stored)
+                if stored.configuration and not broker.configuration:
+                    self._configurations.delete(stored.configuration.id, ())
                 raise
+
+    def _begun(self, broker: Broker, caller: Caller) -> Broker:
+        """Give a planned broker its grants and data keys, and a configuration unless it has one."""
+        broker = self._lifecycle.create_grants(broker, caller)
+        if broker.configuration:
+            return broker
+        default = self._configurations.create_default(broker)
+        return self._store.change(broker, partial(replace, configuration=default))
 
     def _created_before(self, request: CreateBroker) -> Broker | None:
         """Return the broker of an earlier request with the same ``CreatorRequestId``."""

@@ -101,6 +101,15 @@ def test_create_broker_answers_before_the_broker_is_there(created: Created) -> N
         "CREATION_IN_PROGRESS",
         [],
     )
+    default = created.first["Configurations"]["Pending"]
+    assert created.first["Configurations"] == {"History": [], "Pending": default}
+    assert created.describe()["Configurations"] == {"History": [], "Current": default}
+    listed = created.aws.client("mq").list_configurations()["Configurations"]
+    [configuration] = [each for each in listed if each["Id"] == default["Id"]]
+    assert (configuration["Name"], configuration["LatestRevision"]["Revision"]) == (
+        "made-by-boto3-configuration",
+        default["Revision"],
+    )
 
 
 def test_describe_broker_gives_back_what_was_asked_for(created: Created) -> None:
@@ -218,12 +227,14 @@ def test_what_is_changed_waits_for_a_reboot(created: Created) -> None:
     assert updated["HostInstanceType"] == "mq.m5.xlarge"
     assert updated["BrokerId"] == identity
 
+    default = created.describe()["Configurations"]["Current"]
     before = created.describe()
     assert (before["HostInstanceType"], before["PendingHostInstanceType"]) == (
         "mq.m5.large",
         "mq.m5.xlarge",
     )
     assert before["Configurations"] == {
+        "Current": default,
         "History": [],
         "Pending": {"Id": configuration["Id"], "Revision": 1},
     }
@@ -256,7 +267,7 @@ def test_what_is_changed_waits_for_a_reboot(created: Created) -> None:
     assert "PendingHostInstanceType" not in after
     assert after["Configurations"] == {
         "Current": {"Id": configuration["Id"], "Revision": 1},
-        "History": [],
+        "History": [default],
     }
     assert (after["Logs"]["General"], after["Logs"]["Audit"], after["Logs"].get("Pending")) == (
         False,

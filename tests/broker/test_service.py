@@ -84,7 +84,7 @@ def consume(broker: MqBroker, queue: str, count: int) -> list[bytes]:
 
 
 def inventory(testbed: Testbed, key: str = "") -> dict[str, Any]:
-    """Return everything that a broker could leave behind."""
+    """Return everything that a broker could leave behind, except its configuration."""
     return {
         "containers": sorted(row["id"] for row in testbed.containers.find()),
         "volumes": sorted(testbed.containers.volumes()),
@@ -320,12 +320,13 @@ def test_a_creation_that_fails_on_its_way_leaves_nothing(
     key = testbed.new_key("of a broker that never starts")
     [kms] = testbed.containers.find("kms")
     image = testbed.containers.inspect(kms["id"])["Config"]["Image"]
-    before = inventory(testbed, key)
+    before, configurations = inventory(testbed, key), testbed.state.all("configuration")
     with pytest.raises(ContainerFailed, match="stopped while starting") as error:
         testbed.brokers.create(testbed.request("RABBITMQ", "broken", key, image=image))
     assert "rabbitmq" in error.value.message, "the node's last words"
     testbed.wait_out_delay()
     assert inventory(testbed, key) == before
+    assert testbed.state.all("configuration") == configurations, "nor the one it was to have"
 
 
 def test_a_fixed_port_that_is_taken_is_refused_before_anything_is_made(testbed: Testbed) -> None:
@@ -368,7 +369,10 @@ def test_a_broker_under_a_key_of_aws_is_created_used_and_deleted(
             grants,
             "RUNNING",
         )
-        assert describe(broker)["EncryptionOptions"] == {"UseAwsOwnedKey": ownership == "AWS_OWNED"}
+        shown: dict[str, Any] = {"UseAwsOwnedKey": True}
+        if ownership == "AWS_MANAGED":
+            shown = {"UseAwsOwnedKey": False, "KmsKeyId": broker.key_arn}
+        assert describe(broker)["EncryptionOptions"] == shown
         assert describe(broker)["Tags"] == {"stage": "test"}
         created = MqBroker.existing(testbed, broker.broker_id)
         sent = publish(created, "ofaws", 3)
