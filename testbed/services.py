@@ -73,6 +73,7 @@ def assemble(
     Raises ``StateBroken`` when the state folder cannot be used.
     """
     clock, trail = Clock(state), Trail(state.folder)
+    clock.anchor()
     recorder = Recorder(trail, clock)
 
     def record_event(event: str, key_arn: str, at: float) -> None:

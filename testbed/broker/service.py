@@ -287,8 +287,9 @@ class Brokers:
         return None
 
     def _checked(self, broker: Broker) -> Broker:
-        due = self._clock.now() - broker.checked >= self._check_period
-        return self._lifecycle.check(broker) if due else broker
+        """Check the key unless the last check is recent; one from the future counts for nothing."""
+        recent = 0 <= self._clock.now() - broker.checked < self._check_period
+        return broker if recent else self._lifecycle.check(broker)
 
     def _job(self, broker: Broker) -> Job:
         return Job(broker, partial(self._finish, broker.broker_id))

@@ -6,7 +6,7 @@ RSA throughout: the documented suites with RSA in their names never match an ECD
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -22,6 +22,7 @@ from testbed.pki import profiles
 from testbed.pki.certificate import Certificate, key_pem, pem
 from testbed.pki.profiles import Profile
 from testbed.private_files import write_private
+from testbed.state.clock import machine_datetime
 
 _EXTENDED = {
     "server_auth": ExtendedKeyUsageOID.SERVER_AUTH,
@@ -153,7 +154,7 @@ def _sign(
     names: Sequence[str] = (),
 ) -> x509.Certificate:
     """Sign a certificate for ``key``; ``issuer`` is None for a self-signed one."""
-    now = datetime.now(UTC)
+    now = machine_datetime()
     begin, end = (now + timedelta(days=days) for days in profile.valid)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, profile.common_name)])
     usages = {usage: usage in profile.key_usage for usage in _USAGES}

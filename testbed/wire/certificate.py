@@ -2,7 +2,7 @@
 
 import ssl
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 from testbed.documented.tls import Suite
 from testbed.errors import ClientError
 from testbed.protocols.tls import permissive_context
+from testbed.state.clock import machine_datetime
 from testbed.wire.connection import ListenerAddress, open_tls
 from testbed.wire.scan import CertificateFacts, Verification
 
@@ -44,7 +45,7 @@ def unrelated_authority() -> str:
     """Return the certificate (PEM) of an authority that has issued nothing."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Unrelated authority")])
-    now = datetime.now(UTC)
+    now = machine_datetime()
     builder = x509.CertificateBuilder(
         name,
         name,

@@ -7,11 +7,11 @@ import ssl
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from testbed.documented import fips
 from testbed.documented.tls import Suite
+from testbed.state.clock import machine_datetime
 from testbed.wire import certificate
 from testbed.wire.connection import Agreed, ListenerAddress, handshake
 from testbed.wire.key_exchange import Group, Signature
@@ -65,7 +65,7 @@ def ask(listener: ListenerAddress, ca_file: Path, version: str = "TLSv1.2") -> F
             key="",
         )
     facts = certificate.facts(
-        answer.chain or (certificate.leaf(listener),), len(answer.chain), datetime.now(UTC)
+        answer.chain or (certificate.leaf(listener),), len(answer.chain), machine_datetime()
     )
     key = facts.key if facts else ""
     return FipsAnswer(

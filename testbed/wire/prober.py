@@ -9,10 +9,10 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Unpack
 
+from testbed.state.clock import machine_datetime
 from testbed.wire import certificate, session_features
 from testbed.wire.connection import Agreed, ListenerAddress, Offer, handshake
 from testbed.wire.key_exchange import CURVES, Group
@@ -129,7 +129,7 @@ class _Probe:
         )
 
     def certificate(self, scans: Iterable[VersionScan]) -> CertificateFacts | None:
-        now = datetime.now(UTC)
+        now = machine_datetime()
         if self.chain:
             return certificate.facts(self.chain, len(self.chain), now)
         if any(scan.accepted for scan in scans):

@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
+from freezegun import freeze_time
 
 from testbed.errors import StateBroken, TestbedError
 from testbed.pki import Authority, Certificate, bad_names
@@ -142,6 +143,13 @@ def test_a_broker_certificate_has_the_shape_of_the_services(broker: Certificate)
     ]
     assert broker.leaf.not_valid_after_utc - broker.leaf.not_valid_before_utc == timedelta(days=397)
     assert broker.leaf.not_valid_before_utc < datetime.now(UTC) - timedelta(hours=23)
+
+
+def test_it_is_not_dated_by_a_frozen_clock_of_python(authority: Authority) -> None:
+    now = datetime.now(UTC)
+    with freeze_time("2012-01-14"):
+        certificate = authority.issue()
+    assert certificate.leaf.not_valid_before_utc < now < certificate.leaf.not_valid_after_utc
 
 
 def test_only_the_authorities_may_sign(authority: Authority, broker: Certificate) -> None:

@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from freezegun import freeze_time
 
+from testbed.state import clock as clocks
 from testbed.state.clock import Clock
 from testbed.state.store import State
 
@@ -54,3 +56,48 @@ def test_threads_may_share_one(tmp_path: Path) -> None:
 def test_time_does_not_run_back(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="only be turned forward"):
         Clock(State(tmp_path / "s")).turn(-1)
+
+
+@pytest.mark.parametrize("frozen", ["2012-01-14", "2099-12-31"])
+def test_a_frozen_clock_of_python_is_not_the_machines(tmp_path: Path, frozen: str) -> None:
+    clock = Clock(State(tmp_path / "s"))
+    before = clock.now()
+    with freeze_time(frozen):
+        assert time.time() != pytest.approx(before, abs=DAY), "control: Python's is frozen"
+        assert clock.now() == pytest.approx(before, abs=60)
+        assert clock.datetime().timestamp() == pytest.approx(before, abs=60)
+        assert clocks.machine_datetime().timestamp() == pytest.approx(before, abs=60)
+
+
+def test_it_does_not_follow_a_machine_that_is_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, other = Clock(State(tmp_path / "s")), Clock(State(tmp_path / "s"))
+    anchored, started = Clock(State(tmp_path / "a")), Clock(State(tmp_path / "a"))
+    anchored.anchor()
+    before = clock.now()
+    machine = clocks.machine_time
+    monkeypatch.setattr(clocks, "machine_time", lambda: machine() - 7 * DAY)
+    assert other.now() == pytest.approx(before - 7 * DAY, abs=60), "control: without an anchor"
+    for each in (anchored, started):
+        assert each.now() == pytest.approx(before, abs=60)
+        assert each.now() <= each.now(), "and goes on"
+    started.anchor()
+    assert started.now() == pytest.approx(before, abs=60), "a second anchor changes nothing"
+    monkeypatch.setattr(clocks, "machine_time", lambda: machine() + DAY)
+    assert anchored.now() == pytest.approx(before + DAY, abs=60), "set forward, it follows"
+
+
+def test_after_a_restart_of_the_machine_it_is_anchored_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = State(tmp_path / "s")
+    clock = Clock(state)
+    clock.anchor()
+    steady, machine = clocks.steady_time, clocks.machine_time
+    monkeypatch.setattr(clocks, "steady_time", lambda: steady() - DAY)  # it started later
+    monkeypatch.setattr(clocks, "machine_time", lambda: machine() + DAY)
+    assert clock.now() == pytest.approx(machine() + DAY, abs=60)
+    clock.anchor()
+    monkeypatch.setattr(clocks, "machine_time", lambda: machine() - 7 * DAY)
+    assert clock.now() == pytest.approx(machine() + DAY, abs=60)
