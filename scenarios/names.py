@@ -1,344 +1,288 @@
-"""What must not be in a name, a tag or a URL, and how the service refuses it."""
+"""Names and tags: what the API takes, what `testbed advise` says, what strict names refuse."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote
 
-from testbed.broker.requests import Configuration, CreateBroker
+import boto3
+from botocore.exceptions import ClientError
+
+from testbed.advice.personal import mask
+from testbed.aws.endpoint import serve
+from testbed.broker import strict_names
+from testbed.broker.model import Broker
 from testbed.cli.scenario import run_file
-from testbed.documented.activemq_elements import NAMESPACE
-from testbed.documented.names import BROKER_NAME, PII_SENTENCE, USERNAME, NameRule
-from testbed.engines.activemq.configuration import sanitize
-from testbed.engines.base import NetworkConnector, User
-from testbed.engines.rabbitmq.configuration import check_parameter
-from testbed.errors import BadRequestException
+from testbed.clients.console import Console
+from testbed.documented.names import BROKER_NAME, PII_SENTENCE, TAGS_SENTENCE, USERNAME
+from testbed.errors import TestbedError
+from testbed.evidence import Observation, advised
 from testbed.results import Finding, Verdict
 from testbed.testbed import Testbed
 
 logger = logging.getLogger(__name__)
 
-TITLE = "Names, user names, tags and URLs without personal data or credentials"
-CLAIMS = ("P1", "P2", "P3")
+TITLE = "Names, user names and tags: accepted, advised against, and refused where that was asked"
+CLAIMS = ("P1", "P2")
 
-Attempt = Callable[[str], object]
-
-# All of them follow the API's rules for length and characters: only their content is wrong.
-_PRIVATE = {
-    "a phone number": "orders-4930123456789",
-    "an access key id": "AKIAIOSFODNN7EXAMPLE",
-    "a KMS key id": "k-1234abcd-12ab-34cd-56ef-1234567890ab",
+_PATIENCE = 180.0  # seconds for a broker to start
+_NO_KEY = "00000000-0000-0000-0000-000000000000"
+_PRIVATE_TAGS = {
+    "contact": "jane.doe@example.com",
+    "on-call": "+49 171 2345678",
+    "access": "AKIAIOSFODNN7EXAMPLE",
 }
-_EMAIL = {"an e-mail address": "jane.doe@example.com"}
-_PASSWORD = "s3cret-of-the-url"  # noqa: S105 - to be found nowhere
-_CREDENTIALS_RULE = "do not include credentials information in the URL"
-_XML = f'<broker xmlns="{NAMESPACE}">{{}}</broker>'
-_NETWORK = _XML.format(
-    '<networkConnectors><networkConnector name="n" userName="u" uri="{}"/></networkConnectors>'
-)
+_CLEAN_TAGS = {
+    "contact": "1234abcd-12ab-34cd-56ef-1234567890ab",
+    "on-call": "arn:aws:sns:us-east-1:123456789012:pager",
+    "access": "10.0.0.0/16",
+    "account": "123456789012",
+}
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """Send CreateBroker with every kind of name. The control is a rule set without the check."""
-    logger.info("  broker names and tags")
-    named = _creating(testbed, "RABBITMQ", lambda name: {"broker_name": name})
-    yield _finding(
-        testbed,
-        "P1",
-        "broker names",
-        named,
-        _PRIVATE | _EMAIL,
-        rule=PII_SENTENCE,
-        blind=_pattern(BROKER_NAME),
+    """Name a new broker and things in the default ones; the control of each has a clean name."""
+    rabbitmq, activemq = map(testbed.default_broker, ("RABBITMQ", "ACTIVEMQ"))
+    with serve(testbed) as endpoint, ExitStack() as undo:
+        mq = boto3.client("mq", **endpoint.client())
+        logger.info("  private names beside clean ones")
+        private = undo.enter_context(_private_broker(testbed, mq, rabbitmq))
+        undo.enter_context(_tags(mq, rabbitmq, _CLEAN_TAGS))
+        names = {"private": _phone("fax"), "clean": f"orders-{secrets.token_hex(3)}"}
+        for name in names.values():
+            undo.enter_context(_inside(testbed, rabbitmq, name))
+            undo.enter_context(_user(mq, activemq, name))
+        advice = advised(testbed.state.folder)
+
+        def finding(
+            claim: str, subject: str, things: Sequence[tuple[Broker, str]], rule: str
+        ) -> Finding:
+            """Judge that the first of two things is advised against; the other's name is clean."""
+            found, control = (advice.on(broker.broker_id, what, rule) for broker, what in things)
+            return _finding(claim, subject, (found,), "a clean one", (control,))
+
+        what = "broker name"
+        yield finding("P1", f"a {what}", [(private, what), (rabbitmq, what)], PII_SENTENCE)
+        for tag in _PRIVATE_TAGS:
+            what = f"tag {tag}"
+            yield finding("P1", f"the {what}", [(private, what), (rabbitmq, what)], TAGS_SENTENCE)
+        shown = {kind: mask(name) for kind, name in names.items()}
+        queues = [(rabbitmq, f"queue {name}") for name in shown.values()]
+        yield finding("P1", "a queue's name", queues, TAGS_SENTENCE)
+        created = [
+            (broker, f"user name {mask(broker.users[0].username)}")
+            for broker in (private, rabbitmq)
+        ]
+        yield finding("P2", "RABBITMQ: a user of CreateBroker", created, PII_SENTENCE)
+        for broker, origin in ((rabbitmq, "made in the broker"), (activemq, "of CreateUser")):
+            users = [(broker, f"user name {name}") for name in shown.values()]
+            yield finding("P2", f"{broker.engine_type}: a user {origin}", users, PII_SENTENCE)
+        yield _spared(
+            [advice.on(rabbitmq.broker_id, f"tag {tag}", TAGS_SENTENCE) for tag in _CLEAN_TAGS],
+            [advice.on(private.broker_id, f"tag {tag}", TAGS_SENTENCE) for tag in _PRIVATE_TAGS],
+        )
+        logger.info("  the API's own rules, and strict names")
+        yield from _rules(mq, rabbitmq, activemq)
+        yield from _strict(testbed, mq, rabbitmq)
+
+
+def _phone(word: str) -> str:
+    return f"{word}-030{secrets.randbelow(10**7):07}"
+
+
+@contextmanager
+def _private_broker(testbed: Testbed, mq: Any, like: Broker) -> Iterator[Broker]:
+    """Create a broker like ``like`` but for its names and tags, and wait until it runs."""
+    request = _request(like, BrokerName=_phone("call"), Tags=_PRIVATE_TAGS, user=_phone("tel"))
+    identity = mq.create_broker(**request)["BrokerId"]
+    try:
+        end = time.monotonic() + _PATIENCE
+        while mq.describe_broker(BrokerId=identity)["BrokerState"] != "RUNNING":
+            if time.monotonic() > end:
+                raise TestbedError(f"The broker {identity} does not start.")
+            time.sleep(0.5)
+        yield testbed.brokers.peek(identity)
+    finally:
+        testbed.brokers.delete(identity)
+
+
+def _request(like: Broker, *, user: str = "orders", **members: Any) -> dict[str, Any]:
+    return {
+        "BrokerName": f"names-{secrets.token_hex(3)}",
+        "EngineType": like.engine_type,
+        "EngineVersion": like.engine_version,
+        "HostInstanceType": "mq.m7g.large",
+        "DeploymentMode": "SINGLE_INSTANCE",
+        "PubliclyAccessible": False,
+        "AutoMinorVersionUpgrade": True,
+        "EncryptionOptions": {"UseAwsOwnedKey": False, "KmsKeyId": like.key_arn},
+        "Users": [{"Username": user, "Password": secrets.token_urlsafe(18)}],
+        **members,
+    }
+
+
+@contextmanager
+def _tags(mq: Any, broker: Broker, tags: Mapping[str, str]) -> Iterator[None]:
+    mq.create_tags(ResourceArn=broker.arn, Tags=dict(tags))
+    try:
+        yield
+    finally:
+        mq.delete_tags(ResourceArn=broker.arn, TagKeys=list(tags))
+
+
+@contextmanager
+def _inside(testbed: Testbed, broker: Broker, name: str) -> Iterator[None]:
+    """Make a user and a queue of that name in a running RabbitMQ broker."""
+    console = Console(testbed.brokers.address(broker, "management"))
+    made: dict[str, object] = {
+        f"/api/users/{quote(name)}": {"password": secrets.token_urlsafe(18), "tags": ""},
+        f"/api/queues/%2F/{quote(name)}": {"durable": True},
+    }
+    for path, body in made.items():
+        console.request("PUT", path, body)
+    try:
+        yield
+    finally:
+        for path in made:
+            console.request("DELETE", path)
+
+
+@contextmanager
+def _user(mq: Any, broker: Broker, username: str) -> Iterator[None]:
+    """Create a user of ActiveMQ, who waits for a reboot."""
+    identity = {"BrokerId": broker.broker_id, "Username": username}
+    mq.create_user(**identity, Password=secrets.token_urlsafe(18))
+    try:
+        yield
+    finally:
+        mq.delete_user(**identity)
+
+
+def _spared(clean: list[Observation], private: list[Observation]) -> Finding:
+    """Judge that clean tags get no advice; the control's tags are private."""
+    spared, control = (
+        (not any(look.yes for look in looks), tuple(look.evidence for look in looks))
+        for looks in (clean, private)
     )
-    invalid = {"a space": "two words", "a dot": "a.b", "200 characters": "x" * 200, "nothing": ""}
+    failing = Finding("P1", "the same tags with private values", Verdict.of(control[0]), control[1])
+    subject = "tags with a UUID, an ARN, a CIDR block and an account id"
+    return Finding("P1", subject, Verdict.of(spared[0]), spared[1], failing)
+
+
+def _rules(mq: Any, rabbitmq: Broker, activemq: Broker) -> Iterator[Finding]:
+    """Judge that the API's own rules refuse a name; in the control the name keeps them.
+
+    No key is like the requests', so that none creates a broker.
+    """
+
+    def create(rule: str, **named: str) -> Observation:
+        request = _request(rabbitmq, **named)
+        request["EncryptionOptions"]["KmsKeyId"] = _NO_KEY
+        return _refused(lambda: mq.create_broker(**request), rule, *named.values())
+
+    def create_user(name: str) -> Observation:
+        identity = {"BrokerId": activemq.broker_id, "Username": name}
+        password = secrets.token_urlsafe(18)
+        refused = _refused(
+            lambda: mq.create_user(**identity, Password=password), USERNAME["ACTIVEMQ"].sentence
+        )
+        if not refused.yes:
+            mq.delete_user(**identity)
+        return refused
+
+    rule = BROKER_NAME.sentence
     yield _finding(
-        testbed,
         "P1",
         "broker names outside of the API's rule",
-        named,
-        invalid,
-        rule=BROKER_NAME.sentence,
-        blind=_anything,
+        [create(rule, BrokerName=name) for name in ("two words", "a.b", "x" * 51, "")],
+        "the longest name",
+        [create(rule, BrokerName="x" * 50)],
     )
-    tagged = _creating(testbed, "RABBITMQ", lambda value: {"tags": {"contact": value}})
+    rule, guest = USERNAME["RABBITMQ"].sentence, "guest as a valid user name"
     yield _finding(
-        testbed, "P1", "tags", tagged, _PRIVATE | _EMAIL, rule=PII_SENTENCE, blind=_anything
-    )
-
-    for engine_type in ("RABBITMQ", "ACTIVEMQ"):
-        logger.info("  user names of %s", engine_type)
-        used = _creating(
-            testbed, engine_type, lambda name: {"users": (User(name, "a-long-password-1"),)}
-        )
-        rule = USERNAME[engine_type]
-        yield _finding(
-            testbed,
-            "P2",
-            f"{engine_type}: user names",
-            used,
-            _PRIVATE | _EMAIL,
-            rule=PII_SENTENCE,
-            blind=_pattern(rule),
-        )
-        invalid = {
-            "a colon": "a:b",
-            "one character": "x",
-            "101 characters": "x" * 101,
-            **({"a tilde": "a~b"} if engine_type == "RABBITMQ" else {}),
-        }
-        yield _finding(
-            testbed,
-            "P2",
-            f"{engine_type}: user names outside of its rule",
-            used,
-            invalid,
-            rule=rule.sentence,
-            blind=_anything,
-        )
-    guest = _creating(
-        testbed, "RABBITMQ", lambda name: {"users": (User(name, "a-long-password-1"),)}
+        "P2",
+        "RABBITMQ: user names outside of its rule, and guest",
+        [
+            *(create(rule, user=name) for name in ("a:b", "x", "x" * 101, "a~b")),
+            create(guest, user="guest"),
+        ],
+        "the longest name, and guests",
+        [create(rule, user="x" * 100), create(guest, user="guests")],
     )
     yield _finding(
-        testbed,
         "P2",
-        "RABBITMQ: the user guest",
-        guest,
-        {"guest": "guest"},
-        rule="guest as a valid user name",
-        blind=_pattern(USERNAME["RABBITMQ"]),
+        "ACTIVEMQ: user names outside of its rule",
+        [create_user(name) for name in ("a:b", "x", "x" * 101)],
+        "the longest name, and one with a tilde",
+        [create_user(name) for name in ("x" * 100, "a~b")],
     )
 
-    logger.info("  URLs of other servers")
-    for subject, (attempt, url) in _urls(testbed).items():
-        credentials = {
-            "user and password": f"orders:{_PASSWORD}@",
-            "the same, encoded": f"orders%3A{_PASSWORD}@",
-        }
-        with_them = {what: url.format(credential) for what, credential in credentials.items()}
+
+def _strict(testbed: Testbed, mq: Any, rabbitmq: Broker) -> Iterator[Finding]:
+    """Judge what `up --strict-names` refuses; the control is the testbed without it."""
+    requests: dict[tuple[str, str], tuple[dict[str, Any], str]] = {
+        ("P1", "a broker's name"): ({"BrokerName": _phone("call")}, PII_SENTENCE),
+        ("P1", "a tag"): ({"Tags": {"contact": _PRIVATE_TAGS["contact"]}}, TAGS_SENTENCE),
+        ("P2", "a user name"): ({"user": _phone("tel")}, PII_SENTENCE),
+    }
+
+    def create(members: dict[str, Any], rule: str) -> Observation:
+        request = _request(rabbitmq, **members)
+        request["EncryptionOptions"]["KmsKeyId"] = _NO_KEY
+        values = [str(value) for value in members.values() if isinstance(value, str)]
+        return _refused(lambda: mq.create_broker(**request), rule, *values)
+
+    before = strict_names.chosen(testbed.state)
+    seen: dict[bool, list[Observation]] = {}
+    try:
+        for strict in (False, True):
+            strict_names.choose(testbed.state, strict=strict)
+            seen[strict] = [create(*request) for request in requests.values()]
+    finally:
+        strict_names.choose(testbed.state, strict=before)
+    for (claim, subject), refused, accepted in zip(requests, seen[True], seen[False], strict=True):
         yield _finding(
-            testbed,
-            "P3",
-            subject,
-            attempt,
-            with_them,
-            rule=_CREDENTIALS_RULE,
-            blind=_any_url,
-            secret=_PASSWORD,
+            claim, f"{subject}, with strict names", [refused], "without them", [accepted]
         )
 
-    logger.info("  clean ones")
-    for engine_type in ("RABBITMQ", "ACTIVEMQ"):
-        yield from _clean(testbed, engine_type)
-    yield _clean_urls()
 
-
-def _urls(testbed: Testbed) -> dict[str, tuple[Attempt, str]]:
-    """Return by subject how to submit a URL, and a URL with a place for credentials."""
-
-    def configured(engine_type: str, data: str) -> Attempt:
-        return _creating(
-            testbed,
-            engine_type,
-            lambda url: {"configuration": Configuration("c-1", 1, data.format(url))},
+def _refused(attempt: Callable[[], object], rule: str, *values: str) -> Observation:
+    """Make a request; ``yes`` if it is refused by ``rule``, and the refusal repeats no value."""
+    try:
+        attempt()
+    except ClientError as error:
+        message = error.response["Error"]["Message"]
+        repeated = any(len(value) > 5 and value in message for value in values)
+        return Observation(
+            rule in message and not repeated,
+            f"refused: {message}{' It repeats what it refuses.' if repeated else ''}",
         )
-
-    def connected(url: str) -> Mapping[str, Any]:
-        return {"network_connectors": (NetworkConnector("to-others", url, "testbed"),)}
-
-    ldap = _XML.format(
-        "<plugins><authorizationPlugin><map>"
-        '<cachedLDAPAuthorizationMap connectionURL="{}"/>'
-        "</map></authorizationPlugin></plugins>"
-    )
-    return {
-        "a network connector of CreateBroker": (
-            _creating(testbed, "ACTIVEMQ", connected),
-            "static:(ssl://{}other:61617)",
-        ),
-        "a network connector of a configuration": (
-            configured("ACTIVEMQ", _NETWORK),
-            "masterslave:(ssl://one:61617,ssl://{}other:61617)",
-        ),
-        "ActiveMQ: an LDAP server of a configuration": (
-            configured("ACTIVEMQ", ldap),
-            "ldaps://{}ldap.example.com:636",
-        ),
-        "RabbitMQ: an LDAP server of a configuration": (
-            configured("RABBITMQ", "auth_ldap.servers.1 = {}"),
-            "ldaps://{}ldap.example.com:636",
-        ),
-        "a shovel": (
-            lambda url: check_parameter("shovel", {"src-uri": "amqps://", "dest-uri": [url]}),
-            "amqps://{}other.example.com:5671/%2f",
-        ),
-        "a federation upstream": (
-            lambda url: check_parameter("federation-upstream", {"uri": url}),
-            "amqps://{}up.example.com",
-        ),
-    }
-
-
-def _creating(
-    testbed: Testbed, engine_type: str, members: Callable[[str], Mapping[str, Any]]
-) -> Attempt:
-    """Return an attempt that calls CreateBroker with the members made from a value."""
-
-    def attempt(value: str) -> object:
-        request: CreateBroker = replace(testbed.request(engine_type, "names"), **members(value))
-        return testbed.brokers.create(request)
-
-    return attempt
-
-
-def _clean(testbed: Testbed, engine_type: str) -> Iterator[Finding]:
-    """Accept the default broker's clean names; the control sends a private one."""
-    broker = testbed.default_broker(engine_type)
-    private = _PRIVATE["a phone number"]
-    named = _refusal(_creating(testbed, engine_type, lambda name: {"broker_name": name}), private)
-    yield _accepted(
-        "P1",
-        f"{engine_type}: a clean broker name",
-        {broker.broker_name: ""},
-        "a private one",
-        named,
-    )
-    used = _refusal(
-        _creating(testbed, engine_type, lambda name: {"users": (User(name, "a-long-password-1"),)}),
-        private,
-    )
-    yield _accepted(
-        "P2",
-        f"{engine_type}: a clean user name",
-        {user.username: "" for user in broker.users},
-        "a private one",
-        used,
-    )
-
-
-def _clean_urls() -> Finding:
-    """Accept URLs without credentials; the control adds some to the first."""
-
-    def shovel(url: str) -> None:
-        check_parameter("shovel", {"src-uri": "amqps://", "dest-uri": url})
-
-    def connector(url: str) -> None:
-        sanitize(_NETWORK.format(url))
-
-    refusals = {
-        "a shovel to amqps://other:5671/%2f": _refusal(shovel, "amqps://other:5671/%2f"),
-        "a connector to static:(ssl://other:61617)": _refusal(
-            connector, "static:(ssl://other:61617)"
-        ),
-    }
-    return _accepted(
-        "P3",
-        "URLs without credentials",
-        refusals,
-        "a URL with them",
-        _refusal(shovel, f"amqps://orders:{_PASSWORD}@other:5671/%2f"),
-    )
-
-
-# Controls: rule sets without the check
-
-
-def _pattern(rule: NameRule) -> Attempt:
-    def attempt(name: str) -> None:
-        if not rule.pattern.fullmatch(name):
-            raise BadRequestException(rule.sentence)
-
-    return attempt
-
-
-def _any_url(url: str) -> None:
-    if not urlsplit(url).scheme:
-        raise BadRequestException("This is no URL.")
-
-
-def _anything(value: str) -> None:
-    """Accept every value."""
-
-
-# Judging
+    return Observation(yes=False, evidence="it is carried out")
 
 
 def _finding(
-    testbed: Testbed,
     claim: str,
     subject: str,
-    attempt: Attempt,
-    values: Mapping[str, str],
-    *,
-    rule: str,
-    blind: Attempt,
-    secret: str = "",
+    found: Sequence[Observation],
+    control_subject: str,
+    control: Sequence[Observation],
 ) -> Finding:
-    """Check that every value is refused; the control is a rule set without the check."""
-    holds, evidence = _all_refused(testbed, attempt, values, rule, secret)
-    fails, control_evidence = _all_refused(testbed, blind, values, rule, secret)
+    """Judge that all of ``found`` are yes; in the control none is."""
     return Finding(
         claim,
         subject,
-        Verdict.of(holds),
-        evidence,
+        Verdict.of(all(look.yes for look in found)),
+        tuple(look.evidence for look in found),
         Finding(
-            claim, f"{subject}: a rule set that does not look", Verdict.of(fails), control_evidence
+            claim,
+            control_subject,
+            Verdict.of(any(look.yes for look in control)),
+            tuple(look.evidence for look in control),
         ),
     )
-
-
-def _accepted(
-    claim: str, subject: str, refusals: Mapping[str, str], control: str, control_refusal: str
-) -> Finding:
-    """Expect no refusal: ``refusals`` has each attempt's message, empty if accepted."""
-    evidence = tuple(
-        f"{what}: {f'refused: {words}' if words else 'it is accepted'}"
-        for what, words in refusals.items()
-    )
-    failed = Finding(
-        claim,
-        control,
-        Verdict.of(not control_refusal),
-        (f"refused: {control_refusal}" if control_refusal else "it is accepted",),
-    )
-    return Finding(claim, subject, Verdict.of(not any(refusals.values())), evidence, failed)
-
-
-def _all_refused(
-    testbed: Testbed, attempt: Attempt, values: Mapping[str, str], rule: str, secret: str
-) -> tuple[bool, tuple[str, ...]]:
-    """Check that the rule refuses every value without repeating it, and leaves nothing behind."""
-    before = _present(testbed)
-    refused, evidence = True, []
-    for what, value in values.items():
-        words = _refusal(attempt, value)
-        quoted, repeated = (
-            rule in words,
-            bool(secret or len(value) > 5) and (secret or value) in words,
-        )
-        refused &= quoted and not repeated
-        outcome = f"refused: {words}" if words else "it is accepted"
-        evidence.append(f"{what}: {outcome}{' It repeats what it refuses.' if repeated else ''}")
-    left = _present(testbed) - before
-    return refused and not left, (*evidence, f"left behind: {', '.join(sorted(left)) or 'nothing'}")
-
-
-def _refusal(attempt: Attempt, value: str) -> str:
-    """Return the refusal's words as a log might have them; empty if there is none."""
-    try:
-        attempt(value)
-    except BadRequestException as error:
-        return f"{error.message} {error.hint}".strip()
-    return ""
-
-
-def _present(testbed: Testbed) -> set[str]:
-    """Return the existing brokers and containers."""
-    return {broker.broker_name for broker in testbed.brokers.peek_all()} | {
-        str(row["name"]) for row in testbed.containers.find()
-    }
 
 
 if __name__ == "__main__":

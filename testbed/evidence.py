@@ -3,8 +3,12 @@
 For scenarios and tests, where a refusal is a result and not an error.
 """
 
+import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from testbed.broker.service import Brokers
@@ -37,6 +41,40 @@ class Answer:
     def denied(self) -> bool:
         """Whether KMS refused it because the caller has no permission."""
         return self.code == "AccessDeniedException"
+
+
+@dataclass(frozen=True)
+class Advised:
+    """What one run of `testbed advise` printed, and its exit status."""
+
+    output: str
+    status: int
+    advice: tuple[Mapping[str, Any], ...]
+
+    def on(self, identity: str, what: str, rule: str) -> Observation:
+        """Look for advice on one thing of a resource; ``yes`` if it is there, under this rule."""
+        found = [
+            " and ".join(advice["looks_like"])
+            for advice in self.advice
+            if identity in advice["resource"] and what in advice["what"] and advice["rule"] == rule
+        ]
+        words = f"`testbed advise` finds {', '.join(found)}" if found else "no advice"
+        return Observation(bool(found) and self.status == 1, f"{what} of {identity}: {words}")
+
+
+def advised(folder: Path) -> Advised:
+    """Run `testbed advise` in a process of its own, as a build does. Raises ``TestbedError``."""
+    command = "from testbed.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", command, "advise", "--json", "--state", str(folder)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    document = json.loads(done.stdout or '{"error": "`testbed advise` printed nothing."}')
+    if "error" in document:
+        raise TestbedError(document["error"])
+    return Advised(done.stdout + done.stderr, done.returncode, tuple(document["advice"]))
 
 
 def ask(kms: Kms, operation: str, parameters: Mapping[str, Any], caller: Caller = USER) -> Answer:

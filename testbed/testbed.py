@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack
 
 from testbed.broker import default_broker
+from testbed.broker import strict_names as strict
 from testbed.broker.default_broker import NAMES, USERNAME, DefaultBrokerOptions, new_password
 from testbed.broker.encryption import EncryptionOptions
 from testbed.broker.model import Broker
@@ -72,6 +73,7 @@ class Testbed:
         *,
         kms_image: str = "",
         delay: float | None = None,
+        strict_names: bool | None = None,
         start: bool = True,
     ) -> None:
         """Join the testbed of ``folder``, and start its engine and its KMS unless they run.
@@ -79,7 +81,9 @@ class Testbed:
         Without ``folder`` it is a temporary one, which is removed at the end of the ``with`` block,
         or when the process ends in any way. ``kms_image`` is a LocalStack image of your own.
         ``delay`` is the number of seconds until a disabled key or a revoked grant takes effect; it
-        is kept for the folder's life, and the default is ``testbed.kms.base.DELAY``. With
+        is kept for the folder's life, and the default is ``testbed.kms.base.DELAY``. So is
+        ``strict_names``: whether names, tags and URLs that the data-protection page advises
+        against are refused, which Amazon MQ does not do. With
         ``start=False`` nothing is started, and calls of KMS fail if it does not run. Raises
         ``EngineUnavailable`` or ``StateBroken``. What keeps KMS from starting is raised by the
         first call of ``kms``.
@@ -92,6 +96,8 @@ class Testbed:
         try:
             state = State(folder)
             self.containers = Containers(engine.connect(start=start), state.instance)
+            if strict_names is not None:
+                strict.choose(state, strict=strict_names)
             self._open(state, kms_image, delay, start=start)
         except BaseException:  # Ctrl-C, too
             if self._reaper:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from testbed.broker import refusals, rules
+from testbed.broker import refusals, rules, strict_names
 from testbed.broker.model import Broker
 from testbed.broker.requests import Configuration
 from testbed.documented import activemq_elements, rabbitmq_keys
@@ -130,6 +130,8 @@ class Configurations:
         """
         known = self.get(configuration_id)
         sanitized = _SANITIZE[known.engine_type](data, known.engine_version)
+        if strict_names.chosen(self._state):
+            strict_names.check_configuration(known.engine_type, sanitized.data)
 
         def add(configuration: CustomerConfiguration) -> CustomerConfiguration:
             number = len(configuration.revisions) + 1

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
-from testbed.broker import addresses, encryption, refusals, rules, topology, updates
+from testbed.broker import addresses, encryption, refusals, rules, strict_names, topology, updates
 from testbed.broker.configurations import Configurations
 from testbed.broker.jobs import Job
 from testbed.broker.lifecycle import Lifecycle
@@ -38,7 +38,7 @@ class Brokers:
     def __init__(self, services: Services, *, check_period: float = CHECK_PERIOD) -> None:
         self._containers, self._kms = services.containers, services.kms
         self._recorder, self._clock = services.recorder, services.clock
-        self._check_period, self._ca_file = check_period, services.state.ca_file
+        self._check_period, self._state = check_period, services.state
         self._store = BrokerStore(services.state, services.stopping)
         self._configurations = Configurations(services.state, services.clock)
         self._nodes = Nodes(services, self._store)
@@ -165,6 +165,11 @@ class Brokers:
         """Return all brokers as they are stored, in the order of their creation."""
         return self._store.all()
 
+    @property
+    def strict_names(self) -> bool:
+        """Whether names that the page advises against are refused; see ``strict_names``."""
+        return strict_names.chosen(self._state)
+
     # What happens to a broker without a request; no operations of the API
 
     def amend(self, broker_id: str, change: Callable[[Broker], Broker]) -> Broker:
@@ -233,7 +238,7 @@ class Brokers:
         self, broker: Broker, protocol: str, *, tls: bool = True, user: User | None = None
     ) -> tuple[Address, ...]:
         """Return the address of each instance, for ``clients.failover``. Raises ``KeyError``."""
-        ca_file = self._ca_file if tls else None
+        ca_file = self._state.ca_file if tls else None
         return addresses.of(broker, protocol, ca_file, user or broker.users[0])
 
     def active(self, broker_id: str) -> Node:
@@ -246,6 +251,8 @@ class Brokers:
     def _plan(self, request: CreateBroker, caller: Caller) -> Broker:
         """Check the request, and return the broker as it will be."""
         rules.check_create(request, {broker.broker_name for broker in self._store.all()})
+        if self.strict_names:
+            strict_names.check_create(request)
         topology.check_machine(request, self._containers)
         image = self._nodes.image(request)
         plain = request.defects is not None and request.defects.plain_volume

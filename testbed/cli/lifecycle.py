@@ -69,6 +69,14 @@ def up(
             help="Publish the documented ports of one engine, instead of free ones.",
         ),
     ] = False,
+    strict_names: Annotated[
+        bool | None,
+        typer.Option(
+            "--strict-names/--no-strict-names",
+            help="Refuse what `testbed advise` finds, which Amazon MQ accepts; off by default.",
+            show_default=False,
+        ),
+    ] = None,
     state: StateOption = STATE,
     as_json: JsonOption = False,
 ) -> None:
@@ -92,7 +100,7 @@ def up(
         versions = {"RABBITMQ": rabbitmq_version, "ACTIVEMQ": activemq_version}
         images = {"RABBITMQ": rabbitmq_image, "ACTIVEMQ": activemq_image}
         with _all_or_nothing(state):
-            testbed = Testbed(state, kms_image=kms_image, delay=delay)
+            testbed = Testbed(state, kms_image=kms_image, delay=delay, strict_names=strict_names)
             try:
                 # The server gets ready while the brokers do.
                 with process.launch(testbed.state.folder) as server:

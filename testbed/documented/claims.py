@@ -21,10 +21,12 @@ class Claim:
 CLAIMS = (
     Claim(
         "P1",
-        "Broker names carry no personal or confidential data",
-        "a broker name, tag or user name that looks like an e-mail address, a phone number or a "
-        "key id is refused with an error that quotes the rule; a clean one passes; the name rules "
-        "of the API (length, characters) hold too",
+        "Broker names and tags carry no personal or confidential data (the page's advice: the API "
+        "takes them)",
+        "the API accepts what AWS accepts; a name or tag that looks like an e-mail address, a "
+        "phone number or a secret is reported by `testbed advise` (and refused only where "
+        "`--strict-names` was asked for), a clean one is not; UUIDs, ARNs, CIDR blocks and account "
+        "ids are clean; the name rules of the API (length, characters) hold",
     ),
     Claim(
         "P2",
@@ -33,9 +35,10 @@ CLAIMS = (
     ),
     Claim(
         "P3",
-        "No credentials in a URL to an external server",
-        "a network-connector, shovel, federation or LDAP URL with `user:password@` is refused; "
-        "the refusal does not repeat the password",
+        "No credentials in a URL to an external server (advice, too)",
+        "a network-connector, shovel, federation or LDAP URL with `user:password@` is reported by "
+        "`testbed advise` (refused where `--strict-names` was asked for); neither the report nor "
+        "any log or record repeats the password; a URL without credentials is not reported",
     ),
     Claim(
         "P4",

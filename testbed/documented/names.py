@@ -45,11 +45,19 @@ PASSWORD_SENTENCE = (
     "and must not contain commas, colons, or equal signs (,:=)."
 )
 
-# DP: the warning behind claims P1 and P2.
+# DP: what the page advises and the API does not enforce, behind claims P1 to P3.
 PII_SENTENCE = (
     "Do not use any personally identifiable information (PII) or other confidential or "
     "sensitive information for broker names or usernames. Broker names and usernames are "
     "accessible to other AWS services, including CloudWatch Logs."
+)
+TAGS_SENTENCE = (
+    "We strongly recommend that you never put confidential or sensitive information, such as your "
+    "customers' email addresses, into tags or free-form text fields such as a Name field."
+)
+URL_SENTENCE = (
+    "If you provide a URL to an external server, we strongly recommend that you do not include "
+    "credentials information in the URL to validate your request to that server."
 )
 
 # API: a RabbitMQ broker is created with exactly one user, its administrator.

@@ -1,46 +1,33 @@
-"""Customers' URLs of other servers, which may not contain credentials (DP)."""
+"""The addresses of other servers in a customer's configuration."""
 
 import re
 from collections.abc import Iterator
-from urllib.parse import unquote
 
-from testbed.errors import BadRequestException
+from lxml import etree
 
-# DP.
-_SENTENCE = (
-    "If you provide a URL to an external server, we strongly recommend that you do not include "
-    "credentials information in the URL to validate your request to that server."
-)
-_USER_INFO = re.compile(r"(?:\A[/\\]*|:[/\\]{2,})[^/\\?#@]*@")
-# An unescaped password with a slash or the like: no port where one should be, then an @.
-_RAW_PASSWORD = re.compile(r":[/\\]{2,}[^/\\?#@:\[]*:(?!\d*(?:[/\\?#,)]|\Z))[^@]*@")
-_SECRET_PARAMETER = re.compile(
-    r"[?&;][\w.-]*(?:password|passwd|secret|token)=[^&;)]", re.IGNORECASE
-)
+_SETTING = re.compile(r"([A-Za-z0-9_.-]+)\s*=\s*(\S.*)")
+_SERVERS = re.compile(r"\.servers\.\d+\Z")  # LDAP servers, which need no scheme
 
 
-def check_no_credentials_in_url(url: str, error_attribute: str = "url") -> None:
-    """Raise ``BadRequestException`` for a URL with user information or a secret parameter.
-
-    The message does not repeat the URL. All forms that brokers take are known: ``failover:(...)``,
-    ``static:(...)``, LDAP and AMQP URLs, a host without a scheme, percent-encoded or not. A user
-    name alone is refused too: it is half of the credentials, or a token.
-    """
-    if any(
-        pattern.search(form)
-        for form in _decoded(url)
-        for pattern in (_USER_INFO, _RAW_PASSWORD, _SECRET_PARAMETER)
-    ):
-        raise BadRequestException(
-            f"The URL contains credentials. {_SENTENCE}", error_attribute=error_attribute
-        )
+def configured(engine_type: str, data: str) -> Iterator[tuple[str, str]]:
+    """Yield where each URL stands, and the URL. What cannot be read has none."""
+    return _in_xml(data) if engine_type == "ACTIVEMQ" else _in_settings(data)
 
 
-def _decoded(url: str) -> Iterator[str]:
-    """Yield the URL, then the URL with each further layer of percent-encoding removed."""
-    while True:
-        yield url
-        plain = unquote(url)
-        if plain == url:
-            return
-        url = plain
+def _in_xml(data: str) -> Iterator[tuple[str, str]]:
+    parser = etree.XMLParser(resolve_entities=False, load_dtd=False, no_network=True, recover=True)
+    root = etree.fromstring(data.encode(errors="replace"), parser) if data.strip() else None
+    for element in () if root is None else root.getroottree().iter(etree.Element, etree.Comment):
+        name = etree.QName(element).localname if isinstance(element.tag, str) else "comment"
+        for attribute, value in element.attrib.items():
+            if "://" in value:
+                yield f"{name} {etree.QName(attribute).localname}", value
+        if element.text and "://" in element.text:
+            yield f"{name} text", element.text
+
+
+def _in_settings(data: str) -> Iterator[tuple[str, str]]:
+    for line in data.splitlines():
+        match = _SETTING.match(line.strip())
+        if match and ("://" in match[2] or _SERVERS.search(match[1])):
+            yield f"setting {match[1]}", match[2]

@@ -93,13 +93,6 @@ def test_what_is_sent_comes_back_and_may_be_in_lines(aws: Served, created: dict[
         (base64.b64encode(b"\xff\xfe").decode(), "UTF-8"),
         (base64.b64encode(b"<broker").decode(), "not well-formed"),
         (base64.b64encode(b"<!DOCTYPE x><broker/>").decode(), "document type"),
-        (
-            encoded(
-                "",
-                '<networkConnectors><networkConnector uri="static:(ssl://jane:hunter2@b-1:61617)"/></networkConnectors>',
-            ),
-            "credentials",
-        ),
     ],
 )
 def test_what_is_no_configuration_is_refused_and_not_repeated(

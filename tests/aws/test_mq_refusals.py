@@ -8,7 +8,7 @@ import pytest
 
 from testbed.documented.engines import VERSIONS
 from testbed.documented.instance_types import INSTANCE_OPTIONS
-from testbed.documented.names import BROKER_NAME, PASSWORD_SENTENCE, PII_SENTENCE
+from testbed.documented.names import BROKER_NAME, PASSWORD_SENTENCE, USERNAME
 from testbed.kms.base import USER
 from tests.support.aws_endpoint import OTHER_ACCOUNT, Served, refusal
 
@@ -87,7 +87,11 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
         "Amazon MQ prohibits using guest as a valid user name.",
         "username",
     ),
-    ({"Users": [{**USER_OF, "Username": "jane.doe@example.com"}]}, PII_SENTENCE, "username"),
+    (
+        {"Users": [{**USER_OF, "Username": "jane.doe@example.com"}]},
+        USERNAME["RABBITMQ"].sentence,
+        "username",
+    ),
     ({"Users": [{**USER_OF, "Password": "short"}]}, PASSWORD_SENTENCE, "password"),
     ({**ACTIVEMQ, "Users": []}, "An ActiveMQ broker is created with 1 to 250 users.", "users"),
     (
@@ -98,9 +102,8 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
         ),
         "",
     ),
-    ({"BrokerName": "jane.doe@example.com"}, PII_SENTENCE, "brokerName"),
+    ({"BrokerName": "jane.doe@example.com"}, BROKER_NAME.sentence, "brokerName"),
     ({"BrokerName": "x" * 200}, BROKER_NAME.sentence, "brokerName"),
-    ({"Tags": {"owner": "jane.doe@example.com"}}, PII_SENTENCE, "tags"),
     ({"Tags": {f"tag{number}": "x" for number in range(51)}}, "at most 50 tags", "tags"),
     (
         {"Logs": {"Audit": True}},
@@ -150,8 +153,8 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
                 "Hosts": ["ldap.example.com", "admin:correct-horse-1@ldap.example.com"],
             },
         },
-        "credentials information in the URL",
-        "ldapServerMetadata.hosts",
+        "The testbed does not offer LDAP.",
+        "ldapServerMetadata",
     ),
     (
         {"DataReplicationMode": "CRDR"},

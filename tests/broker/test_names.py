@@ -1,17 +1,15 @@
-"""The rules for names, passwords, tags and URLs; and that no refusal repeats what it refuses."""
+"""The API's rules for names and passwords; and that no refusal repeats a password."""
 
 import re
 import string
-from urllib.parse import quote
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.broker.names import (
     check_broker_name,
     check_password,
-    check_tag,
     check_username,
     check_users,
 )
@@ -21,65 +19,21 @@ from testbed.documented.names import (
     PASSWORD_MIN,
     PASSWORD_SENTENCE,
     PASSWORD_UNIQUE,
-    PII_SENTENCE,
     USERNAME,
     NameRule,
 )
 from testbed.engines.base import User
-from testbed.engines.urls import check_no_credentials_in_url
 from testbed.errors import BadRequestException
 
 GOOD_PASSWORD = "correct-horse-battery"
-KMS_ID = "1234abcd-12ab-34cd-56ef-1234567890ab"
-PRIVATE = {
-    "e-mail": [
-        "jane.doe@example.com",
-        "jane@localhost",
-        "Jane Doe <jane@example.com>",
-        "jane\uff20example.com",
-    ],
-    "phone": [
-        "555-123-4567",
-        "(555) 123-4567",
-        "+49 171 2345678",
-        "0049-171-2345678",
-        "5551234567",
-        "44.20.7946.0958",
-        "call_555_123_4567",
-        "+1234567",
-    ],
-    "access key": [
-        "AKIAIOSFODNN7EXAMPLE",
-        "orders-AKIAIOSFODNN7EXAMPLE-2",
-        "ASIAIOSFODNN7EXAMPLE",
-        "akiaiosfodnn7example",
-    ],
-    "KMS key": [
-        KMS_ID,
-        f"orders-{KMS_ID}"[:50],
-        KMS_ID.replace("-", "_"),
-        "mrk-1234abcd12ab34cd56ef1234567890ab",
-        f"arn:aws:kms:us-east-1:111122223333:key/{KMS_ID}",
-        f"arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/{KMS_ID}",
-    ],
-}
-ALL_PRIVATE = [(kind, value) for kind, values in PRIVATE.items() for value in values]
-# Realistic names of brokers, users and tags.
-CLEAN = [
+# Names that the API takes, whatever the data-protection page advises.
+ACCEPTED = [
     "orders",
-    "Orders_2",
-    "a1",
-    "test-1754038923",
-    "test-1754038923000",
-    "nightly-2026-08-01",
-    "nightly-20260801-120000",
-    "20260801",
-    "ip-192-168-100-200",
-    "billing-123456789012",
-    "v5-19-9",
-    "deadbeef" * 4,
-    "AKIA",
-    "team-7-shop-42",
+    "1234abcd-12ab-34cd-56ef-1234567890ab",
+    "AKIAIOSFODNN7EXAMPLE",
+    "call-0301234567890",
+    "555-123-4567",
+    "123456789012",
 ]
 
 
@@ -119,40 +73,11 @@ def everything_it_says(error: BadRequestException) -> str:
     )
 
 
-@pytest.mark.parametrize("value", CLEAN)
-def test_a_clean_name_passes(value: str) -> None:
+@pytest.mark.parametrize("value", ACCEPTED)
+def test_only_the_apis_own_rules_refuse_a_name(value: str) -> None:
     check_broker_name(value)
     check_username("ACTIVEMQ", value)
     check_username("RABBITMQ", value)
-    check_tag(value, value)
-
-
-@pytest.mark.parametrize(("kind", "value"), ALL_PRIVATE)
-def test_what_looks_private_is_refused_by_the_documented_rule(kind: str, value: str) -> None:
-    refusals = [
-        refusal(check_broker_name, value),
-        refusal(check_username, "ACTIVEMQ", value),
-        refusal(check_username, "RABBITMQ", value),
-        refusal(check_tag, value, "x"),
-        refusal(check_tag, "owner", value),
-    ]
-    assert [error.error_attribute for error in refusals] == [
-        "brokerName",
-        "username",
-        "username",
-        "tags",
-        "tags",
-    ]
-    for error in refusals:
-        assert PII_SENTENCE in error.message
-        assert kind in error.message
-        assert value not in everything_it_says(error)
-
-
-def test_an_address_breaks_both_rules_of_a_broker_name() -> None:
-    message = refusal(check_broker_name, "jane.doe@example.com").message
-    assert BROKER_NAME.sentence in message
-    assert PII_SENTENCE in message
 
 
 @pytest.mark.parametrize(
@@ -179,17 +104,6 @@ def test_a_broker_name_that_passes_matches_the_api(name: str) -> None:
     except BadRequestException:
         return
     assert BROKER_NAME.pattern.fullmatch(name)
-
-
-@given(
-    st.integers(10**9 * 2, 10**10 - 1).filter(lambda n: not str(n).startswith("20")),
-    st.sampled_from("-_"),
-)
-def test_any_number_in_three_three_four_is_a_phone_number(number: int, separator: str) -> None:
-    digits = str(number)
-    grouped = separator.join((digits[:3], digits[3:6], digits[6:]))
-    for name in (digits, grouped, f"jane{separator}{grouped}"):
-        assert "phone number" in refusal(check_broker_name, name).message
 
 
 def test_each_engine_has_its_own_user_names() -> None:
@@ -273,84 +187,3 @@ def test_groups_are_by_the_api(groups: tuple[str, ...]) -> None:
         ).error_attribute
         == "groups"
     )
-
-
-SERVERS = [
-    "amqps://{}@broker.example.com:5671/%2F",
-    "amqp+ssl://{}@h:5671",
-    "ldaps://{}@ldap.example.com:636/dc=example,dc=com",
-    "ssl://{}@[::1]:61617",
-    "failover:(ssl://{}@h1:61617,ssl://h2:61617)?randomize=false",
-    "failover:(ssl://h1:61617,ssl://{}@h2:61617)",
-    "static:(ssl://{}@h:1)",
-    "masterslave:(ssl://h1:1,ssl://{}@h2:1)",
-    "static:(failover:(ssl://{}@h:1))",
-    "{}@ldap.example.com",
-    "//{}@h/x",
-    "https:\\\\{}@h",
-]
-
-
-@pytest.mark.parametrize("server", SERVERS)
-@given(
-    st.text(string.ascii_lowercase, min_size=1),
-    st.text(st.characters(exclude_categories=["Cs"]), min_size=6),
-)
-def test_credentials_in_a_url_are_refused_and_not_repeated(
-    server: str, user: str, password: str
-) -> None:
-    secret = quote(password, safe="")
-    for url in (
-        server.format(f"{user}:{secret}"),
-        server.format(f"{user}%3A{secret}"),
-        quote(server.format(f"{user}:{secret}"), safe=""),
-    ):
-        error = refusal(check_no_credentials_in_url, url, "networkConnector.uri")
-        assert error.error_attribute == "networkConnector.uri"
-        assert "credentials information in the URL" in error.message
-        words = everything_it_says(error)
-        constant = refusal(check_no_credentials_in_url, "a:b@c", "networkConnector.uri")
-        assume(
-            password not in everything_it_says(constant)
-        )  # otherwise the message contains the password by chance
-        assert password not in words
-        assert secret not in words
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "amqps://admin:pa/ss@h:5671",
-        "amqps://admin:pa#ss@h",
-        "ssl://admin:pa?ss@h",
-        "ssl://admin:p@ss@h",
-        "ssl://admin:,)@h",
-        "amqps://token@h",
-        "amqps://:password@h",
-        "ssl%253A%252F%252Fu%253Ap%2540h",
-        "failover:(ssl://h:1)?jms.userName=u&jms.password=p",
-        "https://h/?access_token=abc",
-        "amqps://h?PASSWORD=x",
-    ],
-)
-def test_credentials_in_disguise_are_refused_too(url: str) -> None:
-    refusal(check_no_credentials_in_url, url)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        *(server.replace("{}@", "") for server in SERVERS),
-        "ldap://h:389/cn=jane@example.com,dc=example",
-        "ldaps://h/dc=example?mail?sub?(mail=jane@example.com)",
-        "ssl://[::1]:61617/x@y",
-        "failover:(ssl://b-1.mq.us-east-1.amazonaws.com:61617,ssl://b-2.mq.us-east-1.amazonaws.com:61617)?maxReconnectAttempts=3",
-        "amqps://h:5671/vhost%40home?heartbeat=30",
-        "https://h/a@b",
-        "ssl://h:1?verifyHostName=true",
-        "ldap.example.com:636",
-        "",
-    ],
-)
-def test_a_url_without_them_passes(url: str) -> None:
-    check_no_credentials_in_url(url)

@@ -22,7 +22,7 @@ from testbed.clients import Destination
 from testbed.documented.engines import DEFAULT_VERSION, INVALID_KMS_KEY, REGION
 from testbed.documented.grants import EBS_PRINCIPAL, MQ_PRINCIPAL
 from testbed.documented.listeners import LISTENERS
-from testbed.documented.names import BROKER_NAME, PASSWORD_SENTENCE, PII_SENTENCE
+from testbed.documented.names import BROKER_NAME, PASSWORD_SENTENCE, USERNAME
 from testbed.engines.base import User
 from testbed.errors import (
     BadRequestException,
@@ -220,15 +220,17 @@ def test_names_versions_and_modes_that_do_not_exist_are_refused_and_nothing_is_l
             "may contain only letters, numbers, dashes and underscores",
         ),
         ({"broker_name": "x" * 200}, "brokerName", BROKER_NAME.sentence),
-        ({"broker_name": "call-0301234567890"}, "brokerName", PII_SENTENCE),
-        ({"users": (User("jane@example.com", password),)}, "username", PII_SENTENCE),
+        (
+            {"users": (User("jane@example.com", password),)},
+            "username",
+            USERNAME["RABBITMQ"].sentence,
+        ),
         ({"users": (User("x", password),)}, "username", "2-100 characters"),
         ({"users": (User("guest", password),)}, "username", "prohibits using guest"),
         ({"users": (User("jane", "too-short"),)}, "password", PASSWORD_SENTENCE),
         ({"users": (User("jane", "commas,are,not,allowed"),)}, "password", PASSWORD_SENTENCE),
         ({"users": ()}, "users", "Specify exactly one user"),
         ({"users": (user, User("second", password))}, "users", "Specify exactly one user"),
-        ({"tags": {"owner": "jane@example.com"}}, "tags", PII_SENTENCE),
         ({"engine_type": "KAFKA"}, "engineType", "ACTIVEMQ, RABBITMQ"),
         (
             {"engine_version": "3.7"},

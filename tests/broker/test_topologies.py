@@ -235,12 +235,6 @@ REFUSED = [
         {"network_connectors": (NetworkConnector("a", "static:(ssl://b:61617)", "alice"),)},
         "Only ActiveMQ",
     ),
-    (
-        "ACTIVEMQ",
-        "SINGLE_INSTANCE",
-        {"network_connectors": (NetworkConnector("a", "static:(ssl://u:p@b:61617)", "alice"),)},
-        "credentials",
-    ),
 ]
 
 

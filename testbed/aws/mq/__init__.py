@@ -21,7 +21,7 @@ from testbed.aws.mq import (
     users,
 )
 from testbed.aws.mq.context import Call, Context, Operation, broker
-from testbed.broker import refusals
+from testbed.broker import refusals, strict_names
 from testbed.errors import ApiError, BadRequestException, ForbiddenException, KmsError, MqError
 from testbed.kms.base import Caller, is_outage
 from testbed.trail.recording import Recorder
@@ -54,6 +54,8 @@ OPERATIONS: Mapping[str, Operation] = {
         call.parameters
     ),
 }
+# Operations that take names, besides CreateBroker, whose names ``Brokers`` checks.
+_NAMING = {"CreateUser", "CreateTags", "CreateConfiguration", "UpdateConfiguration"}
 
 
 class Mq:
@@ -97,6 +99,8 @@ class Mq:
             if name not in OPERATIONS:
                 broker(self._context, call)  # an unknown one is said first
                 raise refusals.not_offered(name)
+            if name in _NAMING and self._context.brokers.strict_names:
+                strict_names.check_parameters(call.parameters)
             try:
                 recorded.elements = OPERATIONS[name](self._context, call)
             except KmsError as error:

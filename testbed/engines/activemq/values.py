@@ -21,7 +21,8 @@ _SIZE = re.compile(r"(\d{1,18}) ?(?:b|([kmg])b?)?", re.ASCII | re.IGNORECASE)
 # A connector's uri: one broker, or several in ActiveMQ's composite forms. Only TLS and only other
 # brokers: a vm: address would start a second broker here with any listener, and options could turn
 # off the verification of the host name.
-_BROKER = r"ssl://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}"
+_USER_INFO = r"[A-Za-z0-9._~!*+;=%-]+(?::[A-Za-z0-9._~!*+;=%-]*)?@"  # advised against, and accepted
+_BROKER = rf"ssl://(?:{_USER_INFO})?(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):\d{{1,5}}"
 _HARMLESS = (
     "keepAlive|soTimeout|connectionTimeout|tcpNoDelay|timeout|randomize|backup|backupPoolSize|"
     "priorityBackup|trackMessages|maxReconnectAttempts|startupMaxReconnectAttempts|"

@@ -27,7 +27,6 @@ from testbed.documented.rabbitmq_keys import (
     Key,
 )
 from testbed.engines.base import Sanitized
-from testbed.engines.urls import check_no_credentials_in_url
 from testbed.errors import BadRequestException
 
 _LINE = re.compile(r"([A-Za-z0-9_.-]+)\s*=\s*(.*)")
@@ -49,8 +48,8 @@ def sanitize(data: str, version: str) -> Sanitized:
     """Return the configuration unchanged, if it is valid for ``version`` (major.minor).
 
     Raises ``BadRequestException`` for a malformed line; for a key that is undocumented, fixed by
-    Amazon MQ or meant for an external server; for a value out of range and a misplaced section; and
-    for credentials in a URL, which the message does not repeat.
+    Amazon MQ or meant for an external server; for a value out of range and a misplaced section. No
+    message repeats a value.
     """
     chosen = dict(_checked(data, version))
     if any(key.startswith("aws.arns.") for key in chosen) and ROLE_KEY not in chosen:
@@ -93,18 +92,6 @@ def settings(
     return chosen
 
 
-def check_parameter(component: str, value: dict[str, object]) -> None:
-    """Raise ``BadRequestException`` for credentials in a URI of a shovel or federation upstream.
-
-    ``component`` (``shovel`` or ``federation-upstream``) and ``value`` are those of RabbitMQ's
-    ``/api/parameters``.
-    """
-    for name in ("uri", "src-uri", "dest-uri"):
-        uris = value.get(name, ())
-        for uri in uris if isinstance(uris, list | tuple) else (uris,):
-            check_no_credentials_in_url(str(uri), f"{component}.{name}")
-
-
 def _checked(data: str, version: str) -> Iterator[tuple[str, str]]:
     major = int(version.partition(".")[0])
     for entry in _entries(data):
@@ -121,10 +108,7 @@ def _checked(data: str, version: str) -> Iterator[tuple[str, str]]:
 def _key(entry: _Entry, version: str, major: int) -> Key:
     """Return the documented key. Raises ``BadRequestException`` for any other."""
     name = entry.key
-    outside = name.startswith(OUTSIDE)
-    if outside or "://" in entry.value:
-        check_no_credentials_in_url(entry.value, "data")
-    if outside:
+    if name.startswith(OUTSIDE):
         raise _refusal(
             f"{name} is for a server outside of the broker, which the testbed does not have."
         )

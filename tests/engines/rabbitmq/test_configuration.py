@@ -228,9 +228,8 @@ def test_an_invalid_line_is_refused_by_its_number(line: str) -> None:
         "heartbeat = amqps://admin:hunter2hunter2@h:5671",
     ],
 )
-def test_credentials_in_a_url_are_refused_and_not_repeated(line: str) -> None:
+def test_a_refusal_does_not_repeat_the_value(line: str) -> None:
     error = refusal(line)
-    assert "credentials information in the URL" in error.message
     assert "hunter2" not in repr((error, error.args, error.hint))
 
 
@@ -245,25 +244,6 @@ def test_credentials_in_a_url_are_refused_and_not_repeated(line: str) -> None:
 )
 def test_servers_outside_are_not_here(line: str) -> None:
     assert "server outside of the broker" in refusal(line).message
-
-
-@pytest.mark.parametrize("component", ["shovel", "federation-upstream"])
-def test_a_parameters_uris_have_no_credentials(component: str) -> None:
-    configuration.check_parameter(
-        component,
-        {"uri": "amqps://h:5671", "src-uri": ["amqps://h", "amqps://g"], "dest-uri": "amqps:///"},
-    )
-    for value in (
-        {"uri": "amqps://a:hunter2hunter2@h"},
-        {"src-uri": ["amqps://h", "amqps://a:hunter2hunter2@h"]},
-        {"dest-uri": "amqps://a@h"},
-    ):
-        with pytest.raises(
-            BadRequestException, match="credentials information in the URL"
-        ) as caught:
-            configuration.check_parameter(component, value)  # type: ignore[arg-type]
-        assert "hunter2" not in repr(caught.value)
-        assert caught.value.error_attribute.startswith(component)
 
 
 def test_a_version_has_its_own_keys() -> None:
