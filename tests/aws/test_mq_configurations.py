@@ -152,7 +152,6 @@ def test_what_is_not_there(aws: Served, created: dict[str, Any]) -> None:
         ({"EngineVersion": "5.15"}, "is invalid for broker engine type"),
         ({"EngineType": "KAFKA"}, "is invalid. Valid values are: [ACTIVEMQ, RABBITMQ]"),
         ({"AuthenticationStrategy": "LDAP"}, "does not offer"),
-        ({"Tags": {"owner": "jane.doe@example.com"}}, "personally identifiable information"),
     ],
 )
 def test_configurations_that_are_refused(aws: Served, change: dict[str, Any], words: str) -> None:
