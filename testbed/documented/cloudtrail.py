@@ -38,6 +38,7 @@ LOOKUP_ATTRIBUTES = (
     "AccessKeyId",
 )
 LOOKUP_MAX_RESULTS = 50
+LOOKUP_VALUE = 2000  # characters
 
 # CTG: a log file holds the events of about five minutes; its name ends in 16 random characters.
 DELIVERY_SECONDS, UNIQUE_CHARACTERS = 300, 16

@@ -14,7 +14,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from testbed.documented.cloudtrail import LOOKUP_ATTRIBUTES, LOOKUP_MAX_RESULTS
+from testbed.documented.cloudtrail import (
+    LOOKUP_ATTRIBUTES,
+    LOOKUP_MAX_RESULTS,
+    LOOKUP_VALUE,
+)
 from testbed.errors import ApiError
 from testbed.trail.attributes import ANY, NUMBERS, attributes, resources, seconds
 from testbed.trail.identity import username
@@ -154,8 +158,10 @@ def _attribute_row(attribute: Attribute | None) -> tuple[int, str]:
             "LookupAttributes",
             f"Events are looked up by {', '.join(LOOKUP_ATTRIBUTES)}, not by {attribute.key}.",
         )
-    if not attribute.value:
-        raise _invalid("LookupAttributes", f"The value of {attribute.key} is empty.")
+    if not 1 <= len(attribute.value) <= LOOKUP_VALUE:
+        raise _invalid(
+            "LookupAttributes", f"The value of {attribute.key} has 1 to {LOOKUP_VALUE} characters."
+        )
     return NUMBERS[attribute.key], attribute.value
 
 

@@ -79,11 +79,14 @@ class HttpRequest:
     headers: Mapping[str, str]
 
 
-def legal(operation: OperationModel, known: Mapping[str, Any]) -> Iterator[Document]:
+def legal(
+    operation: OperationModel, known: Mapping[str, Any], optional: Mapping[str, Any] | None = None
+) -> Iterator[Document]:
     """Yield the request with required members only, then with each optional member added.
 
     ``known`` has values of members by their names, such as an existing key's id, for those of this
-    operation; its members are in every request. Bytes become base64.
+    operation; its members are in every request. Bytes become base64. ``optional`` has values for
+    optional members, where one made by the model would not do.
     """
     shape = operation.input_shape
     if shape is None:
@@ -94,9 +97,10 @@ def legal(operation: OperationModel, known: Mapping[str, Any]) -> Iterator[Docum
         name: value(shape.members[name]) for name in shape.required_members if name not in given
     }
     yield least
+    chosen = {name: _wire(value) for name, value in (optional or {}).items()}
     for name, member in shape.members.items():
         if name not in least:
-            yield {**least, name: value(member)}
+            yield {**least, name: chosen[name] if name in chosen else value(member)}
 
 
 def malformed(operation: OperationModel, known: Mapping[str, Any]) -> Iterator[Malformed]:
@@ -109,11 +113,13 @@ def malformed(operation: OperationModel, known: Mapping[str, Any]) -> Iterator[M
         return
     least = next(legal(operation, known))
     for name in shape.required_members:
-        if shape.members[name].serialization.get("location") == "uri":
+        location = shape.members[name].serialization.get("location")
+        if location == "uri":
             continue  # without it, the path is another operation's
         rest = {other: item for other, item in least.items() if other != name}
         yield Malformed(operation.name, name, "absent", "value", rest)
-        yield Malformed(operation.name, name, "null", "value", {**rest, name: None})
+        if location is None:
+            yield Malformed(operation.name, name, "null", "value", {**rest, name: None})
     for name, member in shape.members.items():
         text = member.serialization.get("location") in ("uri", "querystring")
         for path, fault, kind, wrong in _faults(member, name):
@@ -142,7 +148,8 @@ def value(shape: Shape) -> Any:
             return [value(shape.member)] * max(1, limits.get("min", 1))
         case "map":
             return {value(shape.key): value(shape.value)}
-    return {name: value(shape.members[name]) for name in shape.required_members}
+    members = {name: shape.members[name] for name in shape.required_members}
+    return {_on_wire(name, member): value(member) for name, member in members.items()}
 
 
 def encode(operation: OperationModel, document: Document) -> HttpRequest:
@@ -155,7 +162,7 @@ def encode(operation: OperationModel, document: Document) -> HttpRequest:
     path, query, body = operation.http["requestUri"], [], {}
     members = operation.input_shape.members if operation.input_shape else {}
     for name, item in document.items():
-        wire = members[name].serialization.get("name", name)
+        wire = _on_wire(name, members[name])
         match members[name].serialization.get("location"):
             case "uri":
                 path = path.replace(f"{{{wire}}}", quote(str(item), safe=""))
@@ -211,13 +218,17 @@ def _faults(shape: Shape, path: str) -> Iterator[tuple[str, str, Literal["type",
                 yield inner, fault, what, {value(shape.key): wrong}
         case "structure":
             sound = value(shape)
-            for name in shape.required_members:
-                rest = {other: item for other, item in sound.items() if other != name}
-                yield f"{path}.{name}", "absent", "value", rest
             for name, member in shape.members.items():
+                wire = _on_wire(name, member)
+                if name in shape.required_members:
+                    rest = {other: item for other, item in sound.items() if other != wire}
+                    yield f"{path}.{name}", "absent", "value", rest
                 for inner, fault, what, wrong in _faults(member, f"{path}.{name}"):
-                    wire = member.serialization.get("name", name)
                     yield inner, fault, what, {**sound, wire: wrong}
+
+
+def _on_wire(name: str, member: Shape) -> str:
+    return str(member.serialization.get("name", name))
 
 
 def is_of(kind: str, item: Any) -> bool:
