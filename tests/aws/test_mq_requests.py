@@ -36,7 +36,6 @@ TOLERATED = (
 )
 # What the model allows and the service does not, or not for this engine: in the service's words.
 ALWAYS_REFUSED = {
-    "DescribeSharedResources": NOT_OFFERED,
     "Promote": NOT_OFFERED,
     "UpdateBroker LdapServerMetadata": NOT_OFFERED,
     "UpdateBroker ResourceShareArns": NOT_OFFERED,
@@ -168,4 +167,4 @@ def test_a_path_that_names_nothing_is_not_found(aws: Served, engine: str, text: 
 
 
 def test_every_operation_of_the_model_is_offered_or_named_as_not_offered() -> None:
-    assert set(OPERATIONS) - set(OFFERED) == {"DescribeSharedResources", "Promote"}
+    assert set(OPERATIONS) - set(OFFERED) == {"Promote"}
