@@ -7,7 +7,7 @@ from dataclasses import replace
 from testbed import checker, evidence, traffic
 from testbed.cli.scenario import run_file
 from testbed.clients import Destination
-from testbed.documented.grants import EBS_PRINCIPAL
+from testbed.documented.grants import ebs_principal
 from testbed.evidence import ask
 from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
@@ -42,7 +42,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             )
             refused = [ask(kms, "RetireGrant", grant, caller) for caller in (stranger, mq)]
             before = evidence.reports_invalid_key(brokers, identity)
-            done = ask(kms, "RetireGrant", grant, replace(mq, principal=EBS_PRINCIPAL))
+            done = ask(kms, "RetireGrant", grant, replace(mq, principal=ebs_principal(mq.region)))
             testbed.wait_out_delay()
             after = evidence.reports_invalid_key(brokers, identity)
             reboot, attached = evidence.refuses_reboot(brokers, identity), evidence.serves(flow, 50)

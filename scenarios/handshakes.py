@@ -6,7 +6,7 @@ from functools import partial
 
 from testbed.broker.model import Broker
 from testbed.cli.scenario import run_file
-from testbed.documented.engines import DOMAIN, REGION
+from testbed.documented import regions
 from testbed.documented.tls import PROFILES, Suite, TlsProfile
 from testbed.engines.base import Defects
 from testbed.results import Finding, Matrix, Verdict
@@ -24,7 +24,6 @@ CLAIMS = ("T1", "T3", "T6", "T8")
 
 # What a control's listeners accept beyond the documents, and what they lack.
 _EXTRA = Suite("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305", 0xCCA8)
-_WILDCARD = f"*.{DOMAIN.format(region=REGION)}"
 
 
 def run(testbed: Testbed) -> Iterator[Finding | Matrix | str]:
@@ -52,7 +51,7 @@ def _engine(
     )
     for name, scan in scans.items():
         yield _suites(claim, engine_type, name, scan, controls[name])
-        yield _certificate(engine_type, name, scan, controls[name])
+        yield _certificate(broker, name, scan, controls[name])
     yield matrix(f"{engine_type} {broker.broker_name}", scans, PROFILES[engine_type])
     if engine_type == "RABBITMQ":
         yield _no_plaintext(broker, scans, _plaintext(testbed, control))
@@ -88,15 +87,16 @@ def _suites(
     )
 
 
-def _certificate(engine_type: str, name: str, scan: ListenerScan, control: ListenerScan) -> Finding:
+def _certificate(broker: Broker, name: str, scan: ListenerScan, control: ListenerScan) -> Finding:
+    wildcard = f"*.{regions.host('mq', broker.region)}"
     return Finding(
         "T8",
-        f"{engine_type} {name}",
-        *_verdict(judge_certificate(scan, (_WILDCARD,)), _evidence(scan)),
+        f"{broker.engine_type} {name}",
+        *_verdict(judge_certificate(scan, (wildcard,)), _evidence(scan)),
         Finding(
             "T8",
             f"{name} with a certificate of another authority",
-            *_verdict(judge_certificate(control, (_WILDCARD,)), _evidence(control)),
+            *_verdict(judge_certificate(control, (wildcard,)), _evidence(control)),
         ),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from testbed.cli.scenario import run_file
-from testbed.documented.grants import EBS_PRINCIPAL
+from testbed.documented.grants import ebs_principal
 from testbed.evidence import Answer, ask
 from testbed.kms.base import Caller
 from testbed.results import Finding, Verdict
@@ -36,7 +36,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         yield _denied("a caller with no grant", ask(kms, "Decrypt", right, stranger), granted)
         yield _denied(
             "another service",
-            ask(kms, "Decrypt", right, replace(mq, principal=EBS_PRINCIPAL)),
+            ask(kms, "Decrypt", right, replace(mq, principal=ebs_principal(mq.region))),
             granted,
         )
         yield _denied(
@@ -70,7 +70,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         )
         for grant in (candidate for candidate in broker.grants if candidate.volume_id):
             kms.call(
-                replace(mq, principal=EBS_PRINCIPAL),
+                replace(mq, principal=ebs_principal(mq.region)),
                 "RetireGrant",
                 {"KeyId": key, "GrantId": grant.grant_id},
             )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from testbed.kms.authority import KmsAuthority
-from testbed.kms.base import DELAY, Kms
+from testbed.kms.base import DELAY, USER, Caller, Kms
 from testbed.kms.container import KmsContainer
 from testbed.kms.localstack import LocalStackKms
 from testbed.kms.retrying import RetryingKms
@@ -26,6 +26,7 @@ class Services:
     """What the brokers and the AWS endpoint of one testbed work with.
 
     ``kms`` decides, records and delegates to LocalStack. ``stopping`` ends every wait.
+    ``user`` is who acts where nobody is named.
     """
 
     state: State
@@ -36,6 +37,7 @@ class Services:
     recorder: Recorder
     authority: Authority
     stopping: threading.Event
+    user: Caller = USER
 
 
 @dataclass(frozen=True)

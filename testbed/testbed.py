@@ -61,8 +61,9 @@ class Testbed:
     As a context manager it closes at the end of the block, and everything keeps running; a testbed
     without its own folder is removed.
 
-    ``kms`` is the way to KMS, ``brokers`` is Amazon MQ's control plane, ``clock`` is the time that
-    both go by, and ``trail`` is CloudTrail.
+    ``user`` is who acts where nobody is named: the root of the user's account, in the testbed's
+    Region. ``kms`` is the way to KMS, ``brokers`` is Amazon MQ's control plane, ``clock`` is the
+    time that both go by, and ``trail`` is CloudTrail.
     """
 
     __test__ = False  # the name starts with "Test": pytest must not collect it
@@ -134,6 +135,7 @@ class Testbed:
             self.containers.close()
             raise
         self.clock, self.kms = self.services.clock, self.services.kms
+        self.user = self.services.user
         self.trail, self.authority = self.services.trail, self.services.authority
         self.brokers = Brokers(self.services)
         self._controls = Controls(

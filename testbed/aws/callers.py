@@ -1,16 +1,17 @@
 """The caller by the credential scope of a request's signature (SigV4), which is not verified.
 
-An access key id of 12 digits is the root of that account, as in LocalStack; any other is the
-user's. So a test can speak for another account, and any ``AWS_ACCESS_KEY_ID`` works.
+The scope names the Region. An access key id of 12 digits is the root of that account, as in
+LocalStack; any other is the user's. So a test can speak for another account, and any
+``AWS_ACCESS_KEY_ID`` works.
 """
 
 import re
 from dataclasses import dataclass, replace
 
 from testbed.aws.https import Request
-from testbed.documented.engines import REGION
+from testbed.documented import regions
 from testbed.errors import ApiError
-from testbed.kms.base import USER, Caller
+from testbed.kms.base import USER, Caller, root
 
 _CREDENTIAL = re.compile(
     r"AWS4-HMAC-SHA256 +Credential=(?P<key>[^/,\s]{1,128})/\d{8}/(?P<region>[a-z0-9-]{1,64})/"
@@ -38,7 +39,7 @@ def credential(request: Request) -> Credential | None:
 def caller(request: Request, scope: Credential | None) -> Caller:
     """Return the caller of a signed request.
 
-    Raises ``ApiError`` in AWS's words when it is unsigned, or signed for another region.
+    Raises ``ApiError`` in AWS's words when it is unsigned, or signed for an unknown Region.
     """
     if scope is None and request.header("authorization"):
         raise ApiError(
@@ -52,18 +53,16 @@ def caller(request: Request, scope: Credential | None) -> Caller:
         raise ApiError(
             "Missing Authentication Token", code="MissingAuthenticationTokenException", status=403
         )
-    if scope.region != REGION:
+    if not regions.exists(scope.region):
         raise ApiError(
             f"Credential should be scoped to a valid region, not '{scope.region}'. ",
             code="InvalidSignatureException",
             status=403,
-            hint=f"The testbed is in {REGION}: set AWS_DEFAULT_REGION.",
+            hint="Set AWS_DEFAULT_REGION to one of AWS's Regions.",
         )
     account = scope.access_key_id if _ACCOUNT.fullmatch(scope.access_key_id) else USER.account
     return replace(
-        USER,
-        principal=f"arn:aws:iam::{account}:root",
-        account=account,
+        root(account, scope.region),
         source_ip=request.source_ip,
         user_agent=request.header("user-agent")[:_USER_AGENT] or USER.user_agent,
         tls=request.tls,

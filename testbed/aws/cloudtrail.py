@@ -35,6 +35,7 @@ def _call(
     page = lookup_events(
         trail,
         caller.account,
+        region=caller.region,
         attribute=_attribute(parameters.get("LookupAttributes", [])),
         start=_seconds(parameters.get("StartTime")),
         end=_seconds(parameters.get("EndTime")),

@@ -14,7 +14,7 @@ from testbed.aws.mq.context import Context
 from testbed.aws.sts import Sts
 from testbed.broker.configurations import Configurations
 from testbed.broker.jobs import JobThreads
-from testbed.documented.engines import REGION
+from testbed.documented.regions import DEFAULT_REGION
 from testbed.errors import PortTaken
 from testbed.kms.base import USER_ACCOUNT
 from testbed.runtime import ports
@@ -44,8 +44,8 @@ class Endpoint:
             "AWS_CA_BUNDLE": str(self.ca_file),
             "AWS_ACCESS_KEY_ID": USER_ACCOUNT,
             "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": DEFAULT_REGION,
+            "AWS_REGION": DEFAULT_REGION,
         }
 
     def client(self) -> dict[str, str]:
@@ -53,7 +53,7 @@ class Endpoint:
         return {
             "endpoint_url": self.url,
             "verify": str(self.ca_file),
-            "region_name": REGION,
+            "region_name": DEFAULT_REGION,
             "aws_access_key_id": USER_ACCOUNT,
             "aws_secret_access_key": "test",
         }

@@ -14,13 +14,13 @@ import msgspec
 from testbed.broker import refusals, rules, strict_names
 from testbed.broker.model import Broker
 from testbed.broker.requests import Configuration
-from testbed.documented import activemq_elements, rabbitmq_keys
-from testbed.documented.engines import REGION, VERSIONS
+from testbed.documented import activemq_elements, rabbitmq_keys, regions
+from testbed.documented.engines import VERSIONS
 from testbed.documented.instance_types import DISPLAY_NAMES
 from testbed.engines.activemq import configuration as activemq_configuration
 from testbed.engines.base import SanitizationWarning
 from testbed.engines.rabbitmq import configuration as rabbitmq_configuration
-from testbed.kms.base import USER_ACCOUNT
+from testbed.kms.base import Caller, root
 from testbed.state.clock import Clock
 from testbed.state.store import State
 
@@ -50,11 +50,13 @@ class Revision:
 
 @dataclass(frozen=True)
 class CustomerConfiguration:
-    """A configuration of the user's with all its revisions, the oldest first.
+    """A configuration of ``account`` in ``region`` with all its revisions, the oldest first.
 
     ``shown_engine_type`` is the engine type as the request spelled it.
     """
 
+    account: str
+    region: str
     id: str
     name: str
     engine_type: str
@@ -66,8 +68,8 @@ class CustomerConfiguration:
 
     @property
     def arn(self) -> str:
-        """The ARN; configurations are in the user's account."""
-        return f"arn:aws:mq:{REGION}:{USER_ACCOUNT}:configuration:{self.id}"
+        """The ARN."""
+        return regions.arn("mq", self.region, self.account, f"configuration:{self.id}")
 
     @property
     def latest(self) -> Revision:
@@ -90,6 +92,7 @@ class Configurations:
 
     def create(
         self,
+        caller: Caller,
         name: str,
         engine_type: str,
         engine_version: str,
@@ -105,10 +108,13 @@ class Configurations:
             raise refusals.unknown_version(engine_type, engine_version)
         if not _NAME.fullmatch(name):
             raise refusals.bad(_NAME_SENTENCE, "name")
-        if any(configuration.name == name for configuration in self.all()):
+        if any(configuration.name == name for configuration in self.of(caller)):
             raise refusals.configuration_exists()
         rules.check_tags(tags)
-        return self._add(name, engine_type, engine_version, tags, shown_engine_type or engine_type)
+        shown = shown_engine_type or engine_type
+        return self._add(
+            caller, name, engine_type, engine_version, shown_engine_type=shown, tags=tags
+        )
 
     def create_default(self, broker: Broker) -> Configuration:
         """Create the configuration of a broker that was created without one, and return it.
@@ -118,17 +124,19 @@ class Configurations:
         """
         shown = broker.settings.get("EngineType", broker.engine_type)
         name = f"{broker.broker_name}-configuration"
-        created = self._add(name, broker.engine_type, broker.engine_version, {}, shown)
+        owner = root(broker.account, broker.region)
+        engine = (broker.engine_type, broker.engine_version)
+        created = self._add(owner, name, *engine, shown_engine_type=shown, tags={})
         return Configuration(created.id, created.latest.revision, created.latest.data)
 
     def update(
-        self, configuration_id: str, data: str, description: str
+        self, caller: Caller, configuration_id: str, data: str, description: str
     ) -> tuple[CustomerConfiguration, Sequence[SanitizationWarning]]:
         """UpdateConfiguration: add a sanitised revision; return what was removed from it as well.
 
         Raises ``NotFoundException`` or ``BadRequestException``.
         """
-        known = self.get(configuration_id)
+        known = self.get(caller, configuration_id)
         sanitized = _SANITIZE[known.engine_type](data, known.engine_version)
         if strict_names.chosen(self._state):
             strict_names.check_configuration(known.engine_type, sanitized.data)
@@ -142,9 +150,9 @@ class Configurations:
 
         return self.amend(configuration_id, add), sanitized.warnings
 
-    def delete(self, configuration_id: str, brokers: Sequence[Broker]) -> None:
+    def delete(self, caller: Caller, configuration_id: str, brokers: Sequence[Broker]) -> None:
         """DeleteConfiguration. Raises ``ConflictException`` if one of ``brokers`` has it."""
-        self.get(configuration_id)
+        self.get(caller, configuration_id)
         for broker in brokers:
             used = (broker.configuration, broker.pending.configuration)
             if configuration_id in {configuration.id for configuration in used if configuration}:
@@ -157,21 +165,25 @@ class Configurations:
             msgspec.convert(document, CustomerConfiguration) for document in self._state.all(_KIND)
         ]
 
-    def get(self, configuration_id: str) -> CustomerConfiguration:
-        """Return a configuration. Raises ``NotFoundException``."""
+    def of(self, caller: Caller) -> list[CustomerConfiguration]:
+        """Return the configurations that the caller sees, in the order of their creation."""
+        return [known for known in self.all() if caller.owns(known.account, known.region)]
+
+    def get(self, caller: Caller, configuration_id: str) -> CustomerConfiguration:
+        """Return a configuration that the caller sees. Raises ``NotFoundException``."""
         document = self._state.get(_KIND, configuration_id)
-        if document is None:
+        if document is None or not caller.owns(document["account"], document["region"]):
             raise refusals.no_such_configuration(configuration_id)
         return msgspec.convert(document, CustomerConfiguration)
 
     def choose(
-        self, configuration_id: str, revision: int | None, engine_type: str
+        self, caller: Caller, configuration_id: str, revision: int | None, engine_type: str
     ) -> Configuration:
         """Return a revision for a broker, the latest if it is None.
 
         Raises ``NotFoundException`` or ``BadRequestException``.
         """
-        configuration = self.get(configuration_id)
+        configuration = self.get(caller, configuration_id)
         if configuration.engine_type != engine_type:
             raise refusals.configuration_of_other_engine(
                 configuration_id, configuration.engine_type
@@ -198,16 +210,20 @@ class Configurations:
 
     def _add(
         self,
+        caller: Caller,
         name: str,
         engine_type: str,
         engine_version: str,
-        tags: Mapping[str, str],
+        *,
         shown_engine_type: str,
+        tags: Mapping[str, str],
     ) -> CustomerConfiguration:
         engine = f"{DISPLAY_NAMES[engine_type]} {engine_version}"
         description = f"Auto-generated default for {name} on {engine}"
         first = Revision(1, self._now(), description, _DEFAULTS[engine_type])
         configuration = CustomerConfiguration(
+            account=caller.account,
+            region=caller.region,
             id=f"c-{uuid.uuid4()}",
             name=name,
             engine_type=engine_type,

@@ -61,10 +61,12 @@ def resolve(kms: Kms, caller: Caller, options: EncryptionOptions) -> BrokerKey:
             "Set UseAwsOwnedKey to false to use your own key.",
         )
     if options.use_aws_owned_key:
-        key = _service_key(kms, MQ, AWS_OWNED_ALIAS, "AWS owned key of Amazon MQ")
-        return BrokerKey(_usable(kms, MQ, key), "AWS_OWNED")
+        service = replace(MQ, region=caller.region)
+        key = _service_key(kms, service, AWS_OWNED_ALIAS, "AWS owned key of Amazon MQ")
+        return BrokerKey(_usable(kms, service, key), "AWS_OWNED")
     if not options.kms_key_id:
-        service = replace(MQ, account=caller.account)  # Amazon MQ, at work in the user's account
+        # Amazon MQ, at work in the user's account.
+        service = replace(MQ, account=caller.account, region=caller.region)
         key = _service_key(
             kms,
             service,

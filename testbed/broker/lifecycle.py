@@ -34,7 +34,7 @@ class Lifecycle:
         logger.info("%s: creating its grants and its volume", broker.broker_name)
         if not broker.key_arn:
             return broker
-        shapes = shapes_of(broker.deployment_mode, broker.storage_type)
+        shapes = shapes_of(broker.deployment_mode, broker.storage_type, broker.region)
         owned = broker.key_ownership == "AWS_OWNED"  # Amazon MQ needs no grant on its own key
         created: tuple[Grant, ...] = ()
         if not owned:
@@ -133,7 +133,7 @@ class Lifecycle:
 
     def _release(self, broker: Broker) -> None:
         self._nodes.release(broker)
-        shapes = shapes_of(broker.deployment_mode, broker.storage_type)
+        shapes = shapes_of(broker.deployment_mode, broker.storage_type, broker.region)
         try:
             grants.retire(self._kms, broker.key_arn, broker.grants, shapes)
         except KmsError as error:  # an outage: grants of a removed broker open nothing

@@ -67,7 +67,7 @@ def key_problem(kms: Kms, broker: Broker) -> str:
         state = key["KeyState"]
         if state != "Enabled":
             return f"The KMS key {arn} is {_KEY_STATES.get(state, state)}."
-        shapes = shapes_of(broker.deployment_mode, broker.storage_type)
+        shapes = shapes_of(broker.deployment_mode, broker.storage_type, broker.region)
         missing = grants.missing(kms, arn, broker.grants, shapes)
     except KmsError as error:
         if is_outage(error):

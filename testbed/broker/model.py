@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from testbed.broker.encryption import EncryptionOptions
 from testbed.broker.requests import Configuration
-from testbed.documented.engines import PATCH_VERSIONS, REGION, ActionRequired
+from testbed.documented import regions
+from testbed.documented.engines import PATCH_VERSIONS, ActionRequired
 from testbed.engines.base import Defects, NetworkConnector, User
-from testbed.kms.base import USER_ACCOUNT
 from testbed.storage.volumes import Volume
 
 
@@ -84,13 +84,15 @@ class Pending:
 
 @dataclass(frozen=True)
 class Broker:
-    """A broker of the account.
+    """A broker of ``account`` in ``region``.
 
     ``running_version`` is the exact version behind ``engine_version``, empty for an image of the
     user's own. ``created`` is ISO 8601; ``checked`` is when the key was last verified, by the
     testbed's clock. ``cookie`` authenticates the nodes of a RabbitMQ cluster to each other.
     """
 
+    account: str
+    region: str
     broker_id: str
     broker_name: str
     engine_type: str
@@ -123,8 +125,9 @@ class Broker:
 
     @property
     def arn(self) -> str:
-        """The ARN in the form that GUIDE22 shows; brokers are in the user's account."""
-        return f"arn:aws:mq:{REGION}:{USER_ACCOUNT}:broker:{self.broker_name}:{self.broker_id}"
+        """The ARN in the form that GUIDE22 shows."""
+        resource = f"broker:{self.broker_name}:{self.broker_id}"
+        return regions.arn("mq", self.region, self.account, resource)
 
     @property
     def patch_version(self) -> str:

@@ -155,7 +155,7 @@ class Nodes:
                 f"The volume {volume.volume_id} of {broker.broker_name} is gone with its data.",
                 hint="`testbed down` and then `testbed up` start with a new one.",
             )
-        shapes = shapes_of(broker.deployment_mode, broker.storage_type)
+        shapes = shapes_of(broker.deployment_mode, broker.storage_type, broker.region)
         missing = grants.missing(self._kms, broker.key_arn, broker.grants, shapes, volume.volume_id)
         if missing:
             raise VolumeRefused(
@@ -168,12 +168,14 @@ class Nodes:
     def _certificate(self, broker: Broker) -> Certificate:
         """Return the broker's one certificate, issued at its first start, for all its nodes."""
         if document := self._state.get(_CERTIFICATE, broker.broker_id):
-            return Certificate.from_document(document)
+            return Certificate.from_document(document, broker.region)
         if broker.defects and broker.defects.certificate:
-            certificate = self._authority.issue_bad(broker.defects.certificate)
+            certificate = self._authority.issue_bad(
+                broker.defects.certificate, region=broker.region
+            )
         else:
             instances = (*broker.nodes, *broker.instances)
             names = list(dict.fromkeys(instance.hostname for instance in instances))
-            certificate = self._authority.issue(names=names)
+            certificate = self._authority.issue(names=names, region=broker.region)
         self._state.put(_CERTIFICATE, broker.broker_id, certificate.to_document())
         return certificate

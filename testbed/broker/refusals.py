@@ -13,7 +13,6 @@ from testbed.documented.instance_types import DISPLAY_NAMES
 from testbed.errors import (
     BadRequestException,
     ConflictException,
-    ForbiddenException,
     NotFoundException,
 )
 
@@ -274,9 +273,3 @@ def configuration_of_other_engine(configuration_id: str, engine_type: str) -> Ba
 
 def not_offered(what: str, attribute: str = "") -> BadRequestException:
     return bad(f"The testbed does not offer {what}.", attribute)
-
-
-def other_account(account: str) -> ForbiddenException:
-    return ForbiddenException(
-        f"The testbed's brokers are in the account {account}: create them with its credentials."
-    )

@@ -22,7 +22,7 @@ from testbed.broker.store import BrokerStore
 from testbed.clients.base import Address
 from testbed.engines.base import User
 from testbed.errors import NotFoundException, TestbedError
-from testbed.kms.base import USER, Caller
+from testbed.kms.base import Caller, root
 from testbed.services import Services
 from testbed.state.locks import Busy
 
@@ -32,13 +32,15 @@ CHECK_PERIOD = 2.0  # seconds between two checks of a key; the service's period 
 class Brokers:
     """The brokers of one state folder, for use by several threads and processes.
 
-    Starting and stopping a broker takes its lock.
+    Operations of the API are the testbed's user's unless they name a ``caller``, who sees only the
+    brokers of the own account and Region. Starting and stopping a broker takes its lock.
     """
 
     def __init__(self, services: Services, *, check_period: float = CHECK_PERIOD) -> None:
         self._containers, self._kms = services.containers, services.kms
         self._recorder, self._clock = services.recorder, services.clock
         self._check_period, self._state = check_period, services.state
+        self._user = services.user
         self._store = BrokerStore(services.state, services.stopping)
         self._configurations = Configurations(services.state, services.clock)
         self._nodes = Nodes(services, self._store)
@@ -47,29 +49,31 @@ class Brokers:
 
     # Operations of the API
 
-    def create(self, request: CreateBroker, caller: Caller = USER) -> Broker:
+    def create(self, request: CreateBroker, caller: Caller | None = None) -> Broker:
         """CreateBroker, and wait until every listener answers a login.
 
         Raises ``BadRequestException`` or ``ConflictException`` for a request that is refused.
         Leaves nothing behind when it raises, whatever it raises.
         """
+        caller = caller or self._user
         with self._recorder.mq_call(caller, "CreateBroker", request.parameters()) as answer:
             broker = self._plan(request, caller)
             answer.elements = {"BrokerArn": broker.arn, "BrokerId": broker.broker_id}
             with self._erased_on_failure(broker):
                 return self._lifecycle.bring_up(self._begun(broker, caller))
 
-    def begin_create(self, request: CreateBroker, caller: Caller = USER) -> Job:
+    def begin_create(self, request: CreateBroker, caller: Caller | None = None) -> Job:
         """CreateBroker: the broker is in CREATION_IN_PROGRESS, with its grants and data keys.
 
         The same ``CreatorRequestId`` makes one broker, however often it is sent (API). Raises
         what ``create`` raises; a creation that fails later ends in CREATION_FAILED.
         """
+        caller = caller or self._user
         with (
             self._creating,
             self._recorder.mq_call(caller, "CreateBroker", request.parameters()) as answer,
         ):
-            broker = self._created_before(request)
+            broker = self._created_before(request, caller)
             if broker is None:
                 broker = self._plan(request, caller)
                 with self._erased_on_failure(broker):
@@ -77,32 +81,34 @@ class Brokers:
             answer.elements = {"BrokerArn": broker.arn, "BrokerId": broker.broker_id}
             return self._job(broker)
 
-    def describe(self, broker_id: str, caller: Caller = USER) -> Broker:
+    def describe(self, broker_id: str, caller: Caller | None = None) -> Broker:
         """DescribeBroker, by id or by name.
 
         Checks the key first if the last check is too old, since nothing else does where no daemon
         runs. Raises ``NotFoundException``.
         """
+        caller = caller or self._user
         with self._recorder.mq_call(caller, "DescribeBroker", {"BrokerId": broker_id}):
-            return self._checked(self._store.get(broker_id))
+            return self._checked(self._store.get(broker_id, caller))
 
-    def list(self, caller: Caller = USER) -> list[Broker]:
-        """ListBrokers: all brokers in the order of their creation, with checks as ``describe``."""
-        brokers = []
+    def list(self, caller: Caller | None = None) -> list[Broker]:
+        """ListBrokers, in the order of their creation, with checks as ``describe``."""
+        caller, brokers = caller or self._user, []
         with self._recorder.mq_call(caller, "ListBrokers", {}):
-            for broker in self._store.all():
+            for broker in self._store.of(caller):
                 with suppress(NotFoundException):  # deleted in the meantime
                     brokers.append(self._checked(broker))
         return brokers
 
-    def update(self, broker_id: str, request: UpdateBroker, caller: Caller = USER) -> Broker:
+    def update(self, broker_id: str, request: UpdateBroker, caller: Caller | None = None) -> Broker:
         """UpdateBroker. Some changes wait for a reboot. A broker's key is for its life.
 
         Raises ``NotFoundException`` or ``BadRequestException``.
         """
+        caller = caller or self._user
         parameters = {"BrokerId": broker_id, **request.parameters()}
         with self._recorder.mq_call(caller, "UpdateBroker", parameters) as answer:
-            broker = self._store.get(broker_id)
+            broker = self._store.get(broker_id, caller)
 
             def change(stored: Broker) -> Broker:
                 rules.check_update(stored, request)
@@ -111,13 +117,13 @@ class Brokers:
             answer.elements = parameters
             return self._store.change(broker, change)
 
-    def reboot(self, broker_id: str, caller: Caller = USER) -> Broker:
+    def reboot(self, broker_id: str, caller: Caller | None = None) -> Broker:
         """RebootBroker, and wait until the broker is back. Raises what ``begin_reboot`` raises."""
         job = self.begin_reboot(broker_id, caller)
         job.finish()
         return self._store.get(job.broker.broker_id)
 
-    def begin_reboot(self, broker_id: str, caller: Caller = USER) -> Job:
+    def begin_reboot(self, broker_id: str, caller: Caller | None = None) -> Job:
         """RebootBroker: the broker is in REBOOT_IN_PROGRESS.
 
         Raises ``BadRequestException`` unless the broker is RUNNING. "Amazon MQ does not restart a
@@ -128,14 +134,16 @@ class Brokers:
             rules.check_state(broker, "RebootBroker")
             return broker.with_state("REBOOT_IN_PROGRESS")
 
+        caller = caller or self._user
         with self._recorder.mq_call(caller, "RebootBroker", {"BrokerId": broker_id}):
-            return self._job(self._store.change(self.check(broker_id), begin))
+            broker = self._store.get(broker_id, caller)
+            return self._job(self._store.change(self._lifecycle.check(broker), begin))
 
-    def delete(self, broker_id: str, caller: Caller = USER) -> None:
+    def delete(self, broker_id: str, caller: Caller | None = None) -> None:
         """DeleteBroker: remove its containers, volumes and grants. Raises as ``begin_delete``."""
         self.begin_delete(broker_id, caller).finish()
 
-    def begin_delete(self, broker_id: str, caller: Caller = USER) -> Job:
+    def begin_delete(self, broker_id: str, caller: Caller | None = None) -> Job:
         """DeleteBroker: the broker is in DELETION_IN_PROGRESS.
 
         Raises ``NotFoundException``, or ``BadRequestException`` while it is created, rebooted or
@@ -146,24 +154,28 @@ class Brokers:
             rules.check_state(broker, "DeleteBroker")
             return broker.with_state("DELETION_IN_PROGRESS")
 
+        caller = caller or self._user
         with self._recorder.mq_call(caller, "DeleteBroker", {"BrokerId": broker_id}) as answer:
-            broker = self._store.change(self._store.get(broker_id), begin)
+            broker = self._store.change(self._store.get(broker_id, caller), begin)
             answer.elements = {"BrokerId": broker.broker_id}
             return self._job(broker)
 
     # For readers: without a record in the trail, and without a call to KMS
 
-    def peek(self, broker_id: str) -> Broker:
-        """Return the broker as it is stored, by id or by name. Raises ``NotFoundException``."""
-        return self._store.get(broker_id)
+    def peek(self, broker_id: str, caller: Caller | None = None) -> Broker:
+        """Return the broker as it is stored, by id or by name. Raises ``NotFoundException``.
+
+        With a ``caller``, only among those that the caller sees.
+        """
+        return self._store.get(broker_id, caller)
 
     def ids(self) -> tuple[str, ...]:
         """Return the ids of all brokers, in the order of their creation."""
         return tuple(broker.broker_id for broker in self._store.all())
 
-    def peek_all(self) -> tuple[Broker, ...]:
-        """Return all brokers as they are stored, in the order of their creation."""
-        return self._store.all()
+    def peek_all(self, caller: Caller | None = None) -> tuple[Broker, ...]:
+        """Return all brokers, or the caller's, as they are stored, in the order of creation."""
+        return self._store.of(caller) if caller else self._store.all()
 
     @property
     def strict_names(self) -> bool:
@@ -214,12 +226,13 @@ class Brokers:
         with self._locked(broker_id) as broker:
             return self._nodes.start(broker, _chosen(broker, node_name))
 
-    def revive(self, broker_id: str) -> Broker:
+    def revive(self, broker_id: str, caller: Caller | None = None) -> Broker:
         """Start the nodes that have stopped, as after a restart of the engine.
 
         Removes a broker whose creation or deletion was cut off; resumes one whose reboot was.
         Raises ``NotFoundException``, and what ``attach`` raises.
         """
+        broker_id = self._store.get(broker_id, caller).broker_id
         with self._locked(broker_id) as broker:
             if not broker.broker_state.startswith(("CREATION_", "DELETION_")):
                 return self._lifecycle.revive(broker)
@@ -250,7 +263,7 @@ class Brokers:
 
     def _plan(self, request: CreateBroker, caller: Caller) -> Broker:
         """Check the request, and return the broker as it will be."""
-        rules.check_create(request, {broker.broker_name for broker in self._store.all()})
+        rules.check_create(request, {broker.broker_name for broker in self._store.of(caller)})
         if self.strict_names:
             strict_names.check_create(request)
         topology.check_machine(request, self._containers)
@@ -258,7 +271,7 @@ class Brokers:
         plain = request.defects is not None and request.defects.plain_volume
         options = request.encryption_options
         key = None if plain else encryption.resolve(self._kms, caller, options)
-        return topology.plan(request, image, key, self._clock.datetime())
+        return topology.plan(request, caller, image, key, self._clock.datetime())
 
     @contextmanager
     def _erased_on_failure(self, broker: Broker) -> Iterator[None]:
@@ -271,7 +284,8 @@ class Brokers:
                 stored = self._store.get(broker.broker_id)
                 self._lifecycle.erase(stored)
                 if stored.configuration and not broker.configuration:
-                    self._configurations.delete(stored.configuration.id, ())
+                    owner = root(broker.account, broker.region)
+                    self._configurations.delete(owner, stored.configuration.id, ())
                 raise
 
     def _begun(self, broker: Broker, caller: Caller) -> Broker:
@@ -282,10 +296,10 @@ class Brokers:
         default = self._configurations.create_default(broker)
         return self._store.change(broker, partial(replace, configuration=default))
 
-    def _created_before(self, request: CreateBroker) -> Broker | None:
+    def _created_before(self, request: CreateBroker, caller: Caller) -> Broker | None:
         """Return the broker of an earlier request with the same ``CreatorRequestId``."""
         token = request.settings.get("CreatorRequestId")
-        for broker in self._store.all() if token else ():
+        for broker in self._store.of(caller) if token else ():
             if broker.settings.get("CreatorRequestId") == token:
                 rules.check_create(request, ())
                 if broker.broker_name != request.broker_name:

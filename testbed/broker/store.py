@@ -10,6 +10,7 @@ import msgspec
 from testbed.broker import refusals
 from testbed.broker.model import Broker
 from testbed.errors import StateBroken
+from testbed.kms.base import Caller
 from testbed.state.locks import hold_lock
 from testbed.state.store import State
 
@@ -26,17 +27,25 @@ class BrokerStore:
         """Return the brokers in the order of their creation."""
         return tuple(map(from_document, self._state.all(_KIND)))
 
+    def of(self, caller: Caller) -> tuple[Broker, ...]:
+        """Return the brokers that the caller sees, in the order of their creation."""
+        return tuple(broker for broker in self.all() if caller.owns(broker.account, broker.region))
+
     def find(self, broker_id: str) -> Broker | None:
         """Return the broker with this id, or None."""
         document = self._state.get(_KIND, broker_id)
         return from_document(document) if document else None
 
-    def get(self, broker_id: str) -> Broker:
-        """Return a broker by id or by name. Raises ``NotFoundException``."""
+    def get(self, broker_id: str, caller: Caller | None = None) -> Broker:
+        """Return a broker by id or by name, of those that ``caller`` sees if there is one.
+
+        Raises ``NotFoundException``.
+        """
         broker = self.find(broker_id)
         if broker is None:
-            broker = next((other for other in self.all() if other.broker_name == broker_id), None)
-        if broker is None:
+            brokers = self.of(caller) if caller else self.all()
+            broker = next((other for other in brokers if other.broker_name == broker_id), None)
+        if broker is None or (caller and not caller.owns(broker.account, broker.region)):
             raise refusals.no_such_broker(broker_id)
         return broker
 

@@ -15,11 +15,12 @@ from testbed.broker.encryption import BrokerKey
 from testbed.broker.model import Broker, Endpoint, LoadBalancer, Node
 from testbed.broker.requests import CreateBroker
 from testbed.broker.rules import NOT_OFFERED
-from testbed.documented.engines import DOMAIN, REGION, STORAGE_TYPES
+from testbed.documented import regions
+from testbed.documented.engines import STORAGE_TYPES
 from testbed.documented.listeners import Listener
 from testbed.engines.all import ENGINES
 from testbed.engines.base import Engine
-from testbed.kms.base import USER_ACCOUNT
+from testbed.kms.base import Caller
 from testbed.runtime import ports
 from testbed.runtime.containers import Containers
 from testbed.storage import volumes
@@ -37,17 +38,21 @@ def check_machine(request: CreateBroker, containers: Containers) -> None:
     containers.require_disk(_DISK, "A broker")
 
 
-def plan(request: CreateBroker, image: str, key: BrokerKey | None, created: datetime) -> Broker:
-    """Return the broker as it will be, before any part of it exists.
+def plan(
+    request: CreateBroker, caller: Caller, image: str, key: BrokerKey | None, created: datetime
+) -> Broker:
+    """Return the broker as it will be for ``caller``, before any part of it exists.
 
     ``image`` is a tag; ``key`` is None for a control broker on a plain volume.
     """
     engine = ENGINES[request.engine_type]
     broker_id = f"b-{uuid.uuid4()}"
     storage_type = request.storage_type or STORAGE_TYPES[request.engine_type][0]
-    nodes, load_balancer = plan_nodes(request, engine, broker_id, storage_type)
+    nodes, load_balancer = plan_nodes(request, engine, broker_id, storage_type, caller.region)
     settings = {name: value for name, value in request.settings.items() if name not in NOT_OFFERED}
     return Broker(
+        account=caller.account,
+        region=caller.region,
         broker_id=broker_id,
         broker_name=request.broker_name,
         engine_type=request.engine_type,
@@ -65,7 +70,9 @@ def plan(request: CreateBroker, image: str, key: BrokerKey | None, created: date
         storage_type=storage_type,
         created=created.isoformat(timespec="milliseconds"),
         tags=dict(request.tags),
-        settings=network.with_defaults(settings, request.deployment_mode, USER_ACCOUNT, REGION),
+        settings=network.with_defaults(
+            settings, request.deployment_mode, caller.account, caller.region
+        ),
         configuration=request.configuration,
         network_connectors=request.network_connectors,
         inter_node_tls=request.inter_node_tls,
@@ -111,9 +118,10 @@ def network_uri(broker: Broker) -> str:
 
 
 def plan_nodes(
-    request: CreateBroker, engine: Engine, broker_id: str, storage_type: str
+    request: CreateBroker, engine: Engine, broker_id: str, storage_type: str, region: str
 ) -> tuple[tuple[Node, ...], LoadBalancer | None]:
     """Return the nodes of a new broker, on volumes without a key yet, and its load balancer."""
+    domain = regions.host("mq", region)
     count = _NODES[request.deployment_mode]
     clustered = request.deployment_mode == "CLUSTER_MULTI_AZ"
     shared = (
@@ -126,17 +134,13 @@ def plan_nodes(
     nodes = tuple(
         Node(
             name=str(number),
-            hostname=_hostname(f"{broker_id}-{number}" if numbered else broker_id),
+            hostname=f"{broker_id}-{number}.{domain}" if numbered else f"{broker_id}.{domain}",
             volume=volumes.unencrypted(shared or volumes.new_id(storage_type)),
             endpoints=() if clustered else addresses[number - 1],
         )
         for number in range(1, count + 1)
     )
-    return nodes, LoadBalancer(_hostname(broker_id), addresses[0]) if clustered else None
-
-
-def _hostname(label: str) -> str:
-    return f"{label}.{DOMAIN.format(region=REGION)}"
+    return nodes, LoadBalancer(f"{broker_id}.{domain}", addresses[0]) if clustered else None
 
 
 def _endpoints(

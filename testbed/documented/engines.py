@@ -47,7 +47,3 @@ VOLUME_KEY_BYTES = 64
 
 # Seconds. "It may take several hours to deactivate a key or revoke a grant" (DP-NEW).
 SEVERAL_HOURS = 3 * 3600.0
-
-REGION = "us-east-1"
-# The domain of the service's wildcard certificate and of all brokers' host names (GUIDE22, WWR).
-DOMAIN = "mq.{region}.amazonaws.com"

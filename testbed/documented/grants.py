@@ -7,10 +7,9 @@ retiring principal and the encryption context are EFS's.
 
 from dataclasses import dataclass
 
-from testbed.documented.engines import REGION
+from testbed.documented import regions
 
 MQ_PRINCIPAL = "mq.amazonaws.com"
-EBS_PRINCIPAL = f"ec2.{REGION}.amazonaws.com"
 EFS_PRINCIPAL = "elasticfilesystem.amazonaws.com"
 
 
@@ -53,12 +52,19 @@ _MQ_CLUSTER = GrantShape(
     ),
 )
 _MQ_RABBIT = GrantShape("mq_rabbit_grant", ("DescribeKey",))
-_EBS = GrantShape("ebs_grant", ("Decrypt",), retiring_principal=EBS_PRINCIPAL, of_volume=True)
 _EFS = GrantShape("efs_grant", ("Decrypt",), EFS_PRINCIPAL, EFS_PRINCIPAL, of_volume=True)
 
 
-def grants(deployment_mode: str, storage_type: str) -> tuple[GrantShape, ...]:
+def ebs_principal(region: str) -> str:
+    """Return the retiring principal of the grant for an EBS volume in ``region``."""
+    return regions.host("ec2", region)
+
+
+def grants(deployment_mode: str, storage_type: str, region: str) -> tuple[GrantShape, ...]:
     """Return the grants of a broker in order of creation, those of volumes last."""
+    ebs = GrantShape(
+        "ebs_grant", ("Decrypt",), retiring_principal=ebs_principal(region), of_volume=True
+    )
     if deployment_mode == "CLUSTER_MULTI_AZ":
-        return (_MQ_CLUSTER, _MQ_RABBIT, _EBS)
-    return (_MQ_SINGLE, _EFS if storage_type == "EFS" else _EBS)
+        return (_MQ_CLUSTER, _MQ_RABBIT, ebs)
+    return (_MQ_SINGLE, _EFS if storage_type == "EFS" else ebs)

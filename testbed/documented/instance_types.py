@@ -56,7 +56,5 @@ INSTANCE_OPTIONS = (
 # Reported for a broker created without an instance type.
 DEFAULT_INSTANCE_TYPE = {"ACTIVEMQ": "mq.m5.large", "RABBITMQ": "mq.m7g.large"}
 
-AVAILABILITY_ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
-
 # The spelling in error messages, and in DescribeBroker if CreateBroker used it.
 DISPLAY_NAMES = {"ACTIVEMQ": "ActiveMQ", "RABBITMQ": "RabbitMQ"}

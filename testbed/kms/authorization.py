@@ -104,7 +104,9 @@ class Authorization:
         }
         if operation in ("UpdateAlias", "DeleteAlias"):
             # The key that loses the alias has to allow it too.
-            target = self._names.target(call.caller.account, parameters["AliasName"])
+            target = self._names.target(
+                call.caller.region, call.caller.account, parameters["AliasName"]
+            )
             self._permitted(call, operation, target)
         elif not permissions and operation != "RetireGrant":
             self._check_identity(call)

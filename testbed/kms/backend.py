@@ -33,15 +33,17 @@ class Backend:
         self._kms = kms
 
     def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """See ``Kms.call``. The call is made in the account of the key, if an ARN names it."""
+        """See ``Kms.call``. The call is made where the key is, if an ARN names it."""
         request: dict[str, Any] = {
             name: bind_context(value) if name in _CONTEXTS else value
             for name, value in parameters.items()
             if name not in _DRY_RUN
         }
         key: str = request.get("KeyId") or request.get("TargetKeyId") or ""
-        if key.startswith("arn:") and (account := Arn.parse(key).account) != caller.account:
-            caller = replace(caller, account=account)
+        if key.startswith("arn:"):
+            arn = Arn.parse(key)
+            if not caller.owns(arn.account, arn.region):
+                caller = replace(caller, account=arn.account, region=arn.region)
         if "TargetKeyId" in request:
             request["TargetKeyId"] = request["TargetKeyId"].rpartition("/")[2]
         try:

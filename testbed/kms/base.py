@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
+from testbed.documented import regions
 from testbed.documented.grants import EFS_PRINCIPAL, MQ_PRINCIPAL
+from testbed.documented.regions import DEFAULT_REGION
 from testbed.errors import KmsError
 
 # The two accounts of the testbed. LocalStack takes an access key id of 12 digits for the account
@@ -36,12 +38,13 @@ class TlsDetails:
 class Caller:
     """Who calls: ``principal`` is an ARN, or a service principal such as ``mq.amazonaws.com``.
 
-    ``account`` is the account on whose behalf the call is made, 12 digits; key ids and aliases are
-    looked up there. ``kind`` is CloudTrail's ``userIdentity.type``. ``invoked_by`` is the service
-    that calls with the caller's session, as Amazon MQ does when a user creates a broker
-    (CloudTrail's field of that name). ``source_ip``, ``user_agent`` and ``tls`` appear in records;
-    ``request_id`` is that of the request at the endpoint, if it came from there, ``referer`` its
-    header. ``source_arn`` is the resource for which a service calls.
+    ``account`` is the account on whose behalf the call is made, 12 digits, and ``region`` the
+    Region in which: key ids and aliases are looked up there. ``kind`` is CloudTrail's
+    ``userIdentity.type``. ``invoked_by`` is the service that calls with the caller's session, as
+    Amazon MQ does when a user creates a broker (CloudTrail's field of that name). ``source_ip``,
+    ``user_agent`` and ``tls`` appear in records; ``request_id`` is that of the request at the
+    endpoint, if it came from there, ``referer`` its header. ``source_arn`` is the resource for
+    which a service calls.
     """
 
     principal: str
@@ -54,10 +57,20 @@ class Caller:
     request_id: str = ""
     referer: str = ""
     source_arn: str = ""
+    region: str = DEFAULT_REGION
+
+    def owns(self, account: str, region: str) -> bool:
+        """Return whether what is in ``account`` and ``region`` is what this caller sees."""
+        return (self.account, self.region) == (account, region)
 
     def through(self, service: str) -> "Caller":
         """Return the caller's session as ``service`` uses it, over connections of its own."""
         return replace(self, invoked_by=service, tls=None, request_id="")
+
+
+def root(account: str, region: str) -> Caller:
+    """Return the root user of an account, calling in ``region``."""
+    return Caller(regions.iam_arn(region, account, "root"), account, "Root", region=region)
 
 
 USER = Caller(f"arn:aws:iam::{USER_ACCOUNT}:root", USER_ACCOUNT, "Root")

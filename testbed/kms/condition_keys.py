@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from testbed.documented.engines import REGION
 from testbed.kms.base import Caller
 from testbed.kms.call import KmsCall, KmsServices
 from testbed.kms.key import Key
@@ -237,8 +236,9 @@ def _tagged(tags: Iterable[Mapping[str, str]], key: str) -> Found:
 
 
 def _via_service(subject: Subject) -> Found:
-    service = subject.caller.invoked_by
-    return via_service(service.removesuffix(".amazonaws.com"), REGION) if service else None
+    caller = subject.caller
+    service = caller.invoked_by.removesuffix(".amazonaws.com")
+    return via_service(service, caller.region) if service else None
 
 
 def _called_via(subject: Subject) -> Found:
@@ -315,7 +315,7 @@ _READERS: Mapping[str, Callable[[Subject], Found]] = {
     "aws:CurrentTime": lambda subject: datetime.fromtimestamp(subject.call.now, UTC).isoformat(),
     "aws:EpochTime": lambda subject: str(int(subject.call.now)),
     "aws:referer": lambda subject: subject.caller.referer,
-    "aws:RequestedRegion": lambda _: REGION,
+    "aws:RequestedRegion": lambda subject: subject.caller.region,
     "aws:ResourceAccount": _resource_account,
     "aws:SecureTransport": lambda _: "true",  # AWS's endpoints, and the testbed's, speak TLS alone
     "aws:SourceAccount": _source_account,

@@ -44,7 +44,7 @@ def run(backend: Backend, ledger: Ledger, now: float, on_event: OnServiceEvent) 
 def _destroy(backend: Backend, change: Change, key: Key) -> None:
     """Destroy the material first: a key that is still in the ledger is tried again."""
     tag = {"TagKey": DESTROY, "TagValue": key.key_id}
-    backend.call(owner(key.account), "TagResource", {"KeyId": key.arn, "Tags": [tag]})
+    backend.call(owner(key.arn), "TagResource", {"KeyId": key.arn, "Tags": [tag]})
     change.drop_key(key.arn)
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from testbed.arn import Arn
+from testbed.documented import regions
 from testbed.kms.base import Caller
 from testbed.kms.principals import belongs_to, is_named
 
@@ -116,7 +118,9 @@ class Grant:
             "Name": self.name,
             "CreationDate": datetime.fromtimestamp(int(self.created), UTC),
             "GranteePrincipal": self.grantee,
-            "IssuingAccount": f"arn:aws:iam::{self.issuing_account}:root",
+            "IssuingAccount": regions.iam_arn(
+                Arn.parse(self.key_arn).region, self.issuing_account, "root"
+            ),
             "Operations": list(self.operations),
         }
         if self.retiring:

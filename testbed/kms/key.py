@@ -54,6 +54,10 @@ class Key:
         return Arn.parse(self.arn).account
 
     @property
+    def region(self) -> str:
+        return Arn.parse(self.arn).region
+
+    @property
     def symmetric(self) -> bool:
         return self.spec == "SYMMETRIC_DEFAULT"
 
@@ -110,7 +114,7 @@ class Key:
         """
         return replace(
             self,
-            policy=aws_managed(self.account, service),
+            policy=aws_managed(self.account, service, self.region),
             managed_by=f"{service}.amazonaws.com",
             rotation_period=YEAR,
             rotates=self.created + YEAR * DAY,

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from testbed.documented.engines import REGION
+from testbed.documented import regions
+from testbed.documented.regions import DEFAULT_REGION
 from testbed.kms.refusals import malformed_policy, refusal
 from testbed.policy.evaluate import ADMINISTRATOR, Policies, Request, evaluate
 from testbed.policy.language import NO_PRINCIPAL, MalformedPolicyDocument, Policy, parse
@@ -14,15 +15,15 @@ from testbed.policy.language import NO_PRINCIPAL, MalformedPolicyDocument, Polic
 LARGEST = 32_768  # bytes (KMS, "Resource quotas")
 
 
-def default(account: str) -> str:
+def default(account: str, region: str = DEFAULT_REGION) -> str:
     """Return the policy of a key that was created without one (KMS, "Default key policy")."""
     root = _statement(
-        "Enable IAM User Permissions", {"AWS": f"arn:aws:iam::{account}:root"}, "kms:*"
+        "Enable IAM User Permissions", {"AWS": regions.iam_arn(region, account, "root")}, "kms:*"
     )
     return _document("key-default-1", root)
 
 
-def aws_managed(account: str, service: str) -> str:
+def aws_managed(account: str, service: str, region: str = DEFAULT_REGION) -> str:
     """Return the policy of an AWS managed key of ``service``, e.g. ``mq``.
 
     Its account uses the key through the service alone, and nobody but the service can change the
@@ -39,7 +40,7 @@ def aws_managed(account: str, service: str) -> str:
     through = {
         "StringEquals": {
             "kms:CallerAccount": account,
-            "kms:ViaService": via_service(service, REGION),
+            "kms:ViaService": via_service(service, region),
         }
     }
     return _document(
@@ -53,7 +54,7 @@ def aws_managed(account: str, service: str) -> str:
         | {"Condition": through},
         _statement(
             "Allow direct access to key metadata to the account",
-            {"AWS": f"arn:aws:iam::{account}:root"},
+            {"AWS": regions.iam_arn(region, account, "root")},
             ["kms:Describe*", "kms:Get*", "kms:List*", "kms:RevokeGrant"],
         ),
     )

@@ -17,7 +17,6 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as ConnectionFailed
 
-from testbed.documented.engines import REGION
 from testbed.errors import KmsError
 from testbed.kms.base import USER, Caller, is_outage
 
@@ -33,13 +32,11 @@ class LocalStackKms:
         self,
         endpoint_url: str,
         *,
-        region: str = REGION,
         connect_timeout: float = 2.0,
         read_timeout: float = 15.0,
         connections: int = 16,
     ) -> None:
         self.endpoint_url = endpoint_url
-        self._region = region
         self._config = Config(
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
@@ -56,12 +53,12 @@ class LocalStackKms:
                 "credentials_file": (None, None, os.devnull, None),
             }
         )
-        self._clients: dict[str, BaseClient] = {}
+        self._clients: dict[tuple[str, str], BaseClient] = {}
         self._lock = threading.Lock()
 
     def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """See ``Kms.call``; of the caller, LocalStack heeds ``caller.account`` alone."""
-        client = self._client(caller.account)
+        """See ``Kms.call``; LocalStack heeds account and Region of the caller alone."""
+        client = self._client(caller.account, caller.region)
         try:
             answer: dict[str, Any] = getattr(client, botocore.xform_name(operation))(**parameters)
         except ClientError as error:
@@ -119,16 +116,16 @@ class LocalStackKms:
             still_alive()
             sleep(0.02)
 
-    def _client(self, account: str) -> BaseClient:
+    def _client(self, account: str, region: str) -> BaseClient:
         # Clients are thread-safe, creating them is not.
         with self._lock:
-            if account not in self._clients:
-                self._clients[account] = self._session.create_client(
+            if (account, region) not in self._clients:
+                self._clients[account, region] = self._session.create_client(
                     "kms",
-                    region_name=self._region,
+                    region_name=region,
                     endpoint_url=self.endpoint_url,
                     aws_access_key_id=account,
                     aws_secret_access_key="test",  # noqa: S106 (LocalStack checks no signatures)
                     config=self._config,
                 )
-            return self._clients[account]
+            return self._clients[account, region]

@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 from testbed.arn import KEY_ID, Arn
-from testbed.documented.engines import REGION
+from testbed.documented import regions
 from testbed.errors import KmsError
 from testbed.kms import refusals
 from testbed.kms.backend import Backend
-from testbed.kms.base import Caller
+from testbed.kms.base import Caller, root
 from testbed.kms.call import KmsCall
 from testbed.kms.key import Key
 from testbed.kms.ledger import Ledger, View
@@ -40,23 +40,24 @@ _TAKES_ALIAS = frozenset(
 )
 _KEYS = ("KeyId", "SourceKeyId", "DestinationKeyId", "TargetKeyId")
 _NAMED_BY_CIPHERTEXT = {"Decrypt": "KeyId", "ReEncrypt": "SourceKeyId"}
-_ARN = re.compile(r"arn:aws:kms:([a-z0-9-]+):(\d{12}):(?:key/(.+)|(alias/.+))")
+_ARN = re.compile(r"(arn:aws[a-z-]*):kms:([a-z0-9-]+):(\d{12}):(?:key/(.+)|(alias/.+))")
 _KEY_ID = re.compile(KEY_ID)
 # LocalStack's ciphertext: the id of the key, then initialisation vector, tag and encrypted bytes.
 _ID_LENGTH, _HEADER_LENGTH = 36, 36 + 16 + 16
 
 
-def owner(account: str) -> Caller:
-    """Return the root user of an account."""
-    return Caller(f"arn:aws:iam::{account}:root", account, "Root")
+def owner(arn: str) -> Caller:
+    """Return the root user of the account that a key is in, calling in the key's Region."""
+    key = Arn.parse(arn)
+    return root(key.account, key.region)
 
 
-def key_arn(account: str, key_id: str) -> str:
-    return f"arn:aws:kms:{REGION}:{account}:key/{key_id}"
+def key_arn(region: str, account: str, key_id: str) -> str:
+    return regions.arn("kms", region, account, f"key/{key_id}")
 
 
-def alias_arn(account: str, alias: str) -> str:
-    return f"arn:aws:kms:{REGION}:{account}:{alias}"
+def alias_arn(region: str, account: str, alias: str) -> str:
+    return regions.arn("kms", region, account, alias)
 
 
 def key_id_in(blob: bytes) -> str:
@@ -88,13 +89,13 @@ class KeyNames:
         parameters[member] = arn
         return replace(call, parameters=parameters, requested=call.parameters, implied_key=arn)
 
-    def target(self, account: str, alias: str) -> str:
+    def target(self, region: str, account: str, alias: str) -> str:
         """Return the ARN of the key behind an alias of ``account``. Raises ``KmsError``."""
         try:
-            arn: str = self._describe(account, alias)["Arn"]
+            arn: str = self._describe(root(account, region), alias)["Arn"]
         except KmsError as error:
             if error.code == "NotFoundException":
-                raise refusals.no_such_alias(alias_arn(account, alias)) from error
+                raise refusals.no_such_alias(alias_arn(region, account, alias)) from error
             raise
         return arn
 
@@ -111,11 +112,11 @@ class KeyNames:
             raise
 
     def _arn(self, call: KmsCall, name: str) -> str:
-        own = call.caller.account
-        account, key_id, alias = _parse(own, name)
+        own, region = call.caller.account, call.caller.region
+        account, key_id, alias = _parse(call.caller, name)
         try:
             if alias and call.operation in _TAKES_ALIAS:
-                return self.target(account, alias)
+                return self.target(region, account, alias)
             if not _KEY_ID.fullmatch(key_id):
                 raise refusals.invalid_key_id(key_id or name)
         except KmsError as error:
@@ -124,18 +125,20 @@ class KeyNames:
                     call.caller.principal, f"kms:{call.operation}", name, other_account=True
                 ) from error
             raise
-        return key_arn(account, key_id)
+        return key_arn(region, account, key_id)
 
     def _of_ciphertext(self, call: KmsCall, blob: bytes) -> str:
         """Return the ARN of the key that made a ciphertext.
 
-        It is in the caller's account or, if the ledger knows it there, in another.
+        It is in the caller's Region, and in the caller's account or, if the ledger knows it there,
+        in another.
         """
         key_id = key_id_in(blob)
         if not key_id:
             raise refusals.invalid_ciphertext()
-        own = key_arn(call.caller.account, key_id)
-        arns = call.ledger.arns(key_id)
+        region = call.caller.region
+        own = key_arn(region, call.caller.account, key_id)
+        arns = [arn for arn in call.ledger.arns(key_id) if Arn.parse(arn).region == region]
         try:
             return self.key(call.ledger, arns[0] if arns and own not in arns else own).arn
         except KmsError as error:
@@ -152,13 +155,13 @@ class KeyNames:
 
         It was made there directly, or its creation was cut short before the ledger had it.
         """
-        account = Arn.parse(arn).account
+        caller = owner(arn)
         with self._ledger.change() as change:
-            metadata = self._describe(account, arn)
+            metadata = self._describe(caller, arn)
             policy = self._backend.call(
-                owner(account), "GetKeyPolicy", {"KeyId": arn, "PolicyName": "default"}
+                caller, "GetKeyPolicy", {"KeyId": arn, "PolicyName": "default"}
             )["Policy"]
-            aliases = self._backend.call(owner(account), "ListAliases", {"KeyId": arn})["Aliases"]
+            aliases = self._backend.call(caller, "ListAliases", {"KeyId": arn})["Aliases"]
             services = [
                 alias["AliasName"].removeprefix("alias/aws/")
                 for alias in aliases
@@ -172,21 +175,24 @@ class KeyNames:
                 change.put_key(key)
         return known or key
 
-    def _describe(self, account: str, name: str) -> Mapping[str, Any]:
-        metadata: Mapping[str, Any] = self._backend.call(
-            owner(account), "DescribeKey", {"KeyId": name}
-        )["KeyMetadata"]
+    def _describe(self, caller: Caller, name: str) -> Mapping[str, Any]:
+        metadata: Mapping[str, Any] = self._backend.call(caller, "DescribeKey", {"KeyId": name})[
+            "KeyMetadata"
+        ]
         return metadata
 
 
-def _parse(account: str, name: str) -> tuple[str, str, str]:
+def _parse(caller: Caller, name: str) -> tuple[str, str, str]:
     """Return account, key id and alias of ``name``; one of the last two is empty."""
     if not name.startswith("arn:"):
-        return (account, "", name) if name.startswith("alias/") else (account, name, "")
+        is_alias = name.startswith("alias/")
+        return (caller.account, "", name) if is_alias else (caller.account, name, "")
     match = _ARN.fullmatch(name)
     if not match:
         raise refusals.invalid_arn(name)
-    region, account, key_id, alias = match.groups()
-    if region != REGION:
+    partition, region, account, key_id, alias = match.groups()
+    if region != caller.region:
         raise refusals.other_region(region)
+    if partition != f"arn:{regions.partition(region).name}":
+        raise refusals.invalid_arn(name)
     return account, key_id or "", alias or ""

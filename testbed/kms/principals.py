@@ -2,21 +2,22 @@
 
 import re
 
+from testbed.documented import regions
 from testbed.kms.base import SERVICE_ACCOUNT, Caller
 from testbed.policy.principals import Match, Principal, named
 
 # The ARNs that AWS takes for principals of accounts.
 PRINCIPAL_ARN = (
-    r"arn:aws:(iam|sts)::\d{12}:(root|(user|role|assumed-role|federated-user)/[\w+=,.@/-]+)"
+    r"arn:aws[a-z-]*:(iam|sts)::\d{12}:(root|(user|role|assumed-role|federated-user)/[\w+=,.@/-]+)"
 )
-_ROLE = re.compile(r"(arn:aws:iam::\d{12}:role/)(?:.+/)?([^/]+)")
+_ROLE = re.compile(r"(arn:aws[a-z-]*:iam::\d{12}:role/)(?:.+/)?([^/]+)")
 
 
 def principal(caller: Caller) -> Principal:
     """Return the caller. A service at work in a user's account is no principal of that account."""
-    return Principal.of(
-        caller.principal, caller.account if belongs_to(caller, caller.account) else ""
-    )
+    account = caller.account if belongs_to(caller, caller.account) else ""
+    partition = regions.partition(caller.region).name
+    return Principal.of(caller.principal, account, partition=partition)
 
 
 def belongs_to(caller: Caller, account: str) -> bool:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from testbed.documented.engines import REGION
+from testbed.documented.regions import DEFAULT_REGION
 from testbed.errors import StateBroken, TestbedError
 from testbed.pki import profiles
 from testbed.pki.certificate import Certificate, key_pem, pem
@@ -48,21 +48,17 @@ class Authority:
     The root's own key is discarded once it has signed.
     """
 
-    region: str
     root: x509.Certificate
     intermediate: x509.Certificate
     key: rsa.RSAPrivateKey = field(repr=False)
 
     @classmethod
-    def create(cls, region: str = REGION) -> "Authority":
+    def create(cls) -> "Authority":
         """Create an authority; its two RSA keys take a fraction of a second."""
-        of_root, of_intermediate = (
-            profiles.sound("authority", region),
-            profiles.sound("intermediate", region),
-        )
+        of_root, of_intermediate = profiles.sound("authority"), profiles.sound("intermediate")
         root_key, key = _new_key(of_root), _new_key(of_intermediate)
         root = _sign(of_root, root_key, None, root_key)
-        return cls(region, root, _sign(of_intermediate, key, root, root_key), key)
+        return cls(root, _sign(of_intermediate, key, root, root_key), key)
 
     @property
     def ca_pem(self) -> bytes:
@@ -73,27 +69,31 @@ class Authority:
         """Write ``ca_pem`` to ``path``, whole or not at all. Raises ``StateBroken``."""
         write_private(path, self.ca_pem)
 
-    def issue(self, name: str = "broker", *, names: Sequence[str] = ()) -> Certificate:
+    def issue(
+        self, name: str = "broker", *, names: Sequence[str] = (), region: str = DEFAULT_REGION
+    ) -> Certificate:
         """Issue a certificate with a new key, of the profile ``broker`` or ``client``.
 
-        ``names`` are further host names and addresses. Raises ``TestbedError`` for another profile.
+        ``names`` are further host names and addresses, beside those of brokers in ``region``.
+        Raises ``TestbedError`` for another profile.
         """
-        profile = profiles.sound(name, self.region)
+        profile = profiles.sound(name, region)
         if profile.path_length is not None:
             raise TestbedError(f"The profile {name!r} is an authority's: it cannot be issued.")
         return self._issue(profile, names)
 
-    def issue_bad(self, name: str, *, names: Sequence[str] = ()) -> Certificate:
+    def issue_bad(
+        self, name: str, *, names: Sequence[str] = (), region: str = DEFAULT_REGION
+    ) -> Certificate:
         """Issue a certificate with the defect ``name``, one of ``profiles.bad_names``.
 
         A client refuses it with ``profile.refused_with``.
         """
-        return self._issue(profiles.bad(name, self.region), names)
+        return self._issue(profiles.bad(name, region), names)
 
     def to_document(self) -> dict[str, str]:
         """Return everything, the intermediate's key included, for the state folder."""
         return {
-            "region": self.region,
             "root": self.ca_pem.decode(),
             "intermediate": pem(self.intermediate).decode(),
             "key": key_pem(self.key).decode(),
@@ -110,18 +110,17 @@ class Authority:
             intermediate = x509.load_pem_x509_certificate(document["intermediate"].encode())
             key = load_pem_private_key(document["key"].encode(), None)
             intermediate.verify_directly_issued_by(root)
-            region = document["region"]
         except (KeyError, ValueError, TypeError, InvalidSignature) as error:
             # The error's own message may quote the key.
             raise _unusable(type(error).__name__) from None
         if not isinstance(key, rsa.RSAPrivateKey) or key.public_key() != intermediate.public_key():
             raise _unusable("the key is another's")
-        return cls(region, root, intermediate, key)
+        return cls(root, intermediate, key)
 
     def _issue(self, profile: Profile, names: Sequence[str]) -> Certificate:
         key = _new_key(profile)
         # A stranger has the same names and other keys; clients trust this authority only.
-        signer = Authority.create(self.region) if profile.signed_by == "stranger" else self
+        signer = Authority.create() if profile.signed_by == "stranger" else self
         issuer, issuer_key = (
             (None, key) if profile.signed_by == "itself" else (signer.intermediate, signer.key)
         )

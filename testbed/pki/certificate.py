@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from testbed.documented.engines import REGION
+from testbed.documented.regions import DEFAULT_REGION
 from testbed.pki import profiles
 from testbed.pki.profiles import Profile
 from testbed.private_files import write_private
@@ -87,7 +87,9 @@ class Certificate:
         }
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any], region: str = REGION) -> "Certificate":
+    def from_document(
+        cls, document: Mapping[str, Any], region: str = DEFAULT_REGION
+    ) -> "Certificate":
         """Read a document of ``to_document``."""
         name = document["profile"]
         leaf, *sent = (x509.load_pem_x509_certificate(text.encode()) for text in document["chain"])

@@ -8,12 +8,14 @@ from typing import Any, Literal
 import msgspec
 
 from testbed import paths
+from testbed.documented import regions
+from testbed.documented.regions import DEFAULT_REGION
 from testbed.errors import TestbedError
 
 
 @dataclass(frozen=True)
 class Profile:
-    """One file of ``certs/``, ``{region}`` filled in.
+    """One file of ``certs/``, with the domain of a Region's brokers for ``{mq}``.
 
     ``valid`` is in days from the time of issue. ``sends`` is what a server sends after its own
     certificate. ``path_length`` is None on all but authorities. ``refused_with`` is the OpenSSL
@@ -33,7 +35,7 @@ class Profile:
     refused_with: int = 0
 
 
-def sound(name: str, region: str) -> Profile:
+def sound(name: str, region: str = DEFAULT_REGION) -> Profile:
     """Return the profile ``authority``, ``intermediate``, ``broker`` or ``client``.
 
     Raises ``TestbedError`` for an unknown name.
@@ -71,6 +73,6 @@ def _profile(folder: Path, name: str, region: str) -> Profile:
 
 def _read(path: Path, region: str) -> dict[str, Any]:
     """Read a file; its values override those of the sound profile that it is ``like``."""
-    values = tomllib.loads(path.read_text().replace("{region}", region))
+    values = tomllib.loads(path.read_text().replace("{mq}", regions.host("mq", region)))
     like = values.pop("like", None)
     return {**_read(_sound() / f"{like}.toml", region), **values} if like else values

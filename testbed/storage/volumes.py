@@ -68,10 +68,10 @@ def open_data_key(kms: Kms, volume: Volume) -> bytes | None:
     """
     if not volume.encrypted:
         return None
-    account = Arn.parse(volume.key_arn).account
+    by = EFS if volume.storage_type == "EFS" else MQ
     try:
         answer = kms.call(
-            replace(EFS if volume.storage_type == "EFS" else MQ, account=account),
+            _at_work(by, volume.key_arn),
             "Decrypt",
             {
                 "CiphertextBlob": base64.b64decode(volume.encrypted_data_key),
@@ -91,10 +91,15 @@ def open_data_key(kms: Kms, volume: Volume) -> bytes | None:
 
 
 def service(key_arn: str) -> Caller:
-    """Return Amazon MQ, at work in the account of the key."""
-    return replace(MQ, account=Arn.parse(key_arn).account)
+    """Return Amazon MQ, at work in account and Region of the key."""
+    return _at_work(MQ, key_arn)
 
 
 def context(volume_id: str) -> dict[str, str]:
     """Return the encryption context that binds a data key, and its grant, to the volume."""
     return {VOLUME_CONTEXT_KEY[storage_type(volume_id)]: volume_id}
+
+
+def _at_work(service: Caller, key_arn: str) -> Caller:
+    key = Arn.parse(key_arn)
+    return replace(service, account=key.account, region=key.region)

@@ -1,7 +1,7 @@
 """The ARNs of the keys that a call concerned, found without asking KMS again.
 
 An answer mostly names the key by its ARN, and so does a refusal. A key id makes an ARN with the
-caller's account and the region. Aliases and grants are resolved from earlier calls.
+caller's account and Region. Aliases and grants are resolved from earlier calls.
 """
 
 import re
@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from testbed.arn import KEY_ID
+from testbed.documented import regions
 from testbed.documented.cloudtrail import kms_event
 from testbed.errors import ApiError
+from testbed.kms.base import Caller
 from testbed.kms.grant import grant_id_of
 from testbed.trail.record import Call
 
@@ -23,33 +25,30 @@ _MOST = 10_000  # aliases and grants kept in memory
 class KeyArns:
     """Resolves keys from what this process has seen, and otherwise by two look-ups.
 
-    ``recall_alias`` takes an alias ARN, ``recall_grant`` an account and the id of a grant; both
+    ``recall_alias`` takes an alias ARN, ``recall_grant`` the caller and the id of a grant; both
     return the ARN of the key, or ``""``.
     """
 
     def __init__(
         self,
-        region: str,
         recall_alias: Callable[[str], str],
-        recall_grant: Callable[[str, str], str],
+        recall_grant: Callable[[Caller, str], str],
     ) -> None:
-        self._region, self._recall_alias, self._recall_grant = region, recall_alias, recall_grant
+        self._recall_alias, self._recall_grant = recall_alias, recall_grant
         self._behind: dict[str, str] = {}
         self._grants: dict[str, str] = {}
 
     def of(self, call: Call) -> tuple[str, ...]:
         """Return the resources of a call: the alias if it was about one, then the existing keys."""
-        account, operation = call.caller.account, call.operation
+        caller, operation = call.caller, call.operation
         parameters, error = call.parameters, call.error
         if error and error.code == "NotFoundException":
             return ()
         if operation == "RetireGrant" and "KeyId" not in parameters:
             grant = grant_id(parameters)
-            key = grant and (self._grants.get(grant) or self._recall_grant(account, grant))
+            key = grant and (self._grants.get(grant) or self._recall_grant(caller, grant))
             return (key,) if key else ()
-        named = [
-            self._full(account, parameters.get(member)) for member in kms_event(operation).keys
-        ]
+        named = [_full(caller, parameters.get(member)) for member in kms_event(operation).keys]
         shown = _shown(call.answer) or (_KEY_ARN.findall(error.message)[:1] if error else [])
         if "AliasName" in parameters:
             return self._of_alias(operation, named, error)
@@ -73,18 +72,19 @@ class KeyArns:
                 _keep(self._behind, alias, key)
         return tuple(filter(None, (alias, key)))
 
-    def _full(self, account: str, name: Any) -> str:
-        """Return the ARN of a key id, alias or ARN; ``""`` for anything else."""
-        if not isinstance(name, str):
-            return ""
-        if _ARN.fullmatch(name):
-            return name
-        if name.startswith("alias/"):
-            return f"arn:aws:kms:{self._region}:{account}:{name}"
-        return f"arn:aws:kms:{self._region}:{account}:key/{name}" if _KEY_ID.fullmatch(name) else ""
-
     def _key(self, arn: str) -> str:
         return (self._behind.get(arn) or self._recall_alias(arn)) if ":alias/" in arn else arn
+
+
+def _full(caller: Caller, name: Any) -> str:
+    """Return the ARN of a key id, alias or ARN; ``""`` for anything else."""
+    if not isinstance(name, str):
+        return ""
+    if _ARN.fullmatch(name):
+        return name
+    resource = name if name.startswith("alias/") else f"key/{name}"
+    known = resource is name or _KEY_ID.fullmatch(name)
+    return regions.arn("kms", caller.region, caller.account, resource) if known else ""
 
 
 def grant_id(parameters: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from testbed.documented import regions
 from testbed.documented.cloudtrail import DELIVERY_SECONDS, UNIQUE_CHARACTERS
 from testbed.trail.attributes import ANY, seconds
 from testbed.trail.store import Trail
@@ -31,17 +32,15 @@ def export(trail: Trail, folder: Path | str, account: str) -> list[Path]:
     Only their owner can read them.
     """
     written = []
-    for end, records in groupby(
-        _in_order(trail, account), lambda record: _slot_end(seconds(record["eventTime"]))
-    ):
-        by_region: dict[str, list[dict[str, Any]]] = {}
-        for record in records:
-            by_region.setdefault(record["awsRegion"], []).append(record)
-        for region, of_region in by_region.items():
+    for region in regions.names():
+        for end, records in groupby(
+            _in_order(trail, account, region),
+            lambda record: _slot_end(seconds(record["eventTime"])),
+        ):
             path = Path(folder) / log_file(account, region, end)
-            _write(path, of_region)
-            written.append(path)
-    return written
+            _write(path, list(records))
+            written.append((end, path))
+    return [path for _, path in sorted(written)]
 
 
 def log_file(account: str, region: str, end: int) -> str:
@@ -59,14 +58,14 @@ def _slot_end(time: int) -> int:
     return (time // DELIVERY_SECONDS + 1) * DELIVERY_SECONDS
 
 
-def _in_order(trail: Trail, account: str) -> Iterator[dict[str, Any]]:
-    """Yield the account's records in the order of their time; they may not fit into memory."""
+def _in_order(trail: Trail, account: str, region: str) -> Iterator[dict[str, Any]]:
+    """Yield records in the order of their time; they may not fit into memory."""
     query = (
         "SELECT (SELECT record FROM events e WHERE e.seq = a.seq) FROM attributes a"
-        " WHERE account = ? AND attribute = ? AND value = ? ORDER BY time, seq"
+        " WHERE account = ? AND region = ? AND attribute = ? AND value = ? ORDER BY time, seq"
     )
     with trail.reading() as database:
-        for [record] in database.execute(query, (account, *ANY)):
+        for [record] in database.execute(query, (account, region, *ANY)):
             yield json.loads(record)
 
 

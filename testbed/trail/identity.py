@@ -10,6 +10,7 @@ import time
 from functools import lru_cache
 from typing import Any
 
+from testbed.documented import regions
 from testbed.kms.base import Caller
 
 
@@ -33,7 +34,7 @@ def user_identity(caller: Caller, session_started: float) -> dict[str, Any]:
         identity["userName"] = name
     elif caller.kind == "AssumedRole":
         role = _role(caller.principal)
-        issuer = f"arn:aws:iam::{caller.account}:role/{role}"
+        issuer = regions.iam_arn(caller.region, caller.account, f"role/{role}")
         role_id = _derived_id("AROA", issuer)
         identity["principalId"] = f"{role_id}:{name}"
         identity["sessionContext"] = {

@@ -19,6 +19,7 @@ from testbed.documented.cloudtrail import (
     LOOKUP_MAX_RESULTS,
     LOOKUP_VALUE,
 )
+from testbed.documented.regions import DEFAULT_REGION
 from testbed.errors import ApiError
 from testbed.trail.attributes import ANY, NUMBERS, attributes, resources, seconds
 from testbed.trail.identity import username
@@ -27,9 +28,11 @@ from testbed.trail.store import Trail
 _AFTER_ALL = 2**62
 _LOOKUP = """
 SELECT (SELECT record FROM events e WHERE e.seq = a.seq), time, seq FROM attributes a
-WHERE account = ? AND attribute = ? AND value = ? AND time >= ? AND (time, seq) < (?, ?)
+WHERE account = ? AND region = ? AND attribute = ? AND value = ?
+AND time >= ? AND (time, seq) < (?, ?)
 ORDER BY time DESC, seq DESC LIMIT ?
 """
+_SINCE = "SELECT seq, account, region, record FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
 
 
 @dataclass(frozen=True)
@@ -52,13 +55,14 @@ def lookup_events(
     trail: Trail,
     account: str,
     *,
+    region: str = DEFAULT_REGION,
     attribute: Attribute | None = None,
     start: float | None = None,
     end: float | None = None,
     max_results: int = LOOKUP_MAX_RESULTS,
     next_token: str = "",
 ) -> Page:
-    """Return a page of the account's records.
+    """Return a page of the account's records in ``region``.
 
     ``start`` and ``end`` are seconds since 1970, both included. Raises ``ApiError`` with
     CloudTrail's code: ``InvalidLookupAttributesException``, ``InvalidTimeRangeException``,
@@ -70,12 +74,12 @@ def lookup_events(
         )
     if start is not None and end is not None and start > end:
         raise _invalid("TimeRange", "The start of the time range is after its end.")
-    request = _digest(account, attribute, start, end)
+    request = _digest(account, region, attribute, start, end)
     time, seq = _position(next_token, request) if next_token else (_AFTER_ALL, 0)
     if end is not None and int(end) < time:
         time, seq = int(end), _AFTER_ALL
     first = 0 if start is None else math.ceil(start)  # eventTime has whole seconds
-    values = (account, *_attribute_row(attribute), first, time, seq, max_results + 1)
+    values = (account, region, *_attribute_row(attribute), first, time, seq, max_results + 1)
     with trail.reading() as database:
         rows = database.execute(_LOOKUP, values).fetchall()
     page = rows[:max_results]
@@ -87,15 +91,22 @@ def events(
     trail: Trail,
     account: str,
     *,
+    region: str = DEFAULT_REGION,
     attribute: Attribute | None = None,
     start: float | None = None,
     end: float | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Yield all matching records of the account, newest first. Raises as ``lookup_events`` does."""
+    """Yield all matching records, newest first. Takes and raises what ``lookup_events`` does."""
     token = ""
     while True:
         page = lookup_events(
-            trail, account, attribute=attribute, start=start, end=end, next_token=token
+            trail,
+            account,
+            region=region,
+            attribute=attribute,
+            start=start,
+            end=end,
+            next_token=token,
         )
         yield from page.records
         token = page.next_token
@@ -115,19 +126,19 @@ def since(
     account: str,
     cursor: int = 0,
     *,
+    region: str = DEFAULT_REGION,
     attribute: Attribute | None = None,
     limit: int = 1000,
 ) -> tuple[tuple[dict[str, Any], ...], int]:
-    """Return the account's records written after ``cursor``, oldest first, and the next cursor.
+    """Return the records written after ``cursor``, oldest first, and the next cursor.
 
-    At most ``limit`` records are examined; if the cursor has moved there may be more, even when
-    none is returned.
+    They are those of account and Region. At most ``limit`` records are examined; if the cursor has
+    moved there may be more, even when none is returned.
     """
     row = _attribute_row(attribute)
     with trail.reading() as database:
-        query = "SELECT seq, account, record FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
-        rows = database.execute(query, (cursor, limit)).fetchall()
-    records = (json.loads(record) for _, owner, record in rows if owner == account)
+        rows = database.execute(_SINCE, (cursor, limit)).fetchall()
+    records = (json.loads(record) for _, *of, record in rows if of == [account, region])
     matching = tuple(record for record in records if row in attributes(record))
     return matching, rows[-1][0] if rows else cursor
 

@@ -33,7 +33,6 @@ from testbed.documented.cloudtrail import (
     kms_event,
     mq_event,
 )
-from testbed.documented.engines import REGION
 from testbed.errors import ApiError, KmsError
 from testbed.kms.base import SERVICE_ACCOUNT, Caller, TlsDetails, is_outage
 from testbed.trail.identity import service, timestamp, user_identity
@@ -60,7 +59,6 @@ class Call:
 class Setting:
     """The common part of all records of a run. ``session_started``: see ``user_identity``."""
 
-    region: str = REGION
     event_version: str = EVENT_VERSION
     session_started: float = 0.0
 
@@ -173,7 +171,7 @@ def service_event_record(
         "eventTime": timestamp(at),
         "eventSource": KMS_SOURCE,
         "eventName": name,
-        "awsRegion": setting.region,
+        "awsRegion": Arn.parse(key_arn).region,
         "sourceIPAddress": AWS_INTERNAL,
         "userAgent": AWS_INTERNAL,
         "requestParameters": None,
@@ -196,7 +194,7 @@ def _begin(call: Call, setting: Setting, source: str, event: Event) -> dict[str,
         "eventTime": timestamp(call.at),
         "eventSource": source,
         "eventName": call.operation,
-        "awsRegion": setting.region,
+        "awsRegion": call.caller.region,
         "sourceIPAddress": service(call.caller) if by_service else call.caller.source_ip,
         "userAgent": service(call.caller) if by_service else call.caller.user_agent,
     }

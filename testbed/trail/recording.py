@@ -14,7 +14,6 @@ from typing import Any
 
 from testbed.arn import Arn
 from testbed.documented.cloudtrail import EVENT_VERSION
-from testbed.documented.engines import REGION
 from testbed.errors import ApiError, KmsError, MqError
 from testbed.kms.base import Caller, Kms
 from testbed.state.clock import Clock
@@ -40,7 +39,7 @@ class Answer:
 
 
 class Recorder:
-    """Writes records of one region into ``trail``, with ``clock``'s time.
+    """Writes records into ``trail``, with ``clock``'s time.
 
     Safe to share between threads.
     """
@@ -50,12 +49,11 @@ class Recorder:
         trail: Trail,
         clock: Clock,
         *,
-        region: str = REGION,
         event_version: str = EVENT_VERSION,
     ) -> None:
         self.trail, self._clock = trail, clock
-        self._setting = Setting(region, event_version, session_started=clock.now())
-        self._arns = KeyArns(region, self._behind_alias, self._of_grant)
+        self._setting = Setting(event_version, session_started=clock.now())
+        self._arns = KeyArns(self._behind_alias, self._of_grant)
         self._thread = threading.local()
 
     def now(self) -> float:
@@ -136,8 +134,12 @@ class Recorder:
 
     def _behind_alias(self, alias: str) -> str:
         """Return the key that ``alias``, an ARN, was last given to, by any process."""
+        arn = Arn.parse(alias)
         page = lookup_events(
-            self.trail, Arn.parse(alias).account, attribute=Attribute("ResourceName", alias)
+            self.trail,
+            arn.account,
+            region=arn.region,
+            attribute=Attribute("ResourceName", alias),
         )
         arns = (
             record["resources"][-1]["ARN"]
@@ -146,9 +148,14 @@ class Recorder:
         )
         return next(arns, "")
 
-    def _of_grant(self, account: str, grant: str) -> str:
+    def _of_grant(self, caller: Caller, grant: str) -> str:
         """Return the key that ``grant`` was created on, by any process; else nothing."""
-        created = events(self.trail, account, attribute=Attribute("EventName", "CreateGrant"))
+        created = events(
+            self.trail,
+            caller.account,
+            region=caller.region,
+            attribute=Attribute("EventName", "CreateGrant"),
+        )
         arns = (
             record["resources"][-1]["ARN"]
             for record in created

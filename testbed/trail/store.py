@@ -5,7 +5,8 @@ some tens of microseconds; the rows by which a record is found are written for s
 records at a time, and before a look-up. No file is synced: a record survives the death of the
 process that wrote it, not a power failure.
 
-Records are kept per account, the one that receives them, and stay until the state folder goes.
+Records are kept per account, the one that receives them, and Region. They stay until the state
+folder goes.
 """
 
 import json
@@ -21,20 +22,20 @@ from testbed.trail.attributes import attributes, seconds
 DATABASE = "trail.sqlite"
 INDEX_EVERY = 32  # records
 _CHUNK = 10_000  # records indexed in one transaction at most, so that writers get their turn
-_SCHEMA = 1
+_SCHEMA = 2
 _TABLES = """
-CREATE TABLE events (seq INTEGER PRIMARY KEY, account TEXT, record TEXT);
+CREATE TABLE events (seq INTEGER PRIMARY KEY, account TEXT, region TEXT, record TEXT);
 CREATE TABLE attributes (
-  account TEXT, attribute INTEGER, value TEXT, time INTEGER, seq INTEGER,
-  PRIMARY KEY (account, attribute, value, time, seq)
+  account TEXT, region TEXT, attribute INTEGER, value TEXT, time INTEGER, seq INTEGER,
+  PRIMARY KEY (account, region, attribute, value, time, seq)
 ) WITHOUT ROWID;
 CREATE TABLE indexed (seq INTEGER);
 INSERT INTO indexed VALUES (0);
 """
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
-_INSERT = "INSERT INTO events (account, record) VALUES (?, ?)"
+_INSERT = "INSERT INTO events (account, region, record) VALUES (?, ?, ?)"
 _NOT_INDEXED = (
-    "SELECT seq, account, record FROM events"
+    "SELECT seq, account, region, record FROM events"
     " WHERE seq > (SELECT seq FROM indexed) ORDER BY seq LIMIT ?"
 )
 
@@ -59,7 +60,10 @@ class Trail:
 
     def append(self, *records: Mapping[str, Any]) -> None:
         """Write records, all or none; every process sees them when this returns."""
-        rows = [(record["recipientAccountId"], _ENCODER.encode(record)) for record in records]
+        rows = [
+            (record["recipientAccountId"], record["awsRegion"], _ENCODER.encode(record))
+            for record in records
+        ]
         if len(rows) == 1:
             last = self._database.write(_INSERT, *rows[0])
         else:
@@ -74,7 +78,7 @@ class Trail:
             with self._database.transaction() as database:
                 pending = database.execute(_NOT_INDEXED, (_CHUNK,)).fetchall()
                 database.executemany(
-                    "INSERT INTO attributes VALUES (?, ?, ?, ?, ?)",
+                    "INSERT INTO attributes VALUES (?, ?, ?, ?, ?, ?)",
                     (row for event in pending for row in rows_of(*event)),
                 )
                 if pending:  # another process may have been faster
@@ -94,9 +98,11 @@ class Trail:
         self._database.close()
 
 
-def rows_of(seq: int, account: str, record: str) -> Iterator[tuple[str, int, str, int, int]]:
+def rows_of(
+    seq: int, account: str, region: str, record: str
+) -> Iterator[tuple[str, str, int, str, int, int]]:
     """Yield the rows by which a record is found."""
     document = json.loads(record)
     time = seconds(document["eventTime"])
     for attribute, value in attributes(document):
-        yield account, attribute, value, time, seq
+        yield account, region, attribute, value, time, seq

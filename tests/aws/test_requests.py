@@ -200,7 +200,7 @@ def test_any_bytes_inside_tls(aws: Served, raw: bytes) -> None:
             "IncompleteSignatureException",
         ),
         (
-            {"Authorization": scope("mq", USER_ACCOUNT, "eu-west-1")},
+            {"Authorization": scope("mq", USER_ACCOUNT, "mars-north-1")},
             403,
             "InvalidSignatureException",
         ),

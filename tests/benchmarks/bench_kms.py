@@ -63,7 +63,8 @@ def median_of_rounds(times: list[list[float]]) -> list[float]:
 def prepared(aws: Authority) -> tuple[str, bytes, bytes]:
     """Create a key with a cluster's grants, its data key, and a data key of LocalStack alone."""
     key = aws.key()
-    service_grants = [shape for shape in grants("CLUSTER_MULTI_AZ", "EBS") if not shape.of_volume]
+    shapes = grants("CLUSTER_MULTI_AZ", "EBS", USER.region)
+    service_grants = [shape for shape in shapes if not shape.of_volume]
     for shape in service_grants:
         aws.grant(key, shape.grantee_principal, *shape.operations, by=VIA_MQ, Name=shape.name)
     for number in range(3):

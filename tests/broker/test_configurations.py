@@ -14,6 +14,7 @@ from testbed.broker.requests import Configuration
 from testbed.documented import activemq_elements, rabbitmq_keys
 from testbed.engines.base import Defects
 from testbed.errors import BadRequestException, ConflictException
+from testbed.kms.base import USER
 from testbed.testbed import Testbed
 from tests.support.brokers_offline import offline, request
 
@@ -43,7 +44,7 @@ def configurations(testbed: Testbed) -> Configurations:
 @pytest.mark.parametrize("engine_type", NAMES)
 def test_a_broker_without_one_gets_one(testbed: Testbed, engine_type: str) -> None:
     broker = created(testbed, engine_type)
-    [made] = configurations(testbed).all()
+    [made] = configurations(testbed).of(USER)
     assert (made.name, made.engine_type) == ("offline-configuration", engine_type)
     [revision] = made.revisions
     assert (revision.revision, revision.data) == (1, DATA[engine_type])
@@ -55,14 +56,14 @@ def test_a_broker_without_one_gets_one(testbed: Testbed, engine_type: str) -> No
     running = broker.with_state("RUNNING")
     assert describe(running)["Configurations"] == {"Current": shown, "History": []}
     with pytest.raises(ConflictException, match="is in use by broker"):
-        configurations(testbed).delete(made.id, [running])
+        configurations(testbed).delete(USER, made.id, [running])
 
 
 def test_a_given_one_is_used(testbed: Testbed) -> None:
-    given = configurations(testbed).create("given", "ACTIVEMQ", "5.19", {})
-    chosen = configurations(testbed).choose(given.id, None, "ACTIVEMQ")
+    given = configurations(testbed).create(USER, "given", "ACTIVEMQ", "5.19", {})
+    chosen = configurations(testbed).choose(USER, given.id, None, "ACTIVEMQ")
     broker = created(testbed, "ACTIVEMQ", chosen)
-    assert [each.id for each in configurations(testbed).all()] == [given.id]
+    assert [each.id for each in configurations(testbed).of(USER)] == [given.id]
     assert describe(broker)["Configurations"]["Pending"] == {"Id": given.id, "Revision": 1}
 
 
@@ -70,13 +71,13 @@ def test_it_outlives_the_broker_and_the_next_one_gets_its_own(testbed: Testbed) 
     first = created(testbed, "RABBITMQ")
     testbed.state.delete("broker", first.broker_id)
     created(testbed, "RABBITMQ")
-    assert [each.name for each in configurations(testbed).all()] == ["offline-configuration"] * 2
+    assert [each.name for each in configurations(testbed).of(USER)] == ["offline-configuration"] * 2
     with pytest.raises(ConflictException, match="This configuration name already exists"):
-        configurations(testbed).create("offline-configuration", "RABBITMQ", "4.2", {})
+        configurations(testbed).create(USER, "offline-configuration", "RABBITMQ", "4.2", {})
 
 
 def test_a_refused_creation_makes_none(testbed: Testbed) -> None:
     unknown = EncryptionOptions(use_aws_owned_key=False, kms_key_id="a key")
     with pytest.raises(BadRequestException, match="is not a KMS key id"):
         testbed.brokers.begin_create(replace(request(), encryption_options=unknown))
-    assert configurations(testbed).all() == []
+    assert configurations(testbed).of(USER) == []

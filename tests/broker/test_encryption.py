@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from testbed.broker.encryption import EncryptionOptions, resolve
-from testbed.documented.engines import REGION
+from testbed.documented.regions import DEFAULT_REGION
 from testbed.errors import BadRequestException, KmsError
 from testbed.kms.base import MQ, SERVICE_ACCOUNT, USER, USER_ACCOUNT, Caller, Kms
 from testbed.kms.localstack import LocalStackKms
@@ -61,7 +61,7 @@ def test_no_options_mean_the_aws_owned_key_which_the_user_does_not_see(aws: Auth
 
     assert first == again
     assert first.ownership == "AWS_OWNED"
-    assert first.arn.startswith(f"arn:aws:kms:{REGION}:{SERVICE_ACCOUNT}:key/")
+    assert first.arn.startswith(f"arn:aws:kms:{DEFAULT_REGION}:{SERVICE_ACCOUNT}:key/")
     assert first.arn not in listed(aws.kms)
     assert first.arn in listed(aws.kms, MQ)
 
@@ -79,7 +79,7 @@ def test_the_aws_managed_key_is_made_on_first_use_in_the_users_account_and_reuse
 
     assert first == again
     assert first.ownership == "AWS_MANAGED"
-    assert first.arn.startswith(f"arn:aws:kms:{REGION}:{USER_ACCOUNT}:key/")
+    assert first.arn.startswith(f"arn:aws:kms:{DEFAULT_REGION}:{USER_ACCOUNT}:key/")
     metadata = aws.kms.call(USER, "DescribeKey", {"KeyId": "alias/aws/mq"})["KeyMetadata"]
     assert (metadata["Arn"], metadata["KeyManager"]) == (first.arn, "AWS")
     assert resolve(aws.kms, USER, options_with("alias/aws/mq")) == first, (
@@ -99,9 +99,14 @@ def test_first_use_by_many_at_once_makes_one_key(aws: Authority) -> None:
 def test_a_customers_key_is_found_by_id_arn_and_alias(aws: Authority) -> None:
     key = new_key(aws.kms)
     aws.kms.call(USER, "CreateAlias", {"AliasName": "alias/by-alias", "TargetKeyId": key})
-    arn = f"arn:aws:kms:{REGION}:{USER_ACCOUNT}:key/{key}"
+    arn = f"arn:aws:kms:{DEFAULT_REGION}:{USER_ACCOUNT}:key/{key}"
 
-    for name in (key, arn, "alias/by-alias", f"arn:aws:kms:{REGION}:{USER_ACCOUNT}:alias/by-alias"):
+    for name in (
+        key,
+        arn,
+        "alias/by-alias",
+        f"arn:aws:kms:{DEFAULT_REGION}:{USER_ACCOUNT}:alias/by-alias",
+    ):
         resolved = resolve(aws.kms, USER, options_with(name))
         assert (resolved.arn, resolved.ownership) == (arn, "CUSTOMER_MANAGED")
 

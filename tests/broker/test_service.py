@@ -19,10 +19,11 @@ from testbed.broker.describe import describe
 from testbed.broker.encryption import EncryptionOptions
 from testbed.broker.model import Broker
 from testbed.clients import Destination
-from testbed.documented.engines import DEFAULT_VERSION, INVALID_KMS_KEY, REGION
-from testbed.documented.grants import EBS_PRINCIPAL, MQ_PRINCIPAL
+from testbed.documented.engines import DEFAULT_VERSION, INVALID_KMS_KEY
+from testbed.documented.grants import MQ_PRINCIPAL, ebs_principal
 from testbed.documented.listeners import LISTENERS
 from testbed.documented.names import BROKER_NAME, PASSWORD_SENTENCE, USERNAME
+from testbed.documented.regions import DEFAULT_REGION
 from testbed.engines.base import User
 from testbed.errors import (
     BadRequestException,
@@ -146,10 +147,8 @@ def test_describe_says_what_was_asked_for_and_what_came_of_it(broker: MqBroker) 
         [],
     )
     assert answer["EncryptionOptions"] == {"UseAwsOwnedKey": False, "KmsKeyId": stored.key_arn}
-    assert (
-        answer["BrokerArn"]
-        == f"arn:aws:mq:{REGION}:000000000000:broker:{stored.broker_name}:{stored.broker_id}"
-    )
+    resource = f"broker:{stored.broker_name}:{stored.broker_id}"
+    assert answer["BrokerArn"] == f"arn:aws:mq:{DEFAULT_REGION}:000000000000:{resource}"
     [instance] = answer["BrokerInstances"]
     schemes = {listener.scheme for listener in LISTENERS[engine] if not listener.inside}
     assert {
@@ -198,7 +197,7 @@ def test_its_grants_are_the_two_that_are_documented(broker: MqBroker) -> None:
         (
             {"Decrypt"},
             MQ_PRINCIPAL,
-            EBS_PRINCIPAL,
+            ebs_principal(DEFAULT_REGION),
             {"EncryptionContextSubset": {"aws:ebs:id": stored.nodes[0].volume.volume_id}},
         ),
     ]

@@ -14,6 +14,7 @@ from testbed.broker.requests import CreateBroker
 from testbed.checker import check
 from testbed.clients import QUEUE_PROTOCOL, Destination
 from testbed.clients.failover import failover
+from testbed.documented.regions import DEFAULT_REGION
 from testbed.engines.activemq.engine import ActiveMQ
 from testbed.engines.base import Engine, NetworkConnector, User
 from testbed.engines.rabbitmq.engine import RabbitMQ
@@ -55,7 +56,9 @@ def test_nodes_names_and_volumes_of_each_deployment_mode(
 ) -> None:
     storage_type = "EBS" if engine_type == "RABBITMQ" else "EFS"
     planned = request(engine_type, mode)
-    nodes, front = topology.plan_nodes(planned, ENGINES[engine_type], "b-1", storage_type)
+    nodes, front = topology.plan_nodes(
+        planned, ENGINES[engine_type], "b-1", storage_type, DEFAULT_REGION
+    )
     assert [node.hostname for node in nodes] == [
         f"{host}.mq.us-east-1.amazonaws.com" for host in hosts
     ]
@@ -74,7 +77,11 @@ def test_nodes_names_and_volumes_of_each_deployment_mode(
 
 def test_fixed_ports_are_the_documented_ones() -> None:
     _, front = topology.plan_nodes(
-        request("RABBITMQ", "CLUSTER_MULTI_AZ", fixed_ports=True), RabbitMQ(), "b-1", "EBS"
+        request("RABBITMQ", "CLUSTER_MULTI_AZ", fixed_ports=True),
+        RabbitMQ(),
+        "b-1",
+        "EBS",
+        DEFAULT_REGION,
     )
     assert front
     assert topology.published(RabbitMQ(), "4.2", front.endpoints) == (

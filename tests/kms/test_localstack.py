@@ -9,11 +9,12 @@ import boto3
 import localstack_client.session
 import pytest
 
-from testbed.documented.engines import REGION
+from testbed.documented.regions import DEFAULT_REGION
 from testbed.errors import KmsError
 from testbed.kms.base import MQ, SERVICE_ACCOUNT, USER, Caller, is_outage
 from testbed.kms.due_work import DESTROY
 from testbed.kms.localstack import LocalStackKms
+from testbed.kms.naming import key_arn
 from tests.support.kms_container import Container, localstack
 
 pytestmark = pytest.mark.containers
@@ -55,7 +56,11 @@ def key_ids(kms: LocalStackKms, caller: Caller = USER) -> set[str]:
 
 
 def test_keys_made_with_boto3_and_localstack_client_are_the_users(running: Container) -> None:
-    session = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": REGION}
+    session = {
+        "aws_access_key_id": "test",
+        "aws_secret_access_key": "test",
+        "region_name": DEFAULT_REGION,
+    }
     plain = boto3.client("kms", endpoint_url=running.endpoint, **session)
     local = localstack_client.session.Session(
         localstack_host=running.endpoint.removeprefix("http://"), **session
@@ -85,7 +90,7 @@ def test_a_refusal_carries_kms_code_and_sentence(running: Container) -> None:
 
     with pytest.raises(
         KmsError,
-        match=rf"^DisabledException: arn:aws:kms:{REGION}:{USER.account}:key/{key} is disabled\.$",
+        match=rf"^DisabledException: {key_arn(DEFAULT_REGION, USER.account, key)} is disabled\.$",
     ) as refusal:
         encrypt(running.kms, key)
 
@@ -122,7 +127,7 @@ def test_the_users_own_aws_settings_do_not_matter(
     monkeypatch.delenv("NO_PROXY", raising=False)
 
     assert (
-        f":{REGION}:"
+        f":{DEFAULT_REGION}:"
         in LocalStackKms(running.endpoint).call(USER, "CreateKey", {})["KeyMetadata"]["Arn"]
     )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from testbed.documented.engines import REGION
+from testbed.documented.regions import DEFAULT_REGION
 from testbed.errors import KmsError
 from testbed.kms.base import MQ, USER, USER_ACCOUNT, Caller
 from testbed.kms.call import KmsCall
@@ -23,7 +23,7 @@ from tests.support.kms_authority import (
 
 pytestmark = pytest.mark.containers
 
-HERE = f"arn:aws:kms:{REGION}:{USER_ACCOUNT}"
+HERE = f"arn:aws:kms:{DEFAULT_REGION}:{USER_ACCOUNT}"
 
 
 def test_a_key_is_found_by_id_arn_alias_and_alias_arn(aws: Authority) -> None:
@@ -179,7 +179,7 @@ def test_everything_behind_sees_arns(aws: Authority) -> None:
     assert resolved(USER, "DisableKey", {"KeyId": NOWHERE}) == {"KeyId": f"{HERE}:key/{NOWHERE}"}
     assert (
         resolved(MQ, "CreateAlias", {"AliasName": "alias/x", "TargetKeyId": NOWHERE})["TargetKeyId"]
-        == f"arn:aws:kms:{REGION}:{MQ.account}:key/{NOWHERE}"
+        == f"arn:aws:kms:{DEFAULT_REGION}:{MQ.account}:key/{NOWHERE}"
     )
     assert resolved(replace(USER, account=OTHER_ACCOUNT), "ListKeys", {}) == {}
     with pytest.raises(KmsError):

@@ -31,7 +31,7 @@ PASSWORD = "store-password-4711"
 
 @pytest.fixture(scope="module")
 def authority() -> Authority:
-    return Authority.create("us-east-1")
+    return Authority.create()
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +177,7 @@ def test_further_names_and_another_region(authority: Authority, tmp_path: Path) 
         )
         == 0
     )
-    elsewhere = Authority.create("eu-west-1").issue()
+    elsewhere = Authority.create().issue(region="eu-west-1")
     assert refused_with(elsewhere, tmp_path, "b-1.mq.eu-west-1.amazonaws.com") == 0
     assert refused_with(elsewhere, tmp_path, HOST) == MISMATCH
 

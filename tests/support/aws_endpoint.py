@@ -13,7 +13,7 @@ from botocore.client import BaseClient
 from botocore.config import Config
 
 from testbed.aws.endpoint import Endpoint
-from testbed.documented.engines import REGION
+from testbed.documented.regions import DEFAULT_REGION
 from testbed.kms.base import USER_ACCOUNT
 from testbed.testbed import Testbed
 
@@ -83,7 +83,7 @@ class Answer:
         return json.loads(self.body)
 
 
-def scope(service: str, account: str = USER_ACCOUNT, region: str = REGION) -> str:
+def scope(service: str, account: str = USER_ACCOUNT, region: str = DEFAULT_REGION) -> str:
     credential = f"{account}/20260101/{region}/{service}/aws4_request"
     return f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"
 

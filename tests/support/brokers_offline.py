@@ -16,7 +16,7 @@ from testbed.broker.service import Brokers
 from testbed.broker.store import BrokerStore
 from testbed.engines.base import User
 from testbed.errors import KmsError
-from testbed.kms.base import Caller
+from testbed.kms.base import USER, Caller
 from testbed.pki import Authority
 from testbed.services import Services
 from testbed.state.clock import Clock
@@ -78,7 +78,7 @@ def offline(folder: Path, *, key_state: str = "Disabled") -> Iterator[Testbed]:
 def add(testbed: Testbed, request: CreateBroker) -> Broker:
     """Store the broker of a request as running under ``KEY``, its key last checked long ago."""
     key = BrokerKey(KEY, "CUSTOMER_MANAGED")
-    planned = topology.plan(request, "an-image", key, datetime.now(UTC))
+    planned = topology.plan(request, USER, "an-image", key, datetime.now(UTC))
     broker = planned.with_state("RUNNING")
     return BrokerStore(testbed.state, testbed.services.stopping).put(broker)
 

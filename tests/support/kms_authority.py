@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from testbed.documented.engines import REGION
+from testbed.documented.regions import DEFAULT_REGION
 from testbed.errors import KmsError
 from testbed.kms.authority import KmsAuthority
 from testbed.kms.base import EFS, MQ, USER, USER_ACCOUNT, Caller
@@ -23,7 +23,7 @@ VIA_MQ = replace(SESSION, invoked_by="mq.amazonaws.com")
 GRANTEE = Caller(f"arn:aws:iam::{OTHER_ACCOUNT}:user/grantee", OTHER_ACCOUNT, "IAMUser")
 STRANGER = Caller("arn:aws:iam::333333333333:root", "333333333333", "Root")
 SERVICE = replace(MQ, account=USER_ACCOUNT)  # Amazon MQ acting in the user's account
-EC2 = replace(MQ, principal=f"ec2.{REGION}.amazonaws.com", account=USER_ACCOUNT)
+EC2 = replace(MQ, principal=f"ec2.{DEFAULT_REGION}.amazonaws.com", account=USER_ACCOUNT)
 EFS_HERE = replace(EFS, account=USER_ACCOUNT)
 
 VOLUME = {"aws:ebs:id": "vol-0123456789abcdef0"}

@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ def record(
     number: int, at: float, region: str = "us-east-1", account: str = USER_ACCOUNT
 ) -> dict[str, Any]:
     return kms_record(
-        Call(USER, "ListKeys", {}, at, "request"),
-        Setting(region),
+        Call(replace(USER, region=region), "ListKeys", {}, at, "request"),
+        Setting(),
         event_id=f"event-{number}",
         recipient=account,
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from testbed.documented.regions import DEFAULT_REGION
 from testbed.kms.base import MQ, USER, USER_ACCOUNT
 from testbed.trail.lookup import Attribute, events, lookup_events, newest, since
 from testbed.trail.record import Call, Setting, kms_record
@@ -32,7 +33,7 @@ def record(operation: str, at: float, number: int = 1) -> dict[str, Any]:
     return {
         name: value
         for name, value in whole.items()
-        if name not in ("userAgent", "sourceIPAddress", "requestID", "eventVersion", "awsRegion")
+        if name not in ("userAgent", "sourceIPAddress", "requestID", "eventVersion")
     }
 
 
@@ -44,14 +45,15 @@ CREATE TEMP TABLE calls AS
   SELECT n + 1 AS seq, printf('event-%07d', n) AS id,
     replace(:key, '00000007', printf('%08x', n % {KEYS})) AS key,
     {START} + n / {A_SECOND} AS time FROM numbers;
-INSERT INTO events SELECT seq, '{USER_ACCOUNT}',
+INSERT INTO events SELECT seq, '{USER_ACCOUNT}', '{DEFAULT_REGION}',
   replace(
     replace(replace(:record, 'event-0000001', id), :key, key),
     :time, strftime('%Y-%m-%dT%H:%M:%SZ', time, 'unixepoch')
   ) FROM calls;
-INSERT INTO attributes SELECT '{USER_ACCOUNT}', 0, id, time, seq FROM calls;
+INSERT INTO attributes SELECT '{USER_ACCOUNT}', '{DEFAULT_REGION}', 0, id, time, seq FROM calls;
 INSERT INTO attributes
-  SELECT '{USER_ACCOUNT}', :resource, key, time, seq FROM calls ORDER BY key, seq;
+  SELECT '{USER_ACCOUNT}', '{DEFAULT_REGION}', :resource, key, time, seq
+  FROM calls ORDER BY key, seq;
 UPDATE indexed SET seq = {RECORDS} + 1;
 """
 
@@ -74,8 +76,8 @@ def million(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trail]:
 
 def _fill(path: Path) -> None:
     sample = record("Decrypt", START)
-    rows = list(rows_of(2, USER_ACCOUNT, json.dumps(sample)))
-    [resource] = {attribute for _, attribute, value, *_ in rows if value == KEY}
+    rows = list(rows_of(2, USER_ACCOUNT, DEFAULT_REGION, json.dumps(sample)))
+    [resource] = {attribute for _, _, attribute, value, *_ in rows if value == KEY}
     values = {
         "record": json.dumps(sample, separators=(",", ":")),
         "key": KEY,
@@ -89,11 +91,11 @@ def _fill(path: Path) -> None:
         database.execute(
             statement, {name: value for name, value in values.items() if f":{name}" in statement}
         )
-    for _, attribute, value, *_ in rows:
+    for _, _, attribute, value, *_ in rows:
         if value not in (KEY, sample["eventID"]):
             database.execute(
-                "INSERT INTO attributes SELECT ?, ?, ?, time, seq FROM calls",
-                (USER_ACCOUNT, attribute, value),
+                "INSERT INTO attributes SELECT ?, ?, ?, ?, time, seq FROM calls",
+                (USER_ACCOUNT, DEFAULT_REGION, attribute, value),
             )
     database.close()
 
@@ -108,7 +110,7 @@ def test_it_is_what_the_writer_would_have_written(million: Trail) -> None:
                     (START + (seq - 1) // A_SECOND, seq),
                 )
             )
-        assert written == set(rows_of(seq, USER_ACCOUNT, text))
+        assert written == set(rows_of(seq, USER_ACCOUNT, DEFAULT_REGION, text))
         assert len(written) > 6
 
 

@@ -33,6 +33,7 @@ def record(number: int, account: str = ACCOUNT, **changed: Any) -> dict[str, Any
         "responseElements": None,
         "eventID": f"event-{number}",
         "readOnly": True,
+        "awsRegion": "us-east-1",
         "recipientAccountId": account,
         **changed,
     }

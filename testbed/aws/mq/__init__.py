@@ -51,7 +51,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "DeleteConfiguration": configurations.delete,
     "DescribeBrokerEngineTypes": lambda context, call: catalog.engine_types(call.parameters),
     "DescribeBrokerInstanceOptions": lambda context, call: catalog.instance_options(
-        call.parameters
+        call.parameters, call.caller.region
     ),
 }
 # Operations that take names, besides CreateBroker, whose names ``Brokers`` checks.

@@ -6,13 +6,11 @@ from typing import Any
 from testbed.aws.mq.context import Call, Context, broker
 from testbed.aws.mq.paging import page
 from testbed.aws.mq.users import user
-from testbed.broker import refusals
 from testbed.broker.describe import describe as described
 from testbed.broker.encryption import EncryptionOptions
 from testbed.broker.requests import Configuration, CreateBroker, UpdateBroker
 from testbed.broker.rules import NOT_OFFERED
 from testbed.engines.base import User
-from testbed.kms.base import USER_ACCOUNT
 
 # Members that are returned as they were sent. They have no effect here: there is no network of
 # AWS's, and no instance to choose.
@@ -39,8 +37,6 @@ _UPDATE_SETTINGS = (
 
 def create(context: Context, call: Call) -> dict[str, Any]:
     """Begin to create a broker."""
-    if not call.owns:
-        raise refusals.other_account(USER_ACCOUNT)
     parameters, engine_type = call.parameters, call.parameters["EngineType"]
     options = parameters.get("EncryptionOptions", {"UseAwsOwnedKey": True})
     request = CreateBroker(
@@ -55,7 +51,7 @@ def create(context: Context, call: Call) -> dict[str, Any]:
         ),
         tags=parameters.get("Tags", {}),
         settings=_settings(call.sent, _CREATION_SETTINGS),
-        configuration=_configuration(context, parameters, engine_type),
+        configuration=_configuration(context, call, engine_type),
     )
     job = context.brokers.begin_create(request, call.caller)
     context.start(job)
@@ -69,9 +65,8 @@ def describe(context: Context, call: Call) -> dict[str, Any]:
 
 
 def list_brokers(context: Context, call: Call) -> dict[str, Any]:
-    """Return all brokers. Members that a summary lacks are left out by the model."""
-    brokers = context.brokers.list(call.caller) if call.owns else []
-    rows, token = page(brokers, call.parameters, "brokers")
+    """Return the caller's brokers. Members that a summary lacks are left out by the model."""
+    rows, token = page(context.brokers.list(call.caller), call.parameters, "brokers")
     return {"BrokerSummaries": [described(row) for row in rows], "NextToken": token}
 
 
@@ -80,7 +75,7 @@ def update(context: Context, call: Call) -> dict[str, Any]:
     known, parameters = broker(context, call), call.parameters
     request = UpdateBroker(
         engine_version=parameters.get("EngineVersion"),
-        configuration=_configuration(context, parameters, known.engine_type),
+        configuration=_configuration(context, call, known.engine_type),
         settings=_settings(parameters, _UPDATE_SETTINGS),
     )
     context.brokers.update(known.broker_id, request, call.caller)
@@ -113,13 +108,13 @@ def _settings(parameters: Mapping[str, Any], kept: Sequence[str]) -> dict[str, A
     return {name: parameters[name] for name in (*kept, *NOT_OFFERED) if name in parameters}
 
 
-def _configuration(
-    context: Context, parameters: Mapping[str, Any], engine_type: str
-) -> Configuration | None:
-    choice = parameters.get("Configuration")
+def _configuration(context: Context, call: Call, engine_type: str) -> Configuration | None:
+    choice = call.parameters.get("Configuration")
     if not choice:
         return None
-    return context.configurations.choose(choice["Id"], choice.get("Revision"), engine_type)
+    return context.configurations.choose(
+        call.caller, choice["Id"], choice.get("Revision"), engine_type
+    )
 
 
 def _users(engine_type: str, users: Sequence[Mapping[str, Any]]) -> tuple[User, ...]:

@@ -5,8 +5,9 @@ from typing import Any
 
 from testbed.aws.mq.paging import page
 from testbed.broker import refusals
+from testbed.documented import regions
 from testbed.documented.engines import ENGINE_TYPES, VERSIONS
-from testbed.documented.instance_types import AVAILABILITY_ZONES, INSTANCE_OPTIONS
+from testbed.documented.instance_types import INSTANCE_OPTIONS
 
 _PAGE = 20  # as in answers that users quote
 
@@ -29,7 +30,7 @@ def engine_types(parameters: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def instance_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
+def instance_options(parameters: Mapping[str, Any], region: str) -> dict[str, Any]:
     """Return the host instance types with the versions and storage they go with."""
     chosen = [
         option
@@ -42,9 +43,10 @@ def instance_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
     filters = ("EngineType", "HostInstanceType", "StorageType")
     listed = " ".join(["broker-instance-options", *(parameters.get(f, "") for f in filters)])
     rows, token = page(chosen, parameters, listed, _PAGE)
+    zones = [{"Name": zone} for zone in regions.availability_zones(region)]
     options = [
         {
-            "AvailabilityZones": [{"Name": zone} for zone in AVAILABILITY_ZONES],
+            "AvailabilityZones": zones,
             "EngineType": option.engine_type,
             "HostInstanceType": option.host_instance_type,
             "StorageType": option.storage_type.lower(),  # as the service answers

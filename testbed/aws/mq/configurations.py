@@ -9,17 +9,15 @@ from testbed.aws.mq.paging import page
 from testbed.broker import refusals, rules
 from testbed.broker.configurations import CustomerConfiguration, Revision
 from testbed.documented.engines import DEFAULT_VERSION
-from testbed.kms.base import USER_ACCOUNT
 
 
 def create(context: Context, call: Call) -> dict[str, Any]:
     """Create a configuration with the service's default as its first revision."""
     parameters, engine_type = call.parameters, call.parameters["EngineType"]
-    if not call.owns:
-        raise refusals.other_account(USER_ACCOUNT)
     rules.check_offered(parameters)
     return _described(
         context.configurations.create(
+            call.caller,
             parameters["Name"],
             engine_type,
             parameters.get("EngineVersion") or DEFAULT_VERSION[engine_type],
@@ -33,7 +31,10 @@ def update(context: Context, call: Call) -> dict[str, Any]:
     """Add a revision, and return what was removed from it."""
     known = _configuration(context, call)
     configuration, warnings = context.configurations.update(
-        known.id, _text(call.parameters["Data"]), call.parameters.get("Description", "")
+        call.caller,
+        known.id,
+        _text(call.parameters["Data"]),
+        call.parameters.get("Description", ""),
     )
     return {
         **_described(configuration),
@@ -48,8 +49,7 @@ def describe(context: Context, call: Call) -> dict[str, Any]:
 
 def list_configurations(context: Context, call: Call) -> dict[str, Any]:
     """Return all configurations of the caller."""
-    configurations = context.configurations.all() if call.owns else []
-    rows, token = page(configurations, call.parameters, "configurations")
+    rows, token = page(context.configurations.of(call.caller), call.parameters, "configurations")
     return {
         "Configurations": [_described(configuration) for configuration in rows],
         "MaxResults": call.parameters.get("MaxResults", 100),
@@ -83,15 +83,13 @@ def describe_revision(context: Context, call: Call) -> dict[str, Any]:
 def delete(context: Context, call: Call) -> dict[str, Any]:
     """Delete a configuration, unless a broker has it or will have it."""
     known = _configuration(context, call)
-    context.configurations.delete(known.id, context.brokers.peek_all())
+    context.configurations.delete(call.caller, known.id, context.brokers.peek_all(call.caller))
     return {"ConfigurationId": known.id}
 
 
 def _configuration(context: Context, call: Call) -> CustomerConfiguration:
     configuration_id = call.parameters["ConfigurationId"]
-    if not call.owns:
-        raise refusals.no_such_configuration(configuration_id)
-    return context.configurations.get(configuration_id)
+    return context.configurations.get(call.caller, configuration_id)
 
 
 def _text(data: str) -> str:

@@ -9,7 +9,7 @@ from testbed.broker.configurations import Configurations
 from testbed.broker.jobs import Job
 from testbed.broker.model import Broker
 from testbed.broker.service import Brokers
-from testbed.kms.base import USER_ACCOUNT, Caller
+from testbed.kms.base import Caller
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,6 @@ class Call:
     parameters: Mapping[str, Any]
     sent: Mapping[str, Any]
 
-    @property
-    def owns(self) -> bool:
-        """Whether the testbed's brokers and configurations are the caller's."""
-        return self.caller.account == USER_ACCOUNT
-
 
 Operation = Callable[[Context, Call], Mapping[str, Any]]
 
@@ -44,7 +39,7 @@ Operation = Callable[[Context, Call], Mapping[str, Any]]
 def broker(context: Context, call: Call) -> Broker:
     """Return the broker whose id is in the path. Raises ``NotFoundException``."""
     broker_id = call.parameters["BrokerId"]
-    stored = context.brokers.peek(broker_id) if call.owns else None
-    if stored is None or stored.broker_id != broker_id:  # ``peek`` takes a name as well
+    stored = context.brokers.peek(broker_id, call.caller)
+    if stored.broker_id != broker_id:  # ``peek`` takes a name as well
         raise refusals.no_such_broker(broker_id)
     return stored

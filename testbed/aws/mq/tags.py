@@ -56,10 +56,10 @@ def _resource(context: Context, call: Call) -> Broker | CustomerConfiguration:
     """Return the broker or configuration of the ARN in the path. Raises ``NotFoundException``."""
     arn = call.parameters["ResourceArn"]
     resources: list[Broker | CustomerConfiguration] = [
-        *context.brokers.peek_all(),
-        *context.configurations.all(),
+        *context.brokers.peek_all(call.caller),
+        *context.configurations.of(call.caller),
     ]
-    for resource in resources if call.owns else ():
+    for resource in resources:
         if resource.arn == arn:
             return resource
     raise refusals.no_such_resource(arn)

@@ -32,7 +32,7 @@ from testbed.kms.principals import PRINCIPAL_ARN, belongs_to, without_path
 GRANTS_PER_KEY = 50_000  # KMS, "Resource quotas"
 _PAGE = 50
 _PRINCIPAL = re.compile(PRINCIPAL_ARN)
-_SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com")
+_SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.(com(\.cn)?|eu)")
 
 
 def create(services: KmsServices, call: KmsCall) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def enable(services: KmsServices, call: KmsCall) -> dict[str, Any]:
         key = change.existing_key(call.key.arn)
         check_state(key, "EnableKey", call.now)
         if _imported_state(services.backend, key) != "Enabled":
-            services.backend.call(owner(key.account), "EnableKey", {"KeyId": key.arn})
+            services.backend.call(owner(key.arn), "EnableKey", {"KeyId": key.arn})
         overdue = key.rotates is not None and key.rotates < call.now
         change.put_key(replace(key.enabled(), rotates=call.now if overdue else key.rotates))
     return {}
@@ -67,7 +67,7 @@ def cancel_deletion(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     with services.ledger.change() as change:
         key = change.existing_key(call.key.arn)
         if key.state != "PendingDeletion" and _state(backend, key) == "PendingDeletion":
-            backend.call(owner(key.account), "CancelKeyDeletion", {"KeyId": key.arn})
+            backend.call(owner(key.arn), "CancelKeyDeletion", {"KeyId": key.arn})
             key = key.disabled(call.now, 0)
         else:
             check_state(key, "CancelKeyDeletion", call.now)
@@ -77,7 +77,7 @@ def cancel_deletion(services: KmsServices, call: KmsCall) -> dict[str, Any]:
 
 def _state(backend: Backend, key: Key) -> str:
     """Return the state that LocalStack has the key in."""
-    answer = backend.call(owner(key.account), "DescribeKey", {"KeyId": key.arn})
+    answer = backend.call(owner(key.arn), "DescribeKey", {"KeyId": key.arn})
     return str(answer["KeyMetadata"]["KeyState"])
 
 

@@ -49,7 +49,7 @@ def create(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     if parameters.get("Policy"):
         document = policies.accepted(services, call, _planned(call))
     else:
-        document = key_policy.default(caller.account)
+        document = key_policy.default(caller.account, caller.region)
     answer = services.backend.call(caller, "CreateKey", {**parameters, "Policy": document})
     key = replace(Key.from_metadata(answer["KeyMetadata"], document), created=call.now)
     if caller.kind == "AWSService" and caller.account != SERVICE_ACCOUNT:
@@ -85,7 +85,9 @@ def _planned(call: KmsCall) -> Key:
     """Return the key to be created, under an id that no key has."""
     parameters = call.parameters
     return Key(
-        arn=key_arn(call.caller.account, "00000000-0000-0000-0000-000000000000"),
+        arn=key_arn(
+            call.caller.region, call.caller.account, "00000000-0000-0000-0000-000000000000"
+        ),
         policy="",
         spec=parameters.get("KeySpec") or parameters.get("CustomerMasterKeySpec") or Key.spec,
         usage=parameters.get("KeyUsage") or Key.usage,

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from testbed.documented import regions
 from testbed.kms import condition_keys, key_policy, refusals
 from testbed.kms.call import KmsCall, KmsServices
 from testbed.kms.condition_keys import Subject
@@ -21,7 +22,8 @@ def put(services: KmsServices, call: KmsCall) -> dict[str, Any]:
 
 def accepted(services: KmsServices, call: KmsCall, key: Key) -> str:
     """Return the policy of a request as it is kept on ``key``. Raises ``KmsError``."""
-    document = key_policy.accepted(call.parameters["Policy"])
+    partition = regions.partition(key.region).name
+    document = key_policy.accepted(call.parameters["Policy"], partition)
     if not call.parameters.get("BypassPolicyLockoutSafetyCheck"):
         subject = Subject(services, call, "PutKeyPolicy", key)
         key_policy.check_lockout(document, condition_keys.request(subject, key.arn))

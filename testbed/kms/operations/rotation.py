@@ -106,7 +106,7 @@ def rotate(backend: Backend, key: Key, date: float, kind: str) -> Key:
 
     A process killed in between leaves a material that is not listed.
     """
-    caller, named = owner(key.account), {"KeyId": key.arn}
+    caller, named = owner(key.arn), {"KeyId": key.arn}
     backend.call(caller, "RotateKeyOnDemand", named)
     material = backend.call(caller, "DescribeKey", named)["KeyMetadata"]["CurrentKeyMaterialId"]
     return replace(key, rotations=(*key.rotations, (material, date, kind)))

@@ -47,7 +47,7 @@ def retirable(aws: Authority, caller: Caller, principal: str = "") -> list[str]:
 def test_amazon_mqs_grants_are_made_and_used_as_documented(aws: Authority) -> None:
     """DP: the user's session creates mq_grant, with which Amazon MQ creates the volume's."""
     key = aws.key()
-    mq, ebs = documented.grants("SINGLE_INSTANCE", "EBS")
+    mq, ebs = documented.grants("SINGLE_INSTANCE", "EBS", USER.region)
     request = {
         "KeyId": key,
         "GranteePrincipal": mq.grantee_principal,
