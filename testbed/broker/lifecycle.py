@@ -14,7 +14,7 @@ from testbed.broker.nodes import Nodes
 from testbed.broker.store import BrokerStore
 from testbed.documented.grants import grants as shapes_of
 from testbed.engines.all import ENGINES
-from testbed.errors import Interrupted, KmsError, TestbedError
+from testbed.errors import Interrupted, KmsError, TestbedError, VolumeRefused
 from testbed.kms.base import Caller
 from testbed.services import Services
 from testbed.storage import volumes
@@ -71,7 +71,8 @@ class Lifecycle:
         """Finish what the broker is in the middle of, no matter which process began it.
 
         A creation that fails ends in CREATION_FAILED, with only the entry left. Raises what keeps
-        a broker from coming back from a reboot.
+        a broker from coming back from a reboot, and ``KmsError`` when an outage keeps grants from
+        being retired; the deletion is then still in progress.
         """
         match broker.broker_state:
             case "CREATION_IN_PROGRESS" if broker.key_arn and not all(
@@ -91,12 +92,35 @@ class Lifecycle:
                 self._reboot(broker)
             case "DELETION_IN_PROGRESS":
                 logger.info("%s: deleting", broker.broker_name)
-                self.erase(broker)
+                self._nodes.release(broker)
+                self._retire_grants(broker)
+                self._store.remove(broker)
 
     def check(self, broker: Broker) -> Broker:
-        """Check the key and the grants now, and store the result. Raises ``NotFoundException``."""
-        result = maintenance.check(self._kms, broker, self._clock.now())
-        return self._store.change(broker, lambda stored: maintenance.with_check(stored, result))
+        """Check the key and the grants now, and store the result. Raises ``NotFoundException``.
+
+        During an outage of KMS the broker stays as it is.
+        """
+        try:
+            return self._check(broker)
+        except KmsError:
+            return self._store.change(broker, lambda stored: stored)
+
+    def check_before_reboot(self, broker: Broker) -> Broker:
+        """Check the key as ``check`` does, and that the volumes' data keys open, as a start needs.
+
+        A reboot that cannot succeed must not begin. Raises ``KmsError`` when KMS does not answer,
+        or fails to open a data key.
+        """
+        broker = self._check(broker)
+        if broker.broker_state != "RUNNING":
+            return broker
+        try:
+            self._nodes.open_data_keys(broker)
+        except VolumeRefused as error:
+            refused = maintenance.Check(error.message, self._clock.now())
+            return self._store.change(broker, partial(maintenance.with_check, result=refused))
+        return broker
 
     def maintain(self, broker: Broker) -> Broker:
         """Do what follows from the latest check; see ``Brokers.maintain``."""
@@ -133,11 +157,14 @@ class Lifecycle:
 
     def _release(self, broker: Broker) -> None:
         self._nodes.release(broker)
-        shapes = shapes_of(broker.deployment_mode, broker.storage_type, broker.region)
         try:
-            grants.retire(self._kms, broker.key_arn, broker.grants, shapes)
+            self._retire_grants(broker)
         except KmsError as error:  # an outage: grants of a removed broker open nothing
             logger.warning("%s: its grants could not be retired (%s)", broker.broker_name, error)
+
+    def _retire_grants(self, broker: Broker) -> None:
+        shapes = shapes_of(broker.deployment_mode, broker.storage_type, broker.region)
+        grants.retire(self._kms, broker.key_arn, broker.grants, shapes)
 
     def _reboot(self, broker: Broker) -> None:
         logger.info("%s: rebooting", broker.broker_name)
@@ -152,6 +179,10 @@ class Lifecycle:
                 broker = self._nodes.start(broker, [node])
         finally:  # the reboot is over, successful or not; the check says if the key is the reason
             self.check(self._set_state(broker, "RUNNING"))
+
+    def _check(self, broker: Broker) -> Broker:
+        result = maintenance.check(self._kms, broker, self._clock.now())
+        return self._store.change(broker, partial(maintenance.with_check, result=result))
 
     def _set_state(self, broker: Broker, broker_state: str) -> Broker:
         return self._store.change(broker, partial(Broker.with_state, broker_state=broker_state))

@@ -29,16 +29,13 @@ class Check:
 
 
 def check(kms: Kms, broker: Broker, now: float) -> Check | None:
-    """Check the key and the grants. None if the broker is not in service, or KMS is unavailable.
+    """Check the key and the grants. None if the broker is not in service.
 
-    An outage of KMS says nothing about the key, so the broker stays as it is.
+    Raises ``KmsError`` during an outage, which says nothing about the key.
     """
     if broker.broker_state not in _IN_SERVICE:
         return None
-    try:
-        return Check(key_problem(kms, broker), now)
-    except KmsError:
-        return None
+    return Check(key_problem(kms, broker), now)
 
 
 def with_check(broker: Broker, result: Check | None) -> Broker:

@@ -99,6 +99,14 @@ class Nodes:
             hint="A standby takes some seconds to take over.",
         )
 
+    def open_data_keys(self, broker: Broker) -> None:
+        """Open the data key of each volume, and forget it.
+
+        Raises ``VolumeRefused``, and ``KmsError`` when KMS does not answer.
+        """
+        for node in broker.nodes:
+            self._data_key(broker, node)
+
     def release(self, broker: Broker) -> None:
         """Remove the broker's containers, volumes and certificate, as far as they exist."""
         for row in self._containers.find(f"broker {broker.broker_id}"):

@@ -127,7 +127,8 @@ class Brokers:
         """RebootBroker: the broker is in REBOOT_IN_PROGRESS.
 
         Raises ``BadRequestException`` unless the broker is RUNNING. "Amazon MQ does not restart a
-        broker with a disabled KMS key" (KMSERR); the broker then keeps serving as it is.
+        broker with a disabled KMS key" (KMSERR). Raises ``KmsError`` when KMS does not answer, or
+        fails to open a volume's data key. The broker then keeps serving as it is.
         """
 
         def begin(broker: Broker) -> Broker:
@@ -136,11 +137,14 @@ class Brokers:
 
         caller = caller or self._user
         with self._recorder.mq_call(caller, "RebootBroker", {"BrokerId": broker_id}):
-            broker = self._store.get(broker_id, caller)
-            return self._job(self._store.change(self._lifecycle.check(broker), begin))
+            broker = self._lifecycle.check_before_reboot(self._store.get(broker_id, caller))
+            return self._job(self._store.change(broker, begin))
 
     def delete(self, broker_id: str, caller: Caller | None = None) -> None:
-        """DeleteBroker: remove its containers, volumes and grants. Raises as ``begin_delete``."""
+        """DeleteBroker: remove its containers, volumes and grants. Raises as ``begin_delete``.
+
+        Raises ``KmsError`` when KMS does not answer; maintenance then ends the deletion.
+        """
         self.begin_delete(broker_id, caller).finish()
 
     def begin_delete(self, broker_id: str, caller: Caller | None = None) -> Job:

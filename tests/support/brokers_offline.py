@@ -27,16 +27,32 @@ from testbed.trail.store import Trail
 
 KEY = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
+NO_CONTAINERS = SimpleNamespace(
+    require_disk=lambda *_: None,
+    instance="",
+    has_volume=lambda _: True,
+    find=lambda *_: [],
+    remove_volume=lambda _: None,
+)
+
 
 @dataclass
 class Keys:
-    """A KMS in which every key is in ``state``; ``calls`` are the requested operations."""
+    """A KMS in which every key is in ``state``; ``calls`` are the requested operations.
+
+    ``errors`` has the code with which an operation fails; "" stands for all others.
+    """
 
     state: str = "Disabled"
+    errors: dict[str, str] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
 
     def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         self.calls.append(operation)
+        if code := self.errors.get(operation, self.errors.get("", "")):
+            raise KmsError("It fails.", code=code)
+        if operation == "Decrypt":
+            return {"Plaintext": b"data key"}
         if operation != "DescribeKey":
             raise KmsError("No keys here.", code="NotFoundException")
         return {"KeyMetadata": {"Arn": KEY, "KeyState": self.state}}
@@ -52,7 +68,7 @@ def offline(folder: Path, *, key_state: str = "Disabled") -> Iterator[Testbed]:
     services = Services(
         state=state,
         clock=clock,
-        containers=cast("Any", SimpleNamespace(require_disk=lambda *_: None, instance="")),
+        containers=cast("Any", NO_CONTAINERS),
         kms=kms,
         trail=trail,
         recorder=recorder,
