@@ -88,6 +88,7 @@ def up(
     from testbed.cli.endpoints import describe_endpoints, render_endpoints
     from testbed.daemon import process
     from testbed.runtime.tasks import run_concurrently
+    from testbed.state.locks import hold_folder
     from testbed.testbed import Testbed
 
     with errors_shown(as_json):
@@ -99,7 +100,7 @@ def up(
             )
         versions = {"RABBITMQ": rabbitmq_version, "ACTIVEMQ": activemq_version}
         images = {"RABBITMQ": rabbitmq_image, "ACTIVEMQ": activemq_image}
-        with _all_or_nothing(state):
+        with hold_folder(state, create=True), _all_or_nothing(state):
             testbed = Testbed(state, kms_image=kms_image, delay=delay, strict_names=strict_names)
             try:
                 # The server gets ready while the brokers do.
@@ -132,7 +133,7 @@ def up(
 
 @contextmanager
 def _all_or_nothing(folder: Path) -> Iterator[None]:
-    """Remove a testbed that did not exist before when it does not come up."""
+    """Remove a testbed that did not exist before when it does not come up. Hold the folder."""
     from testbed.daemon import process
     from testbed.state.store import is_ours
     from testbed.testbed import down as take_down
@@ -162,9 +163,10 @@ def down(
     (`testbed images remove`).
     """
     from testbed.daemon import process
+    from testbed.state.locks import hold_folder
     from testbed.testbed import down as take_down
 
-    with errors_shown(as_json):
+    with errors_shown(as_json), hold_folder(state, create=False):
         process.stop(state)
         show(take_down(state, everything), as_json, _render_removed)
 

@@ -7,8 +7,9 @@ import fcntl
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from testbed.errors import Interrupted, StateBroken
@@ -56,6 +57,69 @@ def hold_lock(
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def hold_folder(folder: Path, *, create: bool) -> Iterator[None]:
+    """Hold the whole folder, for a command that makes or removes it.
+
+    With ``create`` it is made first; otherwise a missing folder is not held. A wait of more than a
+    second is logged. Raises ``StateBroken`` when the folder cannot be made.
+    """
+    descriptor, is_made = None, False
+    try:
+        while descriptor is None and (create or folder.is_dir()):
+            is_made = create and _make(folder)
+            descriptor = _lock_folder(folder)
+        yield
+    finally:
+        if is_made:
+            with suppress(OSError):  # it is in use, as it should be
+                folder.rmdir()
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _make(folder: Path) -> bool:
+    """Make the folder, and return whether there was none."""
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise StateBroken(
+            f"The state folder {folder} cannot be made: {error.strerror}.",
+            hint="Name a folder that can be written with --state or TESTBED_STATE.",
+        ) from error
+    return True
+
+
+def _lock_folder(folder: Path) -> int | None:
+    """Return a descriptor that locks the folder, or None when it was removed meanwhile."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StateBroken(
+            f"The state folder {folder} cannot be used: {error.strerror}.",
+            hint="Name a folder of yours with --state or TESTBED_STATE.",
+        ) from error
+    try:
+        attempts = 0
+        while not _try_lock(descriptor):
+            attempts += 1
+            if attempts == 10:
+                logger.info("waiting: another command is at work in %s", folder)
+            time.sleep(0.1)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(folder.stat(), os.fstat(descriptor)):
+                return descriptor
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
 
 
 def _try_lock(descriptor: int) -> bool:

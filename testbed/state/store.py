@@ -8,6 +8,7 @@ the database.
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ DATABASE = "state.sqlite"
 # Put into a folder that is new or empty: only a folder with this mark is ever removed.
 MARK = "made-by-amazonmq-testbed"
 _SCHEMA = 1
+_MADE_WITHIN = 5.0  # seconds between the mark and the database of a new folder, on a busy machine
 _TABLES = """
 CREATE TABLE IF NOT EXISTS documents (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id))
 """
@@ -36,13 +38,15 @@ _HINT = (
 class State:
     """Documents by kind and id.
 
-    Raises ``StateBroken`` for a folder that is not the testbed's or cannot be used.
+    ``is_new``: this object made the folder the testbed's. Of several at once, exactly one did.
+    Raises ``StateBroken`` for a folder that is not the testbed's or cannot be used, or that has
+    lost its database.
     """
 
     def __init__(self, folder: Path | str = DEFAULT_FOLDER) -> None:
         self.folder = Path(folder).absolute()
         self._name = f"The state folder {self.folder}"
-        self._prepare()
+        self.is_new = self._prepare()
         self._database = Database(
             self.folder / DATABASE, name=self._name, hint=_HINT, schema=_SCHEMA, tables=_TABLES
         )
@@ -103,20 +107,41 @@ class State:
         """Remove the folder and everything in it."""
         remove_folder(self.folder)
 
-    def _prepare(self) -> None:
+    def _prepare(self) -> bool:
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not is_ours(self.folder):
-                if any(self.folder.iterdir()):
-                    raise StateBroken(
-                        f"{self._name} cannot be used: "
-                        "it is not empty and was not made by the testbed.",
-                        hint=_HINT,
-                    )
-                (self.folder / MARK).touch(0o600)
+            is_new = not is_ours(self.folder) and self._mark()
             self.folder.chmod(0o700)
+            if not is_new:
+                self._require_database()
         except OSError as error:
             raise StateBroken(f"{self._name} cannot be used: {error}.", hint=_HINT) from error
+        return is_new
+
+    def _mark(self) -> bool:
+        if any(self.folder.iterdir()):
+            if is_ours(self.folder):  # by another process, just now
+                return False
+            raise StateBroken(
+                f"{self._name} cannot be used: it is not empty and was not made by the testbed.",
+                hint=_HINT,
+            )
+        try:
+            (self.folder / MARK).touch(0o600, exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
+
+    def _require_database(self) -> None:
+        deadline = time.monotonic() + _MADE_WITHIN
+        while not (self.folder / DATABASE).exists():
+            if time.monotonic() > deadline:
+                raise StateBroken(
+                    f"{self._name} has lost its database, {DATABASE}: which brokers and keys there "
+                    "are is not known any more.",
+                    hint=_HINT,
+                )
+            time.sleep(0.05)
 
 
 def instance_of(folder: Path | str) -> str:

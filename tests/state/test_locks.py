@@ -1,6 +1,7 @@
 """Locks among threads and processes, free when their holder ends."""
 
 import logging
+import shutil
 import subprocess
 import sys
 import threading
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import Interrupted, StateBroken
-from testbed.state.locks import hold_lock
+from testbed.state.locks import hold_folder, hold_lock
 
 NEVER = threading.Event()
 
@@ -49,7 +50,7 @@ def test_the_lock_of_a_process_that_is_killed_is_free(
 ) -> None:
     script = f"""
 import pathlib, threading
-from testbed.state.locks import hold_lock
+from testbed.state.locks import hold_folder, hold_lock
 with hold_lock(pathlib.Path({str(tmp_path)!r}), "kms", threading.Event()):
     print("mine", flush=True)
     threading.Event().wait()
@@ -78,3 +79,69 @@ def test_a_folder_that_is_gone_is_one_clear_error(tmp_path: Path) -> None:
         hold_lock(tmp_path / "gone", "kms", NEVER),
     ):
         pass
+
+
+# A whole folder
+
+
+def test_a_folder_is_held_by_one_process_at_a_time(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    script = f"""
+import pathlib, sys
+from testbed.state.locks import hold_folder
+with hold_folder(pathlib.Path({str(tmp_path)!r}), create=True):
+    print("mine", flush=True)
+    sys.stdin.read()
+"""
+    caplog.set_level(logging.INFO)
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"mine\n"
+        threading.Timer(2, process.kill).start()
+        with hold_folder(tmp_path, create=True):
+            assert process.wait(10) != 0, "held until it ended"
+    assert "another command is at work" in caplog.text
+
+
+def test_a_folder_that_was_removed_meanwhile_is_made_again(tmp_path: Path) -> None:
+    folder, waiting = tmp_path / "s", threading.Event()
+    inode: list[int] = []
+
+    def wait_for_it() -> None:
+        waiting.set()
+        with hold_folder(folder, create=True):
+            (folder / "content").touch()
+            inode.append(folder.stat().st_ino)
+
+    with hold_folder(folder, create=True):
+        thread = threading.Thread(target=wait_for_it)
+        thread.start()
+        assert waiting.wait(10)
+        (folder / "of-the-first").touch()
+        shutil.rmtree(folder)
+    thread.join(10)
+    assert [path.name for path in folder.iterdir()] == ["content"]
+    assert inode == [folder.stat().st_ino]
+
+
+def test_a_folder_that_was_made_for_nothing_goes_again(tmp_path: Path) -> None:
+    with hold_folder(tmp_path / "made", create=True):
+        assert (tmp_path / "made").stat().st_mode & 0o777 == 0o700
+    (tmp_path / "kept").mkdir()
+    with hold_folder(tmp_path / "kept", create=True):
+        pass
+    with hold_folder(tmp_path / "missing", create=False):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_error() -> None:
+    with (
+        pytest.raises(StateBroken, match="cannot be made") as error,
+        hold_folder(Path("/proc/nope"), create=True),
+    ):
+        pass
+    assert "--state" in error.value.hint

@@ -1,10 +1,13 @@
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from testbed.errors import StateBroken
 from testbed.private_files import create_private
+from testbed.state import store
 from testbed.state.store import DATABASE, State, instance_of, is_ours, remove_folder
 
 
@@ -96,3 +99,26 @@ def test_a_file_that_is_there_is_not_even_opened(tmp_path: Path) -> None:
     before = folder.stat().st_atime_ns, folder.stat().st_mtime_ns
     create_private(folder)
     assert (folder.stat().st_atime_ns, folder.stat().st_mtime_ns) == before
+
+
+def test_of_several_that_make_a_folder_one_did(tmp_path: Path) -> None:
+    barrier = threading.Barrier(8)
+
+    def make(_: int) -> bool:
+        barrier.wait(10)
+        return State(tmp_path / "s").is_new
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(make, range(8))) == [False] * 7 + [True]
+
+
+def test_a_folder_that_lost_its_database_is_not_taken_for_a_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = State(tmp_path / "s")
+    state.close()
+    (tmp_path / "s" / DATABASE).unlink()
+    monkeypatch.setattr(store, "_MADE_WITHIN", 0.0)
+    with pytest.raises(StateBroken, match="has lost its database") as error:
+        State(tmp_path / "s")
+    assert "testbed down" in error.value.hint
