@@ -118,9 +118,7 @@ class Testbed:
         self.state = state
         settings = Settings.load(state, delay, self._stopping)
         self.delay = settings.delay
-        self.kms_container = KmsContainer(
-            self.containers, state.folder, settings.kms_port, self._stopping
-        )
+        self.kms_container = KmsContainer(self.containers, state, settings.kms_port, self._stopping)
         if start:
             self.kms_container.start(kms_image)
         else:

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from testbed.aws.endpoint import Endpoint, serve
@@ -78,6 +79,8 @@ def _maintain(testbed: Testbed, lock: ServerLock, period: float, stopping: threa
             if missing == _MISSING:
                 logger.info("everything was removed: ending")
                 break
+            with suppress(TestbedError):  # an engine that does not answer is asked again
+                testbed.kms_container.recover()
     testbed.stop()
     maintenance.stop()
 

@@ -2,8 +2,9 @@
 
 import logging
 import threading
+from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
+from typing import Any
 
 from testbed.errors import ContainerFailed, Interrupted, KmsError
 from testbed.kms.localstack import LocalStackKms
@@ -12,24 +13,27 @@ from testbed.runtime.containers import Containers, ContainerSpec
 from testbed.runtime.ports import LOOPBACK
 from testbed.runtime.tasks import Task
 from testbed.state.locks import hold_lock
+from testbed.state.store import State
 
 logger = logging.getLogger(__name__)
 
 LOCALSTACK_PORT = 4566  # LocalStack's own
 _FOLDER = "/var/lib/testbed-kms"
+_KIND, _ID = "settings", "kms-container"  # its image, and the port that it was started with
+_ENDED = ("exited", "dead")
 
 
 class KmsContainer:
     """LocalStack's container of one testbed, published at ``port`` of 127.0.0.1.
 
-    ``folder`` is the state folder, whose lock ``kms`` keeps two commands from starting it twice.
-    ``stopping`` ends every wait. Call ``start`` or ``join`` first.
+    A lock in the folder of ``state`` keeps two commands from starting it twice. ``stopping`` ends
+    every wait. Call ``start`` or ``join`` first.
     """
 
     def __init__(
-        self, containers: Containers, folder: Path, port: int, stopping: threading.Event
+        self, containers: Containers, state: State, port: int, stopping: threading.Event
     ) -> None:
-        self._containers, self._folder, self._port = containers, folder, port
+        self._containers, self._state, self._port = containers, state, port
         self._stopping = stopping
         self._task: Task[None] | None = None
 
@@ -46,9 +50,15 @@ class KmsContainer:
     def start(self, image: str = "") -> None:
         """Start the container in a thread unless it runs.
 
-        ``image`` names a LocalStack image of the user's.
+        ``image`` names a LocalStack image of the user's; by default it is the one that ran before.
         """
         self._task = Task(partial(self._start, image))
+
+    def recover(self) -> None:
+        """Start the container again, with its keys, if it has ended by itself."""
+        if self.status in _ENDED and self._task and self._task.wait(0):
+            logger.info("KMS has ended: starting it again")
+            self.start()
 
     def join(self) -> None:
         """Use the container if it runs, and start nothing."""
@@ -69,26 +79,41 @@ class KmsContainer:
             self._task.wait(patience)
 
     def _start(self, image: str) -> None:
-        with hold_lock(self._folder, "kms", self._stopping):
-            if self.status != "running":
+        with hold_lock(self._state.folder, "kms", self._stopping):
+            before = self._state.get(_KIND, _ID) or {}
+            if self.status != "running" or before.get("port") != self._port:
+                self._require_keys(before)
+                image = image or before.get("image", "")
                 spec = images.own_kms(image) if image else images.KMS
                 build = Task(partial(self._containers.ensure_image, spec))
                 self._run(build.result(self._stopping))
+                self._state.put(_KIND, _ID, {"image": image, "port": self._port})
         LocalStackKms(self.url).wait_until_answering(still_alive=self._require_alive)
+
+    @property
+    def _name(self) -> str:
+        return f"testbed-{self._containers.instance}-kms"
+
+    def _require_keys(self, before: Mapping[str, Any]) -> None:
+        if before and not self._containers.has_volume(self._name):
+            raise ContainerFailed(
+                f"KMS's volume {self._name} is gone, and with it all keys.",
+                hint="Nothing opens the brokers' data again. `testbed down` removes what is left; "
+                "`testbed up` starts anew.",
+            )
 
     def _run(self, tag: str) -> None:
         logger.info("KMS: starting")
         for row in self._containers.find("kms"):
             self._containers.remove(row["id"])
-        volume = f"testbed-{self._containers.instance}-kms"
-        self._containers.create_volume(volume)
+        self._containers.create_volume(self._name)
         self._containers.run(
             ContainerSpec(
-                name=volume,
+                name=self._name,
                 image=tag,
                 role="kms",
                 ports=((self._port, LOCALSTACK_PORT),),
-                volumes={volume: _FOLDER},
+                volumes={self._name: _FOLDER},
             )
         )
 

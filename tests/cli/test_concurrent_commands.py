@@ -57,6 +57,7 @@ def test_two_that_start_it_and_two_that_remove_it(command: CommandLine) -> None:
     command.wait_until_nothing_is_left()
 
 
+@pytest.mark.nightly("other pairs of commands")
 def test_one_that_starts_it_and_one_that_removes_it(command: CommandLine) -> None:
     up, down = at_once(command, UP, ("down",))
     assert (up.returncode, down.returncode) == (0, 0), (up.stderr, down.stderr)
@@ -66,6 +67,7 @@ def test_one_that_starts_it_and_one_that_removes_it(command: CommandLine) -> Non
     command.wait_until_nothing_is_left()
 
 
+@pytest.mark.nightly("other pairs of commands")
 def test_a_start_that_fails_leaves_the_testbed_of_another(command: CommandLine) -> None:
     """They have different wishes; one is granted, and the other is told why not."""
     both = at_once(command, UP, (*UP, "--kms-key-id", "11111111-2222-3333-4444-555555555555"))
