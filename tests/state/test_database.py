@@ -24,6 +24,7 @@ RECORD = {
     "eventTime": "2026-08-07T12:00:00Z",
     "eventSource": "kms.amazonaws.com",
     "eventName": "Decrypt",
+    "awsRegion": "us-east-1",
     "requestParameters": None,
     "responseElements": None,
     "eventID": "event",
