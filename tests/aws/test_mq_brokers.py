@@ -30,6 +30,7 @@ class Created:
     answer: dict[str, Any]
     request: dict[str, Any]
     first: dict[str, Any]  # DescribeBroker right after CreateBroker
+    refused: dict[str, Any]  # DeleteBroker right after it
 
     @property
     def identity(self) -> str:
@@ -88,7 +89,8 @@ def created(aws: Served) -> Iterator[Created]:
     first = mq.describe_broker(BrokerId=answer["BrokerId"])
     again = mq.create_broker(**request)
     assert again["BrokerId"] == answer["BrokerId"], "the same CreatorRequestId, the same broker"
-    created = Created(aws, key, answer, request, first)
+    refused = refusal(mq.delete_broker, BrokerId=answer["BrokerId"])
+    created = Created(aws, key, answer, request, first, refused)
     assert wait(created.describe, "CREATION_IN_PROGRESS")["BrokerState"] == "RUNNING", aws.log
     yield created
     if created.identity in aws.testbed.brokers.ids():
@@ -100,6 +102,9 @@ def test_create_broker_answers_before_the_broker_is_there(created: Created) -> N
     assert (created.first["BrokerState"], created.first["BrokerInstances"]) == (
         "CREATION_IN_PROGRESS",
         [],
+    )
+    assert created.refused["Message"] == (
+        "Broker [made-by-boto3] can't be deleted while in state [CREATION_IN_PROGRESS]"
     )
     default = created.first["Configurations"]["Pending"]
     assert created.first["Configurations"] == {"History": [], "Pending": default}

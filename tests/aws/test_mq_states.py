@@ -13,12 +13,18 @@ from botocore.exceptions import ClientError
 
 from testbed import api_models
 from testbed.aws.endpoint import serve
-from testbed.broker.model import Broker
+from testbed.broker.model import Broker, Pending
 from testbed.broker.requests import Configuration
 from testbed.documented import activemq_elements
 from testbed.documented.broker_states import ACCEPTED, STATES
-from testbed.documented.engines import INVALID_KMS_KEY, ActionRequired
+from testbed.documented.engines import (
+    DEPLOYMENT_MODES,
+    INVALID_KMS_KEY,
+    VERSIONS,
+    ActionRequired,
+)
 from testbed.engines.base import User
+from tests.support.answers import differences
 from tests.support.aws_endpoint import Served, refusal
 from tests.support.brokers_offline import KEY, add, offline, request
 
@@ -55,6 +61,7 @@ PARAMETERS: Mapping[str, Callable[[Broker], dict[str, Any]]] = {
 # What is refused in every state: the name is taken, and the configuration in use.
 CONFLICTS = ("CreateBroker", "DeleteConfiguration")
 USERS = ("DescribeUser", "CreateUser", "UpdateUser", "DeleteUser")
+SIMPLE = ".authenticationStrategy is not in the enumeration: 'simple'"
 numbers = count()
 
 
@@ -71,13 +78,20 @@ def mq(aws: Served) -> BaseClient:
     return aws.client("mq")
 
 
-def broker_in(aws: Served, mq: BaseClient, engine_type: str, state: str) -> Broker:
+def broker_in(
+    aws: Served,
+    mq: BaseClient,
+    engine_type: str,
+    state: str,
+    deployment_mode: str = "SINGLE_INSTANCE",
+) -> Broker:
     """Return a new broker in ``state``, with a configuration of its own, and a key to match."""
     critical = state == "CRITICAL_ACTION_REQUIRED"
     aws.testbed.kms.state = "Disabled" if critical else "Enabled"  # type: ignore[attr-defined]
     sound = request(engine_type, f"broker-{next(numbers)}")
     users = (*sound.users, *([User("other", PASSWORD)] if engine_type == "ACTIVEMQ" else []))
-    broker = add(aws.testbed, replace(sound, users=users))
+    asked = replace(sound, users=users, deployment_mode=deployment_mode, storage_type="")
+    broker = add(aws.testbed, asked)
     configuration = mq.create_configuration(Name=broker.broker_name, EngineType=engine_type)
     action = ActionRequired(INVALID_KMS_KEY[engine_type], f"The KMS key {KEY} is disabled.")
     return aws.testbed.brokers.amend(
@@ -139,6 +153,46 @@ def test_an_operation_in_every_state(
             after = aws.testbed.brokers.peek(broker.broker_id)
             assert replace(after, checked=before.checked) == before, "nothing has changed"
         aws.testbed.state.delete("broker", broker.broker_id)  # it would make the lists long
+
+
+@pytest.mark.parametrize(
+    ("engine_type", "deployment_mode"),
+    [(engine, mode) for engine, modes in DEPLOYMENT_MODES.items() for mode in modes],
+)
+def test_the_answers_about_a_broker_are_the_models_in_every_state(
+    aws: Served, mq: BaseClient, engine_type: str, deployment_mode: str
+) -> None:
+    """With everything that can be pending, and in the order of the states."""
+    for state in sorted(STATES):
+        broker = broker_in(aws, mq, engine_type, state, deployment_mode)
+        pending = Pending(
+            users=(*broker.users[:1], User("new", PASSWORD, groups=("a",))),
+            engine_version=VERSIONS[engine_type][0],
+            configuration=broker.configuration,
+            settings={"HostInstanceType": "mq.m5.xlarge", "Logs": {"General": True}},
+        )
+        full = replace(
+            broker,
+            pending=pending,
+            configuration_history=tuple(filter(None, [broker.configuration] * 2)),
+            settings={**broker.settings, "Logs": {"General": True}},
+        )
+        aws.testbed.brokers.amend(broker.broker_id, partial(lambda full, _: full, full))
+        path = f"/v1/brokers/{broker.broker_id}"
+        for operation, url in {
+            "DescribeBroker": path,
+            "ListBrokers": "/v1/brokers",
+            "ListUsers": f"{path}/users",
+            "ListConfigurations": "/v1/configurations",
+            "ListTags": f"/v1/tags/{broker.arn}",
+            "DescribeSharedResources": f"{path}/shared-resources",
+        }.items():
+            answer = aws.send("GET", url).document
+            found = list(differences(MODEL[operation].output_shape, answer))
+            # The service answers in lower case, beside its model.
+            assert set(found) <= {SIMPLE, f".configurations[]{SIMPLE}"}, (operation, state)
+        assert aws.send("GET", path).document["brokerState"] == state
+        aws.testbed.state.delete("broker", broker.broker_id)
 
 
 @pytest.mark.parametrize(
