@@ -159,10 +159,14 @@ def grant_id_of(token: str) -> str:
 
 
 def satisfies(context: Mapping[str, str] | None, constraints: Constraints) -> bool:
-    """Return whether a request's context is within the constraints; case counts, order does not."""
-    pairs = context or {}
-    subset, equals = constraints.get(_SUBSET), constraints.get(_EQUALS)
-    return (not subset or subset.items() <= pairs.items()) and (not equals or equals == pairs)
+    """Return whether a request's context is within the constraints.
+
+    In a constraint the case of a value counts, that of a key does not (API reference,
+    GrantConstraints). An empty constraint is none.
+    """
+    pairs = _pairs(context)
+    subset, equals = _pairs(constraints.get(_SUBSET)), _pairs(constraints.get(_EQUALS))
+    return subset <= pairs and equals in (frozenset(), pairs)
 
 
 def at_least_as_strict(child: Constraints, parent: Constraints) -> bool:
@@ -171,11 +175,14 @@ def at_least_as_strict(child: Constraints, parent: Constraints) -> bool:
     Pairs may be added to a subset, and a subset may become an equality that includes it; not the
     reverse (KMS, "Granting CreateGrant permission").
     """
-    equals = parent.get(_EQUALS)
-    child_pairs = (child.get(_SUBSET) or {}).items() | (child.get(_EQUALS) or {}).items()
-    return (parent.get(_SUBSET) or {}).items() <= child_pairs and (
-        not equals or child.get(_EQUALS) == equals
+    equals, child_equals = _pairs(parent.get(_EQUALS)), _pairs(child.get(_EQUALS))
+    return _pairs(parent.get(_SUBSET)) <= (_pairs(child.get(_SUBSET)) | child_equals) and (
+        equals in (frozenset(), child_equals)
     )
+
+
+def _pairs(context: Mapping[str, str] | None) -> frozenset[tuple[str, str]]:
+    return frozenset((key.lower(), value) for key, value in (context or {}).items())
 
 
 def new_id() -> str:

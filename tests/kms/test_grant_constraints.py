@@ -33,6 +33,16 @@ def test_the_guides_examples_of_a_subset() -> None:
     assert not satisfies(None, constraint)
 
 
+def test_the_case_of_a_key_does_not_count_and_that_of_a_value_does() -> None:
+    """API reference, GrantConstraints."""
+    for kind in ("EncryptionContextSubset", "EncryptionContextEquals"):
+        constraint = {kind: {"Department": "Finance"}}
+        assert satisfies({"department": "Finance"}, constraint)
+        assert not satisfies({"Department": "finance"}, constraint)
+        assert at_least_as_strict({kind: {"DEPARTMENT": "Finance"}}, constraint)
+        assert not at_least_as_strict({kind: {"Department": "finance"}}, constraint)
+
+
 def test_equals_is_neither_more_nor_less() -> None:
     constraint = {"EncryptionContextEquals": {"Department": "IT"}}
     assert satisfies({"Department": "IT"}, constraint)
