@@ -41,16 +41,14 @@ class Lifecycle:
             created = grants.create_service_grants(self._kms, caller, broker.key_arn, shapes)
             broker = self._store.put(replace(broker, grants=created))
         encrypted = {
-            volume_id: volumes.create(self._kms, broker.key_arn, volume_id)
+            volume_id: volumes.create(self._kms, broker.key_arn, volume_id, broker.arn)
             for volume_id in _volume_ids(broker)
         }
         nodes = tuple(
             replace(node, volume=encrypted[node.volume.volume_id]) for node in broker.nodes
         )
         if not owned:
-            created += grants.create_volume_grants(
-                self._kms, broker.key_arn, shapes, list(encrypted)
-            )
+            created += grants.create_volume_grants(self._kms, broker, shapes, list(encrypted))
         return self._store.put(replace(broker, nodes=nodes, grants=created))
 
     def bring_up(self, broker: Broker) -> Broker:
@@ -164,7 +162,7 @@ class Lifecycle:
 
     def _retire_grants(self, broker: Broker) -> None:
         shapes = shapes_of(broker.deployment_mode, broker.storage_type, broker.region)
-        grants.retire(self._kms, broker.key_arn, broker.grants, shapes)
+        grants.retire(self._kms, broker, shapes)
 
     def _reboot(self, broker: Broker) -> None:
         logger.info("%s: rebooting", broker.broker_name)

@@ -60,12 +60,15 @@ def key_problem(kms: Kms, broker: Broker) -> str:
     if not arn:
         return ""
     try:
-        key = kms.call(volumes.service(arn), "DescribeKey", {"KeyId": arn})["KeyMetadata"]
-        state = key["KeyState"]
+        service = volumes.service(arn, broker.arn)
+        state = kms.call(service, "DescribeKey", {"KeyId": arn})["KeyMetadata"]["KeyState"]
         if state != "Enabled":
             return f"The KMS key {arn} is {_KEY_STATES.get(state, state)}."
         shapes = shapes_of(broker.deployment_mode, broker.storage_type, broker.region)
-        missing = grants.missing(kms, arn, broker.grants, shapes)
+        missing = grants.missing(kms, broker, shapes)
+        if not missing:  # a Deny in the key's policy outweighs grants
+            for volume in dict.fromkeys(node.volume for node in broker.nodes):
+                volumes.check_data_key(kms, volume, broker.arn)
     except KmsError as error:
         if is_outage(error):
             raise

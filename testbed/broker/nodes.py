@@ -164,14 +164,14 @@ class Nodes:
                 hint="`testbed down` and then `testbed up` start with a new one.",
             )
         shapes = shapes_of(broker.deployment_mode, broker.storage_type, broker.region)
-        missing = grants.missing(self._kms, broker.key_arn, broker.grants, shapes, volume.volume_id)
+        missing = grants.missing(self._kms, broker, shapes, volume.volume_id)
         if missing:
             raise VolumeRefused(
                 f"The volume {volume.volume_id} does not attach: "
                 f"the {missing[0].name} of {broker.broker_name} is no longer on its key.",
                 hint="A revoked grant cannot be restored: delete the broker and create it anew.",
             )
-        return volumes.open_data_key(self._kms, volume)
+        return volumes.open_data_key(self._kms, volume, broker.arn)
 
     def _certificate(self, broker: Broker) -> Certificate:
         """Return the broker's one certificate, issued at its first start, for all its nodes."""

@@ -9,6 +9,7 @@ Amazon EBS uses AWS KMS").
 import base64
 import secrets
 from dataclasses import dataclass, replace
+from typing import Any
 
 from testbed.arn import Arn
 from testbed.documented.engines import VOLUME_CONTEXT_KEY, VOLUME_KEY_BYTES
@@ -42,10 +43,13 @@ def storage_type(volume_id: str) -> str:
     return "EFS" if volume_id.startswith("fs-") else "EBS"
 
 
-def create(kms: Kms, key_arn: str, volume_id: str) -> Volume:
-    """Return a volume whose data key is wrapped by ``key_arn``. Raises ``KmsError``."""
+def create(kms: Kms, key_arn: str, volume_id: str, source_arn: str = "") -> Volume:
+    """Return a volume whose data key is wrapped by ``key_arn``. Raises ``KmsError``.
+
+    ``source_arn`` is the broker that the volume is for, here and below.
+    """
     answer = kms.call(
-        service(key_arn),
+        service(key_arn, source_arn),
         "GenerateDataKeyWithoutPlaintext",
         {
             "KeyId": key_arn,
@@ -61,24 +65,15 @@ def unencrypted(volume_id: str) -> Volume:
     return Volume(volume_id, "", "")
 
 
-def open_data_key(kms: Kms, volume: Volume) -> bytes | None:
+def open_data_key(kms: Kms, volume: Volume, source_arn: str = "") -> bytes | None:
     """Return the plaintext data key, for attaching; None for an unencrypted volume.
 
     Raises ``VolumeRefused`` in KMS's words when KMS refuses, ``KmsError`` when KMS does not answer.
     """
     if not volume.encrypted:
         return None
-    by = EFS if volume.storage_type == "EFS" else MQ
     try:
-        answer = kms.call(
-            _at_work(by, volume.key_arn),
-            "Decrypt",
-            {
-                "CiphertextBlob": base64.b64decode(volume.encrypted_data_key),
-                "KeyId": volume.key_arn,
-                "EncryptionContext": context(volume.volume_id),
-            },
-        )
+        answer = _decrypt(kms, volume, source_arn)
     except KmsError as error:
         if is_outage(error):
             raise
@@ -90,16 +85,38 @@ def open_data_key(kms: Kms, volume: Volume) -> bytes | None:
     return plaintext
 
 
-def service(key_arn: str) -> Caller:
-    """Return Amazon MQ, at work in account and Region of the key."""
-    return _at_work(MQ, key_arn)
+def check_data_key(kms: Kms, volume: Volume, source_arn: str = "") -> None:
+    """Ask whether the data key could be opened. Raises KMS's refusal; nothing is returned."""
+    if not volume.encrypted:
+        return
+    try:
+        _decrypt(kms, volume, source_arn, DryRun=True)
+    except KmsError as error:
+        if error.code != "DryRunOperationException":
+            raise
+
+
+def service(key_arn: str, source_arn: str = "") -> Caller:
+    """Return Amazon MQ, at work for a broker in account and Region of the key."""
+    return _at_work(MQ, key_arn, source_arn)
+
+
+def _decrypt(kms: Kms, volume: Volume, source_arn: str, **options: bool) -> dict[str, Any]:
+    by = EFS if volume.storage_type == "EFS" else MQ
+    parameters = {
+        "CiphertextBlob": base64.b64decode(volume.encrypted_data_key),
+        "KeyId": volume.key_arn,
+        "EncryptionContext": context(volume.volume_id),
+        **options,
+    }
+    return kms.call(_at_work(by, volume.key_arn, source_arn), "Decrypt", parameters)
+
+
+def _at_work(service: Caller, key_arn: str, source_arn: str) -> Caller:
+    key = Arn.parse(key_arn)
+    return replace(service, account=key.account, region=key.region, source_arn=source_arn)
 
 
 def context(volume_id: str) -> dict[str, str]:
     """Return the encryption context that binds a data key, and its grant, to the volume."""
     return {VOLUME_CONTEXT_KEY[storage_type(volume_id)]: volume_id}
-
-
-def _at_work(service: Caller, key_arn: str) -> Caller:
-    key = Arn.parse(key_arn)
-    return replace(service, account=key.account, region=key.region)

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import hashlib
 import io
+import json
 import socket
 import tarfile
 import time
@@ -477,6 +478,47 @@ def test_a_broker_without_its_key_says_so_with_the_code_of_its_engine(
             broker.reboot()
     assert current(broker).broker_state == "RUNNING"
     assert current(broker).actions_required == ()
+
+
+def test_a_deny_by_encryption_context_quarantines_the_broker_until_it_goes(
+    broker: MqBroker,
+) -> None:
+    """It outweighs the grants, and stops the service's own Decrypt."""
+    kms, sent = broker.testbed.kms, publish(broker, "denied", 5)
+    named = {"KeyId": broker.key_arn}
+    before = kms.call(USER, "GetKeyPolicy", named)["Policy"]
+    [(name, volume_id)] = volumes.context(current(broker).nodes[0].volume.volume_id).items()
+
+    def deny(volume: str) -> Broker:
+        condition = {"StringEquals": {f"kms:EncryptionContext:{name}": volume}}
+        policy = json.loads(before)
+        policy["Statement"].append(
+            {
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "kms:Decrypt",
+                "Resource": "*",
+                "Condition": condition,
+            }
+        )
+        kms.call(USER, "PutKeyPolicy", {**named, "Policy": json.dumps(policy)})
+        return broker.testbed.brokers.check(broker.broker_id)
+
+    try:
+        assert deny("vol-of-another").broker_state == "RUNNING", "control"
+        after = deny(volume_id)
+        assert after.broker_state == "CRITICAL_ACTION_REQUIRED"
+        [action] = after.actions_required
+        assert action.action_required_code == INVALID_KMS_KEY[after.engine_type]
+        assert "with an explicit deny in a resource-based policy" in action.action_required_info
+        with pytest.raises(BadRequestException, match="CRITICAL_ACTION_REQUIRED"):
+            broker.reboot()
+    finally:
+        kms.call(USER, "PutKeyPolicy", {**named, "Policy": before})
+        broker.testbed.brokers.check(broker.broker_id)
+    assert current(broker).broker_state == "RUNNING"
+    broker.reboot()
+    assert consume(broker, "denied", len(sent)) == sent
 
 
 def test_a_data_key_of_another_volume_does_not_open_it_and_nothing_is_written(
