@@ -1,8 +1,8 @@
 """What the parts of one testbed share, built once."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from testbed.kms.authority import KmsAuthority
 from testbed.kms.base import DELAY, USER, Caller, Kms
@@ -78,8 +78,7 @@ def assemble(
     clock.anchor()
     recorder = Recorder(trail, clock)
 
-    def record_event(event: str, key_arn: str, at: float) -> None:
-        details: dict[str, Any] = {"rotationType": "AUTOMATIC"} if event == "RotateKey" else {}
+    def record_event(event: str, key_arn: str, at: float, details: Mapping[str, str]) -> None:
         recorder.service_event(event, key_arn, at, **details)
 
     localstack = RetryingKms(LocalStackKms(container.url), ready=container.wait_until_ready)

@@ -143,7 +143,9 @@ KMS_EVENTS: Mapping[str, Event] = {
     ),
     "Decrypt": _crypto("EncryptionAlgorithm", defaults={"encryptionAlgorithm": _SYMMETRIC}),
     "DeleteAlias": _change(_members("AliasName"), key_in_response=True, keys=("AliasName",)),
-    "DeleteImportedKeyMaterial": _change(_members("KeyId KeyMaterialId"), key_in_response=True),
+    "DeleteImportedKeyMaterial": _change(
+        _members("KeyId KeyMaterialId"), _members("KeyMaterialId"), key_in_response=True
+    ),
     "DeriveSharedSecret": _crypto("KeyAgreementAlgorithm", context=False),
     "DescribeKey": Event(_KEY),
     "DisableKey": _change(_KEY, key_in_response=True),
@@ -162,7 +164,9 @@ KMS_EVENTS: Mapping[str, Event] = {
     "GetParametersForImport": Event(_members("KeyId WrappingAlgorithm WrappingKeySpec")),
     "GetPublicKey": Event(_KEY),
     "ImportKeyMaterial": _change(
-        _members("KeyId ValidTo ExpirationModel ImportType KeyMaterialId"), key_in_response=True
+        _members("KeyId ValidTo ExpirationModel ImportType KeyMaterialId"),
+        _members("KeyMaterialId"),
+        key_in_response=True,
     ),
     "ListAliases": Event(_members(f"KeyId {_PAGE}")),
     "ListGrants": Event(_members(f"KeyId GrantId GranteePrincipal {_PAGE}")),

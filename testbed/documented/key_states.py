@@ -62,7 +62,9 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         (("CancelKeyDeletion",), _DYING),
         (("EnableKeyRotation", "DisableKeyRotation"), _ROTATE),
         (("RotateKeyOnDemand", "ReplicateKey", "UpdatePrimaryRegion"), {"Enabled"}),
-        (("GetParametersForImport", "ImportKeyMaterial", "DeleteImportedKeyMaterial"), _IMPORT),
+        (("GetParametersForImport", "ImportKeyMaterial"), _IMPORT),
+        # The API reference has it, against the page.
+        (("DeleteImportedKeyMaterial",), _IMPORT | {"PendingDeletion"}),
     )
     for operation in operations
 }

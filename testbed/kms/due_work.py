@@ -1,24 +1,26 @@
-"""What falls due without a request: deletion and rotation of keys, the end of grants.
+"""What falls due without a request: rotation, expiry and deletion of keys, the end of grants.
 
 It is done before the first call after its time, so that nobody can tell when it was done. Each
 piece may be done twice without harm, so it does not matter where it is cut short.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from testbed.kms.backend import Backend
 from testbed.kms.key import DAY, Key
 from testbed.kms.ledger import Change, Ledger
 from testbed.kms.naming import owner
+from testbed.kms.operations.imports import forget
 from testbed.kms.operations.rotation import rotate
 
 # With this tag LocalStack drops a key (``containers/localstack/persist.py``); no caller can set it.
 DESTROY = "aws:testbed:destroy"
 
-# The event's name in CloudTrail (DeleteKey, RotateKey), the key's ARN, and the time: seconds since
-# 1970. Called before the work is committed: once, or again after a crash.
-OnServiceEvent = Callable[[str, str, float], None]
+# The event's name in CloudTrail (DeleteKey, RotateKey, DeleteExpiredKeyMaterial), the key's ARN,
+# the time in seconds since 1970, and what ``serviceEventDetails`` has besides the key's id. Called
+# before the work is committed: once, or again after a crash.
+OnServiceEvent = Callable[[str, str, float, Mapping[str, str]], None]
 
 
 def run(backend: Backend, ledger: Ledger, now: float, on_event: OnServiceEvent) -> None:
@@ -33,12 +35,17 @@ def run(backend: Backend, ledger: Ledger, now: float, on_event: OnServiceEvent) 
             key = change.key(due[0].arn)  # another process may have been faster
             if key is None or key.due is None or key.due > now:
                 continue
-            if key.state == "PendingDeletion":
+            material = key.expiring
+            if material and material.expires == key.due:
+                change.put_key(forget(backend, change, key, material, key.due))
+                details = {"keyMaterialId": material.id} if key.symmetric else {}
+                on_event("DeleteExpiredKeyMaterial", key.arn, key.due, details)
+            elif key.state == "PendingDeletion":
                 _destroy(backend, change, key)
-                on_event("DeleteKey", key.arn, key.due)
+                on_event("DeleteKey", key.arn, key.due, {})
             else:
                 _rotate(backend, change, key, key.due)
-                on_event("RotateKey", key.arn, key.due)
+                on_event("RotateKey", key.arn, key.due, {"rotationType": "AUTOMATIC"})
 
 
 def _destroy(backend: Backend, change: Change, key: Key) -> None:

@@ -15,6 +15,7 @@ from testbed.arn import Arn
 from testbed.documented.key_states import ALLOWED, STATES, USES
 from testbed.kms import refusals
 from testbed.kms.key_policy import aws_managed
+from testbed.kms.material import Material
 
 DAY = 86400.0
 YEAR = 365  # days; also the default period of automatic rotation
@@ -27,7 +28,8 @@ class Key:
     ``managed_by`` is the service principal of an AWS managed key, empty for a key that its account
     manages. ``unusable`` is when the key stops being usable, None while it is enabled. ``rotates``
     is when it is rotated next, ``rotation_period`` the days between rotations, 0 for none.
-    ``rotations`` are the material's id, the date, and AUTOMATIC or ON_DEMAND.
+    ``rotations`` are the material's id, the date, and AUTOMATIC or ON_DEMAND. ``materials`` are the
+    imported ones in the order of their first import, see ``with_materials``.
     """
 
     arn: str
@@ -44,6 +46,7 @@ class Key:
     rotates: float | None = None
     rotations: tuple[tuple[str, float, str], ...] = ()
     first_material: str = ""
+    materials: tuple[Material, ...] = ()
 
     @property
     def key_id(self) -> str:
@@ -62,11 +65,48 @@ class Key:
         return self.spec == "SYMMETRIC_DEFAULT"
 
     @property
+    def external(self) -> bool:
+        """Whether its material is imported."""
+        return self.origin == "EXTERNAL"
+
+    @property
+    def material_ids(self) -> tuple[str, ...]:
+        """The ids of the materials that belong to the key for good, the current one last."""
+        first = (self.first_material,) if self.first_material else ()
+        return (*first, *(material for material, _, _ in self.rotations))
+
+    @property
+    def current_material(self) -> str:
+        """The id of the material that encrypts; empty before the first import."""
+        return self.material_ids[-1] if self.material_ids else ""
+
+    @property
+    def belonging(self) -> tuple[Material, ...]:
+        """The imported materials that belong to the key for good."""
+        known = self.material_ids
+        return tuple(each for each in self.materials if each.id in known)
+
+    @property
+    def pending_rotation(self) -> Material | None:
+        """The imported material that RotateKeyOnDemand will make current."""
+        belonging = self.belonging
+        return next((each for each in self.materials if each not in belonging), None)
+
+    @property
+    def expiring(self) -> Material | None:
+        """The imported material that expires first."""
+        dated = [each for each in self.materials if each.imported and each.expires is not None]
+        return min(dated, key=lambda each: each.expires or 0, default=None)
+
+    @property
     def due(self) -> float | None:
-        """When the key is due for rotation or deletion; None for never."""
+        """When the key is due for rotation, deletion or the end of material; None for never."""
+        expires = self.expiring.expires if self.expiring else None
         if self.state == "PendingDeletion":
-            return self.deletion
-        return self.rotates if self.state == "Enabled" else None
+            own = self.deletion
+        else:
+            own = self.rotates if self.state == "Enabled" else None
+        return min((time for time in (own, expires) if time is not None), default=None)
 
     def usable(self, now: float) -> bool:
         return self.unusable is None or now < self.unusable
@@ -92,12 +132,26 @@ class Key:
 
     def cancelled(self) -> "Key":
         """Return the key without its deletion: disabled, and unusable when it would have been."""
-        return replace(self, state="Disabled", deletion=None)
+        key = replace(self, state="Disabled", deletion=None)
+        return key.with_materials(self.materials, self.unusable or 0) if self.external else key
+
+    def with_materials(self, materials: tuple[Material, ...], now: float) -> "Key":
+        """Return the key with these imported materials.
+
+        It is usable only while it has all that belong to it for good. What is missing takes effect
+        at once; when the last one is back, the key is enabled.
+        """
+        changed = replace(self, materials=materials)
+        if changed.belonging and all(material.imported for material in changed.belonging):
+            return changed.enabled() if self.state == "PendingImport" else changed
+        unusable = now if self.unusable is None else min(now, self.unusable)
+        state = self.state if self.state == "PendingDeletion" else "PendingImport"
+        return replace(changed, state=state, unusable=unusable)
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any], policy: str) -> "Key":
         """Return the key of KMS's ``KeyMetadata`` and the text of its policy."""
-        return cls(
+        key = cls(
             arn=metadata["Arn"],
             policy=policy,
             spec=metadata["KeySpec"],
@@ -106,6 +160,7 @@ class Key:
             created=metadata["CreationDate"].timestamp(),
             first_material=metadata.get("CurrentKeyMaterialId", ""),
         )
+        return key.with_materials((), key.created) if key.external else key
 
     def managed_by_service(self, service: str) -> "Key":
         """Return the key as an AWS managed key of ``service``, e.g. ``mq``.

@@ -1,7 +1,8 @@
 """The ledger of keys: what LocalStack does not keep of them, or keeps and ignores.
 
-States with their delays, policies, grants and rotations; no material. One SQLite file in the state
-folder, in which every change is one transaction, so a process may be killed at any point.
+States with their delays, policies, grants, rotations, and the material that was imported into
+symmetric keys. One SQLite file in the state folder, mode 0600, in which every change is one
+transaction, so a process may be killed at any point. A secret that is dropped is overwritten.
 
 A call reads through a ``View``, which remembers what was read since anyone, in whatever process,
 changed anything. A ``Change`` reads what is there and writes. Keys that were made on LocalStack
@@ -26,12 +27,13 @@ from testbed.state.database import Database
 from testbed.state.store import State
 
 FILE = "kms.sqlite"
-_SCHEMA = 2
+_SCHEMA = 3
 _MOST_REMEMBERED = 4096  # keys and lists of grants
 _TABLES = """
 CREATE TABLE keys (arn TEXT PRIMARY KEY, id TEXT NOT NULL, due REAL, body BLOB NOT NULL);
 CREATE INDEX keys_by_id ON keys (id);
 CREATE INDEX keys_by_due ON keys (due) WHERE due IS NOT NULL;
+CREATE TABLE secrets (owner TEXT, id TEXT, secret BLOB NOT NULL, PRIMARY KEY (owner, id));
 CREATE TABLE grants (
   id TEXT PRIMARY KEY, key TEXT NOT NULL, name TEXT NOT NULL, grantee TEXT NOT NULL,
   retiring TEXT NOT NULL, ends REAL, body BLOB NOT NULL
@@ -62,6 +64,11 @@ class _Reads(ABC):
     def key(self, arn: str) -> Key | None:
         rows = self._rows("SELECT body FROM keys WHERE arn = ?", arn)
         return _decode_key(rows[0][0]) if rows else None
+
+    def secret(self, owner: str, identity: str) -> bytes | None:
+        """Return a secret of ``owner``: the ARN of a key, or what else has secrets."""
+        rows = self._rows("SELECT secret FROM secrets WHERE owner = ? AND id = ?", owner, identity)
+        return bytes(rows[0][0]) if rows else None
 
     def arns(self, key_id: str) -> list[str]:
         """Return the ARNs of the keys with this id: one, unless ids were chosen by hand."""
@@ -133,7 +140,10 @@ class Ledger(_Reads):
     def change(self) -> Iterator["Change"]:
         """Change the ledger, alone among all threads and processes; all of it or nothing."""
         with self._database.transaction() as connection:
-            yield Change(connection)
+            change = Change(connection)
+            yield change
+        if change.dropped_secrets:
+            self._database.checkpoint()
 
     def close(self) -> None:
         """Close the file. Its content stays."""
@@ -191,6 +201,7 @@ class Change(_Reads):
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self.dropped_secrets = False
 
     def existing_key(self, arn: str) -> Key:
         """Return the key as it is now. Raises ``NotFoundException`` when it is gone."""
@@ -209,9 +220,21 @@ class Change(_Reads):
         )
 
     def drop_key(self, arn: str) -> None:
-        """Forget a key and its grants."""
+        """Forget a key, its grants and its imported material."""
         self._rows("DELETE FROM keys WHERE arn = ?", arn)
         self._rows("DELETE FROM grants WHERE key = ?", arn)
+        self._drop_secrets("DELETE FROM secrets WHERE owner = ? RETURNING id", arn)
+
+    def put_secret(self, owner: str, identity: str, secret: bytes) -> None:
+        self._rows("INSERT OR REPLACE INTO secrets VALUES (?, ?, ?)", owner, identity, secret)
+
+    def drop_secret(self, owner: str, identity: str) -> None:
+        self._drop_secrets(
+            "DELETE FROM secrets WHERE owner = ? AND id = ? RETURNING id", owner, identity
+        )
+
+    def _drop_secrets(self, statement: str, *values: Any) -> None:
+        self.dropped_secrets |= bool(self._rows(statement, *values))
 
     def put_grant(self, grant: Grant) -> None:
         """Keep a grant. A known one keeps its place in the order."""

@@ -115,6 +115,38 @@ def invalid_ciphertext() -> KmsError:
     return refusal("InvalidCiphertextException")  # recorded with an empty message
 
 
+def invalid_origin(arn: str, origin: str) -> KmsError:
+    return unsupported(f"{arn} origin is {origin} which is not valid for this operation.")
+
+
+def unsupported(sentence: str) -> KmsError:
+    return refusal("UnsupportedOperationException", sentence)
+
+
+def another_pending_rotation(arn: str, new: str, pending: str) -> KmsError:
+    return refusal(
+        "KMSInvalidStateException",
+        f"New key material (id: {new}) cannot be imported into KMS key {arn}, because another key "
+        f"material (id: {pending}) is pending rotation.",
+    )
+
+
+def nothing_pending_rotation(arn: str) -> KmsError:
+    return refusal(
+        "KMSInvalidStateException",
+        f"No available key material pending rotation for the key: {arn}.",
+    )
+
+
+def no_such_material(arn: str, material: str) -> KmsError:
+    # The testbed's own sentence.
+    return refusal("NotFoundException", f"Key material {material} of {arn} is not found.")
+
+
+def incorrect_key_material(sentence: str) -> KmsError:
+    return refusal("IncorrectKeyMaterialException", sentence)  # the testbed's own sentences
+
+
 def incorrect_key() -> KmsError:
     return refusal(
         "IncorrectKeyException",

@@ -113,6 +113,11 @@ class Database:
             except sqlite3.Error as error:
                 raise self._broken(str(error)) from error
 
+    def checkpoint(self) -> None:
+        """Empty SQLite's log, in which what was dropped would otherwise still be for a while."""
+        with self._writer() as writer:
+            writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Close the file. Its content stays."""
         self._closer()
@@ -165,6 +170,7 @@ class Database:
             self.path, timeout=self._patience, isolation_level=None, check_same_thread=False
         )
         connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA secure_delete = ON")  # passwords and key material are dropped
         connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'OFF'}")
         return connection
 

@@ -30,6 +30,7 @@ from testbed.documented.cloudtrail import (
     MQ_PATH_MEMBERS,
     MQ_SOURCE,
     Event,
+    Shown,
     kms_event,
     mq_event,
 )
@@ -38,6 +39,10 @@ from testbed.kms.base import SERVICE_ACCOUNT, Caller, TlsDetails, is_outage
 from testbed.trail.identity import service, timestamp, user_identity
 from testbed.trail.visible import lower_first, message, visible
 
+# Recorded as additionalEventData of the operations that only read (KMSG: Decrypt, ReEncrypt, ...).
+_MATERIALS = dict.fromkeys(
+    ("KeyMaterialId", "SourceKeyMaterialId", "DestinationKeyMaterialId"), Shown.VALUE
+)
 _ACCESS_DENIED = "AccessDeniedException"
 _ERROR_CODES = {_ACCESS_DENIED: "AccessDenied"}  # in every published record
 
@@ -113,8 +118,8 @@ def kms_record(
     additional = {}
     if grant_id:
         additional["grantId"] = grant_id
-    if event.read_only and isinstance(call.answer.get("KeyMaterialId"), str):
-        additional["keyMaterialId"] = call.answer["KeyMaterialId"]
+    if event.read_only:
+        additional |= visible(call.answer, _MATERIALS)
     record = _begin(call, setting, source, event)
     record["requestParameters"] = request or None
     record["responseElements"] = response or None

@@ -122,7 +122,8 @@ class Recorder:
     ) -> None:
         """Record what KMS did to a key by itself, now or at ``at``, seconds since 1970.
 
-        ``name`` is ``DeleteKey``, or ``RotateKey`` with the detail ``rotationType``.
+        ``name`` is ``DeleteKey``, ``RotateKey`` or ``DeleteExpiredKeyMaterial``; ``details`` are
+        what ``serviceEventDetails`` has besides the id of the key.
         """
         at = self._clock.now() if at is None else at
         self.trail.append(

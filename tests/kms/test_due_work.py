@@ -72,7 +72,7 @@ def test_at_the_end_of_the_window_the_key_is_gone_and_not_before(aws: Authority)
     assert on_localstack(aws.container, key) == "Enabled"
     aws.clock.turn(60)
     assert_gone(aws, key, blob)
-    assert [(what, arn) for what, arn, _ in aws.happened] == [("DeleteKey", key)]
+    assert [event[:2] for event in aws.happened] == [("DeleteKey", key)]
     assert abs(aws.happened[0][2] - aws.clock.now()) < 60
 
 
@@ -105,7 +105,7 @@ def test_any_call_of_any_process_finds_it_gone_once(aws: Authority) -> None:
     deleted = [
         arn
         for process in (aws, *others)
-        for operation, arn, _ in process.happened
+        for operation, arn, *_ in process.happened
         if operation == "DeleteKey"
     ]
     assert sorted(deleted) == sorted(key for key, _ in keys)

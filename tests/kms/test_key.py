@@ -12,6 +12,7 @@ from testbed import api_models
 from testbed.errors import KmsError
 from testbed.kms.base import USER_ACCOUNT
 from testbed.kms.key import DAY, Key, check_state
+from testbed.kms.material import Material
 
 ARN = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 KEY = Key(ARN, "{}")
@@ -53,6 +54,22 @@ def test_scheduling_a_disabled_key_gives_it_no_new_delay() -> None:
     assert key.deletion == 100 + 30 * DAY == key.due
 
 
+def test_imported_material_decides_what_state_and_due_time_a_key_has() -> None:
+    key = replace(KEY, origin="EXTERNAL").with_materials((), 0)
+    assert (key.state, key.usable(0), key.due) == ("PendingImport", False, None)
+    first, second = Material("1", expires=50), Material("2", expires=40)
+    key = replace(key, first_material="1").with_materials((first,), 10)
+    assert (key.state, key.due, key.current_material) == ("Enabled", 50, "1")
+    key = key.with_materials((first, second), 20)
+    assert (key.pending_rotation, key.due) == (second, 40)
+    assert key.with_materials((first,), 40).state == "Enabled", "what waits is not needed"
+    gone = replace(first, imported=False)
+    doomed = key.scheduled(20, DELAY, 7).with_materials((gone,), 25)
+    assert (doomed.state, doomed.usable(24), doomed.usable(25)) == ("PendingDeletion", True, False)
+    assert doomed.cancelled().state == "PendingImport"
+    assert key.scheduled(20, DELAY, 7).cancelled().state == "Disabled"
+
+
 # KEYSTATE, row by row: what is refused in the states of STATES, "-" for nothing.
 # D: DisabledException; I: KMSInvalidStateException of the state; N: "is not pending deletion".
 STATES = (
@@ -77,7 +94,8 @@ ROWS = {
     "NNN--NNN": "CancelKeyDeletion",
     "-D-II-II": "EnableKeyRotation DisableKeyRotation",
     "-DIIIIII": "RotateKeyOnDemand ReplicateKey UpdatePrimaryRegion",
-    "---IIIII": "GetParametersForImport ImportKeyMaterial DeleteImportedKeyMaterial",
+    "---IIIII": "GetParametersForImport ImportKeyMaterial",
+    "----IIII": "DeleteImportedKeyMaterial",
     "--------": """DescribeKey DeleteAlias GetKeyPolicy GetKeyRotationStatus ListAliases ListGrants
         ListKeyPolicies ListKeyRotations ListResourceTags PutKeyPolicy RetireGrant RevokeGrant
         GetKeyLastUsage""",

@@ -75,6 +75,25 @@ def test_what_is_put_is_there_for_everyone(tmp_path: Path) -> None:
     assert other.count_grants(ARN) == 0
 
 
+def test_a_dropped_secret_is_in_no_file(tmp_path: Path) -> None:
+    def files() -> bytes:
+        return b"".join(path.read_bytes() for path in (tmp_path / "s").iterdir() if path.is_file())
+
+    ledger, secret, kept = Ledger(State(tmp_path / "s")), b"s3cret" * 8, b"another" * 8
+    with ledger.change() as change:
+        change.put_secret(ARN, "one", secret)
+        change.put_secret(ARN, "two", kept)
+    assert (ledger.secret(ARN, "one"), ledger.secret("arn:none", "one")) == (secret, None)
+    assert secret in files(), "control"
+    with ledger.change() as change:
+        change.drop_secret(ARN, "one")
+    assert secret not in files()
+    assert ledger.secret(ARN, "two") == kept
+    with ledger.change() as change:
+        change.drop_key(ARN)
+    assert kept not in files()
+
+
 def test_what_falls_due_is_found_when_it_does(tmp_path: Path) -> None:
     ledger = Ledger(State(tmp_path / "s"))
     doomed, ended = KEY.scheduled(0, 0, 7), grant(ends=100.0)

@@ -36,6 +36,7 @@ TABLE = {
     "CreateGrant": ("ok", "[1]", "[3]"),
     "Decrypt": ("ok", "[1]", "[3]"),
     "DeleteAlias": ("ok", "ok", "ok"),
+    "DeleteImportedKeyMaterial": ("[9]", "[9]", "[9]"),
     "DescribeKey": ("ok", "ok", "ok"),
     "DisableKey": ("ok", "ok", "[3]"),
     "DisableKeyRotation": ("ok", "[1]", "[3]"),
@@ -51,6 +52,7 @@ TABLE = {
     "GetKeyRotationStatus": ("ok", "ok", "ok"),
     "GetParametersForImport": ("[9]", "[9]", "[3]"),
     "GetPublicKey": ("ok", "ok", "[3]"),
+    "ImportKeyMaterial": ("[9]", "[9]", "[3]"),
     "ListAliases": ("ok", "ok", "ok"),
     "ListGrants": ("ok", "ok", "ok"),
     "ListKeyPolicies": ("ok", "ok", "ok"),
@@ -117,6 +119,12 @@ def requests(aws: Authority, key: str, alias: str, grant: str) -> dict[str, dict
             "KeyId": key,
             "WrappingAlgorithm": "RSAES_OAEP_SHA_256",
             "WrappingKeySpec": "RSA_2048",
+        },
+        "ImportKeyMaterial": {
+            "KeyId": key,
+            "ImportToken": b"token",
+            "EncryptedKeyMaterial": b"material",
+            "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE",
         },
         "PutKeyPolicy": {
             "KeyId": key,
@@ -256,7 +264,7 @@ def test_what_each_state_allows_within_the_delay(aws: Authority, column: int, st
 
 
 def test_the_table_has_every_operation_on_a_key() -> None:
-    """Except importing material, multi-Region keys, key stores, and what LocalStack lacks."""
+    """Except multi-Region keys, key stores, and what LocalStack lacks."""
     named = {"KeyId", "TargetKeyId", "DestinationKeyId", "AliasName"}
     of_a_key = {
         name
@@ -264,8 +272,6 @@ def test_the_table_has_every_operation_on_a_key() -> None:
         if model.input_shape and named & set(model.input_shape.members)
     }
     left_out = {
-        "DeleteImportedKeyMaterial",
-        "ImportKeyMaterial",
         "ReplicateKey",
         "UpdatePrimaryRegion",
     }

@@ -1,6 +1,7 @@
 """KMS as the testbed runs it, over one LocalStack container shared by all tests."""
 
 import atexit
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache
@@ -40,7 +41,7 @@ class Authority:
     clock: Clock
     state: State
     container: Container
-    happened: list[tuple[str, str, float]]
+    happened: list[tuple[str, str, float, Mapping[str, str]]]
 
     @property
     def ledger(self) -> Ledger:

@@ -431,6 +431,42 @@ def test_the_id_of_the_key_material_used_is_beside_the_event() -> None:
         "Decrypt", {"CiphertextBlob": BLOB}, answer={"KeyId": KEY, "KeyMaterialId": "ab12"}
     )
     assert shown["additionalEventData"] == {"keyMaterialId": "ab12"}
+    shown = record(
+        "ReEncrypt",
+        {"CiphertextBlob": BLOB, "DestinationKeyId": KEY},
+        answer={"KeyId": KEY, "SourceKeyMaterialId": "ab12", "DestinationKeyMaterialId": "cd34"},
+    )
+    assert shown["additionalEventData"] == {
+        "sourceKeyMaterialId": "ab12",
+        "destinationKeyMaterialId": "cd34",
+    }
+
+
+def test_imported_material_is_named_by_its_id_alone() -> None:
+    """KMSG, ImportKeyMaterial and DeleteImportedKeyMaterial."""
+    request = {
+        "KeyId": KEY,
+        "ImportToken": b"token",
+        "EncryptedKeyMaterial": b"wrapped",
+        "ValidTo": datetime(2026, 1, 1, 20, tzinfo=UTC),
+        "ExpirationModel": "KEY_MATERIAL_EXPIRES",
+    }
+    answer = {"KeyId": KEY, "KeyMaterialId": "ab12"}
+    shown = record("ImportKeyMaterial", request, answer=answer)
+    assert shown["requestParameters"] == {
+        "keyId": KEY,
+        "validTo": "Jan 1, 2026 8:00:00 PM",
+        "expirationModel": "KEY_MATERIAL_EXPIRES",
+    }
+    assert shown["responseElements"] == {"keyId": KEY, "keyMaterialId": "ab12"}
+    assert not shown["readOnly"]
+    shown = record("DeleteImportedKeyMaterial", {"KeyId": KEY}, answer=answer)
+    assert shown["responseElements"] == {"keyId": KEY, "keyMaterialId": "ab12"}
+    agreed = {"KeyId": KEY, "ImportToken": b"token", "PublicKey": b"public"}
+    wrapping = {"WrappingAlgorithm": "RSAES_OAEP_SHA_1", "WrappingKeySpec": "RSA_2048"}
+    shown = record("GetParametersForImport", {"KeyId": KEY, **wrapping}, answer=agreed)
+    assert shown["responseElements"] is None
+    assert shown["readOnly"]
 
 
 def test_an_operation_that_nobody_has_described_shows_what_names_a_resource_and_no_more() -> None:

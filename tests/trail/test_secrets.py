@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from testbed.errors import BadRequestException, KmsError
+from testbed.kms import material as materials
 from testbed.kms.base import MQ, SERVICE_ACCOUNT, USER, USER_ACCOUNT
 from testbed.trail import record as record_module
 from testbed.trail.store import DATABASE
@@ -58,6 +59,18 @@ def busy(bench: Bench) -> dict[str, bytes]:
         with pytest.raises(KmsError):
             bench.kms.call(USER, operation, parameters)
     bench.kms.call(USER, "RetireGrant", {"GrantToken": token})
+    imported = {"KeyId": bench.key(Origin="EXTERNAL")}
+    algorithm = {"WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"}
+    agreed = bench.kms.call(USER, "GetParametersForImport", {**imported, **algorithm})
+    wrapped = materials.wrap(MATERIAL, agreed["PublicKey"], algorithm["WrappingAlgorithm"])
+    request = {
+        **imported,
+        "ImportToken": agreed["ImportToken"],
+        "EncryptedKeyMaterial": wrapped,
+        "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE",
+    }
+    bench.kms.call(USER, "ImportKeyMaterial", request)
+    bench.kms.call(USER, "DeleteImportedKeyMaterial", imported)
     users = [{"Username": "alice", "Password": PASSWORD}]
     with bench.recorder.mq_call(
         USER, "CreateBroker", {"BrokerName": "orders", "Users": users}
@@ -83,6 +96,8 @@ def busy(bench: Bench) -> dict[str, bytes]:
         "grant token": token.encode(),
         "password": PASSWORD.encode(),
         "key material": MATERIAL,
+        "wrapped key material": wrapped,
+        "import token": agreed["ImportToken"],
         "message": PRIVATE.encode(),
     }
 

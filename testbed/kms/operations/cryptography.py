@@ -8,6 +8,7 @@ Decrypt of garbage              a sentence of its own         InvalidCiphertextE
 Decrypt by an RSA key           with any EncryptionAlgorithm  InvalidKeyUsageException
 ReEncrypt without SourceKeyId   HTTP 500                      the ciphertext names its key
 EncryptionAlgorithm             absent from answers           SYMMETRIC_DEFAULT
+KeyMaterialId                   absent from answers           the material that was used
 public key of a symmetric key   an answer without one         UnsupportedOperationException
 ==============================  ============================  ==================================
 """
@@ -15,7 +16,7 @@ public key of a symmetric key   an answer without one         UnsupportedOperati
 import secrets
 from typing import Any
 
-from testbed.kms import refusals
+from testbed.kms import material, refusals, symmetric
 from testbed.kms.call import KmsCall, KmsServices
 from testbed.kms.key import Key
 from testbed.kms.naming import key_id_in
@@ -33,16 +34,12 @@ def data_key(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     plaintext = secrets.token_bytes(
         parameters.get("NumberOfBytes") or _SIZES[parameters["KeySpec"]]
     )
-    wrapped = services.backend.call(
-        call.caller,
-        "Encrypt",
-        {
-            "KeyId": call.key.arn,
-            "Plaintext": plaintext,
-            "EncryptionContext": parameters.get("EncryptionContext", {}),
-        },
-    )
-    answer = {"CiphertextBlob": wrapped["CiphertextBlob"], "KeyId": wrapped["KeyId"]}
+    context = parameters.get("EncryptionContext", {})
+    answer = {
+        "CiphertextBlob": symmetric.seal(services, call, call.key, plaintext, context),
+        "KeyId": call.key.arn,
+        "KeyMaterialId": call.key.current_material,
+    }
     if call.operation == "GenerateDataKey":
         answer["Plaintext"] = plaintext
     return answer
@@ -50,8 +47,25 @@ def data_key(services: KmsServices, call: KmsCall) -> dict[str, Any]:
 
 def data_key_pair(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     """GenerateDataKeyPair and GenerateDataKeyPairWithoutPlaintext."""
-    _check_key(call.key, call.operation, SYMMETRIC)
-    return services.backend.call(call.caller, call.operation, call.parameters)
+    parameters, key = call.parameters, call.key
+    _check_key(key, call.operation, SYMMETRIC)
+    spec = parameters["KeyPairSpec"]
+    if not material.can_generate(spec):
+        raise refusals.refusal(
+            "UnsupportedOperationException", f"Data key pairs of {spec} are not supported here."
+        )
+    pair = material.generate_pair(spec)
+    plaintext, context = material.private_der(pair), parameters.get("EncryptionContext", {})
+    answer = {
+        "PrivateKeyCiphertextBlob": symmetric.seal(services, call, key, plaintext, context),
+        "PublicKey": material.public_der(pair),
+        "KeyId": key.arn,
+        "KeyPairSpec": spec,
+        "KeyMaterialId": key.current_material,
+    }
+    if call.operation == "GenerateDataKeyPair":
+        answer["PrivateKeyPlaintext"] = plaintext
+    return answer
 
 
 def encrypt(services: KmsServices, call: KmsCall) -> dict[str, Any]:
@@ -90,13 +104,18 @@ def re_encrypt(services: KmsServices, call: KmsCall) -> dict[str, Any]:
             "EncryptionAlgorithm": parameters.get("DestinationEncryptionAlgorithm", SYMMETRIC),
         },
     )
-    return {
+    answer = {
         "CiphertextBlob": closed["CiphertextBlob"],
         "SourceKeyId": opened["KeyId"],
         "KeyId": closed["KeyId"],
         "SourceEncryptionAlgorithm": opened["EncryptionAlgorithm"],
         "DestinationEncryptionAlgorithm": closed["EncryptionAlgorithm"],
     }
+    if source.symmetric:
+        answer["SourceKeyMaterialId"] = opened["KeyMaterialId"]
+    if destination.symmetric:
+        answer["DestinationKeyMaterialId"] = destination.current_material
+    return answer
 
 
 def public_key(services: KmsServices, call: KmsCall) -> dict[str, Any]:
@@ -111,6 +130,10 @@ def _encrypt(
 ) -> dict[str, Any]:
     algorithm = request.get("EncryptionAlgorithm", SYMMETRIC)
     _check_key(key, call.operation, algorithm)
+    if algorithm == SYMMETRIC:
+        context = request.get("EncryptionContext", {})
+        blob = symmetric.seal(services, call, key, request["Plaintext"], context)
+        return {"CiphertextBlob": blob, "KeyId": key.arn, "EncryptionAlgorithm": algorithm}
     answer = services.backend.call(call.caller, "Encrypt", request)
     return {**answer, "EncryptionAlgorithm": algorithm}
 
@@ -126,6 +149,15 @@ def _decrypt(
         if key.key_id != key_id:
             raise refusals.incorrect_key()
     _check_key(key, call.operation, algorithm)
+    if algorithm == SYMMETRIC:
+        blob, context = request["CiphertextBlob"], request.get("EncryptionContext", {})
+        plaintext, used = symmetric.unseal(services, call, key, blob, context)
+        return {
+            "KeyId": key.arn,
+            "Plaintext": plaintext,
+            "EncryptionAlgorithm": algorithm,
+            "KeyMaterialId": used,
+        }
     answer = services.backend.call(call.caller, "Decrypt", request)
     return {**answer, "EncryptionAlgorithm": algorithm}
 

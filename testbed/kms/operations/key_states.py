@@ -23,7 +23,6 @@ def disable(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     with services.ledger.change() as change:
         key = change.existing_key(call.key.arn)
         check_state(key, "DisableKey", call.now)
-        _imported_state(services.backend, key)
         change.put_key(key.disabled(call.now, services.delay))
     return {}
 
@@ -33,7 +32,7 @@ def enable(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     with services.ledger.change() as change:
         key = change.existing_key(call.key.arn)
         check_state(key, "EnableKey", call.now)
-        if _imported_state(services.backend, key) != "Enabled":
+        if _state(services.backend, key) != "Enabled":
             services.backend.call(owner(key.arn), "EnableKey", {"KeyId": key.arn})
         overdue = key.rotates is not None and key.rotates < call.now
         change.put_key(replace(key.enabled(), rotates=call.now if overdue else key.rotates))
@@ -79,14 +78,3 @@ def _state(backend: Backend, key: Key) -> str:
     """Return the state that LocalStack has the key in."""
     answer = backend.call(owner(key.arn), "DescribeKey", {"KeyId": key.arn})
     return str(answer["KeyMetadata"]["KeyState"])
-
-
-def _imported_state(backend: Backend, key: Key) -> str:
-    """Return the state on LocalStack.
-
-    Raises ``KMSInvalidStateException`` while the key has no material yet.
-    """
-    state = _state(backend, key)
-    if state == "PendingImport":
-        raise refusals.wrong_state(key.arn, state)
-    return state

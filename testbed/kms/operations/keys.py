@@ -21,7 +21,7 @@ from testbed.kms.base import SERVICE_ACCOUNT
 from testbed.kms.call import KmsCall, KmsServices
 from testbed.kms.key import Key
 from testbed.kms.naming import key_arn
-from testbed.kms.operations import policies
+from testbed.kms.operations import imports, policies
 from testbed.kms.principals import belongs_to
 
 # KeyUsage by the beginning of the KeySpec (API reference, CreateKey).
@@ -67,11 +67,18 @@ def describe(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     """
     key = call.key
     answer = _with_origin(services.backend.call(call.caller, call.operation, call.parameters), key)
+    metadata = answer["KeyMetadata"]
     state = key.state if belongs_to(call.caller, key.account) else key.effective_state(call.now)
-    if state != "Enabled":
-        answer["KeyMetadata"] |= {"KeyState": state, "Enabled": False}
-        if state == "PendingDeletion":
-            answer["KeyMetadata"]["DeletionDate"] = datetime.fromtimestamp(key.deletion or 0, UTC)
+    if key.external or state != "Enabled":
+        metadata |= {"KeyState": state, "Enabled": state == "Enabled"}
+    if state == "PendingDeletion":
+        metadata["DeletionDate"] = datetime.fromtimestamp(key.deletion or 0, UTC)
+    if key.external:
+        for member in ("CurrentKeyMaterialId", "ExpirationModel"):
+            metadata.pop(member, None)
+        metadata |= imports.expiration(key.belonging)
+    if key.symmetric and key.current_material:
+        metadata["CurrentKeyMaterialId"] = key.current_material
     return answer
 
 

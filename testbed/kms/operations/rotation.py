@@ -1,6 +1,7 @@
 """Rotation of key material, on demand and by the clock. What was encrypted before still opens.
 
-LocalStack makes the new material and keeps the old; the ledger has the schedule and the list. A
+LocalStack makes the new material and keeps the old; the ledger has the schedule and the list. Of
+imported material the new one has to be imported first, see ``imports``. A
 rotation on demand is complete when it is answered, so none is ever in progress. A disabled key is
 not rotated; when it is enabled again and overdue it is rotated once, "and every year thereafter"
 (API reference, GetKeyRotationStatus).
@@ -16,6 +17,7 @@ from testbed.kms.backend import Backend
 from testbed.kms.call import KmsCall, KmsServices
 from testbed.kms.key import DAY, YEAR, Key
 from testbed.kms.naming import owner
+from testbed.kms.operations import imports
 
 ON_DEMAND_LIMIT = 25  # for each key (API reference, RotateKeyOnDemand)
 _PAGE = 100
@@ -66,7 +68,10 @@ def rotate_on_demand(services: KmsServices, call: KmsCall) -> dict[str, Any]:
                 "The on-demand rotations limit has been reached for the given keyId. "
                 f"No more on-demand rotations can be performed for this key: {key.arn}",
             )
-        change.put_key(rotate(services.backend, key, call.now, "ON_DEMAND"))
+        if key.external:
+            change.put_key(_rotate_imported(key, call.now))
+        else:
+            change.put_key(rotate(services.backend, key, call.now, "ON_DEMAND"))
     return {"KeyId": key.arn}
 
 
@@ -74,7 +79,18 @@ def list_rotations(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     """ListKeyRotations."""
     key, parameters = call.key, call.parameters
     _check_symmetric(key)
-    materials: list[dict[str, Any]] = [
+    materials = _listed(key, everything=parameters.get("IncludeKeyMaterial") == "ALL_KEY_MATERIAL")
+    start, limit = _start(parameters), parameters.get("Limit", _PAGE)
+    page: dict[str, Any] = {
+        "Rotations": materials[start : start + limit],
+        "Truncated": len(materials) > start + limit,
+    }
+    return {**page, "NextMarker": str(start + limit)} if page["Truncated"] else page
+
+
+def _listed(key: Key, *, everything: bool) -> list[dict[str, Any]]:
+    """Return ListKeyRotations' entries: of rotations, and of all other materials if so asked."""
+    entries: list[dict[str, Any]] = [
         {
             "KeyId": key.arn,
             "KeyMaterialId": material,
@@ -84,21 +100,19 @@ def list_rotations(services: KmsServices, call: KmsCall) -> dict[str, Any]:
         }
         for material, date, kind in key.rotations
     ]
-    if parameters.get("IncludeKeyMaterial") == "ALL_KEY_MATERIAL":
-        first = {
-            "KeyId": key.arn,
-            "KeyMaterialId": key.first_material,
-            "KeyMaterialState": "NON_CURRENT",
-        }
-        materials.insert(0, first)
-    if materials:
-        materials[-1]["KeyMaterialState"] = "CURRENT"
-    start, limit = _start(parameters), parameters.get("Limit", _PAGE)
-    page: dict[str, Any] = {
-        "Rotations": materials[start : start + limit],
-        "Truncated": len(materials) > start + limit,
-    }
-    return {**page, "NextMarker": str(start + limit)} if page["Truncated"] else page
+    if everything and key.first_material:
+        first = {"KeyMaterialId": key.first_material, "KeyMaterialState": "NON_CURRENT"}
+        entries.insert(0, {"KeyId": key.arn, **first})
+    if entries:
+        entries[-1]["KeyMaterialState"] = "CURRENT"
+    if everything and (waiting := key.pending_rotation):
+        pending = {"KeyMaterialId": waiting.id, "KeyMaterialState": "PENDING_ROTATION"}
+        entries.append({"KeyId": key.arn, **pending})
+    known = {material.id: material for material in key.materials}
+    return [
+        {**entry, **imports.entry(known[entry["KeyMaterialId"]])} if key.external else entry
+        for entry in entries
+    ]
 
 
 def rotate(backend: Backend, key: Key, date: float, kind: str) -> Key:
@@ -112,6 +126,14 @@ def rotate(backend: Backend, key: Key, date: float, kind: str) -> Key:
     return replace(key, rotations=(*key.rotations, (material, date, kind)))
 
 
+def _rotate_imported(key: Key, date: float) -> Key:
+    """Return the key with the material current that waits for it."""
+    if key.pending_rotation is None:
+        raise refusals.nothing_pending_rotation(key.arn)
+    rotation = (key.pending_rotation.id, date, "ON_DEMAND")
+    return replace(key, rotations=(*key.rotations, rotation))
+
+
 def _check_symmetric(key: Key) -> None:
     if not key.symmetric:
         raise refusals.refusal("UnsupportedOperationException")
@@ -121,10 +143,7 @@ def _check_material(key: Key) -> None:
     """Check that KMS made the material: only then can the clock rotate it."""
     _check_symmetric(key)
     if key.origin != "AWS_KMS":
-        raise refusals.refusal(
-            "UnsupportedOperationException",
-            f"{key.arn} origin is {key.origin} which is not valid for this operation.",
-        )
+        raise refusals.invalid_origin(key.arn, key.origin)
 
 
 def _start(parameters: Mapping[str, Any]) -> int:

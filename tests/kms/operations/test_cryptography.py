@@ -42,14 +42,14 @@ def test_a_data_key_is_as_long_as_it_is_asked_for(
     key = aws.key()
     answer = aws.call(USER, "GenerateDataKey", KeyId=key, EncryptionContext=VOLUME, **length)
     assert len(answer["Plaintext"]) == size
-    assert set(answer) == {"KeyId", "Plaintext", "CiphertextBlob"}
+    assert set(answer) == {"KeyId", "KeyMaterialId", "Plaintext", "CiphertextBlob"}
     assert answer["KeyId"] == key
     assert aws.decrypt(answer["CiphertextBlob"]) == answer["Plaintext"]
 
     closed = aws.call(
         USER, "GenerateDataKeyWithoutPlaintext", KeyId=key, EncryptionContext=VOLUME, **length
     )
-    assert set(closed) == {"KeyId", "CiphertextBlob"}
+    assert set(closed) == {"KeyId", "KeyMaterialId", "CiphertextBlob"}
     assert len(aws.decrypt(closed["CiphertextBlob"])) == size
     assert (
         len(container().kms.call(USER, "GenerateDataKey", {"KeyId": key, **length})["Plaintext"])
@@ -208,7 +208,14 @@ def test_answers_name_key_and_algorithm(aws: Authority) -> None:
     assert set(closed) == {"CiphertextBlob", "KeyId", "EncryptionAlgorithm"}
     assert closed["EncryptionAlgorithm"] == "SYMMETRIC_DEFAULT"
     opened = aws.call(USER, "Decrypt", CiphertextBlob=closed["CiphertextBlob"])
-    assert opened == {"KeyId": key, "Plaintext": b"p", "EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}
+    assert opened == {
+        "KeyId": key,
+        "Plaintext": b"p",
+        "EncryptionAlgorithm": "SYMMETRIC_DEFAULT",
+        "KeyMaterialId": aws.call(USER, "DescribeKey", KeyId=key)["KeyMetadata"][
+            "CurrentKeyMaterialId"
+        ],
+    }
 
 
 def test_key_id_in() -> None:

@@ -82,7 +82,7 @@ def test_rotated_by_the_clock_once_for_every_period(aws: Authority) -> None:
     ]
     assert {rotation["RotationType"] for rotation in automatic} == {"AUTOMATIC"}
     assert len({rotation["KeyMaterialId"] for rotation in automatic}) == 4
-    assert [operation for operation, arn, _ in aws.happened if arn == key] == ["RotateKey"] * 4
+    assert [operation for operation, arn, *_ in aws.happened if arn == key] == ["RotateKey"] * 4
 
     next_date = status(aws, key)["NextRotationDate"]
     aws.call(USER, "RotateKeyOnDemand", KeyId=key)

@@ -1,0 +1,56 @@
+"""Importing key material as a customer does."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from testbed.kms import material as materials
+from testbed.kms.base import USER
+from tests.support.kms_authority import Authority
+
+OAEP, KEY_WRAP = "RSAES_OAEP_SHA_256", "RSA_AES_KEY_WRAP_SHA_256"
+FOREVER = {"ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"}
+
+
+def agreed(
+    aws: Authority, key: str, algorithm: str = OAEP, spec: str = "RSA_2048"
+) -> dict[str, Any]:
+    """Return the answer of GetParametersForImport."""
+    return aws.call(
+        USER,
+        "GetParametersForImport",
+        KeyId=key,
+        WrappingAlgorithm=algorithm,
+        WrappingKeySpec=spec,
+    )
+
+
+def request(
+    aws: Authority, key: str, material: bytes, algorithm: str = OAEP, **members: Any
+) -> dict[str, Any]:
+    """Return the parameters of ImportKeyMaterial; without expiry unless ``ValidTo`` is given."""
+    parameters = agreed(aws, key, algorithm)
+    return {
+        "KeyId": key,
+        "ImportToken": parameters["ImportToken"],
+        "EncryptedKeyMaterial": materials.wrap(material, parameters["PublicKey"], algorithm),
+        **({} if "ValidTo" in members else FOREVER),
+        **members,
+    }
+
+
+def imported(
+    aws: Authority, key: str, material: bytes, algorithm: str = OAEP, **members: Any
+) -> str:
+    """Import material and return its id, empty for keys other than symmetric ones."""
+    answer = aws.call(
+        USER, "ImportKeyMaterial", **request(aws, key, material, algorithm, **members)
+    )
+    assert answer.pop("KeyId") == key
+    identity: str = answer.pop("KeyMaterialId", "")
+    assert answer == {}
+    return identity
+
+
+def in_seconds(aws: Authority, seconds: float) -> datetime:
+    """Return a time by the testbed's clock."""
+    return datetime.fromtimestamp(aws.clock.now() + seconds, UTC)
