@@ -22,6 +22,7 @@ from testbed.verdicts import succeeded
 NAMES = sorted(path.stem for path in paths.data("scenarios").glob("[!_]*.py"))
 # What the evidence has to name, besides holding: AWS's own reason.
 REASONS = {
+    "imported_material": ("pending import", "INVALID_KMS_KEY", "IncorrectKeyMaterialException"),
     "key_disabled": ("DisabledException", "INVALID_KMS_KEY", "is disabled"),
     "key_scheduled": ("pending deletion",),
     "wrong_caller": ("AccessDeniedException",),

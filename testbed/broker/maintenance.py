@@ -17,7 +17,11 @@ from testbed.kms.base import Kms, is_outage
 from testbed.storage import volumes
 
 _IN_SERVICE = ("RUNNING", "CRITICAL_ACTION_REQUIRED")
-_KEY_STATES = {"Disabled": "disabled", "PendingDeletion": "pending deletion"}
+_KEY_STATES = {
+    "Disabled": "disabled",
+    "PendingDeletion": "pending deletion",
+    "PendingImport": "pending import",
+}
 
 
 @dataclass(frozen=True)

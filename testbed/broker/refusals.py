@@ -18,8 +18,8 @@ from testbed.errors import (
 
 _WAYS_ON = {
     "CREATION_FAILED": "Delete it, and create another one.",
-    "CRITICAL_ACTION_REQUIRED": "EnableKey, or CancelKeyDeletion and then EnableKey; then wait for "
-    "the next check.",
+    "CRITICAL_ACTION_REQUIRED": "EnableKey, CancelKeyDeletion and then EnableKey, or "
+    "ImportKeyMaterial; then wait for the next check.",
 }
 
 

@@ -79,7 +79,8 @@ def open_data_key(kms: Kms, volume: Volume, source_arn: str = "") -> bytes | Non
             raise
         raise VolumeRefused(
             f"The volume {volume.volume_id} does not attach: {error}",
-            hint="EnableKey, or CancelKeyDeletion and then EnableKey, make the key usable again.",
+            hint="EnableKey, CancelKeyDeletion and then EnableKey, or ImportKeyMaterial make the "
+            "key usable again.",
         ) from error
     plaintext: bytes = answer["Plaintext"]
     return plaintext

@@ -1,0 +1,149 @@
+"""A broker's key material was imported, expires, and is imported again."""
+
+import logging
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from testbed import checker, evidence, traffic
+from testbed.broker.model import Broker
+from testbed.cli.scenario import run_file
+from testbed.clients import QUEUE_PROTOCOL, Destination
+from testbed.evidence import ask
+from testbed.kms import material as materials
+from testbed.kms.base import USER, USER_ACCOUNT
+from testbed.results import Finding, Verdict
+from testbed.testbed import Testbed
+from testbed.traffic import Traffic
+from testbed.trail.lookup import events
+
+logger = logging.getLogger(__name__)
+
+TITLE = "Imported key material expires under traffic: only the same material brings the broker back"
+CLAIMS = ("R6", "R9", "R10")
+TURNS_CLOCK = True
+_QUEUE = Destination.queue("imported-material")
+_LIFETIME = 3600.0  # seconds by the testbed's clock
+_WRAPPING = "RSAES_OAEP_SHA_256"
+
+
+def run(testbed: Testbed) -> Iterator[Finding | str]:
+    """Use a new broker of each engine, under confirmed traffic."""
+    for engine_type in QUEUE_PROTOCOL:
+        key = testbed.new_key("with imported material", Origin="EXTERNAL")
+        material = secrets.token_bytes(materials.LENGTHS["SYMMETRIC_DEFAULT"])
+        expires = datetime.fromtimestamp(testbed.clock.now() + _LIFETIME, UTC)
+        testbed.kms.call(
+            USER, "ImportKeyMaterial", _wrapped(testbed, key, material, ValidTo=expires)
+        )
+        request = testbed.request(engine_type, "imported", key)
+        with testbed.temporary_broker(request) as broker:
+            yield from _story(testbed, broker, material)
+
+
+def _story(testbed: Testbed, broker: Broker, material: bytes) -> Iterator[Finding]:
+    brokers, kms, name, identity = (
+        testbed.brokers,
+        testbed.kms,
+        broker.broker_name,
+        broker.broker_id,
+    )
+    key, protocol = broker.key_arn, QUEUE_PROTOCOL[broker.engine_type]
+    lasting = testbed.new_key("with imported material that does not expire", Origin="EXTERNAL")
+    kms.call(USER, "ImportKeyMaterial", _wrapped(testbed, lasting, material))
+    with Traffic(brokers.address(broker, protocol), _QUEUE, rate=100) as flow:
+        # RabbitMQ may forget a queue that is less than a second old when it is killed.
+        flow.wait_confirmed(150, 30)
+        before = evidence.reports_invalid_key(brokers, identity)
+        logger.info("  %s: an hour passes, and the material expires", name)
+        testbed.clock.turn(_LIFETIME)
+        expired = evidence.reports_invalid_key(brokers, identity)
+        states = (_state(testbed, key), _state(testbed, lasting))
+        attached = evidence.serves(flow, 50)
+        reboot = evidence.refuses_reboot(brokers, identity)
+        logger.info("  %s: losing its node", name)
+        brokers.detach(identity)
+        lost = evidence.stays_down(brokers, identity)
+        logger.info("  %s: other material, then the same again", name)
+        other = ask(kms, "ImportKeyMaterial", _wrapped(testbed, key, material[::-1]))
+        still = evidence.reports_invalid_key(brokers, identity)
+        kms.call(USER, "ImportKeyMaterial", _wrapped(testbed, key, material))
+        broker = brokers.maintain(identity)
+        flow.wait_confirmed(20, 60)
+        rebooted = evidence.refuses_reboot(brokers, identity)
+        flow.wait_confirmed(20, 60)
+    broker = brokers.peek(identity)
+    account = checker.check(traffic.drain(brokers.address(broker, protocol), _QUEUE, flow.recorder))
+
+    yield Finding(
+        "R9",
+        f"{name}, imported key material expired",
+        Verdict.of(expired.yes and attached.yes and reboot.yes and lost.yes),
+        tuple(observation.evidence for observation in (attached, expired, reboot, lost)),
+        Finding(
+            "R9",
+            f"{name} while its key has the material",
+            Verdict.of(before.yes),
+            (before.evidence, rebooted.evidence),
+        ),
+    )
+    yield Finding(
+        "R10",
+        f"{name}, the same material imported again",
+        Verdict.of(broker.broker_state == "RUNNING" and not rebooted.yes and account.ok),
+        (
+            f"after ImportKeyMaterial {broker.broker_state}, and {rebooted.evidence}",
+            str(account),
+        ),
+        Finding(
+            "R10",
+            f"{name}, other material imported instead",
+            Verdict.of(not still.yes),
+            (other.evidence, still.evidence),
+        ),
+    )
+    recorded = sum(
+        record["eventName"] == "DeleteExpiredKeyMaterial" and key in str(record["resources"])
+        for record in events(testbed.trail, USER_ACCOUNT)
+    )
+    yield Finding(
+        "R6",
+        f"the key of {name} after the time in ValidTo",
+        Verdict.of(states[0] == "PendingImport" and recorded == 1 and other.refused),
+        (
+            f"DescribeKey says {states[0]}; the trail has {recorded} DeleteExpiredKeyMaterial",
+            other.evidence,
+        ),
+        Finding(
+            "R6",
+            "a key whose material does not expire, at the same time",
+            Verdict.of(states[1] == "PendingImport"),
+            (f"DescribeKey says {states[1]}",),
+        ),
+    )
+
+
+def _wrapped(testbed: Testbed, key: str, material: bytes, **members: Any) -> dict[str, Any]:
+    """Return a request that imports material, which does not expire unless ValidTo is given."""
+    parameters = testbed.kms.call(
+        USER,
+        "GetParametersForImport",
+        {"KeyId": key, "WrappingAlgorithm": _WRAPPING, "WrappingKeySpec": "RSA_2048"},
+    )
+    expires = "EXPIRES" if "ValidTo" in members else "DOES_NOT_EXPIRE"
+    return {
+        "KeyId": key,
+        "ImportToken": parameters["ImportToken"],
+        "EncryptedKeyMaterial": materials.wrap(material, parameters["PublicKey"], _WRAPPING),
+        "ExpirationModel": f"KEY_MATERIAL_{expires}",
+        **members,
+    }
+
+
+def _state(testbed: Testbed, key: str) -> str:
+    return str(testbed.kms.call(USER, "DescribeKey", {"KeyId": key})["KeyMetadata"]["KeyState"])
+
+
+if __name__ == "__main__":
+    run_file(__file__)
