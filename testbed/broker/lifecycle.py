@@ -137,9 +137,10 @@ class Lifecycle:
         return broker
 
     def revive(self, broker: Broker) -> Broker:
-        """Start the stopped nodes again, and resume after a reboot that was cut off."""
+        """Start the stopped nodes again, or finish a reboot that was cut off."""
         if broker.broker_state == "REBOOT_IN_PROGRESS":
-            broker = self._set_state(broker, "RUNNING")
+            self._reboot(broker)
+            return self._store.get(broker.broker_id)
         stopped: list[Node] = [node for node in broker.nodes if not self._nodes.runs(node)]
         if stopped:
             names = " and ".join(node.name for node in stopped)
@@ -173,8 +174,11 @@ class Lifecycle:
             broker = self._store.change(broker, Broker.applied)
             if version:
                 broker = self._nodes.ensure_images(broker)
-            for node in broker.nodes:  # one after the other, so that the others serve
-                broker = self._nodes.start(broker, [node])
+            # One after the other, so that the others serve, unless none does: a cluster needs most
+            # of its nodes to start.
+            serving = any(map(self._nodes.runs, broker.nodes))
+            for nodes in [[node] for node in broker.nodes] if serving else [broker.nodes]:
+                broker = self._nodes.start(broker, nodes)
         finally:  # the reboot is over, successful or not; the check says if the key is the reason
             self.check(self._set_state(broker, "RUNNING"))
 

@@ -18,10 +18,11 @@ from testbed.broker import encryption, store
 from testbed.broker.default_broker import new_password
 from testbed.broker.describe import describe
 from testbed.broker.encryption import EncryptionOptions
-from testbed.broker.model import Broker
+from testbed.broker.model import Broker, Pending
 from testbed.clients import Destination
 from testbed.documented.engines import DEFAULT_VERSION, INVALID_KMS_KEY
 from testbed.documented.grants import MQ_PRINCIPAL, ebs_principal
+from testbed.documented.instance_types import DEFAULT_INSTANCE_TYPE
 from testbed.documented.listeners import LISTENERS
 from testbed.documented.names import BROKER_NAME, PASSWORD_SENTENCE, USERNAME
 from testbed.documented.regions import DEFAULT_REGION
@@ -436,19 +437,24 @@ def test_a_node_that_was_killed_is_revived_with_what_was_confirmed(broker: MqBro
     )
 
 
+@pytest.mark.parametrize("gone", [True, False], ids=["node gone", "node still serves"])
 def test_a_reboot_that_was_cut_off_is_finished_by_the_next_who_comes(
-    rabbitmq_broker: MqBroker,
+    rabbitmq_broker: MqBroker, gone: bool
 ) -> None:
-    """Start from what `kill -9` leaves: the state is stored, and the node is gone."""
-    brokers, state = rabbitmq_broker.testbed.brokers, rabbitmq_broker.testbed.state
-    state.put(
-        "broker",
-        rabbitmq_broker.broker_id,
-        {**store.to_document(current(rabbitmq_broker)), "broker_state": "REBOOT_IN_PROGRESS"},
+    """Start from what `kill -9` leaves: the state is stored, and the changes still wait."""
+    brokers, before = rabbitmq_broker.testbed.brokers, current(rabbitmq_broker)
+    pending = Pending(settings={"HostInstanceType": DEFAULT_INSTANCE_TYPE["RABBITMQ"]})
+    brokers.amend(
+        before.broker_id,
+        lambda stored: dataclasses.replace(
+            stored, broker_state="REBOOT_IN_PROGRESS", pending=pending
+        ),
     )
-    brokers.detach(rabbitmq_broker.broker_id)
-    assert brokers.revive(rabbitmq_broker.broker_id).broker_state == "RUNNING"
-    rabbitmq_broker.reboot()
+    if gone:
+        brokers.detach(before.broker_id)
+    after = brokers.revive(before.broker_id)
+    assert (after.broker_state, after.pending) == ("RUNNING", Pending())
+    assert after.nodes[0].container_id != before.nodes[0].container_id, "it was restarted"
 
 
 def test_an_unknown_node_is_one_clear_error(broker: MqBroker) -> None:
