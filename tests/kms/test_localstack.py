@@ -4,6 +4,7 @@ import hashlib
 import io
 import tarfile
 import threading
+from dataclasses import replace
 
 import boto3
 import localstack_client.session
@@ -130,6 +131,16 @@ def test_the_users_own_aws_settings_do_not_matter(
         f":{DEFAULT_REGION}:"
         in LocalStackKms(running.endpoint).call(USER, "CreateKey", {})["KeyMetadata"]["Arn"]
     )
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "us-gov-west-1", "cn-north-1"])
+def test_a_key_is_where_it_was_created(running: Container, region: str) -> None:
+    caller = replace(USER, region=region)
+    key = running.kms.call(caller, "CreateKey", {})["KeyMetadata"]
+    assert f":kms:{region}:" in key["Arn"]
+    elsewhere = replace(USER, region="eu-west-1")
+    with pytest.raises(KmsError, match="NotFoundException"):
+        running.kms.call(elsewhere, "DescribeKey", {"KeyId": key["KeyId"]})
 
 
 def test_the_process_is_unprivileged_and_the_image_holds_no_build_input(running: Container) -> None:
