@@ -8,7 +8,7 @@ from testbed.broker.encryption import AWS_MANAGED_ALIAS, EncryptionOptions
 from testbed.cli.scenario import run_file
 from testbed.errors import KmsError
 from testbed.evidence import ask
-from testbed.kms.base import USER
+from testbed.kms.base import USER_ACCOUNT
 from testbed.results import Finding, Verdict
 from testbed.testbed import Testbed
 
@@ -21,7 +21,7 @@ _POLICY = {
     "Statement": [
         {
             "Effect": "Allow",
-            "Principal": {"AWS": USER.principal},
+            "Principal": {"AWS": USER_ACCOUNT},
             "Action": "kms:*",
             "Resource": "*",
         }
@@ -53,7 +53,8 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         _refusals(testbed, testbed.new_key("a customer managed one")),
     )
     listed = key["Arn"] in {
-        entry["KeyArn"] for entry in testbed.kms.call(USER, "ListKeys", {"Limit": 1000})["Keys"]
+        entry["KeyArn"]
+        for entry in testbed.kms.call(testbed.user, "ListKeys", {"Limit": 1000})["Keys"]
     }
     evidence = (
         (
@@ -84,7 +85,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
 
 def _described(testbed: Testbed) -> dict[str, str]:
     try:
-        answer = testbed.kms.call(USER, "DescribeKey", {"KeyId": AWS_MANAGED_ALIAS})
+        answer = testbed.kms.call(testbed.user, "DescribeKey", {"KeyId": AWS_MANAGED_ALIAS})
     except KmsError:
         return {}
     metadata: dict[str, str] = answer["KeyMetadata"]
@@ -94,7 +95,7 @@ def _described(testbed: Testbed) -> dict[str, str]:
 def _refusals(testbed: Testbed, key: str) -> tuple[str, ...]:
     """Return the message of each call that KMS refuses."""
     answers = [
-        ask(testbed.kms, operation, {"KeyId": key, **parameters})
+        ask(testbed.kms, operation, {"KeyId": key, **parameters}, testbed.user)
         for operation, parameters in _NOT_THE_OWNERS.items()
     ]
     return tuple(answer.evidence for answer in answers if answer.refused)

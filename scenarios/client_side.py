@@ -20,7 +20,6 @@ from testbed.clients import QUEUE_PROTOCOL, Destination
 from testbed.clients.envelope import Envelope
 from testbed.engines.base import UNENCRYPTED
 from testbed.errors import ClientError
-from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
 from testbed.storage import raw
 from testbed.testbed import Testbed
@@ -154,13 +153,13 @@ def _post(
 def _without_the_key(testbed: Testbed, kms: Any, key: str) -> Finding:
     """Check that sealing and opening fail while the key is disabled, and only then."""
     sealed = Envelope(kms, key).seal(b"sealed while the key was enabled")
-    testbed.kms.call(USER, "DisableKey", {"KeyId": key})
+    testbed.kms.call(testbed.user, "DisableKey", {"KeyId": key})
     testbed.wait_out_delay()
     disabled = [
         _tried(lambda: Envelope(kms, key).open(sealed)),
         _tried(lambda: Envelope(kms, key).seal(b"another")),
     ]
-    testbed.kms.call(USER, "EnableKey", {"KeyId": key})
+    testbed.kms.call(testbed.user, "EnableKey", {"KeyId": key})
     enabled = [
         _tried(lambda: Envelope(kms, key).open(sealed)),
         _tried(lambda: Envelope(kms, key).seal(b"another")),

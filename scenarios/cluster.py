@@ -12,7 +12,7 @@ from testbed.broker.model import Broker
 from testbed.cli.scenario import run_file
 from testbed.clients import Destination
 from testbed.documented.listeners import RABBITMQ
-from testbed.kms.base import USER, USER_ACCOUNT, Caller
+from testbed.kms.base import USER_ACCOUNT, assumed_role
 from testbed.results import Finding, Verdict
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
@@ -27,9 +27,7 @@ TITLE = "A cluster of three: five grants, replication in the clear, and quorum w
 CLAIMS = ("G2", "R9", "R10", "T4")
 TURNS_CLOCK = True
 # The page's samples are of a user who has assumed a role.
-_ALICE = Caller(
-    f"arn:aws:sts::{USER_ACCOUNT}:assumed-role/AmazonMqConsole/alice", USER_ACCOUNT, "AssumedRole"
-)
+_SESSION = "AmazonMqConsole/alice"
 _QUEUE = Destination.queue("cluster")
 _CLIENT_PORT = next(
     listener.container_port for listener in RABBITMQ if "amqp" in listener.protocols
@@ -38,11 +36,12 @@ _CLIENT_PORT = next(
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
     """Use a cluster like the service's, and as control one with TLS between its nodes."""
-    key = testbed.kms.call(_ALICE, "CreateKey", {"Description": "of a cluster"})["KeyMetadata"][
+    alice = assumed_role(USER_ACCOUNT, testbed.region, _SESSION)
+    key = testbed.kms.call(alice, "CreateKey", {"Description": "of a cluster"})["KeyMetadata"][
         "Arn"
     ]
     with testbed.temporary_broker(
-        testbed.request("RABBITMQ", "cluster", key, deployment_mode="CLUSTER_MULTI_AZ"), _ALICE
+        testbed.request("RABBITMQ", "cluster", key, deployment_mode="CLUSTER_MULTI_AZ"), alice
     ) as cluster:
         yield _grants(testbed, key)
         logger.info("  a canary, and a capture in the network of one node")
@@ -66,7 +65,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
 def _grants(testbed: Testbed, key: str) -> Finding:
     records = [
         record
-        for record in events(testbed.trail, USER_ACCOUNT)
+        for record in events(testbed.trail, USER_ACCOUNT, region=testbed.region)
         if record["eventName"] == "CreateGrant" and key in json.dumps(record)
     ][::-1]
     expected = samples("cluster")
@@ -153,7 +152,7 @@ def _without_key(testbed: Testbed, cluster: Broker) -> Iterator[Finding]:
         flow.wait_confirmed(75, 60)
         with_key = evidence.reports_invalid_key(brokers, identity)
         logger.info("  DisableKey, and a node is lost")
-        testbed.kms.call(USER, "DisableKey", {"KeyId": cluster.key_arn})
+        testbed.kms.call(testbed.user, "DisableKey", {"KeyId": cluster.key_arn})
         testbed.wait_out_delay()
         without_key = evidence.reports_invalid_key(brokers, identity)
         reboot = evidence.refuses_reboot(brokers, identity)
@@ -161,7 +160,7 @@ def _without_key(testbed: Testbed, cluster: Broker) -> Iterator[Finding]:
         down = evidence.stays_down(brokers, identity, lost)
         quorum = evidence.serves(flow, 50, timeout=60)
         logger.info("  EnableKey")
-        testbed.kms.call(USER, "EnableKey", {"KeyId": cluster.key_arn})
+        testbed.kms.call(testbed.user, "EnableKey", {"KeyId": cluster.key_arn})
         after = brokers.maintain(identity)
         flow.wait_confirmed(20, 60)
     account = checker.check(traffic.drain(brokers.address(after, "amqp"), _QUEUE, flow.recorder))

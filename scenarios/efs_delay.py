@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from testbed import evidence
 from testbed.cli.scenario import run_file
 from testbed.clients import Destination
-from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
@@ -55,7 +54,9 @@ def _story(
     with Traffic(brokers.address(broker, "stomp"), _QUEUE, rate=100) as flow:
         flow.wait_confirmed(50, 30)
         logger.info("  %s: RevokeGrant", broker.broker_name)
-        testbed.kms.call(USER, "RevokeGrant", {"KeyId": broker.key_arn, "GrantId": grant.grant_id})
+        testbed.kms.call(
+            testbed.user, "RevokeGrant", {"KeyId": broker.key_arn, "GrantId": grant.grant_id}
+        )
         first = brokers.maintain(broker_id)
         at_once = evidence.serves(flow, 50)
         testbed.wait_out_delay()

@@ -9,7 +9,7 @@ from testbed.cli.scenario import run_file
 from testbed.clients import Destination
 from testbed.documented.grants import ebs_principal
 from testbed.evidence import ask
-from testbed.kms.base import USER
+from testbed.kms.base import root
 from testbed.results import Finding, Verdict
 from testbed.storage import volumes
 from testbed.testbed import Testbed
@@ -34,7 +34,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             "GrantId": next(grant.grant_id for grant in broker.grants if grant.volume_id),
         }
         mq = volumes.service(key)
-        stranger = replace(USER, principal="arn:aws:iam::222222222222:root", account="222222222222")
+        stranger = root("222222222222", testbed.region)
         with Traffic(brokers.address(broker, "stomp"), _QUEUE, rate=100) as flow:
             flow.wait_confirmed(50, 30)
             logger.info(
@@ -46,8 +46,8 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             testbed.wait_out_delay()
             after = evidence.reports_invalid_key(brokers, identity)
             reboot, attached = evidence.refuses_reboot(brokers, identity), evidence.serves(flow, 50)
-            kms.call(USER, "DisableKey", {"KeyId": key})
-            kms.call(USER, "EnableKey", {"KeyId": key})
+            kms.call(testbed.user, "DisableKey", {"KeyId": key})
+            kms.call(testbed.user, "EnableKey", {"KeyId": key})
             again = evidence.reports_invalid_key(brokers, identity)
         account = checker.check(
             traffic.drain(brokers.address(broker, "stomp"), _QUEUE, flow.recorder)

@@ -9,7 +9,6 @@ from testbed.cli.scenario import run_file
 from testbed.clients import Destination
 from testbed.errors import KmsError
 from testbed.evidence import Observation
-from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
@@ -33,7 +32,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             flow.wait_confirmed(150, 30)
             before = evidence.reports_invalid_key(brokers, identity)
             logger.info("  RevokeGrant")
-            kms.call(USER, "RevokeGrant", {"KeyId": key, "GrantId": grant.grant_id})
+            kms.call(testbed.user, "RevokeGrant", {"KeyId": key, "GrantId": grant.grant_id})
             inside = evidence.reports_invalid_key(brokers, identity)
             testbed.wait_out_delay()
             after = evidence.reports_invalid_key(brokers, identity)
@@ -102,12 +101,12 @@ def _attempts(testbed: Testbed, broker: Broker) -> dict[str, Callable[[], object
     }
     return {
         "DisableKey and EnableKey": lambda: (
-            kms.call(USER, "DisableKey", key),
-            kms.call(USER, "EnableKey", key),
+            kms.call(testbed.user, "DisableKey", key),
+            kms.call(testbed.user, "EnableKey", key),
         ),
-        "RotateKeyOnDemand": lambda: kms.call(USER, "RotateKeyOnDemand", key),
+        "RotateKeyOnDemand": lambda: kms.call(testbed.user, "RotateKeyOnDemand", key),
         "CreateGrant with the same operations, grantee and constraint": lambda: kms.call(
-            USER, "CreateGrant", again
+            testbed.user, "CreateGrant", again
         ),
         "waiting for a day": lambda: testbed.clock.turn(86400),
     }

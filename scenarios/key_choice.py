@@ -2,14 +2,13 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
 
 from testbed.broker.describe import describe
 from testbed.broker.model import Broker
 from testbed.broker.requests import CreateBroker
 from testbed.cli.scenario import run_file
 from testbed.errors import ApiError
-from testbed.kms.base import SERVICE_ACCOUNT, USER, USER_ACCOUNT
+from testbed.kms.base import SERVICE_ACCOUNT, USER_ACCOUNT, root
 from testbed.results import Finding, Verdict
 from testbed.testbed import Testbed
 from testbed.trail.lookup import events
@@ -64,13 +63,19 @@ def _owned(testbed: Testbed, broker: Broker) -> Finding:
 
     def hidden(arn: str) -> tuple[bool, tuple[str, ...]]:
         listed = any(entry["KeyArn"] == arn for entry in _keys(testbed))
-        recorded = sum(arn in str(record) for record in events(testbed.trail, USER_ACCOUNT))
+        recorded = sum(
+            arn in str(record)
+            for record in events(testbed.trail, USER_ACCOUNT, region=testbed.region)
+        )
         return not listed and not recorded, (
             f"{arn} {'is' if listed else 'is not'} in the account's ListKeys",
             f"{recorded} records of the account's trail name it",
         )
 
-    works = sum(key in str(record) for record in events(testbed.trail, SERVICE_ACCOUNT))
+    works = sum(
+        key in str(record)
+        for record in events(testbed.trail, SERVICE_ACCOUNT, region=testbed.region)
+    )
     absent, evidence = hidden(key)
     # A customer's key is in both.
     visible, control = hidden(testbed.default_broker("RABBITMQ").key_arn)
@@ -90,7 +95,7 @@ def _owned(testbed: Testbed, broker: Broker) -> Finding:
 
 
 def _keys(testbed: Testbed) -> list[dict[str, str]]:
-    keys: list[dict[str, str]] = testbed.kms.call(USER, "ListKeys", {"Limit": 1000})["Keys"]
+    keys: list[dict[str, str]] = testbed.kms.call(testbed.user, "ListKeys", {"Limit": 1000})["Keys"]
     return keys
 
 
@@ -98,11 +103,12 @@ def _refused(testbed: Testbed) -> Iterator[Finding]:
     """Judge R4: unsuitable keys are refused before anything is created."""
     kms = testbed.kms
     disabled, pending = testbed.new_key("disabled"), testbed.new_key("pending deletion")
-    kms.call(USER, "DisableKey", {"KeyId": disabled})
-    kms.call(USER, "ScheduleKeyDeletion", {"KeyId": pending, "PendingWindowInDays": 7})
+    kms.call(testbed.user, "DisableKey", {"KeyId": disabled})
+    kms.call(testbed.user, "ScheduleKeyDeletion", {"KeyId": pending, "PendingWindowInDays": 7})
     testbed.wait_out_delay()
-    stranger = replace(USER, principal="arn:aws:iam::222222222222:root", account="222222222222")
+    stranger = root("222222222222", testbed.region)
     good = testbed.new_key("a symmetric one")
+    elsewhere = "us-west-2" if testbed.region != "us-west-2" else "us-east-1"
     bad = {
         "an RSA key": testbed.new_key("RSA", KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT"),
         "an ECC key": testbed.new_key("ECC", KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY"),
@@ -111,7 +117,7 @@ def _refused(testbed: Testbed) -> Iterator[Finding]:
         "a disabled key": disabled,
         "a key pending deletion": pending,
         "a key of another account": kms.call(stranger, "CreateKey", {})["KeyMetadata"]["Arn"],
-        "a key of another region": good.replace("us-east-1", "eu-west-1"),
+        "a key of another region": testbed.new_key("elsewhere", region=elsewhere),
     }
     control = _creation(testbed, testbed.request("RABBITMQ", "fits", good))
     for description, key in bad.items():

@@ -8,7 +8,6 @@ from testbed.cli.scenario import run_file
 from testbed.clients import Destination
 from testbed.errors import KmsError
 from testbed.evidence import ask
-from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
@@ -31,7 +30,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         with Traffic(brokers.address(broker, "amqp"), _QUEUE, rate=100) as flow:
             flow.wait_confirmed(150, 30)
             logger.info("  ScheduleKeyDeletion, and seven days pass")
-            kms.call(USER, "ScheduleKeyDeletion", {"KeyId": key, "PendingWindowInDays": 7})
+            kms.call(testbed.user, "ScheduleKeyDeletion", {"KeyId": key, "PendingWindowInDays": 7})
             before = _is_deleted(testbed, key)
             testbed.clock.turn(8 * _DAY)
             after = _is_deleted(testbed, key)
@@ -40,7 +39,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             logger.info("  losing its node")
             brokers.detach(identity)
             lost = evidence.stays_down(brokers, identity)
-            too_late = ask(kms, "CancelKeyDeletion", {"KeyId": key})
+            too_late = ask(kms, "CancelKeyDeletion", {"KeyId": key}, testbed.user)
         facts = (after[1], too_late.evidence, reported.evidence, attached.evidence, lost.evidence)
         holds = after[0] and too_late.refused and reported.yes and attached.yes and lost.yes
         yield Finding(
@@ -69,7 +68,9 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
 
 def _is_deleted(testbed: Testbed, key: str) -> tuple[bool, str]:
     try:
-        state = testbed.kms.call(USER, "DescribeKey", {"KeyId": key})["KeyMetadata"]["KeyState"]
+        state = testbed.kms.call(testbed.user, "DescribeKey", {"KeyId": key})["KeyMetadata"][
+            "KeyState"
+        ]
     except KmsError as error:
         return error.code == "NotFoundException", f"DescribeKey: {error}"
     return False, f"DescribeKey: the key is {state}"

@@ -9,7 +9,6 @@ from testbed.cli.scenario import run_file
 from testbed.clients import QUEUE_PROTOCOL, Destination
 from testbed.engines.base import UNENCRYPTED
 from testbed.history import History, Recorder
-from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
@@ -41,7 +40,7 @@ def _story(testbed: Testbed, broker: Broker) -> Iterator[Finding | str]:
         enabled = evidence.reports_invalid_key(brokers, identity)
 
         logger.info("  %s: DisableKey", name)
-        testbed.kms.call(USER, "DisableKey", {"KeyId": broker.key_arn})
+        testbed.kms.call(testbed.user, "DisableKey", {"KeyId": broker.key_arn})
         inside = evidence.reports_invalid_key(brokers, identity)
         logger.info("  %s: the delay of %.0f s passes", name, testbed.delay)
         testbed.wait_out_delay()
@@ -54,7 +53,7 @@ def _story(testbed: Testbed, broker: Broker) -> Iterator[Finding | str]:
             lost = evidence.stays_down(brokers, identity)
         finally:
             logger.info("  %s: EnableKey", name)
-            testbed.kms.call(USER, "EnableKey", {"KeyId": broker.key_arn})
+            testbed.kms.call(testbed.user, "EnableKey", {"KeyId": broker.key_arn})
             broker = brokers.maintain(identity)
         flow.wait_confirmed(20, 60)
         rebooted = evidence.refuses_reboot(brokers, identity)

@@ -7,7 +7,6 @@ from testbed import checker, evidence, traffic
 from testbed.cli.scenario import run_file
 from testbed.clients import Destination
 from testbed.evidence import ask
-from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
@@ -28,7 +27,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         flow.wait_confirmed(50, 30)
         before = evidence.reports_invalid_key(brokers, identity)
         logger.info("  ScheduleKeyDeletion")
-        scheduled = kms.call(USER, "ScheduleKeyDeletion", {**key, "PendingWindowInDays": 7})
+        scheduled = kms.call(testbed.user, "ScheduleKeyDeletion", {**key, "PendingWindowInDays": 7})
         testbed.wait_out_delay()
         try:
             pending = (
@@ -36,21 +35,23 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
                 evidence.refuses_reboot(brokers, identity),
                 evidence.serves(flow, 50),
             )
-            early = ask(kms, "EnableKey", key)
+            early = ask(kms, "EnableKey", key, testbed.user)
         finally:
             logger.info("  CancelKeyDeletion")
-            kms.call(USER, "CancelKeyDeletion", key)
-            cancelled = kms.call(USER, "DescribeKey", key)["KeyMetadata"]["KeyState"]
+            kms.call(testbed.user, "CancelKeyDeletion", key)
+            cancelled = kms.call(testbed.user, "DescribeKey", key)["KeyMetadata"]["KeyState"]
             still = evidence.reports_invalid_key(brokers, identity)
             logger.info("  EnableKey")
-            kms.call(USER, "EnableKey", key)
+            kms.call(testbed.user, "EnableKey", key)
             after = evidence.reports_invalid_key(brokers, identity)
         rebooted = evidence.refuses_reboot(brokers, identity)
         flow.wait_confirmed(20, 60)
     account = checker.check(
         traffic.drain(brokers.address(brokers.peek(identity), "amqp"), _QUEUE, flow.recorder)
     )
-    missing = ask(kms, "CancelKeyDeletion", {"KeyId": "00000000-0000-0000-0000-000000000000"})
+    missing = ask(
+        kms, "CancelKeyDeletion", {"KeyId": "00000000-0000-0000-0000-000000000000"}, testbed.user
+    )
 
     yield Finding(
         "R9",

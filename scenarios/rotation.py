@@ -7,7 +7,6 @@ from testbed import checker, evidence, traffic
 from testbed.cli.scenario import run_file
 from testbed.clients import Destination
 from testbed.errors import TestbedError
-from testbed.kms.base import USER
 from testbed.results import Finding, Verdict
 from testbed.storage import volumes
 from testbed.testbed import Testbed
@@ -31,17 +30,17 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     with Traffic(brokers.address(broker, "amqp"), _QUEUE, rate=100) as flow:
         flow.wait_confirmed(50, 30)
         logger.info("  RotateKeyOnDemand, and a reboot")
-        kms.call(USER, "RotateKeyOnDemand", key)
+        kms.call(testbed.user, "RotateKeyOnDemand", key)
         on_demand = evidence.refuses_reboot(brokers, identity)
         flow.wait_confirmed(20, 60)
         logger.info("  EnableKeyRotation, a year passes, and a reboot")
-        kms.call(USER, "EnableKeyRotation", key)
+        kms.call(testbed.user, "EnableKeyRotation", key)
         testbed.clock.turn(_YEAR)
         by_clock = evidence.refuses_reboot(brokers, identity)
         flow.wait_confirmed(20, 60)
         rotations = [
             rotation["RotationType"]
-            for rotation in kms.call(USER, "ListKeyRotations", key)["Rotations"]
+            for rotation in kms.call(testbed.user, "ListKeyRotations", key)["Rotations"]
         ]
     account = checker.check(
         traffic.drain(brokers.address(brokers.peek(identity), "amqp"), _QUEUE, flow.recorder)

@@ -9,7 +9,7 @@ from typing import Any
 from testbed.broker.model import Broker
 from testbed.cli.scenario import run_file
 from testbed.errors import BadRequestException
-from testbed.kms.base import USER_ACCOUNT, Caller
+from testbed.kms.base import USER_ACCOUNT, assumed_role
 from testbed.results import Finding, Verdict
 from testbed.storage import volumes
 from testbed.testbed import Testbed
@@ -23,33 +23,32 @@ TITLE = "The trail of a broker's whole life, and the two CreateGrant events of t
 CLAIMS = ("P4", "G1")
 TURNS_CLOCK = True
 # The page's samples are of a user who has assumed a role.
-_ALICE = Caller(
-    f"arn:aws:sts::{USER_ACCOUNT}:assumed-role/AmazonMqConsole/alice", USER_ACCOUNT, "AssumedRole"
-)
+_SESSION = "AmazonMqConsole/alice"
 Record = dict[str, Any]
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
     """Follow a RabbitMQ broker under a customer managed key from creation to deletion."""
+    alice = assumed_role(USER_ACCOUNT, testbed.region, _SESSION)
     kms, brokers, started = testbed.kms, testbed.brokers, testbed.clock.now()
-    key = kms.call(_ALICE, "CreateKey", {"Description": "of a broker whose trail is read"})[
+    key = kms.call(alice, "CreateKey", {"Description": "of a broker whose trail is read"})[
         "KeyMetadata"
     ]["Arn"]
     request = testbed.request("RABBITMQ", "life", key)
     logger.info(
         "  CreateBroker, DescribeBroker, RebootBroker, DeleteBroker, and refusals between them"
     )
-    broker = brokers.create(request, _ALICE)
+    broker = brokers.create(request, alice)
     created = _about(testbed, started, key)
-    brokers.describe(broker.broker_id, _ALICE)
+    brokers.describe(broker.broker_id, alice)
     data_key = volumes.open_data_key(kms, broker.nodes[0].volume)
-    kms.call(_ALICE, "DisableKey", {"KeyId": key})
+    kms.call(alice, "DisableKey", {"KeyId": key})
     testbed.wait_out_delay()
     with suppress(BadRequestException):
-        brokers.reboot(broker.broker_id, _ALICE)
-    kms.call(_ALICE, "EnableKey", {"KeyId": key})
-    brokers.reboot(broker.broker_id, _ALICE)
-    brokers.delete(broker.broker_id, _ALICE)
+        brokers.reboot(broker.broker_id, alice)
+    kms.call(alice, "EnableKey", {"KeyId": key})
+    brokers.reboot(broker.broker_id, alice)
+    brokers.delete(broker.broker_id, alice)
     life = _about(testbed, started, key, broker.broker_name, broker.broker_id)
 
     yield _grants(created)
@@ -66,7 +65,7 @@ def _about(testbed: Testbed, started: float, *names: str) -> list[Record]:
     """
     return [
         record
-        for record in events(testbed.trail, USER_ACCOUNT, start=started - 1)
+        for record in events(testbed.trail, USER_ACCOUNT, region=testbed.region, start=started - 1)
         if any(name in json.dumps(record) for name in names)
     ][::-1]
 

@@ -112,7 +112,7 @@ def _unrepeated(
     testbed: Testbed, broker: Broker, advice: Advised, password: str, stored: str
 ) -> Finding:
     """Judge that nothing repeats the password; the control is where the broker keeps it."""
-    trail = json.dumps(list(events(testbed.trail, USER_ACCOUNT)))
+    trail = json.dumps(list(events(testbed.trail, USER_ACCOUNT, region=testbed.region)))
     log = b"".join(testbed.containers.logs(broker.nodes[0].container_id)).decode(errors="replace")
     places = {"`testbed advise`": advice.output, "CloudTrail": trail, "the broker's log": log}
     repeated = [place for place, text in places.items() if password in text]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from testbed.cli.scenario import run_file
 from testbed.documented.grants import ebs_principal
 from testbed.evidence import Answer, ask
-from testbed.kms.base import Caller
+from testbed.kms.base import root
 from testbed.results import Finding, Verdict
 from testbed.storage import volumes
 from testbed.testbed import Testbed
@@ -32,7 +32,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             "EncryptionContext": volumes.context(volume.volume_id),
         }
         granted = ask(kms, "Decrypt", right, mq)
-        stranger = Caller("arn:aws:iam::222222222222:user/mallory", "222222222222", "IAMUser")
+        stranger = replace(root("222222222222", testbed.region), kind="IAMUser")
         yield _denied("a caller with no grant", ask(kms, "Decrypt", right, stranger), granted)
         yield _denied(
             "another service",

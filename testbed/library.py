@@ -12,11 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
+from testbed.arn import Arn
 from testbed.broker.describe import describe
 from testbed.broker.model import Broker, Endpoint
 from testbed.clients.base import Address
 from testbed.errors import KmsError, TestbedError
-from testbed.kms.base import USER
+from testbed.kms.naming import owner
 from testbed.testbed import Testbed
 
 _POLL = 0.2  # seconds between two looks at a broker's state
@@ -31,7 +32,7 @@ class Key:
 
     def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Call a KMS operation on this key as its owner, for example ``call("DescribeKey")``."""
-        return self.testbed.kms.call(USER, operation, {"KeyId": self.arn, **parameters})
+        return self.testbed.kms.call(owner(self.arn), operation, {"KeyId": self.arn, **parameters})
 
     @property
     def state(self) -> str:
@@ -73,13 +74,15 @@ class MqBroker:
         image: str = "",
         testbed: Testbed | None = None,
         delay: float | None = None,
+        region: str = "",
     ) -> None:
         """Describe the broker that ``start``, or a ``with`` block, creates.
 
         ``version`` and ``deployment`` are CreateBroker's, such as ``"4.2"`` and
         ``"CLUSTER_MULTI_AZ"``. ``key`` encrypts the broker; by default it gets a customer managed
         key. ``image`` is an image of your own. ``testbed`` is where the broker runs; by default it
-        gets a testbed, in which a change of a key takes effect after ``delay`` seconds.
+        gets a testbed, in which a change of a key takes effect after ``delay`` seconds. ``region``
+        is the broker's: by default that of the key, or else of the testbed.
         """
         if delay is not None and testbed:
             raise TestbedError(
@@ -92,12 +95,15 @@ class MqBroker:
             )
         self._version, self._deployment, self._image = version, deployment, image
         self._key, self._delay, self._shared = key, delay, testbed
+        self._region = region or (Arn.parse(key.arn).region if key else "")
         self._testbed, self._broker_id = testbed, ""
         self._clean_up = ExitStack()
 
     @classmethod
     def existing(cls, testbed: Testbed, broker_id: str) -> Self:
         """Return the broker of that id or name in ``testbed``, which ``stop`` leaves running.
+
+        The same name may be another broker's in another Region: the testbed's comes first.
 
         Raises ``NotFoundException``.
         """
@@ -111,10 +117,13 @@ class MqBroker:
         Raises ``EngineUnavailable``, or what ``Brokers.create`` raises; leaves nothing behind then.
         """
         with ExitStack() as undo:
-            testbed = self._shared or undo.enter_context(Testbed(delay=self._delay))
+            testbed = self._shared or undo.enter_context(
+                Testbed(delay=self._delay, region=self._region)
+            )
             key = self._key
             if key is None:
-                key = Key(testbed, testbed.new_key("Encrypts a broker of the library's"))
+                description = "Encrypts a broker of the library's"
+                key = Key(testbed, testbed.new_key(description, region=self._region))
                 if self._shared:
                     undo.callback(_discard, key)
             storage_type = "EFS" if self._deployment == "ACTIVE_STANDBY_MULTI_AZ" else "EBS"
@@ -127,9 +136,10 @@ class MqBroker:
                 storage_type=storage_type,
                 image=self._image,
             )
-            broker = testbed.brokers.create(request)
+            caller = testbed.user_in(self._region)
+            broker = testbed.brokers.create(request, caller)
             if self._shared:  # otherwise it goes with its testbed
-                undo.callback(testbed.brokers.delete, broker.broker_id)
+                undo.callback(testbed.brokers.delete, broker.broker_id, caller)
             self._testbed, self._broker_id = testbed, broker.broker_id
             self._clean_up = undo.pop_all()
         return self
@@ -160,6 +170,11 @@ class MqBroker:
     def broker_id(self) -> str:
         """Its id, as CreateBroker returned it."""
         return self._broker.broker_id
+
+    @property
+    def region(self) -> str:
+        """The Region that it is in."""
+        return self._broker.region
 
     @property
     def host(self) -> str:
@@ -214,11 +229,11 @@ class MqBroker:
 
     def describe(self) -> dict[str, Any]:
         """Return the answer of DescribeBroker."""
-        return describe(self.testbed.brokers.describe(self.broker_id))
+        return describe(self.testbed.brokers.describe(self.broker_id, self._broker.owner))
 
     def reboot(self) -> None:
         """RebootBroker, and wait. Raises ``BadRequestException`` while the key is invalid."""
-        self.testbed.brokers.reboot(self.broker_id)
+        self.testbed.brokers.reboot(self.broker_id, self._broker.owner)
 
     def wait_for(self, state: str, timeout: float = 60.0) -> None:
         """Wait until ``state`` is the broker's. Raises ``TestbedError`` after ``timeout`` s."""

@@ -4,8 +4,9 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from testbed.default_region import checked, default_region
 from testbed.kms.authority import KmsAuthority
-from testbed.kms.base import DELAY, USER, Caller, Kms
+from testbed.kms.base import DELAY, USER, USER_ACCOUNT, Caller, Kms, root
 from testbed.kms.container import KmsContainer
 from testbed.kms.localstack import LocalStackKms
 from testbed.kms.retrying import RetryingKms
@@ -46,28 +47,38 @@ class Settings:
 
     ``kms_port`` stays the same for the folder's life, so that clients survive a restart of KMS.
     ``delay`` is the number of seconds until a disabled key or a revoked grant takes effect.
+    ``region`` is where those act who name no Region.
     """
 
     kms_port: int
     delay: float
+    region: str
 
     @classmethod
-    def load(cls, state: State, delay: float | None, stopping: threading.Event) -> "Settings":
-        """Return the settings of ``state``; a ``delay`` that is given replaces the stored one."""
+    def load(
+        cls, state: State, delay: float | None, region: str, stopping: threading.Event
+    ) -> "Settings":
+        """Return the settings of ``state``; what is given replaces what is stored.
+
+        Raises ``TestbedError`` if AWS has no such Region.
+        """
         with hold_lock(state.folder, "settings", stopping):
-            document = state.get(_KIND, "kms")
-            if document is None or delay not in (None, document["delay"]):
-                port = document["port"] if document else ports.free(1)[0]
-                document = {"port": port, "delay": DELAY if delay is None else delay}
-                state.put(_KIND, "kms", document)
-        return cls(document["port"], document["delay"])
+            stored = state.get(_KIND, "common")
+            document = stored or {"kms_port": ports.free(1)[0], "delay": DELAY}
+            if delay is not None:
+                document = {**document, "delay": delay}
+            if region or not stored:
+                document = {**document, "region": checked(region or default_region())}
+            if document != stored:
+                state.put(_KIND, "common", document)
+        return cls(**document)
 
 
 def assemble(
     state: State,
     containers: Containers,
     container: KmsContainer,
-    delay: float,
+    settings: Settings,
     stopping: threading.Event,
 ) -> Services:
     """Build the services over ``container``, which may still be starting.
@@ -82,11 +93,19 @@ def assemble(
         recorder.service_event(event, key_arn, at, **details)
 
     localstack = RetryingKms(LocalStackKms(container.url), ready=container.wait_until_ready)
-    kms = KmsAuthority(localstack, state, clock, delay=delay, on_event=record_event)
+    kms = KmsAuthority(localstack, state, clock, delay=settings.delay, on_event=record_event)
     with hold_lock(state.folder, "authority", stopping):  # KMS starts while one is made
         authority = _authority(state)
     return Services(
-        state, clock, containers, RecordingKms(kms, recorder), trail, recorder, authority, stopping
+        state,
+        clock,
+        containers,
+        RecordingKms(kms, recorder),
+        trail,
+        recorder,
+        authority,
+        stopping,
+        root(USER_ACCOUNT, settings.region),
     )
 
 

@@ -22,9 +22,10 @@ from testbed.broker.model import Broker
 from testbed.broker.requests import CreateBroker
 from testbed.broker.service import Brokers
 from testbed.controls import Controls
+from testbed.default_region import checked
 from testbed.engines.base import Defects, NetworkConnector, User
 from testbed.errors import EngineUnavailable
-from testbed.kms.base import USER, Caller
+from testbed.kms.base import Caller, root
 from testbed.kms.container import KmsContainer
 from testbed.runtime import engine
 from testbed.runtime.cleanup import purge
@@ -74,6 +75,7 @@ class Testbed:
         *,
         kms_image: str = "",
         delay: float | None = None,
+        region: str = "",
         strict_names: bool | None = None,
         start: bool = True,
     ) -> None:
@@ -82,7 +84,9 @@ class Testbed:
         Without ``folder`` it is a temporary one, which is removed at the end of the ``with`` block,
         or when the process ends in any way. ``kms_image`` is a LocalStack image of your own.
         ``delay`` is the number of seconds until a disabled key or a revoked grant takes effect; it
-        is kept for the folder's life, and the default is ``testbed.kms.base.DELAY``. So is
+        is kept for the folder's life, and the default is ``testbed.kms.base.DELAY``. ``region`` is
+        where everyone acts who names no Region, and is kept as well; by default it is the one that
+        AWS's tools find in the environment or the AWS profile, or us-east-1. So is
         ``strict_names``: whether names, tags and URLs that the data-protection page advises
         against are refused, which Amazon MQ does not do. With
         ``start=False`` nothing is started, and calls of KMS fail if it does not run. Raises
@@ -99,7 +103,7 @@ class Testbed:
             self.containers = Containers(engine.connect(start=start), state.instance)
             if strict_names is not None:
                 strict.choose(state, strict=strict_names)
-            self._open(state, kms_image, delay, start=start)
+            self._open(state, kms_image, delay, region, start=start)
         except BaseException:  # Ctrl-C, too
             if self._reaper:
                 logger.info("taking everything down")
@@ -112,11 +116,12 @@ class Testbed:
         state: State,
         kms_image: str,
         delay: float | None,
+        region: str,
         *,
         start: bool,
     ) -> None:
         self.state = state
-        settings = Settings.load(state, delay, self._stopping)
+        settings = Settings.load(state, delay, region, self._stopping)
         self.delay = settings.delay
         self.kms_container = KmsContainer(self.containers, state, settings.kms_port, self._stopping)
         if start:
@@ -125,7 +130,7 @@ class Testbed:
             self.kms_container.join()
         try:
             self.services = assemble(
-                state, self.containers, self.kms_container, self.delay, self._stopping
+                state, self.containers, self.kms_container, settings, self._stopping
             )
         except BaseException:
             self._stopping.set()
@@ -161,6 +166,11 @@ class Testbed:
         self._reaper.dismiss()  # not after an interrupted removal: the reaper completes that
 
     @property
+    def region(self) -> str:
+        """The Region of ``user``, and of the default brokers."""
+        return self.user.region
+
+    @property
     def ca_file(self) -> Path:
         """The one file that clients have to trust."""
         return self.state.ca_file
@@ -175,17 +185,19 @@ class Testbed:
         """Return the default broker of ``engine_type``; see ``testbed.broker.default_broker``."""
         with hold_lock(self.state.folder, f"broker-{NAMES[engine_type]}", self._stopping):
             return default_broker.ensure(
-                self.brokers, self.kms, engine_type, options or DefaultBrokerOptions()
+                self.brokers, self.kms, self.user, engine_type, options or DefaultBrokerOptions()
             )
 
     @contextmanager
-    def temporary_broker(self, request: CreateBroker, caller: Caller = USER) -> Iterator[Broker]:
+    def temporary_broker(
+        self, request: CreateBroker, caller: Caller | None = None
+    ) -> Iterator[Broker]:
         """Create a broker for the length of a ``with`` block. Raises as ``Brokers.create`` does."""
         broker = self.brokers.create(request, caller)
         try:
             yield broker
         finally:
-            self.brokers.delete(broker.broker_id)
+            self.brokers.delete(broker.broker_id, caller)
 
     def request(
         self,
@@ -218,9 +230,18 @@ class Testbed:
         """
         return self._controls.get(engine_type, defects)
 
-    def new_key(self, description: str, **parameters: Any) -> str:
+    def user_in(self, region: str) -> Caller:
+        """Return ``user``, acting in ``region``; in the testbed's own when it is empty.
+
+        Raises ``TestbedError`` if AWS has no such Region.
+        """
+        return root(self.user.account, checked(region)) if region else self.user
+
+    def new_key(self, description: str, *, region: str = "", **parameters: Any) -> str:
         """Create a customer managed key of the user's and return its ARN."""
-        answer = self.kms.call(USER, "CreateKey", {"Description": description, **parameters})
+        answer = self.kms.call(
+            self.user_in(region), "CreateKey", {"Description": description, **parameters}
+        )
         return str(answer["KeyMetadata"]["Arn"])
 
     def close(self) -> None:

@@ -1,5 +1,6 @@
 """Fixtures that several test files share: nodes that no test changes, LocalStack, and a PKI."""
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -26,6 +27,11 @@ pytest_plugins = [
 # No deadline per example: on a busy machine one occasionally takes a second.
 settings.register_profile("testbed", deadline=None)
 settings.load_profile("testbed")
+
+# The tests' testbeds are in us-east-1, whatever the machine's own AWS settings are.
+for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+    os.environ.pop(name, None)
+os.environ["AWS_CONFIG_FILE"] = os.devnull
 
 # A script's background job and its children ignore SIGINT, which some tests send to theirs.
 signal.signal(signal.SIGINT, signal.default_int_handler)

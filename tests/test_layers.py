@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # From the ground up. What stands in one line may import each other, but in no circle of files.
 FLOORS = (
     "documented advice errors arn paths api_models history policy protocols",
-    "results checker extras private_files runtime",
+    "default_region results checker extras private_files runtime",
     "engines clients pki state verdicts",
     "kms report traffic",
     "storage trail wire",

@@ -14,7 +14,6 @@ from testbed.aws.mq.context import Context
 from testbed.aws.sts import Sts
 from testbed.broker.configurations import Configurations
 from testbed.broker.jobs import JobThreads
-from testbed.documented.regions import DEFAULT_REGION
 from testbed.errors import PortTaken
 from testbed.kms.base import USER_ACCOUNT
 from testbed.runtime import ports
@@ -27,10 +26,14 @@ _PATIENCE = 20.0  # seconds for operations that have begun when the endpoint end
 
 @dataclass(frozen=True)
 class Endpoint:
-    """The address, and what a client needs: ``Session().client(name, **endpoint.client())``."""
+    """The address, and what a client needs: ``Session().client(name, **endpoint.client())``.
+
+    ``region`` is where such clients act; the others are served as well.
+    """
 
     port: int
     ca_file: Path
+    region: str
 
     @property
     def url(self) -> str:
@@ -44,8 +47,8 @@ class Endpoint:
             "AWS_CA_BUNDLE": str(self.ca_file),
             "AWS_ACCESS_KEY_ID": USER_ACCOUNT,
             "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": DEFAULT_REGION,
-            "AWS_REGION": DEFAULT_REGION,
+            "AWS_self.region": self.region,
+            "AWS_REGION": self.region,
         }
 
     def client(self) -> dict[str, str]:
@@ -53,7 +56,7 @@ class Endpoint:
         return {
             "endpoint_url": self.url,
             "verify": str(self.ca_file),
-            "region_name": DEFAULT_REGION,
+            "region_name": self.region,
             "aws_access_key_id": USER_ACCOUNT,
             "aws_secret_access_key": "test",
         }
@@ -74,7 +77,7 @@ def serve(testbed: Testbed, *, port: int = 0) -> Iterator[Endpoint]:
         "cloudtrail": cloudtrail.service(testbed.trail),
         "sts": Sts(),
     }
-    certificate = testbed.authority.issue(names=[HOST, LOOPBACK])
+    certificate = testbed.authority.issue(names=[HOST, LOOPBACK], region=testbed.region)
     try:
         server = https.HttpsServer(
             port or ports.free(1)[0],
@@ -91,7 +94,7 @@ def serve(testbed: Testbed, *, port: int = 0) -> Iterator[Endpoint]:
     )
     thread.start()
     try:
-        yield Endpoint(server.server_port, testbed.ca_file)
+        yield Endpoint(server.server_port, testbed.ca_file, testbed.region)
     finally:
         server.shutdown()
         server.server_close()

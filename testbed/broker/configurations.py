@@ -20,7 +20,7 @@ from testbed.documented.instance_types import DISPLAY_NAMES
 from testbed.engines.activemq import configuration as activemq_configuration
 from testbed.engines.base import SanitizationWarning
 from testbed.engines.rabbitmq import configuration as rabbitmq_configuration
-from testbed.kms.base import Caller, root
+from testbed.kms.base import Caller
 from testbed.state.clock import Clock
 from testbed.state.store import State
 
@@ -124,9 +124,8 @@ class Configurations:
         """
         shown = broker.settings.get("EngineType", broker.engine_type)
         name = f"{broker.broker_name}-configuration"
-        owner = root(broker.account, broker.region)
         engine = (broker.engine_type, broker.engine_version)
-        created = self._add(owner, name, *engine, shown_engine_type=shown, tags={})
+        created = self._add(broker.owner, name, *engine, shown_engine_type=shown, tags={})
         return Configuration(created.id, created.latest.revision, created.latest.data)
 
     def update(

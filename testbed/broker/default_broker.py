@@ -9,7 +9,7 @@ from testbed.broker.requests import CreateBroker
 from testbed.broker.service import Brokers
 from testbed.engines.base import User
 from testbed.errors import KmsError, NotFoundException
-from testbed.kms.base import USER, Kms
+from testbed.kms.base import Caller, Kms
 
 NAMES = {"RABBITMQ": "rabbitmq", "ACTIVEMQ": "activemq"}
 USERNAME = "testbed"
@@ -25,18 +25,21 @@ class DefaultBrokerOptions:
     kms_key_id: str = ""
 
 
-def ensure(brokers: Brokers, kms: Kms, engine_type: str, options: DefaultBrokerOptions) -> Broker:
-    """Return the default broker of ``engine_type``: create it, or start its stopped nodes again.
+def ensure(
+    brokers: Brokers, kms: Kms, user: Caller, engine_type: str, options: DefaultBrokerOptions
+) -> Broker:
+    """Return the user's default broker of ``engine_type``.
 
-    Raises what ``Brokers.create`` and ``Brokers.revive`` raise.
+    Create it, or start its stopped nodes again. Raises what ``Brokers.create`` and
+    ``Brokers.revive`` raise.
     """
     name = NAMES[engine_type]
     try:
-        return brokers.revive(name)
+        return brokers.revive(name, user)
     except NotFoundException:
         pass
     groups = ("admins",) if engine_type == "ACTIVEMQ" else ()
-    key_id = options.kms_key_id or customer_key(kms, f"alias/testbed-{name}")
+    key_id = options.kms_key_id or customer_key(kms, user, f"alias/testbed-{name}")
     return brokers.create(
         CreateBroker(
             broker_name=name,
@@ -47,24 +50,25 @@ def ensure(brokers: Brokers, kms: Kms, engine_type: str, options: DefaultBrokerO
             encryption_options=EncryptionOptions(use_aws_owned_key=False, kms_key_id=key_id),
             fixed_ports=options.fixed_ports,
             image=options.image,
-        )
+        ),
+        user,
     )
 
 
-def customer_key(kms: Kms, alias: str) -> str:
+def customer_key(kms: Kms, user: Caller, alias: str) -> str:
     """Return the ARN of the user's key behind ``alias``; create both on first use.
 
     Raises ``KmsError``.
     """
     try:
-        return str(kms.call(USER, "DescribeKey", {"KeyId": alias})["KeyMetadata"]["Arn"])
+        return str(kms.call(user, "DescribeKey", {"KeyId": alias})["KeyMetadata"]["Arn"])
     except KmsError as error:
         if error.code != "NotFoundException":
             raise
     description = f"Encrypts the testbed's {alias.removeprefix('alias/testbed-')} broker"
-    answer = kms.call(USER, "CreateKey", {"Description": description})
+    answer = kms.call(user, "CreateKey", {"Description": description})
     arn = str(answer["KeyMetadata"]["Arn"])
-    kms.call(USER, "CreateAlias", {"AliasName": alias, "TargetKeyId": arn})
+    kms.call(user, "CreateAlias", {"AliasName": alias, "TargetKeyId": arn})
     return arn
 
 

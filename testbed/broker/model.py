@@ -9,6 +9,7 @@ from testbed.broker.requests import Configuration
 from testbed.documented import regions
 from testbed.documented.engines import PATCH_VERSIONS, ActionRequired
 from testbed.engines.base import Defects, NetworkConnector, User
+from testbed.kms.base import Caller, root
 from testbed.storage.volumes import Volume
 
 
@@ -122,6 +123,11 @@ class Broker:
     defects: Defects | None = None
     keystore_password: str = field(default="", repr=False)
     cookie: str = field(default="", repr=False)
+
+    @property
+    def owner(self) -> Caller:
+        """The root of the broker's account, in its Region."""
+        return root(self.account, self.region)
 
     @property
     def arn(self) -> str:

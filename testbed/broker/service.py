@@ -22,7 +22,7 @@ from testbed.broker.store import BrokerStore
 from testbed.clients.base import Address
 from testbed.engines.base import User
 from testbed.errors import NotFoundException, TestbedError
-from testbed.kms.base import Caller, root
+from testbed.kms.base import Caller
 from testbed.services import Services
 from testbed.state.locks import Busy
 
@@ -169,9 +169,14 @@ class Brokers:
     def peek(self, broker_id: str, caller: Caller | None = None) -> Broker:
         """Return the broker as it is stored, by id or by name. Raises ``NotFoundException``.
 
-        With a ``caller``, only among those that the caller sees.
+        With a ``caller``, only among those that the caller sees; otherwise the user's come first.
         """
-        return self._store.get(broker_id, caller)
+        try:
+            return self._store.get(broker_id, caller or self._user)
+        except NotFoundException:
+            if caller:
+                raise
+            return self._store.get(broker_id)
 
     def ids(self) -> tuple[str, ...]:
         """Return the ids of all brokers, in the order of their creation."""
@@ -288,8 +293,7 @@ class Brokers:
                 stored = self._store.get(broker.broker_id)
                 self._lifecycle.erase(stored)
                 if stored.configuration and not broker.configuration:
-                    owner = root(broker.account, broker.region)
-                    self._configurations.delete(owner, stored.configuration.id, ())
+                    self._configurations.delete(broker.owner, stored.configuration.id, ())
                 raise
 
     def _begun(self, broker: Broker, caller: Caller) -> Broker:

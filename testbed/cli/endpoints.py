@@ -34,7 +34,7 @@ def endpoints(state: StateOption = STATE, as_json: JsonOption = False) -> None:
 def env(state: StateOption = STATE, as_json: JsonOption = False) -> None:
     """Print settings for shell and AWS tools: eval "$(testbed env)".
 
-    The brokers' passwords are among them.
+    They are those of the testbed's Region. The brokers' passwords are among them.
     """
     with errors_shown(as_json), existing(state) as testbed:
         show(
@@ -52,7 +52,9 @@ def find_endpoint(testbed: "Testbed") -> "Endpoint | None":
     from testbed.daemon import process
 
     server = process.find(testbed.state.folder)
-    return Endpoint(server.port, testbed.ca_file) if server and server.port else None
+    if not server or not server.port:
+        return None
+    return Endpoint(server.port, testbed.ca_file, testbed.region)
 
 
 def _variables(testbed: "Testbed") -> dict[str, str]:
@@ -63,7 +65,8 @@ def _variables(testbed: "Testbed") -> dict[str, str]:
         **(aws.environment() if aws else {}),
         "TESTBED_CA_FILE": str(testbed.ca_file),
     }
-    for broker in testbed.brokers.peek_all():
+    # Names are unique in a Region only.
+    for broker in testbed.brokers.peek_all(testbed.user):
         prefix = f"TESTBED_{broker.broker_name.upper().replace('-', '_')}"
         variables |= {
             f"{prefix}_{endpoint.name.upper().replace('-', '_')}": endpoint.url
@@ -81,9 +84,11 @@ def describe_endpoints(testbed: "Testbed") -> dict[str, Any]:
     return {
         "ca_file": str(testbed.ca_file),
         "aws": aws.url if aws else "",
+        "region": testbed.region,
         "brokers": [
             {
                 "name": broker.broker_name,
+                "region": broker.region,
                 "engine": f"{broker.engine_type} {broker.running_version or broker.image}",
                 "username": broker.users[0].username,
                 "endpoints": [
@@ -107,9 +112,11 @@ def render_endpoints(document: dict[str, Any]) -> str:
     if document["aws"]:
         services = "KMS, Amazon MQ, CloudTrail and STS"
         lines.append(f"AWS tools  {document['aws']}  {services} (settings: testbed env)")
+        lines.append(f"Region     {document['region']}, and all others of AWS's")
     for broker in document["brokers"]:
         user = f"user {broker['username']} (its password: testbed env)"
-        lines.append(f"{broker['name']}  {broker['engine']}, {user}")
+        region = f" in {broker['region']}" if broker["region"] != document["region"] else ""
+        lines.append(f"{broker['name']}{region}  {broker['engine']}, {user}")
         for endpoint in broker["endpoints"]:
             protocols = " and ".join(endpoint["protocols"])
             port = f"(documented port {endpoint['documented_port']})"

@@ -62,6 +62,13 @@ def up(
             f"{DELAY:g} by default.",
         ),
     ] = None,
+    region: Annotated[
+        str,
+        typer.Option(
+            help="The default brokers' Region, such as eu-central-1; by default the one that AWS's "
+            "tools find in the environment or the AWS profile, or us-east-1. All are served."
+        ),
+    ] = "",
     fixed_ports: Annotated[
         bool,
         typer.Option(
@@ -101,7 +108,9 @@ def up(
         versions = {"RABBITMQ": rabbitmq_version, "ACTIVEMQ": activemq_version}
         images = {"RABBITMQ": rabbitmq_image, "ACTIVEMQ": activemq_image}
         with hold_folder(state, create=True), _all_or_nothing(state):
-            testbed = Testbed(state, kms_image=kms_image, delay=delay, strict_names=strict_names)
+            testbed = Testbed(
+                state, kms_image=kms_image, delay=delay, region=region, strict_names=strict_names
+            )
             try:
                 # The server gets ready while the brokers do.
                 with process.launch(testbed.state.folder) as server:
@@ -184,8 +193,9 @@ def reboot(
     from testbed.broker.describe import describe
 
     with errors_shown(as_json), existing(state) as testbed:
+        known = testbed.brokers.peek(broker)
         show(
-            describe(testbed.brokers.reboot(broker)),
+            describe(testbed.brokers.reboot(known.broker_id, known.owner)),
             as_json,
             lambda answer: f"{answer['BrokerName']}: {answer['BrokerState']}",
         )

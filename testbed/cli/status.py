@@ -30,10 +30,11 @@ def status(state: StateOption = STATE, as_json: JsonOption = False) -> None:
         kms = testbed.kms_container
         document = {
             "folder": str(testbed.state.folder),
+            "region": testbed.region,
             "aws": aws.url if aws else "",
             "kms": {"url": kms.url, "status": kms.status},
             "brokers": [
-                {**describe(broker), "nodes": _nodes(testbed, broker)}
+                {**describe(broker), "region": broker.region, "nodes": _nodes(testbed, broker)}
                 for broker in testbed.brokers.peek_all()
             ],
         }
@@ -54,6 +55,7 @@ def _nodes(testbed: "Testbed", broker: "Broker") -> list[dict[str, Any]]:
 def _render(document: dict[str, Any]) -> str:
     lines = [
         f"endpoint   {document['aws'] or 'does not run'}",
+        f"Region     {document['region']}",
         f"KMS        {document['kms']['status']}  {document['kms']['url']}",
     ]
     for broker in document["brokers"]:
@@ -62,6 +64,8 @@ def _render(document: dict[str, Any]) -> str:
             for node in broker["nodes"]
         )
         engine = f"{broker['EngineType']} {broker['EngineVersion']}"
+        if broker["region"] != document["region"]:
+            engine += f" in {broker['region']}"
         lines.append(f"{broker['BrokerName']:<10} {broker['BrokerState']}  {engine}  {nodes}")
         lines.append(f"           key {broker['EncryptionOptions'].get('KmsKeyId', 'of AWS')}")
         lines += [

@@ -49,6 +49,7 @@ def trail(
     account: Annotated[
         str, typer.Option(help="The account of the trail; the user's by default.")
     ] = USER_ACCOUNT,
+    region: Annotated[str, typer.Option(help="The Region; the testbed's by default.")] = "",
     state: StateOption = STATE,
     as_json: JsonOption = False,
 ) -> None:
@@ -67,9 +68,11 @@ def trail(
                 print(path)
             return
         chosen, cursor = _attribute(attribute), newest(testbed.trail)
+        region = testbed.user_in(region).region
         matches = events(
             testbed.trail,
             account,
+            region=region,
             attribute=chosen,
             start=start.timestamp() if start else None,
             end=end.timestamp() if end else None,
@@ -79,7 +82,7 @@ def trail(
         if follow:
             logger.info("following; Ctrl-C ends it")
         while follow:
-            records, cursor = since(testbed.trail, account, cursor, attribute=chosen)
+            records, cursor = since(testbed.trail, account, cursor, region=region, attribute=chosen)
             for record in records:
                 print(show(record), flush=True)
             time.sleep(_POLL)

@@ -40,9 +40,9 @@ def arn(service: str, region: str, account: str, resource: str) -> str:
     return f"arn:{partition(region).name}:{service}:{region}:{account}:{resource}"
 
 
-def iam_arn(region: str, account: str, resource: str) -> str:
-    """Return an ARN of IAM, which is global, in the partition of ``region``."""
-    return f"arn:{partition(region).name}:iam::{account}:{resource}"
+def iam_arn(region: str, account: str, resource: str, *, service: str = "iam") -> str:
+    """Return an ARN of IAM or STS, which have no Region, in the partition of ``region``."""
+    return f"arn:{partition(region).name}:{service}::{account}:{resource}"
 
 
 def host(service: str, region: str) -> str:

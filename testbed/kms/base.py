@@ -73,6 +73,12 @@ def root(account: str, region: str) -> Caller:
     return Caller(regions.iam_arn(region, account, "root"), account, "Root", region=region)
 
 
+def assumed_role(account: str, region: str, session: str) -> Caller:
+    """Return the session ``role/name`` of a role of the account, calling in ``region``."""
+    principal = regions.iam_arn(region, account, f"assumed-role/{session}", service="sts")
+    return Caller(principal, account, "AssumedRole", region=region)
+
+
 USER = Caller(f"arn:aws:iam::{USER_ACCOUNT}:root", USER_ACCOUNT, "Root")
 MQ = Caller(MQ_PRINCIPAL, SERVICE_ACCOUNT, "AWSService")
 # EFS opens a file system's data key when it is mounted.

@@ -125,7 +125,7 @@ def _listed(subject: Subject, operation: str, member: str) -> Iterable[Mapping[s
     assert subject.key is not None, "the callers know the key"
     parameters: dict[str, Any] = {"KeyId": subject.key.arn}
     while True:
-        answer = subject.services.backend.call(owner(subject.key.account), operation, parameters)
+        answer = subject.services.backend.call(owner(subject.key.arn), operation, parameters)
         yield from answer[member]
         if not answer.get("Truncated"):
             return

@@ -16,6 +16,7 @@ import pytest
 from testbed.aws.endpoint import Endpoint
 from testbed.daemon import process
 from testbed.daemon.process import FILE, LOG, Launch, Server, ServerLock, find, is_alive, stop
+from testbed.documented.regions import DEFAULT_REGION
 from testbed.errors import TestbedError
 from testbed.testbed import Testbed, down
 
@@ -68,7 +69,7 @@ def test_it_serves_apart_from_its_starter_and_is_found_again(up: Testbed, served
     folder = up.state.folder
     assert lives(served.pid)
     assert os.getsid(served.pid) != os.getsid(0), "not of this terminal"
-    client = boto3.client("kms", **Endpoint(served.port, up.ca_file).client())
+    client = boto3.client("kms", **Endpoint(served.port, up.ca_file, DEFAULT_REGION).client())
     assert client.list_keys()["Keys"]
     assert (folder / FILE).stat().st_mode & 0o077 == 0 == (folder / LOG).stat().st_mode & 0o077
     with process.launch(up.state.folder) as again:

@@ -77,6 +77,8 @@ def offline(folder: Path, *, key_state: str = "Disabled") -> Iterator[Testbed]:
     )
     testbed = SimpleNamespace(
         state=state,
+        user=services.user,
+        region=services.user.region,
         clock=clock,
         kms=kms,
         trail=trail,
