@@ -16,8 +16,7 @@ from testbed.kms import due_work, operations, validation
 from testbed.kms.authorization import Authorization, Identities, administrators
 from testbed.kms.backend import Backend
 from testbed.kms.base import DELAY, Caller, Kms
-from testbed.kms.call import KmsCall, KmsServices
-from testbed.kms.due_work import OnServiceEvent
+from testbed.kms.call import KmsCall, KmsServices, OnServiceEvent
 from testbed.kms.key import DAY
 from testbed.kms.ledger import Ledger
 from testbed.kms.naming import KeyNames
@@ -59,7 +58,7 @@ class KmsAuthority:
         self._backend, self._ledger = Backend(localstack), Ledger(state)
         self._names = KeyNames(self._backend, self._ledger)
         self._services = KmsServices(
-            self._backend, self._ledger, delay, grant_start_delay, grants_per_key
+            self._backend, self._ledger, delay, grant_start_delay, grants_per_key, on_event
         )
         self._authorization = Authorization(self._names, self._services, identities)
 

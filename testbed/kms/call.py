@@ -36,6 +36,13 @@ class KmsCall:
         return self.keys["KeyId"]
 
 
+# What KMS does by itself: the event's name in CloudTrail (DeleteKey, RotateKey,
+# DeleteExpiredKeyMaterial), the key's ARN, the time in seconds since 1970, and what
+# ``serviceEventDetails`` has besides the key's id. Called before the work is committed: once, or
+# again after a crash.
+OnServiceEvent = Callable[[str, str, float, Mapping[str, str]], None]
+
+
 @dataclass(frozen=True)
 class KmsServices:
     """What operations work with. Delays are in seconds; see ``KmsAuthority``."""
@@ -45,6 +52,7 @@ class KmsServices:
     delay: float
     grant_start_delay: float
     grants_per_key: int
+    on_event: OnServiceEvent
 
 
 Handler = Callable[[KmsServices, KmsCall], dict[str, Any]]

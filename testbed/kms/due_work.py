@@ -4,10 +4,10 @@ It is done before the first call after its time, so that nobody can tell when it
 piece may be done twice without harm, so it does not matter where it is cut short.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from testbed.kms.backend import Backend
+from testbed.kms.call import OnServiceEvent
 from testbed.kms.key import DAY, Key
 from testbed.kms.ledger import Change, Ledger
 from testbed.kms.naming import owner
@@ -16,11 +16,6 @@ from testbed.kms.operations.rotation import rotate
 
 # With this tag LocalStack drops a key (``containers/localstack/persist.py``); no caller can set it.
 DESTROY = "aws:testbed:destroy"
-
-# The event's name in CloudTrail (DeleteKey, RotateKey, DeleteExpiredKeyMaterial), the key's ARN,
-# the time in seconds since 1970, and what ``serviceEventDetails`` has besides the key's id. Called
-# before the work is committed: once, or again after a crash.
-OnServiceEvent = Callable[[str, str, float, Mapping[str, str]], None]
 
 
 def run(backend: Backend, ledger: Ledger, now: float, on_event: OnServiceEvent) -> None:

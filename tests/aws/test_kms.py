@@ -1,12 +1,15 @@
 """KMS through the endpoint, as boto3 sees it: the testbed's own KMS and no other."""
 
+import json
+import secrets
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
 from testbed import api_models
 from testbed.kms.base import USER, USER_ACCOUNT
+from testbed.kms.material import wrap
 from tests.support.aws_endpoint import OTHER_ACCOUNT, Served, refusal
 
 pytestmark = pytest.mark.containers
@@ -37,6 +40,36 @@ def test_what_is_encrypted_is_decrypted_with_its_context_and_with_no_other(aws: 
     assert kms.list_resource_tags(KeyId=key["KeyId"])["Tags"] == [
         {"TagKey": "team", "TagValue": "orders"}
     ]
+
+
+def test_key_material_is_imported_and_expires(aws: Served) -> None:
+    kms, material = aws.client("kms"), secrets.token_bytes(32)
+    key = kms.create_key(Origin="EXTERNAL")["KeyMetadata"]["KeyId"]
+    wrapping = {"WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"}
+    agreed = kms.get_parameters_for_import(KeyId=key, **wrapping)
+    valid_to = aws.testbed.clock.datetime().replace(microsecond=0) + timedelta(days=1)
+    request = {
+        "KeyId": key,
+        "ImportToken": agreed["ImportToken"],
+        "EncryptedKeyMaterial": wrap(material, agreed["PublicKey"], wrapping["WrappingAlgorithm"]),
+    }
+    with pytest.raises(kms.exceptions.InvalidImportTokenException):
+        kms.import_key_material(**{**request, "ImportToken": b"x"}, ValidTo=valid_to)
+    identity = kms.import_key_material(**request, ValidTo=valid_to)["KeyMaterialId"]
+    metadata = kms.describe_key(KeyId=key)["KeyMetadata"]
+    assert (metadata["ValidTo"], metadata["CurrentKeyMaterialId"]) == (valid_to, identity)
+    blob = kms.generate_data_key(KeyId=key, KeySpec="AES_256")["CiphertextBlob"]
+    assert kms.decrypt(CiphertextBlob=blob)["KeyMaterialId"] == identity
+    aws.testbed.clock.turn(86400)
+    with pytest.raises(kms.exceptions.KMSInvalidStateException, match="is pending import"):
+        kms.decrypt(CiphertextBlob=blob)
+    trail = aws.client("cloudtrail").lookup_events(
+        LookupAttributes=[
+            {"AttributeKey": "EventName", "AttributeValue": "DeleteExpiredKeyMaterial"}
+        ]
+    )["Events"]
+    details = [json.loads(event["CloudTrailEvent"])["serviceEventDetails"] for event in trail]
+    assert {"keyId": key, "keyMaterialId": identity} in details
 
 
 def test_it_is_the_same_kms_that_the_testbed_uses(aws: Served) -> None:

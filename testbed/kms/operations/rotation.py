@@ -58,7 +58,7 @@ def status(services: KmsServices, call: KmsCall) -> dict[str, Any]:
 
 
 def rotate_on_demand(services: KmsServices, call: KmsCall) -> dict[str, Any]:
-    """RotateKeyOnDemand."""
+    """RotateKeyOnDemand. The rotation itself is an event of its own (KMSG, RotateKey)."""
     with services.ledger.change() as change:
         key = change.existing_key(call.key.arn)
         _check_symmetric(key)
@@ -72,6 +72,7 @@ def rotate_on_demand(services: KmsServices, call: KmsCall) -> dict[str, Any]:
             change.put_key(_rotate_imported(key, call.now))
         else:
             change.put_key(rotate(services.backend, key, call.now, "ON_DEMAND"))
+        services.on_event("RotateKey", key.arn, call.now, {"rotationType": "ON_DEMAND"})
     return {"KeyId": key.arn}
 
 

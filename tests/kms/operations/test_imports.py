@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from testbed.errors import KmsError
 from testbed.kms import material as materials
+from testbed.kms.authority import KmsAuthority
 from testbed.kms.base import USER
 from tests.support.imports import (
     FOREVER,
@@ -435,6 +437,24 @@ def test_a_damaged_ciphertext_and_another_context(aws: Authority) -> None:
         ) == ("InvalidCiphertextException")
     assert aws.code(USER, "Decrypt", CiphertextBlob=blob) == "InvalidCiphertextException"
     assert aws.decrypt(aws.encrypt(key, b"x" * 4096)) == b"x" * 4096
+
+
+def test_an_outage_of_kms_is_one_for_imported_material(aws: Authority) -> None:
+    class Unanswering:
+        def call(self, *_: object) -> dict[str, Any]:
+            raise KmsError("gone", code="KMSInternalException", status=500)
+
+    key = external(aws)
+    imported(aws, key, MATERIAL)
+    blob = aws.encrypt(key)
+    cut_off = KmsAuthority(Unanswering(), aws.state, aws.clock)
+    for operation, parameters in (
+        ("Encrypt", {"KeyId": key, "Plaintext": b"p"}),
+        ("Decrypt", {"CiphertextBlob": blob, "EncryptionContext": VOLUME}),
+    ):
+        with pytest.raises(KmsError, match="KMSInternalException"):
+            cut_off.call(USER, operation, parameters)
+        aws.call(USER, operation, **parameters)
 
 
 # HMAC and asymmetric keys

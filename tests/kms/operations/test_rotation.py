@@ -30,6 +30,8 @@ def test_rotated_on_demand_old_ciphertexts_open(aws: Authority) -> None:
     first, before = material(aws, key), aws.encrypt(key, b"before")
     assert rotations(aws, key) == []
     assert aws.call(USER, "RotateKeyOnDemand", KeyId=key) == {"KeyId": key}
+    [(event, arn, _, details)] = aws.happened
+    assert (event, arn, details) == ("RotateKey", key, {"rotationType": "ON_DEMAND"})
     after = aws.encrypt(key, b"after")
     assert aws.decrypt(before) == b"before"
     assert aws.decrypt(after) == b"after"
