@@ -55,7 +55,9 @@ class Keys:
             return {"Plaintext": b"data key"}
         if operation != "DescribeKey":
             raise KmsError("No keys here.", code="NotFoundException")
-        return {"KeyMetadata": {"Arn": KEY, "KeyState": self.state}}
+        metadata = {"Arn": KEY, "KeyState": self.state, "KeyManager": "CUSTOMER"}
+        metadata |= {"KeySpec": "SYMMETRIC_DEFAULT", "KeyUsage": "ENCRYPT_DECRYPT"}
+        return {"KeyMetadata": metadata}
 
 
 @contextmanager
