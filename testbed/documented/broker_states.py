@@ -1,8 +1,10 @@
 """The states of a broker, and which operations the service accepts in each.
 
-Sources: API ("You can reboot only a broker with the RUNNING status"); KMSERR, which has a broker
-with a lost key deleted; errors that users quote for DeleteBroker during a creation and a reboot.
-Where nothing is documented, a change is accepted while the broker is in service, and a read always.
+"You can reboot only a broker with the RUNNING status", and one with a lost key is to be deleted.
+For DeleteBroker during a creation and a reboot there are errors that users quote. Where nothing is
+documented, a change is accepted while the broker is in service, and a read always.
+
+Sources: API, KMSERR.
 """
 
 from collections.abc import Mapping

@@ -6,6 +6,8 @@ ENGINE_TYPES = ("ACTIVEMQ", "RABBITMQ")
 
 # Supported versions, newest first (VER, 2026). CreateBroker takes major.minor.
 VERSIONS = {"ACTIVEMQ": ("5.19", "5.18"), "RABBITMQ": ("4.3", "4.2", "3.13")}
+# What a request means that names none (API), and what the testbed takes for its own brokers.
+LATEST_VERSION = {engine: versions[0] for engine, versions in VERSIONS.items()}
 DEFAULT_VERSION = {"ACTIVEMQ": "5.19", "RABBITMQ": "4.2"}
 
 # The patch version that DescribeBroker shows where another one stands in for the version. 3.13.7 is

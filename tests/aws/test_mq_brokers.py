@@ -383,6 +383,7 @@ def test_a_creation_that_fails_says_so_and_leaves_only_its_entry(
         BrokerName="failing",
         DeploymentMode="SINGLE_INSTANCE",
         EngineType="RABBITMQ",
+        EngineVersion="4.2",
         HostInstanceType="mq.m7g.large",
         PubliclyAccessible=False,
         EncryptionOptions={"UseAwsOwnedKey": False, "KmsKeyId": key},

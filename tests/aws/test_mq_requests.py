@@ -14,6 +14,7 @@ import pytest
 from testbed import api_models
 from testbed.aws.endpoint import serve
 from testbed.aws.mq import OPERATIONS as OFFERED
+from testbed.documented.engines import VERSIONS
 from tests.support import models
 from tests.support.answers import differences
 from tests.support.aws_endpoint import Answer, Served, refusal
@@ -164,6 +165,27 @@ def test_a_path_that_names_nothing_is_not_found(aws: Served, engine: str, text: 
     ):
         refused = refusal(call, **{member: text})
         assert (refused["Code"], refused["Status"]) == ("NotFoundException", 404), (call, text)
+
+
+@pytest.mark.parametrize("empty", [{}, {"EngineVersion": ""}])
+def test_the_version_is_the_latest_if_none_is_named(
+    aws: Served, engine: str, known: dict[str, Any], empty: dict[str, str]
+) -> None:
+    mq, latest = aws.client("mq"), VERSIONS[engine][0]
+    name = f"{known['BrokerId']}-{len(empty)}"
+    created = mq.create_configuration(Name=name, EngineType=engine, **empty)
+    configuration = mq.describe_configuration(ConfigurationId=created["Id"])
+    assert configuration["EngineVersion"] == latest
+    members = ("BrokerName", "DeploymentMode", "EngineType", "HostInstanceType")
+    asked = {member: known[member] for member in members} | empty
+    refused = refusal(
+        mq.create_broker,
+        **asked,
+        PubliclyAccessible=False,
+        AutoMinorVersionUpgrade=False,
+        Users=[{"Username": "admin", "Password": known["Password"]}],
+    )
+    assert f"version [{latest}] must have [autoMinorVersionUpgrade]" in refused["Message"]
 
 
 def test_every_operation_of_the_model_is_offered_or_named_as_not_offered() -> None:

@@ -14,6 +14,7 @@ from testbed.broker.model import Broker
 from testbed.broker.requests import CreateBroker
 from testbed.broker.service import Brokers
 from testbed.broker.store import BrokerStore
+from testbed.documented.engines import DEFAULT_VERSION
 from testbed.engines.base import User
 from testbed.errors import KmsError
 from testbed.kms.base import USER, Caller
@@ -108,6 +109,7 @@ def request(engine_type: str = "RABBITMQ", name: str = "offline") -> CreateBroke
     return CreateBroker(
         broker_name=name,
         engine_type=engine_type,
+        engine_version=DEFAULT_VERSION[engine_type],
         users=(User("admin", "correct-horse-1"),),
         storage_type="EBS",
         settings={

@@ -10,6 +10,7 @@ from testbed.broker.describe import describe as described
 from testbed.broker.encryption import EncryptionOptions
 from testbed.broker.requests import Configuration, CreateBroker, UpdateBroker
 from testbed.broker.rules import NOT_OFFERED
+from testbed.documented.engines import LATEST_VERSION
 from testbed.engines.base import User
 
 # Members that are returned as they were sent. They have no effect here: there is no network of
@@ -43,7 +44,7 @@ def create(context: Context, call: Call) -> dict[str, Any]:
         broker_name=parameters["BrokerName"],
         engine_type=engine_type,
         users=_users(engine_type, parameters.get("Users", [])),
-        engine_version=parameters.get("EngineVersion", ""),
+        engine_version=parameters.get("EngineVersion") or LATEST_VERSION[engine_type],
         deployment_mode=parameters["DeploymentMode"],
         storage_type=parameters.get("StorageType", ""),
         encryption_options=EncryptionOptions(

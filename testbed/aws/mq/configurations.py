@@ -8,7 +8,7 @@ from testbed.aws.mq.context import Call, Context
 from testbed.aws.mq.paging import page
 from testbed.broker import refusals, rules
 from testbed.broker.configurations import CustomerConfiguration, Revision
-from testbed.documented.engines import DEFAULT_VERSION
+from testbed.documented.engines import LATEST_VERSION
 
 
 def create(context: Context, call: Call) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def create(context: Context, call: Call) -> dict[str, Any]:
             call.caller,
             parameters["Name"],
             engine_type,
-            parameters.get("EngineVersion") or DEFAULT_VERSION[engine_type],
+            parameters.get("EngineVersion") or LATEST_VERSION[engine_type],
             parameters.get("Tags", {}),
             shown_engine_type=call.sent["EngineType"],
         )
