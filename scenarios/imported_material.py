@@ -10,6 +10,7 @@ from testbed import checker, evidence, traffic
 from testbed.broker.model import Broker
 from testbed.cli.scenario import run_file
 from testbed.clients import QUEUE_PROTOCOL, Destination
+from testbed.documented.key_material import LENGTHS
 from testbed.evidence import ask
 from testbed.kms import material as materials
 from testbed.kms.base import USER, USER_ACCOUNT
@@ -32,7 +33,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     """Use a new broker of each engine, under confirmed traffic."""
     for engine_type in QUEUE_PROTOCOL:
         key = testbed.new_key("with imported material", Origin="EXTERNAL")
-        material = secrets.token_bytes(materials.LENGTHS["SYMMETRIC_DEFAULT"])
+        material = secrets.token_bytes(LENGTHS["SYMMETRIC_DEFAULT"])
         expires = datetime.fromtimestamp(testbed.clock.now() + _LIFETIME, UTC)
         testbed.kms.call(
             USER, "ImportKeyMaterial", _wrapped(testbed, key, material, ValidTo=expires)

@@ -32,5 +32,6 @@ SOURCES = {
     "CTAPI": "CloudTrail API model 2013-11-01 as in botocore, August 2026",
     "KEYSTATE": '"Key states of AWS KMS keys", AWS KMS Developer Guide, 2026',
     "KEYSPEC": '"Key spec reference", AWS KMS Developer Guide, and the KMS API model, 2026',
+    "IMPORT": '"Importing key material", AWS KMS Developer Guide, and the KMS API model, 2026',
     "KMSG": '"Examples of AWS KMS log entries", AWS KMS Developer Guide, 2023 and 2026',
 }

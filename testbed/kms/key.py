@@ -142,7 +142,8 @@ class Key:
         at once; when the last one is back, the key is enabled.
         """
         changed = replace(self, materials=materials)
-        if changed.belonging and all(material.imported for material in changed.belonging):
+        present = {material.id for material in materials if material.imported}
+        if self.material_ids and present.issuperset(self.material_ids):
             return changed.enabled() if self.state == "PendingImport" else changed
         unusable = now if self.unusable is None else min(now, self.unusable)
         state = self.state if self.state == "PendingDeletion" else "PendingImport"

@@ -1,8 +1,4 @@
-"""Key material: its id, what each key spec requires of it, and how it is wrapped for import. Pure.
-
-Sources: KMS developer guide, "Requirements for imported key material" and "Select a wrapping
-algorithm"; API reference, GetParametersForImport.
-"""
+"""Key material: its id, what each key spec requires of it, and how it is wrapped. Pure."""
 
 import hmac
 import os
@@ -22,17 +18,11 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_public_key,
 )
 
+from testbed.documented.key_material import KEY_WRAP, LENGTHS
 from testbed.kms import refusals
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
-LENGTHS: Mapping[str, int] = {  # bytes
-    "SYMMETRIC_DEFAULT": 32,
-    "HMAC_224": 28,
-    "HMAC_256": 32,
-    "HMAC_384": 48,
-    "HMAC_512": 64,
-}
 _CURVES: Mapping[str, type[ec.EllipticCurve]] = {
     "ECC_NIST_P256": ec.SECP256R1,
     "ECC_NIST_P384": ec.SECP384R1,
@@ -41,7 +31,6 @@ _CURVES: Mapping[str, type[ec.EllipticCurve]] = {
 }
 _ED25519 = "ECC_NIST_EDWARDS25519"
 _HASHES: Mapping[str, type[hashes.HashAlgorithm]] = {"1": hashes.SHA1, "256": hashes.SHA256}
-_AES_KEY_WRAP = "RSA_AES_KEY_WRAP"
 # RFC 5208: a sequence of version and algorithm. Other encodings of a private key have a number or
 # a string in the algorithm's place.
 _PKCS8 = re.compile(rb"\x30(?:[\x00-\x7f]|\x81.|\x82..)\x02\x01[\x00\x01]\x30", re.DOTALL)
@@ -135,7 +124,7 @@ def wrap(material: bytes, public_key: bytes, algorithm: str) -> bytes:
     key = load_der_public_key(public_key)
     if not isinstance(key, rsa.RSAPublicKey):
         raise TypeError("a wrapping key is an RSA key")
-    if not algorithm.startswith(_AES_KEY_WRAP):
+    if algorithm not in KEY_WRAP:
         return key.encrypt(material, _oaep(algorithm))
     aes = os.urandom(32)
     return key.encrypt(aes, _oaep(algorithm)) + keywrap.aes_key_wrap_with_padding(aes, material)
@@ -146,10 +135,10 @@ def unwrap(wrapped: bytes, private_key: bytes, algorithm: str) -> bytes:
     key = load_der_private_key(private_key, password=None)
     if not isinstance(key, rsa.RSAPrivateKey):
         raise TypeError("a wrapping key is an RSA key")
-    length = key.key_size // 8 if algorithm.startswith(_AES_KEY_WRAP) else len(wrapped)
+    length = key.key_size // 8 if algorithm in KEY_WRAP else len(wrapped)
     try:
         opened = key.decrypt(wrapped[:length], _oaep(algorithm))
-        if algorithm.startswith(_AES_KEY_WRAP):
+        if algorithm in KEY_WRAP:
             return keywrap.aes_key_unwrap_with_padding(opened, wrapped[length:])
     except (ValueError, keywrap.InvalidUnwrap) as error:
         raise refusals.invalid_ciphertext() from error

@@ -7,11 +7,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from testbed.documented.key_material import LENGTHS
 from testbed.errors import KmsError
 from testbed.kms import material as materials
 
 SPECS = (
-    *materials.LENGTHS,
+    *LENGTHS,
     "RSA_2048",
     "RSA_3072",
     "ECC_NIST_P256",
@@ -39,7 +40,7 @@ def is_refused(spec: str, material: bytes) -> bool:
 def test_each_spec_takes_its_own_material_alone(material: dict[str, bytes]) -> None:
     for spec in SPECS:
         for other in SPECS:
-            suits = len(material[other]) == materials.LENGTHS.get(spec) or spec == other
+            suits = len(material[other]) == LENGTHS.get(spec) or spec == other
             assert is_refused(spec, material[other]) is not suits, (spec, other)
 
 

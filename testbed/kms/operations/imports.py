@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from testbed.documented.key_material import LONGEST_VALIDITY_DAYS, TOKEN_DAYS, can_wrap
 from testbed.kms import material as materials
 from testbed.kms import refusals
 from testbed.kms.backend import Backend
@@ -24,8 +25,6 @@ from testbed.kms.ledger import Change, Ledger
 from testbed.kms.material import Material
 from testbed.kms.naming import owner
 
-TOKEN_LIFETIME = 1 * DAY  # API reference, GetParametersForImport
-LONGEST_VALIDITY = 365 * DAY  # API reference, ImportKeyMaterial, ValidTo
 _TOKENS = "import tokens"
 _EXPIRES, _DOES_NOT_EXPIRE = "KEY_MATERIAL_EXPIRES", "KEY_MATERIAL_DOES_NOT_EXPIRE"
 _NEW, _EXISTING = "NEW_KEY_MATERIAL", "EXISTING_KEY_MATERIAL"
@@ -36,8 +35,11 @@ def parameters(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     key, request = call.key, call.parameters
     _check_origin(key)
     algorithm, spec = request["WrappingAlgorithm"], request["WrappingKeySpec"]
-    _check_wrapping(key, algorithm, spec)
-    wrapping_key, expires = materials.generate_pair(spec), call.now + TOKEN_LIFETIME
+    if not can_wrap(key.spec, algorithm, spec):
+        raise refusals.unsupported(
+            f"{algorithm} with {spec} is not supported for {key.spec} key material."
+        )
+    wrapping_key, expires = materials.generate_pair(spec), call.now + TOKEN_DAYS * DAY
     token = ImportToken(key.arn, algorithm, expires, materials.private_der(wrapping_key))
     return {
         "KeyId": key.arn,
@@ -171,9 +173,10 @@ def _expiry(request: Mapping[str, Any], now: float) -> float | None:
     if valid_to is None:
         raise refusals.invalid(f"A validTo date must be set if the ExpirationModel is {_EXPIRES}")
     expires = float(valid_to.timestamp())
-    if not now < expires <= now + LONGEST_VALIDITY:
+    if not now < expires <= now + LONGEST_VALIDITY_DAYS * DAY:
         raise refusals.invalid(
-            "The validTo date must be in the future, and within 365 days of the request"
+            "The validTo date must be in the future, and within "
+            f"{LONGEST_VALIDITY_DAYS} days of the request"
         )
     return expires
 
@@ -181,22 +184,6 @@ def _expiry(request: Mapping[str, Any], now: float) -> float | None:
 def _check_origin(key: Key) -> None:
     if not key.external:
         raise refusals.invalid_origin(key.arn, key.origin)
-
-
-def _check_wrapping(key: Key, algorithm: str, spec: str) -> None:
-    """Check that material for the key can be wrapped so (API reference, WrappingAlgorithm)."""
-    if "SM2" in (spec, algorithm.removesuffix("PKE")):
-        raise refusals.unsupported("The SM2 wrapping key spec is for China Regions only.")
-    if algorithm == "RSAES_PKCS1_V1_5":
-        raise refusals.unsupported(
-            "The RSAES_PKCS1_V1_5 wrapping algorithm is no longer supported."
-        )
-    direct = algorithm.startswith("RSAES_OAEP")
-    too_long = key.spec == "ECC_NIST_P521" and spec == "RSA_2048"
-    if direct and (key.spec.startswith("RSA") or too_long):
-        raise refusals.unsupported(f"{algorithm} with {spec} cannot wrap {key.spec} key material.")
-    if not direct and not key.spec.startswith(("RSA", "ECC")):
-        raise refusals.unsupported(f"{algorithm} cannot wrap {key.spec} key material.")
 
 
 def _check_for_symmetric_keys(key: Key, request: Mapping[str, Any]) -> None:
