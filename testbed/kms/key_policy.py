@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from testbed.documented import regions
@@ -65,7 +64,6 @@ def via_service(service: str, region: str) -> str:
     return f"{service}.{region}.amazonaws.com"
 
 
-@lru_cache(1024)
 def in_force(document: str) -> Policy:
     """Return a key's policy. An unreadable one, put on LocalStack itself, allows nothing."""
     try:

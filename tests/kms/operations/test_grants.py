@@ -9,6 +9,7 @@ import pytest
 
 from testbed.documented import grants as documented
 from testbed.kms.base import MQ, USER, USER_ACCOUNT, Caller
+from tests.support.key_policies import ROOT, Statement, allow, deny, document
 from tests.support.kms_authority import (
     ADMIN,
     DELAY,
@@ -390,6 +391,22 @@ def test_an_ended_grant_is_off_the_list_at_once_and_in_effect_for_the_delay(
     assert aws.code(SERVICE, "Encrypt", KeyId=key, Plaintext=b"p") == "AccessDeniedException"
     assert retirable(aws, SERVICE) == []
     assert aws.ledger.grant(grant) is None, "and then it is deleted"
+
+
+def test_a_policy_denies_retiring_and_allows_it_to_nobody(aws: Authority) -> None:
+    """KMS, "AWS KMS permissions": it is "determined primarily by the grant"."""
+    key = aws.key()
+    grant = aws.grant(key, GRANTEE.principal, "Decrypt", RetiringPrincipal=GRANTEE.principal)
+
+    def retire(caller: Caller, *statements: Statement) -> str:
+        policy = document(allow(ROOT), *statements)
+        aws.call(USER, "PutKeyPolicy", KeyId=key, Policy=policy)
+        return aws.code(caller, "RetireGrant", KeyId=key, GrantId=grant)
+
+    assert retire(STRANGER, allow({"AWS": "*"}, "kms:RetireGrant")) == "AccessDeniedException"
+    named = {"AWS": GRANTEE.principal}
+    assert retire(GRANTEE, deny(named, "kms:RetireGrant")) == "AccessDeniedException"
+    assert retire(GRANTEE, deny(named, "kms:RevokeGrant")) == ""
 
 
 def test_who_may_revoke_and_who_may_retire(aws: Authority) -> None:
