@@ -93,7 +93,14 @@ def assemble(
         recorder.service_event(event, key_arn, at, **details)
 
     localstack = RetryingKms(LocalStackKms(container.url), ready=container.wait_until_ready)
-    kms = KmsAuthority(localstack, state, clock, delay=settings.delay, on_event=record_event)
+    kms = KmsAuthority(
+        localstack,
+        state,
+        clock,
+        delay=settings.delay,
+        on_event=record_event,
+        last_usage=recorder.last_usage,
+    )
     with hold_lock(state.folder, "authority", stopping):  # KMS starts while one is made
         authority = _authority(state)
     return Services(

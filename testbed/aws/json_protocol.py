@@ -53,7 +53,9 @@ class JsonService:
 
 def refusal(error: ApiError) -> Response:
     """Return the answer for a refused request, in the body and for REST-JSON in a header."""
-    document = {"__type": error.code, "message": error.message}
+    document = {"__type": error.code}
+    if error.message:  # AWS leaves out an empty one
+        document["message"] = error.message
     return _response(error.status, document, {"X-Amzn-ErrorType": error.code})
 
 

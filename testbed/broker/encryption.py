@@ -65,14 +65,9 @@ def resolve(kms: Kms, caller: Caller, options: EncryptionOptions) -> BrokerKey:
         key = _service_key(kms, service, AWS_OWNED_ALIAS, "AWS owned key of Amazon MQ")
         return BrokerKey(_usable(kms, service, key), "AWS_OWNED")
     if not options.kms_key_id:
-        # Amazon MQ, at work in the user's account.
+        # Amazon MQ, at work in the user's account. KMS makes the key on first use.
         service = replace(MQ, account=caller.account, region=caller.region)
-        key = _service_key(
-            kms,
-            service,
-            AWS_MANAGED_ALIAS,
-            "Default key that protects my Amazon MQ data when no other key is defined",
-        )
+        key = _describe(kms, service, AWS_MANAGED_ALIAS)
         return BrokerKey(_usable(kms, service, key), "AWS_MANAGED")
     session = caller.through(MQ_PRINCIPAL)
     if not _KEY_ID.fullmatch(options.kms_key_id):

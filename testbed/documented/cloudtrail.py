@@ -80,6 +80,7 @@ def _members(values: str, **others: Any) -> Members:
 
 
 _KEY = _members("KeyId")
+_KEY_STORE = _members("CustomKeyStoreId")
 _KEY_METADATA = _members(
     "AWSAccountId KeyId Arn CreationDate Enabled Description KeyUsage KeyState DeletionDate "
     "ValidTo Origin CustomKeyStoreId CloudHsmClusterId ExpirationModel KeyManager KeySpec "
@@ -119,8 +120,12 @@ def _change(
 # KMSG, one page for each operation. No sample (KMSG, DP) has CreateGrant's Name, so it is left out.
 KMS_EVENTS: Mapping[str, Event] = {
     "CancelKeyDeletion": _change(_KEY, _KEY),
+    "ConnectCustomKeyStore": _change(_KEY_STORE, keys=()),
     "CreateAlias": _change(
         _members("AliasName TargetKeyId"), key_in_response=True, keys=("AliasName", "TargetKeyId")
+    ),
+    "CreateCustomKeyStore": _change(
+        _members("CustomKeyStoreName CustomKeyStoreType CloudHsmClusterId"), _KEY_STORE, keys=()
     ),
     "CreateGrant": _change(
         _members(
@@ -141,17 +146,24 @@ KMS_EVENTS: Mapping[str, Event] = {
         {"KeyMetadata": _KEY_METADATA},
         keys=(),
     ),
+    "Decapsulate": _crypto("EncapsulationAlgorithm", context=False),
     "Decrypt": _crypto("EncryptionAlgorithm", defaults={"encryptionAlgorithm": _SYMMETRIC}),
     "DeleteAlias": _change(_members("AliasName"), key_in_response=True, keys=("AliasName",)),
+    "DeleteCustomKeyStore": _change(_KEY_STORE, keys=()),
     "DeleteImportedKeyMaterial": _change(
         _members("KeyId KeyMaterialId"), _members("KeyMaterialId"), key_in_response=True
     ),
     "DeriveSharedSecret": _crypto("KeyAgreementAlgorithm", context=False),
+    "DescribeCustomKeyStores": Event(
+        _members(f"CustomKeyStoreId CustomKeyStoreName {_PAGE}"), keys=()
+    ),
     "DescribeKey": Event(_KEY),
     "DisableKey": _change(_KEY, key_in_response=True),
     "DisableKeyRotation": _change(_KEY, key_in_response=True),
+    "DisconnectCustomKeyStore": _change(_KEY_STORE, keys=()),
     "EnableKey": _change(_KEY, key_in_response=True),
     "EnableKeyRotation": _change(_members("KeyId RotationPeriodInDays"), key_in_response=True),
+    "Encapsulate": _crypto("EncapsulationAlgorithm", context=False),
     "Encrypt": _crypto("EncryptionAlgorithm", defaults={"encryptionAlgorithm": _SYMMETRIC}),
     "GenerateDataKey": _crypto("KeySpec NumberOfBytes"),
     "GenerateDataKeyPair": _crypto("KeyPairSpec"),
@@ -159,6 +171,7 @@ KMS_EVENTS: Mapping[str, Event] = {
     "GenerateDataKeyWithoutPlaintext": _crypto("KeySpec NumberOfBytes"),
     "GenerateMac": _crypto("MacAlgorithm", context=False),
     "GenerateRandom": Event(_members("NumberOfBytes CustomKeyStoreId"), keys=()),
+    "GetKeyLastUsage": Event(_KEY),
     "GetKeyPolicy": Event(_members("KeyId PolicyName")),
     "GetKeyRotationStatus": Event(_KEY),
     "GetParametersForImport": Event(_members("KeyId WrappingAlgorithm WrappingKeySpec")),
@@ -172,7 +185,7 @@ KMS_EVENTS: Mapping[str, Event] = {
     "ListGrants": Event(_members(f"KeyId GrantId GranteePrincipal {_PAGE}")),
     "ListKeyPolicies": Event(_members(f"KeyId {_PAGE}")),
     "ListKeyRotations": Event(_members(f"KeyId {_PAGE}")),
-    "ListKeys": Event(_members(_PAGE), keys=()),
+    "ListKeys": Event(_members(_PAGE, ResourceOwners=Shown.LIST), keys=()),
     "ListResourceTags": Event(_members(f"KeyId {_PAGE}")),
     "ListRetirableGrants": Event(_members(f"RetiringPrincipal {_PAGE}"), keys=()),
     "PutKeyPolicy": _change(_members("KeyId PolicyName Policy BypassPolicyLockoutSafetyCheck")),
@@ -201,6 +214,9 @@ KMS_EVENTS: Mapping[str, Event] = {
     "UntagResource": _change(_members("KeyId", TagKeys=Shown.LIST)),
     "UpdateAlias": _change(
         _members("AliasName TargetKeyId"), key_in_response=True, keys=("AliasName", "TargetKeyId")
+    ),
+    "UpdateCustomKeyStore": _change(
+        _members("CustomKeyStoreId NewCustomKeyStoreName CloudHsmClusterId"), keys=()
     ),
     "UpdateKeyDescription": _change(_members("KeyId Description")),
     "Verify": _crypto("MessageType SigningAlgorithm", context=False),

@@ -16,7 +16,7 @@ from testbed.kms import due_work, operations, validation
 from testbed.kms.authorization import Authorization, Identities, administrators
 from testbed.kms.backend import Backend
 from testbed.kms.base import DELAY, Caller, Kms
-from testbed.kms.call import KmsCall, KmsServices, OnServiceEvent
+from testbed.kms.call import KmsCall, KmsServices, LastUsage, OnServiceEvent
 from testbed.kms.key import DAY
 from testbed.kms.ledger import Ledger
 from testbed.kms.naming import KeyNames
@@ -31,8 +31,9 @@ class KmsAuthority:
 
     ``delay``: seconds by ``clock`` until DisableKey, ScheduleKeyDeletion, RevokeGrant and
     RetireGrant take effect. ``grant_start_delay``: seconds until a new grant works without its
-    grant token. ``identities``: a caller's identity policies. ``on_event`` is called for
-    what KMS does by itself, see ``due_work``. Several processes may each have an authority over
+    grant token. ``identities``: a caller's identity policies. ``on_event`` is called for what KMS
+    does by itself, see ``due_work``; ``last_usage`` tells when a key was last used. Several
+    processes may each have an authority over
     the same folder; they should agree on the delays. Raises ``StateBroken`` when the folder cannot
     be used, ``ValueError`` for a delay that makes no sense.
     """
@@ -48,6 +49,7 @@ class KmsAuthority:
         grants_per_key: int = GRANTS_PER_KEY,
         identities: Identities = administrators,
         on_event: OnServiceEvent = lambda *_: None,
+        last_usage: LastUsage = lambda _: {},
     ) -> None:
         if not 0 <= delay < SHORTEST_WINDOW * DAY:
             raise ValueError(
@@ -58,7 +60,13 @@ class KmsAuthority:
         self._backend, self._ledger = Backend(localstack), Ledger(state)
         self._names = KeyNames(self._backend, self._ledger)
         self._services = KmsServices(
-            self._backend, self._ledger, delay, grant_start_delay, grants_per_key, on_event
+            self._backend,
+            self._ledger,
+            delay,
+            grant_start_delay,
+            grants_per_key,
+            on_event,
+            last_usage,
         )
         self._authorization = Authorization(self._names, self._services, identities)
 

@@ -23,6 +23,7 @@ from testbed.kms import refusals
 from testbed.kms.base import Caller, Kms
 
 _CONTEXTS = ("EncryptionContext", "SourceEncryptionContext", "DestinationEncryptionContext")
+_PAGE = 1000  # items that LocalStack returns at once
 _DRY_RUN = ("DryRun", "DryRunModifiers")
 
 
@@ -54,6 +55,19 @@ class Backend:
             if error.code == "InvalidCiphertextException":
                 raise refusals.invalid_ciphertext() from error
             raise
+
+    def list_all(
+        self, caller: Caller, operation: str, member: str, **parameters: Any
+    ) -> list[Mapping[str, Any]]:
+        """Return all pages of a list, which is the answer's ``member``."""
+        request: dict[str, Any] = {**parameters, "Limit": _PAGE}
+        items: list[Mapping[str, Any]] = []
+        while True:
+            answer = self.call(caller, operation, request)
+            items += answer[member]
+            if not answer.get("Truncated"):
+                return items
+            request["Marker"] = answer["NextMarker"]
 
 
 def bind_context(context: Mapping[str, str] | None) -> dict[str, str]:

@@ -41,6 +41,8 @@ class KmsCall:
 # ``serviceEventDetails`` has besides the key's id. Called before the work is committed: once, or
 # again after a crash.
 OnServiceEvent = Callable[[str, str, float, Mapping[str, str]], None]
+# Returns KMS's ``KeyLastUsageData`` of the key with an ARN, empty for a key that was never used.
+LastUsage = Callable[[str], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class KmsServices:
     grant_start_delay: float
     grants_per_key: int
     on_event: OnServiceEvent
+    last_usage: LastUsage
 
 
 Handler = Callable[[KmsServices, KmsCall], dict[str, Any]]

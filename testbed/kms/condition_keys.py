@@ -110,26 +110,15 @@ def _created(subject: Subject, default: Found) -> Found:
 def _resource_aliases(subject: Subject) -> Found:
     if subject.key is None:
         return None
-    aliases = _listed(subject, "ListAliases", "Aliases")
+    backend, key = subject.services.backend, subject.key
+    aliases = backend.list_all(owner(key.arn), "ListAliases", "Aliases", KeyId=key.arn)
     return [alias["AliasName"] for alias in aliases]
 
 
 def _resource_tag(subject: Subject, tag_key: str) -> Found:
     if subject.key is None:
         return None
-    return _tagged(_listed(subject, "ListResourceTags", "Tags"), tag_key)
-
-
-def _listed(subject: Subject, operation: str, member: str) -> Iterable[Mapping[str, str]]:
-    """Return what is listed of the key; LocalStack keeps it."""
-    assert subject.key is not None, "the callers know the key"
-    parameters: dict[str, Any] = {"KeyId": subject.key.arn}
-    while True:
-        answer = subject.services.backend.call(owner(subject.key.arn), operation, parameters)
-        yield from answer[member]
-        if not answer.get("Truncated"):
-            return
-        parameters["Marker"] = answer["NextMarker"]
+    return [text for name, text in subject.key.tags.items() if name.lower() == tag_key]
 
 
 def _resource_account(subject: Subject) -> Found:

@@ -8,7 +8,7 @@ enabled again is usable at once. A change that is taken back within the delay ha
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from testbed.arn import Arn
@@ -47,6 +47,7 @@ class Key:
     rotations: tuple[tuple[str, float, str], ...] = ()
     first_material: str = ""
     materials: tuple[Material, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key_id(self) -> str:

@@ -6,11 +6,13 @@ A ciphertext names its key too. Behind this gate keys are named by ARN only, und
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from testbed.arn import KEY_ID, Arn
 from testbed.documented import regions
+from testbed.documented.key_listings import PREDEFINED_ALIASES
 from testbed.errors import KmsError
 from testbed.kms import refusals
 from testbed.kms.backend import Backend
@@ -36,6 +38,8 @@ _TAKES_ALIAS = frozenset(
         "GenerateMac",
         "VerifyMac",
         "DeriveSharedSecret",
+        "Encapsulate",
+        "Decapsulate",
     ]
 )
 _KEYS = ("KeyId", "SourceKeyId", "DestinationKeyId", "TargetKeyId")
@@ -78,6 +82,9 @@ class KeyNames:
         Raises ``NotFoundException`` for an unknown key or alias, ``InvalidCiphertextException``
         for a ciphertext that no key made.
         """
+        target = call.parameters.get("TargetKeyId", "")
+        if target.startswith("alias/") or ":alias/" in target:
+            raise refusals.alias_of_alias()
         parameters: dict[str, Any] = {
             name: self._arn(call, value) if name in _KEYS else value
             for name, value in call.parameters.items()
@@ -116,7 +123,7 @@ class KeyNames:
         account, key_id, alias = _parse(call.caller, name)
         try:
             if alias and call.operation in _TAKES_ALIAS:
-                return self.target(region, account, alias)
+                return self._behind(call, account, alias)
             if not _KEY_ID.fullmatch(key_id):
                 raise refusals.invalid_key_id(key_id or name)
         except KmsError as error:
@@ -126,6 +133,28 @@ class KeyNames:
                 ) from error
             raise
         return key_arn(region, account, key_id)
+
+    def _behind(self, call: KmsCall, account: str, alias: str) -> str:
+        """Return the ARN of the key behind an alias; a predefined one gets its key now."""
+        region = call.caller.region
+        try:
+            return self.target(region, account, alias)
+        except KmsError as error:
+            if error.code != "NotFoundException" or alias not in PREDEFINED_ALIASES:
+                raise
+        with self._ledger.change() as change:
+            with suppress(KmsError):
+                return self.target(region, account, alias)  # another process was faster
+            service = alias.removeprefix("alias/aws/")
+            owning = root(account, region)
+            name = {"mq": "Amazon MQ"}.get(service, service)
+            description = f"Default key that protects my {name} data when no other key is defined"
+            metadata = self._backend.call(owning, "CreateKey", {"Description": description})
+            key = Key.from_metadata(metadata["KeyMetadata"], "")
+            change.put_key(replace(key, created=call.now).managed_by_service(service))
+            target = {"AliasName": alias, "TargetKeyId": key.arn}
+            self._backend.call(owning, "CreateAlias", target)
+        return key.arn
 
     def _of_ciphertext(self, call: KmsCall, blob: bytes) -> str:
         """Return the ARN of the key that made a ciphertext.
@@ -167,7 +196,11 @@ class KeyNames:
                 for alias in aliases
                 if alias["AliasName"].startswith("alias/aws/")
             ]
-            key = Key.from_metadata(metadata, policy)
+            tags = self._backend.list_all(caller, "ListResourceTags", "Tags", KeyId=arn)
+            key = replace(
+                Key.from_metadata(metadata, policy),
+                tags={tag["TagKey"]: tag["TagValue"] for tag in tags},
+            )
             if services:
                 key = key.managed_by_service(services[0])
             known = change.key(arn)  # another process may have been faster

@@ -33,6 +33,10 @@ def no_such_alias(arn: str) -> KmsError:
     return refusal("NotFoundException", f"Alias {arn} is not found.")
 
 
+def alias_of_alias() -> KmsError:
+    return refusal("ValidationException", "Aliases must refer to keys. Not aliases")  # as in moto
+
+
 def invalid_arn(text: str) -> KmsError:
     return refusal("InvalidArnException", f"Invalid arn {text}")
 
@@ -119,10 +123,6 @@ def invalid_origin(arn: str, origin: str) -> KmsError:
     return unsupported(f"{arn} origin is {origin} which is not valid for this operation.")
 
 
-def unsupported(sentence: str) -> KmsError:
-    return refusal("UnsupportedOperationException", sentence)
-
-
 def another_pending_rotation(arn: str, new: str, pending: str) -> KmsError:
     return refusal(
         "KMSInvalidStateException",
@@ -164,6 +164,22 @@ def invalid_usage(arn: str, usage: str, operation: str) -> KmsError:
 def incompatible(algorithm: str, spec: str) -> KmsError:
     return refusal(
         "InvalidKeyUsageException", f"Algorithm {algorithm} is incompatible with key spec {spec}."
+    )
+
+
+def unsupported(sentence: str = "") -> KmsError:
+    return refusal("UnsupportedOperationException", sentence)
+
+
+def no_such_key_store() -> KmsError:
+    return refusal("CustomKeyStoreNotFoundException")
+
+
+def unattested() -> KmsError:
+    # The testbed's own sentence; AWS's code for this is not known either.
+    return invalid(
+        "The attestation document in Recipient is not signed by AWS Nitro. Only documents of Nitro "
+        "enclaves and NitroTPM are, and none exist outside of AWS."
     )
 
 

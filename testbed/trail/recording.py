@@ -10,10 +10,12 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from testbed.arn import Arn
 from testbed.documented.cloudtrail import EVENT_VERSION
+from testbed.documented.key_states import CRYPTOGRAPHIC
 from testbed.errors import ApiError, KmsError, MqError
 from testbed.kms.base import Caller, Kms
 from testbed.state.clock import Clock
@@ -129,6 +131,19 @@ class Recorder:
         self.trail.append(
             service_event_record(name, key_arn, at, self._setting, event_id=_id(), details=details)
         )
+
+    def last_usage(self, key_arn: str) -> dict[str, Any]:
+        """Return KMS's ``KeyLastUsageData`` of a key, empty for a key that was never used."""
+        about = Attribute("ResourceName", key_arn)
+        for record in events(self.trail, Arn.parse(key_arn).account, attribute=about):
+            if record["eventName"] in CRYPTOGRAPHIC and "errorCode" not in record:
+                return {
+                    "Operation": record["eventName"],
+                    "Timestamp": datetime.fromisoformat(record["eventTime"]),
+                    "CloudTrailEventId": record["eventID"],
+                    "KmsRequestId": record["requestID"],
+                }
+        return {}
 
     def _mq(self, call: Call) -> None:
         self.trail.append(mq_record(call, self._setting, event_id=_id()))

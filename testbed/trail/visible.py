@@ -9,9 +9,6 @@ from testbed.documented.cloudtrail import Members, Shown
 from testbed.errors import ApiError
 
 HIDDEN = "***"
-# LocalStack takes a key's id and its material from tags of these names. They are not real tags,
-# and the material is a secret.
-_NOT_A_TAG = "_custom_"
 _WITHHELD = "The message is not recorded: it repeats a value that is not recorded."
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -81,13 +78,9 @@ def _shown_list(value: Sequence[Any], rule: Any) -> Any:
 
 
 def _is_tag(tag: Any) -> bool:
-    if (
-        not isinstance(tag, Mapping)
-        or not isinstance(tag.get("TagKey"), str)
-        or not isinstance(tag.get("TagValue"), str)
-    ):
-        return False
-    return not tag["TagKey"].startswith(_NOT_A_TAG)
+    return isinstance(tag, Mapping) and all(
+        isinstance(tag.get(name), str) for name in ("TagKey", "TagValue")
+    )
 
 
 def date(when: datetime) -> str:

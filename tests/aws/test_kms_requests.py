@@ -1,5 +1,6 @@
-"""Every operation of KMS's model: malformed requests get AWS's code, whatever is wrong in them."""
+"""Every operation of the model: legal requests are answered as it says, malformed ones refused."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from testbed import api_models
 from testbed.aws import shapes
 from testbed.aws.https import Request
-from testbed.aws.json_protocol import JsonService
+from testbed.aws.json_protocol import JsonService, refusal
 from testbed.errors import ApiError
 from testbed.kms.authority import KmsAuthority
 from testbed.kms.base import USER, Caller
@@ -17,6 +18,9 @@ from testbed.kms.validation import check
 from testbed.state.clock import Clock
 from testbed.state.store import State
 from tests.support import models
+from tests.support.answers import differences
+from tests.support.aws_endpoint import Served
+from tests.support.kms_requests import known
 
 OPERATIONS = api_models.operations("kms")
 CODES = {"type": "SerializationException", "value": "ValidationException"}
@@ -35,10 +39,10 @@ def test_every_fault_of_every_member_gets_its_code(tmp_path: Path, name: str) ->
     for request in models.malformed(OPERATIONS[name], {}):
         sent = models.encode(OPERATIONS[name], request.document)
         headers = {name.lower(): text for name, text in sent.headers.items()}
-        with pytest.raises(ApiError) as refusal:
+        with pytest.raises(ApiError) as refused:
             service.answer(Request(sent.method, sent.path, headers=headers, body=sent.body), USER)
-        if (refusal.value.code, refusal.value.status) != (CODES[request.kind], 400):
-            wrong[str(request)] = refusal.value.code
+        if (refused.value.code, refused.value.status) != (CODES[request.kind], 400):
+            wrong[str(request)] = refused.value.code
     assert wrong == {}
 
 
@@ -49,3 +53,71 @@ def test_a_request_without_a_fault_passes_the_same_gates(name: str) -> None:
     known = {"CiphertextBlob": b"c"} if name in ("Decrypt", "ReEncrypt") else {}
     for document in models.legal(OPERATIONS[name], known):
         check(name, shapes.parse(shape, document) if shape else {})
+
+
+def test_a_refusal_without_a_sentence_has_no_message() -> None:
+    error = ApiError("", code="InvalidCiphertextException", status=400)
+    assert json.loads(refusal(error).body) == {"__type": "InvalidCiphertextException"}
+
+
+# Operations that need what does not exist here, or what no generated value is, with the code that
+# a legal request gets.
+REFUSED = {
+    "ConnectCustomKeyStore": "CustomKeyStoreNotFoundException",
+    "CreateCustomKeyStore": "ValidationException",
+    "Decapsulate": "InvalidKeyUsageException",
+    "DeleteCustomKeyStore": "CustomKeyStoreNotFoundException",
+    "DisconnectCustomKeyStore": "CustomKeyStoreNotFoundException",
+    "Encapsulate": "InvalidKeyUsageException",
+    "ImportKeyMaterial": "InvalidImportTokenException",
+    "UpdateCustomKeyStore": "CustomKeyStoreNotFoundException",
+    "UpdatePrimaryRegion": "UnsupportedOperationException",
+}
+# Codes that any operation may answer (API reference, "Common errors"), and those of the members
+# that get any legal value.
+COMMON = {
+    "AccessDeniedException",
+    "InvalidGrantTokenException",
+    "InvalidMarkerException",
+    "UnsupportedOperationException",
+    "ValidationException",
+}
+
+
+@pytest.mark.containers
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_operation_answers_as_its_model_says(aws: Served, name: str) -> None:
+    """Each optional member is added in turn, with any legal value: it works, or is refused."""
+    model, client, wrong = OPERATIONS[name], aws.client("kms"), []
+    members = model.input_shape.members if model.input_shape else {}
+    allowed = COMMON | {error.name for error in model.error_shapes}
+    count = len(list(models.legal(model, known(client, name, members))))
+    for number in range(count):
+        document = list(models.legal(model, known(client, name, members)))[number]
+        sent = models.encode(model, document)
+        answer = aws.send(sent.method, sent.path, sent.body, service="kms", headers=sent.headers)
+        if answer.status == 200:
+            body = json.loads(answer.body) if answer.body else {}
+            wrong += [
+                f"{sorted(document)}: {fault}" for fault in differences(model.output_shape, body)
+            ]
+        elif number == 0 and answer.document["__type"] != REFUSED.get(name):
+            wrong.append(f"refused: {answer.document}")
+        elif answer.status != 400 or answer.document["__type"] not in allowed:
+            wrong.append(f"{sorted(document)}: {answer.status} {answer.document}")
+    assert wrong == []
+    assert aws.log == []
+
+
+@pytest.mark.containers
+@pytest.mark.nightly("malformed requests over HTTPS; every push has them without a container")
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_fault_gets_its_code_over_https(aws: Served, name: str) -> None:
+    wrong = {}
+    for request in models.malformed(OPERATIONS[name], {}):
+        sent = models.encode(OPERATIONS[name], request.document)
+        answer = aws.send(sent.method, sent.path, sent.body, service="kms", headers=sent.headers)
+        if (answer.status, answer.document["__type"]) != (400, CODES[request.kind]):
+            wrong[str(request)] = answer.document
+    assert wrong == {}
+    assert aws.log == []

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from testbed.broker import encryption
 from testbed.broker.encryption import EncryptionOptions, resolve
 from testbed.documented.regions import DEFAULT_REGION
 from testbed.errors import BadRequestException, KmsError
@@ -69,8 +70,9 @@ def test_no_options_mean_the_aws_owned_key_which_the_user_does_not_see(aws: Auth
 def test_the_aws_managed_key_is_made_on_first_use_in_the_users_account_and_reused(
     aws: Authority,
 ) -> None:
-    with pytest.raises(KmsError, match="NotFoundException"):
-        aws.kms.call(USER, "DescribeKey", {"KeyId": "alias/aws/mq"})
+    aliases = aws.kms.call(USER, "ListAliases", {})["Aliases"]
+    [predefined] = [alias for alias in aliases if alias["AliasName"] == "alias/aws/mq"]
+    assert "TargetKeyId" not in predefined
 
     first, again = (
         resolve(aws.kms, USER, options_with("")),
@@ -257,15 +259,15 @@ class AliasTaken:
 
 
 def test_the_process_that_comes_second_uses_the_firsts_key_and_drops_its_own(
-    aws: Authority,
+    aws: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    caller = Caller("arn:aws:iam::555555555555:root", "555555555555", "Root")
-    race = AliasTaken(aws.kms)
+    monkeypatch.setattr(encryption, "AWS_OWNED_ALIAS", "alias/owned-by-aws/race")
+    race, before = AliasTaken(aws.kms), listed(aws.kms, MQ)
 
-    assert resolve(race, caller, options_with("")).arn == race.theirs
+    assert resolve(race, USER, EncryptionOptions()).arn == race.theirs
 
-    (loser,) = listed(aws.kms, caller) - {race.theirs}
+    (loser,) = listed(aws.kms, MQ) - before - {race.theirs}
     assert (
-        aws.kms.call(caller, "DescribeKey", {"KeyId": loser})["KeyMetadata"]["KeyState"]
+        aws.kms.call(MQ, "DescribeKey", {"KeyId": loser})["KeyMetadata"]["KeyState"]
         == "PendingDeletion"
     )

@@ -22,11 +22,7 @@ PRIVATE = f"private-{secrets.token_hex(12)}"
 
 def busy(bench: Bench) -> dict[str, bytes]:
     """Make calls of every kind with secrets in them, some refused, and return the secrets."""
-    tags = [
-        {"TagKey": "_custom_key_material_", "TagValue": base64.b64encode(MATERIAL).decode()},
-        {"TagKey": "Team", "TagValue": "a"},
-    ]
-    arn = bench.key(Tags=tags)
+    arn = bench.key(Tags=[{"TagKey": "Team", "TagValue": "a"}])
     context = {"EncryptionContext": {"aws:ebs:id": "vol-1"}}
     data_key = bench.kms.call(
         USER, "GenerateDataKey", {"KeyId": arn, "KeySpec": "AES_256", **context}

@@ -17,9 +17,13 @@ from testbed.kms.operations import (
     grants,
     imports,
     key_states,
+    key_stores,
     keys,
+    last_usage,
     policies,
     rotation,
+    signing,
+    tags,
 )
 
 
@@ -34,13 +38,25 @@ class Operation:
 OPERATIONS: Mapping[str, Operation] = {
     "CreateKey": Operation(keys.create),
     "DescribeKey": Operation(keys.describe),
-    "TagResource": Operation(keys.tag),
-    "ReplicateKey": Operation(keys.tag),
+    "ListKeys": Operation(keys.list_keys),
+    "GetKeyLastUsage": Operation(last_usage.get),
+    "ReplicateKey": Operation(keys.replicate),
+    "TagResource": Operation(tags.tag),
+    "UntagResource": Operation(tags.untag),
+    "ListResourceTags": Operation(tags.list_tags),
+    "DescribeCustomKeyStores": Operation(key_stores.describe),
+    "CreateCustomKeyStore": Operation(key_stores.create),
+    "UpdateCustomKeyStore": Operation(key_stores.change),
+    "DeleteCustomKeyStore": Operation(key_stores.change),
+    "ConnectCustomKeyStore": Operation(key_stores.change),
+    "DisconnectCustomKeyStore": Operation(key_stores.change),
     "PutKeyPolicy": Operation(policies.put),
     "GetKeyPolicy": Operation(policies.get),
+    "ListKeyPolicies": Operation(policies.list_names),
     "CreateAlias": Operation(aliases.change),
     "UpdateAlias": Operation(aliases.change),
     "DeleteAlias": Operation(aliases.change),
+    "ListAliases": Operation(aliases.list_aliases),
     "DisableKey": Operation(key_states.disable, checks_state=True),
     "EnableKey": Operation(key_states.enable, checks_state=True),
     "ScheduleKeyDeletion": Operation(key_states.schedule_deletion, checks_state=True),
@@ -66,6 +82,14 @@ OPERATIONS: Mapping[str, Operation] = {
     "GenerateDataKeyPair": Operation(cryptography.data_key_pair),
     "GenerateDataKeyPairWithoutPlaintext": Operation(cryptography.data_key_pair),
     "GetPublicKey": Operation(cryptography.public_key),
+    "GenerateRandom": Operation(cryptography.random),
+    "Sign": Operation(signing.sign),
+    "Verify": Operation(signing.sign),
+    "GenerateMac": Operation(signing.mac),
+    "VerifyMac": Operation(signing.mac),
+    "DeriveSharedSecret": Operation(signing.shared_secret),
+    "Encapsulate": Operation(signing.encapsulate),
+    "Decapsulate": Operation(signing.encapsulate),
 }
 
 
@@ -75,6 +99,8 @@ def execute(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     if not operation.checks_state:
         for key in call.keys.values():
             check_state(key, call.operation, call.now)
+    if "Recipient" in call.parameters:
+        raise refusals.unattested()
     dry_run = call.parameters.get("DryRun", False)
     if dry_run and "IGNORE_CIPHERTEXT" in call.parameters.get("DryRunModifiers", ()):
         raise refusals.dry_run()

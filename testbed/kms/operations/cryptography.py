@@ -16,12 +16,14 @@ public key of a symmetric key   an answer without one         UnsupportedOperati
 import secrets
 from typing import Any
 
-from testbed.kms import material, refusals, symmetric
+from testbed.documented.key_specs import ALGORITHMS_MEMBER, algorithms
+from testbed.kms import key_usage, material, refusals, symmetric
 from testbed.kms.call import KmsCall, KmsServices
 from testbed.kms.key import Key
 from testbed.kms.naming import key_id_in
 
 SYMMETRIC = "SYMMETRIC_DEFAULT"
+USAGE = "ENCRYPT_DECRYPT"
 _SIZES = {"AES_256": 32, "AES_128": 16}  # bytes
 
 
@@ -30,7 +32,7 @@ def data_key(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     parameters = call.parameters
     if ("NumberOfBytes" in parameters) == ("KeySpec" in parameters):
         raise refusals.invalid("Please specify either number of bytes or key spec.")
-    _check_key(call.key, call.operation, SYMMETRIC)
+    key_usage.check(call.key, USAGE, call.operation, SYMMETRIC)
     plaintext = secrets.token_bytes(
         parameters.get("NumberOfBytes") or _SIZES[parameters["KeySpec"]]
     )
@@ -48,12 +50,10 @@ def data_key(services: KmsServices, call: KmsCall) -> dict[str, Any]:
 def data_key_pair(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     """GenerateDataKeyPair and GenerateDataKeyPairWithoutPlaintext."""
     parameters, key = call.parameters, call.key
-    _check_key(key, call.operation, SYMMETRIC)
+    key_usage.check(key, USAGE, call.operation, SYMMETRIC)
     spec = parameters["KeyPairSpec"]
     if not material.can_generate(spec):
-        raise refusals.refusal(
-            "UnsupportedOperationException", f"Data key pairs of {spec} are not supported here."
-        )
+        raise refusals.unsupported(f"Data key pairs of {spec} are not supported here.")
     pair = material.generate_pair(spec)
     plaintext, context = material.private_der(pair), parameters.get("EncryptionContext", {})
     answer = {
@@ -120,8 +120,24 @@ def re_encrypt(services: KmsServices, call: KmsCall) -> dict[str, Any]:
 
 def public_key(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     """GetPublicKey."""
-    if call.key.spec.startswith(("SYMMETRIC", "HMAC")):
-        raise refusals.refusal("UnsupportedOperationException")
+    key = call.key
+    if key.spec.startswith(("SYMMETRIC", "HMAC")):
+        raise refusals.unsupported()
+    answer = services.backend.call(call.caller, call.operation, call.parameters)
+    return {
+        "KeyId": key.arn,
+        "PublicKey": answer["PublicKey"],
+        "CustomerMasterKeySpec": key.spec,
+        "KeySpec": key.spec,
+        "KeyUsage": key.usage,
+        ALGORITHMS_MEMBER[key.usage]: list(algorithms(key.spec, key.usage)),
+    }
+
+
+def random(services: KmsServices, call: KmsCall) -> dict[str, Any]:
+    """GenerateRandom."""
+    if "CustomKeyStoreId" in call.parameters:
+        raise refusals.no_such_key_store()
     return services.backend.call(call.caller, call.operation, call.parameters)
 
 
@@ -129,7 +145,7 @@ def _encrypt(
     services: KmsServices, call: KmsCall, key: Key, request: dict[str, Any]
 ) -> dict[str, Any]:
     algorithm = request.get("EncryptionAlgorithm", SYMMETRIC)
-    _check_key(key, call.operation, algorithm)
+    key_usage.check(key, USAGE, call.operation, algorithm)
     if algorithm == SYMMETRIC:
         context = request.get("EncryptionContext", {})
         blob = symmetric.seal(services, call, key, request["Plaintext"], context)
@@ -148,7 +164,7 @@ def _decrypt(
             raise refusals.invalid_ciphertext()
         if key.key_id != key_id:
             raise refusals.incorrect_key()
-    _check_key(key, call.operation, algorithm)
+    key_usage.check(key, USAGE, call.operation, algorithm)
     if algorithm == SYMMETRIC:
         blob, context = request["CiphertextBlob"], request.get("EncryptionContext", {})
         plaintext, used = symmetric.unseal(services, call, key, blob, context)
@@ -160,11 +176,3 @@ def _decrypt(
         }
     answer = services.backend.call(call.caller, "Decrypt", request)
     return {**answer, "EncryptionAlgorithm": algorithm}
-
-
-def _check_key(key: Key, operation: str, algorithm: str) -> None:
-    """Check that the key can encrypt, and with ``algorithm``."""
-    if key.usage != "ENCRYPT_DECRYPT":
-        raise refusals.invalid_usage(key.arn, key.usage, operation)
-    if key.symmetric != (algorithm == SYMMETRIC):
-        raise refusals.incompatible(algorithm, key.spec)

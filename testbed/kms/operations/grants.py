@@ -9,13 +9,12 @@ name serves to recognise a request that was sent twice.
 
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from testbed.arn import Arn
 from testbed.kms import condition_keys, key_policy, refusals
-from testbed.kms.base import Caller
 from testbed.kms.call import KmsCall, KmsServices
 from testbed.kms.condition_keys import Subject
 from testbed.kms.grant import (
@@ -28,11 +27,11 @@ from testbed.kms.grant import (
 )
 from testbed.kms.key import Key, check_state
 from testbed.kms.ledger import Change
+from testbed.kms.paging import page
 from testbed.kms.principals import PRINCIPAL_ARN, belongs_to, without_path
 from testbed.policy.evaluate import Policies, evaluate
 
 GRANTS_PER_KEY = 50_000  # KMS, "Resource quotas"
-_PAGE = 50
 _PRINCIPAL = re.compile(PRINCIPAL_ARN)
 _SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.(com(\.cn)?|eu)")
 
@@ -42,7 +41,7 @@ def create(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     caller, parameters, now = call.caller, call.parameters, call.now
     with services.ledger.change() as change:
         key = change.existing_key(call.key.arn)
-        _check(caller, key, parameters)
+        _check(key, parameters)
         check_state(key, "CreateGrant", now)
         grant = Grant(
             grant_id=new_id(),
@@ -50,7 +49,7 @@ def create(services: KmsServices, call: KmsCall) -> dict[str, Any]:
             grantee=parameters["GranteePrincipal"],
             retiring=parameters.get("RetiringPrincipal", ""),
             operations=tuple(dict.fromkeys(parameters["Operations"])),
-            constraints=parameters.get("Constraints") or {},
+            constraints=_constraints(parameters),
             name=parameters.get("Name", ""),
             issuing_account=caller.account,
             created=now,
@@ -83,7 +82,9 @@ def list_of_key(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     ]
     if grant_id and not grants:
         raise refusals.no_such_grant(grant_id)
-    return _page(grants, call.parameters)
+    return page(
+        call, "Grants", (((grant.created, grant.grant_id), grant.entry()) for grant in grants)
+    )
 
 
 def list_retirable(services: KmsServices, call: KmsCall) -> dict[str, Any]:
@@ -102,7 +103,9 @@ def list_retirable(services: KmsServices, call: KmsCall) -> dict[str, Any]:
         grants = [grant for grant in grants if grant.ends is None or call.now < grant.ends]
     else:
         grants = [grant for grant in grants if grant.ends is None]
-    return _page(grants, call.parameters)
+    return page(
+        call, "Grants", (((grant.created, grant.grant_id), grant.entry()) for grant in grants)
+    )
 
 
 def revoke(services: KmsServices, call: KmsCall) -> dict[str, Any]:
@@ -173,12 +176,15 @@ def _end(services: KmsServices, call: KmsCall, change: Change, grant: Grant) -> 
     return {}
 
 
-def _check(caller: Caller, key: Key, parameters: Mapping[str, Any]) -> None:
-    """Raise KMS's refusal of a grant that cannot be made.
-
-    Only services can make grants to services (KMS, "Grants").
-    """
+def _constraints(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the constraints of a request; AWS's older clients send empty ones, too."""
     constraints = parameters.get("Constraints") or {}
+    return {kind: value for kind, value in constraints.items() if value}
+
+
+def _check(key: Key, parameters: Mapping[str, Any]) -> None:
+    """Raise KMS's refusal of a grant that cannot be made."""
+    constraints = _constraints(parameters)
     if (
         "GranteeServicePrincipal" in parameters
         or "RetiringServicePrincipal" in parameters
@@ -192,16 +198,14 @@ def _check(caller: Caller, key: Key, parameters: Mapping[str, Any]) -> None:
         )
     if "GranteePrincipal" not in parameters:
         raise refusals.missing("granteePrincipal")
-    by_service = caller.kind == "AWSService" or bool(caller.invoked_by)
     for principal in (parameters["GranteePrincipal"], parameters.get("RetiringPrincipal")):
-        if (
-            principal
-            and not _PRINCIPAL.fullmatch(principal)
-            and not (by_service and _SERVICE.fullmatch(principal))
-        ):
+        if principal and not _PRINCIPAL.fullmatch(principal) and not _SERVICE.fullmatch(principal):
             raise refusals.refusal(
                 "InvalidArnException", f"ARN does not refer to a valid principal: {principal}"
             )
+    if set(parameters["Operations"]) == {"CreateGrant"}:
+        # Quoted from AWS in ansible/ansible#31960.
+        raise refusals.invalid("Grants must not contain only the CreateGrant operation.")
     unfit = set(parameters["Operations"]) - operations_for(key.usage, symmetric=key.symmetric)
     if unfit:
         raise refusals.invalid(
@@ -214,37 +218,8 @@ def _check(caller: Caller, key: Key, parameters: Mapping[str, Any]) -> None:
             "context to constrain."
         )
     for kind, pairs in constraints.items():
-        if not 1 <= len(pairs) <= MOST_PAIRS or any(
-            len(value) > LONGEST_VALUE for value in pairs.values()
-        ):
+        if len(pairs) > MOST_PAIRS or any(len(value) > LONGEST_VALUE for value in pairs.values()):
             raise refusals.invalid(
-                f"{kind} must have 1 to {MOST_PAIRS} pairs, with values of at most {LONGEST_VALUE} "
-                "characters."
+                f"{kind} must have at most {MOST_PAIRS} pairs, with values of at most "
+                f"{LONGEST_VALUE} characters."
             )
-
-
-def _page(grants: Iterable[Grant], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the first ``Limit`` grants after ``Marker``.
-
-    The marker is a place in the order, so that no grant's end invalidates it.
-    """
-    rest = sorted(((grant.created, grant.grant_id), grant) for grant in grants)
-    if "Marker" in parameters:
-        after = _place(parameters["Marker"])
-        rest = [(place, grant) for place, grant in rest if place > after]
-    limit = parameters.get("Limit", _PAGE)
-    page: dict[str, Any] = {
-        "Grants": [grant.entry() for _, grant in rest[:limit]],
-        "Truncated": len(rest) > limit,
-    }
-    return (
-        {**page, "NextMarker": "{}:{}".format(*rest[limit - 1][0])} if page["Truncated"] else page
-    )
-
-
-def _place(marker: str) -> tuple[float, str]:
-    created, _, grant_id = marker.partition(":")
-    try:
-        return float(created), grant_id
-    except ValueError as error:
-        raise refusals.refusal("InvalidMarkerException") from error

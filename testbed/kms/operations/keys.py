@@ -16,42 +16,33 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from testbed.documented.key_specs import ALGORITHMS_MEMBER, SPECS, algorithms
 from testbed.kms import key_policy, refusals
 from testbed.kms.base import SERVICE_ACCOUNT
 from testbed.kms.call import KmsCall, KmsServices
 from testbed.kms.key import Key
 from testbed.kms.naming import key_arn
 from testbed.kms.operations import imports, policies
+from testbed.kms.operations.key_stores import check_origin
+from testbed.kms.operations.tags import checked
+from testbed.kms.paging import page
 from testbed.kms.principals import belongs_to
-
-# KeyUsage by the beginning of the KeySpec (API reference, CreateKey).
-_USAGES = {
-    "SYMMETRIC": ("ENCRYPT_DECRYPT",),
-    "RSA": ("ENCRYPT_DECRYPT", "SIGN_VERIFY"),
-    "ECC": ("SIGN_VERIFY", "KEY_AGREEMENT"),
-    "HMAC": ("GENERATE_VERIFY_MAC",),
-}
-# LocalStack's way to choose the id of a key.
-_CUSTOM_ID = "_custom_id_"
 
 
 def create(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     """CreateKey."""
     caller, parameters = call.caller, call.parameters
     _check_usage(parameters)
-    _check_tags(parameters)
-    for tag in parameters.get("Tags", ()):
-        # LocalStack would put the new key in the old one's place.
-        if tag["TagKey"] == _CUSTOM_ID and call.ledger.arns(tag["TagValue"]):
-            raise refusals.refusal(
-                "AlreadyExistsException", f"Key {tag['TagValue']} already exists"
-            )
+    check_origin(parameters)
+    tags = checked(parameters.get("Tags", ()))
     if parameters.get("Policy"):
         document = policies.accepted(services, call, _planned(call))
     else:
         document = key_policy.default(caller.account, caller.region)
-    answer = services.backend.call(caller, "CreateKey", {**parameters, "Policy": document})
-    key = replace(Key.from_metadata(answer["KeyMetadata"], document), created=call.now)
+    request = {**parameters, "Policy": document, "Tags": []}
+    answer = services.backend.call(caller, "CreateKey", request)
+    key = Key.from_metadata(answer["KeyMetadata"], document)
+    key = replace(key, created=call.now, tags=tags)
     if caller.kind == "AWSService" and caller.account != SERVICE_ACCOUNT:
         key = key.managed_by_service(caller.principal.removesuffix(".amazonaws.com"))
     with services.ledger.change() as change:
@@ -82,9 +73,17 @@ def describe(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     return answer
 
 
-def tag(services: KmsServices, call: KmsCall) -> dict[str, Any]:
-    """TagResource, and ReplicateKey with its tags."""
-    _check_tags(call.parameters)
+def list_keys(services: KmsServices, call: KmsCall) -> dict[str, Any]:
+    """ListKeys. No account shares its keys by AWS RAM here."""
+    keys: list[Mapping[str, Any]] = []
+    if "SELF" in call.parameters.get("ResourceOwners", ("SELF",)):
+        keys = services.backend.list_all(call.caller, "ListKeys", "Keys")
+    return page(call, "Keys", ((key["KeyId"], key) for key in keys))
+
+
+def replicate(services: KmsServices, call: KmsCall) -> dict[str, Any]:
+    """ReplicateKey."""
+    checked(call.parameters.get("Tags", ()))
     return services.backend.call(call.caller, call.operation, call.parameters)
 
 
@@ -108,6 +107,7 @@ def _with_origin(answer: Mapping[str, Any], key: Key) -> dict[str, Any]:
         **answer["KeyMetadata"],
         "KeyManager": "AWS" if key.managed_by else "CUSTOMER",
         "CreationDate": datetime.fromtimestamp(key.created, UTC),
+        ALGORITHMS_MEMBER[key.usage]: list(algorithms(key.spec, key.usage)),
     }
     return {**answer, "KeyMetadata": metadata}
 
@@ -117,16 +117,12 @@ def _check_usage(parameters: Mapping[str, Any]) -> None:
         parameters.get("KeySpec") or parameters.get("CustomerMasterKeySpec") or "SYMMETRIC_DEFAULT"
     )
     usage = parameters.get("KeyUsage")
-    usages = _USAGES.get(spec.partition("_")[0])
-    if usage is None and not spec.startswith("SYMMETRIC"):
+    if usage is None and spec != "SYMMETRIC_DEFAULT":
         raise refusals.invalid(
             "You must specify a KeyUsage value for all KMS keys except for symmetric encryption "
             "keys."
         )
-    if usage and usages and usage not in usages:
-        raise refusals.invalid(f"KeyUsage {usage} is not compatible with KeySpec {spec}.")
-
-
-def _check_tags(parameters: Mapping[str, Any]) -> None:
-    if any(tag["TagKey"].lower().startswith("aws:") for tag in parameters.get("Tags", ())):
-        raise refusals.refusal("TagException", "Tags beginning with aws: are reserved")
+    if spec not in SPECS:
+        raise refusals.unsupported(f"Keys of KeySpec {spec} are not supported here.")
+    if usage and usage not in SPECS[spec]:
+        raise refusals.invalid(f"KeyUsage {usage} is not compatible with KeySpec {spec}")

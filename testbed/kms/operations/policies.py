@@ -8,6 +8,7 @@ from testbed.kms import condition_keys, key_policy, refusals
 from testbed.kms.call import KmsCall, KmsServices
 from testbed.kms.condition_keys import Subject
 from testbed.kms.key import Key
+from testbed.kms.paging import page
 
 
 def put(services: KmsServices, call: KmsCall) -> dict[str, Any]:
@@ -35,3 +36,8 @@ def get(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     if call.parameters.get("PolicyName", "default") != "default":
         raise refusals.refusal("NotFoundException", "No such policy exists")
     return {"Policy": call.key.policy, "PolicyName": "default"}
+
+
+def list_names(_: KmsServices, call: KmsCall) -> dict[str, Any]:
+    """ListKeyPolicies: every key has its default policy alone."""
+    return page(call, "PolicyNames", [("default", "default")])

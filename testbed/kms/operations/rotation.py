@@ -7,7 +7,6 @@ not rotated; when it is enabled again and overdue it is rotated once, "and every
 (API reference, GetKeyRotationStatus).
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -18,9 +17,9 @@ from testbed.kms.call import KmsCall, KmsServices
 from testbed.kms.key import DAY, YEAR, Key
 from testbed.kms.naming import owner
 from testbed.kms.operations import imports
+from testbed.kms.paging import page
 
 ON_DEMAND_LIMIT = 25  # for each key (API reference, RotateKeyOnDemand)
-_PAGE = 100
 
 
 def enable(services: KmsServices, call: KmsCall) -> dict[str, Any]:
@@ -46,7 +45,8 @@ def disable(services: KmsServices, call: KmsCall) -> dict[str, Any]:
 def status(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     """GetKeyRotationStatus."""
     key = call.key
-    _check_material(key)
+    if key.symmetric:
+        _check_material(key)
     enabled = bool(key.rotation_period) and key.state != "PendingDeletion"
     answer: dict[str, Any] = {"KeyId": key.arn, "KeyRotationEnabled": enabled}
     if enabled:
@@ -78,15 +78,10 @@ def rotate_on_demand(services: KmsServices, call: KmsCall) -> dict[str, Any]:
 
 def list_rotations(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     """ListKeyRotations."""
-    key, parameters = call.key, call.parameters
+    key = call.key
     _check_symmetric(key)
-    materials = _listed(key, everything=parameters.get("IncludeKeyMaterial") == "ALL_KEY_MATERIAL")
-    start, limit = _start(parameters), parameters.get("Limit", _PAGE)
-    page: dict[str, Any] = {
-        "Rotations": materials[start : start + limit],
-        "Truncated": len(materials) > start + limit,
-    }
-    return {**page, "NextMarker": str(start + limit)} if page["Truncated"] else page
+    everything = call.parameters.get("IncludeKeyMaterial") == "ALL_KEY_MATERIAL"
+    return page(call, "Rotations", enumerate(_listed(key, everything=everything)))
 
 
 def _listed(key: Key, *, everything: bool) -> list[dict[str, Any]]:
@@ -145,10 +140,3 @@ def _check_material(key: Key) -> None:
     _check_symmetric(key)
     if key.origin != "AWS_KMS":
         raise refusals.invalid_origin(key.arn, key.origin)
-
-
-def _start(parameters: Mapping[str, Any]) -> int:
-    marker = parameters.get("Marker", "0")
-    if not marker.isdecimal():
-        raise refusals.refusal("InvalidMarkerException")
-    return int(marker)

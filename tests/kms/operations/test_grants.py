@@ -129,26 +129,28 @@ def test_efs_opens_what_amazon_mq_made_for_it(aws: Authority) -> None:
     assert len(aws.decrypt(data_key, context, EFS_HERE)) == 64
 
 
-def test_only_services_make_grants_to_services(aws: Authority) -> None:
-    """So a customer cannot put back what was revoked (R7)."""
+def test_who_can_be_a_grantee(aws: Authority) -> None:
     key = aws.key()
-    for principals in (
-        {"GranteePrincipal": "mq.amazonaws.com"},
-        {"GranteePrincipal": GRANTEE.principal, "RetiringPrincipal": "mq.amazonaws.com"},
-    ):
-        refusal = aws.refusal(USER, "CreateGrant", KeyId=key, Operations=["Decrypt"], **principals)
+    for service in ("dynamodb.us-east-1.amazonaws.com", "mq.amazonaws.com"):
+        for principals in (
+            {"GranteePrincipal": service},
+            {"GranteePrincipal": GRANTEE.principal, "RetiringPrincipal": service},
+        ):
+            assert (
+                aws.code(USER, "CreateGrant", KeyId=key, Operations=["Decrypt"], **principals) == ""
+            )
+    for nobody in ("nobody", "arn:aws:s3:::bucket", "mq.example.com"):
+        refusal = aws.refusal(
+            USER, "CreateGrant", KeyId=key, Operations=["Decrypt"], GranteePrincipal=nobody
+        )
         assert (
             str(refusal)
-            == "InvalidArnException: ARN does not refer to a valid principal: mq.amazonaws.com"
+            == f"InvalidArnException: ARN does not refer to a valid principal: {nobody}"
         )
-    aws.grant(key, "mq.amazonaws.com", "Decrypt", by=VIA_MQ)
-    for nobody in ("nobody", "arn:aws:s3:::bucket", "mq.example.com"):
-        assert (
-            aws.code(
-                VIA_MQ, "CreateGrant", KeyId=key, Operations=["Decrypt"], GranteePrincipal=nobody
-            )
-            == "InvalidArnException"
-        )
+
+
+def test_grants_for_services_by_their_own_member_are_not_supported(aws: Authority) -> None:
+    key = aws.key()
     source = {
         "Constraints": {"SourceArn": "arn:aws:mq:us-east-1:000000000000:broker:b:b-1"},
         "RetiringPrincipal": USER.principal,
@@ -219,7 +221,7 @@ def test_many_at_once_with_one_name_make_one_grant(aws: Authority) -> None:
         ({"Operations": ["GetPublicKey"]}, "ValidationException"),
         ({"Operations": ["Decrypt", "Bogus"]}, "ValidationException"),
         ({"GranteePrincipal": None}, "ValidationException"),
-        ({"Constraints": {"EncryptionContextSubset": {}}}, "ValidationException"),
+        ({"Operations": ["CreateGrant"]}, "ValidationException"),
         (
             {"Constraints": {"EncryptionContextEquals": {str(n): "" for n in range(9)}}},
             "ValidationException",
@@ -244,6 +246,31 @@ def test_what_cannot_be_granted(aws: Authority, wrong: dict[str, Any], code: str
     assert aws.grant(key, GRANTEE.principal, "Decrypt", Constraints=largest), (
         "control: the largest that can"
     )
+
+
+def test_an_empty_constraint_is_none(aws: Authority) -> None:
+    key = aws.key()
+    pairs = {"tenant": "a"}
+    both = {"EncryptionContextSubset": pairs, "EncryptionContextEquals": {}}
+    constrained = aws.grant(key, GRANTEE.principal, "Decrypt", Constraints=both)
+    free = aws.grant(key, GRANTEE.principal, "Encrypt", Constraints={"EncryptionContextSubset": {}})
+    listed = {row["GrantId"]: row for row in aws.call(USER, "ListGrants", KeyId=key)["Grants"]}
+    assert listed[constrained]["Constraints"] == {"EncryptionContextSubset": pairs}
+    assert "Constraints" not in listed[free]
+    aws.encrypt(key, context={"any": "thing"}, caller=GRANTEE)
+    assert (
+        aws.code(GRANTEE, "Decrypt", CiphertextBlob=aws.encrypt(key), KeyId=key)
+        == "AccessDeniedException"
+    )
+
+
+def test_no_grant_gives_create_grant_alone(aws: Authority) -> None:
+    key, request = aws.key(), {"GranteePrincipal": GRANTEE.principal}
+    alone = aws.refusal(USER, "CreateGrant", KeyId=key, Operations=["CreateGrant"], **request)
+    assert str(alone) == (
+        "ValidationException: Grants must not contain only the CreateGrant operation."
+    )
+    aws.grant(key, GRANTEE.principal, "CreateGrant", "Decrypt")
 
 
 def test_constraints_and_operations_fit_the_key(aws: Authority) -> None:

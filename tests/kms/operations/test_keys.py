@@ -1,10 +1,13 @@
 """The three kinds of key, their policies and aliases, over the real LocalStack."""
 
+import base64
 import json
+import re
 from typing import Any
 
 import pytest
 
+from testbed.arn import KEY_ID
 from testbed.kms import key_policy
 from testbed.kms.base import MQ, SERVICE_ACCOUNT, USER, USER_ACCOUNT, Caller
 from tests.support.kms_authority import ADMIN, DELAY, GRANTEE, STRANGER, Authority
@@ -253,10 +256,45 @@ def test_tags_that_only_aws_sets(aws: Authority) -> None:
     ]
 
 
-def test_a_chosen_key_id_takes_no_keys_place(aws: Authority) -> None:
-    """LocalStack's own way to choose one; it would put the new key where the old one was."""
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("_custom_id_", "hello"),
+        ("_custom_id_", "../../x:y"),
+        ("_custom_key_material_", base64.b64encode(bytes(32)).decode()),
+        ("_custom_key_material_", "****"),
+    ],
+)
+def test_tags_that_localstack_takes_for_instructions_are_tags(
+    aws: Authority, name: str, text: str
+) -> None:
+    tag = {"TagKey": name, "TagValue": text}
+    key = aws.key(Tags=[tag])
+    assert re.fullmatch(KEY_ID, key.rpartition("/")[2])
+    assert aws.decrypt(aws.encrypt(key)) == b"data"
+    aws.call(USER, "TagResource", KeyId=key, Tags=[tag])
+    assert aws.call(USER, "ListResourceTags", KeyId=key)["Tags"] == [tag]
+    aws.call(USER, "UntagResource", KeyId=key, TagKeys=[name])
+    assert aws.call(USER, "ListResourceTags", KeyId=key)["Tags"] == []
+
+
+def test_a_keys_id_cannot_be_chosen(aws: Authority) -> None:
     key = aws.key()
     blob = aws.encrypt(key)
     chosen = [{"TagKey": "_custom_id_", "TagValue": key.rpartition("/")[2]}]
-    assert aws.code(USER, "CreateKey", Tags=chosen) == "AlreadyExistsException"
+    assert aws.key(Tags=chosen) != key
     assert aws.decrypt(blob) == b"data"
+
+
+def test_how_many_tags_a_key_can_have(aws: Authority) -> None:
+    tags = [{"TagKey": f"t{number:02}", "TagValue": ""} for number in range(51)]
+    assert str(aws.refusal(USER, "CreateKey", Tags=tags)) == "TagException: Too many tags"
+    assert (
+        str(aws.refusal(USER, "CreateKey", Tags=tags[:1] * 2)) == "TagException: Duplicate tag keys"
+    )
+    key = aws.key(Tags=tags[:50])
+    assert aws.code(USER, "TagResource", KeyId=key, Tags=tags[50:]) == "LimitExceededException"
+    aws.call(USER, "TagResource", KeyId=key, Tags=[{"TagKey": "t00", "TagValue": "changed"}])
+    shown = aws.call(USER, "ListResourceTags", KeyId=key, Limit=1)
+    assert shown["Tags"] == [{"TagKey": "t00", "TagValue": "changed"}]
+    assert shown["Truncated"]

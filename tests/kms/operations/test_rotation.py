@@ -167,7 +167,7 @@ def test_what_cannot_be_rotated(aws: Authority) -> None:
     )
     for operation in (
         "EnableKeyRotation",
-        "GetKeyRotationStatus",
+        "DisableKeyRotation",
         "RotateKeyOnDemand",
         "ListKeyRotations",
     ):
@@ -183,6 +183,24 @@ def test_what_cannot_be_rotated(aws: Authority) -> None:
     key = aws.key()
     aws.grant(key, "mq.amazonaws.com", "Decrypt", by=VIA_MQ)
     assert aws.code(SERVICE, "RotateKeyOnDemand", KeyId=key) == "AccessDeniedException"
+
+
+@pytest.mark.parametrize(
+    ("spec", "usage"),
+    [
+        ("ECC_NIST_P256", "SIGN_VERIFY"),
+        ("RSA_2048", "ENCRYPT_DECRYPT"),
+        ("HMAC_256", "GENERATE_VERIFY_MAC"),
+    ],
+)
+def test_keys_that_the_clock_cannot_rotate_say_that_it_does_not(
+    aws: Authority, spec: str, usage: str
+) -> None:
+    key = aws.key(KeySpec=spec, KeyUsage=usage)
+    for _ in ("Enabled", "Disabled"):
+        status = aws.call(USER, "GetKeyRotationStatus", KeyId=key)
+        assert status == {"KeyId": key, "KeyRotationEnabled": False}
+        aws.call(USER, "DisableKey", KeyId=key)
 
 
 def test_a_data_key_of_before_opens_for_the_service_after(aws: Authority) -> None:

@@ -1,0 +1,29 @@
+"""Whether a key can do what is asked of it: its usage, its spec and the algorithm. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from testbed.documented.key_specs import DIGESTS, algorithms
+from testbed.kms import refusals
+from testbed.kms.key import Key
+
+
+def check(key: Key, usage: str, operation: str, algorithm: str) -> None:
+    """Raise ``InvalidKeyUsageException`` unless the key is for ``usage`` by ``algorithm``."""
+    if key.usage != usage:
+        raise refusals.invalid_usage(key.arn, key.usage, operation)
+    if algorithm not in algorithms(key.spec, usage):
+        raise refusals.incompatible(algorithm, key.spec)
+
+
+def check_message(key: Key, parameters: Mapping[str, Any]) -> None:
+    """Raise ``ValidationException`` unless the message of Sign or Verify has the stated type."""
+    algorithm, kind = parameters["SigningAlgorithm"], parameters.get("MessageType", "RAW")
+    if kind == "EXTERNAL_MU":  # for ML-DSA keys, which the testbed lacks
+        raise refusals.invalid(f"Message type {kind} is incompatible with key spec {key.spec}.")
+    required = {"ED25519_SHA_512": "RAW", "ED25519_PH_SHA_512": "DIGEST"}.get(algorithm, kind)
+    if kind != required:
+        raise refusals.invalid(f"Message type {kind} is incompatible with algorithm {algorithm}.")
+    length = DIGESTS["_".join(algorithm.split("_")[-2:])]
+    if kind == "DIGEST" and len(parameters["Message"]) != length:
+        raise refusals.invalid(f"Digest is invalid length for algorithm {algorithm}.")

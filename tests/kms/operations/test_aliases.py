@@ -1,0 +1,61 @@
+"""Names of keys: what an alias may be called, and the ones that AWS predefines."""
+
+import pytest
+
+from testbed.kms.base import USER, Caller
+from tests.support.kms_authority import Authority
+
+pytestmark = pytest.mark.containers
+
+PREFIX = (
+    'Alias must start with the prefix "alias/". Please see '
+    "https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html"
+)
+FRESH = Caller("arn:aws:iam::555500000001:root", "555500000001", "Root")
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("alias/my:alias", "alias/my:alias contains invalid characters for an alias"),
+        ("alias/", "alias/ contains invalid characters for an alias"),
+        ("my", PREFIX),
+    ],
+)
+def test_names_that_no_alias_can_have(aws: Authority, name: str, sentence: str) -> None:
+    key = aws.key()
+    refusal = aws.refusal(USER, "CreateAlias", AliasName=name, TargetKeyId=key)
+    assert str(refusal) == f"ValidationException: {sentence}"
+
+
+def test_an_alias_names_a_key_and_no_alias(aws: Authority) -> None:
+    key = aws.key()
+    first, second = f"alias/{key[-12:]}/a_b-c", f"alias/{key[-12:]}/2"
+    aws.call(USER, "CreateAlias", AliasName=first, TargetKeyId=key)
+    for target in (first, f"arn:aws:kms:us-east-1:{USER.account}:{first}"):
+        assert (
+            str(aws.refusal(USER, "CreateAlias", AliasName=second, TargetKeyId=target))
+            == "ValidationException: Aliases must refer to keys. Not aliases"
+        )
+    listed = aws.call(USER, "ListAliases", KeyId=key)["Aliases"]
+    assert [alias["AliasName"] for alias in listed] == [first]
+    assert listed[0]["TargetKeyId"] == key.rpartition("/")[2]
+
+
+def test_the_predefined_aliases_have_no_key_until_they_are_named(aws: Authority) -> None:
+    def listed() -> dict[str, str | None]:
+        aliases = aws.call(FRESH, "ListAliases")["Aliases"]
+        return {alias["AliasName"]: alias.get("TargetKeyId") for alias in aliases}
+
+    before = listed()
+    assert {"alias/aws/ebs", "alias/aws/mq", "alias/aws/s3"} <= before.keys()
+    assert set(before.values()) == {None}
+    assert aws.call(FRESH, "ListKeys")["Keys"] == []
+
+    described = aws.call(FRESH, "DescribeKey", KeyId="alias/aws/mq")["KeyMetadata"]
+    assert (described["KeyManager"], described["KeyState"]) == ("AWS", "Enabled")
+    assert listed() == {**before, "alias/aws/mq": described["KeyId"]}
+    again = aws.call(FRESH, "DescribeKey", KeyId="alias/aws/mq")["KeyMetadata"]
+    assert again["KeyId"] == described["KeyId"]
+    assert aws.code(FRESH, "DisableKey", KeyId=described["KeyId"]) == "AccessDeniedException"
+    assert aws.code(FRESH, "DescribeKey", KeyId="alias/aws/none") == "NotFoundException"

@@ -1,0 +1,93 @@
+"""Keys that do not fit an algorithm sign nothing; nothing is opened beside a Recipient."""
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from testbed.kms.base import USER
+from tests.support.kms_authority import VOLUME, Authority
+
+pytestmark = pytest.mark.containers
+
+
+@pytest.mark.parametrize("operation", ["Sign", "Verify"])
+def test_an_algorithm_of_another_curve(aws: Authority, operation: str) -> None:
+    key = aws.key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    request = {"KeyId": key, "Message": b"m"}
+    signed = aws.call(USER, "Sign", **request, SigningAlgorithm="ECDSA_SHA_256")
+    if operation == "Verify":
+        request["Signature"] = signed["Signature"]
+    assert aws.code(USER, operation, **request, SigningAlgorithm="ECDSA_SHA_256") == ""
+    for algorithm in ("ECDSA_SHA_384", "RSASSA_PSS_SHA_256", "ED25519_SHA_512", "SM2DSA"):
+        assert str(aws.refusal(USER, operation, **request, SigningAlgorithm=algorithm)) == (
+            "InvalidKeyUsageException: "
+            f"Algorithm {algorithm} is incompatible with key spec ECC_NIST_P256."
+        )
+
+
+def test_a_digest_is_signed_as_its_message(aws: Authority) -> None:
+    key = aws.key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")
+    request = {"KeyId": key, "SigningAlgorithm": "RSASSA_PKCS1_V1_5_SHA_256"}
+    digest = {"Message": hashlib.sha256(b"m").digest(), "MessageType": "DIGEST"}
+    signatures = {
+        aws.call(USER, "Sign", **request, **message)["Signature"]
+        for message in ({"Message": b"m"}, digest)
+    }
+    assert len(signatures) == 1, "PKCS #1 v1.5 is deterministic"
+    wrong = {**request, **digest, "Signature": bytes(256)}
+    assert str(aws.refusal(USER, "Verify", **wrong)) == "KMSInvalidSignatureException"
+
+
+def test_a_shared_secret_names_the_key_by_its_arn(aws: Authority) -> None:
+    mine, theirs = (aws.key(KeySpec="ECC_NIST_P256", KeyUsage="KEY_AGREEMENT") for _ in range(2))
+    secrets = set()
+    for key, other in ((mine, theirs), (theirs, mine)):
+        public = aws.call(USER, "GetPublicKey", KeyId=other)
+        assert public["KeyAgreementAlgorithms"] == ["ECDH"]
+        answer = aws.call(
+            USER,
+            "DeriveSharedSecret",
+            KeyId=key.rpartition("/")[2],
+            KeyAgreementAlgorithm="ECDH",
+            PublicKey=public["PublicKey"],
+        )
+        assert answer["KeyId"] == key
+        secrets.add(answer["SharedSecret"])
+    assert len(secrets) == 1
+
+
+def test_keys_that_cannot_be_made_are_refused_with_a_sentence(aws: Authority) -> None:
+    for spec, usage in (("ML_DSA_44", "SIGN_VERIFY"), ("ML_KEM_512", "ENCAPSULATE_DECAPSULATE")):
+        refusal = aws.refusal(USER, "CreateKey", KeySpec=spec, KeyUsage=usage)
+        assert str(refusal) == (
+            f"UnsupportedOperationException: Keys of KeySpec {spec} are not supported here."
+        )
+    key = aws.key()
+    for operation, rest in (
+        ("Encapsulate", {}),
+        ("Decapsulate", {"SharedSecretCiphertextBlob": b"x"}),
+    ):
+        assert str(
+            aws.refusal(USER, operation, KeyId=key, EncapsulationAlgorithm="ML_KEM", **rest)
+        ) == (
+            f"InvalidKeyUsageException: {key} key usage is ENCRYPT_DECRYPT which is not valid for "
+            f"{operation}."
+        )
+
+
+def test_no_plaintext_beside_a_recipient(aws: Authority) -> None:
+    key = aws.key()
+    requests: dict[str, dict[str, Any]] = {
+        "Decrypt": {"CiphertextBlob": aws.encrypt(key), "EncryptionContext": VOLUME},
+        "GenerateDataKey": {"KeyId": key, "KeySpec": "AES_256"},
+        "GenerateDataKeyPair": {"KeyId": key, "KeyPairSpec": "ECC_NIST_P256"},
+        "GenerateRandom": {"NumberOfBytes": 8},
+    }
+    recipient = {"AttestationDocument": b"garbage", "KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256"}
+    for operation, request in requests.items():
+        assert aws.code(USER, operation, **request) == "", "the control, without a recipient"
+        for given in (recipient, {}):
+            assert aws.code(USER, operation, **request, Recipient=given) == "ValidationException", (
+                operation
+            )
