@@ -38,6 +38,12 @@ SPECS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "HMAC_384": {"GENERATE_VERIFY_MAC": ("HMAC_SHA_384",)},
     "HMAC_512": {"GENERATE_VERIFY_MAC": ("HMAC_SHA_512",)},
 }
+# The curves for key agreement by the names that OpenSSL gives them.
+CURVES: Mapping[str, str] = {
+    "ECC_NIST_P256": "secp256r1",
+    "ECC_NIST_P384": "secp384r1",
+    "ECC_NIST_P521": "secp521r1",
+}
 # Bytes of the digest that Sign and Verify want with MessageType DIGEST, by the algorithm's ending.
 DIGESTS: Mapping[str, int] = {"SHA_256": 32, "SHA_384": 48, "SHA_512": 64}
 

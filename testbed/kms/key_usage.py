@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from testbed.documented.key_specs import DIGESTS, algorithms
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from testbed.documented.key_specs import CURVES, DIGESTS, algorithms
 from testbed.kms import refusals
 from testbed.kms.key import Key
 
@@ -14,6 +18,19 @@ def check(key: Key, usage: str, operation: str, algorithm: str) -> None:
         raise refusals.invalid_usage(key.arn, key.usage, operation)
     if algorithm not in algorithms(key.spec, usage):
         raise refusals.incompatible(algorithm, key.spec)
+
+
+def check_public_key(key: Key, der: bytes) -> None:
+    """Raise ``ValidationException`` unless the public key is on the curve of ``key``."""
+    try:
+        other = load_der_public_key(der)
+    except (ValueError, UnsupportedAlgorithm):
+        other = None
+    curve = other.curve.name if isinstance(other, ec.EllipticCurvePublicKey) else ""
+    if curve != CURVES[key.spec]:
+        raise refusals.invalid(
+            f"PublicKey is not a DER-encoded SubjectPublicKeyInfo of key spec {key.spec}."
+        )
 
 
 def check_message(key: Key, parameters: Mapping[str, Any]) -> None:

@@ -42,6 +42,8 @@ _VALUES: Mapping[str, Mapping[str, Any]] = {
     "GenerateDataKeyPairWithoutPlaintext": {"KeyPairSpec": "ECC_NIST_P256"},
     "GenerateMac": _AUTHENTICATE,
     "GenerateRandom": {"NumberOfBytes": 8},
+    "GetParametersForImport": {"WrappingAlgorithm": "RSAES_OAEP_SHA_256"},
+    "ImportKeyMaterial": {"ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"},
     "ListRetirableGrants": {"RetiringPrincipal": "arn:aws:iam::000000000000:root"},
     "ReplicateKey": {"ReplicaRegion": "eu-west-1"},
     "ScheduleKeyDeletion": {"PendingWindowInDays": 7},

@@ -91,7 +91,6 @@ def busy(bench: Bench) -> dict[str, bytes]:
         "ciphertext": blob,
         "grant token": token.encode(),
         "password": PASSWORD.encode(),
-        "key material": MATERIAL,
         "wrapped key material": wrapped,
         "import token": agreed["ImportToken"],
         "message": PRIVATE.encode(),

@@ -6,6 +6,7 @@ request                         LocalStack 2026.3             here, as AWS
 data key of some size           always 32 bytes               the size, or ValidationException
 Decrypt of garbage              a sentence of its own         InvalidCiphertextException, empty
 Decrypt by an RSA key           with any EncryptionAlgorithm  InvalidKeyUsageException
+- of garbage                    HTTP 500                      InvalidCiphertextException, empty
 ReEncrypt without SourceKeyId   HTTP 500                      the ciphertext names its key
 EncryptionAlgorithm             absent from answers           SYMMETRIC_DEFAULT
 KeyMaterialId                   absent from answers           the material that was used
@@ -17,7 +18,8 @@ import secrets
 from typing import Any
 
 from testbed.documented.key_specs import ALGORITHMS_MEMBER, algorithms
-from testbed.kms import key_usage, material, refusals, symmetric
+from testbed.errors import KmsError
+from testbed.kms import edwards, key_usage, material, refusals, symmetric
 from testbed.kms.call import KmsCall, KmsServices
 from testbed.kms.key import Key
 from testbed.kms.naming import key_id_in
@@ -123,10 +125,14 @@ def public_key(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     key = call.key
     if key.spec.startswith(("SYMMETRIC", "HMAC")):
         raise refusals.unsupported()
-    answer = services.backend.call(call.caller, call.operation, call.parameters)
+    if key.spec == edwards.SPEC:
+        public = edwards.public_key(services, call)
+    else:
+        answer = services.backend.call(call.caller, call.operation, call.parameters)
+        public = answer["PublicKey"]
     return {
         "KeyId": key.arn,
-        "PublicKey": answer["PublicKey"],
+        "PublicKey": public,
         "CustomerMasterKeySpec": key.spec,
         "KeySpec": key.spec,
         "KeyUsage": key.usage,
@@ -174,5 +180,11 @@ def _decrypt(
             "EncryptionAlgorithm": algorithm,
             "KeyMaterialId": used,
         }
-    answer = services.backend.call(call.caller, "Decrypt", request)
+    try:
+        answer = services.backend.call(call.caller, "Decrypt", request)
+    except KmsError as error:
+        # LocalStack reads a key's id in it, and fails where there is none.
+        if error.code in ("IncorrectKeyException", "InternalError"):
+            raise refusals.invalid_ciphertext() from error
+        raise
     return {**answer, "EncryptionAlgorithm": algorithm}

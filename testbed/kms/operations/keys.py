@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from testbed.documented.key_specs import ALGORITHMS_MEMBER, SPECS, algorithms
-from testbed.kms import key_policy, refusals
+from testbed.kms import edwards, key_policy, refusals
 from testbed.kms.base import SERVICE_ACCOUNT
 from testbed.kms.call import KmsCall, KmsServices
 from testbed.kms.key import Key
@@ -39,14 +39,19 @@ def create(services: KmsServices, call: KmsCall) -> dict[str, Any]:
         document = policies.accepted(services, call, _planned(call))
     else:
         document = key_policy.default(caller.account, caller.region)
-    request = {**parameters, "Policy": document, "Tags": []}
+    spec = _spec(parameters)
+    kept = edwards.PLACEHOLDER if spec == edwards.SPEC else spec
+    request = {**parameters, "Policy": document, "Tags": [], "KeySpec": kept}
+    request.pop("CustomerMasterKeySpec", None)
     answer = services.backend.call(caller, "CreateKey", request)
     key = Key.from_metadata(answer["KeyMetadata"], document)
-    key = replace(key, created=call.now, tags=tags)
+    key = replace(key, created=call.now, tags=tags, spec=spec)
     if caller.kind == "AWSService" and caller.account != SERVICE_ACCOUNT:
         key = key.managed_by_service(caller.principal.removesuffix(".amazonaws.com"))
     with services.ledger.change() as change:
         change.put_key(key)
+        if spec == edwards.SPEC:
+            edwards.generate(change, key)
     return _with_origin(answer, key)
 
 
@@ -95,7 +100,7 @@ def _planned(call: KmsCall) -> Key:
             call.caller.region, call.caller.account, "00000000-0000-0000-0000-000000000000"
         ),
         policy="",
-        spec=parameters.get("KeySpec") or parameters.get("CustomerMasterKeySpec") or Key.spec,
+        spec=_spec(parameters),
         usage=parameters.get("KeyUsage") or Key.usage,
         origin=parameters.get("Origin") or Key.origin,
     )
@@ -105,6 +110,8 @@ def _with_origin(answer: Mapping[str, Any], key: Key) -> dict[str, Any]:
     """Return an answer with the manager and the creation date that the ledger knows."""
     metadata = {
         **answer["KeyMetadata"],
+        "KeySpec": key.spec,
+        "CustomerMasterKeySpec": key.spec,
         "KeyManager": "AWS" if key.managed_by else "CUSTOMER",
         "CreationDate": datetime.fromtimestamp(key.created, UTC),
         ALGORITHMS_MEMBER[key.usage]: list(algorithms(key.spec, key.usage)),
@@ -112,10 +119,12 @@ def _with_origin(answer: Mapping[str, Any], key: Key) -> dict[str, Any]:
     return {**answer, "KeyMetadata": metadata}
 
 
+def _spec(parameters: Mapping[str, Any]) -> str:
+    return str(parameters.get("KeySpec") or parameters.get("CustomerMasterKeySpec") or Key.spec)
+
+
 def _check_usage(parameters: Mapping[str, Any]) -> None:
-    spec = (
-        parameters.get("KeySpec") or parameters.get("CustomerMasterKeySpec") or "SYMMETRIC_DEFAULT"
-    )
+    spec = _spec(parameters)
     usage = parameters.get("KeyUsage")
     if usage is None and spec != "SYMMETRIC_DEFAULT":
         raise refusals.invalid(
@@ -124,5 +133,10 @@ def _check_usage(parameters: Mapping[str, Any]) -> None:
         )
     if spec not in SPECS:
         raise refusals.unsupported(f"Keys of KeySpec {spec} are not supported here.")
+    external = parameters.get("Origin") == "EXTERNAL"
+    if spec == edwards.SPEC and (external or parameters.get("MultiRegion")):
+        raise refusals.unsupported(
+            f"Imported and multi-Region keys of KeySpec {spec} are not supported here."
+        )
     if usage and usage not in SPECS[spec]:
         raise refusals.invalid(f"KeyUsage {usage} is not compatible with KeySpec {spec}")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from testbed.kms import key_usage
+from testbed.kms import edwards, key_usage
 from testbed.kms.call import KmsCall, KmsServices
 
 
@@ -11,6 +11,12 @@ def sign(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     algorithm = call.parameters["SigningAlgorithm"]
     key_usage.check(call.key, "SIGN_VERIFY", call.operation, algorithm)
     key_usage.check_message(call.key, call.parameters)
+    if call.key.spec == edwards.SPEC:
+        answer = {"KeyId": call.key.arn, "SigningAlgorithm": algorithm}
+        if call.operation == "Sign":
+            return {**answer, "Signature": edwards.sign(services, call)}
+        edwards.verify(services, call)
+        return {**answer, "SignatureValid": True}
     return services.backend.call(call.caller, call.operation, call.parameters)
 
 
@@ -25,6 +31,7 @@ def shared_secret(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     """DeriveSharedSecret."""
     algorithm = call.parameters["KeyAgreementAlgorithm"]
     key_usage.check(call.key, "KEY_AGREEMENT", call.operation, algorithm)
+    key_usage.check_public_key(call.key, call.parameters["PublicKey"])
     answer = services.backend.call(call.caller, call.operation, call.parameters)
     return {**answer, "KeyId": call.key.arn}  # LocalStack repeats the name in the request
 

@@ -4,9 +4,16 @@ import hashlib
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_public_key,
+)
 
 from testbed.kms.base import USER
-from tests.support.kms_authority import VOLUME, Authority
+from tests.support.kms_authority import DAY, VOLUME, Authority
 
 pytestmark = pytest.mark.containers
 
@@ -39,6 +46,34 @@ def test_a_digest_is_signed_as_its_message(aws: Authority) -> None:
     assert str(aws.refusal(USER, "Verify", **wrong)) == "KMSInvalidSignatureException"
 
 
+def test_an_edwards_key_signs_as_every_other_implementation_verifies(aws: Authority) -> None:
+    key = aws.key(KeySpec="ECC_NIST_EDWARDS25519", KeyUsage="SIGN_VERIFY")
+    described = aws.call(USER, "DescribeKey", KeyId=key)["KeyMetadata"]
+    assert described["KeySpec"] == described["CustomerMasterKeySpec"] == "ECC_NIST_EDWARDS25519"
+    assert described["SigningAlgorithms"] == ["ED25519_SHA_512", "ED25519_PH_SHA_512"]
+    request = {"KeyId": key, "Message": b"m", "SigningAlgorithm": "ED25519_SHA_512"}
+    signature = aws.call(USER, "Sign", **request)["Signature"]
+    public = load_der_public_key(aws.call(USER, "GetPublicKey", KeyId=key)["PublicKey"])
+    assert isinstance(public, Ed25519PublicKey)
+    public.verify(signature, b"m")
+    assert aws.call(USER, "Verify", **request, Signature=signature)["SignatureValid"]
+    other = {**request, "Message": b"n", "Signature": signature}
+    assert aws.code(USER, "Verify", **other) == "KMSInvalidSignatureException"
+    hashed = {"KeyId": key, "Message": bytes(64), "MessageType": "DIGEST"}
+    algorithm = "ED25519_PH_SHA_512"
+    code = aws.code(USER, "Sign", **hashed, SigningAlgorithm=algorithm)
+    assert code == "UnsupportedOperationException"
+
+
+def test_edwards_keys_are_deleted_with_their_private_keys(aws: Authority) -> None:
+    key = aws.key(KeySpec="ECC_NIST_EDWARDS25519", KeyUsage="SIGN_VERIFY")
+    assert aws.ledger.secret(key, "private key")
+    aws.call(USER, "ScheduleKeyDeletion", KeyId=key, PendingWindowInDays=7)
+    aws.clock.turn(8 * DAY)
+    assert aws.code(USER, "DescribeKey", KeyId=key) == "NotFoundException"
+    assert aws.ledger.secret(key, "private key") is None
+
+
 def test_a_shared_secret_names_the_key_by_its_arn(aws: Authority) -> None:
     mine, theirs = (aws.key(KeySpec="ECC_NIST_P256", KeyUsage="KEY_AGREEMENT") for _ in range(2))
     secrets = set()
@@ -55,6 +90,30 @@ def test_a_shared_secret_names_the_key_by_its_arn(aws: Authority) -> None:
         assert answer["KeyId"] == key
         secrets.add(answer["SharedSecret"])
     assert len(secrets) == 1
+
+
+@pytest.mark.parametrize("curve", [None, ec.SECP384R1(), ec.SECP256K1()])
+def test_no_secret_is_shared_with_what_is_no_key_of_the_curve(
+    aws: Authority, curve: ec.EllipticCurve | None
+) -> None:
+    key = aws.key(KeySpec="ECC_NIST_P256", KeyUsage="KEY_AGREEMENT")
+    public = b"garbage"
+    if curve:
+        other = ec.generate_private_key(curve).public_key()
+        public = other.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    request = {"KeyId": key, "KeyAgreementAlgorithm": "ECDH", "PublicKey": public}
+    assert aws.code(USER, "DeriveSharedSecret", **request) == "ValidationException"
+
+
+@pytest.mark.parametrize("algorithm", ["RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256"])
+def test_garbage_for_an_rsa_key_is_no_ciphertext(aws: Authority, algorithm: str) -> None:
+    key = aws.key(KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT")
+    request = {"KeyId": key, "EncryptionAlgorithm": algorithm}
+    blob = aws.call(USER, "Encrypt", **request, Plaintext=b"p")["CiphertextBlob"]
+    assert aws.call(USER, "Decrypt", **request, CiphertextBlob=blob)["Plaintext"] == b"p"
+    for garbage in (b"x", bytes(256), b"\xff" * 256, blob[:-1]):
+        refusal = aws.refusal(USER, "Decrypt", **request, CiphertextBlob=garbage)
+        assert str(refusal) == "InvalidCiphertextException"
 
 
 def test_keys_that_cannot_be_made_are_refused_with_a_sentence(aws: Authority) -> None:
