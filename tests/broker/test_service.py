@@ -31,6 +31,7 @@ from testbed.errors import (
     BadRequestException,
     ConflictException,
     ContainerFailed,
+    KmsError,
     NotFoundException,
     TestbedError,
     VolumeRefused,
@@ -455,6 +456,20 @@ def test_a_reboot_that_was_cut_off_is_finished_by_the_next_who_comes(
     after = brokers.revive(before.broker_id)
     assert (after.broker_state, after.pending) == ("RUNNING", Pending())
     assert after.nodes[0].container_id != before.nodes[0].container_id, "it was restarted"
+
+
+def test_a_reboot_does_not_begin_while_kms_does_not_answer(rabbitmq_broker: MqBroker) -> None:
+    testbed, before = rabbitmq_broker.testbed, current(rabbitmq_broker)
+    [kms] = testbed.containers.find("kms")
+    testbed.containers.kill(kms["id"])
+    try:
+        with pytest.raises(KmsError, match="KMSInternalException"):
+            rabbitmq_broker.reboot()
+    finally:
+        testbed.kms_container.start()
+        testbed.kms_container.wait_until_ready()
+    after = current(rabbitmq_broker)
+    assert (after.broker_state, after.nodes) == ("RUNNING", before.nodes), "it serves as before"
 
 
 def test_an_unknown_node_is_one_clear_error(broker: MqBroker) -> None:
