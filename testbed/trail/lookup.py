@@ -186,7 +186,7 @@ def _token(time: int, seq: int, request: str) -> str:
 
 def _position(token: str, request: str) -> tuple[int, int]:
     try:
-        time, seq, made_for = json.loads(base64.urlsafe_b64decode(token.encode()))
+        time, seq, made_for = json.loads(base64.b64decode(token, b"-_", validate=True))
         if made_for == request and {type(time), type(seq)} == {int}:
             return time, seq
     except (ValueError, TypeError, RecursionError):

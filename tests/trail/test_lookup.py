@@ -186,6 +186,8 @@ def test_what_comes_while_pages_are_turned_moves_nothing(trail: Trail) -> None:
         ({"max_results": 51}, "InvalidMaxResultsException"),
         ({"next_token": "not one of ours"}, "InvalidNextTokenException"),
         ({"next_token": base64.b64encode(b"[1]").decode()}, "InvalidNextTokenException"),
+        ({"next_token": base64.b64encode(b"[" * 9999).decode()}, "InvalidNextTokenException"),
+        ({"next_token": "schlüssel"}, "InvalidNextTokenException"),
         (
             {"next_token": base64.b64encode(json.dumps(["x", 1, "y"]).encode()).decode()},
             "InvalidNextTokenException",
@@ -213,6 +215,10 @@ def test_a_token_is_good_for_the_request_that_it_came_from_only(trail: Trail) ->
         )
         == 1
     )
+    with pytest.raises(ApiError, match="InvalidNextTokenException"):
+        lookup_events(
+            trail, USER_ACCOUNT, attribute=Attribute("EventName", "Decrypt"), next_token=f"!{token}"
+        )
     decrypt, disable = Attribute("EventName", "Decrypt"), Attribute("EventName", "DisableKey")
     for account, attribute in (
         (USER_ACCOUNT, None),

@@ -29,9 +29,9 @@ def _token(start: int, listed: str) -> str:
 
 def _start(token: str, listed: str) -> int:
     try:
-        name, start = json.loads(base64.urlsafe_b64decode(token.encode()))
+        name, start = json.loads(base64.b64decode(token, b"-_", validate=True))
     except (ValueError, TypeError, RecursionError):
         raise refusals.bad_token() from None
-    if name == listed and isinstance(start, int) and start >= 0:
+    if name == listed and type(start) is int and start >= 0:
         return start
     raise refusals.bad_token()
