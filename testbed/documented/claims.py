@@ -43,8 +43,8 @@ CLAIMS = (
     Claim(
         "P4",
         "API and user activity is logged (CloudTrail)",
-        "every call on keys and brokers leaves one record with who, what, when and result; "
-        "passwords and plaintext keys never appear in it",
+        "every call on keys and brokers leaves one record with who, what, when, over which TLS "
+        "(`tlsDetails`) and with what result; passwords and plaintext keys never appear in it",
     ),
     Claim(
         "P5",
