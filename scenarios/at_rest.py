@@ -3,6 +3,7 @@
 import logging
 import secrets
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from testbed import clients
 from testbed.broker.model import Broker
@@ -10,7 +11,8 @@ from testbed.cli.scenario import run_file
 from testbed.clients import Destination
 from testbed.engines.all import ENGINES
 from testbed.engines.base import UNENCRYPTED
-from testbed.results import Finding, Verdict
+from testbed.evidence import Observation, contrast
+from testbed.results import Finding
 from testbed.storage import raw
 from testbed.testbed import Testbed
 
@@ -22,21 +24,32 @@ _PROTOCOL = {"RABBITMQ": "amqp", "ACTIVEMQ": "openwire"}
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """Use a broker of each engine, and a control of each whose volume is not encrypted."""
-    for engine_type in ("RABBITMQ", "ACTIVEMQ"):
-        logger.info("  %s: writing a canary and reading the raw volume", engine_type)
+    """Use a broker of each engine, one with no EncryptionOptions, and unencrypted controls."""
+    for engine_type in ("ACTIVEMQ", "RABBITMQ"):
+        control = _look(testbed, testbed.control(engine_type, UNENCRYPTED))
         broker = testbed.default_broker(engine_type)
-        control = testbed.control(engine_type, UNENCRYPTED)
-        yield Finding(
-            "R1",
-            broker.broker_name,
-            *_canary(testbed, broker),
-            Finding("R1", "a volume without encryption", *_canary(testbed, control)),
-        )
+        yield _finding(broker.broker_name, _look(testbed, broker), control)
+    with testbed.temporary_broker(testbed.request("RABBITMQ", "no-options")) as broker:
+        yield _finding("a broker without EncryptionOptions", _look(testbed, broker), control)
 
 
-def _canary(testbed: Testbed, broker: Broker) -> tuple[Verdict, tuple[str, ...]]:
+def _finding(subject: str, looks: "_Looks", control: "_Looks") -> Finding:
+    also = (*looks.kept, *control.kept)
+    unencrypted = "a volume without encryption"
+    return contrast("R1", subject, (looks.absent,), unencrypted, (control.absent,), also=also)
+
+
+@dataclass(frozen=True)
+class _Looks:
+    """Whether a canary is absent from the disk, and kept for those who may read it."""
+
+    absent: Observation
+    kept: tuple[Observation, ...]
+
+
+def _look(testbed: Testbed, broker: Broker) -> _Looks:
     """Send a canary, look for it on the disk, through the mount, and at a consumer."""
+    logger.info("  %s: writing a canary and reading the raw volume", broker.broker_name)
     canary = f"canary-{secrets.token_hex(16)}".encode()
     queue = Destination.queue(f"at-rest-{secrets.token_hex(4)}")
     with clients.connect(testbed.brokers.address(broker, _PROTOCOL[broker.engine_type])) as client:
@@ -51,17 +64,23 @@ def _canary(testbed: Testbed, broker: Broker) -> tuple[Verdict, tuple[str, ...]]
         if message:
             message.acknowledge()
     back = message is not None and message.body == canary
-    evidence = (
-        (
+    volume = broker.nodes[0].volume.volume_id
+    return _Looks(
+        Observation(
+            disk.hits == 0 and disk.scanned > 0,
             f"confirmed by the broker, the canary is {disk.hits} times in {disk.scanned:,} "
-            f"raw bytes of {broker.nodes[0].volume.volume_id}"
+            f"raw bytes of {volume}",
         ),
-        f"through the mount it is in {', '.join(mounted) or 'no file'}",
-        f"a consumer {'gets it as it was sent' if back else 'does not get it'}",
+        (
+            Observation(
+                bool(mounted),
+                f"through the mount of {volume} it is in {', '.join(mounted) or 'no file'}",
+            ),
+            Observation(
+                back, f"a consumer {'gets it as it was sent' if back else 'does not get it'}"
+            ),
+        ),
     )
-    return (
-        Verdict.HOLDS if disk.hits == 0 and disk.scanned and mounted and back else Verdict.FAILS
-    ), evidence
 
 
 if __name__ == "__main__":

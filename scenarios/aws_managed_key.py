@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from testbed.broker.encryption import AWS_MANAGED_ALIAS, EncryptionOptions
 from testbed.cli.scenario import run_file
-from testbed.evidence import ask
-from testbed.kms.base import USER_ACCOUNT
-from testbed.results import Finding, Verdict
+from testbed.documented import regions
+from testbed.evidence import Observation, ask, contrast
+from testbed.kms.base import USER_ACCOUNT, Caller
+from testbed.results import Finding
 from testbed.testbed import Testbed
 
 logger = logging.getLogger(__name__)
@@ -35,74 +36,58 @@ _NOT_THE_OWNERS: dict[str, dict[str, object]] = {
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """Create two brokers, the second while the first exists."""
-    before = _associated(testbed)
+    """Create two brokers in a Region where the account has none, the second beside the first."""
+    user = next(
+        caller
+        for caller in map(testbed.user_in, regions.names())
+        if regions.partition(caller.region).name == "aws" and not _target(testbed, caller)
+    )
     options = EncryptionOptions(use_aws_owned_key=False)
-    logger.info("  two brokers with UseAwsOwnedKey false and no KmsKeyId")
+    logger.info("  two brokers with UseAwsOwnedKey false and no KmsKeyId, in %s", user.region)
     with testbed.temporary_broker(
-        testbed.request("RABBITMQ", "managed-1", encryption_options=options)
+        testbed.request("RABBITMQ", "managed-1", encryption_options=options), user
     ) as first:
-        key = _described(testbed)
+        target = _target(testbed, user)
         with testbed.temporary_broker(
-            testbed.request("RABBITMQ", "managed-2", encryption_options=options)
+            testbed.request("RABBITMQ", "managed-2", encryption_options=options), user
         ) as second:
-            same = first.key_arn == second.key_arn == key.get("Arn")
-    refusals, control = (
-        _refusals(testbed, key["Arn"]),
-        _refusals(testbed, testbed.new_key("a customer managed one")),
-    )
-    listed = key["Arn"] in {
-        entry["KeyArn"]
-        for entry in testbed.kms.call(testbed.user, "ListKeys", {"Limit": 1000})["Keys"]
-    }
-    evidence = (
-        (
-            f"before the first broker {AWS_MANAGED_ALIAS} has {'a' if before else 'no'} key, "
-            f"after it {key['Arn']}, KeyManager {key['KeyManager']}"
-        ),
-        (
-            f"it {'is' if listed else 'is not'} in the account's ListKeys, "
-            f"and the second broker {'has the same' if same else 'has another'}"
-        ),
-        *refusals,
-    )
-    yield Finding(
+            same = first.key_arn == second.key_arn
+    key = testbed.kms.call(user, "DescribeKey", {"KeyId": AWS_MANAGED_ALIAS})["KeyMetadata"]
+    keys = testbed.kms.call(user, "ListKeys", {"Limit": 1000})["Keys"]
+    listed = key["Arn"] in {entry["KeyArn"] for entry in keys}
+    appears = bool(target) and key["KeyId"] == target and key["Arn"] == first.key_arn
+    other = testbed.new_key("a customer managed one", region=user.region)
+    yield contrast(
         "R5",
         AWS_MANAGED_ALIAS,
-        Verdict.of(
-            same and listed and key["KeyManager"] == "AWS" and len(refusals) == len(_NOT_THE_OWNERS)
-        ),
-        evidence,
-        Finding(
-            "R5",
-            "a customer managed key",
-            Verdict.of(bool(control)),
-            control or ("every one of these calls is carried out",),
+        _refusals(testbed, user, key["Arn"]),
+        "a customer managed key",
+        _refusals(testbed, user, other),
+        also=(
+            Observation(
+                appears and key["KeyManager"] == "AWS",
+                f"before the first broker ListAliases has no key for {AWS_MANAGED_ALIAS}, after it "
+                f"{target or 'none'}: {key['Arn']}, KeyManager {key['KeyManager']}",
+            ),
+            Observation(listed, f"it {'is' if listed else 'is not'} in the account's ListKeys"),
+            Observation(same, f"the second broker has {'the same' if same else 'another'}"),
         ),
     )
 
 
-def _associated(testbed: Testbed) -> bool:
-    """Return whether the alias has a key; DescribeKey would make one."""
-    aliases = testbed.kms.call(testbed.user, "ListAliases", {})["Aliases"]
-    return any(
-        alias["AliasName"] == AWS_MANAGED_ALIAS and "TargetKeyId" in alias for alias in aliases
-    )
+def _target(testbed: Testbed, caller: Caller) -> str:
+    """Return the id of the key behind the alias, as ListAliases has it; empty if there is none."""
+    aliases = testbed.kms.call(caller, "ListAliases", {"Limit": 100})["Aliases"]
+    targets = {alias["AliasName"]: alias.get("TargetKeyId", "") for alias in aliases}
+    return str(targets.get(AWS_MANAGED_ALIAS, ""))
 
 
-def _described(testbed: Testbed) -> dict[str, str]:
-    answer = testbed.kms.call(testbed.user, "DescribeKey", {"KeyId": AWS_MANAGED_ALIAS})
-    metadata: dict[str, str] = answer["KeyMetadata"]
-    return metadata
-
-
-def _refusals(testbed: Testbed, key: str) -> tuple[str, ...]:
-    """Return the message of each call that KMS refuses."""
-    answers = [
-        ask(testbed.kms, operation, {"KeyId": key, **parameters}, testbed.user)
+def _refusals(testbed: Testbed, owner: Caller, key: str) -> list[Observation]:
+    """Make each call as the key's owner; ``yes`` if KMS refuses it."""
+    return [
+        ask(testbed.kms, operation, {"KeyId": key, **parameters}, owner).refusal
         for operation, parameters in _NOT_THE_OWNERS.items()
     ]
-    return tuple(answer.evidence for answer in answers if answer.refused)
 
 
 if __name__ == "__main__":

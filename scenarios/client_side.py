@@ -1,12 +1,9 @@
 """Client-side encryption: a sealed payload is opaque to console and disk, and needs the key."""
 
 import base64
-import http.client
-import json
 import logging
 import secrets
-import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -14,13 +11,15 @@ import boto3
 
 from testbed import clients
 from testbed.aws.endpoint import serve
-from testbed.broker.model import Broker, Endpoint
+from testbed.broker.model import Broker
 from testbed.cli.scenario import run_file
 from testbed.clients import QUEUE_PROTOCOL, Destination
+from testbed.clients.console import Console
 from testbed.clients.envelope import Envelope
 from testbed.engines.base import UNENCRYPTED
 from testbed.errors import ClientError
-from testbed.results import Finding, Verdict
+from testbed.evidence import Observation, contrast
+from testbed.results import Finding
 from testbed.storage import raw
 from testbed.testbed import Testbed
 
@@ -57,28 +56,24 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
 def _opaque(testbed: Testbed, broker: Broker, envelope: Envelope) -> Finding:
     canary = f"canary-{secrets.token_hex(16)}".encode()
     sealed = envelope.seal(canary, {"purpose": "testbed"})
-    consumed, evidence = _inspect(testbed, broker, sealed, canary)
-    same = consumed is not None and envelope.open(consumed) == canary
+    consumed, looks = _inspect(testbed, broker, sealed, canary)
+    same = envelope.open(consumed) == canary
     in_clear, control = _inspect(testbed, broker, canary, canary)
-    return Finding(
+    opens = f"what the consumer received {'opens to' if same else 'is not'} what was sealed"
+    return contrast(
         "E1",
         f"a sealed payload through {broker.engine_type}",
-        Verdict.of(same),
-        (
-            *evidence,
-            f"what the consumer received {'opens to' if same else 'is not'} what was sealed",
-        ),
-        Finding("E1", "the same payload as it is", Verdict.of(in_clear is not None), control),
+        looks,
+        "the same payload as it is",
+        control,
+        also=(Observation(same and in_clear == canary, opens),),
     )
 
 
 def _inspect(
     testbed: Testbed, broker: Broker, body: bytes, canary: bytes
-) -> tuple[bytes | None, tuple[str, ...]]:
-    """Look for a message in the console and on disk.
-
-    Return the consumed body, or None if the canary was visible.
-    """
+) -> tuple[bytes, tuple[Observation, Observation]]:
+    """Send a message and look for the canary in the console and on disk; return what comes back."""
     queue = Destination.queue(f"client-side-{secrets.token_hex(4)}")
     with clients.connect(
         testbed.brokers.address(broker, QUEUE_PROTOCOL[broker.engine_type])
@@ -92,98 +87,65 @@ def _inspect(
             raise ClientError("the message did not come back")
         message.acknowledge()
     numbers = ",".join(map(str, canary)).encode()  # how the console's API encodes bytes
-    readable = [
-        form
-        for form in (canary, base64.b64encode(canary), canary.hex().encode(), numbers)
-        if form in shown
-    ]
-    evidence = (
-        (
-            f"the console shows the message ({len(shown):,} bytes of answer), "
-            f"and the payload {'can be read in it' if readable else 'cannot be read in it'}"
-        ),
-        f"the canary is {disk.hits} times in {disk.scanned:,} raw bytes of an unencrypted volume",
+    readable = any(
+        form in shown for form in (canary, base64.b64encode(canary), canary.hex().encode(), numbers)
     )
-    return (None if readable or disk.hits else message.body), evidence
+    return message.body, (
+        Observation(
+            not readable,
+            f"the console shows the message ({len(shown):,} bytes of answer), "
+            f"and the payload {'can be read in it' if readable else 'cannot be read in it'}",
+        ),
+        Observation(
+            disk.hits == 0 and disk.scanned > 0,
+            f"the canary is {disk.hits} times in {disk.scanned:,} raw bytes of an unencrypted "
+            "volume",
+        ),
+    )
 
 
 def _console(testbed: Testbed, broker: Broker, queue: str) -> bytes:
     """Return the queue's messages from the management interface or the console's API."""
-    user, endpoint = broker.users[0], broker.endpoint(_CONSOLE[broker.engine_type])
+    console = Console(testbed.brokers.address(broker, _CONSOLE[broker.engine_type]))
     if broker.engine_type == "RABBITMQ":
-        path, request = (
-            f"/api/queues/%2F/{quote(queue)}/get",
-            {"count": 10, "ackmode": "ack_requeue_true", "encoding": "auto"},
-        )
+        request = {"count": 10, "ackmode": "ack_requeue_true", "encoding": "auto"}
+        answer = console.request("POST", f"/api/queues/%2F/{quote(queue)}/get", request)
     else:
         name = (
             f"org.apache.activemq:type=Broker,brokerName={broker.broker_name},"
             f"destinationType=Queue,destinationName={queue}"
         )
-        path, request = "/api/jolokia/", {"type": "exec", "mbean": name, "operation": "browse()"}
-    answer = _post(testbed, endpoint, path, request, f"{user.username}:{user.password}")
+        browse = {"type": "exec", "mbean": name, "operation": "browse()"}
+        answer = console.request("POST", "/api/jolokia/", browse)
     return answer.replace(b" ", b"")
-
-
-def _post(
-    testbed: Testbed, endpoint: Endpoint, path: str, body: Mapping[str, Any], credentials: str
-) -> bytes:
-    context = ssl.create_default_context(cafile=str(testbed.ca_file))
-    headers = {
-        "Authorization": f"Basic {base64.b64encode(credentials.encode()).decode()}",
-        "Content-Type": "application/json",
-        "Origin": "https://localhost",
-    }
-    connection = http.client.HTTPSConnection(
-        endpoint.host, endpoint.port, context=context, timeout=30
-    )
-    try:
-        connection.request("POST", path, json.dumps(body), headers)
-        response = connection.getresponse()
-        text = response.read()
-    finally:
-        connection.close()
-    if response.status != 200:
-        raise ClientError(
-            f"the console answers HTTP {response.status}: {text[:200].decode(errors='replace')}"
-        )
-    return text
 
 
 def _without_the_key(testbed: Testbed, kms: Any, key: str) -> Finding:
     """Check that sealing and opening fail while the key is disabled, and only then."""
     sealed = Envelope(kms, key).seal(b"sealed while the key was enabled")
+
+    def attempts() -> list[Observation]:
+        return [
+            _refused("opening", lambda: Envelope(kms, key).open(sealed)),
+            _refused("sealing", lambda: Envelope(kms, key).seal(b"another")),
+        ]
+
     testbed.kms.call(testbed.user, "DisableKey", {"KeyId": key})
     testbed.wait_out_delay()
-    disabled = [
-        _tried(lambda: Envelope(kms, key).open(sealed)),
-        _tried(lambda: Envelope(kms, key).seal(b"another")),
-    ]
+    disabled = attempts()
     testbed.kms.call(testbed.user, "EnableKey", {"KeyId": key})
-    enabled = [
-        _tried(lambda: Envelope(kms, key).open(sealed)),
-        _tried(lambda: Envelope(kms, key).seal(b"another")),
-    ]
-    return Finding(
-        "E1",
-        "a sealed payload while its key is disabled, and after",
-        Verdict.of(all(disabled) and not any(enabled)),
-        (
-            *(f"with the key disabled {refusal}" for refusal in disabled),
-            "with the key enabled both are carried out" if not any(enabled) else str(enabled),
-        ),
-        Finding(
-            "E1", "the same with the key enabled", Verdict.of(all(enabled)), ("opened, and sealed",)
-        ),
+    return contrast(
+        "E1", "while the key is disabled", disabled, "once it is enabled again", attempts()
     )
 
 
-def _tried(attempt: Any) -> str:
+def _refused(what: str, attempt: Callable[[], object]) -> Observation:
+    """Make an attempt; ``yes`` if it is refused. The Encryption SDK does not say why."""
     try:
         attempt()
     except ClientError as error:
-        return str(error)
-    return ""
+        return Observation(yes=True, evidence=f"{what} is refused: {error}")
+    return Observation(yes=False, evidence=f"{what} is carried out")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import json
 import logging
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,10 @@ from testbed import checker, clients, evidence, traffic
 from testbed.broker.model import Broker
 from testbed.cli.scenario import run_file
 from testbed.clients import Destination
+from testbed.clients.console import Console
 from testbed.documented.listeners import RABBITMQ
-from testbed.kms.base import USER_ACCOUNT, assumed_role
-from testbed.results import Finding, Verdict
+from testbed.kms.base import USER_ACCOUNT, Caller, assumed_role
+from testbed.results import Finding
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
 from testbed.trail.compare import trail_differences
@@ -43,7 +44,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     with testbed.temporary_broker(
         testbed.request("RABBITMQ", "cluster", key, deployment_mode="CLUSTER_MULTI_AZ"), alice
     ) as cluster:
-        yield _grants(testbed, key)
+        yield _grants(testbed, key, alice)
         logger.info("  a canary, and a capture in the network of one node")
         replicated = _captured(testbed, cluster)
         yield from _without_key(testbed, cluster)
@@ -54,36 +55,42 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     ) as contrast:
         logger.info("  the same with TLS between the nodes")
         encrypted = _captured(testbed, contrast)
-    yield Finding(
+    between, to_clients = _in_the_clear(replicated)
+    between_encrypted, to_clients_too = _in_the_clear(encrypted)
+    yield evidence.contrast(
         "T4",
         cluster.broker_name,
-        *_in_the_clear(replicated),
-        Finding("T4", "a cluster with TLS between its nodes", *_in_the_clear(encrypted)),
+        (between,),
+        "a cluster with TLS between its nodes",
+        (between_encrypted,),
+        also=(to_clients, to_clients_too),
     )
 
 
-def _grants(testbed: Testbed, key: str) -> Finding:
-    records = [
-        record
-        for record in events(testbed.trail, USER_ACCOUNT, region=testbed.region)
-        if record["eventName"] == "CreateGrant" and key in json.dumps(record)
-    ][::-1]
-    expected = samples("cluster")
-    deviations, without = (
-        trail_differences(records, expected),
-        trail_differences(records[:-1], expected),
-    )
-    return Finding(
+def _grants(testbed: Testbed, key: str, alice: Caller) -> Finding:
+    """Compare the CreateGrant events with the page's; in the control there is one more."""
+    page = samples("cluster")
+
+    def look() -> evidence.Observation:
+        records = [
+            record
+            for record in events(testbed.trail, USER_ACCOUNT, region=testbed.region)
+            if record["eventName"] == "CreateGrant" and key in json.dumps(record)
+        ][::-1]
+        deviations = map(str, trail_differences(records, page))
+        lines = (f"{len(records)} events beside the page's {len(page)}", *deviations)
+        seen = "; ".join((*lines, *map(_describe, records)))
+        return evidence.Observation(len(lines) == 1, seen)
+
+    as_created = look()
+    own = {"KeyId": key, "GranteePrincipal": alice.principal, "Operations": ["DescribeKey"]}
+    testbed.kms.call(alice, "CreateGrant", own)
+    return evidence.contrast(
         "G2",
-        f"{len(records)} CreateGrant events beside the page's {len(expected)}",
-        Verdict.of(not deviations),
-        (*map(str, deviations), *map(_describe, records)),
-        Finding(
-            "G2",
-            "the same events without the last",
-            Verdict.of(not without),
-            tuple(map(str, without)),
-        ),
+        "a cluster's CreateGrant events",
+        (as_created,),
+        "after another CreateGrant",
+        (look(),),
     )
 
 
@@ -121,8 +128,8 @@ def _captured(testbed: Testbed, cluster: Broker) -> _Crossed:
             return _Crossed(canary, at_node.stop(), at_front.stop())
 
 
-def _in_the_clear(crossed: _Crossed) -> tuple[Verdict, tuple[str, ...]]:
-    """Judge T4: the canary is on the link between nodes, and not on the one to clients."""
+def _in_the_clear(crossed: _Crossed) -> tuple[evidence.Observation, evidence.Observation]:
+    """Return whether the canary is on the link between nodes, and absent from that to clients."""
     needle = {"the canary": crossed.canary}
     to_clients, client = crossed.front.on(_CLIENT_PORT), crossed.front.find(needle)
     between = [
@@ -130,19 +137,22 @@ def _in_the_clear(crossed: _Crossed) -> tuple[Verdict, tuple[str, ...]]:
         for sighting in crossed.node.find(needle)
         if _CLIENT_PORT not in (sighting.source.port, sighting.destination.port)
     ]
-    evidence = (
-        f"between the nodes: {between[0] if between else 'the canary is in no packet'}",
-        (
-            f"to clients: {client[0] if client else 'the canary is in no packet'}, "
-            f"of {to_clients.payload_bytes:,} bytes on port {_CLIENT_PORT}"
+    return (
+        evidence.Observation(
+            bool(between),
+            f"between the nodes, in {crossed.node.packets} packets at one: "
+            f"{between[0] if between else 'the canary is in no packet'}",
         ),
-        (
-            f"{crossed.node.packets} packets at a node, "
-            f"{crossed.front.packets} at the cluster's address, "
-            f"{'none' if crossed.node.whole and crossed.front.whole else 'some'} missed in between"
+        evidence.Observation(
+            not client
+            and to_clients.payload_bytes > 0
+            and crossed.node.whole
+            and crossed.front.whole,
+            f"to clients: {client[0] if client else 'the canary is in no packet'}, "
+            f"of {to_clients.payload_bytes:,} bytes on port {_CLIENT_PORT}, "
+            f"{'none' if crossed.node.whole and crossed.front.whole else 'some'} missed in between",
         ),
     )
-    return Verdict.of(bool(between) and not client and to_clients.payload_bytes > 0), evidence
 
 
 def _without_key(testbed: Testbed, cluster: Broker) -> Iterator[Finding]:
@@ -150,7 +160,6 @@ def _without_key(testbed: Testbed, cluster: Broker) -> Iterator[Finding]:
     brokers, identity, lost = testbed.brokers, cluster.broker_id, cluster.nodes[2].name
     with Traffic(brokers.address(cluster, "amqp"), _QUEUE, rate=50) as flow:
         flow.wait_confirmed(75, 60)
-        with_key = evidence.reports_invalid_key(brokers, identity)
         logger.info("  DisableKey, and a node is lost")
         testbed.kms.call(testbed.user, "DisableKey", {"KeyId": cluster.key_arn})
         testbed.wait_out_delay()
@@ -159,39 +168,40 @@ def _without_key(testbed: Testbed, cluster: Broker) -> Iterator[Finding]:
         brokers.detach(identity, lost)
         down = evidence.stays_down(brokers, identity, lost)
         quorum = evidence.serves(flow, 50, timeout=60)
+        incomplete = _all_nodes_run(testbed, cluster)
         logger.info("  EnableKey")
         testbed.kms.call(testbed.user, "EnableKey", {"KeyId": cluster.key_arn})
-        after = brokers.maintain(identity)
+        returned = evidence.stays_down(brokers, identity, lost)
+        with_key = evidence.reports_invalid_key(brokers, identity)
+        complete = _all_nodes_run(testbed, cluster)
         flow.wait_confirmed(20, 60)
-    account = checker.check(traffic.drain(brokers.address(after, "amqp"), _QUEUE, flow.recorder))
-    yield Finding(
+    account = checker.check(traffic.drain(brokers.address(cluster, "amqp"), _QUEUE, flow.recorder))
+    yield evidence.contrast(
         "R9",
         "a cluster that loses a node while its key is disabled",
-        Verdict.of(without_key.yes and reboot.yes and down.yes and quorum.yes),
-        _evidence((without_key, reboot, down, quorum)),
-        Finding(
-            "R9",
-            "the cluster while its key is enabled",
-            Verdict.of(with_key.yes),
-            (with_key.evidence,),
-        ),
+        (without_key, down),
+        "the cluster once its key is enabled",
+        (with_key, returned),
+        also=(reboot, quorum),
     )
-    yield Finding(
+    yield evidence.contrast(
         "R10",
         "the cluster with its key enabled again",
-        Verdict.of(after.broker_state == "RUNNING" and account.ok),
-        (f"DescribeBroker says {after.broker_state}, all nodes run", str(account)),
-        Finding(
-            "R10",
-            "the cluster before EnableKey",
-            Verdict.of(not without_key.yes),
-            (without_key.evidence,),
-        ),
+        (with_key.inverse, complete),
+        "the cluster before EnableKey",
+        (without_key.inverse, incomplete),
+        also=(evidence.Observation(account.ok, str(account)),),
     )
 
 
-def _evidence(observations: Sequence[evidence.Observation]) -> tuple[str, ...]:
-    return tuple(observation.evidence for observation in observations)
+def _all_nodes_run(testbed: Testbed, cluster: Broker) -> evidence.Observation:
+    """Ask the management interface which nodes run; ``yes`` if all of them do."""
+    console = Console(testbed.brokers.address(cluster, "management"))
+    running = sum(node["running"] for node in console.get("/api/nodes"))
+    return evidence.Observation(
+        running == len(cluster.nodes),
+        f"the management interface says that {running} of {len(cluster.nodes)} nodes run",
+    )
 
 
 if __name__ == "__main__":

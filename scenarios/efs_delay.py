@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from testbed import evidence
 from testbed.cli.scenario import run_file
 from testbed.clients import Destination
-from testbed.results import Finding, Verdict
+from testbed.evidence import Observation
+from testbed.results import Finding
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
 
@@ -24,50 +25,41 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     with testbed.temporary_broker(
         testbed.request("ACTIVEMQ", "efs", key, storage_type="EFS")
     ) as efs:
-        at_once, account_at_once, later, account_later = _story(testbed, efs.broker_id, "efs_grant")
+        at_once, later = _story(testbed, efs.broker_id, "efs_grant")
     ebs_key = testbed.new_key("of a broker on EBS")
     with testbed.temporary_broker(testbed.request("ACTIVEMQ", "ebs", ebs_key)) as ebs:
-        _, _, ebs_later, ebs_account = _story(testbed, ebs.broker_id, "ebs_grant")
-    yield Finding(
+        ebs_at_once, ebs_later = _story(testbed, ebs.broker_id, "ebs_grant")
+    yield evidence.contrast(
         "R8",
         "a broker on EFS whose file system's grant is revoked",
-        Verdict.of(at_once.yes and not later.yes),
-        (
-            f"at once after RevokeGrant {at_once.evidence} ({account_at_once})",
-            f"after {testbed.delay:.0f} s {later.evidence} ({account_later})",
-        ),
-        Finding(
-            "R8",
-            "a broker on EBS whose volume's grant is revoked",
-            Verdict.of(not ebs_later.yes),
-            (f"{ebs_later.evidence} ({ebs_account})",),
-        ),
+        (later.inverse,),
+        "a broker on EBS whose volume's grant is revoked",
+        (ebs_later.inverse,),
+        also=(at_once, ebs_at_once),
     )
 
 
-def _story(
-    testbed: Testbed, broker_id: str, grant_name: str
-) -> tuple[evidence.Observation, str, evidence.Observation, str]:
+def _story(testbed: Testbed, broker_id: str, grant_name: str) -> tuple[Observation, Observation]:
     """Revoke the volume's grant; observe whether the broker serves during the delay and after."""
     brokers, broker = testbed.brokers, testbed.brokers.peek(broker_id)
     grant = next(candidate for candidate in broker.grants if candidate.name == grant_name)
+
+    def look(when: str, timeout: float = 30.0) -> Observation:
+        state = brokers.maintain(broker_id).broker_state
+        serves = evidence.serves(flow, 50, timeout=timeout)
+        return Observation(
+            serves.yes,
+            f"{grant.volume_id}, {when}: {serves.evidence}; DescribeBroker says {state}",
+        )
+
     with Traffic(brokers.address(broker, "stomp"), _QUEUE, rate=100) as flow:
         flow.wait_confirmed(50, 30)
         logger.info("  %s: RevokeGrant", broker.broker_name)
-        testbed.kms.call(
-            testbed.user, "RevokeGrant", {"KeyId": broker.key_arn, "GrantId": grant.grant_id}
-        )
-        first = brokers.maintain(broker_id)
-        at_once = evidence.serves(flow, 50)
+        revoked = {"KeyId": broker.key_arn, "GrantId": grant.grant_id}
+        testbed.kms.call(testbed.user, "RevokeGrant", revoked)
+        at_once = look("at once after RevokeGrant")
         testbed.wait_out_delay()
-        second = brokers.maintain(broker_id)
-        later = evidence.serves(flow, 50, timeout=5.0)
-    return (
-        at_once,
-        f"DescribeBroker says {first.broker_state}",
-        later,
-        f"DescribeBroker says {second.broker_state}",
-    )
+        return at_once, look(f"after {testbed.delay:.0f} s", timeout=5.0)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from testbed.cli.scenario import run_file
 from testbed.clients import Destination
 from testbed.errors import KmsError
 from testbed.evidence import Observation
-from testbed.results import Finding, Verdict
+from testbed.results import Finding
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
 
@@ -30,7 +30,6 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         grant = next(candidate for candidate in broker.grants if candidate.volume_id)
         with Traffic(brokers.address(broker, "amqp"), _QUEUE, rate=100) as flow:
             flow.wait_confirmed(150, 30)
-            before = evidence.reports_invalid_key(brokers, identity)
             logger.info("  RevokeGrant")
             kms.call(testbed.user, "RevokeGrant", {"KeyId": key, "GrantId": grant.grant_id})
             inside = evidence.reports_invalid_key(brokers, identity)
@@ -49,40 +48,44 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         brokers.detach(identity)
         lost = evidence.stays_down(brokers, identity)
     with testbed.temporary_broker(testbed.request("RABBITMQ", "anew", key)) as anew:
-        recreated = evidence.reports_invalid_key(brokers, anew.broker_id)
-        rebooted = evidence.refuses_reboot(brokers, anew.broker_id)
+        logger.info("  the same broker anew: with its grants, and then with its key disabled")
+        identity = anew.broker_id
+        sound = (
+            evidence.reports_invalid_key(brokers, identity),
+            evidence.refuses_reboot(brokers, identity),
+        )
+        brokers.detach(identity)
+        returned = evidence.stays_down(brokers, identity)
+        kms.call(testbed.user, "DisableKey", {"KeyId": key})
+        testbed.wait_out_delay()
+        disabled = evidence.reports_invalid_key(brokers, identity)
+        undone = [
+            _tried(testbed, anew, name, attempt)
+            for name, attempt in _attempts(testbed, anew).items()
+        ]
 
-    control = Finding("R9", "the same broker before", Verdict.of(before.yes), (before.evidence,))
-    degraded = (attached, after, reboot, lost)
-    yield Finding(
+    yield evidence.contrast(
         "R9",
         "a broker whose EBS grant is revoked",
-        Verdict.of(all(observation.yes for observation in degraded)),
-        tuple(observation.evidence for observation in degraded),
-        control,
+        (after, reboot, lost),
+        "the broker created anew, with its grants",
+        (*sound, returned),
+        also=(attached,),
     )
-    yield Finding(
+    yield evidence.contrast(
         "R11",
-        "a revoked grant",
-        Verdict.of(not inside.yes and after.yes),
-        (
-            f"at once after RevokeGrant {inside.evidence}",
-            f"after {testbed.delay:.0f} s {after.evidence}",
-        ),
-        Finding("R11", "once the delay is over", Verdict.of(not after.yes), (after.evidence,)),
+        "a revoked grant, at once",
+        (inside.inverse,),
+        f"once the delay of {testbed.delay:.0f} s is over",
+        (after.inverse,),
     )
-    yield Finding(
+    yield evidence.contrast(
         "R7",
         "a broker whose EBS grant is revoked",
-        Verdict.of(
-            all(attempt.yes for attempt in tried) and not recreated.yes and not rebooted.yes
-        ),
-        (
-            f"deleted and created anew: {recreated.evidence}, and {rebooted.evidence}",
-            *(attempt.evidence for attempt in tried),
-        ),
-        # These would bring a broker back after DisableKey; here they must not.
-        Finding("R7", "the broker created anew", Verdict.of(recreated.yes), (recreated.evidence,)),
+        tried,
+        "the broker created anew, with its key disabled instead",
+        undone,
+        also=(*(look.inverse for look in sound), disabled),
     )
     yield f"Traffic through all of it: {account}"
 

@@ -9,6 +9,7 @@ from testbed.cli.scenario import run_file
 from testbed.documented import regions
 from testbed.documented.tls import PROFILES, Suite, TlsProfile
 from testbed.engines.base import Defects
+from testbed.evidence import Observation, contrast
 from testbed.results import Finding, Matrix, Verdict
 from testbed.runtime.tasks import run_concurrently
 from testbed.testbed import Testbed
@@ -23,7 +24,18 @@ TITLE = "Exactly the documented versions and suites, on every listener"
 CLAIMS = ("T1", "T3", "T6", "T8")
 
 # What a control's listeners accept beyond the documents, and what they lack.
-_EXTRA = Suite("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305", 0xCCA8)
+_PLANTED = {
+    "extra version": "no other version is accepted",
+    "extra suite": "no other suite is accepted",
+    "missing suite": "every documented suite is accepted",
+}
+_EXTRA = {
+    # TLS 1.1 has none of RabbitMQ's suites, so a control that takes it needs one of its own.
+    "RABBITMQ": Suite("TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA", "ECDHE-RSA-AES128-SHA", 0xC013),
+    "ACTIVEMQ": Suite(
+        "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305", 0xCCA8
+    ),
+}
 
 
 def run(testbed: Testbed) -> Iterator[Finding | Matrix | str]:
@@ -36,7 +48,9 @@ def run(testbed: Testbed) -> Iterator[Finding | Matrix | str]:
 
 def _weak(testbed: Testbed, engine_type: str) -> Broker:
     documented = PROFILES[engine_type]
-    tls = TlsProfile(("TLSv1.1", *documented.versions), (*documented.suites[1:], _EXTRA))
+    tls = TlsProfile(
+        ("TLSv1.1", *documented.versions), (*documented.suites[1:], _EXTRA[engine_type])
+    )
     defects = Defects(plaintext_listener=True, tls=tls, certificate="wrong-authority")
     return testbed.control(engine_type, defects)
 
@@ -75,16 +89,30 @@ def _plaintext(testbed: Testbed, broker: Broker) -> dict[str, ListenerScan]:
 def _suites(
     claim: str, engine_type: str, name: str, scan: ListenerScan, control: ListenerScan
 ) -> Finding:
-    return Finding(
+    """Judge versions and suites; in the control a version and a suite too many, one too few."""
+    looks, also = _looks(engine_type, scan)
+    control_looks, _ = _looks(engine_type, control)
+    return contrast(
         claim,
         f"{engine_type} {name}",
-        *_verdict(judge(scan, PROFILES[engine_type]), observed(scan)),
-        Finding(
-            claim,
-            f"{name} of a broker with TLS 1.1, a suite too many and one too few",
-            *_verdict(judge(control, PROFILES[engine_type]), observed(control)),
-        ),
+        looks,
+        f"{name} of a broker with TLS 1.1, a suite too many and one too few",
+        control_looks,
+        also=also,
     )
+
+
+def _looks(
+    engine_type: str, scan: ListenerScan
+) -> tuple[list[Observation], tuple[Observation, ...]]:
+    """Return one look for each kind of difference that the control has, and one for the rest."""
+    differences = judge(scan, PROFILES[engine_type])
+    looks = []
+    for kind, none in _PLANTED.items():
+        found = [str(difference) for difference in differences if difference.kind == kind]
+        looks.append(Observation(not found, "; ".join(found) or none))
+    rest = [str(each) for each in differences if each.kind not in _PLANTED]
+    return looks, (Observation(not rest, "; ".join((*rest, *observed(scan)))),)
 
 
 def _certificate(broker: Broker, name: str, scan: ListenerScan, control: ListenerScan) -> Finding:

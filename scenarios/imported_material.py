@@ -11,10 +11,10 @@ from testbed.broker.model import Broker
 from testbed.cli.scenario import run_file
 from testbed.clients import QUEUE_PROTOCOL, Destination
 from testbed.documented.key_material import LENGTHS
-from testbed.evidence import ask
+from testbed.evidence import Observation, ask
 from testbed.kms import material as materials
-from testbed.kms.base import USER, USER_ACCOUNT
-from testbed.results import Finding, Verdict
+from testbed.kms.base import USER_ACCOUNT
+from testbed.results import Finding
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
 from testbed.trail.lookup import events
@@ -36,7 +36,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         material = secrets.token_bytes(LENGTHS["SYMMETRIC_DEFAULT"])
         expires = datetime.fromtimestamp(testbed.clock.now() + _LIFETIME, UTC)
         testbed.kms.call(
-            USER, "ImportKeyMaterial", _wrapped(testbed, key, material, ValidTo=expires)
+            testbed.user, "ImportKeyMaterial", _wrapped(testbed, key, material, ValidTo=expires)
         )
         request = testbed.request(engine_type, "imported", key)
         with testbed.temporary_broker(request) as broker:
@@ -52,83 +52,71 @@ def _story(testbed: Testbed, broker: Broker, material: bytes) -> Iterator[Findin
     )
     key, protocol = broker.key_arn, QUEUE_PROTOCOL[broker.engine_type]
     lasting = testbed.new_key("with imported material that does not expire", Origin="EXTERNAL")
-    kms.call(USER, "ImportKeyMaterial", _wrapped(testbed, lasting, material))
+    kms.call(testbed.user, "ImportKeyMaterial", _wrapped(testbed, lasting, material))
     with Traffic(brokers.address(broker, protocol), _QUEUE, rate=100) as flow:
         # RabbitMQ may forget a queue that is less than a second old when it is killed.
         flow.wait_confirmed(150, 30)
-        before = evidence.reports_invalid_key(brokers, identity)
         logger.info("  %s: an hour passes, and the material expires", name)
         testbed.clock.turn(_LIFETIME)
         expired = evidence.reports_invalid_key(brokers, identity)
-        states = (_state(testbed, key), _state(testbed, lasting))
+        expired_state, lasting_state = _state(testbed, key), _state(testbed, lasting)
         attached = evidence.serves(flow, 50)
         reboot = evidence.refuses_reboot(brokers, identity)
         logger.info("  %s: losing its node", name)
         brokers.detach(identity)
         lost = evidence.stays_down(brokers, identity)
         logger.info("  %s: other material, then the same again", name)
-        other = ask(kms, "ImportKeyMaterial", _wrapped(testbed, key, material[::-1]))
+        other = ask(kms, "ImportKeyMaterial", _wrapped(testbed, key, material[::-1]), testbed.user)
         still = evidence.reports_invalid_key(brokers, identity)
-        kms.call(USER, "ImportKeyMaterial", _wrapped(testbed, key, material))
-        broker = brokers.maintain(identity)
+        kms.call(testbed.user, "ImportKeyMaterial", _wrapped(testbed, key, material))
+        returned = evidence.stays_down(brokers, identity)
+        brokers.maintain(identity)
+        valid = evidence.reports_invalid_key(brokers, identity)
         flow.wait_confirmed(20, 60)
         rebooted = evidence.refuses_reboot(brokers, identity)
         flow.wait_confirmed(20, 60)
     broker = brokers.peek(identity)
     account = checker.check(traffic.drain(brokers.address(broker, protocol), _QUEUE, flow.recorder))
 
-    yield Finding(
+    yield evidence.contrast(
         "R9",
         f"{name}, imported key material expired",
-        Verdict.of(expired.yes and attached.yes and reboot.yes and lost.yes),
-        tuple(observation.evidence for observation in (attached, expired, reboot, lost)),
-        Finding(
-            "R9",
-            f"{name} while its key has the material",
-            Verdict.of(before.yes),
-            (before.evidence, rebooted.evidence),
-        ),
+        (expired, reboot, lost),
+        f"{name} while its key has the material",
+        (valid, rebooted, returned),
+        also=(attached,),
     )
-    yield Finding(
+    yield evidence.contrast(
         "R10",
         f"{name}, the same material imported again",
-        Verdict.of(broker.broker_state == "RUNNING" and not rebooted.yes and account.ok),
-        (
-            f"after ImportKeyMaterial {broker.broker_state}, and {rebooted.evidence}",
-            str(account),
-        ),
-        Finding(
-            "R10",
-            f"{name}, other material imported instead",
-            Verdict.of(not still.yes),
-            (other.evidence, still.evidence),
-        ),
+        (valid.inverse,),
+        f"{name}, other material imported instead",
+        (still.inverse,),
+        also=(other.refusal, rebooted.inverse, Observation(account.ok, str(account))),
     )
     recorded = sum(
         record["eventName"] == "DeleteExpiredKeyMaterial" and key in str(record["resources"])
-        for record in events(testbed.trail, USER_ACCOUNT)
+        for record in events(testbed.trail, USER_ACCOUNT, region=testbed.region)
     )
-    yield Finding(
+    deleted = f"the trail has {recorded} DeleteExpiredKeyMaterial"
+    yield evidence.contrast(
         "R6",
         f"the key of {name} after the time in ValidTo",
-        Verdict.of(states[0] == "PendingImport" and recorded == 1 and other.refused),
-        (
-            f"DescribeKey says {states[0]}; the trail has {recorded} DeleteExpiredKeyMaterial",
-            other.evidence,
-        ),
-        Finding(
-            "R6",
-            "a key whose material does not expire, at the same time",
-            Verdict.of(states[1] == "PendingImport"),
-            (f"DescribeKey says {states[1]}",),
-        ),
+        (_is_pending_import(expired_state),),
+        "a key whose material does not expire, at the same time",
+        (_is_pending_import(lasting_state),),
+        also=(Observation(recorded == 1, deleted), other.refusal),
     )
+
+
+def _is_pending_import(state: str) -> Observation:
+    return Observation(state == "PendingImport", f"DescribeKey says {state}")
 
 
 def _wrapped(testbed: Testbed, key: str, material: bytes, **members: Any) -> dict[str, Any]:
     """Return a request that imports material, which does not expire unless ValidTo is given."""
     parameters = testbed.kms.call(
-        USER,
+        testbed.user,
         "GetParametersForImport",
         {"KeyId": key, "WrappingAlgorithm": _WRAPPING, "WrappingKeySpec": "RSA_2048"},
     )
@@ -143,7 +131,8 @@ def _wrapped(testbed: Testbed, key: str, material: bytes, **members: Any) -> dic
 
 
 def _state(testbed: Testbed, key: str) -> str:
-    return str(testbed.kms.call(USER, "DescribeKey", {"KeyId": key})["KeyMetadata"]["KeyState"])
+    answer = testbed.kms.call(testbed.user, "DescribeKey", {"KeyId": key})
+    return str(answer["KeyMetadata"]["KeyState"])
 
 
 if __name__ == "__main__":

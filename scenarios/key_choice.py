@@ -1,15 +1,27 @@
 """Which key encrypts a broker: the requested one, else Amazon MQ's; unsuitable ones fail."""
 
+import base64
+import http.client
+import json
 import logging
+import ssl
 from collections.abc import Iterator
+from contextlib import ExitStack
 
-from testbed.broker.describe import describe
+import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from testbed.aws.endpoint import HOST, Endpoint, serve
 from testbed.broker.model import Broker
 from testbed.broker.requests import CreateBroker
 from testbed.cli.scenario import run_file
 from testbed.errors import ApiError
+from testbed.evidence import Observation, contrast
 from testbed.kms.base import SERVICE_ACCOUNT, USER_ACCOUNT, root
 from testbed.results import Finding, Verdict
+from testbed.storage import volumes
 from testbed.testbed import Testbed
 from testbed.trail.lookup import events
 
@@ -22,39 +34,74 @@ ALONE = True  # it counts what is left behind
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
     """Judge R2 on the default brokers, R3 on one without a key, R4 with refused requests."""
-    for engine_type in ("RABBITMQ", "ACTIVEMQ"):
-        yield _customer_key(testbed, testbed.default_broker(engine_type))
-    logger.info("  a broker for which no key is given")
-    with testbed.temporary_broker(testbed.request("RABBITMQ", "owned")) as broker:
-        yield _owned(testbed, broker)
+    logger.info("  brokers for which a key is given, and none")
+    with ExitStack() as stack:
+        endpoint = stack.enter_context(serve(testbed))
+        for engine_type in ("RABBITMQ", "ACTIVEMQ"):
+            request = testbed.request(engine_type, "owned")
+            owned = stack.enter_context(testbed.temporary_broker(request))
+            given = testbed.default_broker(engine_type)
+            yield contrast(
+                "R2",
+                f"{engine_type}: a key that is given",
+                _uses(testbed, endpoint, given, given.key_arn),
+                "a broker for which none is given",
+                _uses(testbed, endpoint, owned, given.key_arn),
+            )
+            if engine_type == "RABBITMQ":
+                yield _owned(testbed, owned)
     logger.info("  keys that do not fit")
     yield from _refused(testbed)
 
 
-def _customer_key(testbed: Testbed, broker: Broker) -> Finding:
-    """Judge R2: the key is used and echoed; UpdateBroker has no member to change it."""
-    described = describe(testbed.brokers.describe(broker.broker_id))["EncryptionOptions"]
-    other_key = testbed.new_key("another one")
-    used = broker.nodes[0].volume.key_arn
-    return Finding(
-        "R2",
-        broker.broker_name,
-        Verdict.of(
-            described == {"UseAwsOwnedKey": False, "KmsKeyId": broker.key_arn}
-            and used == broker.key_arn
-        ),
-        (
-            f"DescribeBroker: {described}",
-            f"the data key of its volume is wrapped by {used}",
-            "Brokers has no operation that changes a broker's key",
-        ),
-        Finding(
-            "R2",
-            "the same broker, asked for another key",
-            Verdict.of(described.get("KmsKeyId") == other_key),
-            (f"DescribeBroker: {described}",),
-        ),
+def _uses(testbed: Testbed, endpoint: Endpoint, broker: Broker, key: str) -> list[Observation]:
+    """Look at the broker's key, before and after UpdateBroker asks for another one."""
+    mq = boto3.client("mq", **endpoint.client())
+
+    def described(when: str) -> Observation:
+        options = mq.describe_broker(BrokerId=broker.broker_id)["EncryptionOptions"]
+        same = options == {"UseAwsOwnedKey": False, "KmsKeyId": key}
+        return Observation(same, f"DescribeBroker {when}: {options}")
+
+    first = described("at first")
+    other = {"useAwsOwnedKey": False, "kmsKeyId": testbed.new_key("another one")}
+    answer = _put(endpoint, f"/v1/brokers/{broker.broker_id}", {"encryptionOptions": other})
+    return [
+        first,
+        _wrapped_by(testbed, broker, key),
+        described(f"after UpdateBroker with another key, which answers {answer}"),
+    ]
+
+
+def _wrapped_by(testbed: Testbed, broker: Broker, key: str) -> Observation:
+    """Decrypt the volume's data key as the service, which names no key: KMS says which one it is.
+
+    Blobs of KMS name their key themselves.
+    """
+    volume = broker.nodes[0].volume
+    call = {
+        "CiphertextBlob": base64.b64decode(volume.encrypted_data_key),
+        "EncryptionContext": volumes.context(volume.volume_id),
+    }
+    found = testbed.kms.call(volumes.service(volume.key_arn), "Decrypt", call)["KeyId"]
+    return Observation(
+        found == key, f"KMS: the data key of {volume.volume_id} is wrapped by {found}"
     )
+
+
+def _put(endpoint: Endpoint, path: str, body: dict[str, object]) -> int:
+    """Send a request that boto3 does not let through; return the status."""
+    request = AWSRequest("PUT", endpoint.url + path, {}, json.dumps(body).encode())
+    settings = endpoint.client()
+    credentials = Credentials(settings["aws_access_key_id"], settings["aws_secret_access_key"])
+    SigV4Auth(credentials, "mq", settings["region_name"]).add_auth(request)
+    context = ssl.create_default_context(cafile=str(endpoint.ca_file))
+    connection = http.client.HTTPSConnection(HOST, endpoint.port, context=context, timeout=30)
+    try:
+        connection.request("PUT", path, request.body, dict(request.headers))
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 def _owned(testbed: Testbed, broker: Broker) -> Finding:
@@ -119,31 +166,27 @@ def _refused(testbed: Testbed) -> Iterator[Finding]:
         "a key of another account": kms.call(stranger, "CreateKey", {})["KeyMetadata"]["Arn"],
         "a key of another region": testbed.new_key("elsewhere", region=elsewhere),
     }
-    control = _creation(testbed, testbed.request("RABBITMQ", "fits", good))
+    fits = _creation(testbed, testbed.request("RABBITMQ", "fits", good))
     for description, key in bad.items():
-        refused, evidence = _creation(testbed, testbed.request("RABBITMQ", "unfit", key))
-        yield Finding(
-            "R4",
-            description,
-            Verdict.of(refused),
-            evidence,
-            Finding("R4", "a symmetric key that is enabled", Verdict.of(control[0]), control[1]),
-        )
+        unfit = _creation(testbed, testbed.request("RABBITMQ", "unfit", key))
+        yield contrast("R4", description, (unfit,), "a symmetric key that is enabled", (fits,))
 
 
-def _creation(testbed: Testbed, request: CreateBroker) -> tuple[bool, tuple[str, ...]]:
-    """Return whether CreateBroker is refused and leaves nothing. Deletes a created broker."""
+def _creation(testbed: Testbed, request: CreateBroker) -> Observation:
+    """Create a broker, and delete it; ``yes`` if its key is refused and nothing is left behind."""
     before = _inventory(testbed)
     try:
         broker = testbed.brokers.create(request)
     except ApiError as error:
-        after = _inventory(testbed)
-        return after == before, (
-            f"CreateBroker: {error}",
-            "nothing is left behind" if after == before else f"left behind: {after}",
+        left = _inventory(testbed)
+        of_the_key = getattr(error, "error_attribute", "") == "encryptionOptions"
+        return Observation(
+            left == before and of_the_key,
+            f"CreateBroker: {error}; "
+            f"{'nothing is left behind' if left == before else f'left behind: {left}'}",
         )
     testbed.brokers.delete(broker.broker_id)
-    return False, ("CreateBroker is carried out",)
+    return Observation(yes=False, evidence="CreateBroker is carried out")
 
 
 def _inventory(testbed: Testbed) -> tuple[int, int, int]:

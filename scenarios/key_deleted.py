@@ -7,8 +7,8 @@ from testbed import checker, evidence, traffic
 from testbed.cli.scenario import run_file
 from testbed.clients import Destination
 from testbed.errors import KmsError
-from testbed.evidence import ask
-from testbed.results import Finding, Verdict
+from testbed.evidence import Observation, ask
+from testbed.results import Finding
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
 
@@ -25,12 +25,20 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     """Delete the key of a new RabbitMQ broker by advancing the clock over the window."""
     brokers, kms = testbed.brokers, testbed.kms
     key = testbed.new_key("of a broker that loses it")
+    schedule = {"KeyId": key, "PendingWindowInDays": 7}
     with testbed.temporary_broker(testbed.request("RABBITMQ", "deleted", key)) as broker:
         identity = broker.broker_id
         with Traffic(brokers.address(broker, "amqp"), _QUEUE, rate=100) as flow:
             flow.wait_confirmed(150, 30)
-            logger.info("  ScheduleKeyDeletion, and seven days pass")
-            kms.call(testbed.user, "ScheduleKeyDeletion", {"KeyId": key, "PendingWindowInDays": 7})
+            logger.info("  losing its node while the key is there")
+            brokers.detach(identity)
+            returned = evidence.stays_down(brokers, identity)
+            sound = (_is_deleted(testbed, key), evidence.reports_invalid_key(brokers, identity))
+            flow.wait_confirmed(150, 60)
+            logger.info("  ScheduleKeyDeletion, cancelled once, and then seven days pass")
+            kms.call(testbed.user, "ScheduleKeyDeletion", schedule)
+            in_time = ask(kms, "CancelKeyDeletion", {"KeyId": key}, testbed.user)
+            kms.call(testbed.user, "ScheduleKeyDeletion", schedule)
             before = _is_deleted(testbed, key)
             testbed.clock.turn(8 * _DAY)
             after = _is_deleted(testbed, key)
@@ -40,14 +48,13 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             brokers.detach(identity)
             lost = evidence.stays_down(brokers, identity)
             too_late = ask(kms, "CancelKeyDeletion", {"KeyId": key}, testbed.user)
-        facts = (after[1], too_late.evidence, reported.evidence, attached.evidence, lost.evidence)
-        holds = after[0] and too_late.refused and reported.yes and attached.yes and lost.yes
-        yield Finding(
+        yield evidence.contrast(
             "R9",
             "a broker whose key is deleted",
-            Verdict.of(holds),
-            facts,
-            Finding("R9", "inside the window", Verdict.of(before[0]), (before[1],)),
+            (after, reported, lost),
+            "the same broker before",
+            (*sound, returned),
+            also=(attached,),
         )
     with testbed.temporary_broker(
         testbed.request("RABBITMQ", "anew", testbed.new_key("of the broker that replaces it"))
@@ -56,24 +63,25 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         account = checker.check(
             traffic.drain(brokers.address(anew, "amqp"), _QUEUE, flow.recorder, patience=2.0)
         )
-        yield f"The broker created anew has none of what the old one held: {account}"
-        yield Finding(
+        lost_all = len(account.lost) == account.confirmed > 0
+        yield evidence.contrast(
             "R6",
-            "a key scheduled by its owner while a broker depends on it",
-            Verdict.of(after[0] and len(account.lost) == account.confirmed),
-            (after[1], f"what was confirmed under it is lost: {account}"),
-            Finding("R6", "inside the window", Verdict.of(before[0]), (before[1],)),
+            "a key scheduled by its owner, once the window is over",
+            (after, too_late.refusal),
+            "inside the window",
+            (before, in_time.refusal),
+            also=(Observation(lost_all, f"the broker created anew has nothing of it: {account}"),),
         )
 
 
-def _is_deleted(testbed: Testbed, key: str) -> tuple[bool, str]:
+def _is_deleted(testbed: Testbed, key: str) -> Observation:
     try:
         state = testbed.kms.call(testbed.user, "DescribeKey", {"KeyId": key})["KeyMetadata"][
             "KeyState"
         ]
     except KmsError as error:
-        return error.code == "NotFoundException", f"DescribeKey: {error}"
-    return False, f"DescribeKey: the key is {state}"
+        return Observation(error.code == "NotFoundException", f"DescribeKey: {error}")
+    return Observation(yes=False, evidence=f"DescribeKey: the key is {state}")
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ from testbed.broker.model import Broker
 from testbed.cli.scenario import run_file
 from testbed.clients import QUEUE_PROTOCOL, Destination
 from testbed.engines.base import UNENCRYPTED
+from testbed.evidence import Observation
 from testbed.history import History, Recorder
-from testbed.results import Finding, Verdict
+from testbed.results import Finding
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
 
@@ -54,66 +55,47 @@ def _story(testbed: Testbed, broker: Broker) -> Iterator[Finding | str]:
         finally:
             logger.info("  %s: EnableKey", name)
             testbed.kms.call(testbed.user, "EnableKey", {"KeyId": broker.key_arn})
-            broker = brokers.maintain(identity)
+            returned = evidence.stays_down(brokers, identity)
+            brokers.maintain(identity)
         flow.wait_confirmed(20, 60)
         rebooted = evidence.refuses_reboot(brokers, identity)
         flow.wait_confirmed(20, 60)
-    broker = brokers.peek(identity)
+    running = evidence.reports_invalid_key(brokers, identity).inverse
     history = flow.recorder.history()
-    account = checker.check(
-        traffic.drain(
-            brokers.address(broker, QUEUE_PROTOCOL[broker.engine_type]), _QUEUE, flow.recorder
-        )
-    )
+    address = brokers.address(brokers.peek(identity), QUEUE_PROTOCOL[broker.engine_type])
+    account = checker.check(traffic.drain(address, _QUEUE, flow.recorder))
 
-    yield Finding(
+    yield evidence.contrast(
         "R9",
         name,
-        Verdict.of(after.yes and attached.yes and reboot.yes and lost.yes),
-        tuple(observation.evidence for observation in (attached, after, reboot, lost)),
-        Finding(
-            "R9",
-            f"{name} while its key is enabled",
-            Verdict.of(enabled.yes),
-            (enabled.evidence, rebooted.evidence),
-        ),
+        (after, reboot, lost),
+        f"{name} while its key is enabled",
+        (enabled, rebooted, returned),
+        also=(attached,),
     )
-    yield Finding(
+    yield evidence.contrast(
         "R11",
-        name,
-        Verdict.of(not inside.yes and after.yes),
-        (
-            f"at once after DisableKey {inside.evidence}",
-            f"after {testbed.delay:.0f} s {after.evidence}",
-        ),
-        # The same question, asked when the delay has passed.
-        Finding(
-            "R11", f"{name} once the delay is over", Verdict.of(not after.yes), (after.evidence,)
-        ),
+        f"{name}, at once after DisableKey",
+        (inside.inverse,),
+        f"{name} once the delay of {testbed.delay:.0f} s is over",  # the same question
+        (after.inverse,),
     )
-    yield Finding(
+    yield evidence.contrast(
         "R10",
-        name,
-        Verdict.of(broker.broker_state == "RUNNING" and not rebooted.yes and account.ok),
-        (
-            f"after EnableKey DescribeBroker says {broker.broker_state}, and {rebooted.evidence}",
-            str(account),
-        ),
-        _empty(testbed, broker, history),
+        f"{name} after EnableKey",
+        (Observation(account.ok, str(account)),),
+        "a broker that came back with an empty volume",
+        (_empty(testbed, broker, history),),
+        also=(running, rebooted.inverse),
     )
 
 
-def _empty(testbed: Testbed, broker: Broker, history: History) -> Finding:
+def _empty(testbed: Testbed, broker: Broker, history: History) -> Observation:
     """Account for the same messages at another broker, which has none of them."""
     empty = testbed.control(broker.engine_type, UNENCRYPTED)
     address = testbed.brokers.address(empty, QUEUE_PROTOCOL[broker.engine_type])
     account = checker.check(traffic.drain(address, _QUEUE, Recorder.of(history), patience=2.0))
-    return Finding(
-        "R10",
-        "a broker that came back with an empty volume",
-        Verdict.of(account.ok),
-        (str(account),),
-    )
+    return Observation(account.ok, str(account))
 
 
 if __name__ == "__main__":

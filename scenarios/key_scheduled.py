@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 from testbed import checker, evidence, traffic
 from testbed.cli.scenario import run_file
 from testbed.clients import Destination
 from testbed.evidence import ask
-from testbed.results import Finding, Verdict
+from testbed.kms.base import root
+from testbed.results import Finding
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
 
@@ -22,79 +24,76 @@ _QUEUE = Destination.queue("key-scheduled")
 def run(testbed: Testbed) -> Iterator[Finding | str]:
     """Use the default RabbitMQ broker under confirmed traffic."""
     brokers, kms, broker = testbed.brokers, testbed.kms, testbed.default_broker("RABBITMQ")
-    identity, key = broker.broker_id, {"KeyId": broker.key_arn}
+    name, identity, key = broker.broker_name, broker.broker_id, {"KeyId": broker.key_arn}
+    deletion = {**key, "PendingWindowInDays": 7}
     with Traffic(brokers.address(broker, "amqp"), _QUEUE, rate=100) as flow:
         flow.wait_confirmed(50, 30)
-        before = evidence.reports_invalid_key(brokers, identity)
         logger.info("  ScheduleKeyDeletion")
-        scheduled = kms.call(testbed.user, "ScheduleKeyDeletion", {**key, "PendingWindowInDays": 7})
+        scheduled = ask(kms, "ScheduleKeyDeletion", deletion, testbed.user)
         testbed.wait_out_delay()
         try:
             pending = (
                 evidence.reports_invalid_key(brokers, identity),
                 evidence.refuses_reboot(brokers, identity),
-                evidence.serves(flow, 50),
             )
+            attached = evidence.serves(flow, 50)
             early = ask(kms, "EnableKey", key, testbed.user)
         finally:
             logger.info("  CancelKeyDeletion")
-            kms.call(testbed.user, "CancelKeyDeletion", key)
-            cancelled = kms.call(testbed.user, "DescribeKey", key)["KeyMetadata"]["KeyState"]
-            still = evidence.reports_invalid_key(brokers, identity)
+            cancelled = ask(kms, "CancelKeyDeletion", key, testbed.user)
+            disabled = _has_state(testbed, broker.key_arn, "Disabled")
+            still = (
+                evidence.reports_invalid_key(brokers, identity),
+                evidence.refuses_reboot(brokers, identity),
+            )
             logger.info("  EnableKey")
-            kms.call(testbed.user, "EnableKey", key)
-            after = evidence.reports_invalid_key(brokers, identity)
-        rebooted = evidence.refuses_reboot(brokers, identity)
+            enabled = ask(kms, "EnableKey", key, testbed.user)
+        after = (
+            evidence.reports_invalid_key(brokers, identity),
+            evidence.refuses_reboot(brokers, identity),
+        )
         flow.wait_confirmed(20, 60)
     account = checker.check(
         traffic.drain(brokers.address(brokers.peek(identity), "amqp"), _QUEUE, flow.recorder)
     )
-    missing = ask(
-        kms, "CancelKeyDeletion", {"KeyId": "00000000-0000-0000-0000-000000000000"}, testbed.user
-    )
 
-    yield Finding(
+    yield evidence.contrast(
         "R9",
-        f"{broker.broker_name}, key scheduled for deletion",
-        Verdict.of(all(observation.yes for observation in pending)),
-        tuple(observation.evidence for observation in pending),
-        Finding("R9", f"{broker.broker_name} before", Verdict.of(before.yes), (before.evidence,)),
+        f"{name}, key scheduled for deletion",
+        pending,
+        f"{name}, key enabled again",
+        after,
+        also=(attached,),
     )
-    yield Finding(
+    yield evidence.contrast(
         "R10",
-        f"{broker.broker_name}, deletion cancelled",
-        Verdict.of(cancelled == "Disabled" and not after.yes and not rebooted.yes and account.ok),
-        (
-            f"after EnableKey {after.evidence}, and {rebooted.evidence}",
-            f"CancelKeyDeletion leaves the key {cancelled}: {still.evidence}",
-            str(account),
-        ),
-        # Cancelling alone is not enough.
-        Finding(
-            "R10",
-            f"{broker.broker_name} with the deletion cancelled and the key not enabled",
-            Verdict.of(not still.yes),
-            (still.evidence,),
-        ),
+        f"{name}, deletion cancelled and key enabled",
+        [look.inverse for look in after],
+        f"{name}, deletion cancelled and key not enabled",  # cancelling alone is not enough
+        [look.inverse for look in still],
+        also=(disabled, evidence.Observation(account.ok, str(account))),
     )
-    yield Finding(
+    calls: dict[str, dict[str, Any]] = {
+        "ScheduleKeyDeletion": deletion,
+        "CancelKeyDeletion": key,
+        "EnableKey": key,
+    }
+    stranger = root("222222222222", testbed.region)
+    strangers = [ask(kms, operation, call, stranger) for operation, call in calls.items()]
+    yield evidence.contrast(
         "R6",
         "the owner's calls while a broker depends on the key",
-        Verdict.of(
-            scheduled["KeyState"] == "PendingDeletion" and cancelled == "Disabled" and early.refused
-        ),
-        (
-            (
-                f"scheduled for {scheduled['DeletionDate']:%Y-%m-%d}, cancelled, enabled; "
-                f"before it was cancelled {early.evidence}"
-            ),
-        ),
-        Finding(
-            "R6",
-            "the same on a key that does not exist",
-            Verdict.of(not missing.refused),
-            (missing.evidence,),
-        ),
+        [answer.refusal.inverse for answer in (scheduled, cancelled, enabled)],
+        "the same calls by another account",
+        [answer.refusal.inverse for answer in strangers],
+        also=(early.refusal, _has_state(testbed, broker.key_arn, "Enabled")),
+    )
+
+
+def _has_state(testbed: Testbed, key: str, state: str) -> evidence.Observation:
+    metadata = testbed.kms.call(testbed.user, "DescribeKey", {"KeyId": key})["KeyMetadata"]
+    return evidence.Observation(
+        metadata["KeyState"] == state, f"DescribeKey: the key is {metadata['KeyState']}"
     )
 
 

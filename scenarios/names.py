@@ -19,7 +19,7 @@ from testbed.cli.scenario import run_file
 from testbed.clients.console import Console
 from testbed.documented.names import BROKER_NAME, PII_SENTENCE, TAGS_SENTENCE, USERNAME
 from testbed.errors import TestbedError
-from testbed.evidence import Observation, advised
+from testbed.evidence import Observation, advised, contrast
 from testbed.results import Finding, Verdict
 from testbed.testbed import Testbed
 
@@ -29,6 +29,7 @@ TITLE = "Names, user names and tags: accepted, advised against, and refused wher
 CLAIMS = ("P1", "P2")
 
 _PATIENCE = 180.0  # seconds for a broker to start
+_GUEST = "guest as a valid user name"
 _NO_KEY = "00000000-0000-0000-0000-000000000000"
 _PRIVATE_TAGS = {
     "contact": "jane.doe@example.com",
@@ -62,7 +63,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         ) -> Finding:
             """Judge that the first of two things is advised against; the other's name is clean."""
             found, control = (advice.on(broker.broker_id, what, rule) for broker, what in things)
-            return _finding(claim, subject, (found,), "a clean one", (control,))
+            return contrast(claim, subject, (found,), "a clean one", (control,))
 
         what = "broker name"
         yield finding("P1", f"a {what}", [(private, what), (rabbitmq, what)], PII_SENTENCE)
@@ -193,31 +194,30 @@ def _rules(mq: Any, rabbitmq: Broker, activemq: Broker) -> Iterator[Finding]:
             mq.delete_user(**identity)
         return refused
 
-    rule = BROKER_NAME.sentence
-    yield _finding(
+    names = {"two words": "two-words", "a.b": "a-b", "x" * 51: "x" * 50, "": "x"}
+    yield contrast(
         "P1",
         "broker names outside of the API's rule",
-        [create(rule, BrokerName=name) for name in ("two words", "a.b", "x" * 51, "")],
-        "the longest name",
-        [create(rule, BrokerName="x" * 50)],
+        [create(BROKER_NAME.sentence, BrokerName=name) for name in names],
+        "names inside of it",
+        [create(BROKER_NAME.sentence, BrokerName=name) for name in names.values()],
     )
-    rule, guest = USERNAME["RABBITMQ"].sentence, "guest as a valid user name"
-    yield _finding(
+    names = {"a:b": "a-b", "x": "xx", "x" * 101: "x" * 100, "a~b": "a.b", "guest": "guests"}
+    rules = dict.fromkeys(names, USERNAME["RABBITMQ"].sentence) | {"guest": _GUEST}
+    yield contrast(
         "P2",
         "RABBITMQ: user names outside of its rule, and guest",
-        [
-            *(create(rule, user=name) for name in ("a:b", "x", "x" * 101, "a~b")),
-            create(guest, user="guest"),
-        ],
-        "the longest name, and guests",
-        [create(rule, user="x" * 100), create(guest, user="guests")],
+        [create(rule, user=name) for name, rule in rules.items()],
+        "names inside of it",
+        [create(rule, user=names[name]) for name, rule in rules.items()],
     )
-    yield _finding(
+    names = {"a:b": "a~b", "x": "xx", "x" * 101: "x" * 100}
+    yield contrast(
         "P2",
         "ACTIVEMQ: user names outside of its rule",
-        [create_user(name) for name in ("a:b", "x", "x" * 101)],
-        "the longest name, and one with a tilde",
-        [create_user(name) for name in ("x" * 100, "a~b")],
+        [create_user(name) for name in names],
+        "names inside of it",
+        [create_user(name) for name in names.values()],
     )
 
 
@@ -244,7 +244,7 @@ def _strict(testbed: Testbed, mq: Any, rabbitmq: Broker) -> Iterator[Finding]:
     finally:
         strict_names.choose(testbed.state, strict=before)
     for (claim, subject), refused, accepted in zip(requests, seen[True], seen[False], strict=True):
-        yield _finding(
+        yield contrast(
             claim, f"{subject}, with strict names", [refused], "without them", [accepted]
         )
 
@@ -261,28 +261,6 @@ def _refused(attempt: Callable[[], object], rule: str, *values: str) -> Observat
             f"refused: {message}{' It repeats what it refuses.' if repeated else ''}",
         )
     return Observation(yes=False, evidence="it is carried out")
-
-
-def _finding(
-    claim: str,
-    subject: str,
-    found: Sequence[Observation],
-    control_subject: str,
-    control: Sequence[Observation],
-) -> Finding:
-    """Judge that all of ``found`` are yes; in the control none is."""
-    return Finding(
-        claim,
-        subject,
-        Verdict.of(all(look.yes for look in found)),
-        tuple(look.evidence for look in found),
-        Finding(
-            claim,
-            control_subject,
-            Verdict.of(any(look.yes for look in control)),
-            tuple(look.evidence for look in control),
-        ),
-    )
 
 
 if __name__ == "__main__":

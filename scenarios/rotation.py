@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 
 from testbed import checker, evidence, traffic
 from testbed.cli.scenario import run_file
 from testbed.clients import Destination
 from testbed.errors import TestbedError
-from testbed.results import Finding, Verdict
+from testbed.evidence import Observation, contrast
+from testbed.results import Finding
 from testbed.storage import volumes
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
@@ -45,44 +47,32 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     account = checker.check(
         traffic.drain(brokers.address(brokers.peek(identity), "amqp"), _QUEUE, flow.recorder)
     )
-    after = volumes.open_data_key(kms, volume)
-    facts = (
-        f"rotations: {', '.join(rotations)}",
-        f"after RotateKeyOnDemand {on_demand.evidence}, after a year {by_clock.evidence}",
-        (
-            f"the data key of {volume.volume_id} is "
-            f"{'the same as before' if after == before else 'another'}"
-        ),
-        str(account),
+    rotated = Observation(
+        {"ON_DEMAND", "AUTOMATIC"} <= set(rotations), f"rotations: {', '.join(rotations)}"
     )
-    holds = (
-        {"ON_DEMAND", "AUTOMATIC"} <= set(rotations)
-        and not on_demand.yes
-        and not by_clock.yes
-        and after == before
-        and account.ok
-    )
-    yield Finding(
+    yield contrast(
         "R6",
         f"{broker.broker_name}, key rotated twice",
-        Verdict.of(holds),
-        facts,
-        _another_key(testbed, volume),
+        (_opens(testbed, volume, before),),
+        "the volume with a new key in place of the old one",
+        (_opens(testbed, replace(volume, key_arn=testbed.new_key("in its place")), before),),
+        also=(
+            rotated,
+            on_demand.inverse,
+            by_clock.inverse,
+            Observation(account.ok, str(account)),
+        ),
     )
 
 
-def _another_key(testbed: Testbed, volume: volumes.Volume) -> Finding:
-    """Replace the key by a new one instead of rotating it: the volume does not open."""
-    new_key = testbed.new_key("in place of the old one")
+def _opens(testbed: Testbed, volume: volumes.Volume, data_key: bytes | None) -> Observation:
+    """Attach the volume's data key; ``yes`` if it is the same as ever."""
     try:
-        volumes.open_data_key(
-            testbed.kms, volumes.Volume(volume.volume_id, new_key, volume.encrypted_data_key)
-        )
-        opened, text = True, "the volume opens"
+        same = volumes.open_data_key(testbed.kms, volume) == data_key
     except TestbedError as error:
-        opened, text = False, str(error)
-    return Finding(
-        "R6", "the volume with a new key in place of the old one", Verdict.of(opened), (text,)
+        return Observation(yes=False, evidence=str(error))
+    return Observation(
+        same, f"the data key of {volume.volume_id} is {'the same as before' if same else 'another'}"
     )
 
 

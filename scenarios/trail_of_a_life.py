@@ -4,17 +4,20 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any
 
-from testbed.broker.model import Broker
+import boto3
+
+from testbed.aws.endpoint import serve
 from testbed.cli.scenario import run_file
 from testbed.errors import BadRequestException
+from testbed.evidence import Observation, contrast
 from testbed.kms.base import USER_ACCOUNT, assumed_role
-from testbed.results import Finding, Verdict
+from testbed.results import Finding
 from testbed.storage import volumes
 from testbed.testbed import Testbed
 from testbed.trail.compare import trail_differences
-from testbed.trail.lookup import events
 from testbed.trail.samples import samples
 
 logger = logging.getLogger(__name__)
@@ -24,134 +27,148 @@ CLAIMS = ("P4", "G1")
 TURNS_CLOCK = True
 # The page's samples are of a user who has assumed a role.
 _SESSION = "AmazonMqConsole/alice"
+_EXPECTED = (
+    "CreateKey",
+    "CreateBroker",
+    "CreateGrant",
+    "GenerateDataKeyWithoutPlaintext",
+    "Decrypt",
+    "DescribeBroker",
+    "DisableKey",
+    "RebootBroker",
+    "EnableKey",
+    "DeleteBroker",
+    "RetireGrant",
+)
 Record = dict[str, Any]
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
     """Follow a RabbitMQ broker under a customer managed key from creation to deletion."""
+    kms, brokers, started = testbed.kms, testbed.brokers, testbed.clock.datetime()
     alice = assumed_role(USER_ACCOUNT, testbed.region, _SESSION)
-    kms, brokers, started = testbed.kms, testbed.brokers, testbed.clock.now()
     key = kms.call(alice, "CreateKey", {"Description": "of a broker whose trail is read"})[
         "KeyMetadata"
     ]["Arn"]
     request = testbed.request("RABBITMQ", "life", key)
-    logger.info(
-        "  CreateBroker, DescribeBroker, RebootBroker, DeleteBroker, and refusals between them"
-    )
-    broker = brokers.create(request, alice)
-    created = _about(testbed, started, key)
-    brokers.describe(broker.broker_id, alice)
-    data_key = volumes.open_data_key(kms, broker.nodes[0].volume)
-    kms.call(alice, "DisableKey", {"KeyId": key})
-    testbed.wait_out_delay()
-    with suppress(BadRequestException):
+    with serve(testbed) as endpoint:
+        cloudtrail = boto3.client("cloudtrail", **endpoint.client())
+
+        def about(*names: str) -> list[Record]:
+            return _about(cloudtrail, started, *names)
+
+        logger.info("  CreateBroker, and one more grant")
+        broker = brokers.create(request, alice)
+        created = about(key)
+        own = {"KeyId": key, "GranteePrincipal": alice.principal, "Operations": ["DescribeKey"]}
+        kms.call(alice, "CreateGrant", own)
+        yield contrast(
+            "G1",
+            "a single instance's CreateGrant events",
+            (_grants(created),),
+            "after one more",
+            (_grants(about(key)),),
+        )
+        logger.info("  DescribeBroker, RebootBroker, DeleteBroker, and a refusal between them")
+        brokers.describe(broker.broker_id, alice)
+        data_key = volumes.open_data_key(kms, broker.nodes[0].volume)
+        kms.call(alice, "DisableKey", {"KeyId": key})
+        testbed.wait_out_delay()
+        with suppress(BadRequestException):
+            brokers.reboot(broker.broker_id, alice)
+        kms.call(alice, "EnableKey", {"KeyId": key})
         brokers.reboot(broker.broker_id, alice)
-    kms.call(alice, "EnableKey", {"KeyId": key})
-    brokers.reboot(broker.broker_id, alice)
-    brokers.delete(broker.broker_id, alice)
-    life = _about(testbed, started, key, broker.broker_name, broker.broker_id)
-
-    yield _grants(created)
-    assert data_key is not None
-    yield _whole(
-        life, broker, [request.users[0].password, broker.keystore_password, data_key.hex()]
+        brokers.delete(broker.broker_id, alice)
+        assert data_key is not None
+        password = request.users[0].password
+        secret = (password, broker.keystore_password, data_key.hex())
+        life = about(key, broker.broker_name, broker.broker_id)
+        careless = {"KeyId": key, "Description": f"the password is {password}"}
+        kms.call(alice, "UpdateKeyDescription", careless)
+        with_it = about(key, broker.broker_name, broker.broker_id)
+        boto3.client("kms", **endpoint.client()).describe_key(KeyId=key)
+        asked = [record for record in about(key) if record["eventName"] == "DescribeKey"]
+        by_service = [record for record in life if record["eventName"] == "Decrypt"]
+    yield contrast(
+        "P4",
+        "a call over TLS",
+        (_has_tls(asked[-1:]),),
+        "a call that a service makes",
+        (_has_tls(by_service[:1]),),
+    )
+    yield contrast(
+        "P4",
+        f"the life of {broker.broker_name}",
+        (_has_no(secret, life),),
+        "the same, and then a password in a key's description",
+        (_has_no(secret, with_it),),
+        also=_whole(life),
     )
 
 
-def _about(testbed: Testbed, started: float, *names: str) -> list[Record]:
-    """Return the account's records that name one of ``names``, oldest first.
+def _about(cloudtrail: Any, started: datetime, *names: str) -> list[Record]:
+    """Return LookupEvents' records that name one of ``names``, oldest first.
 
     Their times are whole seconds.
     """
-    return [
-        record
-        for record in events(testbed.trail, USER_ACCOUNT, region=testbed.region, start=started - 1)
-        if any(name in json.dumps(record) for name in names)
-    ][::-1]
+    pages = cloudtrail.get_paginator("lookup_events").paginate(
+        StartTime=started - timedelta(seconds=1)
+    )
+    records = [event["CloudTrailEvent"] for page in pages for event in page["Events"]]
+    return [json.loads(text) for text in records if any(name in text for name in names)][::-1]
 
 
-def _grants(records: Sequence[Record]) -> Finding:
+def _grants(records: Sequence[Record]) -> Observation:
+    """Compare the CreateGrant events with the page's; ``yes`` if they do not differ."""
     grants = [record for record in records if record["eventName"] == "CreateGrant"]
-    expected = samples("single_instance")
-    deviations = trail_differences(grants, expected)
-    # The same events with one more operation, as a careless service might request.
-    altered = json.loads(json.dumps(grants))
-    altered[0]["requestParameters"]["operations"].append("Encrypt")
-    wrong = trail_differences(altered, expected)
+    page = samples("single_instance")
+    deviations = list(map(str, trail_differences(grants, page)))
     names = [
         f"{record['eventName']} of {', '.join(record['requestParameters']['operations'])} "
         f"by {record['userIdentity']['type']}"
         for record in grants
     ]
-    return Finding(
-        "G1",
-        f"{len(grants)} CreateGrant events beside the page's {len(expected)}",
-        Verdict.of(not deviations),
-        (*map(str, deviations), *names),
-        Finding(
-            "G1",
-            "the same events with an operation too many",
-            Verdict.of(not wrong),
-            tuple(map(str, wrong)),
-        ),
-    )
+    beside = f"{len(grants)} events beside the page's {len(page)}"
+    return Observation(not deviations, "; ".join((beside, *deviations, *names)))
 
 
-def _whole(life: Sequence[Record], broker: Broker, secret: Sequence[str]) -> Finding:
-    """Check that every call has a complete record, and that none contains a secret."""
-    expected = (
-        "CreateKey",
-        "CreateBroker",
-        "CreateGrant",
-        "GenerateDataKeyWithoutPlaintext",
-        "Decrypt",
-        "DescribeBroker",
-        "DisableKey",
-        "RebootBroker",
-        "EnableKey",
-        "DeleteBroker",
-        "RetireGrant",
+def _has_no(secret: Sequence[str], records: Sequence[Record]) -> Observation:
+    text = json.dumps(records)
+    leaks = sum(value in text for value in secret)
+    return Observation(not leaks, f"{leaks} of {len(secret)} secrets are in {len(records)} records")
+
+
+def _has_tls(records: Sequence[Record]) -> Observation:
+    """Look for the connection's TLS in a call's record."""
+    details = [record.get("tlsDetails", {}) for record in records]
+    over = ", ".join(
+        f"{each.get('tlsVersion')}, {each.get('cipherSuite')}" for each in details if each
     )
-    refused = [
-        record
+    return Observation(bool(over), f"{records[0]['eventName']}, tlsDetails: {over or 'none'}")
+
+
+def _whole(life: Sequence[Record]) -> tuple[Observation, ...]:
+    """Look whether every call has a complete record, and the refused one its error code."""
+    names = list(dict.fromkeys(record["eventName"] for record in life))
+    missing = [name for name in _EXPECTED if name not in names]
+    incomplete = [
+        record["eventName"]
+        for record in life
+        if not all(record.get(member) for member in ("userIdentity", "eventTime", "eventID"))
+    ]
+    codes = [
+        record["errorCode"]
         for record in life
         if record["eventName"] == "RebootBroker" and record.get("errorCode")
     ]
-
-    def judge(records: Sequence[Record]) -> tuple[Verdict, tuple[str, ...]]:
-        text = json.dumps(records)
-        missing = [
-            name for name in expected if not any(record["eventName"] == name for record in records)
-        ]
-        incomplete = [
-            record["eventName"]
-            for record in records
-            if not all(record.get(member) for member in ("userIdentity", "eventTime", "eventID"))
-        ]
-        leaks = sum(value in text for value in secret)
-        evidence = (
-            (
-                f"{len(records)} records: "
-                f"{', '.join(dict.fromkeys(record['eventName'] for record in records))}"
-            ),
-            (
-                f"missing: {', '.join(missing) or 'none'}; "
-                f"without who or when: {', '.join(incomplete) or 'none'}; secrets in them: {leaks}"
-            ),
-            (
-                "the refused RebootBroker has errorCode "
-                f"{refused[0]['errorCode'] if refused else 'none'}"
-            ),
-        )
-        return Verdict.of(not missing and not incomplete and not leaks and bool(refused)), evidence
-
-    # The trail as it would be if it recorded requests unfiltered.
-    leaking = [*life, {**life[0], "requestParameters": {"password": secret[0]}}]
-    return Finding(
-        "P4",
-        f"the life of {broker.broker_name}",
-        *judge(life),
-        Finding("P4", "a trail that records a password", *judge(leaking)),
+    return (
+        Observation(
+            not missing, f"recorded: {', '.join(names)}; missing: {', '.join(missing) or 'none'}"
+        ),
+        Observation(not incomplete, f"without who or when: {', '.join(incomplete) or 'none'}"),
+        Observation(
+            len(codes) == 1, f"the refused RebootBroker has errorCode {', '.join(codes) or 'none'}"
+        ),
     )
 
 

@@ -13,7 +13,7 @@ from testbed.cli.scenario import run_file
 from testbed.clients import Destination
 from testbed.clients.failover import failover
 from testbed.documented.listeners import ACTIVEMQ_CLOSED, LISTENERS
-from testbed.engines.base import UNENCRYPTED, NetworkConnector
+from testbed.engines.base import UNENCRYPTED, Defects, NetworkConnector
 from testbed.errors import ClientError
 from testbed.results import Finding, Verdict
 from testbed.testbed import Testbed
@@ -108,13 +108,27 @@ def _crossing(testbed: Testbed, north: Broker, uri: str) -> tuple[Verdict, tuple
 
 def _pair(testbed: Testbed) -> Finding:
     """Judge T7: the active is lost with a message, the standby takes over and has it."""
+    secured = _failing_over(testbed, None)
+    in_clear = _failing_over(testbed, Defects(plaintext_listener=True))
+    return Finding(
+        "T7",
+        "an active broker and its standby",
+        *secured,
+        Finding("T7", "the same with plaintext listeners", *in_clear),
+    )
+
+
+def _failing_over(testbed: Testbed, defects: Defects | None) -> tuple[Verdict, tuple[str, ...]]:
     canary, queue = _canary(), Destination.queue("witness")
-    with testbed.temporary_broker(
-        testbed.request(
-            "ACTIVEMQ", "pair", deployment_mode="ACTIVE_STANDBY_MULTI_AZ", storage_type="EFS"
-        )
-    ) as pair:
-        addresses = testbed.brokers.addresses(pair, "stomp")
+    request = testbed.request(
+        "ACTIVEMQ",
+        "pair",
+        deployment_mode="ACTIVE_STANDBY_MULTI_AZ",
+        storage_type="EFS",
+        defects=defects,
+    )
+    with testbed.temporary_broker(request) as pair:
+        addresses = testbed.brokers.addresses(pair, "stomp", tls=defects is None)
 
         def exchange() -> None:
             with failover(addresses)(addresses[0]) as client:
@@ -125,11 +139,7 @@ def _pair(testbed: Testbed) -> Finding:
                 if not client.receive(timeout=30):
                     raise ClientError("the standby does not have the message")
 
-        result = _judged(_captured(testbed, [pair], exchange, nodes=1), _needles(pair, canary))
-    plain = testbed.control("ACTIVEMQ", UNENCRYPTED)
-    return Finding(
-        "T7", "an active broker and its standby", *result, _in_clear("T7", testbed, plain, "stomp")
-    )
+        return _judged(_captured(testbed, [pair], exchange), _needles(pair, canary))
 
 
 def _patiently(
@@ -147,18 +157,15 @@ def _patiently(
 
 
 def _captured(
-    testbed: Testbed, brokers: Sequence[Broker], exchange: Callable[[], None], nodes: int = 0
+    testbed: Testbed, brokers: Sequence[Broker], exchange: Callable[[], None]
 ) -> list[Capture]:
-    """Return all that crossed the nodes' networks during ``exchange``.
-
-    With ``nodes``, only the last ``nodes`` of each broker are captured.
-    """
+    """Return all that crossed the nodes' networks during ``exchange``."""
     image = testbed.containers.ensure_image(IMAGE)
     with ExitStack() as stack:
         recordings = [
             stack.enter_context(capturing(testbed.containers, node.container_id, image))
             for broker in brokers
-            for node in broker.nodes[-nodes:]
+            for node in broker.nodes
         ]
         exchange()
         return [recording.stop() for recording in recordings]

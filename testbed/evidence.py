@@ -6,14 +6,17 @@ For scenarios and tests, where a refusal is a result and not an error.
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from testbed import clients
+from testbed.broker.describe import describe
 from testbed.broker.service import Brokers
-from testbed.errors import BadRequestException, KmsError, TestbedError, VolumeRefused
+from testbed.errors import BadRequestException, ClientError, KmsError, TestbedError, VolumeRefused
 from testbed.kms.base import USER, Caller, Kms
+from testbed.results import Finding, Verdict
 from testbed.traffic import Traffic
 
 
@@ -23,6 +26,40 @@ class Observation:
 
     yes: bool
     evidence: str
+
+    @property
+    def inverse(self) -> "Observation":
+        """The same look, where ``no`` is what a claim expects."""
+        return Observation(not self.yes, self.evidence)
+
+
+def contrast(
+    claim: str,
+    subject: str,
+    looks: Sequence[Observation],
+    control_subject: str,
+    control_looks: Sequence[Observation],
+    *,
+    also: Sequence[Observation] = (),
+) -> Finding:
+    """Judge that every look is ``yes``; the control is the same looks, of which each must be no.
+
+    So each look alone tells the fault. ``also`` has to be yes for the finding to hold, and does not
+    depend on the fault. Raises ``ValueError`` when the control does not repeat each look.
+    """
+    if not looks or len(looks) != len(control_looks):
+        raise ValueError(f"{subject}: {len(looks)} looks, and {len(control_looks)} in the control")
+    control = Finding(
+        claim,
+        control_subject,
+        Verdict.of(any(look.yes for look in control_looks)),
+        tuple(look.evidence for look in control_looks),
+    )
+    seen = (*looks, *also)
+    holds = all(look.yes for look in seen)
+    return Finding(
+        claim, subject, Verdict.of(holds), tuple(look.evidence for look in seen), control
+    )
 
 
 @dataclass(frozen=True)
@@ -41,6 +78,11 @@ class Answer:
     def denied(self) -> bool:
         """Whether KMS refused it because the caller has no permission."""
         return self.code == "AccessDeniedException"
+
+    @property
+    def refusal(self) -> Observation:
+        """Whether KMS refused the call, as a look."""
+        return Observation(self.refused, self.evidence)
 
 
 @dataclass(frozen=True)
@@ -87,17 +129,18 @@ def ask(kms: Kms, operation: str, parameters: Mapping[str, Any], caller: Caller 
 
 
 def reports_invalid_key(brokers: Brokers, broker_id: str) -> Observation:
-    """Run the periodic check; ``yes`` if it reports the invalid-key code."""
-    broker = brokers.check(broker_id)
+    """Call DescribeBroker after a periodic check; ``yes`` if it has the invalid-key code."""
+    brokers.check(broker_id)  # as the process behind `testbed up` does every few seconds
+    described = describe(brokers.describe(broker_id))
+    state = described["BrokerState"]
     codes = [
-        f"{action.action_required_code} ({action.action_required_info})"
-        for action in broker.actions_required
+        f"{action['ActionRequiredCode']} ({action['ActionRequiredInfo']})"
+        for action in described["ActionsRequired"]
     ]
     with_codes = f" with {', '.join(codes)}" if codes else ""
     return Observation(
-        broker.broker_state == "CRITICAL_ACTION_REQUIRED"
-        and any("INVALID_KMS_KEY" in code for code in codes),
-        f"DescribeBroker says {broker.broker_state}{with_codes}",
+        state == "CRITICAL_ACTION_REQUIRED" and any("INVALID_KMS_KEY" in code for code in codes),
+        f"DescribeBroker says {state}{with_codes}",
     )
 
 
@@ -111,12 +154,29 @@ def refuses_reboot(brokers: Brokers, broker_id: str) -> Observation:
 
 
 def stays_down(brokers: Brokers, broker_id: str, node_name: str = "") -> Observation:
-    """Try to bring a lost node back; ``yes`` if it stays lost."""
+    """Try to bring a lost node back; ``yes`` if it stays lost.
+
+    Without ``node_name`` it is all of the broker, and then clients have to notice as well.
+    """
     try:
         brokers.attach(broker_id, node_name)
     except VolumeRefused as error:
-        return Observation(yes=True, evidence=f"the node that was lost does not come back: {error}")
-    return Observation(yes=False, evidence="the node that was lost is back")
+        unreachable = bool(node_name) or not _accepts_clients(brokers, broker_id)
+        clients_say = "" if node_name else f"; clients {'do not ' if unreachable else ''}connect"
+        return Observation(
+            unreachable, f"the node that was lost does not come back: {error}{clients_say}"
+        )
+    back = bool(node_name) or _accepts_clients(brokers, broker_id)
+    return Observation(not back, f"the node that was lost is {'' if back else 'not '}back")
+
+
+def _accepts_clients(brokers: Brokers, broker_id: str) -> bool:
+    broker = brokers.peek(broker_id)
+    try:
+        clients.connect(brokers.address(broker, clients.QUEUE_PROTOCOL[broker.engine_type])).close()
+    except ClientError:
+        return False
+    return True
 
 
 def serves(traffic: Traffic, messages: int, timeout: float = 30.0) -> Observation:

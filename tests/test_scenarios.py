@@ -49,6 +49,13 @@ def test_every_finding_holds_and_has_a_control_that_fails(testbed: Testbed, name
     ]
     assert uncontrolled == []
     assert all(finding.evidence for finding in result.findings)
+    alike = [
+        f"{finding.claim} {finding.subject}"
+        for finding in result.findings
+        if finding.control
+        and (finding.control.claim, *finding.control.evidence) == (finding.claim, *finding.evidence)
+    ]
+    assert alike == [], "a control sees something else than its finding"
     evidence = "\n".join(line for finding in result.findings for line in finding.evidence)
     assert [reason for reason in REASONS.get(name, ()) if reason not in evidence] == []
     assert {finding.claim for finding in result.findings} == set(chosen.claims), (

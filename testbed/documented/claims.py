@@ -58,6 +58,11 @@ CLAIMS = (
         "the testbed's own AWS endpoint refuses TLS 1.0 and 1.1 and accepts 1.2 and 1.3",
     ),
     Claim(
+        "P9",
+        "Managed services that find sensitive data (Macie, in S3)",
+        "not about the broker: not reproducible locally",
+    ),
+    Claim(
         "R1",
         "Data is always encrypted at rest",
         "a random canary written as a durable message is in no byte of the volume's raw storage, "
