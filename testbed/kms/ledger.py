@@ -27,13 +27,14 @@ from testbed.state.database import Database
 from testbed.state.store import State
 
 FILE = "kms.sqlite"
-_SCHEMA = 3
+_SCHEMA = 4
 _MOST_REMEMBERED = 4096  # keys and lists of grants
 _TABLES = """
 CREATE TABLE keys (arn TEXT PRIMARY KEY, id TEXT NOT NULL, due REAL, body BLOB NOT NULL);
 CREATE INDEX keys_by_id ON keys (id);
 CREATE INDEX keys_by_due ON keys (due) WHERE due IS NOT NULL;
 CREATE TABLE secrets (owner TEXT, id TEXT, secret BLOB NOT NULL, PRIMARY KEY (owner, id));
+CREATE TABLE aliases (arn TEXT PRIMARY KEY, created REAL NOT NULL, updated REAL NOT NULL);
 CREATE TABLE grants (
   id TEXT PRIMARY KEY, key TEXT NOT NULL, name TEXT NOT NULL, grantee TEXT NOT NULL,
   retiring TEXT NOT NULL, ends REAL, body BLOB NOT NULL
@@ -69,6 +70,11 @@ class _Reads(ABC):
         """Return a secret of ``owner``: the ARN of a key, or what else has secrets."""
         rows = self._rows("SELECT secret FROM secrets WHERE owner = ? AND id = ?", owner, identity)
         return bytes(rows[0][0]) if rows else None
+
+    def alias_times(self) -> dict[str, tuple[float, float]]:
+        """Return by the aliases' ARNs when they were created, and when last given to a key."""
+        rows = self._rows("SELECT arn, created, updated FROM aliases")
+        return {arn: (created, updated) for arn, created, updated in rows}
 
     def arns(self, key_id: str) -> list[str]:
         """Return the ARNs of the keys with this id: one, unless ids were chosen by hand."""
@@ -235,6 +241,19 @@ class Change(_Reads):
 
     def _drop_secrets(self, statement: str, *values: Any) -> None:
         self.dropped_secrets |= bool(self._rows(statement, *values))
+
+    def put_alias(self, arn: str, now: float) -> None:
+        """Keep when an alias is given to a key: for the first time, or to another one."""
+        self._rows(
+            "INSERT INTO aliases VALUES (?, ?, ?) "
+            "ON CONFLICT (arn) DO UPDATE SET updated = excluded.updated",
+            arn,
+            now,
+            now,
+        )
+
+    def drop_alias(self, arn: str) -> None:
+        self._rows("DELETE FROM aliases WHERE arn = ?", arn)
 
     def put_grant(self, grant: Grant) -> None:
         """Keep a grant. A known one keeps its place in the order."""

@@ -154,6 +154,7 @@ class KeyNames:
             change.put_key(replace(key, created=call.now).managed_by_service(service))
             target = {"AliasName": alias, "TargetKeyId": key.arn}
             self._backend.call(owning, "CreateAlias", target)
+            change.put_alias(alias_arn(region, account, alias), call.now)
         return key.arn
 
     def _of_ciphertext(self, call: KmsCall, blob: bytes) -> str:

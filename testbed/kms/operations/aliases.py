@@ -1,7 +1,8 @@
-"""Aliases, which LocalStack keeps."""
+"""Aliases. LocalStack keeps them, and the ledger their dates, which LocalStack does not tell."""
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from testbed.documented.key_listings import PREDEFINED_ALIASES
@@ -27,7 +28,14 @@ def change(services: KmsServices, call: KmsCall) -> dict[str, Any]:
         raise refusals.invalid(f"{name} contains invalid characters for an alias")
     if name.startswith("alias/aws/") and call.caller.kind != "AWSService":
         raise refusals.refusal("NotAuthorizedException")  # recorded by moto, with an empty message
-    return services.backend.call(call.caller, call.operation, call.parameters)
+    arn = alias_arn(call.caller.region, call.caller.account, name)
+    with services.ledger.change() as ledger:
+        answer = services.backend.call(call.caller, call.operation, call.parameters)
+        if call.operation != "UpdateAlias":
+            ledger.drop_alias(arn)
+        if call.operation != "DeleteAlias":
+            ledger.put_alias(arn, call.now)
+    return answer
 
 
 def list_aliases(services: KmsServices, call: KmsCall) -> dict[str, Any]:
@@ -35,7 +43,8 @@ def list_aliases(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     caller, key = call.caller, call.parameters.get("KeyId")
     about = {"KeyId": key} if key else {}
     kept = services.backend.list_all(caller, "ListAliases", "Aliases", **about)
-    aliases = {alias["AliasName"]: _entry(alias) for alias in kept}
+    times = call.ledger.alias_times()
+    aliases = {alias["AliasName"]: _entry(alias, times.get(alias["AliasArn"])) for alias in kept}
     if not key and caller.kind != "AWSService":
         for name in PREDEFINED_ALIASES:
             arn = alias_arn(caller.region, caller.account, name)
@@ -43,6 +52,12 @@ def list_aliases(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     return page(call, "Aliases", aliases.items())
 
 
-def _entry(alias: Mapping[str, Any]) -> dict[str, Any]:
-    members = ("AliasName", "AliasArn", "TargetKeyId", "CreationDate", "LastUpdatedDate")
-    return {name: alias[name] for name in members if name in alias}
+def _entry(alias: Mapping[str, Any], times: tuple[float, float] | None) -> dict[str, Any]:
+    """Return an alias with its dates; those of one that was made on LocalStack are its creation."""
+    named = {name: alias[name] for name in ("AliasName", "AliasArn", "TargetKeyId")}
+    created, updated = (
+        (datetime.fromtimestamp(time, UTC) for time in times)
+        if times
+        else (alias["CreationDate"], alias["CreationDate"])
+    )
+    return {**named, "CreationDate": created, "LastUpdatedDate": updated}

@@ -3,7 +3,7 @@
 import pytest
 
 from testbed.kms.base import USER, Caller
-from tests.support.kms_authority import Authority
+from tests.support.kms_authority import DAY, Authority
 
 pytestmark = pytest.mark.containers
 
@@ -40,6 +40,33 @@ def test_an_alias_names_a_key_and_no_alias(aws: Authority) -> None:
     listed = aws.call(USER, "ListAliases", KeyId=key)["Aliases"]
     assert [alias["AliasName"] for alias in listed] == [first]
     assert listed[0]["TargetKeyId"] == key.rpartition("/")[2]
+
+
+def test_the_dates_of_an_alias_are_by_the_testbeds_clock(aws: Authority) -> None:
+    keys = (aws.key(), aws.key())
+    alias = f"alias/{keys[0][-12:]}"
+
+    def dates() -> list[float]:
+        [entry] = [
+            entry
+            for key in keys
+            for entry in aws.call(USER, "ListAliases", KeyId=key)["Aliases"]
+            if entry["AliasName"] == alias
+        ]
+        return [entry[name].timestamp() for name in ("CreationDate", "LastUpdatedDate")]
+
+    aws.clock.turn(90 * DAY)
+    now = aws.clock.now()
+    aws.call(USER, "CreateAlias", AliasName=alias, TargetKeyId=keys[0])
+    created, updated = dates()
+    assert created == updated == pytest.approx(now, abs=60)
+    aws.clock.turn(DAY)
+    aws.call(USER, "UpdateAlias", AliasName=alias, TargetKeyId=keys[1])
+    assert dates()[0] == created
+    assert dates()[1] == pytest.approx(created + DAY, abs=60)
+    aws.call(USER, "DeleteAlias", AliasName=alias)
+    aws.call(USER, "CreateAlias", AliasName=alias, TargetKeyId=keys[0])
+    assert min(dates()) >= updated + DAY - 60, "the new alias is not the old one"
 
 
 def test_the_predefined_aliases_have_no_key_until_they_are_named(aws: Authority) -> None:
