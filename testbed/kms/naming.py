@@ -14,7 +14,7 @@ from testbed.arn import KEY_ID, Arn
 from testbed.documented import regions
 from testbed.documented.key_listings import PREDEFINED_ALIASES
 from testbed.errors import KmsError
-from testbed.kms import refusals
+from testbed.kms import alias_names, refusals
 from testbed.kms.backend import Backend
 from testbed.kms.base import Caller, root
 from testbed.kms.call import KmsCall
@@ -82,9 +82,7 @@ class KeyNames:
         Raises ``NotFoundException`` for an unknown key or alias, ``InvalidCiphertextException``
         for a ciphertext that no key made.
         """
-        target = call.parameters.get("TargetKeyId", "")
-        if target.startswith("alias/") or ":alias/" in target:
-            raise refusals.alias_of_alias()
+        alias_names.check(call)
         parameters: dict[str, Any] = {
             name: self._arn(call, value) if name in _KEYS else value
             for name, value in call.parameters.items()

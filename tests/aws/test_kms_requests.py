@@ -89,6 +89,7 @@ COMMON = {
 def test_every_operation_answers_as_its_model_says(aws: Served, name: str) -> None:
     """Each optional member is added in turn, with any legal value: it works, or is refused."""
     model, client, wrong = OPERATIONS[name], aws.client("kms"), []
+    logged = len(aws.log)
     members = model.input_shape.members if model.input_shape else {}
     allowed = COMMON | {error.name for error in model.error_shapes}
     count = len(list(models.legal(model, known(client, name, members))))
@@ -106,18 +107,18 @@ def test_every_operation_answers_as_its_model_says(aws: Served, name: str) -> No
         elif answer.status != 400 or answer.document["__type"] not in allowed:
             wrong.append(f"{sorted(document)}: {answer.status} {answer.document}")
     assert wrong == []
-    assert aws.log == []
+    assert aws.log[logged:] == []
 
 
 @pytest.mark.containers
 @pytest.mark.nightly("malformed requests over HTTPS; every push has them without a container")
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_every_fault_gets_its_code_over_https(aws: Served, name: str) -> None:
-    wrong = {}
+    wrong, logged = {}, len(aws.log)
     for request in models.malformed(OPERATIONS[name], {}):
         sent = models.encode(OPERATIONS[name], request.document)
         answer = aws.send(sent.method, sent.path, sent.body, service="kms", headers=sent.headers)
         if (answer.status, answer.document["__type"]) != (400, CODES[request.kind]):
             wrong[str(request)] = answer.document
     assert wrong == {}
-    assert aws.log == []
+    assert aws.log[logged:] == []

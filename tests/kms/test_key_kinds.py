@@ -94,7 +94,7 @@ def sentence(letter: str, operation: str, key: str, kind: Mapping[str, Any]) -> 
     }[letter]
 
 
-@pytest.mark.parametrize(("column", "kind"), enumerate(KINDS))
+@pytest.mark.parametrize(("column", "kind"), [*enumerate(KINDS)])
 def test_what_applies_to_each_kind_of_key(aws: Authority, column: int, kind: str) -> None:
     key, wrong = aws.key(**KINDS[kind]), {}
     for operation, row in TABLE.items():

@@ -1,34 +1,18 @@
 """Aliases. LocalStack keeps them, and the ledger their dates, which LocalStack does not tell."""
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from testbed.documented.key_listings import PREDEFINED_ALIASES
-from testbed.kms import refusals
 from testbed.kms.call import KmsCall, KmsServices
 from testbed.kms.naming import alias_arn
 from testbed.kms.paging import page
 
-_PREFIX = "alias/"
-_NAME = re.compile(r"[a-zA-Z0-9/_-]+")
-
 
 def change(services: KmsServices, call: KmsCall) -> dict[str, Any]:
-    """CreateAlias, UpdateAlias, DeleteAlias. Raises ``NotAuthorizedException`` for AWS's own."""
-    name = call.parameters["AliasName"]
-    if not name.startswith(_PREFIX):
-        raise refusals.invalid(
-            'Alias must start with the prefix "alias/". Please see '
-            "https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html"
-        )
-    if not _NAME.fullmatch(name.removeprefix(_PREFIX)):
-        # Quoted from AWS in hashicorp/terraform-provider-aws#12891.
-        raise refusals.invalid(f"{name} contains invalid characters for an alias")
-    if name.startswith("alias/aws/") and call.caller.kind != "AWSService":
-        raise refusals.refusal("NotAuthorizedException")  # recorded by moto, with an empty message
-    arn = alias_arn(call.caller.region, call.caller.account, name)
+    """CreateAlias, UpdateAlias and DeleteAlias."""
+    arn = alias_arn(call.caller.region, call.caller.account, call.parameters["AliasName"])
     with services.ledger.change() as ledger:
         answer = services.backend.call(call.caller, call.operation, call.parameters)
         if call.operation != "UpdateAlias":

@@ -24,8 +24,21 @@ FRESH = Caller("arn:aws:iam::555500000001:root", "555500000001", "Root")
 )
 def test_names_that_no_alias_can_have(aws: Authority, name: str, sentence: str) -> None:
     key = aws.key()
-    refusal = aws.refusal(USER, "CreateAlias", AliasName=name, TargetKeyId=key)
-    assert str(refusal) == f"ValidationException: {sentence}"
+    for operation, target in (
+        ("CreateAlias", {"TargetKeyId": key}),
+        ("UpdateAlias", {"TargetKeyId": key}),
+        ("DeleteAlias", {}),
+    ):
+        refusal = aws.refusal(USER, operation, AliasName=name, **target)
+        assert str(refusal) == f"ValidationException: {sentence}", operation
+
+
+def test_awss_own_aliases_are_not_for_customers(aws: Authority) -> None:
+    key = {"TargetKeyId": aws.key()}
+    for operation, target in (("CreateAlias", key), ("UpdateAlias", key), ("DeleteAlias", {})):
+        for name in ("alias/aws/mq", "alias/aws/mine"):
+            code = aws.code(FRESH, operation, AliasName=name, **target)
+            assert code == "NotAuthorizedException", operation
 
 
 def test_an_alias_names_a_key_and_no_alias(aws: Authority) -> None:
