@@ -12,7 +12,7 @@ from typing import Any
 
 from testbed.kms.base import Caller
 from testbed.kms.call import KmsCall, KmsServices
-from testbed.kms.key import Key
+from testbed.kms.key import DAY, Key
 from testbed.kms.key_policy import via_service
 from testbed.kms.naming import owner
 from testbed.kms.principals import principal
@@ -105,6 +105,15 @@ def _multi_region_key_type(subject: Subject) -> Found:
 
 def _created(subject: Subject, default: Found) -> Found:
     return default if subject.action == "CreateKey" else None
+
+
+def _days_without_usage(subject: Subject) -> Found:
+    """Return whole days since the last cryptographic operation, or since the key's creation."""
+    if subject.key is None or subject.action not in ("DisableKey", "ScheduleKeyDeletion"):
+        return None
+    used = subject.services.last_usage(subject.key.arn).get("Timestamp")
+    since = used.timestamp() if used else subject.key.created
+    return str(max(0, int((subject.call.now - since) // DAY)))
 
 
 def _resource_aliases(subject: Subject) -> Found:
@@ -294,6 +303,7 @@ _READERS: Mapping[str, Callable[[Subject], Found]] = {
         "PendingWindowInDays", "ScheduleKeyDeletion", default="30"
     ),
     "kms:SigningAlgorithm": _parameter("SigningAlgorithm", "Sign", "Verify"),
+    "kms:TrailingDaysWithoutKeyUsage": _days_without_usage,
     "kms:ValidTo": _parameter("ValidTo", "ImportKeyMaterial"),
     "kms:ViaService": _via_service,
     "kms:WrappingAlgorithm": _parameter("WrappingAlgorithm", "GetParametersForImport"),

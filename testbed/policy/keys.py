@@ -208,12 +208,7 @@ KMS = (  # KMSAUTH, KMSKEYS
         "kms:ScheduleKeyDeletionPendingWindowInDays", "numeric", "waiting period of the deletion"
     ),
     ConditionKey("kms:SigningAlgorithm", "string", "that parameter of Sign and Verify"),
-    ConditionKey(
-        "kms:TrailingDaysWithoutKeyUsage",
-        "numeric",
-        "days since the key was last used",
-        absent="no record of a key's last use",
-    ),
+    ConditionKey("kms:TrailingDaysWithoutKeyUsage", "numeric", "days since the key was last used"),
     ConditionKey("kms:ValidTo", "date", "that parameter of ImportKeyMaterial"),
     ConditionKey("kms:ViaService", "string", "service through which the request comes"),
     ConditionKey("kms:WrappingAlgorithm", "string", "that parameter of GetParametersForImport"),

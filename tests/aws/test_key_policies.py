@@ -68,6 +68,20 @@ def test_a_condition_sees_the_request_and_its_connection(aws: Served) -> None:
             kms.encrypt(**asked)
 
 
+def test_the_use_of_a_key_is_seen_in_the_trail(aws: Served) -> None:
+    kms = aws.client("kms")
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    kms.encrypt(KeyId=key, Plaintext=b"p")
+    for operation in ("NumericLessThan", "NumericGreaterThanEquals"):
+        condition = {operation: {"kms:TrailingDaysWithoutKeyUsage": "1"}}
+        policy = document(allow(ROOT), deny("*", "kms:DisableKey", Condition=condition))
+        kms.put_key_policy(KeyId=key, Policy=policy)
+        if operation == "NumericLessThan":
+            assert refusal(kms.disable_key, KeyId=key)["Code"] == "AccessDeniedException"
+        else:
+            kms.disable_key(KeyId=key)
+
+
 def test_an_account_is_named_once_by_its_root(aws: Served) -> None:
     kms = aws.client("kms")
     named = [USER_ACCOUNT, ROOT["AWS"], OTHER_ACCOUNT]

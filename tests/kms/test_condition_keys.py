@@ -15,6 +15,7 @@ from testbed.policy import keys
 from tests.support.key_policies import KEY, NOON, allow, deny, document, request
 from tests.support.kms_authority import (
     ADMIN,
+    DAY,
     GRANTEE,
     OTHER_ACCOUNT,
     SERVICE,
@@ -22,6 +23,8 @@ from tests.support.kms_authority import (
     VIA_MQ,
     VOLUME,
     Authority,
+    container,
+    over,
 )
 
 BROKER = f"arn:aws:mq:us-east-1:{USER_ACCOUNT}:broker:orders:b-1234"
@@ -192,7 +195,8 @@ CASES: list[Case] = [
     ("aws:ViaAWSService", ["true"], VIA_MQ, "Decrypt", {}, {}),
     ("aws:ViaAWSService", ["false"], SERVICE, "Decrypt", {}, {}),
 ]  # fmt: skip
-STORED = {"kms:ResourceAliases", "aws:ResourceTag/"}  # what LocalStack keeps; below
+# What LocalStack keeps and the trail knows; below.
+STORED = {"kms:ResourceAliases", "aws:ResourceTag/", "kms:TrailingDaysWithoutKeyUsage"}
 
 
 def values(
@@ -304,6 +308,28 @@ def test_the_aliases_of_a_key_and_the_one_in_the_request(aws: Authority) -> None
     assert aws.code(ADMIN, "Encrypt", **request) == ""
     for name in (other, key.partition(":key/")[0] + f":{other}"):
         assert aws.code(ADMIN, "Encrypt", **{**request, "KeyId": name}) == "AccessDeniedException"
+
+
+@pytest.mark.containers
+def test_a_key_in_use_is_kept_from_disabling_and_deletion(tmp_path: Path) -> None:
+    """An unused key counts from its creation, and days are whole (KMSKEYS, 2026)."""
+    used: dict[str, datetime] = {}
+    aws = over(
+        container(),
+        tmp_path / "state",
+        last_usage=lambda arn: {"Timestamp": used[arn]} if arn in used else {},
+    )
+    key = aws.key()
+    in_use = {"NumericLessThanEquals": {"kms:TrailingDaysWithoutKeyUsage": "30"}}
+    put(aws, key, deny("*", ["kms:DisableKey", "kms:ScheduleKeyDeletion"], Condition=in_use))
+    aws.clock.turn(30.9 * DAY)
+    assert aws.code(USER, "DisableKey", KeyId=key) == "AccessDeniedException"
+    used[key] = datetime.fromtimestamp(aws.clock.now(), UTC)
+    aws.clock.turn(30.9 * DAY)
+    assert aws.code(USER, "ScheduleKeyDeletion", KeyId=key) == "AccessDeniedException"
+    aws.clock.turn(0.1 * DAY)
+    assert aws.code(USER, "DisableKey", KeyId=key) == ""
+    assert aws.code(USER, "ScheduleKeyDeletion", KeyId=key) == ""
 
 
 @pytest.mark.containers
