@@ -14,6 +14,7 @@ from testbed.broker.requests import Configuration, CreateBroker, UpdateBroker
 from testbed.documented.broker_states import ACCEPTED
 from testbed.documented.engines import DEPLOYMENT_MODES, ENGINE_TYPES, SUBNETS, VERSIONS
 from testbed.documented.instance_types import DEFAULT_INSTANCE_TYPE, INSTANCE_OPTIONS
+from testbed.documented.names import TAG_KEY_MAX, TAG_RESERVED, TAG_VALUE_MAX, TAGS_MAX
 from testbed.engines.activemq import merge as activemq_merge
 from testbed.engines.rabbitmq import configuration as rabbitmq_configuration
 from testbed.errors import BadRequestException
@@ -29,7 +30,6 @@ NOT_OFFERED = (
 )
 _ALL_DEPLOYMENT_MODES = ("SINGLE_INSTANCE", "ACTIVE_STANDBY_MULTI_AZ", "CLUSTER_MULTI_AZ")
 _ALL_STORAGE_TYPES = ("EBS", "EFS")
-_TAGS = 50  # LIM
 _SECURITY_GROUPS = 5  # LIM
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
@@ -182,9 +182,18 @@ def check_settings(engine_type: str, settings: Mapping[str, Any]) -> None:
 
 
 def check_tags(tags: Mapping[str, str]) -> None:
-    """Check the number of a resource's tags."""
-    if len(tags) > _TAGS:
-        raise refusals.bad(f"A resource has at most {_TAGS} tags.", "tags")
+    """Check all tags of a resource: their number, their lengths, and the prefix of AWS's own."""
+    if len(tags) > TAGS_MAX:
+        raise refusals.bad(f"A resource has at most {TAGS_MAX} tags.", "tags")
+    for key, value in tags.items():
+        if not 1 <= len(key) <= TAG_KEY_MAX or len(value) > TAG_VALUE_MAX:
+            raise refusals.bad(
+                f"A tag's key has 1 to {TAG_KEY_MAX} characters, and its value at most "
+                f"{TAG_VALUE_MAX}.",
+                "tags",
+            )
+        if key.lower().startswith(TAG_RESERVED):
+            raise refusals.bad(f"Keys of tags that begin with {TAG_RESERVED} are AWS's.", "tags")
 
 
 def check_configuration(

@@ -27,6 +27,7 @@ SOURCES = {
     "LIMITS": '"Resource limit configuration" and "Maximum resource limit" for RabbitMQ, 2026',
     "MTLS": '"Configuring mTLS", its tutorials, "ARN support in RabbitMQ configuration", 2026',
     "AMQPCLIENT": '"AMQP client SSL configuration", Amazon MQ for RabbitMQ, 2026',
+    "TAGGING": '"Tag naming limits and requirements", Tagging AWS Resources User Guide, 2026',
     "TF": "terraform-provider-aws, resource ``aws_mq_broker``, 2026",
     "CTG": "AWS CloudTrail User Guide: record contents, userIdentity, log file names",
     "CTAPI": "CloudTrail API model 2013-11-01 as in botocore, August 2026",

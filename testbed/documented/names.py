@@ -45,6 +45,10 @@ PASSWORD_SENTENCE = (
     "and must not contain commas, colons, or equal signs (,:=)."
 )
 
+# TAGGING, which is for all services; LIM has the number. A key has 1 character at least.
+TAGS_MAX, TAG_KEY_MAX, TAG_VALUE_MAX = 50, 128, 256
+TAG_RESERVED = "aws:"  # in upper and lower case, at the beginning of a key
+
 # DP: what the page advises and the API does not enforce, behind claims P1 to P3.
 PII_SENTENCE = (
     "Do not use any personally identifiable information (PII) or other confidential or "

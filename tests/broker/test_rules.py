@@ -55,3 +55,34 @@ def test_what_activemq_would_not_start_with_is_refused(inside: str) -> None:
             {},
             Configuration("c-1", 1, BROKER.format(inside)),
         )
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {f"tag{number}": "" for number in range(50)},
+        {"k" * 128: "v" * 256},
+        {"owner": "jane.doe@example.com", "key": "arn:aws:kms:us-east-1:111122223333:key/1"},
+        {"network": "10.0.0.0/16", "phone": "+49 171 2345678", "größe": "⅓ 尺"},
+        {"aws": "x", "my-aws:tag": "aws:x"},
+    ],
+)
+def test_tags_are_taken_within_awss_own_limits(tags: dict[str, str]) -> None:
+    rules.check_tags(tags)
+
+
+@pytest.mark.parametrize(
+    ("tags", "words"),
+    [
+        ({f"tag{number}": "" for number in range(51)}, "at most 50 tags"),
+        ({"": "x"}, "1 to 128 characters"),
+        ({"k" * 129: "x"}, "1 to 128 characters"),
+        ({"k": "v" * 257}, "at most 256"),
+        ({"aws:cloudformation:stack-name": "x"}, "are AWS's"),
+        ({"AWS:x": "x"}, "are AWS's"),
+    ],
+)
+def test_tags_beyond_them_are_refused(tags: dict[str, str], words: str) -> None:
+    with pytest.raises(BadRequestException, match=words) as caught:
+        rules.check_tags(tags)
+    assert caught.value.error_attribute == "tags"
