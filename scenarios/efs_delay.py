@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 
 from testbed import evidence
+from testbed.broker.describe import describe
 from testbed.cli.scenario import run_file
 from testbed.clients import Destination
 from testbed.evidence import Observation
@@ -45,7 +46,8 @@ def _story(testbed: Testbed, broker_id: str, grant_name: str) -> tuple[Observati
     grant = next(candidate for candidate in broker.grants if candidate.name == grant_name)
 
     def look(when: str, timeout: float = 30.0) -> Observation:
-        state = brokers.maintain(broker_id).broker_state
+        brokers.maintain(broker_id)  # as the process behind `testbed up` does
+        state = describe(brokers.describe(broker_id))["BrokerState"]
         serves = evidence.serves(flow, 50, timeout=timeout)
         return Observation(
             serves.yes,
