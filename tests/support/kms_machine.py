@@ -348,7 +348,7 @@ class KeysAndGrants(RuleBasedStateMachine):
             "Operations": sorted(operations),
         }
         request |= {member: value for member, value in optional.items() if value}
-        expected = self.model.grant_made(caller, child, through_a_service=through)
+        expected = self.model.grant_made(caller, child)
         answer = self.same(
             caller,
             "CreateGrant",

@@ -170,17 +170,13 @@ class Model:
             else ""
         )
 
-    def grant_made(self, caller: str, child: ModelGrant, *, through_a_service: bool) -> str:
+    def grant_made(self, caller: str, child: ModelGrant) -> str:
         if not self.exists(child.key):
             return "NotFoundException" if ACCOUNT[caller] == "ours" else "AccessDeniedException"
         if not self.allowed(caller, "CreateGrant", child.key, child=child):
             return "AccessDeniedException"
-        if (
-            SERVICE in (child.grantee, child.retiring)
-            and caller != SERVICE
-            and not through_a_service
-        ):
-            return "InvalidArnException"
+        if child.operations == {"CreateGrant"}:
+            return "ValidationException"
         return self.by_state(self.effective(child.key))
 
     def grant_ended(self, caller: str, operation: str, grant_id: str) -> str:

@@ -20,6 +20,7 @@ from testbed.kms.retrying import RetryingKms
 from testbed.trail.compare import trail_differences
 from testbed.trail.recording import Recorder, RecordingKms
 from testbed.trail.samples import samples
+from tests.support.kms_authority import over
 from tests.support.kms_container import Container
 from tests.support.trail_bench import Bench
 
@@ -235,7 +236,10 @@ def test_a_grant_that_is_retired_by_its_token_is_named_and_the_token_is_not(
 
 
 @pytest.mark.containers
-def test_what_amazon_mq_does_with_its_own_key_is_in_no_trail_of_the_account(bench: Bench) -> None:
+def test_what_amazon_mq_does_with_its_own_key_is_in_no_trail_of_the_account(
+    tmp_path: Path, running: Container
+) -> None:
+    bench = Bench(tmp_path, over(running, tmp_path / "kms").kms)
     owned = resolve(bench.kms, USER, EncryptionOptions())
     assert bench.records() == []
     theirs = bench.records(SERVICE_ACCOUNT)  # control: it was recorded
