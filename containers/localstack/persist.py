@@ -118,6 +118,40 @@ def destroy(context: Any) -> bool:
     return True
 
 
+def prepare_replication(context: Any) -> None:
+    """Let a key be replicated: the testbed knows the primary, and where replicas are.
+
+    A replica that it does not know is left from a call that was cut short.
+    """
+    key = related(context).get(context.region)
+    if context.operation.name == "ReplicateKey" and key and key.metadata["MultiRegion"]:
+        key.metadata["MultiRegionConfiguration"]["MultiRegionKeyType"] = "PRIMARY"
+        replica_store = kms_stores[context.account_id][context.service_request["ReplicaRegion"]]
+        replica_store.keys.pop(key.metadata["KeyId"], None)
+
+
+def share(context: Any) -> None:
+    """Give a key's new material to the multi-Region keys that are related to it."""
+    if context.operation.name != "RotateKeyOnDemand":
+        return
+    keys = related(context)
+    rotated = keys.get(context.region)
+    for key in keys.values():
+        if key is not rotated:
+            key.crypto_key, key.previous_keys = rotated.crypto_key, list(rotated.previous_keys)
+            key.metadata["CurrentKeyMaterialId"] = rotated.metadata["CurrentKeyMaterialId"]
+
+
+def related(context: Any) -> dict[str, Any]:
+    """Return the keys with the requested id in all Regions of the account."""
+    key_id = str((context.service_request or {}).get("KeyId", "")).rpartition("/")[2]
+    return {
+        region: store.keys[key_id]
+        for account, region, store in kms_stores.iter_stores()
+        if account == context.account_id and key_id in store.keys
+    }
+
+
 def invoke(
     self: Skeleton, context: Any, original: Callable[[Skeleton, Any], Any] = Skeleton.invoke
 ) -> Any:
@@ -141,7 +175,9 @@ def invoke(
             )
         keys = kms_stores[context.account_id][context.region].keys
         before = len(keys)
+        prepare_replication(context)
         response = original(self, context)
+        share(context)
         if not reads or len(keys) != before:
             save()  # if this fails, the response is an internal failure, not a success
         return response

@@ -81,6 +81,7 @@ def _members(values: str, **others: Any) -> Members:
 
 _KEY = _members("KeyId")
 _KEY_STORE = _members("CustomKeyStoreId")
+_MULTI_REGION_KEY = _members("Arn Region")
 _KEY_METADATA = _members(
     "AWSAccountId KeyId Arn CreationDate Enabled Description KeyUsage KeyState DeletionDate "
     "ValidTo Origin CustomKeyStoreId CloudHsmClusterId ExpirationModel KeyManager KeySpec "
@@ -89,6 +90,9 @@ _KEY_METADATA = _members(
     SigningAlgorithms=Shown.LIST,
     MacAlgorithms=Shown.LIST,
     KeyAgreementAlgorithms=Shown.LIST,
+    MultiRegionConfiguration=_members(
+        "MultiRegionKeyType", PrimaryKey=_MULTI_REGION_KEY, ReplicaKeys=[_MULTI_REGION_KEY]
+    ),
 )
 _CONSTRAINTS = _members(
     "SourceArn", EncryptionContextSubset=Shown.MAP, EncryptionContextEquals=Shown.MAP
@@ -202,6 +206,13 @@ KMS_EVENTS: Mapping[str, Event] = {
             "destinationEncryptionAlgorithm": _SYMMETRIC,
         },
     ),
+    "ReplicateKey": _change(
+        _members(
+            "KeyId ReplicaRegion Description Policy BypassPolicyLockoutSafetyCheck",
+            Tags=Shown.TAGS,
+        ),
+        _members("ReplicaPolicy", ReplicaKeyMetadata=_KEY_METADATA, ReplicaTags=Shown.TAGS),
+    ),
     "RetireGrant": _change({}),  # null, and the grant's id in additionalEventData
     "RevokeGrant": _change(_members("KeyId GrantId DryRun")),
     "RotateKeyOnDemand": _change(_KEY, _KEY),
@@ -218,6 +229,7 @@ KMS_EVENTS: Mapping[str, Event] = {
     "UpdateCustomKeyStore": _change(
         _members("CustomKeyStoreId NewCustomKeyStoreName CloudHsmClusterId"), keys=()
     ),
+    "UpdatePrimaryRegion": _change(_members("KeyId PrimaryRegion"), key_in_response=True),
     "UpdateKeyDescription": _change(_members("KeyId Description")),
     "Verify": _crypto("MessageType SigningAlgorithm", context=False),
     "VerifyMac": _crypto("MacAlgorithm", context=False),

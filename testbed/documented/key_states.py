@@ -40,7 +40,7 @@ CRYPTOGRAPHIC = (
 # These go by the state in effect, all others by the one that the key's account last asked for.
 USES = frozenset((*CRYPTOGRAPHIC, "CreateGrant"))
 
-_DYING = {"PendingDeletion", "PendingReplicaDeletion"}
+DYING = {"PendingDeletion", "PendingReplicaDeletion"}
 _USE = {"Enabled", "Updating"}
 _CHANGE = {"Enabled", "Disabled", "PendingImport", "Unavailable"}
 _LABEL = _CHANGE | {"Updating"}
@@ -59,7 +59,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         (("TagResource", "UntagResource", "UpdateKeyDescription"), _LABEL),
         (("EnableKey", "DisableKey"), _CHANGE - {"PendingImport"}),
         (("ScheduleKeyDeletion",), _CHANGE),
-        (("CancelKeyDeletion",), _DYING),
+        (("CancelKeyDeletion",), DYING),
         (("EnableKeyRotation", "DisableKeyRotation"), _ROTATE),
         (("RotateKeyOnDemand", "ReplicateKey", "UpdatePrimaryRegion"), {"Enabled"}),
         (("GetParametersForImport", "ImportKeyMaterial"), _IMPORT),

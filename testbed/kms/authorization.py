@@ -20,7 +20,7 @@ from testbed.kms.call import KmsCall, KmsServices
 from testbed.kms.condition_keys import Subject
 from testbed.kms.grant import grant_id_of
 from testbed.kms.key import Key
-from testbed.kms.naming import KeyNames
+from testbed.kms.naming import KeyNames, key_arn
 from testbed.kms.principals import grantee_names
 from testbed.policy.evaluate import ADMINISTRATOR, Policies, Request, evaluate
 from testbed.policy.language import Policy
@@ -108,6 +108,11 @@ class Authorization:
                 call.caller.region, call.caller.account, parameters["AliasName"]
             )
             self._permitted(call, operation, target)
+        elif operation == "UpdatePrimaryRegion":
+            # So has the key that becomes the primary.
+            key = keys["KeyId"]
+            coming = key_arn(parameters["PrimaryRegion"], key.account, key.key_id)
+            self._permitted(call, operation, coming)
         elif not permissions and operation != "RetireGrant":
             self._check_identity(call)
             if "KeyId" in parameters:

@@ -95,12 +95,14 @@ def _key_origin(subject: Subject) -> Found:
 
 def _multi_region(subject: Subject) -> Found:
     if subject.key:
-        return _text(subject.key.key_id.startswith("mrk-"))
+        return _text(subject.key.multi_region)
     return _created(subject, _text(subject.parameter("MultiRegion") or False))
 
 
 def _multi_region_key_type(subject: Subject) -> Found:
-    return "PRIMARY" if _multi_region(subject) == "true" else None
+    if _multi_region(subject) != "true":
+        return None
+    return "REPLICA" if subject.key and subject.key.is_replica else "PRIMARY"
 
 
 def _created(subject: Subject, default: Found) -> Found:

@@ -7,12 +7,12 @@ delay later ("Deactivating a key ... will not take place immediately", DP), whil
 enabled again is usable at once. A change that is taken back within the delay has no effect.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from testbed.arn import Arn
-from testbed.documented.key_states import ALLOWED, STATES, USES
+from testbed.documented.key_states import ALLOWED, DYING, STATES, USES
 from testbed.kms import refusals
 from testbed.kms.key_policy import aws_managed
 from testbed.kms.material import Material
@@ -29,7 +29,9 @@ class Key:
     manages. ``unusable`` is when the key stops being usable, None while it is enabled. ``rotates``
     is when it is rotated next, ``rotation_period`` the days between rotations, 0 for none.
     ``rotations`` are the material's id, the date, and AUTOMATIC or ON_DEMAND. ``materials`` are the
-    imported ones in the order of their first import, see ``with_materials``.
+    imported ones in the order of their first import, see ``with_materials``. ``primary_region`` is
+    where the primary of a multi-Region key is, empty for a single-Region key. ``window`` is the
+    waiting period in days of a primary that is deleted after its replicas.
     """
 
     arn: str
@@ -48,6 +50,8 @@ class Key:
     first_material: str = ""
     materials: tuple[Material, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
+    primary_region: str = ""
+    window: int = 0
 
     @property
     def key_id(self) -> str:
@@ -60,6 +64,15 @@ class Key:
     @property
     def region(self) -> str:
         return Arn.parse(self.arn).region
+
+    @property
+    def multi_region(self) -> bool:
+        return bool(self.primary_region)
+
+    @property
+    def is_replica(self) -> bool:
+        """Whether it is a multi-Region key whose primary is in another Region."""
+        return self.primary_region not in ("", self.region)
 
     @property
     def symmetric(self) -> bool:
@@ -103,10 +116,10 @@ class Key:
     def due(self) -> float | None:
         """When the key is due for rotation, deletion or the end of material; None for never."""
         expires = self.expiring.expires if self.expiring else None
-        if self.state == "PendingDeletion":
+        if self.state in DYING:
             own = self.deletion
-        else:
-            own = self.rotates if self.state == "Enabled" else None
+        else:  # a replica is rotated with its primary
+            own = self.rotates if self.state == "Enabled" and not self.is_replica else None
         return min((time for time in (own, expires) if time is not None), default=None)
 
     def usable(self, now: float) -> bool:
@@ -123,17 +136,44 @@ class Key:
     def enabled(self) -> "Key":
         return replace(self, state="Enabled", unusable=None)
 
-    def scheduled(self, now: float, delay: float, days: int) -> "Key":
-        """Return the key with a deletion in ``days``.
+    def scheduled(
+        self, now: float, delay: float, days: int, *, after_replicas: bool = False
+    ) -> "Key":
+        """Return the key with a deletion in ``days``, or in as many days after its replicas'.
 
         A key that was disabled before becomes unusable when it would have been.
         """
         unusable = now + delay if self.unusable is None else self.unusable
+        if after_replicas:
+            return replace(self, state="PendingReplicaDeletion", unusable=unusable, window=days)
         return replace(self, state="PendingDeletion", unusable=unusable, deletion=now + days * DAY)
+
+    def without_replicas(self, now: float) -> "Key":
+        """Return the primary key whose last replica was deleted: its waiting period begins."""
+        if self.state != "PendingReplicaDeletion":
+            return self
+        deletion = now + self.window * DAY
+        return replace(self, state="PendingDeletion", deletion=deletion, window=0)
+
+    def replica(self, arn: str, now: float) -> "Key":
+        """Return a new replica of this primary key, whose policy is still to be chosen."""
+        gone = tuple(replace(each, imported=False, expires=None) for each in self.belonging)
+        key = replace(self, arn=arn, policy="", created=now, state="Enabled", unusable=None)
+        return replace(key, materials=()).with_materials(gone, now) if self.external else key
+
+    def synchronized(self, primary: "Key") -> "Key":
+        """Return a replica with what it shares with its primary."""
+        return replace(
+            self,
+            first_material=primary.first_material,
+            rotations=primary.rotations,
+            rotation_period=primary.rotation_period,
+            rotates=primary.rotates,
+        )
 
     def cancelled(self) -> "Key":
         """Return the key without its deletion: disabled, and unusable when it would have been."""
-        key = replace(self, state="Disabled", deletion=None)
+        key = replace(self, state="Disabled", deletion=None, window=0)
         return key.with_materials(self.materials, self.unusable or 0) if self.external else key
 
     def with_materials(self, materials: tuple[Material, ...], now: float) -> "Key":
@@ -147,7 +187,7 @@ class Key:
         if self.material_ids and present.issuperset(self.material_ids):
             return changed.enabled() if self.state == "PendingImport" else changed
         unusable = now if self.unusable is None else min(now, self.unusable)
-        state = self.state if self.state == "PendingDeletion" else "PendingImport"
+        state = self.state if self.state in DYING else "PendingImport"
         return replace(changed, state=state, unusable=unusable)
 
     @classmethod
@@ -161,6 +201,7 @@ class Key:
             origin=metadata["Origin"],
             created=metadata["CreationDate"].timestamp(),
             first_material=metadata.get("CurrentKeyMaterialId", ""),
+            primary_region=_primary_region(metadata),
         )
         return key.with_materials((), key.created) if key.external else key
 
@@ -176,6 +217,26 @@ class Key:
             rotation_period=YEAR,
             rotates=self.created + YEAR * DAY,
         )
+
+
+def multi_region_members(key: Key, related: Sequence[Key]) -> dict[str, Any]:
+    """Return DescribeKey's members about a multi-Region key, ``related`` to itself and others."""
+
+    def entries(*, replicas: bool) -> list[dict[str, str]]:
+        chosen = [each for each in related if each.is_replica == replicas]
+        return [{"Arn": each.arn, "Region": each.region} for each in chosen]
+
+    configuration = {
+        "MultiRegionKeyType": "REPLICA" if key.is_replica else "PRIMARY",
+        "PrimaryKey": entries(replicas=False)[0],
+        "ReplicaKeys": entries(replicas=True),
+    }
+    return {"MultiRegion": True, "MultiRegionConfiguration": configuration}
+
+
+def _primary_region(metadata: Mapping[str, Any]) -> str:
+    configuration: Mapping[str, Any] = metadata.get("MultiRegionConfiguration", {})
+    return str(configuration["PrimaryKey"]["Region"]) if configuration else ""
 
 
 def check_state(key: Key, operation: str, now: float) -> None:

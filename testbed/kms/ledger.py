@@ -77,8 +77,15 @@ class _Reads(ABC):
         return {arn: (created, updated) for arn, created, updated in rows}
 
     def arns(self, key_id: str) -> list[str]:
-        """Return the ARNs of the keys with this id: one, unless ids were chosen by hand."""
+        """Return the ARNs of the keys with this id: one, unless it is a multi-Region key."""
         return [arn for (arn,) in self._rows("SELECT arn FROM keys WHERE id = ?", key_id)]
+
+    def related(self, key: Key) -> list[Key]:
+        """Return the primary and all replicas of a multi-Region key in the order of creation."""
+        rows = self._rows("SELECT body FROM keys WHERE id = ?", key.key_id)
+        keys = [_decode_key(body) for (body,) in rows]
+        keys = [each for each in keys if each.account == key.account]
+        return sorted(keys, key=lambda each: (each.created, each.arn))
 
     def first_due(self) -> float:
         """Return when the next key or grant is due, infinity if none is."""

@@ -16,7 +16,7 @@ also differ in these points:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from testbed.arn import Arn
@@ -83,6 +83,32 @@ def recipients(call: Call, resources: Sequence[str]) -> tuple[str, ...]:
     if owner == call.caller.account or kept_out:
         return (call.caller.account,)
     return (call.caller.account, owner)
+
+
+def elsewhere(call: Call) -> Call | None:
+    """Return the call that CloudTrail records in another Region for one on a multi-Region key.
+
+    ReplicateKey also is a CreateKey in the replica's Region, and UpdatePrimaryRegion is recorded
+    where the new primary key is, too (KMSG).
+    """
+    if call.error or call.operation not in ("ReplicateKey", "UpdatePrimaryRegion"):
+        return None
+    parameters = dict(call.parameters)
+    if call.operation == "UpdatePrimaryRegion":
+        there = replace(call.caller, region=parameters["PrimaryRegion"])
+        if there == call.caller:
+            return None
+        key_id = str(parameters["KeyId"]).rpartition("/")[2]
+        return replace(call, caller=there, parameters={**parameters, "KeyId": key_id})
+    there = replace(call.caller, region=parameters.pop("ReplicaRegion"))
+    parameters.pop("KeyId")
+    return replace(
+        call,
+        caller=there,
+        operation="CreateKey",
+        parameters={"MultiRegion": True, **parameters},
+        answer={"KeyMetadata": call.answer["ReplicaKeyMetadata"]},
+    )
 
 
 def is_shared(call: Call, accounts: Sequence[str]) -> bool:

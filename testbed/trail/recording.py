@@ -24,6 +24,7 @@ from testbed.trail.lookup import Attribute, events, lookup_events
 from testbed.trail.record import (
     Call,
     Setting,
+    elsewhere,
     is_shared,
     kms_record,
     mq_record,
@@ -62,7 +63,9 @@ class Recorder:
         return self._clock.now()
 
     def kms_call(self, call: Call) -> None:
-        """Record a call on KMS."""
+        """Record a call on KMS, and what it is in another Region."""
+        if there := elsewhere(call):
+            self.kms_call(there)
         resources = self._arns.of(call)
         accounts = recipients(call, resources)
         shared = _id() if is_shared(call, accounts) else ""

@@ -29,7 +29,10 @@ from tests.support.kms_authority import (
 
 BROKER = f"arn:aws:mq:us-east-1:{USER_ACCOUNT}:broker:orders:b-1234"
 RSA = replace(KEY, arn=KEY.arn[:-1] + "1", spec="RSA_2048", usage="SIGN_VERIFY", origin="EXTERNAL")
-MULTI_REGION = replace(KEY, arn=KEY.arn[:-36] + "mrk-1234abcd12ab34cd56ef1234567890ab")
+MULTI_REGION = replace(
+    KEY, arn=KEY.arn[:-36] + "mrk-1234abcd12ab34cd56ef1234567890ab", primary_region=KEY.region
+)
+REPLICA = replace(MULTI_REGION, primary_region="eu-west-3")
 NEW: Mapping[str, Any] = {"key": None}  # an operation on no key
 CLIENT = replace(
     ADMIN, source_ip="192.0.2.7", user_agent="aws-cli/2.31", referer="https://example.com/"
@@ -123,6 +126,7 @@ CASES: list[Case] = [
     ("kms:MultiRegion", ["true"], ADMIN, "CreateKey", {"MultiRegion": True}, NEW),
     ("kms:MultiRegion", ["false"], ADMIN, "CreateKey", {}, NEW),
     ("kms:MultiRegionKeyType", ["PRIMARY"], ADMIN, "Decrypt", {}, {"key": MULTI_REGION}),
+    ("kms:MultiRegionKeyType", ["REPLICA"], ADMIN, "Decrypt", {}, {"key": REPLICA}),
     ("kms:MultiRegionKeyType", [], ADMIN, "Decrypt", {}, {}),
     ("kms:PrimaryRegion", ["eu-west-3"], ADMIN, "UpdatePrimaryRegion",
      {"PrimaryRegion": "eu-west-3"}, {}),

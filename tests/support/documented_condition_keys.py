@@ -188,7 +188,7 @@ CONDITION_KEYS: dict[str, Example] = {
     "kms:MultiRegion": (
         [to_user("kms:Decrypt", {"Bool": {"kms:MultiRegion": False}})],
         [yes(USER, "Decrypt"),
-         no(USER, "Decrypt", {"key": replace(OWN, arn=OWN.arn[:-36] + "mrk-" + "a" * 32)})],
+         no(USER, "Decrypt", {"key": replace(OWN, primary_region=OWN.region)})],
     ),
     "kms:PrimaryRegion": (
         [allow({"AWS": f"arn:aws:iam::{ACCOUNT}:role/Developer"}, "kms:UpdatePrimaryRegion",

@@ -50,14 +50,15 @@ def schedule_deletion(services: KmsServices, call: KmsCall) -> dict[str, Any]:
                 f"but it is {days}"
             )
         check_state(key, "ScheduleKeyDeletion", call.now)
-        scheduled = key.scheduled(call.now, services.delay, days)
+        # "The primary key can't be deleted until its replicas are" (API reference).
+        after = key.multi_region and any(each.is_replica for each in change.related(key))
+        after = after and not key.is_replica
+        scheduled = key.scheduled(call.now, services.delay, days, after_replicas=after)
         change.put_key(scheduled)
-    return {
-        "KeyId": key.arn,
-        "DeletionDate": datetime.fromtimestamp(scheduled.deletion or 0, UTC),
-        "KeyState": scheduled.state,
-        "PendingWindowInDays": days,
-    }
+    answer = {"KeyId": key.arn, "KeyState": scheduled.state, "PendingWindowInDays": days}
+    if scheduled.deletion is not None:
+        answer["DeletionDate"] = datetime.fromtimestamp(scheduled.deletion, UTC)
+    return answer
 
 
 def cancel_deletion(services: KmsServices, call: KmsCall) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from testbed.documented.key_specs import ALGORITHMS_MEMBER, SPECS, algorithms
 from testbed.kms import edwards, key_policy, refusals
 from testbed.kms.base import SERVICE_ACCOUNT
 from testbed.kms.call import KmsCall, KmsServices
-from testbed.kms.key import Key
+from testbed.kms.key import Key, multi_region_members
 from testbed.kms.naming import key_arn
 from testbed.kms.operations import imports, policies
 from testbed.kms.operations.key_stores import check_origin
@@ -52,7 +52,7 @@ def create(services: KmsServices, call: KmsCall) -> dict[str, Any]:
         change.put_key(key)
         if spec == edwards.SPEC:
             edwards.generate(change, key)
-    return _with_origin(answer, key)
+    return with_origin(answer, key)
 
 
 def describe(services: KmsServices, call: KmsCall) -> dict[str, Any]:
@@ -62,11 +62,15 @@ def describe(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     at work among them, the state that is in effect.
     """
     key = call.key
-    answer = _with_origin(services.backend.call(call.caller, call.operation, call.parameters), key)
+    answer = with_origin(services.backend.call(call.caller, call.operation, call.parameters), key)
     metadata = answer["KeyMetadata"]
     state = key.state if belongs_to(call.caller, key.account) else key.effective_state(call.now)
     if key.external or state != "Enabled":
         metadata |= {"KeyState": state, "Enabled": state == "Enabled"}
+    if key.multi_region:
+        metadata |= multi_region_members(key, call.ledger.related(key))
+    if state == "PendingReplicaDeletion":
+        metadata["PendingDeletionWindowInDays"] = key.window
     if state == "PendingDeletion":
         metadata["DeletionDate"] = datetime.fromtimestamp(key.deletion or 0, UTC)
     if key.external:
@@ -86,12 +90,6 @@ def list_keys(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     return page(call, "Keys", ((key["KeyId"], key) for key in keys))
 
 
-def replicate(services: KmsServices, call: KmsCall) -> dict[str, Any]:
-    """ReplicateKey."""
-    checked(call.parameters.get("Tags", ()))
-    return services.backend.call(call.caller, call.operation, call.parameters)
-
-
 def _planned(call: KmsCall) -> Key:
     """Return the key to be created, under an id that no key has."""
     parameters = call.parameters
@@ -106,7 +104,7 @@ def _planned(call: KmsCall) -> Key:
     )
 
 
-def _with_origin(answer: Mapping[str, Any], key: Key) -> dict[str, Any]:
+def with_origin(answer: Mapping[str, Any], key: Key) -> dict[str, Any]:
     """Return an answer with the manager and the creation date that the ledger knows."""
     metadata = {
         **answer["KeyMetadata"],

@@ -7,16 +7,19 @@ not rotated; when it is enabled again and overdue it is rotated once, "and every
 (API reference, GetKeyRotationStatus).
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from testbed.documented.key_states import DYING
 from testbed.kms import refusals
 from testbed.kms.backend import Backend
 from testbed.kms.call import KmsCall, KmsServices
 from testbed.kms.key import DAY, YEAR, Key
 from testbed.kms.naming import owner
 from testbed.kms.operations import imports
+from testbed.kms.operations.multi_region import check_primary, put_shared
 from testbed.kms.paging import page
 
 ON_DEMAND_LIMIT = 25  # for each key (API reference, RotateKeyOnDemand)
@@ -27,9 +30,10 @@ def enable(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     with services.ledger.change() as change:
         key = change.existing_key(call.key.arn)
         _check_material(key)
+        _check_primary(key)
         period = call.parameters.get("RotationPeriodInDays", YEAR)
         rotates = key.rotates if key.rotation_period == period else call.now + period * DAY
-        change.put_key(replace(key, rotation_period=period, rotates=rotates))
+        put_shared(change, replace(key, rotation_period=period, rotates=rotates))
     return {}
 
 
@@ -38,7 +42,8 @@ def disable(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     with services.ledger.change() as change:
         key = change.existing_key(call.key.arn)
         _check_material(key)
-        change.put_key(replace(key, rotation_period=0, rotates=None))
+        _check_primary(key)
+        put_shared(change, replace(key, rotation_period=0, rotates=None))
     return {}
 
 
@@ -47,7 +52,7 @@ def status(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     key = call.key
     if key.symmetric:
         _check_material(key)
-    enabled = bool(key.rotation_period) and key.state != "PendingDeletion"
+    enabled = bool(key.rotation_period) and key.state not in DYING
     answer: dict[str, Any] = {"KeyId": key.arn, "KeyRotationEnabled": enabled}
     if enabled:
         answer |= {
@@ -62,6 +67,7 @@ def rotate_on_demand(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     with services.ledger.change() as change:
         key = change.existing_key(call.key.arn)
         _check_symmetric(key)
+        _check_primary(key)
         if sum(kind == "ON_DEMAND" for _, _, kind in key.rotations) >= ON_DEMAND_LIMIT:
             raise refusals.refusal(
                 "LimitExceededException",
@@ -69,9 +75,9 @@ def rotate_on_demand(services: KmsServices, call: KmsCall) -> dict[str, Any]:
                 f"No more on-demand rotations can be performed for this key: {key.arn}",
             )
         if key.external:
-            change.put_key(_rotate_imported(key, call.now))
+            put_shared(change, _rotate_imported(key, change.related(key), call.now))
         else:
-            change.put_key(rotate(services.backend, key, call.now, "ON_DEMAND"))
+            put_shared(change, rotate(services.backend, key, call.now, "ON_DEMAND"))
         services.on_event("RotateKey", key.arn, call.now, {"rotationType": "ON_DEMAND"})
     return {"KeyId": key.arn}
 
@@ -122,12 +128,21 @@ def rotate(backend: Backend, key: Key, date: float, kind: str) -> Key:
     return replace(key, rotations=(*key.rotations, (material, date, kind)))
 
 
-def _rotate_imported(key: Key, date: float) -> Key:
-    """Return the key with the material current that waits for it."""
-    if key.pending_rotation is None:
+def _rotate_imported(key: Key, related: Iterable[Key], date: float) -> Key:
+    """Return the key with the material current that waits for it, in all ``related`` keys too."""
+    waiting = key.pending_rotation
+    if waiting is None:
         raise refusals.nothing_pending_rotation(key.arn)
-    rotation = (key.pending_rotation.id, date, "ON_DEMAND")
+    for each in related:
+        if each.pending_rotation is None or each.pending_rotation.id != waiting.id:
+            raise refusals.nothing_pending_rotation(each.arn)
+    rotation = (waiting.id, date, "ON_DEMAND")
     return replace(key, rotations=(*key.rotations, rotation))
+
+
+def _check_primary(key: Key) -> None:
+    if key.multi_region:
+        check_primary(key)
 
 
 def _check_symmetric(key: Key) -> None:
