@@ -12,7 +12,8 @@ _NAME = re.compile(r"[a-zA-Z0-9/_-]+")
 def check(call: KmsCall) -> None:
     """Raise KMS's refusal of the alias that a request creates, updates or deletes.
 
-    It is ``NotAuthorizedException`` for AWS's own aliases.
+    It is ``NotAuthorizedException`` for a new one among AWS's own; those that exist are protected
+    by the policies of their keys.
     """
     name, target = (call.parameters.get(member, "") for member in ("AliasName", "TargetKeyId"))
     if not name:
@@ -25,7 +26,8 @@ def check(call: KmsCall) -> None:
     if not _NAME.fullmatch(name.removeprefix(_PREFIX)):
         # Quoted from AWS in hashicorp/terraform-provider-aws#12891.
         raise refusals.invalid(f"{name} contains invalid characters for an alias")
-    if name.startswith(_AWS) and call.caller.kind != "AWSService":
+    by_service = call.caller.kind == "AWSService"
+    if call.operation == "CreateAlias" and name.startswith(_AWS) and not by_service:
         raise refusals.refusal("NotAuthorizedException")  # recorded by moto, with an empty message
     if target.startswith(_PREFIX) or f":{_PREFIX}" in target:
         raise refusals.alias_of_alias()

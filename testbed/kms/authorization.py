@@ -54,6 +54,8 @@ _CROSS_ACCOUNT = frozenset(
         "Verify",
         "GetPublicKey",
         "DeriveSharedSecret",
+        "Encapsulate",
+        "Decapsulate",
         "GetKeyRotationStatus",
         "CreateGrant",
         "ListGrants",

@@ -72,6 +72,21 @@ def test_key_material_is_imported_and_expires(aws: Served) -> None:
     assert {"keyId": key, "keyMaterialId": identity} in details
 
 
+def test_the_last_use_of_a_key_is_found_in_its_trail(aws: Served) -> None:
+    kms, trail = aws.client("kms"), aws.client("cloudtrail")
+    key = kms.create_key()["KeyMetadata"]
+    unused = kms.get_key_last_usage(KeyId=key["KeyId"])
+    assert (unused["KeyId"], unused["KeyLastUsage"]) == (key["Arn"], {})
+    assert unused["TrackingStartDate"] == unused["KeyCreationDate"] == key["CreationDate"]
+    kms.encrypt(KeyId=key["KeyId"], Plaintext=b"p")
+    usage = kms.get_key_last_usage(KeyId=key["Arn"])["KeyLastUsage"]
+    [event] = trail.lookup_events(
+        LookupAttributes=[{"AttributeKey": "EventId", "AttributeValue": usage["CloudTrailEventId"]}]
+    )["Events"]
+    assert usage["Operation"] == event["EventName"] == "Encrypt"
+    assert usage["Timestamp"] == event["EventTime"]
+
+
 def test_it_is_the_same_kms_that_the_testbed_uses(aws: Served) -> None:
     kms = aws.client("kms")
     arn = aws.testbed.new_key("made inside")

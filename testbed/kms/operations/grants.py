@@ -79,6 +79,7 @@ def list_of_key(services: KmsServices, call: KmsCall) -> dict[str, Any]:
         if grant.ends is None
         and grant_id in (None, grant.grant_id)
         and grantee in (None, grant.grantee)
+        and "GranteeServicePrincipal" not in call.parameters  # no grant names one here
     ]
     if grant_id and not grants:
         raise refusals.no_such_grant(grant_id)

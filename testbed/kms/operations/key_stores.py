@@ -51,5 +51,7 @@ def check_origin(parameters: Mapping[str, Any]) -> None:
         raise refusals.invalid(f"A key of Origin {origin} requires a CustomKeyStoreId.")
     if store and origin not in _ORIGINS:
         raise refusals.invalid(f"A key of Origin {origin} cannot have a CustomKeyStoreId.")
+    if "XksKeyId" in parameters and origin != "EXTERNAL_KEY_STORE":
+        raise refusals.invalid(f"A key of Origin {origin} cannot have an XksKeyId.")
     if store:
         raise refusals.no_such_key_store()

@@ -122,6 +122,11 @@ def _spec(parameters: Mapping[str, Any]) -> str:
 
 
 def _check_usage(parameters: Mapping[str, Any]) -> None:
+    if "KeySpec" in parameters and "CustomerMasterKeySpec" in parameters:
+        raise refusals.invalid(
+            "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. "
+            "CustomerMasterKeySpec is deprecated."
+        )
     spec = _spec(parameters)
     usage = parameters.get("KeyUsage")
     if usage is None and spec != "SYMMETRIC_DEFAULT":

@@ -151,6 +151,9 @@ def test_who_can_be_a_grantee(aws: Authority) -> None:
 
 def test_grants_for_services_by_their_own_member_are_not_supported(aws: Authority) -> None:
     key = aws.key()
+    aws.grant(key, "mq.amazonaws.com", "Decrypt")
+    named = {"GranteeServicePrincipal": "mq.amazonaws.com"}
+    assert aws.call(USER, "ListGrants", KeyId=key, **named)["Grants"] == []
     source = {
         "Constraints": {"SourceArn": "arn:aws:mq:us-east-1:000000000000:broker:b:b-1"},
         "RetiringPrincipal": USER.principal,

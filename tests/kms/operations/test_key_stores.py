@@ -19,6 +19,7 @@ def test_a_key_in_an_unknown_store_is_refused(aws: Authority, origin: str) -> No
     assert code == "CustomKeyStoreNotFoundException"
     assert aws.code(USER, "CreateKey", Origin=origin) == "ValidationException"
     assert aws.code(USER, "CreateKey", CustomKeyStoreId=STORE) == "ValidationException"
+    assert aws.code(USER, "CreateKey", XksKeyId="mine") == "ValidationException"
     assert aws.call(USER, "ListKeys")["Keys"] == keys, "nothing is left behind"
 
 

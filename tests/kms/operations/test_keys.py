@@ -238,6 +238,23 @@ def test_what_a_key_can_be_for(aws: Authority) -> None:
         assert aws.code(USER, "CreateKey", KeySpec=spec, KeyUsage=usage) == "ValidationException"
 
 
+def test_a_spec_is_given_once(aws: Authority) -> None:
+    assert str(
+        aws.refusal(
+            USER,
+            "CreateKey",
+            KeySpec="RSA_2048",
+            CustomerMasterKeySpec="RSA_2048",
+            KeyUsage="SIGN_VERIFY",
+        )
+    ) == (
+        "ValidationException: You cannot specify KeySpec and CustomerMasterKeySpec in the same "
+        "request. CustomerMasterKeySpec is deprecated."
+    )
+    old = aws.key(CustomerMasterKeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")
+    assert aws.call(USER, "DescribeKey", KeyId=old)["KeyMetadata"]["KeySpec"] == "RSA_2048"
+
+
 def test_tags_that_only_aws_sets(aws: Authority) -> None:
     key = aws.key(Tags=[{"TagKey": "team", "TagValue": "queues"}])
     mine = {"TagKey": "aws:testbed:destroy", "TagValue": key.rpartition("/")[2]}
