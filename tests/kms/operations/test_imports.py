@@ -8,6 +8,11 @@ import secrets
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_private_key,
+)
 
 from testbed.errors import KmsError
 from testbed.kms import material as materials
@@ -488,8 +493,17 @@ def test_other_kinds_of_keys(
     assert refused(aws, key, material, algorithm=wrapping, ImportType="EXISTING_KEY_MATERIAL") == (
         "ValidationException"
     )
+    if operation == "Sign":
+        shown = aws.call(USER, "GetPublicKey", KeyId=key)["PublicKey"]
+        private = load_der_private_key(material, None)
+        assert shown == private.public_key().public_bytes(
+            Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+        )
     aws.clock.turn(DAY + DELAY)
     assert aws.code(USER, operation, **use) == "KMSInvalidStateException"
+    if operation == "GenerateMac":
+        on_localstack = aws.container.kms.call(USER, operation, use)
+        assert on_localstack["Mac"] != made["Mac"], "the material is gone there too"
     assert aws.happened[-1][0] == "DeleteExpiredKeyMaterial"
     assert refused(aws, key, other, algorithm=wrapping) == "IncorrectKeyMaterialException"
     imported(aws, key, material, wrapping)
@@ -498,6 +512,27 @@ def test_other_kinds_of_keys(
     else:
         verified = aws.call(USER, "Verify", **use, Signature=made["Signature"])
         assert verified["SignatureValid"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "usage", "algorithm", "wrapping"),
+    [
+        ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT", "RSAES_OAEP_SHA_1", "RSA_3072"),
+        ("ECC_NIST_P521", "SIGN_VERIFY", "RSAES_OAEP_SHA_256", "RSA_4096"),
+        ("ECC_SECG_P256K1", "SIGN_VERIFY", "RSAES_OAEP_SHA_1", "RSA_2048"),
+        ("ECC_NIST_P384", "KEY_AGREEMENT", "RSA_AES_KEY_WRAP_SHA_256", "RSA_2048"),
+        ("RSA_3072", "ENCRYPT_DECRYPT", "RSA_AES_KEY_WRAP_SHA_1", "RSA_2048"),
+    ],
+)
+def test_wrappings_that_kms_takes(
+    aws: Authority, spec: str, usage: str, algorithm: str, wrapping: str
+) -> None:
+    key = external(aws, spec, usage)
+    parameters = agreed(aws, key, algorithm, wrapping)
+    wrapped = materials.wrap(materials.generate(spec), parameters["PublicKey"], algorithm)
+    request = {"KeyId": key, "ImportToken": parameters["ImportToken"], **FOREVER}
+    aws.call(USER, "ImportKeyMaterial", **request, EncryptedKeyMaterial=wrapped)
+    assert aws.shown(key) == "Enabled"
 
 
 @pytest.mark.parametrize(
