@@ -1,5 +1,6 @@
 """Importing key material as a customer does."""
 
+import secrets
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ from testbed.kms.base import USER
 from tests.support.kms_authority import Authority
 
 OAEP, KEY_WRAP = "RSAES_OAEP_SHA_256", "RSA_AES_KEY_WRAP_SHA_256"
+MATERIAL, OTHER = secrets.token_bytes(32), secrets.token_bytes(32)
 FOREVER = {"ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"}
 
 
@@ -54,3 +56,35 @@ def imported(
 def in_seconds(aws: Authority, seconds: float) -> datetime:
     """Return a time by the testbed's clock."""
     return datetime.fromtimestamp(aws.clock.now() + seconds, UTC)
+
+
+def external(aws: Authority, spec: str = "", usage: str = "") -> str:
+    """Create a key without material and return its ARN."""
+    kind: dict[str, Any] = {"KeySpec": spec, "KeyUsage": usage} if spec else {}
+    return aws.key(Origin="EXTERNAL", **kind)
+
+
+def metadata(aws: Authority, key: str) -> dict[str, Any]:
+    """Return what DescribeKey shows of a key."""
+    described: dict[str, Any] = aws.call(USER, "DescribeKey", KeyId=key)["KeyMetadata"]
+    return described
+
+
+def delete(aws: Authority, key: str, **members: Any) -> dict[str, Any]:
+    """Delete imported material."""
+    return aws.call(USER, "DeleteImportedKeyMaterial", KeyId=key, **members)
+
+
+def listed(aws: Authority, key: str) -> list[dict[str, Any]]:
+    """Return all materials of a key without its name and the dates of rotations."""
+    answer = aws.call(USER, "ListKeyRotations", KeyId=key, IncludeKeyMaterial="ALL_KEY_MATERIAL")
+    left_out = ("KeyId", "RotationDate", "RotationType")
+    return [
+        {name: value for name, value in entry.items() if name not in left_out}
+        for entry in answer["Rotations"]
+    ]
+
+
+def refused(aws: Authority, key: str, material: bytes, **members: Any) -> str:
+    """Return the code with which an import is refused, empty if it succeeds."""
+    return aws.code(USER, "ImportKeyMaterial", **request(aws, key, material, **members))

@@ -8,59 +8,25 @@ import secrets
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_der_private_key,
-)
 
-from testbed.errors import KmsError
-from testbed.kms import material as materials
-from testbed.kms.authority import KmsAuthority
 from testbed.kms.base import USER
 from tests.support.imports import (
     FOREVER,
-    KEY_WRAP,
-    OAEP,
+    MATERIAL,
+    OTHER,
     agreed,
+    delete,
+    external,
     imported,
     in_seconds,
+    listed,
+    metadata,
+    refused,
     request,
 )
-from tests.support.kms_authority import DAY, DELAY, VOLUME, Authority, over
+from tests.support.kms_authority import DAY, VOLUME, Authority, over
 
 pytestmark = pytest.mark.containers
-
-MATERIAL, OTHER = secrets.token_bytes(32), secrets.token_bytes(32)
-
-
-def external(aws: Authority, spec: str = "", usage: str = "") -> str:
-    kind: dict[str, Any] = {"KeySpec": spec, "KeyUsage": usage} if spec else {}
-    return aws.key(Origin="EXTERNAL", **kind)
-
-
-def metadata(aws: Authority, key: str) -> dict[str, Any]:
-    described: dict[str, Any] = aws.call(USER, "DescribeKey", KeyId=key)["KeyMetadata"]
-    return described
-
-
-def delete(aws: Authority, key: str, **members: Any) -> dict[str, Any]:
-    return aws.call(USER, "DeleteImportedKeyMaterial", KeyId=key, **members)
-
-
-def listed(aws: Authority, key: str) -> list[dict[str, Any]]:
-    """Return all materials of a key without its name and the dates of rotations."""
-    answer = aws.call(USER, "ListKeyRotations", KeyId=key, IncludeKeyMaterial="ALL_KEY_MATERIAL")
-    left_out = ("KeyId", "RotationDate", "RotationType")
-    return [
-        {name: value for name, value in entry.items() if name not in left_out}
-        for entry in answer["Rotations"]
-    ]
-
-
-def refused(aws: Authority, key: str, material: bytes, **members: Any) -> str:
-    return aws.code(USER, "ImportKeyMaterial", **request(aws, key, material, **members))
-
 
 # The same material
 
@@ -301,80 +267,6 @@ def test_deleting_material_of_a_key_pending_deletion(aws: Authority) -> None:
     assert aws.shown(key) == "Enabled"
 
 
-# Several materials
-
-
-def test_new_material_waits_for_its_rotation(aws: Authority) -> None:
-    key = external(aws)
-    assert aws.code(USER, "RotateKeyOnDemand", KeyId=key) == "KMSInvalidStateException"
-    first = imported(aws, key, MATERIAL)
-    before = aws.encrypt(key, b"before")
-    assert str(aws.refusal(USER, "RotateKeyOnDemand", KeyId=key)) == (
-        f"KMSInvalidStateException: No available key material pending rotation for the key: {key}."
-    )
-    second = imported(aws, key, OTHER, ImportType="NEW_KEY_MATERIAL")
-    assert metadata(aws, key)["CurrentKeyMaterialId"] == first
-    assert [entry["KeyMaterialState"] for entry in listed(aws, key)] == [
-        "CURRENT",
-        "PENDING_ROTATION",
-    ]
-    third = secrets.token_bytes(32)
-    refusal = aws.refusal(
-        USER,
-        "ImportKeyMaterial",
-        **request(aws, key, third, ImportType="NEW_KEY_MATERIAL"),
-    )
-    assert refusal
-    assert refusal.code == "KMSInvalidStateException"
-    assert second in refusal.message
-    assert imported(aws, key, OTHER) == second, "its expiry can be changed"
-
-    aws.call(USER, "RotateKeyOnDemand", KeyId=key)
-    assert metadata(aws, key)["CurrentKeyMaterialId"] == second
-    after = aws.encrypt(key, b"after")
-    for blob, plaintext, identity in ((before, b"before", first), (after, b"after", second)):
-        opened = aws.call(USER, "Decrypt", CiphertextBlob=blob, EncryptionContext=VOLUME)
-        assert (opened["Plaintext"], opened["KeyMaterialId"]) == (plaintext, identity)
-    assert [(entry["KeyMaterialId"], entry["KeyMaterialState"]) for entry in listed(aws, key)] == [
-        (first, "NON_CURRENT"),
-        (second, "CURRENT"),
-    ]
-    [rotation] = aws.call(USER, "ListKeyRotations", KeyId=key)["Rotations"]
-    assert (rotation["KeyMaterialId"], rotation["RotationType"]) == (second, "ON_DEMAND")
-
-
-def test_a_key_needs_all_that_were_ever_current(aws: Authority) -> None:
-    key = external(aws)
-    first = imported(aws, key, MATERIAL)
-    before = aws.encrypt(key)
-    second = imported(aws, key, OTHER, ImportType="NEW_KEY_MATERIAL")
-    aws.call(USER, "RotateKeyOnDemand", KeyId=key)
-    after = aws.encrypt(key)
-    assert delete(aws, key, KeyMaterialId=first)["KeyMaterialId"] == first
-    assert [entry["ImportState"] for entry in listed(aws, key)] == ["PENDING_IMPORT", "IMPORTED"]
-    assert aws.shown(key) == "PendingImport"
-    assert delete(aws, key)["KeyMaterialId"] == second, "by default the current one"
-    imported(aws, key, MATERIAL)
-    assert aws.shown(key) == "PendingImport", "one is still missing"
-    imported(aws, key, OTHER)
-    assert aws.decrypt(before) == aws.decrypt(after) == b"data"
-
-
-def test_material_pending_rotation_may_be_deleted_and_replaced(aws: Authority) -> None:
-    key = external(aws)
-    first = imported(aws, key, MATERIAL)
-    second = imported(aws, key, OTHER, ImportType="NEW_KEY_MATERIAL")
-    delete(aws, key, KeyMaterialId=second)
-    assert aws.shown(key) == "Enabled"
-    assert [entry["KeyMaterialId"] for entry in listed(aws, key)] == [first]
-    valid_to = in_seconds(aws, DAY)
-    imported(aws, key, secrets.token_bytes(32), ImportType="NEW_KEY_MATERIAL", ValidTo=valid_to)
-    assert "ValidTo" not in metadata(aws, key), "only of what belongs to the key for good"
-    aws.clock.turn(DAY + 60)
-    assert aws.shown(key) == "Enabled"
-    assert [entry["KeyMaterialId"] for entry in listed(aws, key)] == [first]
-
-
 def test_import_types(aws: Authority) -> None:
     key = external(aws)
     existing, new = ({"ImportType": f"{kind}_KEY_MATERIAL"} for kind in ("EXISTING", "NEW"))
@@ -386,175 +278,4 @@ def test_import_types(aws: Authority) -> None:
     assert refused(aws, key, MATERIAL, KeyMaterialId=second) == "IncorrectKeyMaterialException"
     assert aws.code(USER, "DeleteImportedKeyMaterial", KeyId=key, KeyMaterialId="0" * 64) == (
         "NotFoundException"
-    )
-
-
-# The id of the material in answers
-
-
-@pytest.mark.parametrize("origin", ["AWS_KMS", "EXTERNAL"])
-def test_answers_name_the_material(aws: Authority, origin: str) -> None:
-    key = aws.key(Origin=origin)
-    if origin == "EXTERNAL":
-        imported(aws, key, MATERIAL)
-    first, old = metadata(aws, key)["CurrentKeyMaterialId"], aws.encrypt(key)
-    if origin == "EXTERNAL":
-        imported(aws, key, OTHER, ImportType="NEW_KEY_MATERIAL")
-    aws.call(USER, "RotateKeyOnDemand", KeyId=key)
-    second = metadata(aws, key)["CurrentKeyMaterialId"]
-    assert first != second
-    for operation, parameters, blob in (
-        ("GenerateDataKey", {"KeySpec": "AES_256"}, "CiphertextBlob"),
-        ("GenerateDataKeyWithoutPlaintext", {"NumberOfBytes": 64}, "CiphertextBlob"),
-        ("GenerateDataKeyPair", {"KeyPairSpec": "ECC_NIST_P256"}, "PrivateKeyCiphertextBlob"),
-        (
-            "GenerateDataKeyPairWithoutPlaintext",
-            {"KeyPairSpec": "ECC_NIST_EDWARDS25519"},
-            "PrivateKeyCiphertextBlob",
-        ),
-    ):
-        answer = aws.call(USER, operation, KeyId=key, **parameters)
-        assert answer["KeyMaterialId"] == second, operation
-        opened = aws.call(USER, "Decrypt", CiphertextBlob=answer[blob])
-        assert opened["KeyMaterialId"] == second, operation
-    assert aws.call(USER, "Decrypt", CiphertextBlob=old, EncryptionContext=VOLUME)[
-        "KeyMaterialId"
-    ] == (first)
-    again = aws.call(
-        USER,
-        "ReEncrypt",
-        CiphertextBlob=old,
-        SourceEncryptionContext=VOLUME,
-        DestinationKeyId=key,
-    )
-    assert (again["SourceKeyMaterialId"], again["DestinationKeyMaterialId"]) == (first, second)
-    assert "KeyMaterialId" not in aws.call(USER, "Encrypt", KeyId=key, Plaintext=b"p")
-
-
-def test_a_damaged_ciphertext_and_another_context(aws: Authority) -> None:
-    key = external(aws)
-    imported(aws, key, MATERIAL)
-    blob = aws.encrypt(key)
-    damaged = [blob[:place] + bytes([blob[place] ^ 1]) + blob[place + 1 :] for place in (36, 60)]
-    for garbage in (*damaged, blob[:-1], blob[:-1] + bytes([blob[-1] ^ 1]), blob[:60]):
-        assert aws.code(
-            USER, "Decrypt", CiphertextBlob=garbage, EncryptionContext=VOLUME, KeyId=key
-        ) == ("InvalidCiphertextException")
-    assert aws.code(USER, "Decrypt", CiphertextBlob=blob) == "InvalidCiphertextException"
-    assert aws.decrypt(aws.encrypt(key, b"x" * 4096)) == b"x" * 4096
-
-
-def test_an_outage_of_kms_is_one_for_imported_material(aws: Authority) -> None:
-    class Unanswering:
-        def call(self, *_: object) -> dict[str, Any]:
-            raise KmsError("gone", code="KMSInternalException", status=500)
-
-    key = external(aws)
-    imported(aws, key, MATERIAL)
-    blob = aws.encrypt(key)
-    cut_off = KmsAuthority(Unanswering(), aws.state, aws.clock)
-    for operation, parameters in (
-        ("Encrypt", {"KeyId": key, "Plaintext": b"p"}),
-        ("Decrypt", {"CiphertextBlob": blob, "EncryptionContext": VOLUME}),
-    ):
-        with pytest.raises(KmsError, match="KMSInternalException"):
-            cut_off.call(USER, operation, parameters)
-        aws.call(USER, operation, **parameters)
-
-
-# HMAC and asymmetric keys
-
-
-@pytest.mark.parametrize(
-    ("spec", "usage", "operation", "algorithm"),
-    [
-        ("HMAC_256", "GENERATE_VERIFY_MAC", "GenerateMac", "HMAC_SHA_256"),
-        ("ECC_NIST_P256", "SIGN_VERIFY", "Sign", "ECDSA_SHA_256"),
-        ("RSA_2048", "SIGN_VERIFY", "Sign", "RSASSA_PKCS1_V1_5_SHA_256"),
-    ],
-)
-def test_other_kinds_of_keys(
-    aws: Authority, spec: str, usage: str, operation: str, algorithm: str
-) -> None:
-    key, material = external(aws, spec, usage), materials.generate(spec)
-    wrapping = OAEP if spec.startswith("HMAC") else KEY_WRAP
-    member = "MacAlgorithm" if operation == "GenerateMac" else "SigningAlgorithm"
-    use = {"KeyId": key, "Message": b"m", member: algorithm}
-    assert aws.code(USER, operation, **use) == "KMSInvalidStateException"
-    assert imported(aws, key, material, wrapping, ValidTo=in_seconds(aws, DAY)) == ""
-    made = aws.call(USER, operation, **use)
-    assert "CurrentKeyMaterialId" not in metadata(aws, key)
-
-    other = materials.generate(spec)
-    assert refused(aws, key, other, algorithm=wrapping) == "IncorrectKeyMaterialException"
-    assert refused(aws, key, b"\x30garbage", algorithm=wrapping) == (
-        "IncorrectKeyMaterialException"
-    )
-    assert refused(aws, key, material, algorithm=wrapping, ImportType="EXISTING_KEY_MATERIAL") == (
-        "ValidationException"
-    )
-    if operation == "Sign":
-        shown = aws.call(USER, "GetPublicKey", KeyId=key)["PublicKey"]
-        private = load_der_private_key(material, None)
-        assert shown == private.public_key().public_bytes(
-            Encoding.DER, PublicFormat.SubjectPublicKeyInfo
-        )
-    aws.clock.turn(DAY + DELAY)
-    assert aws.code(USER, operation, **use) == "KMSInvalidStateException"
-    if operation == "GenerateMac":
-        on_localstack = aws.container.kms.call(USER, operation, use)
-        assert on_localstack["Mac"] != made["Mac"], "the material is gone there too"
-    assert aws.happened[-1][0] == "DeleteExpiredKeyMaterial"
-    assert refused(aws, key, other, algorithm=wrapping) == "IncorrectKeyMaterialException"
-    imported(aws, key, material, wrapping)
-    if operation == "GenerateMac":
-        assert aws.call(USER, operation, **use)["Mac"] == made["Mac"]
-    else:
-        verified = aws.call(USER, "Verify", **use, Signature=made["Signature"])
-        assert verified["SignatureValid"]
-
-
-@pytest.mark.parametrize(
-    ("spec", "usage", "algorithm", "wrapping"),
-    [
-        ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT", "RSAES_OAEP_SHA_1", "RSA_3072"),
-        ("ECC_NIST_P521", "SIGN_VERIFY", "RSAES_OAEP_SHA_256", "RSA_4096"),
-        ("ECC_SECG_P256K1", "SIGN_VERIFY", "RSAES_OAEP_SHA_1", "RSA_2048"),
-        ("ECC_NIST_P384", "KEY_AGREEMENT", "RSA_AES_KEY_WRAP_SHA_256", "RSA_2048"),
-        ("RSA_3072", "ENCRYPT_DECRYPT", "RSA_AES_KEY_WRAP_SHA_1", "RSA_2048"),
-    ],
-)
-def test_wrappings_that_kms_takes(
-    aws: Authority, spec: str, usage: str, algorithm: str, wrapping: str
-) -> None:
-    key = external(aws, spec, usage)
-    parameters = agreed(aws, key, algorithm, wrapping)
-    wrapped = materials.wrap(materials.generate(spec), parameters["PublicKey"], algorithm)
-    request = {"KeyId": key, "ImportToken": parameters["ImportToken"], **FOREVER}
-    aws.call(USER, "ImportKeyMaterial", **request, EncryptedKeyMaterial=wrapped)
-    assert aws.shown(key) == "Enabled"
-
-
-@pytest.mark.parametrize(
-    ("spec", "usage", "algorithm", "wrapping"),
-    [
-        ("", "", "RSAES_PKCS1_V1_5", "RSA_2048"),
-        ("", "", "SM2PKE", "SM2"),
-        ("", "", "RSA_AES_KEY_WRAP_SHA_256", "RSA_2048"),
-        ("RSA_2048", "SIGN_VERIFY", "RSAES_OAEP_SHA_256", "RSA_4096"),
-        ("ECC_NIST_P521", "SIGN_VERIFY", "RSAES_OAEP_SHA_1", "RSA_2048"),
-    ],
-)
-def test_wrappings_that_kms_does_not_take(
-    aws: Authority, spec: str, usage: str, algorithm: str, wrapping: str
-) -> None:
-    assert (
-        aws.code(
-            USER,
-            "GetParametersForImport",
-            KeyId=external(aws, spec, usage),
-            WrappingAlgorithm=algorithm,
-            WrappingKeySpec=wrapping,
-        )
-        == "UnsupportedOperationException"
     )
