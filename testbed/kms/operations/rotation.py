@@ -17,6 +17,7 @@ from testbed.kms import refusals
 from testbed.kms.backend import Backend
 from testbed.kms.call import KmsCall, KmsServices
 from testbed.kms.key import DAY, YEAR, Key
+from testbed.kms.material import Material
 from testbed.kms.naming import owner
 from testbed.kms.operations import imports
 from testbed.kms.operations.multi_region import check_primary, put_shared
@@ -110,10 +111,12 @@ def _listed(key: Key, *, everything: bool) -> list[dict[str, Any]]:
     if everything and (waiting := key.pending_rotation):
         pending = {"KeyMaterialId": waiting.id, "KeyMaterialState": "PENDING_ROTATION"}
         entries.append({"KeyId": key.arn, **pending})
+    if not key.external:
+        return entries
     known = {material.id: material for material in key.materials}
+    missing = {each: Material(each, imported=False) for each in key.material_ids}
     return [
-        {**entry, **imports.entry(known[entry["KeyMaterialId"]])} if key.external else entry
-        for entry in entries
+        {**entry, **imports.entry((missing | known)[entry["KeyMaterialId"]])} for entry in entries
     ]
 
 
