@@ -5,7 +5,8 @@ request                       key (API; TF, ``encryption_options``)
 ============================  ==========================================================
 omitted, or UseAwsOwnedKey    AWS owned key: in the service's account, not in the user's
 neither                       AWS managed key: ``alias/aws/mq`` in the user's account
-KmsKeyId                      the customer's key, symmetric only (DP)
+KmsKeyId                      the customer's key, symmetric only (DP); of another account
+                              if its policy, or a grant, lets the caller make grants on it
 ============================  ==========================================================
 
 Amazon MQ's sentences for an unsuitable key are not documented: those here are the testbed's own,
@@ -18,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from testbed.arn import KEY_ID, Arn
+from testbed.arn import KEY_ID
 from testbed.documented.grants import MQ_PRINCIPAL
 from testbed.errors import BadRequestException, KmsError
 from testbed.kms.base import MQ, Caller, Kms, is_outage
@@ -81,12 +82,6 @@ def resolve(kms: Kms, caller: Caller, options: EncryptionOptions) -> BrokerKey:
         if is_outage(error):
             raise
         raise _refusal(f"The KMS key {options.kms_key_id} cannot be used: {error}") from error
-    if Arn.parse(key["Arn"]).account != caller.account:
-        raise _refusal(
-            f"The KMS key {key['Arn']} cannot be used: it is not in the account of the broker, "
-            f"{caller.account}.",
-            "Use a key of the account in which the broker is created.",
-        )
     arn = _usable(kms, session, key)
     return BrokerKey(arn, "AWS_MANAGED" if key["KeyManager"] == "AWS" else "CUSTOMER_MANAGED")
 

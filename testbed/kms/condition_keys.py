@@ -255,6 +255,11 @@ def _user_agent(subject: Subject) -> Found:
     return (caller.invoked_by or caller.principal) if subject.by_service else caller.user_agent
 
 
+def _caller_account(subject: Subject) -> Found:
+    """Return the caller's account. A service's is that of the resource it calls for."""
+    return _source_account(subject) or subject.caller.account
+
+
 def _source_account(subject: Subject) -> Found:
     arn = subject.caller.source_arn
     return arn.split(":", 5)[4] if arn else None
@@ -268,7 +273,7 @@ _READERS: Mapping[str, Callable[[Subject], Found]] = {
     "kms:BypassPolicyLockoutSafetyCheck": _parameter(
         "BypassPolicyLockoutSafetyCheck", "CreateKey", "PutKeyPolicy", "ReplicateKey"
     ),
-    "kms:CallerAccount": lambda subject: subject.caller.account,
+    "kms:CallerAccount": _caller_account,
     "kms:CustomerMasterKeySpec": _key_spec,
     "kms:CustomerMasterKeyUsage": _key_usage,
     "kms:DataKeyPairSpec": _parameter(

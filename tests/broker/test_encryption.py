@@ -182,10 +182,6 @@ REFUSED = {
         of_another_account,
         "AccessDeniedException: .* is not authorized to perform: kms:DescribeKey",
     ),
-    "another account's, open to all": (
-        lambda kms: of_another_account(kms, OPEN),
-        f"it is not in the account of the broker, {USER_ACCOUNT}",
-    ),
     "pending import": (lambda kms: new_key(kms, Origin="EXTERNAL"), "its state is PendingImport"),
     "not a key": (
         lambda kms: "arn:aws:sqs:us-east-1:000000000000:queue",

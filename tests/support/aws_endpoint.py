@@ -29,10 +29,11 @@ class Served:
     endpoint: Endpoint
     log: list[str] = field(default_factory=list)
 
-    def client(self, service: str, account: str = USER_ACCOUNT) -> BaseClient:
-        return boto3.client(
-            service, **{**self.endpoint.client(), "aws_access_key_id": account}, config=ONCE
-        )
+    def client(
+        self, service: str, account: str = USER_ACCOUNT, region: str = DEFAULT_REGION
+    ) -> BaseClient:
+        chosen = {"aws_access_key_id": account, "region_name": region}
+        return boto3.client(service, **{**self.endpoint.client(), **chosen}, config=ONCE)
 
     def connect(self, timeout: float = 60) -> HTTPSConnection:
         trust = ssl.create_default_context(cafile=str(self.endpoint.ca_file))

@@ -96,10 +96,10 @@ def offline(folder: Path, *, key_state: str = "Disabled") -> Iterator[Testbed]:
         trail.close()
 
 
-def add(testbed: Testbed, request: CreateBroker) -> Broker:
+def add(testbed: Testbed, request: CreateBroker, caller: Caller = USER) -> Broker:
     """Store the broker of a request as running under ``KEY``, its key last checked long ago."""
     key = BrokerKey(KEY, "CUSTOMER_MANAGED")
-    planned = topology.plan(request, USER, "an-image", key, datetime.now(UTC))
+    planned = topology.plan(request, caller, "an-image", key, datetime.now(UTC))
     broker = planned.with_state("RUNNING")
     return BrokerStore(testbed.state, testbed.services.stopping).put(broker)
 
