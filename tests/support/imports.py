@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from testbed.kms import material as materials
-from testbed.kms.base import USER
+from testbed.kms.naming import owner
 from tests.support.kms_authority import Authority
 
 OAEP, KEY_WRAP = "RSAES_OAEP_SHA_256", "RSA_AES_KEY_WRAP_SHA_256"
@@ -18,7 +18,7 @@ def agreed(
 ) -> dict[str, Any]:
     """Return the answer of GetParametersForImport."""
     return aws.call(
-        USER,
+        owner(key),
         "GetParametersForImport",
         KeyId=key,
         WrappingAlgorithm=algorithm,
@@ -45,7 +45,7 @@ def imported(
 ) -> str:
     """Import material and return its id, empty for keys other than symmetric ones."""
     answer = aws.call(
-        USER, "ImportKeyMaterial", **request(aws, key, material, algorithm, **members)
+        owner(key), "ImportKeyMaterial", **request(aws, key, material, algorithm, **members)
     )
     assert answer.pop("KeyId") == key
     identity: str = answer.pop("KeyMaterialId", "")
@@ -66,18 +66,20 @@ def external(aws: Authority, spec: str = "", usage: str = "") -> str:
 
 def metadata(aws: Authority, key: str) -> dict[str, Any]:
     """Return what DescribeKey shows of a key."""
-    described: dict[str, Any] = aws.call(USER, "DescribeKey", KeyId=key)["KeyMetadata"]
+    described: dict[str, Any] = aws.call(owner(key), "DescribeKey", KeyId=key)["KeyMetadata"]
     return described
 
 
 def delete(aws: Authority, key: str, **members: Any) -> dict[str, Any]:
     """Delete imported material."""
-    return aws.call(USER, "DeleteImportedKeyMaterial", KeyId=key, **members)
+    return aws.call(owner(key), "DeleteImportedKeyMaterial", KeyId=key, **members)
 
 
 def listed(aws: Authority, key: str) -> list[dict[str, Any]]:
     """Return all materials of a key without its name and the dates of rotations."""
-    answer = aws.call(USER, "ListKeyRotations", KeyId=key, IncludeKeyMaterial="ALL_KEY_MATERIAL")
+    answer = aws.call(
+        owner(key), "ListKeyRotations", KeyId=key, IncludeKeyMaterial="ALL_KEY_MATERIAL"
+    )
     left_out = ("KeyId", "RotationDate", "RotationType")
     return [
         {name: value for name, value in entry.items() if name not in left_out}
@@ -87,4 +89,4 @@ def listed(aws: Authority, key: str) -> list[dict[str, Any]]:
 
 def refused(aws: Authority, key: str, material: bytes, **members: Any) -> str:
     """Return the code with which an import is refused, empty if it succeeds."""
-    return aws.code(USER, "ImportKeyMaterial", **request(aws, key, material, **members))
+    return aws.code(owner(key), "ImportKeyMaterial", **request(aws, key, material, **members))

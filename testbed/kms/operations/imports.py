@@ -5,11 +5,12 @@ asymmetric keys is kept and used by LocalStack; the ledger has its id, which tel
 material is imported again, and deleting it there means putting random material in its place.
 
 A symmetric key can have several materials (API reference, ImportKeyMaterial): the first is current
-at once, a new one waits for RotateKeyOnDemand, and all that were ever current have to be there.
+at once, a new one waits for RotateKeyOnDemand, and all that were ever current have to be there. New
+material of a multi-Region key is imported into the primary first, then into each replica.
 """
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -61,7 +62,7 @@ def import_material(services: KmsServices, call: KmsCall) -> dict[str, Any]:
         check_state(key, call.operation, call.now)
         identity = materials.id_of(key.key_id, material)
         known = next((each for each in key.materials if each.id == identity), None)
-        _check_type(key, identity, known, request)
+        _check_type(key, identity, _associated(change, key), request)
         description = request.get("KeyMaterialDescription", known.description if known else "")
         imported = Material(identity, expires, description)
         listed = tuple(imported if each is known else each for each in key.materials)
@@ -103,6 +104,10 @@ def forget(backend: Backend, change: Change, key: Key, material: Material, now: 
         listed = tuple(gone if each is material else each for each in key.materials)
     else:  # it was pending rotation, so nothing was encrypted with it
         listed = tuple(each for each in key.materials if each is not material)
+        for replica in () if key.is_replica else change.related(key):
+            same = replica.pending_rotation
+            if replica.is_replica and same and same.id == material.id:
+                change.put_key(forget(backend, change, replica, same, now))
     return key.with_materials(listed, now)
 
 
@@ -136,13 +141,19 @@ def _unwrapped(ledger: Ledger, call: KmsCall) -> bytes:
     return materials.checked(call.key.spec, material)
 
 
+def _associated(change: Change, key: Key) -> set[str]:
+    """Return the ids of the materials of a key, and of the primary of which it is a replica."""
+    keys = [each for each in change.related(key) if each.arn == key.arn or not each.is_replica]
+    return {*key.material_ids, *(material.id for each in keys for material in each.materials)}
+
+
 def _check_type(
-    key: Key, identity: str, known: Material | None, request: Mapping[str, Any]
+    key: Key, identity: str, associated: Collection[str], request: Mapping[str, Any]
 ) -> None:
     """Check the material against those that the key has (API reference, ImportType)."""
-    default = _EXISTING if key.first_material else _NEW
+    default = _EXISTING if key.first_material or key.is_replica else _NEW
     if request.get("ImportType", default) == _EXISTING:
-        if known is None:
+        if identity not in associated:
             raise refusals.incorrect_key_material(
                 f"The key material has not been imported into {key.arn} before."
             )
@@ -151,9 +162,13 @@ def _check_type(
                 f"The key material is not {request['KeyMaterialId']}."
             )
         return
+    if key.is_replica:
+        raise refusals.unsupported(
+            f"{key.arn} is a replica: new key material is imported into the primary key."
+        )
     if "KeyMaterialId" in request:
         raise refusals.invalid(f"KeyMaterialId cannot be specified with ImportType {_NEW}.")
-    if known:
+    if identity in associated:
         raise refusals.incorrect_key_material(
             f"The key material is already associated with {key.arn}."
         )

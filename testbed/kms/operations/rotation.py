@@ -88,10 +88,11 @@ def list_rotations(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     key = call.key
     _check_symmetric(key)
     everything = call.parameters.get("IncludeKeyMaterial") == "ALL_KEY_MATERIAL"
-    return page(call, "Rotations", enumerate(_listed(key, everything=everything)))
+    related = call.ledger.related(key) if key.multi_region else []
+    return page(call, "Rotations", enumerate(_listed(key, related, everything=everything)))
 
 
-def _listed(key: Key, *, everything: bool) -> list[dict[str, Any]]:
+def _listed(key: Key, related: Iterable[Key], *, everything: bool) -> list[dict[str, Any]]:
     """Return ListKeyRotations' entries: of rotations, and of all other materials if so asked."""
     entries: list[dict[str, Any]] = [
         {
@@ -109,7 +110,9 @@ def _listed(key: Key, *, everything: bool) -> list[dict[str, Any]]:
     if entries:
         entries[-1]["KeyMaterialState"] = "CURRENT"
     if everything and (waiting := key.pending_rotation):
-        pending = {"KeyMaterialId": waiting.id, "KeyMaterialState": "PENDING_ROTATION"}
+        lacking = not key.is_replica and any(not _awaits(each, waiting.id) for each in related)
+        state = "PENDING_MULTI_REGION_IMPORT_AND_ROTATION" if lacking else "PENDING_ROTATION"
+        pending = {"KeyMaterialId": waiting.id, "KeyMaterialState": state}
         entries.append({"KeyId": key.arn, **pending})
     if not key.external:
         return entries
@@ -137,10 +140,15 @@ def _rotate_imported(key: Key, related: Iterable[Key], date: float) -> Key:
     if waiting is None:
         raise refusals.nothing_pending_rotation(key.arn)
     for each in related:
-        if each.pending_rotation is None or each.pending_rotation.id != waiting.id:
+        if not _awaits(each, waiting.id):
             raise refusals.nothing_pending_rotation(each.arn)
     rotation = (waiting.id, date, "ON_DEMAND")
     return replace(key, rotations=(*key.rotations, rotation))
+
+
+def _awaits(key: Key, material: str) -> bool:
+    """Return whether the next rotation of ``key`` can make ``material`` current."""
+    return key.pending_rotation is not None and key.pending_rotation.id == material
 
 
 def _check_primary(key: Key) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import secrets
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +22,7 @@ from tests.support.imports import (
     in_seconds,
     listed,
     metadata,
+    refused,
     request,
 )
 from tests.support.kms_authority import DAY, VOLUME, Authority
@@ -97,6 +99,34 @@ def test_material_pending_rotation_may_be_deleted_and_replaced(aws: Authority) -
     aws.clock.turn(DAY + 60)
     assert aws.shown(key) == "Enabled"
     assert [entry["KeyMaterialId"] for entry in listed(aws, key)] == [first]
+
+
+def test_a_replica_gets_new_material_after_its_primary(aws: Authority) -> None:
+    key = aws.key(Origin="EXTERNAL", MultiRegion=True)
+    first, new = imported(aws, key, MATERIAL), {"ImportType": "NEW_KEY_MATERIAL"}
+    aws.call(USER, "ReplicateKey", KeyId=key, ReplicaRegion="us-west-2")
+    west = key.replace("us-east-1", "us-west-2")
+    assert imported(aws, west, MATERIAL) == first
+    assert refused(aws, west, OTHER, **new) == "UnsupportedOperationException"
+    assert refused(aws, west, OTHER) == "IncorrectKeyMaterialException"
+
+    second = imported(aws, key, OTHER, **new)
+    pending = listed(aws, key)[-1]
+    assert pending["KeyMaterialState"] == "PENDING_MULTI_REGION_IMPORT_AND_ROTATION"
+    assert aws.code(USER, "RotateKeyOnDemand", KeyId=key) == "KMSInvalidStateException"
+    assert imported(aws, west, OTHER) == second
+    assert listed(aws, key)[-1]["KeyMaterialState"] == "PENDING_ROTATION"
+
+    delete(aws, key, KeyMaterialId=second)
+    assert [entry["KeyMaterialId"] for entry in listed(aws, west)] == [first]
+    imported(aws, key, OTHER, **new)
+    imported(aws, west, OTHER)
+    aws.call(USER, "RotateKeyOnDemand", KeyId=key)
+    for arn in (key, west):
+        assert metadata(aws, arn)["CurrentKeyMaterialId"] == second
+        assert metadata(aws, arn)["KeyState"] == "Enabled"
+    blob = aws.encrypt(key)
+    assert aws.decrypt(blob, caller=replace(USER, region="us-west-2")) == b"data"
 
 
 ACTIONS = st.lists(
