@@ -17,9 +17,14 @@ SPEC, PLACEHOLDER = "ECC_NIST_EDWARDS25519", "ECC_NIST_P256"
 _PRIVATE = "private key"
 
 
-def generate(change: Change, key: Key) -> None:
-    """Make the private key of a new key."""
-    change.put_secret(key.arn, _PRIVATE, material.generate(SPEC))
+def put(change: Change, key: Key, private_key: bytes) -> None:
+    """Keep the private key of a key, in PKCS #8."""
+    change.put_secret(key.arn, _PRIVATE, private_key)
+
+
+def drop(change: Change, key: Key) -> None:
+    """Forget the private key of a key."""
+    change.drop_secret(key.arn, _PRIVATE)
 
 
 def public_key(services: KmsServices, call: KmsCall) -> bytes:

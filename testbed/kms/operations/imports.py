@@ -1,8 +1,9 @@
 """Imported key material: import, expiry and deletion.
 
-Material of symmetric keys is kept in the ledger and used by ``kms.symmetric``. That of HMAC and
-asymmetric keys is kept and used by LocalStack; the ledger has its id, which tells whether the same
-material is imported again, and deleting it there means putting random material in its place.
+Material of symmetric keys is kept in the ledger and used by ``kms.symmetric``; that of Ed25519 keys
+as well, by ``kms.edwards``. That of HMAC and other asymmetric keys is kept and used by LocalStack;
+the ledger has its id, which tells whether the same material is imported again, and deleting it
+there means putting random material in its place.
 
 A symmetric key can have several materials (API reference, ImportKeyMaterial): the first is current
 at once, a new one waits for RotateKeyOnDemand, and all that were ever current have to be there. New
@@ -16,8 +17,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from testbed.documented.key_material import LONGEST_VALIDITY_DAYS, TOKEN_DAYS, can_wrap
+from testbed.kms import edwards, refusals
 from testbed.kms import material as materials
-from testbed.kms import refusals
 from testbed.kms.backend import Backend
 from testbed.kms.call import KmsCall, KmsServices
 from testbed.kms.import_token import ImportToken
@@ -70,6 +71,8 @@ def import_material(services: KmsServices, call: KmsCall) -> dict[str, Any]:
             listed = (*listed, imported)
         if key.symmetric:
             change.put_secret(key.arn, identity, material)
+        elif key.spec == edwards.SPEC:
+            edwards.put(change, key, material)
         else:
             _put_on_localstack(services.backend, key, material)
         first = key.first_material or identity
@@ -97,6 +100,8 @@ def forget(backend: Backend, change: Change, key: Key, material: Material, now: 
     """Destroy imported material and return the key without it, for the caller to keep."""
     if key.symmetric:
         change.drop_secret(key.arn, material.id)
+    elif key.spec == edwards.SPEC:
+        edwards.drop(change, key)
     else:
         _put_on_localstack(backend, key, materials.generate(key.spec))
     if material in key.belonging:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from testbed.documented.key_specs import ALGORITHMS_MEMBER, SPECS, algorithms
-from testbed.kms import edwards, key_policy, refusals
+from testbed.kms import edwards, key_policy, material, refusals
 from testbed.kms.base import SERVICE_ACCOUNT
 from testbed.kms.call import KmsCall, KmsServices
 from testbed.kms.key import Key, multi_region_members
@@ -50,8 +50,8 @@ def create(services: KmsServices, call: KmsCall) -> dict[str, Any]:
         key = key.managed_by_service(caller.principal.removesuffix(".amazonaws.com"))
     with services.ledger.change() as change:
         change.put_key(key)
-        if spec == edwards.SPEC:
-            edwards.generate(change, key)
+        if spec == edwards.SPEC and not key.external:
+            edwards.put(change, key, material.generate(spec))
     return with_origin(answer, key)
 
 
@@ -136,10 +136,7 @@ def _check_usage(parameters: Mapping[str, Any]) -> None:
         )
     if spec not in SPECS:
         raise refusals.unsupported(f"Keys of KeySpec {spec} are not supported here.")
-    external = parameters.get("Origin") == "EXTERNAL"
-    if spec == edwards.SPEC and (external or parameters.get("MultiRegion")):
-        raise refusals.unsupported(
-            f"Imported and multi-Region keys of KeySpec {spec} are not supported here."
-        )
+    if spec == edwards.SPEC and parameters.get("MultiRegion"):
+        raise refusals.unsupported(f"Multi-Region keys of KeySpec {spec} are not supported here.")
     if usage and usage not in SPECS[spec]:
         raise refusals.invalid(f"KeyUsage {usage} is not compatible with KeySpec {spec}")

@@ -30,6 +30,7 @@ pytestmark = pytest.mark.containers
     [
         ("HMAC_256", "GENERATE_VERIFY_MAC", "GenerateMac", "HMAC_SHA_256"),
         ("ECC_NIST_P256", "SIGN_VERIFY", "Sign", "ECDSA_SHA_256"),
+        ("ECC_NIST_EDWARDS25519", "SIGN_VERIFY", "Sign", "ED25519_SHA_512"),
         ("RSA_2048", "SIGN_VERIFY", "Sign", "RSASSA_PKCS1_V1_5_SHA_256"),
     ],
 )
