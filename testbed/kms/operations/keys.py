@@ -11,6 +11,7 @@ AWS owned         a service, in its own    nothing: it is in another account
 ================  =======================  ====================================================
 """
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -92,15 +93,14 @@ def list_keys(services: KmsServices, call: KmsCall) -> dict[str, Any]:
 
 def _planned(call: KmsCall) -> Key:
     """Return the key to be created, under an id that no key has."""
-    parameters = call.parameters
+    caller, parameters = call.caller, call.parameters
     return Key(
-        arn=key_arn(
-            call.caller.region, call.caller.account, "00000000-0000-0000-0000-000000000000"
-        ),
+        arn=key_arn(caller.region, caller.account, str(uuid.UUID(int=0))),
         policy="",
         spec=_spec(parameters),
         usage=parameters.get("KeyUsage") or Key.usage,
         origin=parameters.get("Origin") or Key.origin,
+        primary_region=caller.region if parameters.get("MultiRegion") else "",
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from testbed.arn import KEY_ID
 from testbed.kms import key_policy
 from testbed.kms.base import MQ, SERVICE_ACCOUNT, USER, USER_ACCOUNT, Caller
+from tests.support.key_policies import ROOT, allow, document
 from tests.support.kms_authority import ADMIN, DELAY, GRANTEE, STRANGER, Authority
 
 pytestmark = pytest.mark.containers
@@ -168,6 +169,28 @@ def test_the_aliases_of_services_are_reserved(aws: Authority) -> None:
     assert str(aws.refusal(USER, "CreateAlias", AliasName="no-prefix", TargetKeyId=key)) == (
         'ValidationException: Alias must start with the prefix "alias/". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html'
     )
+
+
+@pytest.mark.parametrize(
+    ("condition", "parameters"),
+    [
+        ({"StringEquals": {"kms:KeySpec": "RSA_2048"}},
+         {"KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY"}),
+        ({"StringEquals": {"kms:KeyUsage": "GENERATE_VERIFY_MAC"}},
+         {"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"}),
+        ({"StringEquals": {"kms:KeyOrigin": "EXTERNAL"}}, {"Origin": "EXTERNAL"}),
+        ({"Bool": {"kms:MultiRegion": "true"}}, {"MultiRegion": True}),
+    ],
+)  # fmt: skip
+def test_a_new_keys_policy_is_checked_against_that_key(
+    aws: Authority, condition: Any, parameters: dict[str, Any]
+) -> None:
+    policy = document(allow(ROOT, Condition=condition))
+    assert aws.code(USER, "CreateKey", Policy=policy, **parameters) == ""
+    refused = aws.code(USER, "CreateKey", Policy=policy)
+    assert refused == "MalformedPolicyDocumentException", "it locks the user out of another key"
+    bypass = {"BypassPolicyLockoutSafetyCheck": True}
+    assert aws.code(USER, "CreateKey", Policy=policy, **bypass) == ""
 
 
 def test_a_policy_is_put_got_and_heeded(aws: Authority) -> None:
