@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from testbed.aws.endpoint import Endpoint
 from testbed.default_region import checked, default_region
 from testbed.documented.regions import DEFAULT_REGION
 from testbed.errors import TestbedError
@@ -67,6 +68,12 @@ def test_the_region_is_kept_until_another_is_named(
         Settings.load(state, None, "mars-north-1", stopping)
     assert Settings.load(state, None, "", stopping) == other
     assert Settings.load(State(tmp_path / "new"), None, "", stopping).region == "sa-east-1"
+
+
+def test_the_endpoint_names_it_by_both_of_aws_variables(tmp_path: Path) -> None:
+    """boto3 reads the first, and the AWS CLI, Terraform and the SDK for Go the second."""
+    variables = Endpoint(443, tmp_path / "ca.pem", "eu-central-1").environment()
+    assert (variables["AWS_DEFAULT_REGION"], variables["AWS_REGION"]) == ("eu-central-1",) * 2
 
 
 def literals(path: Path) -> list[str]:

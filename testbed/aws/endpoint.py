@@ -47,7 +47,7 @@ class Endpoint:
             "AWS_CA_BUNDLE": str(self.ca_file),
             "AWS_ACCESS_KEY_ID": USER_ACCOUNT,
             "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_self.region": self.region,
+            "AWS_DEFAULT_REGION": self.region,
             "AWS_REGION": self.region,
         }
 

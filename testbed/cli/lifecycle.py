@@ -94,11 +94,14 @@ def up(
     from testbed.broker.default_broker import DefaultBrokerOptions
     from testbed.cli.endpoints import describe_endpoints, render_endpoints
     from testbed.daemon import process
+    from testbed.default_region import checked
     from testbed.runtime.tasks import run_concurrently
     from testbed.state.locks import hold_folder
     from testbed.testbed import Testbed
 
     with errors_shown(as_json):
+        if region:
+            checked(region)
         engine_types = list(dict.fromkeys(map(_engine_type, engine or ENGINES)))
         if fixed_ports and len(engine_types) > 1:
             raise TestbedError(

@@ -14,12 +14,13 @@ from testbed.daemon import process
 from tests.support.command_line import COMMAND, CommandLine
 
 pytestmark = pytest.mark.containers
+REGION = "eu-central-1"
 
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
     command = CommandLine(tmp_path_factory.mktemp("up"))
-    done = command.run("up", "--engine", "rabbitmq", timeout=600)
+    done = command.run("up", "--engine", "rabbitmq", "--region", REGION, timeout=600)
     assert done.returncode == 0, done.stderr
     yield command
     command.run("down")
@@ -44,6 +45,12 @@ def test_what_env_exports_is_enough_for_boto3(
         LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "CreateBroker"}]
     )
     assert len(events["Events"]) == 1, "another process made the call, and it is in the same trail"
+    assert variables["AWS_REGION"] == variables["AWS_DEFAULT_REGION"] == REGION
+    assert f":{REGION}:" in key
+    assert up.json("status")["region"] == up.json("endpoints")["region"] == REGION
+    assert REGION in up.run("endpoints").stdout
+    elsewhere = boto3.client("mq", region_name="us-east-1")
+    assert elsewhere.list_brokers()["BrokerSummaries"] == []
     assert variables["AWS_ENDPOINT_URL"] == up.json("status")["aws"] == up.json("endpoints")["aws"]
     assert variables["AWS_ENDPOINT_URL"] in up.run("endpoints").stdout
     assert variables["AWS_ENDPOINT_URL"] in up.run("status").stdout

@@ -249,6 +249,7 @@ def test_wrong_usage_is_exit_status_2(command: CommandLine, arguments: tuple[str
 @pytest.mark.parametrize(
     ("arguments", "message", "hint"),
     [
+        (("up", "--region", "mars-north-1"), "AWS has no Region 'mars-north-1'", "eu-central-1"),
         (("up", "--engine", "kafka"), "Unknown engine 'kafka'", "rabbitmq, activemq"),
         (("up", "--fixed-ports"), "Both engines have port 5671", "--engine"),
         (("status",), "There is no testbed in", "testbed up"),
