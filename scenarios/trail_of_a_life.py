@@ -86,16 +86,6 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         careless = {"KeyId": key, "Description": f"the password is {password}"}
         kms.call(alice, "UpdateKeyDescription", careless)
         with_it = about(key, broker.broker_name, broker.broker_id)
-        boto3.client("kms", **endpoint.client()).describe_key(KeyId=key)
-        asked = [record for record in about(key) if record["eventName"] == "DescribeKey"]
-        by_service = [record for record in life if record["eventName"] == "Decrypt"]
-    yield contrast(
-        "P4",
-        "a call over TLS",
-        (_has_tls(asked[-1:]),),
-        "a call that a service makes",
-        (_has_tls(by_service[:1]),),
-    )
     yield contrast(
         "P4",
         f"the life of {broker.broker_name}",
@@ -136,15 +126,6 @@ def _has_no(secret: Sequence[str], records: Sequence[Record]) -> Observation:
     text = json.dumps(records)
     leaks = sum(value in text for value in secret)
     return Observation(not leaks, f"{leaks} of {len(secret)} secrets are in {len(records)} records")
-
-
-def _has_tls(records: Sequence[Record]) -> Observation:
-    """Look for the connection's TLS in a call's record."""
-    details = [record.get("tlsDetails", {}) for record in records]
-    over = ", ".join(
-        f"{each.get('tlsVersion')}, {each.get('cipherSuite')}" for each in details if each
-    )
-    return Observation(bool(over), f"{records[0]['eventName']}, tlsDetails: {over or 'none'}")
 
 
 def _whole(life: Sequence[Record]) -> tuple[Observation, ...]:
