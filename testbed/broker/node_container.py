@@ -67,7 +67,14 @@ def run(
             aliases=(node.hostname,),
             mounts_fuse=True,
         ),
-        stdin=entry.secrets(engine, rendered, data_key, shared=broker.standby),
+        stdin=entry.secrets(
+            engine,
+            rendered,
+            data_key,
+            shared=broker.standby,
+            attempt=node.volume.attempts,
+            attached=node.volume.attached,
+        ),
     )
 
 

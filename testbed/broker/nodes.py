@@ -75,6 +75,8 @@ class Nodes:
         for node in broker.nodes:
             if node.name in specs:
                 self._wait(broker, node, specs[node.name])
+                served = replace(node, volume=node.volume.serving())
+                broker = self._store.change(broker, partial(Broker.with_node, node=served))
         return broker
 
     def runs(self, instance: Node | LoadBalancer) -> bool:
@@ -122,6 +124,7 @@ class Nodes:
             self._containers.stop(node.container_id)
             self._containers.remove(node.container_id)
         engine = ENGINES[broker.engine_type]
+        node = replace(node, volume=node.volume.attaching())
         container_id = node_container.run(
             self._containers, engine, broker, node, rendered=spec, data_key=data_key
         )

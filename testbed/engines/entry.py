@@ -7,15 +7,29 @@ from testbed.engines.base import Engine, NodeSpec
 
 
 def secrets(
-    engine: Engine, node: NodeSpec, data_key: bytes | None, *, shared: bool = False
+    engine: Engine,
+    node: NodeSpec,
+    data_key: bytes | None,
+    *,
+    shared: bool = False,
+    attempt: int = 1,
+    attached: int = 0,
 ) -> bytes:
     """Return a line with a byte count, then a tar of the node's files and its data key.
 
     ``data_key`` is the volume's plaintext key, None for a control's unencrypted volume. With
-    ``shared`` the node waits while another has the volume, as a standby does.
+    ``shared`` the node waits while another has the volume, as a standby does. ``attempt`` and
+    ``attached``: see ``storage.volumes.Volume``; only a volume that never was attached is
+    formatted.
     """
-    environment = f"BROKER_USER={engine.user}\nSHARED={'yes' if shared else ''}\n"
-    files = {"node.env": environment.encode(), **engine.files(node)}
+    environment = {
+        "BROKER_USER": engine.user,
+        "SHARED": "yes" if shared else "",
+        "ATTEMPT": attempt,
+        "ATTACHED": attached,
+    }
+    lines = "".join(f"{name}={value}\n" for name, value in environment.items())
+    files = {"node.env": lines.encode(), **engine.files(node)}
     if data_key is not None:
         files["volume.key"] = data_key.hex().encode()
     archive = _tar(files)

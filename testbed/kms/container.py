@@ -112,6 +112,7 @@ class KmsContainer:
                 name=self._name,
                 image=tag,
                 role="kms",
+                apart=True,  # LocalStack checks nothing: brokers must not reach it
                 ports=((self._port, LOCALSTACK_PORT),),
                 volumes={self._name: _FOLDER},
             )

@@ -42,6 +42,7 @@ class ContainerSpec:
     aliases: tuple[str, ...] = ()  # names in the instance's network
     mounts_fuse: bool = False  # may mount a FUSE filesystem: /dev/fuse and CAP_SYS_ADMIN
     network_of: str = ""  # the container whose network it shares
+    apart: bool = False  # in a network of its own, which the others do not reach
     capabilities: tuple[str, ...] = ()  # of the kernel's, such as NET_RAW; otherwise none
 
 
@@ -66,7 +67,7 @@ class Containers:
         self._labels = {LABEL: instance}
         self._filter = {"label": f"{LABEL}={instance}"}
         self._network_lock = threading.Lock()
-        self._has_network = False
+        self._networks: set[str] = set()
 
     def close(self) -> None:
         """Close the connection to the engine; everything keeps running."""
@@ -125,7 +126,8 @@ class Containers:
         if spec.network_of:
             options |= {"network_mode": f"container:{spec.network_of}"}
         else:
-            options |= {"hostname": spec.name[:63], "network": self._network()}
+            network = self._network("-apart" if spec.apart else "")
+            options |= {"hostname": spec.name[:63], "network": network}
         if spec.aliases:
             endpoint = self.client.api.create_endpoint_config(aliases=list(spec.aliases))
             options["networking_config"] = {self._network(): endpoint}
@@ -267,21 +269,25 @@ class Containers:
 
     def purge(self) -> dict[str, int]:
         """Remove everything under the instance's label, and count what was there."""
-        self._has_network = False
+        self._networks.clear()
         return purge(self.client, self.instance)
 
-    def _network(self) -> str:
+    def _network(self, suffix: str = "") -> str:
         """Return the name of the instance's network; create it on first use."""
-        name = f"testbed-{self.instance}"
+        name = f"testbed-{self.instance}{suffix}"
         with self._network_lock, translate("The network could not be created"):
-            if not self._has_network and not self.client.networks.list(filters=self._filter):
+            if name not in self._networks and not self._has_network(name):
                 try:
                     EngineNetwork(self.client, name, self._labels).create()
                 except APIError as error:
                     if error.status_code != 409:  # another process was faster
                         raise
-            self._has_network = True
+            self._networks.add(name)
         return name
+
+    def _has_network(self, name: str) -> bool:
+        networks = self.client.networks.list(filters=self._filter)
+        return any(network.name == name for network in networks)
 
 
 def _published(ports: Sequence[tuple[int, int]]) -> dict[str, Any]:

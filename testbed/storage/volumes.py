@@ -19,11 +19,17 @@ from testbed.kms.base import EFS, MQ, Caller, Kms, is_outage
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume and its wrapped data key; ``key_arn`` is empty on a control's unencrypted volume."""
+    """A volume and its wrapped data key; ``key_arn`` is empty on a control's unencrypted volume.
+
+    Attempts to attach it are counted. ``attached`` is the last after which the broker served, or 0.
+    The volume has the number as well, so that an emptied or older one is not taken for it.
+    """
 
     volume_id: str
     key_arn: str
     encrypted_data_key: str  # base64 of KMS's CiphertextBlob
+    attempts: int = 0
+    attached: int = 0
 
     @property
     def encrypted(self) -> bool:
@@ -32,6 +38,18 @@ class Volume:
     @property
     def storage_type(self) -> str:
         return storage_type(self.volume_id)
+
+    def attaching(self) -> "Volume":
+        """Return the volume with another attempt to attach it.
+
+        A file system is attached by whichever node takes over, so only its first time is known.
+        """
+        attempt = 1 if self.storage_type == "EFS" else self.attempts + 1
+        return replace(self, attempts=attempt)
+
+    def serving(self) -> "Volume":
+        """Return the volume after its broker served."""
+        return replace(self, attached=self.attempts)
 
 
 def new_id(storage_type: str = "EBS") -> str:

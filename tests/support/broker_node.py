@@ -76,6 +76,9 @@ class BrokerNode:
     aliases: tuple[str, ...] = ()  # further names in the containers' network
     container: str = ""
 
+    attempt: int = 1
+    attached: int = 0  # see ``testbed.storage.volumes.Volume``
+
     def start(self) -> float:
         """Start it with its secrets; return the seconds until a login on every listener."""
         started = time.monotonic()
@@ -106,7 +109,12 @@ class BrokerNode:
                 mounts_fuse=True,
             ),
             stdin=entry.secrets(
-                self.engine, self.spec, bytes.fromhex(self.data_key), shared=self.shared
+                self.engine,
+                self.spec,
+                bytes.fromhex(self.data_key),
+                shared=self.shared,
+                attempt=self.attempt,
+                attached=self.attached,
             ),
         )
 
