@@ -16,6 +16,9 @@ ROOT = "broker"
 # PERM has this element of ``authorizationPlugin``, which takes groups from an LDAP server. The
 # testbed has none.
 LDAP_MAP = "cachedLDAPAuthorizationMap"
+# The group of all users with access to the console, besides their own (GUIDE22, "security-
+# authentication-authorization": an authorization map without it breaks the console).
+CONSOLE_GROUP = "activemq-webconsole"
 
 # API, SanitizationWarningReason; and how many warnings a response carries.
 DISALLOWED_ELEMENT = "DISALLOWED_ELEMENT_REMOVED"

@@ -4,7 +4,9 @@ import java.io.InputStream;
 import java.lang.reflect.Field;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.Properties;
+import javax.servlet.DispatcherType;
 import javax.servlet.ServletException;
 import javax.servlet.http.HttpServletRequest;
 import javax.servlet.http.HttpServletResponse;
@@ -127,6 +129,7 @@ public final class Console {
             context = new WebAppContext(folder, "/admin");
             context.setParentLoaderPriority(true);
             context.setThrowUnavailableOnStartupException(true);
+            context.addFilter(ConsoleUser.class, "/*", EnumSet.of(DispatcherType.REQUEST));
             context.setAttribute("org.eclipse.jetty.server.webapp.ContainerIncludeJarPattern", ".*/taglibs-[^/]*\\.jar$");
             context.setConfigurations(new Configuration[] {
                 new WebInfConfiguration(), new WebXmlConfiguration(), new MetaInfConfiguration(), new AnnotationConfiguration(),

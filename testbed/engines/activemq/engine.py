@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from testbed.documented import listeners
+from testbed.documented.activemq_elements import CONSOLE_GROUP
 from testbed.documented.listeners import Listener
 from testbed.documented.tls import TLS13_SUITES, TlsProfile
 from testbed.engines.activemq import merge, network, readiness
@@ -86,15 +87,13 @@ class ActiveMQ:
             "tls.suites": suites,
         }
         console = [user for user in node.users if user.console_access]
-        if console:  # the user of the console's pages that browse and send
-            node_properties |= {
-                "console.username": console[0].username,
-                "console.password": console[0].password,
-            }
-        groups = {group for user in node.users for group in user.groups}
+        groups = {
+            user.username: {*user.groups, *((CONSOLE_GROUP,) if user.console_access else ())}
+            for user in node.users
+        }
         members = {
-            group: ",".join(user.username for user in node.users if group in user.groups)
-            for group in sorted(groups)
+            group: ",".join(user for user in groups if group in groups[user])
+            for group in sorted(set().union(*groups.values()))
         }
         return {
             "start": self._start(node),

@@ -109,6 +109,7 @@ def test_users_groups_and_console_access() -> None:
         user.username: user.password for user in (ALICE, BOB, CAROL)
     }
     assert read(files["etc/groups.properties"]) == {
+        "activemq-webconsole": f"{ALICE.username},{CAROL.username}",
         "readers": BOB.username,
         "writers": BOB.username,
     }
