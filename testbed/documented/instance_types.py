@@ -35,14 +35,15 @@ _M7G = tuple(
 )
 _SINGLE = ("SINGLE_INSTANCE",)
 
-# RabbitMQ 4 runs on mq.m7g only (RABBIT4). CreateBroker refuses RabbitMQ on mq.t3.micro. ActiveMQ
-# has EBS on mq.m5 only, and only for single instances (STOR).
+# RabbitMQ 4 runs on mq.m7g only (RABBIT4); 3.13 also runs on mq.m5, and as a single instance on
+# mq.t3.micro (VER). ActiveMQ has EBS on mq.m5 only, and only for single instances (STOR).
 INSTANCE_OPTIONS = (
     *(
         InstanceOption("ACTIVEMQ", name, "EFS", DEPLOYMENT_MODES["ACTIVEMQ"], VERSIONS["ACTIVEMQ"])
         for name in ("mq.t3.micro", *_M5)
     ),
     *(InstanceOption("ACTIVEMQ", name, "EBS", _SINGLE, VERSIONS["ACTIVEMQ"]) for name in _M5),
+    InstanceOption("RABBITMQ", "mq.t3.micro", "EBS", _SINGLE, ("3.13",)),
     *(
         InstanceOption("RABBITMQ", name, "EBS", DEPLOYMENT_MODES["RABBITMQ"], ("3.13",))
         for name in _M5

@@ -81,11 +81,14 @@ KEYS: dict[str, Key] = {
 }
 
 # Keys that end in a number. The tutorials name EXTERNAL and internal; PLAIN and AMQPLAIN are
-# RabbitMQ's defaults. Other backends need an external server.
+# RabbitMQ's defaults.
 NUMBERED: dict[str, Key] = {
     "auth_mechanisms": Key("choice", choices=("PLAIN", "AMQPLAIN", "EXTERNAL"), since=4),
-    "auth_backends": Key("choice", choices=("internal",), since=4),
+    "auth_backends": Key("choice", choices=("internal",)),
 }
+# Backends that need an external server. 3.13 has OAuth 2.0 as well ("OAuth 2.0 authentication and
+# authorization for Amazon MQ for RabbitMQ", 2025).
+OUTSIDE_BACKENDS = ("http", "ldap", "oauth2")
 
 # SSLAUTH: required as soon as another key has an ARN.
 ROLE_KEY = "aws.arns.assume_role_arn"

@@ -48,7 +48,6 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
         ),
         "engineVersion",
     ),
-    ({"EngineVersion": "3.13"}, "is not available here", "engineVersion"),
     (
         {"HostInstanceType": "mq.t3.micro"},
         "Broker engine type [RabbitMQ] does not support host instance type [mq.t3.micro].",
@@ -56,7 +55,16 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ),
     (
         {"HostInstanceType": "mq.m5.large"},
-        "Broker engine type [RabbitMQ] version [4.2] does not support",
+        "Broker engine type [RabbitMQ] does not support host instance type [mq.m5.large].",
+        "hostInstanceType",
+    ),
+    (
+        {
+            "EngineVersion": "3.13",
+            "HostInstanceType": "mq.t3.micro",
+            "DeploymentMode": "CLUSTER_MULTI_AZ",
+        },
+        "in deployment mode [CLUSTER_MULTI_AZ] does not support",
         "hostInstanceType",
     ),
     (

@@ -22,6 +22,7 @@ from testbed.documented.rabbitmq_keys import (
     MAXIMA,
     NUMBERED,
     OUTSIDE,
+    OUTSIDE_BACKENDS,
     ROLE_KEY,
     SECTION_MODES,
     Key,
@@ -32,6 +33,7 @@ from testbed.errors import BadRequestException
 _LINE = re.compile(r"([A-Za-z0-9_.-]+)\s*=\s*(.*)")
 _SECTION = re.compile(r"\{\{([^{}]*)\}\}")
 _ARN = re.compile(r"arn:aws[a-z-]*:([a-z0-9-]+):[a-z0-9-]*:\d*:[A-Za-z0-9._/:+=@-]+")
+_BACKEND = re.compile(r"\Arabbit_auth_backend_")
 _NUMBER = re.compile(r"\d{1,18}", re.ASCII)
 
 
@@ -108,9 +110,11 @@ def _checked(data: str, version: str) -> Iterator[tuple[str, str]]:
 def _key(entry: _Entry, version: str, major: int) -> Key:
     """Return the documented key. Raises ``BadRequestException`` for any other."""
     name = entry.key
-    if name.startswith(OUTSIDE):
+    backend = name.startswith("auth_backends.") and _BACKEND.sub("", entry.value)
+    if name.startswith(OUTSIDE) or backend in OUTSIDE_BACKENDS:
         raise _refusal(
-            f"{name} is for a server outside of the broker, which the testbed does not have."
+            f"{name} is for a server outside of the broker, which the testbed does not have; "
+            "Amazon MQ takes it."
         )
     if name in BY_ARN:
         raise _refusal(f"Use {BY_ARN[name]} instead of {name}.")
