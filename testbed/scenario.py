@@ -152,7 +152,7 @@ def environment(testbed: Testbed) -> dict[str, str]:
     """Return what the results depend on: versions and the machine."""
     engine = testbed.containers.describe_engine()
     running = {
-        f"{broker.engine_type} {broker.engine_version}": broker.running_version or broker.image
+        f"{broker.engine_type} {broker.engine_version}": broker.runs
         for broker in testbed.brokers.peek_all()
     }
     return {

@@ -143,6 +143,15 @@ class Broker:
         return PATCH_VERSIONS[self.engine_type][self.engine_version]
 
     @property
+    def runs(self) -> str:
+        """What runs: a release, and for which version it stands in, or an image of the user's."""
+        if f"{self.running_version}.".startswith(f"{self.engine_version}."):
+            return self.running_version
+        if self.running_version:
+            return f"{self.running_version}, standing in for {self.engine_version}"
+        return self.image
+
+    @property
     def instances(self) -> tuple[Node | LoadBalancer, ...]:
         """What clients connect to: the load balancer if there is one, otherwise each node."""
         return (self.load_balancer,) if self.load_balancer else self.nodes

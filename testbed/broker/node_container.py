@@ -30,6 +30,7 @@ def spec(broker: Broker, node: Node, certificate: Certificate) -> NodeSpec:
         broker_name=broker.broker_name,
         hostname=node.hostname,
         version=broker.engine_version,
+        release=broker.running_version,
         users=broker.users,
         tls=(broker.defects and broker.defects.tls) or PROFILES[broker.engine_type],
         chain_pem=certificate.chain_pem,

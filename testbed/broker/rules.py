@@ -17,6 +17,7 @@ from testbed.documented.instance_types import DEFAULT_INSTANCE_TYPE, INSTANCE_OP
 from testbed.documented.names import TAG_KEY_MAX, TAG_RESERVED, TAG_VALUE_MAX, TAGS_MAX
 from testbed.engines.activemq import merge as activemq_merge
 from testbed.engines.rabbitmq import configuration as rabbitmq_configuration
+from testbed.engines.rabbitmq.releases import WITHOUT_UPGRADE
 from testbed.errors import BadRequestException
 
 # Members of CreateBroker that Amazon MQ offers and the testbed does not; see ``check_offered``.
@@ -50,7 +51,7 @@ def check_create(request: CreateBroker, names: Collection[str]) -> None:
     settings = {"HostInstanceType": DEFAULT_INSTANCE_TYPE[engine], **request.settings}
     check_offered(settings)
     check_version(engine, request.version, settings)
-    check_instance(engine, request.version, storage, settings["HostInstanceType"])
+    check_instance(engine, request.version, storage, mode, settings["HostInstanceType"])
     check_settings(engine, settings)
     check_tags(request.tags)
     check_broker_name(request.broker_name)
@@ -101,7 +102,13 @@ def check_update(broker: Broker, request: UpdateBroker) -> None:
     if version != broker.engine_version:
         _check_upgrade(broker, version)
     if "HostInstanceType" in settings:
-        check_instance(engine, version, broker.storage_type, settings["HostInstanceType"])
+        check_instance(
+            engine,
+            version,
+            broker.storage_type,
+            broker.deployment_mode,
+            settings["HostInstanceType"],
+        )
     check_settings(engine, settings)
     if request.configuration:
         check_configuration(
@@ -147,17 +154,23 @@ def check_version(engine_type: str, version: str, settings: Mapping[str, Any]) -
         raise refusals.no_minor_upgrades(engine_type, version)
 
 
-def check_instance(engine_type: str, version: str, storage_type: str, instance_type: str) -> None:
+def check_instance(
+    engine_type: str, version: str, storage_type: str, deployment_mode: str, instance_type: str
+) -> None:
     """Check a host instance type. An empty ``storage_type`` fits every one."""
     options = [
         option
         for option in INSTANCE_OPTIONS
         if option.engine_type == engine_type and option.host_instance_type == instance_type
     ]
-    if not options:
-        raise refusals.unsupported_instance(engine_type, instance_type)
     if not any(version in option.engine_versions for option in options):
-        raise refusals.unsupported_instance(engine_type, instance_type, f" version [{version}]")
+        raise refusals.unsupported_instance(engine_type, instance_type)
+    if deployment_mode in DEPLOYMENT_MODES[engine_type] and not any(
+        deployment_mode in option.deployment_modes for option in options
+    ):
+        raise refusals.unsupported_instance(
+            engine_type, instance_type, f" in deployment mode [{deployment_mode}]"
+        )
     if storage_type and not any(option.storage_type == storage_type for option in options):
         raise refusals.unsupported_instance(
             engine_type, instance_type, f" on storage type [{storage_type}]"
@@ -223,6 +236,12 @@ def _check_upgrade(broker: Broker, version: str) -> None:
     if not broker.running_version:
         raise refusals.not_offered(
             f"an upgrade of a broker that runs an image of your own, {broker.image}",
+            "engineVersion",
+        )
+    if broker.running_version in WITHOUT_UPGRADE:
+        raise refusals.not_offered(
+            f"upgrades from RabbitMQ {broker.engine_version}: no other release here reads the data "
+            f"of {broker.running_version}, which stands in for it",
             "engineVersion",
         )
     newest_first = VERSIONS[broker.engine_type]

@@ -105,6 +105,15 @@ def published(
     )
 
 
+def inside_url(broker: Broker, instance: Node | LoadBalancer, endpoint: Endpoint) -> str:
+    """Return an endpoint's URL for other brokers and all containers of the testbed's network.
+
+    It has the host name that the certificate is for.
+    """
+    ports = dict(published(ENGINES[broker.engine_type], broker.engine_version, (endpoint,)))
+    return f"{endpoint.scheme}://{instance.hostname}:{ports[endpoint.port]}"
+
+
 def network_uri(broker: Broker) -> str:
     """Return the ``uri`` of another broker's network connector to this broker.
 

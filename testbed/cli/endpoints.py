@@ -2,6 +2,7 @@
 
 import logging
 import shlex
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from testbed.cli.base import (
@@ -16,9 +17,12 @@ from testbed.cli.base import (
 
 if TYPE_CHECKING:
     from testbed.aws.endpoint import Endpoint
+    from testbed.broker.model import Broker
     from testbed.testbed import Testbed
 
 logger = logging.getLogger(__name__)
+
+VERSIONS_PAGE = "docs/rabbitmq-versions.md"
 
 app = new_app()
 
@@ -85,23 +89,33 @@ def describe_endpoints(testbed: "Testbed") -> dict[str, Any]:
         "ca_file": str(testbed.ca_file),
         "aws": aws.url if aws else "",
         "region": testbed.region,
-        "brokers": [
+        "network": testbed.containers.network,
+        "brokers": [describe_broker(broker) for broker in testbed.brokers.peek_all()],
+    }
+
+
+def describe_broker(broker: "Broker") -> dict[str, Any]:
+    """Return what runs, what that does otherwise than the service's, and the endpoints."""
+    from testbed.broker import topology
+    from testbed.engines.all import ENGINES
+
+    differences = ENGINES[broker.engine_type].differences(broker.engine_version)
+    return {
+        "name": broker.broker_name,
+        "region": broker.region,
+        "engine": f"{broker.engine_type} {broker.runs}",
+        "differences": list(map(asdict, differences)) if broker.running_version else [],
+        "username": broker.users[0].username,
+        "endpoints": [
             {
-                "name": broker.broker_name,
-                "region": broker.region,
-                "engine": f"{broker.engine_type} {broker.running_version or broker.image}",
-                "username": broker.users[0].username,
-                "endpoints": [
-                    {
-                        "url": endpoint.url,
-                        "protocols": list(endpoint.protocols),
-                        "documented_port": endpoint.documented_port,
-                    }
-                    for endpoint in broker.endpoints
-                    if endpoint.tls
-                ],
+                "url": endpoint.url,
+                "inside_url": topology.inside_url(broker, instance, endpoint),
+                "protocols": list(endpoint.protocols),
+                "documented_port": endpoint.documented_port,
             }
-            for broker in testbed.brokers.peek_all()
+            for instance in broker.instances
+            for endpoint in instance.endpoints
+            if endpoint.tls
         ],
     }
 
@@ -121,5 +135,14 @@ def render_endpoints(document: dict[str, Any]) -> str:
             protocols = " and ".join(endpoint["protocols"])
             port = f"(documented port {endpoint['documented_port']})"
             lines.append(f"  {endpoint['url']:<32} {protocols} {port}")
+        if broker["differences"]:
+            lines.append(f"  What differs from the service's version: {VERSIONS_PAGE}")
+        first = broker["endpoints"][0]["documented_port"]
+        inside = ", ".join(
+            endpoint["inside_url"]
+            for endpoint in broker["endpoints"]
+            if endpoint["documented_port"] == first
+        )
+        lines.append(f"  From brokers and containers in {document['network']}: {inside}")
     lines.append(f"Clients trust {document['ca_file']}")
     return "\n".join(lines)

@@ -34,7 +34,12 @@ def status(state: StateOption = STATE, as_json: JsonOption = False) -> None:
             "aws": aws.url if aws else "",
             "kms": {"url": kms.url, "status": kms.status},
             "brokers": [
-                {**describe(broker), "region": broker.region, "nodes": _nodes(testbed, broker)}
+                {
+                    **describe(broker),
+                    "region": broker.region,
+                    "runs": broker.runs,
+                    "nodes": _nodes(testbed, broker),
+                }
                 for broker in testbed.brokers.peek_all()
             ],
         }
@@ -67,6 +72,7 @@ def _render(document: dict[str, Any]) -> str:
         if broker["region"] != document["region"]:
             engine += f" in {broker['region']}"
         lines.append(f"{broker['BrokerName']:<10} {broker['BrokerState']}  {engine}  {nodes}")
+        lines.append(f"           runs {broker['runs']}")
         lines.append(f"           key {broker['EncryptionOptions'].get('KmsKeyId', 'of AWS')}")
         lines += [
             f"           {action['ActionRequiredCode']}: {action['ActionRequiredInfo']}"

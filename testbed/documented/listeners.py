@@ -43,6 +43,9 @@ RABBITMQ = (
     Listener("management-443", "https", 443, ("management",), inside=15671),
 )
 
+# AMQP 1.0 came with RabbitMQ 4 (WWR).
+RABBITMQ_3 = (Listener("amqps", "amqps", 5671, ("amqp",)), *RABBITMQ[1:])
+
 LISTENERS = {"ACTIVEMQ": ACTIVEMQ, "RABBITMQ": RABBITMQ}
 
 # Protocols that RabbitMQ can speak and Amazon MQ for RabbitMQ does not offer, with the

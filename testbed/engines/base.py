@@ -75,6 +75,7 @@ class NodeSpec:
     broker_name: str
     hostname: str
     version: str  # major.minor, as asked for
+    release: str  # what runs; empty for an image of the user's
     users: tuple[User, ...]
     tls: TlsProfile
     chain_pem: bytes  # leaf and intermediate
@@ -89,6 +90,18 @@ class NodeSpec:
     # The customer's, as UpdateConfiguration takes it; empty: the service's default.
     configuration: str = ""
     host_instance_type: str = ""  # CreateBroker's; empty: the service's default
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What a broker does otherwise than the service's, since another release stands in for its own.
+
+    ``service`` is what the version does that was asked for, ``here`` what the other one does.
+    """
+
+    subject: str
+    service: str
+    here: str
 
 
 class Engine(Protocol):
@@ -107,6 +120,9 @@ class Engine(Protocol):
 
     def running_version(self, version: str) -> str:
         """Return the exact version behind ``version``, e.g. ``5.19.9`` for ``5.19``."""
+
+    def differences(self, version: str) -> tuple[Difference, ...]:
+        """Return what the release behind ``version`` does otherwise; nothing if it is that one."""
 
     def listeners(self, version: str) -> tuple[Listener, ...]:
         """Return the documented listeners of this version."""

@@ -272,9 +272,14 @@ class Containers:
         self._networks.clear()
         return purge(self.client, self.instance)
 
+    @property
+    def network(self) -> str:
+        """The name of the instance's network, which its containers make on first use."""
+        return f"testbed-{self.instance}"
+
     def _network(self, suffix: str = "") -> str:
         """Return the name of the instance's network; create it on first use."""
-        name = f"testbed-{self.instance}{suffix}"
+        name = f"{self.network}{suffix}"
         with self._network_lock, translate("The network could not be created"):
             if name not in self._networks and not self._has_network(name):
                 try:

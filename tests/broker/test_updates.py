@@ -57,6 +57,13 @@ def test_a_broker_is_not_downgraded_and_not_changed_while_it_reboots(testbed: Te
         testbed.brokers.begin_delete(broker.broker_id)
 
 
+def test_a_release_that_stands_in_without_an_upgrade_says_so(testbed: Testbed) -> None:
+    broker = add(testbed, replace(request("RABBITMQ"), engine_version="3.13"))
+    with pytest.raises(BadRequestException, match=r"does not offer upgrades.*3\.10\.8") as caught:
+        testbed.brokers.update(broker.broker_id, UpdateBroker(engine_version="4.2"))
+    assert caught.value.error_attribute == "engineVersion"
+
+
 def test_users_change_with_the_next_reboot(testbed: Testbed) -> None:
     broker = add(testbed, request("ACTIVEMQ"))
     grown = users.create(broker, SECOND)

@@ -1,12 +1,15 @@
 """The `testbed` command as a user runs it: its results, its errors, its end."""
 
+import base64
 import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -91,6 +94,48 @@ def test_status_is_describe_broker_and_what_runs(up: CommandLine) -> None:
     for broker in document["brokers"]:
         assert broker["nodes"][0]["volume"] in text
         assert broker["EncryptionOptions"]["KmsKeyId"] in text
+        assert f"runs {broker['runs']}" in text
+    assert "RABBITMQ 4.2.0" in text
+    assert "runs 4.0.5, standing in for 4.2" in text
+
+
+def test_a_broker_reaches_brokers_by_the_names_printed_for_them(up: CommandLine) -> None:
+    """A shovel: the name has to lead to the port, and the certificate has to be for it."""
+    variables, document = up.json("env"), up.json("endpoints")
+    [broker] = [broker for broker in document["brokers"] if broker["name"] == "rabbitmq"]
+    urls = {endpoint["documented_port"]: endpoint for endpoint in broker["endpoints"]}
+    assert urls[5671]["inside_url"] in up.first
+    login = f"{variables['TESTBED_RABBITMQ_USERNAME']}:{variables[PASSWORD]}"
+    quorum = {"x-queue-type": "quorum"}
+    value: dict[str, object] = {f"{end}-protocol": "amqp091" for end in ("src", "dest")}
+    value |= {
+        f"{end}-uri": urls[5671]["inside_url"].replace("://", f"://{login}@")
+        for end in ("src", "dest")
+    }
+    value |= {f"{end}-queue": f"shovel-{end}" for end in ("src", "dest")}
+    value |= {f"{end}-queue-args": quorum for end in ("src", "dest")}
+    sent = urllib.request.Request(
+        f"{urls[15671]['url']}/api/parameters/shovel/%2F/printed",
+        json.dumps({"value": value}).encode(),
+        {
+            "Authorization": f"Basic {base64.b64encode(login.encode()).decode()}",
+            "Content-Type": "application/json",
+        },
+        method="PUT",
+    )
+    context = ssl.create_default_context(cafile=document["ca_file"])
+    with urllib.request.urlopen(sent, context=context, timeout=60) as answer:
+        assert answer.status in (201, 204)
+    port = int(urls[5671]["url"].rpartition(":")[2])
+    user, _, password = login.partition(":")
+    address = Address("amqp", "localhost", port, user, password, Path(document["ca_file"]))
+    with clients.connect(address) as client:
+        client.publish(Destination.queue("shovel-src"), b"moved")
+        client.subscribe(Destination.queue("shovel-dest"))
+        message = client.receive(timeout=60)
+        assert message is not None
+        assert message.body == b"moved"
+        message.acknowledge()
 
 
 def test_env_is_for_the_shell(up: CommandLine) -> None:

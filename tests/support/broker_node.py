@@ -40,6 +40,7 @@ def node_spec(
         broker_name=broker_name,
         hostname=hostname,
         version=version,
+        release=of.running_version(version),
         users=users,
         tls=(defects and defects.tls) or PROFILES[of.type],
         chain_pem=certificate.chain_pem,

@@ -10,6 +10,7 @@ from testbed.clients.base import Address
 from testbed.documented.tls import PROFILES
 from testbed.engines.base import Defects, NodeSpec, User
 from testbed.engines.rabbitmq.engine import RabbitMQ
+from testbed.engines.rabbitmq.releases import RELEASES
 from tests.support.broker_node import (
     HOSTNAME,
     BrokerNode,
@@ -21,7 +22,9 @@ from tests.support.broker_node import (
     written,
 )
 
-__all__ = ["ALICE", "CAROL", "HOSTNAME", "Node", "rabbitmq", "spec"]
+__all__ = ["ALICE", "CAROL", "HOSTNAME", "RELEASES_OF_4", "Node", "rabbitmq", "spec"]
+
+RELEASES_OF_4 = [version for version in RELEASES if version.startswith("4.")]
 
 ALICE = User("alice", "alices-password-1")
 # The API allows it, and it is hard to carry through shell, JSON, configuration and HTTP.

@@ -14,7 +14,7 @@ from testbed.documented.activemq_elements import CONSOLE_GROUP
 from testbed.documented.listeners import Listener
 from testbed.documented.tls import TLS13_SUITES, TlsProfile
 from testbed.engines.activemq import merge, network, readiness
-from testbed.engines.base import NodeSpec
+from testbed.engines.base import Difference, NodeSpec
 from testbed.errors import NotAuthorized
 from testbed.runtime.images import BROKER_BASE, ImageSpec
 
@@ -63,6 +63,10 @@ class ActiveMQ:
     def running_version(self, version: str) -> str:
         """See ``Engine.running_version``."""
         return RELEASES[version]
+
+    def differences(self, version: str) -> tuple[Difference, ...]:
+        """See ``Engine.differences``: every version runs as itself."""
+        return ()
 
     def listeners(self, version: str) -> tuple[Listener, ...]:
         """See ``Engine.listeners``: the same for all versions."""

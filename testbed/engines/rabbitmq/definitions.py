@@ -3,10 +3,12 @@
 import base64
 import hashlib
 import json
+from dataclasses import replace
 
 from testbed.documented import policies
 from testbed.documented.policies import Policy
 from testbed.engines.base import NodeSpec, User
+from testbed.engines.rabbitmq.releases import ONE_POLICY
 
 _VHOST = "/"
 
@@ -26,27 +28,38 @@ def definitions(node: NodeSpec) -> bytes:
         for user in node.users
     ]
     everything = {"vhost": _VHOST, "configure": ".*", "write": ".*", "read": ".*"}
-    operator = policies.operator_policy(node.version)
+    default_queue_type = {} if node.version.startswith("3.") else {"default_queue_type": "quorum"}
     return json.dumps(
         {
-            "vhosts": [{"name": _VHOST, "default_queue_type": "quorum"}],
+            "vhosts": [{"name": _VHOST, **default_queue_type}],
             "users": users,
             "permissions": [{"user": user.username, **everything} for user in node.users],
-            "policies": [
-                {"vhost": _VHOST, "name": policy.name, **_policy(policy)}
-                for policy in policies.policies(node.version, cluster=node.cluster is not None)
-            ],
-            # Not among "policies": RabbitMQ keeps it as a parameter of this component.
-            "parameters": [
-                {
-                    "vhost": _VHOST,
-                    "component": "operator_policy",
-                    "name": operator.name,
-                    "value": _policy(operator),
-                }
-            ],
+            **_policies(node),
         }
     ).encode()
+
+
+def _policies(node: NodeSpec) -> dict[str, object]:
+    defaults = policies.policies(node.version, cluster=node.cluster is not None)
+    operators: tuple[Policy, ...] = (policies.operator_policy(node.version),)
+    if node.release in ONE_POLICY:
+        definition = {**defaults[0].definition, **operators[0].definition}
+        defaults, operators = (replace(defaults[0], definition=definition),), ()
+    return {
+        "policies": [
+            {"vhost": _VHOST, "name": policy.name, **_policy(policy)} for policy in defaults
+        ],
+        # Not among "policies": RabbitMQ keeps it as a parameter of this component.
+        "parameters": [
+            {
+                "vhost": _VHOST,
+                "component": "operator_policy",
+                "name": policy.name,
+                "value": _policy(policy),
+            }
+            for policy in operators
+        ],
+    }
 
 
 def _policy(policy: Policy) -> dict[str, object]:

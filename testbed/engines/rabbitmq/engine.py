@@ -3,10 +3,6 @@
 The parts that differ between nodes come with their secrets and stay in memory: the configuration,
 the certificate, and the user with a hashed password. The broker's data and its Erlang cookie are on
 the encrypted volume.
-
-Debian's RabbitMQ 4.0 stands in for Amazon MQ's 4.2: it is the nearest in Debian's stable release.
-Debian testing has 4.3. There is no package of 3.13, so it needs an image of the user's, which runs
-with the same files.
 """
 
 from collections.abc import Iterator
@@ -15,14 +11,10 @@ from dataclasses import dataclass
 from testbed.documented import listeners
 from testbed.documented.listeners import Listener
 from testbed.documented.tls import TLS13_SUITES, TlsProfile
-from testbed.engines.base import NodeSpec
+from testbed.engines.base import Difference, NodeSpec
 from testbed.engines.rabbitmq import definitions, readiness, settings, start
-from testbed.errors import BadRequestException
+from testbed.engines.rabbitmq.releases import DENIED, DIFFERENCES, RELEASES, SUITES
 from testbed.runtime.images import BROKER_BASE, ImageSpec
-
-# The release behind each version that CreateBroker takes. Debian testing moves on within 4.3.
-RELEASES = {"4.2": "4.0.5", "4.3": "4.3"}
-_SUITES = {"4.3": "testing"}
 
 PLAINTEXT = (Listener("amqp-plaintext", "amqp", 5672, ("amqp", "amqp10")),)
 
@@ -54,29 +46,25 @@ class RabbitMQ:
     user: str = "rabbitmq"
 
     def image(self, version: str) -> ImageSpec:
-        """See ``Engine.image``. Raises ``BadRequestException`` for a version without an image."""
+        """See ``Engine.image``."""
         args = (
             ("VERSION", self.running_version(version)),
-            ("SUITE", _SUITES.get(version, "")),
+            ("SUITE", SUITES.get(version, "")),
             ("PLUGINS", " ".join(PLUGINS)),
         )
         return ImageSpec(f"rabbitmq-{version}", "rabbitmq", BROKER_BASE, args)
 
     def running_version(self, version: str) -> str:
-        """See ``Engine.running_version``. Raises as ``image`` does."""
-        try:
-            return RELEASES[version]
-        except KeyError:
-            available = ", ".join(f"{release} for {name}" for name, release in RELEASES.items())
-            raise BadRequestException(
-                f"RabbitMQ {version} is not available here. The testbed has {available}.",
-                error_attribute="engineVersion",
-                hint=f"Give an image of your own, such as rabbitmq:{version}-management.",
-            ) from None
+        """See ``Engine.running_version``."""
+        return RELEASES[version]
+
+    def differences(self, version: str) -> tuple[Difference, ...]:
+        """See ``Engine.differences``."""
+        return DIFFERENCES.get(version, ())
 
     def listeners(self, version: str) -> tuple[Listener, ...]:
-        """See ``Engine.listeners``: the same for all versions."""
-        return listeners.RABBITMQ
+        """See ``Engine.listeners``."""
+        return listeners.RABBITMQ_3 if version.startswith("3.") else listeners.RABBITMQ
 
     def plaintext_listeners(self) -> tuple[Listener, ...]:
         """See ``Engine.plaintext_listeners``."""
@@ -110,7 +98,7 @@ class RabbitMQ:
     def _settings(self, node: NodeSpec) -> dict[str, str]:
         """Merge the customer's settings with the broker's own, which win."""
         return {
-            **dict(settings.conf(settings.effective(node))),
+            **dict(settings.conf(settings.effective(node), node.release)),
             **dict(self._own(node)),
         }
 
@@ -130,7 +118,10 @@ class RabbitMQ:
         yield "definitions.import_backend", "local_filesystem"
         yield "definitions.local.path", f"{_RUN}/etc/definitions.json"
         yield "definitions.skip_if_unchanged", "true"
-        yield "default_queue_type", "quorum"  # that of 4.2
+        if not node.version.startswith("3."):
+            yield "default_queue_type", "quorum"
+        for feature in DENIED.get(node.version, ()):
+            yield f"deprecated_features.permit.{feature}", "false"
         if node.cluster:
             yield "cluster_formation.peer_discovery_backend", "classic_config"
             names = (start.node_name(hostname) for hostname in node.cluster.hostnames)

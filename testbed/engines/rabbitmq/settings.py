@@ -11,6 +11,7 @@ from testbed.documented.instance_types import DEFAULT_INSTANCE_TYPE
 from testbed.documented.rabbitmq_keys import BY_ARN, KEYS, SECURE_HEADERS
 from testbed.engines.base import NodeSpec
 from testbed.engines.rabbitmq.configuration import settings
+from testbed.engines.rabbitmq.releases import LACKS
 
 CA_FILE = "/run/testbed/tls/ca.pem"
 # RabbitMQ 4 would also offer ANONYMOUS.
@@ -20,11 +21,9 @@ _MECHANISMS = {f"{_MECHANISM}1": "PLAIN", f"{_MECHANISM}2": "AMQPLAIN"}
 _INFINITE = "consumer_timeout"
 _HEADERS = "secure.management.http.headers.enabled"
 _OUTGOING = "amqp_client.ssl_options.verify"
-_EXCHANGES = "cluster_exchange_limit"  # not in the schema of 4.0, which stands for 4.2
 _NOT_RABBITMQS = {
     _HEADERS,
     _OUTGOING,
-    _EXCHANGES,
     "ssl_options.hostname_verification",
     "management.ssl.hostname_verification",
 }
@@ -51,11 +50,15 @@ def effective(node: NodeSpec) -> dict[str, str]:
     return defaults | customers
 
 
-def conf(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield the lines of ``rabbitmq.conf`` for the values of ``effective``."""
+def conf(values: Mapping[str, str], release: str) -> Iterator[tuple[str, str]]:
+    """Yield the lines of ``rabbitmq.conf`` for the values of ``effective``.
+
+    What ``release`` does not have is left out.
+    """
+    left_out = _NOT_RABBITMQS.union(LACKS.get(release, ()))
     for name, value in values.items():
         infinite = name == _INFINITE and value == "0"
-        if not infinite and name not in _NOT_RABBITMQS and not name.startswith("aws.arns."):
+        if not infinite and name not in left_out and not name.startswith("aws.arns."):
             yield name, value
     yield from ((name, CA_FILE) for name, by_arn in BY_ARN.items() if by_arn in values)
     if values[_HEADERS] == "true":
@@ -65,8 +68,6 @@ def conf(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 def advanced(values: Mapping[str, str]) -> bytes:
     """Return ``advanced.config``, Erlang terms, for the values of ``effective``."""
     rabbit = ["{consumer_timeout, undefined}"] if values[_INFINITE] == "0" else []
-    if _EXCHANGES in values:
-        rabbit.append(f"{{{_EXCHANGES}, {values[_EXCHANGES]}}}")
     terms = [f"{{rabbit, [{', '.join(rabbit)}]}}"]
     if _OUTGOING in values:
         # The service verifies against the authorities that browsers trust; here there is one.

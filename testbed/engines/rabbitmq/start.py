@@ -7,12 +7,13 @@ _RUN = "/run/testbed"
 # The name is part of the data, so it may not change with the container's. Passing it to the Erlang
 # VM itself saves the start of a second one, which would only look for epmd. Schedulers that wait
 # busily would waste a laptop's cores. A crash dump would be the broker's memory, outside the
-# encrypted volume.
+# encrypted volume. RabbitMQ 3 writes a log of upgrades to a file; it may be nowhere else either.
 _START = f"""\
 umask 077
 %(cookie)s
 export HOME="$PWD" LANG=C.UTF-8
 export RABBITMQ_NODENAME=%(name)s RABBITMQ_MNESIA_BASE="$PWD/node" RABBITMQ_LOGS=-
+export RABBITMQ_LOG_BASE="$PWD/log"
 export RABBITMQ_CONF_ENV_FILE={_RUN}/etc/none.conf RABBITMQ_CONFIG_FILES={_RUN}/etc/none
 export RABBITMQ_CONFIG_FILE={_RUN}/etc/rabbitmq.conf
 export RABBITMQ_ADVANCED_CONFIG_FILE={_RUN}/etc/advanced.config

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from testbed.documented.engines import VERSIONS
 from testbed.documented.rabbitmq_keys import DEFAULT, FIXED, KEYS, LIMIT_KEYS, MAXIMA
 from testbed.engines.base import NodeSpec
 from testbed.engines.rabbitmq import configuration, settings
@@ -68,7 +69,7 @@ VALUES = [
         ["PLAIN", "AMQPLAIN", "EXTERNAL"],
         ["ANONYMOUS", "RABBIT-CR-DEMO", "external"],
     ),
-    ("auth_backends.1", ["internal"], ["ldap", "rabbit_auth_backend_dummy", "http"]),
+    ("auth_backends.1", ["internal"], ["rabbit_auth_backend_dummy", "cache"]),
     (
         "quorum_queue.property_equivalence.relaxed_checks_on_redeclaration",
         ["true", "false"],
@@ -240,10 +241,15 @@ def test_a_refusal_does_not_repeat_the_value(line: str) -> None:
         "auth_http.user_path = https://auth.example.com/user",
         "auth_oauth2.issuer=x",
         "management.oauth_enabled = true",
+        "auth_backends.1 = oauth2",
+        "auth_backends.2 = rabbit_auth_backend_ldap",
     ],
 )
-def test_servers_outside_are_not_here(line: str) -> None:
-    assert "server outside of the broker" in refusal(line).message
+def test_servers_outside_are_the_testbeds_limit_in_every_version(line: str) -> None:
+    for version in VERSIONS["RABBITMQ"]:
+        message = refusal(line, version).message
+        assert "server outside of the broker, which the testbed does not have" in message
+        assert "Amazon MQ takes it" in message
 
 
 def test_a_version_has_its_own_keys() -> None:
@@ -402,7 +408,6 @@ def test_a_configuration_changes_them() -> None:
         name for name in conf if name.startswith(absent) or name.endswith("hostname_verification")
     ]
     assert "{consumer_timeout, undefined}" in advanced
-    assert "{cluster_exchange_limit, 50}" in advanced
     assert "{verify, verify_none}" in advanced
     assert RabbitMQ().files(node)["tls/ca.pem"] == node.ca_pem, "what an ARN stands for here"
 
