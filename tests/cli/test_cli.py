@@ -148,7 +148,7 @@ def test_env_is_for_the_shell(up: CommandLine) -> None:
         text=True,
         env={**os.environ, "TESTBED_STATE": str(up.state)},
     )
-    assert shell.stdout == variables[PASSWORD]
+    assert shell.stdout == variables[PASSWORD], shell.stderr
     assert len(variables[PASSWORD]) >= 12
     assert variables["TESTBED_RABBITMQ_AMQPS"].startswith("amqps://localhost:")
     assert not [

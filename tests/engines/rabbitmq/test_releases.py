@@ -59,8 +59,8 @@ def ask(node: Node, method: str, path: str, body: object = None) -> tuple[int, s
     host, port = node.addresses["management"]
     connection = http.client.HTTPSConnection(host, port, context=context, timeout=30)
     credentials = b64encode(f"{ALICE.username}:{ALICE.password}".encode()).decode()
-    content = json.dumps(body) if body else None
-    connection.request(method, f"/api/{path}", content, {"Authorization": f"Basic {credentials}"})
+    headers = {"Authorization": f"Basic {credentials}", "Content-Type": "application/json"}
+    connection.request(method, f"/api/{path}", json.dumps(body) if body else None, headers)
     answer = connection.getresponse()
     return answer.status, answer.read().decode()
 
