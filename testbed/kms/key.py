@@ -221,15 +221,13 @@ class Key:
 
 def multi_region_members(key: Key, related: Sequence[Key]) -> dict[str, Any]:
     """Return DescribeKey's members about a multi-Region key, ``related`` to itself and others."""
-
-    def entries(*, replicas: bool) -> list[dict[str, str]]:
-        chosen = [each for each in related if each.is_replica == replicas]
-        return [{"Arn": each.arn, "Region": each.region} for each in chosen]
-
+    primary = replace(Arn.parse(key.arn), region=key.primary_region)
     configuration = {
         "MultiRegionKeyType": "REPLICA" if key.is_replica else "PRIMARY",
-        "PrimaryKey": entries(replicas=False)[0],
-        "ReplicaKeys": entries(replicas=True),
+        "PrimaryKey": {"Arn": str(primary), "Region": primary.region},
+        "ReplicaKeys": [
+            {"Arn": each.arn, "Region": each.region} for each in related if each.is_replica
+        ],
     }
     return {"MultiRegion": True, "MultiRegionConfiguration": configuration}
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from testbed.broker import encryption
+from testbed.broker import encryption, grants
 from testbed.broker.encryption import EncryptionOptions, resolve
+from testbed.documented import grants as documented
 from testbed.documented.regions import DEFAULT_REGION
-from testbed.errors import BadRequestException, KmsError
+from testbed.errors import BadRequestException, KmsError, VolumeRefused
 from testbed.kms.base import MQ, SERVICE_ACCOUNT, USER, USER_ACCOUNT, Caller, Kms
 from testbed.kms.localstack import LocalStackKms
+from testbed.storage import volumes
 from tests.support.kms_authority import DELAY, GRANTEE, OTHER_ACCOUNT, Authority, over
 from tests.support.kms_container import localstack
 
@@ -267,3 +269,27 @@ def test_the_process_that_comes_second_uses_the_firsts_key_and_drops_its_own(
         aws.kms.call(MQ, "DescribeKey", {"KeyId": loser})["KeyMetadata"]["KeyState"]
         == "PendingDeletion"
     )
+
+
+def test_a_key_of_another_account_takes_its_policy_or_a_grant(aws: Authority) -> None:
+    """The creator names the key by its ARN, and makes Amazon MQ's grants on it in a session."""
+    shapes = documented.grants("SINGLE_INSTANCE", "EBS", USER.region)
+    [service] = [shape for shape in shapes if not shape.of_volume]
+    opened, granted, closed = (
+        of_another_account(aws.kms, OPEN),
+        of_another_account(aws.kms),
+        of_another_account(aws.kms),
+    )
+    aws.grant(granted, USER.principal, *service.operations, by=GRANTEE)
+    for arn in (opened, granted):
+        assert resolve(aws.kms, USER, options_with(arn)).arn == arn
+        [grant] = grants.create_service_grants(aws.kms, USER, arn, shapes)
+        listed = aws.call(GRANTEE, "ListGrants", KeyId=arn)["Grants"]
+        assert grant.grant_id in {entry["GrantId"] for entry in listed}
+        volume = volumes.create(aws.kms, arn, "vol-0123456789abcdef0")
+        assert volumes.open_data_key(aws.kms, volume)
+        aws.call(GRANTEE, "RevokeGrant", KeyId=arn, GrantId=grant.grant_id)
+        with pytest.raises(VolumeRefused):
+            volumes.open_data_key(aws.kms, volume)
+    with pytest.raises(KmsError, match="AccessDeniedException"):
+        grants.create_service_grants(aws.kms, USER, closed, shapes)
