@@ -12,6 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from testbed import clients
 from testbed.broker import grants, maintenance, nodes, rules
+from testbed.storage import volumes
 from testbed.testbed import Testbed
 from tests.support.broker_machine import KeysAndBrokers
 from tests.support.broker_model import RUNNING, ModelAccount
@@ -78,6 +79,7 @@ WRONG_SERVICE = {
         "grants",
         SimpleNamespace(missing=lambda *_: ()),
     ),
+    "the check does not ask for data keys": (volumes, "check_data_key", lambda *_: None),
     "attaching does not ask for grants": (
         nodes,
         "grants",

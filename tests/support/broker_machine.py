@@ -139,7 +139,8 @@ class KeysAndBrokers(KeysAndGrants):
             (grant.name, grant.grant_id, mine[grant.volume_id][1] if grant.volume_id else None)
             for grant in broker.grants
         ]
-        self.model.created(broker.broker_id, broker.engine_type, key, granted)
+        modelled = [volume for _, volume in mine.values()]
+        self.model.created(broker.broker_id, broker.engine_type, key, granted, modelled)
         for pair in mine.values():
             self.volumes.append(pair)
             self.open(len(self.volumes) - 1)

@@ -60,6 +60,7 @@ class ModelBroker:
     engine: str
     key: int | None
     grants: dict[str, str]
+    volumes: list[ModelVolume]
     checked: float
     state: str = RUNNING
 
@@ -75,7 +76,10 @@ class ModelAccount(Model):
         return key is None or (self.exists(key) and self.keys[key].state == "Enabled")
 
     def maintainable(self, broker: ModelBroker, volume_id: str = "") -> bool:
-        """Return whether the key and all grants are in effect, except those of other volumes."""
+        """Return whether the key and all grants are in effect, and the data keys open.
+
+        With ``volume_id`` it is about that volume alone.
+        """
         if broker.key is None:
             return True
         needed = [
@@ -87,6 +91,11 @@ class ModelAccount(Model):
             self.exists(broker.key)
             and self.effective(broker.key) == "Enabled"
             and all(self.in_effect(self.grants[grant_id]) for grant_id in needed)
+            and all(
+                self.opens(volume)
+                for volume in broker.volumes
+                if volume_id in ("", volume.volume_id)
+            )
         )
 
     def opens(self, volume: ModelVolume) -> bool:
@@ -107,6 +116,7 @@ class ModelAccount(Model):
         engine: str,
         key: int | None,
         granted: list[tuple[str, str, ModelVolume | None]],
+        volumes: list[ModelVolume],
     ) -> None:
         """Add a broker. ``granted`` has name, id and volume of each grant."""
         shapes = _GRANTS | (
@@ -124,7 +134,7 @@ class ModelAccount(Model):
                 issuer=ACCOUNT[OWNER],
             )
         bound = {grant_id: volume.volume_id if volume else "" for _, grant_id, volume in granted}
-        self.brokers[broker_id] = ModelBroker(engine, key, bound, self.now)
+        self.brokers[broker_id] = ModelBroker(engine, key, bound, volumes, self.now)
 
     def check(self, broker_id: str) -> ModelBroker:
         broker = self.brokers[broker_id]
