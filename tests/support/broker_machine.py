@@ -223,9 +223,8 @@ class KeysAndBrokers(KeysAndGrants):
             if broker.state == REBOOTING
         ]
         broker_id = rebooting[number % len(rebooting)]
-        self.comes_back(
-            self.reboots[broker_id].finish, broker_id, 0
-        )  # no further than the first node
+        places = range(len(self.stored(broker_id).nodes))  # none serves: they start together
+        self.comes_back(self.reboots[broker_id].finish, broker_id, *places)
         self.model.rebooted(broker_id)
         self.agree(
             self.stored(broker_id).broker_state,
@@ -243,8 +242,8 @@ class KeysAndBrokers(KeysAndGrants):
         place = node % len(nodes)
         self.comes_back(lambda: self.brokers.attach(broker_id, nodes[place].name), broker_id, place)
 
-    def comes_back(self, call: Callable[[], Any], broker_id: str, place: int) -> None:
-        legal = self.attaches(broker_id, place)
+    def comes_back(self, call: Callable[[], Any], broker_id: str, *places: int) -> None:
+        legal = all(self.attaches(broker_id, place) for place in places)
         text = self.answer_to(call, "ContainerFailed" if legal else "VolumeRefused", "attaching")
         words = "could not be started: no such image" if legal else "does not attach"
         self.agree(words in text, True, f"whether {text!r} says {words!r}")
