@@ -291,6 +291,20 @@ def test_a_key_is_dropped_with_all_that_is_its_own_and_for_good(running: Contain
     )
 
 
+def test_new_material_reaches_related_multi_region_keys_and_survives(running: Container) -> None:
+    kms, west = running.kms, replace(USER, region="us-west-2")
+    key = new_key(kms, MultiRegion=True)
+    kms.call(USER, "ReplicateKey", {"KeyId": key, "ReplicaRegion": west.region})
+    old = encrypt(kms, key)
+    kms.call(USER, "RotateKeyOnDemand", {"KeyId": key})
+    new = encrypt(kms, key)
+    running.kill()
+    running.start()
+    for blob in (old, new):
+        request = {"CiphertextBlob": blob, "EncryptionContext": VOLUME}
+        assert kms.call(west, "Decrypt", request)["Plaintext"] == b"data key"
+
+
 def test_how_often_a_key_is_rotated_is_not_decided_here(running: Container) -> None:
     key = new_key(running.kms)
     blob = encrypt(running.kms, key)
