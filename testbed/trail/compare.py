@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from testbed.documented import regions
+
 _ABSENT = "(absent)"
 
 
@@ -192,12 +194,14 @@ def _disagreements(record: Mapping[str, Any]) -> Iterator[Difference]:
             yield Difference(path, f"{value!r}, as in resources", repr(found))
     for path in ("requestParameters.granteePrincipal", "requestParameters.retiringPrincipal"):
         found = str(_at(record, path))
-        if found != _without_region(found) and f".{region}." not in found:
+        here = regions.exists(region) and found.endswith(regions.host("", region))
+        if found != _without_region(found) and not here:
             yield Difference(path, f"a principal of {region}", repr(found))
 
 
 def _without_region(principal: str) -> str:
-    return re.sub(r"\.[a-z]{2}(-[a-z]+)+-\d\.", ".{region}.", principal)
+    """Return a principal without Region and the suffix of its partition, if it has them."""
+    return re.sub(r"\.[a-z]{2,4}(-[a-z]+)+-\d\.amazonaws\..+", ".{region}", principal)
 
 
 def _at(record: Any, path: str) -> Any:

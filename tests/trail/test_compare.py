@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from testbed.documented import regions
 from testbed.kms.base import USER_ACCOUNT, Caller
 from testbed.trail.compare import differences, trail_differences
 from testbed.trail.record import Call, Setting, kms_record
@@ -117,10 +118,13 @@ def test_what_must_differ_may() -> None:
     assert differences(record, sample) == ()
 
 
-def test_another_region_may_be_throughout() -> None:
+@pytest.mark.parametrize("region", ["eu-west-1", "us-gov-west-1", "cn-north-1"])
+def test_another_region_may_be_throughout(region: str) -> None:
     sample = samples("single_instance")[1]
-    record = json.loads(json.dumps(record_of(sample, 1)).replace("us-east-1", "eu-west-1"))
-    assert differences(record, sample) == ()
+    host, partition = regions.host("", region), regions.partition(region).name
+    text = json.dumps(record_of(sample, 1)).replace(".us-east-1.amazonaws.com", host)
+    text = text.replace("us-east-1", region).replace("arn:aws:", f"arn:{partition}:")
+    assert differences(json.loads(text), sample) == ()
 
 
 # Records that are wrong
@@ -167,6 +171,11 @@ WRONG: dict[str, tuple[int, Change, str]] = {
         1,
         lambda r: r["requestParameters"].update(retiringPrincipal="mq.amazonaws.com"),
         "retiringPrincipal",
+    ),
+    "a retiring principal of another partition": (
+        1,
+        lambda r: r["requestParameters"].update(retiringPrincipal="ec2.us-east-1.amazonaws.com.cn"),
+        "requestParameters.retiringPrincipal",
     ),
     "a retiring principal of another region": (
         1,
