@@ -30,7 +30,15 @@ REASONS = {
 
 
 @pytest.mark.containers
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.nightly("the cost, which decides no claim"))
+        if name == "throughput"
+        else name
+        for name in NAMES
+    ],
+)
 def test_every_finding_holds_and_has_a_control_that_fails(testbed: Testbed, name: str) -> None:
     [chosen] = scenario.find([name])
     result = scenario.run(chosen, testbed)

@@ -59,8 +59,8 @@ def retire(kms: Kms, broker: Broker, shapes: Iterable[GrantShape]) -> None:
     A grant or key that no longer exists is ignored. Raises ``KmsError`` during an outage.
     """
     by_name = {shape.name: shape for shape in shapes}
-    service = volumes.service(broker.key_arn, broker.arn)
-    for grant in reversed(broker.grants):
+    for grant in reversed(broker.grants):  # a control without encryption has none, and no key
+        service = volumes.service(broker.key_arn, broker.arn)
         caller = replace(service, principal=by_name[grant.name].retiring_principal)
         try:
             kms.call(caller, "RetireGrant", {"KeyId": broker.key_arn, "GrantId": grant.grant_id})

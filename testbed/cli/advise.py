@@ -16,11 +16,12 @@ app = new_app()
 
 @app.command()
 def advise(state: StateOption = STATE, as_json: JsonOption = False) -> None:
-    """Show names, tags and URLs with personal data or credentials, which Amazon MQ accepts.
+    """Show personal data and credentials in names, tags and URLs.
 
-    Looks at brokers, users, tags and configurations, and in each running broker at its queues,
-    shovels and federation upstreams. Exit status 1 when there is advice, or a broker cannot be
-    asked. What was found is not repeated.
+    Amazon MQ accepts them, and its documentation advises against them. Looks at brokers, users,
+    tags and configurations, and in each running broker at its queues, shovels and federation
+    upstreams. Exit status 1 when there is advice, or a broker cannot be asked. What was found
+    is not repeated.
     """
     from dataclasses import asdict
 

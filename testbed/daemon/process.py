@@ -169,7 +169,8 @@ class Launch:
             self._process.returncode = 0  # it outlives this process, of which Popen would warn
             return
         self._process.wait()
-        if find(self._log.parent):  # another came first, such as `testbed serve`
+        another = find(self._log.parent)
+        if another and another.port:  # it serves: it came first, such as `testbed serve`
             return
         log = self._log.read_text(errors="replace").strip()[-500:]
         raise TestbedError(

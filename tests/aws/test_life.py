@@ -161,6 +161,7 @@ def lead(tool: Callable[[str], Tool]) -> None:
             step(life)
 
 
+@pytest.mark.nightly("two brokers' lives by boto3")
 def test_boto3_leads_two_brokers(aws: Served) -> None:
     tools: list[Boto3] = []
 
@@ -174,14 +175,14 @@ def test_boto3_leads_two_brokers(aws: Served) -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.nightly("the AWS CLI; every push has boto3")
+@pytest.mark.nightly("two brokers' lives by the AWS CLI")
 def test_the_aws_cli_leads_two_brokers(aws: Served) -> None:
     lead(lambda region: Cli(aws.endpoint, region))
     assert aws.log == []
 
 
 @pytest.mark.timeout(1500)
-@pytest.mark.nightly("the AWS SDK for Go; every push has boto3")
+@pytest.mark.nightly("two brokers' lives by the AWS SDK for Go")
 def test_the_go_sdk_leads_two_brokers(aws: Served, tmp_path: Path) -> None:
     if shutil.which("go") is None:
         pytest.skip("there is no Go on this machine")

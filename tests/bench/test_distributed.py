@@ -181,6 +181,7 @@ def test_handshakes_of_two_workers_are_counted(brokers: dict[str, Broker]) -> No
     assert measured.ok
 
 
+@pytest.mark.nightly("workers that join, or may not log in")
 @pytest.mark.containers
 def test_a_worker_joins_by_the_printed_line(
     brokers: dict[str, Broker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -282,6 +283,7 @@ def test_the_password_is_on_no_command_line_and_in_no_environment(
     assert not any(exposed for _name, exposed in processes)
 
 
+@pytest.mark.nightly("workers that join, or may not log in")
 @pytest.mark.containers
 def test_a_worker_that_may_not_log_in_ends_the_load(brokers: dict[str, Broker]) -> None:
     aimed = brokers["rabbitmq"].target(load_driver("rabbitmq"))

@@ -98,3 +98,13 @@ def test_a_deletion_ends_only_when_the_grants_are_retired(testbed: Testbed) -> N
     keys(testbed).errors.clear()
     testbed.brokers.maintain(broker.broker_id)
     assert testbed.brokers.ids() == ()
+
+
+def test_a_control_without_a_key_is_deleted(testbed: Testbed) -> None:
+    broker = running(testbed)
+    testbed.brokers.amend(
+        broker.broker_id, lambda stored: replace(stored, key_arn="", key_ownership="")
+    )
+    testbed.brokers.delete(broker.broker_id)
+    assert testbed.brokers.ids() == ()
+    assert "RetireGrant" not in keys(testbed).calls

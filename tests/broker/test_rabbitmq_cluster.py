@@ -23,6 +23,7 @@ from testbed.errors import ClientError
 from testbed.history import Kind
 from testbed.traffic import Traffic, drain
 from tests.support.broker_node import wait_for
+from tests.support.nightly import first_then_nightly
 from tests.support.rabbitmq_cluster import RabbitMQCluster, rabbitmq_cluster
 from tests.support.rabbitmq_node import ALICE, RELEASES_OF_4, Node
 
@@ -327,7 +328,7 @@ def test_between_nodes_there_is_no_tls_as_documented(cluster: RabbitMQCluster) -
 
 
 @pytest.mark.containers
-@pytest.mark.parametrize("version", RELEASES_OF_4)
+@pytest.mark.parametrize("version", first_then_nightly(RELEASES_OF_4, "the other release"))
 def test_control_between_nodes_there_is_tls_when_asked_for(tmp_path: Path, version: str) -> None:
     with rabbitmq_cluster(tmp_path, version, inter_node_tls=True) as cluster:
         assert speaks_tls(cluster.nodes[0], cluster.nodes[1])

@@ -70,6 +70,7 @@ def test_a_broker_under_a_replica_goes_by_the_replicas_state(testbed: Testbed) -
         assert broker.state == "RUNNING"
 
 
+@pytest.mark.nightly("a key of another account")
 def test_a_broker_of_one_account_under_a_key_of_another(testbed: Testbed) -> None:
     """The key's policy lets the account make grants, which Amazon MQ then uses."""
     creator = root(OTHER_ACCOUNT, EUROPE)

@@ -153,9 +153,9 @@ def protocols(broker: Broker) -> list[str]:
     [
         pytest.param(
             *case,
-            marks=pytest.mark.nightly("single instances; every push has test_service.py")
-            if case[1] == "SINGLE_INSTANCE"
-            else (),
+            marks=()
+            if case[1] == "CLUSTER_MULTI_AZ"
+            else pytest.mark.nightly("others than a cluster; every push has test_service.py"),
         )
         for case in MODES
     ],

@@ -198,6 +198,7 @@ def test_a_bigger_testbed_than_asked_for_is_no_error(up: CommandLine) -> None:
     assert up.run("up", "--engine", "activemq").returncode == 0
 
 
+@pytest.mark.nightly("KMS brought back by the endpoint; every push has test_container.py")
 def test_a_killed_kms_is_brought_back_with_its_keys(up: CommandLine) -> None:
     [row] = up.containers.find("kms")
     up.containers.kill(row["id"])

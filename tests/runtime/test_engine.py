@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import docker
@@ -56,14 +57,14 @@ exec dockerd -H unix://{folder}/docker.sock --data-root {folder}/data --exec-roo
     --pidfile {folder}/dockerd.pid --bridge none --iptables=false --ip6tables=false
 """
 _CONNECT = """\
-import os, pathlib, signal, sys
+import contextlib, pathlib, sys
 from testbed.runtime import engine
 folder = pathlib.Path(sys.argv[1])
 engine.DEFAULT = f"unix://{folder}/docker.sock"
 engine.LOG, engine._LOCK = folder / "log", folder / "lock"
 engine._usual_addresses = lambda: iter([engine.DEFAULT])
 engine._ensure_installed = lambda: f"{folder}/engine"
-with engine.connect() as client:
+with contextlib.closing(engine.connect()) as client:
     print(client.info()["DockerRootDir"], flush=True)
 sys.stdin.read()
 """
@@ -72,13 +73,18 @@ sys.stdin.read()
 @pytest.mark.containers
 @pytest.mark.skipif(not debian.can_install(), reason="an engine is started by root on Debian only")
 @pytest.mark.usefixtures("client")  # an engine is installed
-def test_processes_that_start_the_engine_at_once_start_one(tmp_path: Path) -> None:
-    program = tmp_path / "engine"
-    program.write_text(_SECOND_ENGINE.format(folder=tmp_path))
+def test_processes_that_start_the_engine_at_once_start_one() -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # a socket's path has 107 characters
+        start_at_once(Path(folder))
+
+
+def start_at_once(folder: Path) -> None:
+    program = folder / "engine"
+    program.write_text(_SECOND_ENGINE.format(folder=folder))
     program.chmod(0o700)
     processes = [
         subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", _CONNECT, tmp_path],
+            [sys.executable, "-W", "error", "-c", _CONNECT, folder],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -87,12 +93,12 @@ def test_processes_that_start_the_engine_at_once_start_one(tmp_path: Path) -> No
     ]
     try:
         roots = [process.stdout.readline() for process in processes if process.stdout]
-        assert roots == [f"{tmp_path}/data\n"] * 3
-        assert (tmp_path / "starts").read_text() == "started\n"
+        assert roots == [f"{folder}/data\n"] * 3
+        assert (folder / "starts").read_text() == "started\n"
     finally:
         for process in processes:
             process.communicate("")
-        engine_id = (tmp_path / "dockerd.pid").read_text().strip()
+        engine_id = (folder / "dockerd.pid").read_text().strip()
         subprocess.run(["kill", engine_id], check=True)
         subprocess.run(["tail", "--pid", engine_id, "-f", "/dev/null"], check=True, timeout=30)
     assert [process.returncode for process in processes] == [0, 0, 0]
