@@ -18,6 +18,7 @@ from tests.support.broker_machine import KeysAndBrokers
 from tests.support.broker_model import RUNNING, ModelAccount
 from tests.support.kms_machine import KeysAndGrants
 from tests.support.kms_model import DELAY
+from tests.support.nightly import first_then_nightly
 
 pytestmark = pytest.mark.containers
 
@@ -106,7 +107,7 @@ def found_out() -> None:
         )
 
 
-@pytest.mark.parametrize("wrong", WRONG_SERVICE)
+@pytest.mark.parametrize("wrong", first_then_nightly(WRONG_SERVICE, "the other wrong rules"))
 def test_control_a_wrong_rule_of_the_service_is_found(
     slow: Testbed, monkeypatch: pytest.MonkeyPatch, wrong: str
 ) -> None:
@@ -114,7 +115,9 @@ def test_control_a_wrong_rule_of_the_service_is_found(
     found_out()
 
 
-@pytest.mark.parametrize("wrong", [GrantsComeBack, AtOnce])
+@pytest.mark.parametrize(
+    "wrong", first_then_nightly([AtOnce, GrantsComeBack], "the other wrong rules")
+)
 def test_control_a_wrong_rule_of_the_model_is_found(
     slow: Testbed, monkeypatch: pytest.MonkeyPatch, wrong: type[ModelAccount]
 ) -> None:

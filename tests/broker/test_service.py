@@ -9,6 +9,7 @@ import socket
 import tarfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -115,9 +116,11 @@ def disabled(broker: MqBroker) -> Iterator[None]:
 # Looked at
 
 
-def test_readers_leave_no_record_in_the_trail(testbed: Testbed, rabbitmq_broker: MqBroker) -> None:
+def test_readers_leave_no_record_in_the_trail(
+    testbed: Testbed, rabbitmq_broker: MqBroker, tmp_path: Path
+) -> None:
     """The command line and the fixture's properties only look; ``describe`` is recorded."""
-    command_line = CommandLine(testbed.state.folder)
+    command_line = CommandLine(tmp_path)
 
     def records() -> int:
         return len(list(events(testbed.trail, USER_ACCOUNT)))

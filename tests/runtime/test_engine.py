@@ -53,8 +53,10 @@ def test_podman_without_root_is_among_the_engines(monkeypatch: pytest.MonkeyPatc
 _SECOND_ENGINE = """\
 #!/bin/sh
 echo started >>{folder}/starts
-exec dockerd -H unix://{folder}/docker.sock --data-root {folder}/data --exec-root {folder}/exec \\
-    --pidfile {folder}/dockerd.pid --bridge none --iptables=false --ip6tables=false
+# In a network of its own: without a bridge it removes docker0, which is the other engine's.
+exec unshare --net dockerd -H unix://{folder}/docker.sock --data-root {folder}/data \\
+    --exec-root {folder}/exec --pidfile {folder}/dockerd.pid \\
+    --bridge none --iptables=false --ip6tables=false
 """
 _CONNECT = """\
 import contextlib, pathlib, sys
