@@ -4,7 +4,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 from urllib.parse import quote
 
@@ -13,13 +13,12 @@ from botocore.exceptions import ClientError
 
 from testbed.advice.personal import mask
 from testbed.aws.endpoint import serve
-from testbed.broker import strict_names
 from testbed.broker.model import Broker
 from testbed.cli.scenario import run_file
 from testbed.clients.console import Console
 from testbed.documented.names import BROKER_NAME, PII_SENTENCE, TAGS_SENTENCE, USERNAME
 from testbed.errors import TestbedError
-from testbed.evidence import Observation, advised, contrast
+from testbed.evidence import Observation, advised, contrast, with_strict_names
 from testbed.results import Finding, Verdict
 from testbed.testbed import Testbed
 
@@ -134,21 +133,14 @@ def _tags(mq: Any, broker: Broker, tags: Mapping[str, str]) -> Iterator[None]:
         mq.delete_tags(ResourceArn=broker.arn, TagKeys=list(tags))
 
 
-@contextmanager
-def _inside(testbed: Testbed, broker: Broker, name: str) -> Iterator[None]:
+def _inside(testbed: Testbed, broker: Broker, name: str) -> AbstractContextManager[None]:
     """Make a user and a queue of that name in a running RabbitMQ broker."""
-    console = Console(testbed.brokers.address(broker, "management"))
-    made: dict[str, object] = {
-        f"/api/users/{quote(name)}": {"password": secrets.token_urlsafe(18), "tags": ""},
-        f"/api/queues/%2F/{quote(name)}": {"durable": True},
-    }
-    for path, body in made.items():
-        console.request("PUT", path, body)
-    try:
-        yield
-    finally:
-        for path in made:
-            console.request("DELETE", path)
+    return Console(testbed.brokers.address(broker, "management")).temporary(
+        {
+            f"/api/users/{quote(name)}": {"password": secrets.token_urlsafe(18), "tags": ""},
+            f"/api/queues/%2F/{quote(name)}": {"durable": True},
+        }
+    )
 
 
 @contextmanager
@@ -235,15 +227,10 @@ def _strict(testbed: Testbed, mq: Any, rabbitmq: Broker) -> Iterator[Finding]:
         values = [str(value) for value in members.values() if isinstance(value, str)]
         return _refused(lambda: mq.create_broker(**request), rule, *values)
 
-    before = strict_names.chosen(testbed.state)
-    seen: dict[bool, list[Observation]] = {}
-    try:
-        for strict in (False, True):
-            strict_names.choose(testbed.state, strict=strict)
-            seen[strict] = [create(*request) for request in requests.values()]
-    finally:
-        strict_names.choose(testbed.state, strict=before)
-    for (claim, subject), refused, accepted in zip(requests, seen[True], seen[False], strict=True):
+    without, with_them = with_strict_names(
+        testbed.state, lambda: [create(*request) for request in requests.values()]
+    )
+    for (claim, subject), refused, accepted in zip(requests, with_them, without, strict=True):
         yield contrast(
             claim, f"{subject}, with strict names", [refused], "without them", [accepted]
         )

@@ -5,20 +5,19 @@ import json
 import logging
 import secrets
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
 
 from testbed.aws.endpoint import serve
-from testbed.broker import strict_names
 from testbed.broker.model import Broker
 from testbed.cli.scenario import run_file
 from testbed.clients.console import Console
 from testbed.documented.activemq_elements import NAMESPACE
 from testbed.documented.names import URL_SENTENCE
-from testbed.evidence import Advised, advised
+from testbed.evidence import Advised, advised, with_strict_names
 from testbed.kms.base import USER_ACCOUNT
 from testbed.results import Finding, Verdict
 from testbed.testbed import Testbed
@@ -65,22 +64,16 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         yield _strict(testbed, mq, password)
 
 
-@contextmanager
-def _parameters(console: Console, name: str, user_info: str) -> Iterator[None]:
+def _parameters(console: Console, name: str, user_info: str) -> AbstractContextManager[None]:
     """Make a shovel and a federation upstream of that name in the running broker."""
     uri = f"amqps://{user_info}other.example.com:5671/%2f"
     shovel = {"src-uri": uri, "src-queue": "from", "dest-uri": [uri], "dest-queue": "to"}
-    made: dict[str, object] = {
-        f"/api/parameters/federation-upstream/%2F/{name}": {"value": {"uri": uri}},
-        f"/api/parameters/shovel/%2F/{name}": {"value": shovel},
-    }
-    for path, body in made.items():
-        console.request("PUT", path, body)
-    try:
-        yield
-    finally:
-        for path in made:
-            console.request("DELETE", path)
+    return console.temporary(
+        {
+            f"/api/parameters/federation-upstream/%2F/{name}": {"value": {"uri": uri}},
+            f"/api/parameters/shovel/%2F/{name}": {"value": shovel},
+        }
+    )
 
 
 @contextmanager
@@ -167,22 +160,15 @@ def _update(mq: Any, engine_type: str, data: str) -> str:
 def _strict(testbed: Testbed, mq: Any, password: str) -> Finding:
     """Judge what `up --strict-names` refuses; the control is the testbed without it."""
     data = _encoded(_XML, f"orders:{password}@")
-    before = strict_names.chosen(testbed.state)
-    answers: dict[bool, str] = {}
-    try:
-        for strict in (False, True):
-            strict_names.choose(testbed.state, strict=strict)
-            answers[strict] = _update(mq, "ACTIVEMQ", data)
-    finally:
-        strict_names.choose(testbed.state, strict=before)
+    accepted, answer = with_strict_names(testbed.state, lambda: _update(mq, "ACTIVEMQ", data))
 
     def refused(message: str) -> tuple[Verdict, tuple[str, ...]]:
         by_rule = URL_SENTENCE in message and password not in message
         return Verdict.of(by_rule), (f"refused: {message}" if message else "it is accepted",)
 
     subject = "the uri of a network connector, with strict names"
-    control = Finding("P3", "without them", *refused(answers[False]))
-    return Finding("P3", subject, *refused(answers[True]), control)
+    control = Finding("P3", "without them", *refused(accepted))
+    return Finding("P3", subject, *refused(answer), control)
 
 
 if __name__ == "__main__":

@@ -6,18 +6,22 @@ For scenarios and tests, where a refusal is a result and not an error.
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from testbed import clients
+from testbed.broker import strict_names
 from testbed.broker.describe import describe
 from testbed.broker.service import Brokers
 from testbed.errors import BadRequestException, ClientError, KmsError, TestbedError, VolumeRefused
 from testbed.kms.base import USER, Caller, Kms
 from testbed.results import Finding, Verdict
+from testbed.state.store import State
 from testbed.traffic import Traffic
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,18 @@ def advised(folder: Path) -> Advised:
     if "error" in document:
         raise TestbedError(document["error"])
     return Advised(done.stdout + done.stderr, done.returncode, tuple(document["advice"]))
+
+
+def with_strict_names(state: State, attempt: Callable[[], T]) -> tuple[T, T]:
+    """Return what ``attempt`` returns without strict names, and then with them."""
+    before = strict_names.chosen(state)
+    try:
+        strict_names.choose(state, strict=False)
+        without = attempt()
+        strict_names.choose(state, strict=True)
+        return without, attempt()
+    finally:
+        strict_names.choose(state, strict=before)
 
 
 def ask(kms: Kms, operation: str, parameters: Mapping[str, Any], caller: Caller = USER) -> Answer:

@@ -8,8 +8,9 @@ from testbed.broker.model import Broker
 from testbed.broker.requests import CreateBroker
 from testbed.broker.service import Brokers
 from testbed.engines.base import User
-from testbed.errors import KmsError, NotFoundException
+from testbed.errors import KmsError, NotFoundException, TestbedError
 from testbed.kms.base import Caller, Kms
+from testbed.runtime import images
 
 NAMES = {"RABBITMQ": "rabbitmq", "ACTIVEMQ": "activemq"}
 USERNAME = "testbed"
@@ -17,7 +18,7 @@ USERNAME = "testbed"
 
 @dataclass(frozen=True)
 class DefaultBrokerOptions:
-    """Options for a default broker that does not exist yet. An empty value means the default."""
+    """Wishes for a default broker. An empty value means none, and the default for a new broker."""
 
     engine_version: str = ""
     image: str = ""
@@ -30,11 +31,12 @@ def ensure(
 ) -> Broker:
     """Return the user's default broker of ``engine_type``.
 
-    Create it, or start its stopped nodes again. Raises what ``Brokers.create`` and
-    ``Brokers.revive`` raise.
+    Create it, or start its stopped nodes again. Raises ``TestbedError`` if it is not as ``options``
+    want it, and what ``Brokers.create`` and ``Brokers.revive`` raise.
     """
     name = NAMES[engine_type]
     try:
+        _require(brokers.peek(name, user), kms, user, options)
         return brokers.revive(name, user)
     except NotFoundException:
         pass
@@ -53,6 +55,27 @@ def ensure(
         ),
         user,
     )
+
+
+def _require(broker: Broker, kms: Kms, user: Caller, options: DefaultBrokerOptions) -> None:
+    """Raise ``TestbedError`` unless the broker is as ``options`` want it."""
+    ports = all(end.port == end.documented_port for end in broker.endpoints)
+    differences = []
+    if options.engine_version not in ("", broker.engine_version):
+        differences.append(f"has version {broker.engine_version}, not {options.engine_version}")
+    if options.image and images.own(broker.engine_type, options.image).tag != broker.image:
+        differences.append(f"runs {broker.runs}, not {options.image}")
+    if options.fixed_ports and not ports:
+        differences.append("has not the documented ports")
+    if options.kms_key_id:
+        answer = kms.call(user, "DescribeKey", {"KeyId": options.kms_key_id})
+        if (arn := str(answer["KeyMetadata"]["Arn"])) != broker.key_arn:
+            differences.append(f"is under the key {broker.key_arn}, not {arn}")
+    if differences:
+        raise TestbedError(
+            f"The broker {broker.broker_name} exists already, and {' and '.join(differences)}.",
+            hint="`testbed up` without the option keeps it; `testbed down` removes everything.",
+        )
 
 
 def customer_key(kms: Kms, user: Caller, alias: str) -> str:

@@ -42,7 +42,7 @@ class Lifecycle:
             broker = self._store.put(replace(broker, grants=created))
         encrypted = {
             volume_id: volumes.create(self._kms, broker.key_arn, volume_id, broker.arn)
-            for volume_id in _volume_ids(broker)
+            for volume_id in (volume.volume_id for volume in broker.volumes)
         }
         nodes = tuple(
             replace(node, volume=encrypted[node.volume.volume_id]) for node in broker.nodes
@@ -54,8 +54,8 @@ class Lifecycle:
     def bring_up(self, broker: Broker) -> Broker:
         """Start a created broker for the first time."""
         broker = self._nodes.ensure_images(broker)
-        for volume_id in _volume_ids(broker):
-            self._containers.create_volume(volume_id)
+        for volume in broker.volumes:
+            self._containers.create_volume(volume.volume_id)
         logger.info(
             "%s: starting %s %s", broker.broker_name, broker.engine_type, broker.running_version
         )
@@ -188,8 +188,3 @@ class Lifecycle:
 
     def _set_state(self, broker: Broker, broker_state: str) -> Broker:
         return self._store.change(broker, partial(Broker.with_state, broker_state=broker_state))
-
-
-def _volume_ids(broker: Broker) -> list[str]:
-    """Return the ids of the broker's volumes; nodes may share one."""
-    return list(dict.fromkeys(node.volume.volume_id for node in broker.nodes))

@@ -71,7 +71,7 @@ def key_problem(kms: Kms, broker: Broker) -> str:
         shapes = shapes_of(broker.deployment_mode, broker.storage_type, broker.region)
         missing = grants.missing(kms, broker, shapes)
         if not missing:  # a Deny in the key's policy outweighs grants
-            for volume in dict.fromkeys(node.volume for node in broker.nodes):
+            for volume in broker.volumes:
                 volumes.check_data_key(kms, volume, broker.arn)
     except KmsError as error:
         if is_outage(error):

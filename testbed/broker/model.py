@@ -192,6 +192,11 @@ class Broker:
         kind = protocol if tls else f"plaintext {protocol}"
         return f"{self.engine_type} broker {self.broker_name} has no {kind} endpoint"
 
+    @property
+    def volumes(self) -> tuple[Volume, ...]:
+        """The volumes, each once: nodes may share one."""
+        return tuple({node.volume.volume_id: node.volume for node in self.nodes}.values())
+
     def with_state(self, broker_state: str) -> "Broker":
         """Return a copy in ``broker_state``."""
         return replace(self, broker_state=broker_state)

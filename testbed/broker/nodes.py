@@ -113,8 +113,8 @@ class Nodes:
         """Remove the broker's containers, volumes and certificate, as far as they exist."""
         for row in self._containers.find(f"broker {broker.broker_id}"):
             self._containers.remove(row["id"])
-        for volume_id in dict.fromkeys(node.volume.volume_id for node in broker.nodes):
-            self._containers.remove_volume(volume_id)
+        for volume in broker.volumes:
+            self._containers.remove_volume(volume.volume_id)
         self._state.delete(_CERTIFICATE, broker.broker_id)
 
     def _launch(self, broker: Broker, node: Node, spec: NodeSpec, data_key: bytes | None) -> Node:

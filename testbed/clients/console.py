@@ -4,6 +4,8 @@ import base64
 import http.client
 import json
 import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from testbed.clients.base import Address
@@ -38,6 +40,17 @@ class Console:
         if answer["status"] != http.HTTPStatus.OK:
             raise ClientError(f"Jolokia answers {answer['status']}: {answer.get('error', '')}")
         return answer["value"]
+
+    @contextmanager
+    def temporary(self, documents: Mapping[str, object]) -> Iterator[None]:
+        """Put each document behind its path for the length of a ``with`` block."""
+        for path, document in documents.items():
+            self.request("PUT", path, document)
+        try:
+            yield
+        finally:
+            for path in documents:
+                self.request("DELETE", path)
 
     def request(self, method: str, path: str, body: object = None) -> bytes:
         """Send a request and return the answer's body."""

@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 
 from testbed.errors import TestbedError
+from testbed.runtime.tasks import reap
 
 FILE, LOG = "endpoint.lock", "endpoint.log"
 GO = b"serve\n"
@@ -137,7 +138,7 @@ class Launch:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._log = folder / LOG
+        self._folder, self._log = folder, folder / LOG
         log = os.open(self._log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
         try:
             self._process = subprocess.Popen(
@@ -166,10 +167,10 @@ class Launch:
             raise
         self._process.stdout.close()
         if answer:
-            self._process.returncode = 0  # it outlives this process, of which Popen would warn
+            reap(self._process)
             return
         self._process.wait()
-        another = find(self._log.parent)
+        another = find(self._folder)
         if another and another.port:  # it serves: it came first, such as `testbed serve`
             return
         log = self._log.read_text(errors="replace").strip()[-500:]

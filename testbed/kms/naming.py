@@ -13,6 +13,7 @@ from typing import Any
 from testbed.arn import KEY_ID, Arn
 from testbed.documented import regions
 from testbed.documented.key_listings import PREDEFINED_ALIASES
+from testbed.documented.key_states import CRYPTOGRAPHIC
 from testbed.errors import KmsError
 from testbed.kms import alias_names, refusals
 from testbed.kms.backend import Backend
@@ -22,26 +23,7 @@ from testbed.kms.key import Key
 from testbed.kms.ledger import Ledger, View
 
 # Operations that take an alias for a key (API reference); all others take an id or an ARN.
-_TAKES_ALIAS = frozenset(
-    [
-        "DescribeKey",
-        "Encrypt",
-        "Decrypt",
-        "ReEncrypt",
-        "GenerateDataKey",
-        "GenerateDataKeyWithoutPlaintext",
-        "GenerateDataKeyPair",
-        "GenerateDataKeyPairWithoutPlaintext",
-        "GetPublicKey",
-        "Sign",
-        "Verify",
-        "GenerateMac",
-        "VerifyMac",
-        "DeriveSharedSecret",
-        "Encapsulate",
-        "Decapsulate",
-    ]
-)
+_TAKES_ALIAS = frozenset((*CRYPTOGRAPHIC, "DescribeKey", "GetPublicKey"))
 _KEYS = ("KeyId", "SourceKeyId", "DestinationKeyId", "TargetKeyId")
 _NAMED_BY_CIPHERTEXT = {"Decrypt": "KeyId", "ReEncrypt": "SourceKeyId"}
 _ARN = re.compile(r"(arn:aws[a-z-]*):kms:([a-z0-9-]+):(\d{12}):(?:key/(.+)|(alias/.+))")

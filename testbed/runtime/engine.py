@@ -23,6 +23,7 @@ from docker.errors import DockerException
 from testbed.errors import EngineUnavailable, NotEnoughDisk, TestbedError
 from testbed.runtime import debian
 from testbed.runtime.docker_errors import translate
+from testbed.runtime.tasks import reap
 
 logger = logging.getLogger(__name__)
 
@@ -135,8 +136,7 @@ def _start(daemon: str) -> str:
             start_new_session=True,
             cwd="/",
         )
-    # Whoever started it has to wait for its end, or a stopped engine stays behind as a zombie.
-    threading.Thread(target=process.wait, daemon=True).start()
+    reap(process)
     deadline = time.monotonic() + _START_WITHIN
     while time.monotonic() < deadline:
         if _answers(DEFAULT):

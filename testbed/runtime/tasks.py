@@ -3,6 +3,7 @@
 Threads are daemons: one that waits for the engine does not keep an interrupted program alive.
 """
 
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -49,6 +50,14 @@ class Task(Generic[T]):
         if self._error is not None:
             raise self._error
         return self._result[0]
+
+
+def reap(process: subprocess.Popen[bytes]) -> None:
+    """Wait in a thread for the end of a process that may outlive this one.
+
+    Whoever starts a process has to wait for it, or it stays behind as a zombie when it ends.
+    """
+    threading.Thread(target=process.wait, daemon=True).start()
 
 
 def run_concurrently(

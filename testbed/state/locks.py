@@ -7,7 +7,6 @@ import fcntl
 import logging
 import os
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -45,15 +44,10 @@ def hold_lock(
             hint="`testbed up` makes a new one.",
         ) from error
     try:
-        attempts = 0
-        while not _try_lock(descriptor):
-            if not wait:
-                raise Busy
-            attempts += 1
-            if attempts == 10:
-                logger.info("waiting: another command is at work on %s in %s", name, folder)
-            if cancelled.wait(0.1):
-                raise Interrupted("Interrupted.")
+        if wait:
+            _wait(descriptor, f"on {name} in {folder}", cancelled)
+        elif not _try_lock(descriptor):
+            raise Busy
         yield
     finally:
         os.close(descriptor)
@@ -63,13 +57,19 @@ def hold_lock(
 def hold_folder(folder: Path, *, create: bool) -> Iterator[None]:
     """Hold the whole folder, for a command that makes or removes it.
 
-    With ``create`` it is made first; otherwise a missing folder is not held. A wait of more than a
-    second is logged. Raises ``StateBroken`` when the folder cannot be made.
+    A missing one is made first. Unless ``create``, only its last part is, and the folder is not
+    held where that fails: nothing can be in it. A wait of more than a second is logged. Raises
+    ``StateBroken`` when the folder cannot be made.
     """
     descriptor, is_made = None, False
     try:
-        while descriptor is None and (create or folder.is_dir()):
-            is_made = create and _make(folder)
+        while descriptor is None and (create or folder.parent.is_dir()):
+            try:
+                is_made = _make(folder, parents=create)
+            except StateBroken:
+                if create:
+                    raise
+                break
             descriptor = _lock_folder(folder)
         yield
     finally:
@@ -80,10 +80,10 @@ def hold_folder(folder: Path, *, create: bool) -> Iterator[None]:
             os.close(descriptor)
 
 
-def _make(folder: Path) -> bool:
+def _make(folder: Path, *, parents: bool) -> bool:
     """Make the folder, and return whether there was none."""
     try:
-        folder.mkdir(mode=0o700, parents=True)
+        folder.mkdir(mode=0o700, parents=parents)
     except FileExistsError:
         return False
     except OSError as error:
@@ -106,12 +106,7 @@ def _lock_folder(folder: Path) -> int | None:
             hint="Name a folder of yours with --state or TESTBED_STATE.",
         ) from error
     try:
-        attempts = 0
-        while not _try_lock(descriptor):
-            attempts += 1
-            if attempts == 10:
-                logger.info("waiting: another command is at work in %s", folder)
-            time.sleep(0.1)
+        _wait(descriptor, f"in {folder}", threading.Event())
         with suppress(FileNotFoundError):
             if os.path.samestat(folder.stat(), os.fstat(descriptor)):
                 return descriptor
@@ -120,6 +115,17 @@ def _lock_folder(folder: Path) -> int | None:
         raise
     os.close(descriptor)
     return None
+
+
+def _wait(descriptor: int, place: str, cancelled: threading.Event) -> None:
+    """Return with the lock. Raises ``Interrupted`` when ``cancelled`` is set first."""
+    attempts = 0
+    while not _try_lock(descriptor):
+        attempts += 1
+        if attempts == 10:
+            logger.info("waiting: another command is at work %s", place)
+        if cancelled.wait(0.1):
+            raise Interrupted("Interrupted.")
 
 
 def _try_lock(descriptor: int) -> bool:

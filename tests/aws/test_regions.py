@@ -15,6 +15,7 @@ from testbed.documented.regions import DEFAULT_REGION
 from testbed.kms.base import USER_ACCOUNT, root
 from tests.support.aws_endpoint import ONCE, OTHER_ACCOUNT, Served, refusal, scope
 from tests.support.brokers_offline import add, offline, request
+from tests.support.key_policies import allow, document
 
 EUROPE, CHINA, GOVERNMENT = "eu-central-1", "cn-north-1", "us-gov-west-1"
 PLACES = [
@@ -90,16 +91,8 @@ def test_each_region_of_an_account_has_its_own_trail(aws: Served) -> None:
 def test_a_call_on_a_key_of_another_account_is_in_both_trails(aws: Served) -> None:
     owner = aws.client("kms", OTHER_ACCOUNT, EUROPE)
     principals = [f"arn:aws:iam::{account}:root" for account in (USER_ACCOUNT, OTHER_ACCOUNT)]
-    policy = {
-        "Version": "2012-10-17",
-        "Statement": {
-            "Effect": "Allow",
-            "Principal": {"AWS": principals},
-            "Action": "kms:*",
-            "Resource": "*",
-        },
-    }
-    key = owner.create_key(Policy=json.dumps(policy))["KeyMetadata"]["Arn"]
+    policy = document(allow({"AWS": principals}))
+    key = owner.create_key(Policy=policy)["KeyMetadata"]["Arn"]
     aws.client("kms", USER_ACCOUNT, EUROPE).encrypt(KeyId=key, Plaintext=b"x")
     named = [{"AttributeKey": "ResourceName", "AttributeValue": key}]
     shared = {}

@@ -1,6 +1,5 @@
 """Brokers in another Region and under keys of other Regions and accounts, with real nodes."""
 
-import json
 import socket
 import ssl
 from dataclasses import replace
@@ -13,6 +12,7 @@ from testbed.broker.model import Broker
 from testbed.errors import BadRequestException
 from testbed.kms.base import USER_ACCOUNT, root
 from testbed.testbed import Testbed
+from tests.support.key_policies import allow, document
 
 pytestmark = pytest.mark.containers
 
@@ -76,17 +76,9 @@ def test_a_broker_of_one_account_under_a_key_of_another(testbed: Testbed) -> Non
     creator = root(OTHER_ACCOUNT, EUROPE)
     owner = replace(testbed.user, region=EUROPE)
     accounts = [f"arn:aws:iam::{account}:root" for account in (USER_ACCOUNT, OTHER_ACCOUNT)]
-    policy = {
-        "Version": "2012-10-17",
-        "Statement": {
-            "Effect": "Allow",
-            "Principal": {"AWS": accounts},
-            "Action": "kms:*",
-            "Resource": "*",
-        },
-    }
+    policy = document(allow({"AWS": accounts}))
     closed = testbed.new_key("for its own account", region=EUROPE)
-    opened = testbed.new_key("for another one", region=EUROPE, Policy=json.dumps(policy))
+    opened = testbed.new_key("for another one", region=EUROPE, Policy=policy)
     request = testbed.request("RABBITMQ", "across", closed)
     with pytest.raises(BadRequestException, match="AccessDeniedException"):
         testbed.brokers.begin_create(request, creator)

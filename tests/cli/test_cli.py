@@ -17,7 +17,6 @@ import pytest
 
 from testbed import clients
 from testbed.clients import Destination
-from testbed.clients.base import Address
 from testbed.daemon import process
 from testbed.documented.listeners import LISTENERS
 from testbed.scenario import find
@@ -79,6 +78,26 @@ def test_up_again_changes_nothing_and_is_quick(up: CommandLine) -> None:
     assert seconds < 20, "a second or two on an idle machine"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--rabbitmq-version", "3.13"), "and has version 4.2, not 3.13"),
+        (("--rabbitmq-image", "rabbitmq:4"), "standing in for 4.2, not rabbitmq:4"),
+        (("--fixed-ports",), "and has not the documented ports"),
+        (("--kms-key-id", "alias/testbed-activemq"), "and is under the key arn:aws:kms:"),
+    ],
+)
+def test_what_is_there_does_not_pass_for_something_else(
+    up: CommandLine, arguments: tuple[str, ...], message: str
+) -> None:
+    before = up.containers.find()
+    error, hint = up.error("up", "--engine", "rabbitmq", *arguments)
+    assert "The broker rabbitmq exists already" in error
+    assert message in error
+    assert "without the option" in hint
+    assert up.containers.find() == before
+
+
 def test_status_is_describe_broker_and_what_runs(up: CommandLine) -> None:
     document = up.json("status")
     assert document["kms"]["status"] == "running"
@@ -126,10 +145,7 @@ def test_a_broker_reaches_brokers_by_the_names_printed_for_them(up: CommandLine)
     context = ssl.create_default_context(cafile=document["ca_file"])
     with urllib.request.urlopen(sent, context=context, timeout=60) as answer:
         assert answer.status in (201, 204)
-    port = int(urls[5671]["url"].rpartition(":")[2])
-    user, _, password = login.partition(":")
-    address = Address("amqp", "localhost", port, user, password, Path(document["ca_file"]))
-    with clients.connect(address) as client:
+    with clients.connect(up.rabbitmq()) as client:
         client.publish(Destination.queue("shovel-src"), b"moved")
         client.subscribe(Destination.queue("shovel-dest"))
         message = client.receive(timeout=60)
@@ -159,24 +175,12 @@ def test_env_is_for_the_shell(up: CommandLine) -> None:
 
 
 def test_endpoints_and_env_are_enough_to_connect_and_a_reboot_keeps_them(up: CommandLine) -> None:
-    def address() -> Address:
-        variables = up.json("env")
-        port = int(variables["TESTBED_RABBITMQ_AMQPS"].rpartition(":")[2])
-        return Address(
-            "amqp",
-            "localhost",
-            port,
-            variables["TESTBED_RABBITMQ_USERNAME"],
-            variables[PASSWORD],
-            Path(variables["TESTBED_CA_FILE"]),
-        )
-
-    before = address()
+    before = up.rabbitmq()
     with clients.connect(before) as client:
         client.publish(Destination.queue("kept"), b"kept")
     answer = up.json("reboot", "rabbitmq")
     assert (answer["BrokerName"], answer["BrokerState"]) == ("rabbitmq", "RUNNING")
-    assert address() == before
+    assert up.rabbitmq() == before
     with clients.connect(before) as client:
         client.subscribe(Destination.queue("kept"))
         message = client.receive(timeout=30)

@@ -9,7 +9,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from testbed import clients
-from testbed.clients.base import Address, Destination
+from testbed.clients.base import Destination
 from tests.support.command_line import CommandLine
 
 pytestmark = pytest.mark.containers
@@ -29,16 +29,7 @@ def at_once(command: CommandLine, *commands: tuple[str, ...]) -> list[CompletedP
 
 
 def require_login(command: CommandLine) -> None:
-    variables = command.json("env")
-    address = Address(
-        "amqp",
-        "localhost",
-        int(variables["TESTBED_RABBITMQ_AMQPS"].rpartition(":")[2]),
-        variables["TESTBED_RABBITMQ_USERNAME"],
-        variables["TESTBED_RABBITMQ_PASSWORD"],
-        Path(variables["TESTBED_CA_FILE"]),
-    )
-    with clients.connect(address) as client:
+    with clients.connect(command.rabbitmq()) as client:
         client.publish(Destination.queue("here"), b"here")
 
 
@@ -69,7 +60,7 @@ def test_one_that_starts_it_and_one_that_removes_it(command: CommandLine) -> Non
 
 @pytest.mark.nightly("other pairs of commands")
 def test_a_start_that_fails_leaves_the_testbed_of_another(command: CommandLine) -> None:
-    """They have different wishes; one is granted, and the other is told why not."""
+    """They have different wishes, and one of them cannot be granted, first or second."""
     both = at_once(command, UP, (*UP, "--kms-key-id", "11111111-2222-3333-4444-555555555555"))
     assert both[0].returncode == 0, both[0].stderr
     assert both[1].returncode == 1, "no such key"

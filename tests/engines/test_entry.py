@@ -1,14 +1,14 @@
 """A node's entry point: it ends with its mount and with its broker, and knows its volume."""
 
-import base64
-import http.client
-import ssl
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from testbed.clients.base import Address
+from testbed.clients.console import Console
+from testbed.errors import ConnectionRefused
 from tests.support.activemq_node import activemq
 from tests.support.activemq_node import spec as activemq_spec
 from tests.support.broker_node import BrokerNode, wait_for
@@ -58,15 +58,10 @@ def test_a_node_ends_when_its_broker_stops_by_itself(activemq_node: BrokerNode) 
     """As ActiveMQ does after an I/O error: its JVM would stay, and nobody could log in."""
     node, user = activemq_node, activemq_node.spec.users[0]
     host, port = node.addresses["console"]
-    bean = f"org.apache.activemq:type=Broker,brokerName={node.spec.broker_name}"
-    context = ssl.create_default_context(cafile=str(node.ca_file))
-    login = base64.b64encode(f"{user.username}:{user.password}".encode()).decode()
-    headers = {"Authorization": f"Basic {login}", "Origin": f"https://{host}"}
-    console = http.client.HTTPSConnection(host, port, context=context, timeout=30)
-    console.request("GET", f"/api/jolokia/exec/{bean}/stop", headers=headers)
-    with suppress(OSError, http.client.HTTPException):  # the console ends with it
-        assert console.getresponse().status == http.HTTPStatus.OK
-    console.close()
+    address = Address("console", host, port, user.username, user.password, node.ca_file)
+    broker = f"org.apache.activemq:type=Broker,brokerName={node.spec.broker_name}"
+    with suppress(ConnectionRefused):  # the console ends with it
+        Console(address).jolokia(type="exec", mbean=broker, operation="stop")
     wait_for("the end of the node", lambda: has_ended(node))
     node.kill()
     node.start()

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed import api_models
 from testbed.errors import KmsError
 from testbed.kms.base import USER_ACCOUNT
 from testbed.kms.key import DAY, Key, check_state
 from testbed.kms.material import Material
+from tests.support.models import operations_on_a_key
 
 ARN = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 KEY = Key(ARN, "{}")
@@ -123,13 +123,7 @@ def test_the_key_state_table(operation: str, state: str, letter: str) -> None:
 
 
 def test_the_table_has_every_operation_on_a_key() -> None:
-    named = {"KeyId", "TargetKeyId", "DestinationKeyId", "AliasName"}
-    of_a_key = {
-        name
-        for name, model in api_models.operations("kms").items()
-        if model.input_shape and named & set(model.input_shape.members)
-    }
-    assert {operation for operation, _, _ in OUTCOMES} == of_a_key
+    assert {operation for operation, _, _ in OUTCOMES} == operations_on_a_key()
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from testbed import api_models
 from testbed.kms import key_policy
 from testbed.kms.base import USER, USER_ACCOUNT, Caller
 from testbed.kms.grant import operations_for
 from tests.support.kms_authority import ADMIN, DELAY, GRANTEE, STRANGER, VOLUME, Authority
+from tests.support.models import operations_on_a_key
 
 # The footnotes of the table.
 FOOTNOTES = {
@@ -284,14 +284,8 @@ def test_what_each_state_allows_within_the_delay(aws: Authority, column: int, st
 
 def test_the_table_has_every_operation_on_a_key() -> None:
     """Except multi-Region keys, and ML-KEM keys, which cannot be made."""
-    named = {"KeyId", "TargetKeyId", "DestinationKeyId", "AliasName"}
-    of_a_key = {
-        name
-        for name, model in api_models.operations("kms").items()
-        if model.input_shape and named & set(model.input_shape.members)
-    }
     left_out = {
         "ReplicateKey",
         "UpdatePrimaryRegion",
     }
-    assert of_a_key - set(TABLE) == left_out | {"Encapsulate", "Decapsulate"}
+    assert operations_on_a_key() - set(TABLE) == left_out | {"Encapsulate", "Decapsulate"}

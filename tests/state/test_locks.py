@@ -127,6 +127,25 @@ def test_a_folder_that_was_removed_meanwhile_is_made_again(tmp_path: Path) -> No
     assert inode == [folder.stat().st_ino]
 
 
+def test_a_folder_that_is_missing_is_held_from_one_who_makes_it(tmp_path: Path) -> None:
+    """A removal that found nothing would otherwise remove what came meanwhile."""
+    folder, made = tmp_path / "s", threading.Event()
+
+    def make_it() -> None:
+        with hold_folder(folder, create=True):
+            made.set()
+
+    with hold_folder(folder, create=False):
+        thread = threading.Thread(target=make_it)
+        thread.start()
+        assert not made.wait(0.5)
+    assert made.wait(10)
+    thread.join()
+    with hold_folder(tmp_path / "no" / "parent", create=False):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_that_was_made_for_nothing_goes_again(tmp_path: Path) -> None:
     with hold_folder(tmp_path / "made", create=True):
         assert (tmp_path / "made").stat().st_mode & 0o777 == 0o700

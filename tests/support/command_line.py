@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from testbed.clients.base import Address
 from testbed.runtime import engine
 from testbed.runtime.containers import Containers
 from testbed.state.store import instance_of
@@ -59,6 +60,18 @@ class CommandLine:
         done = self.run(*arguments, "--json", environment=environment)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
+
+    def rabbitmq(self) -> Address:
+        """Return where and as whom a client connects to the default RabbitMQ broker."""
+        variables = self.json("env")
+        return Address(
+            "amqp",
+            "localhost",
+            int(variables["TESTBED_RABBITMQ_AMQPS"].rpartition(":")[2]),
+            variables["TESTBED_RABBITMQ_USERNAME"],
+            variables["TESTBED_RABBITMQ_PASSWORD"],
+            Path(variables["TESTBED_CA_FILE"]),
+        )
 
     def error(self, *arguments: object, **environment: str) -> tuple[str, str]:
         """Run a command that fails; return its error and its hint, which are one line each."""

@@ -15,6 +15,8 @@ from urllib.parse import quote, urlencode
 
 from botocore.model import OperationModel, Shape
 
+from testbed import api_models
+
 Document = dict[str, Any]
 
 # A value for each pattern of the models: the first that fits is used.
@@ -77,6 +79,16 @@ class HttpRequest:
     path: str
     body: bytes
     headers: Mapping[str, str]
+
+
+def operations_on_a_key() -> set[str]:
+    """Return the operations of KMS whose requests name a key or an alias."""
+    named = {"KeyId", "TargetKeyId", "DestinationKeyId", "AliasName"}
+    return {
+        name
+        for name, model in api_models.operations("kms").items()
+        if model.input_shape and named & set(model.input_shape.members)
+    }
 
 
 def legal(
