@@ -28,6 +28,8 @@ Foreign exceptions are translated where they enter: Docker's in ``runtime``, bot
 the client libraries' in ``clients``.
 """
 
+import errno
+
 
 class TestbedError(Exception):
     """Base of all. ``hint`` says what the reader can do next."""
@@ -64,6 +66,20 @@ class PortTaken(TestbedError):
 
 class StateBroken(TestbedError):
     """The state folder cannot be read or was not made by the testbed."""
+
+    @classmethod
+    def because_of(cls, error: Exception, message: str, hint: str) -> "StateBroken":
+        """Return the error for one of the system or of SQLite, whose reason follows ``message``.
+
+        ``hint`` is for all others than a full disk.
+        """
+        reason = getattr(error, "strerror", "") or str(error)
+        is_full = getattr(error, "errno", 0) in _FULL or "disk is full" in reason
+        return cls(f"{message}: {reason}.", hint=_FREE_SPACE if is_full else hint)
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FREE_SPACE = "Free some space on that disk, and repeat the command."
 
 
 class Interrupted(TestbedError):

@@ -39,4 +39,4 @@ def write_private(path: Path, content: bytes) -> None:
             Path(temporary).unlink()
             raise
     except OSError as error:
-        raise StateBroken(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise StateBroken.because_of(error, f"{path} cannot be written", "") from error

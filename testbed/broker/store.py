@@ -1,7 +1,7 @@
 """Where brokers are stored: documents in the state folder, each changed in one step."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from threading import Event
 from typing import Any
 
@@ -11,7 +11,7 @@ from testbed.broker import refusals
 from testbed.broker.model import Broker
 from testbed.errors import StateBroken
 from testbed.kms.base import Caller
-from testbed.state.locks import hold_lock
+from testbed.state.locks import hold_lock, remove_lock
 from testbed.state.store import State
 
 _KIND = "broker"
@@ -70,12 +70,20 @@ class BrokerStore:
         """Forget the broker."""
         self._state.delete(_KIND, broker.broker_id)
 
-    def locked(self, broker: Broker, *, wait: bool = True) -> AbstractContextManager[None]:
-        """Hold the broker's lock, which starting and stopping it takes.
+    @contextmanager
+    def locked(self, broker: Broker, *, wait: bool = True) -> Iterator[None]:
+        """Hold the broker's lock, which starting and stopping it takes, and which goes with it.
 
         Raises ``Busy`` when ``wait`` is false and another holds it.
         """
-        return hold_lock(self._state.folder, broker.broker_id, self._cancelled, wait=wait)
+        folder, name = self._state.folder, broker.broker_id
+        with hold_lock(folder, name, self._cancelled, wait=wait):
+            try:
+                yield
+            finally:
+                with suppress(StateBroken):  # then the folder goes, and the lock with it
+                    if self.find(name) is None:
+                        remove_lock(folder, name)
 
 
 def to_document(broker: Broker) -> dict[str, Any]:

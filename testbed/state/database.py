@@ -6,7 +6,9 @@ needed it, and readers wait for no writer (the journal is a write-ahead log). Lo
 have to see one state of the file take a ``snapshot``.
 """
 
+import errno
 import os
+import shutil
 import sqlite3
 import threading
 import weakref
@@ -21,6 +23,7 @@ from testbed.private_files import create_private
 # SQLite keeps the descriptor of a closed connection while the process has others on the same
 # file, and uses it for the next one: as many snapshots at a time, as many descriptors for good.
 _SNAPSHOTS = 4
+_LEAST = 2**16  # bytes of free disk, without which SQLite cannot open its log's index
 
 
 class Database:
@@ -54,7 +57,7 @@ class Database:
             self._file = path.stat().st_ino
             self._connections = _Connections(self._open(), self._open())
         except (OSError, sqlite3.Error) as error:
-            raise self._broken(str(error)) from error
+            raise self._broken(error) from error
         self._closer = weakref.finalize(self, _close, self._connections)
         self._ensure_tables(schema, tables)
 
@@ -65,7 +68,7 @@ class Database:
             with connections.reading:
                 return connections.reader.execute(statement, values).fetchall()
         except sqlite3.Error as error:
-            raise self._broken(str(error)) from error
+            raise self._broken(error) from error
 
     def version(self) -> int:
         """Return a number that changes with every commit, by whatever thread or process.
@@ -77,7 +80,7 @@ class Database:
             with connections.reading:
                 [version] = connections.reader.execute("PRAGMA data_version").fetchone()
         except sqlite3.Error as error:
-            raise self._broken(str(error)) from error
+            raise self._broken(error) from error
         return int(version)
 
     def write(self, statement: str, *values: Any) -> int:
@@ -111,7 +114,7 @@ class Database:
                 finally:
                     connection.close()
             except sqlite3.Error as error:
-                raise self._broken(str(error)) from error
+                raise self._broken(error) from error
 
     def checkpoint(self) -> None:
         """Empty SQLite's log, in which what was dropped would otherwise still be for a while."""
@@ -146,14 +149,14 @@ class Database:
             finally:
                 connections.writing.release()
         except sqlite3.Error as error:
-            raise self._broken(str(error)) from error
+            raise self._broken(error) from error
 
     def _own(self) -> "_Connections":
         """Return this process's connections. A file that was removed or replaced is broken."""
         try:
             replaced = self.path.stat().st_ino != self._file
         except OSError as error:
-            raise self._broken(error.strerror or str(error)) from error
+            raise self._broken(error) from error
         if replaced:
             raise self._broken("another file is in its place")
         if self._connections.process != os.getpid():
@@ -174,8 +177,18 @@ class Database:
         connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'OFF'}")
         return connection
 
-    def _broken(self, reason: str) -> StateBroken:
-        return StateBroken(f"{self._name} cannot be used: {reason}.", hint=self._hint)
+    def _broken(self, reason: str | Exception) -> StateBroken:
+        error = reason if isinstance(reason, Exception) else Exception(reason)
+        if "disk I/O error" in str(error) and _is_full(self.path.parent):
+            error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return StateBroken.because_of(error, f"{self._name} cannot be used", self._hint)
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < _LEAST
+    except OSError:  # it is gone
+        return False
 
 
 class _Connections:

@@ -36,21 +36,23 @@ def hold_lock(
     ``cancelled`` is set first, ``Busy`` when the lock is taken and ``wait`` is false,
     ``StateBroken`` when the folder is gone.
     """
+    path, place, descriptor = folder / f"{name}{SUFFIX}", f"on {name} in {folder}", None
     try:
-        descriptor = os.open(folder / f"{name}{SUFFIX}", os.O_CREAT | os.O_RDWR, 0o600)
+        while descriptor is None:
+            descriptor = _lock(path, os.O_CREAT | os.O_RDWR, place, cancelled, wait=wait)
     except OSError as error:
-        raise StateBroken(
-            f"The state folder {folder} cannot be used: {error}.",
-            hint="`testbed up` makes a new one.",
+        raise StateBroken.because_of(
+            error, f"The state folder {folder} cannot be used", "`testbed up` makes a new one."
         ) from error
     try:
-        if wait:
-            _wait(descriptor, f"on {name} in {folder}", cancelled)
-        elif not _try_lock(descriptor):
-            raise Busy
         yield
     finally:
         os.close(descriptor)
+
+
+def remove_lock(folder: Path, name: str) -> None:
+    """Remove the file of a lock that is held: the last thing to do while it is."""
+    (folder / f"{name}{SUFFIX}").unlink(missing_ok=True)
 
 
 @contextmanager
@@ -87,9 +89,10 @@ def _make(folder: Path, *, parents: bool) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        raise StateBroken(
-            f"The state folder {folder} cannot be made: {error.strerror}.",
-            hint="Name a folder that can be written with --state or TESTBED_STATE.",
+        raise StateBroken.because_of(
+            error,
+            f"The state folder {folder} cannot be made",
+            "Name a folder that can be written with --state or TESTBED_STATE.",
         ) from error
     return True
 
@@ -97,19 +100,26 @@ def _make(folder: Path, *, parents: bool) -> bool:
 def _lock_folder(folder: Path) -> int | None:
     """Return a descriptor that locks the folder, or None when it was removed meanwhile."""
     try:
-        descriptor = os.open(folder, os.O_RDONLY)
+        return _lock(folder, os.O_RDONLY, f"in {folder}", threading.Event())
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StateBroken(
-            f"The state folder {folder} cannot be used: {error.strerror}.",
-            hint="Name a folder of yours with --state or TESTBED_STATE.",
+        raise StateBroken.because_of(
+            error,
+            f"The state folder {folder} cannot be used",
+            "Name a folder of yours with --state or TESTBED_STATE.",
         ) from error
+
+
+def _lock(
+    path: Path, flags: int, place: str, cancelled: threading.Event, *, wait: bool = True
+) -> int | None:
+    """Return a descriptor that locks ``path``, or None when it was removed meanwhile."""
+    descriptor = os.open(path, flags, 0o600)
     try:
-        _wait(descriptor, f"in {folder}", threading.Event())
-        with suppress(FileNotFoundError):
-            if os.path.samestat(folder.stat(), os.fstat(descriptor)):
-                return descriptor
+        _wait(descriptor, place, cancelled, wait=wait)
+        if _is_at(path, descriptor):
+            return descriptor
     except BaseException:
         os.close(descriptor)
         raise
@@ -117,10 +127,20 @@ def _lock_folder(folder: Path) -> int | None:
     return None
 
 
-def _wait(descriptor: int, place: str, cancelled: threading.Event) -> None:
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Return whether the open file is still the one at ``path``."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _wait(descriptor: int, place: str, cancelled: threading.Event, *, wait: bool) -> None:
     """Return with the lock. Raises ``Interrupted`` when ``cancelled`` is set first."""
     attempts = 0
     while not _try_lock(descriptor):
+        if not wait:
+            raise Busy
         attempts += 1
         if attempts == 10:
             logger.info("waiting: another command is at work %s", place)

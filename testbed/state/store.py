@@ -22,6 +22,7 @@ DATABASE = "state.sqlite"
 MARK = "made-by-amazonmq-testbed"
 _SCHEMA = 1
 _MADE_WITHIN = 5.0  # seconds between the mark and the database of a new folder, on a busy machine
+_REMOVED_WITHIN = 2.0  # seconds in which other processes let go of a folder
 _TABLES = """
 CREATE TABLE IF NOT EXISTS documents (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id))
 """
@@ -115,7 +116,11 @@ class State:
             if not is_new:
                 self._require_database()
         except OSError as error:
-            raise StateBroken(f"{self._name} cannot be used: {error}.", hint=_HINT) from error
+            raise StateBroken.because_of(
+                error,
+                f"{self._name} cannot be used",
+                "Name a folder that can be written with --state or TESTBED_STATE.",
+            ) from error
         return is_new
 
     def _mark(self) -> bool:
@@ -158,6 +163,39 @@ def is_ours(folder: Path | str) -> bool:
 
 
 def remove_folder(folder: Path | str) -> None:
-    """Remove a state folder, sound or broken. Any other folder is left alone."""
-    if is_ours(folder):
-        shutil.rmtree(folder, ignore_errors=True)
+    """Remove a state folder, sound or broken. Any other folder is left alone.
+
+    Raises ``StateBroken`` when something of it cannot be removed; the rest is removed.
+    """
+    folder, deadline = Path(folder), time.monotonic() + _REMOVED_WITHIN
+    while is_ours(folder):
+        try:
+            _remove(folder)
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise StateBroken(
+                    f"The state folder {folder} could not be removed: {error}.",
+                    hint="What ran is gone. `testbed down` again removes the folder when it can.",
+                ) from error
+            time.sleep(0.1)
+
+
+def _remove(folder: Path) -> None:
+    """Remove as much as possible, the mark last: what is left is still known as the testbed's."""
+    errors = []
+    for path in list(folder.iterdir()):
+        try:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != MARK:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    (folder / MARK).unlink()
+    try:
+        folder.rmdir()
+    except OSError:  # another process has just made a file
+        (folder / MARK).touch(0o600)
+        raise

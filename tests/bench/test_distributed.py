@@ -24,7 +24,7 @@ from testbed.bench.results import Round, throughput
 from testbed.bench.rounds import plan
 from testbed.bench.spec import Case, Workload, load_driver, load_workload
 from testbed.bench.target import Encryption, Endpoint, Target
-from testbed.cli import app
+from testbed.cli.root import app
 from testbed.errors import ClientError, TestbedError
 from tests.support.bench_brokers import Broker
 from tests.support.nightly import first_then_nightly

@@ -14,7 +14,7 @@ from testbed.bench.spec import DRIVERS, load_driver, load_workload
 from testbed.bench.statistics import Ratio, ratio
 from testbed.bench.table import Section, orders, outcome, sections, volume_costs
 from testbed.bench.target import Encryption
-from testbed.cli import app
+from testbed.cli.root import app
 from testbed.clients import PROTOCOLS
 from testbed.errors import TestbedError
 from tests.support.bench_results import a_result, a_series

@@ -1,6 +1,7 @@
 """Brokers are stored whole and read back equal; a damaged document is reported."""
 
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from testbed.broker.model import Broker, Grant, LoadBalancer, Pending
 from testbed.broker.requests import Configuration
-from testbed.broker.store import from_document, to_document
+from testbed.broker.store import BrokerStore, from_document, to_document
 from testbed.documented.engines import ActionRequired
 from testbed.documented.tls import PROFILES
 from testbed.engines.base import Defects, NetworkConnector, User
@@ -62,3 +63,18 @@ def test_a_change_of_a_broker_that_is_gone_is_refused(testbed: Testbed) -> None:
     testbed.state.delete("broker", broker.broker_id)
     with pytest.raises(NotFoundException, match="Make sure your broker exists"):
         testbed.brokers.amend(broker.broker_id, lambda stored: stored)
+
+
+def test_the_lock_of_a_broker_goes_with_it(testbed: Testbed) -> None:
+    broker = add(testbed, request())
+    folder, stopping = testbed.state.folder, threading.Event()
+    store = BrokerStore(testbed.state, stopping)
+    with store.locked(broker):
+        pass
+    assert [path.name for path in folder.glob("b-*")] == [f"{broker.broker_id}.lock"], "control"
+    with store.locked(broker):
+        store.remove(broker)
+    assert list(folder.glob("b-*")) == []
+    with store.locked(broker):  # by another, who had waited for it
+        pass
+    assert list(folder.glob("b-*")) == []

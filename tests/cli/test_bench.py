@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from testbed.bench import results
-from testbed.cli import app
+from testbed.cli.root import app
 
 runner = CliRunner()
 

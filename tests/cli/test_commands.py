@@ -4,7 +4,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from testbed.cli import app
+from testbed.cli.root import app
 
 COMMANDS = typer.main.get_command(app).list_commands(None)  # type: ignore[attr-defined]  # a group
 

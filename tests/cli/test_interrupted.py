@@ -71,11 +71,12 @@ def test_one_that_does_not_hear_it_is_ended_and_says_where_it_was() -> None:
     deaf = """
 import sys, time, types
 from testbed import cli
+from testbed.cli import root
 from testbed.cli.base import new_app
 
 module = sys.modules["testbed.cli.deaf"] = types.ModuleType("testbed.cli.deaf")
 module.app = new_app()
-cli._MODULES["deaf"] = "deaf"
+root.MODULES["deaf"] = "deaf"
 
 @module.app.command()
 def deaf():
@@ -97,7 +98,7 @@ cli.main(["deaf"])
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "interrupted, and still running 1 s later" in errors
-    assert ", line 16 in deaf" in errors
+    assert ", line 17 in deaf" in errors
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from testbed import cli
+from testbed.cli.root import MODULES
 
 HEAVY = {"aws_encryption_sdk", "boto3", "botocore", "cryptography", "docker", "jinja2"}
 HEAVY |= {"locust", "lxml", "pika", "proton", "rich", "testcontainers"}
@@ -28,7 +28,7 @@ def run(*arguments: str) -> tuple[str, set[str]]:
     return output, {name for name in modules.split() if "." not in name}
 
 
-@pytest.mark.parametrize("command", sorted(cli._MODULES))
+@pytest.mark.parametrize("command", sorted(MODULES))
 def test_the_help_of_a_command_imports_no_heavy_library(command: str) -> None:
     output, modules = run(command, "--help")
     assert f"{command} [OPTIONS]" in output
@@ -44,4 +44,35 @@ def test_control_a_command_that_works_imports_some() -> None:
 def test_every_command_is_in_the_help() -> None:
     output, _ = run("--help")
     names = [line.split()[0] for line in output.partition("Commands:\n")[2].splitlines()]
-    assert names == list(cli._MODULES)
+    assert names == list(MODULES)
+
+
+_INTERRUPTED = """
+import os, signal, sys
+from importlib.abc import MetaPathFinder
+
+class Interruption(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == sys.argv[1]:
+            os.kill(os.getpid(), signal.Signals[sys.argv[2]])
+
+sys.meta_path.insert(0, Interruption())
+from testbed.cli import main
+main(["status", "--state", "nowhere"])
+"""
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("module", ["typer", "testbed.cli.status", "testbed.extras"])
+def test_one_that_is_interrupted_while_it_imports_ends_without_a_word(
+    module: str, number: str
+) -> None:
+    command = [sys.executable, "-c", _INTERRUPTED, module, number]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (130, "")
+
+
+def test_control_one_that_is_not_interrupted_says_what_it_is_about() -> None:
+    command = [sys.executable, "-c", _INTERRUPTED, "no.such.module", "SIGINT"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.split(":")[0]) == (1, "error")

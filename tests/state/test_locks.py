@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import Interrupted, StateBroken
-from testbed.state.locks import hold_folder, hold_lock
+from testbed.state.locks import hold_folder, hold_lock, remove_lock
 
 NEVER = threading.Event()
 
@@ -50,7 +50,7 @@ def test_the_lock_of_a_process_that_is_killed_is_free(
 ) -> None:
     script = f"""
 import pathlib, threading
-from testbed.state.locks import hold_folder, hold_lock
+from testbed.state.locks import hold_folder, hold_lock, remove_lock
 with hold_lock(pathlib.Path({str(tmp_path)!r}), "kms", threading.Event()):
     print("mine", flush=True)
     threading.Event().wait()
@@ -164,3 +164,30 @@ def test_a_folder_that_cannot_be_made_is_one_clear_error() -> None:
     ):
         pass
     assert "--state" in error.value.hint
+
+
+# The file of a lock that is not needed any more
+
+
+def test_a_lock_whose_file_is_removed_is_still_held_by_one_at_a_time(tmp_path: Path) -> None:
+    """Those who wait for it open the file that is there then."""
+    inside: list[int] = []
+    most = 0
+
+    def work() -> None:
+        nonlocal most
+        for _ in range(20):
+            with hold_lock(tmp_path, "b-1", NEVER):
+                inside.append(1)
+                most = max(most, len(inside))
+                NEVER.wait(0.001)
+                inside.pop()
+                remove_lock(tmp_path, "b-1")
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert most == 1
+    assert list(tmp_path.iterdir()) == []

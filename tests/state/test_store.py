@@ -1,6 +1,7 @@
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from testbed.errors import StateBroken
 from testbed.private_files import create_private
 from testbed.state import store
 from testbed.state.store import DATABASE, State, instance_of, is_ours, remove_folder
+from tests.support.small_disk import full, mounted
 
 
 def test_documents_survive_in_the_order_they_came(tmp_path: Path) -> None:
@@ -122,3 +124,51 @@ def test_a_folder_that_lost_its_database_is_not_taken_for_a_new_one(
     with pytest.raises(StateBroken, match="has lost its database") as error:
         State(tmp_path / "s")
     assert "testbed down" in error.value.hint
+
+
+def test_what_cannot_be_removed_is_said_and_stays_known_as_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a mount, or a file that was made immutable."""
+    state = State(tmp_path / "s")
+    state.close()
+    (state.folder / "held").mkdir()
+    with mounted(state.folder / "held"):
+        monkeypatch.setattr(store, "_REMOVED_WITHIN", 0.0)
+        with pytest.raises(StateBroken, match="could not be removed: .*held") as error:
+            state.remove()
+        assert {path.name for path in state.folder.iterdir()} == {"held", store.MARK}
+    assert "testbed down" in error.value.hint
+    remove_folder(state.folder)
+    assert not state.folder.exists()
+
+
+def test_a_folder_in_which_others_still_write_is_removed(tmp_path: Path) -> None:
+    """They end soon, but make files until then."""
+    state, ending = State(tmp_path / "s"), threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not ending.is_set():
+            number += 1
+            with suppress(OSError):
+                (state.folder / f"{number}.lock").touch()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    threading.Timer(0.5, ending.set).start()
+    state.remove()
+    ending.set()
+    writer.join()
+    assert not state.folder.exists()
+
+
+def test_a_full_disk_is_the_reason_and_space_the_advice(tmp_path: Path) -> None:
+    with mounted(tmp_path):
+        State(tmp_path / "there").close()
+        with full(tmp_path):
+            for name in ("there", "new"):
+                with pytest.raises(StateBroken, match="(?i)full|no space left") as error:
+                    State(tmp_path / name).put("kind", "id", {"body": "x" * 10_000})
+                assert "Free some space" in error.value.hint
+        State(tmp_path / "there").put("kind", "id", {"body": "x" * 10_000})
