@@ -27,8 +27,12 @@ _ENGINES = {"rabbitmq_broker": "RABBITMQ", "activemq_broker": "ACTIVEMQ"}
 def testbed(_progress: None) -> "Iterator[Testbed]":
     """Provide the testbed of this session: its ``kms``, its ``brokers``, its ``ca_file``."""
     from testbed import Testbed
+    from testbed.state.store import require_testbed
 
-    with Testbed(os.environ.get("TESTBED_STATE") or None) as testbed:
+    folder = os.environ.get("TESTBED_STATE") or None
+    if folder:  # nobody would remove what was started there
+        require_testbed(folder)
+    with Testbed(folder) as testbed:
         yield testbed
 
 

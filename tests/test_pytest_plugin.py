@@ -180,6 +180,16 @@ def test_a_testbed_that_is_up_is_used_and_stays(
     assert "starting" not in output
 
 
+def test_a_folder_without_a_testbed_is_reported_and_nothing_started(project: Project) -> None:
+    project.write("def test_mine(kms_key):\n    pass\n")
+    status, output = project.pytest(TESTBED_STATE=str(project.state))
+    assert status == 1
+    assert f"There is no testbed in {project.state}." in output
+    assert "hint: `testbed up` starts one" in output
+    assert not project.state.exists()
+    project.wait_until_nothing_is_left()
+
+
 def test_a_missing_engine_is_reported_with_what_to_do(project: Project) -> None:
     project.write("def test_mine(kms_key):\n    pass\n\ndef test_pure():\n    pass\n")
     status, output = project.pytest(DOCKER_HOST="unix:///nonexistent.sock")

@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 
+from testbed.broker import encryption, rules, topology
 from testbed.broker.encryption import EncryptionOptions
 from testbed.broker.model import Broker
 from testbed.broker.requests import CreateBroker
@@ -40,20 +41,33 @@ def ensure(
         return brokers.revive(name, user)
     except NotFoundException:
         pass
-    groups = ("admins",) if engine_type == "ACTIVEMQ" else ()
     key_id = options.kms_key_id or customer_key(kms, user, f"alias/testbed-{name}")
-    return brokers.create(
-        CreateBroker(
-            broker_name=name,
-            engine_type=engine_type,
-            engine_version=options.engine_version,
-            storage_type="EBS",
-            users=(User(USERNAME, new_password(), groups=groups),),
-            encryption_options=EncryptionOptions(use_aws_owned_key=False, kms_key_id=key_id),
-            fixed_ports=options.fixed_ports,
-            image=options.image,
-        ),
-        user,
+    return brokers.create(_request(engine_type, options, key_id), user)
+
+
+def check(engine_type: str, options: DefaultBrokerOptions) -> None:
+    """Check what can be known of a broker that does not exist yet, before KMS runs.
+
+    Raises ``BadRequestException`` or ``PortTaken``.
+    """
+    request = _request(engine_type, options, options.kms_key_id)
+    rules.check_create(request, ())
+    if options.kms_key_id:
+        encryption.check_key_id(options.kms_key_id)
+    topology.check_ports(request)
+
+
+def _request(engine_type: str, options: DefaultBrokerOptions, key_id: str) -> CreateBroker:
+    groups = ("admins",) if engine_type == "ACTIVEMQ" else ()
+    return CreateBroker(
+        broker_name=NAMES[engine_type],
+        engine_type=engine_type,
+        engine_version=options.engine_version,
+        storage_type="EBS",
+        users=(User(USERNAME, new_password(), groups=groups),),
+        encryption_options=EncryptionOptions(use_aws_owned_key=False, kms_key_id=key_id),
+        fixed_ports=options.fixed_ports,
+        image=options.image,
     )
 
 

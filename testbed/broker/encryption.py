@@ -71,11 +71,7 @@ def resolve(kms: Kms, caller: Caller, options: EncryptionOptions) -> BrokerKey:
         key = _describe(kms, service, AWS_MANAGED_ALIAS)
         return BrokerKey(_usable(kms, service, key), "AWS_MANAGED")
     session = caller.through(MQ_PRINCIPAL)
-    if not _KEY_ID.fullmatch(options.kms_key_id):
-        raise _refusal(
-            f"KmsKeyId '{options.kms_key_id}' is not a KMS key id, key ARN, alias name "
-            "or alias ARN."
-        )
+    check_key_id(options.kms_key_id)
     try:
         key = _describe(kms, session, options.kms_key_id)
     except KmsError as error:
@@ -84,6 +80,14 @@ def resolve(kms: Kms, caller: Caller, options: EncryptionOptions) -> BrokerKey:
         raise _refusal(f"The KMS key {options.kms_key_id} cannot be used: {error}") from error
     arn = _usable(kms, session, key)
     return BrokerKey(arn, "AWS_MANAGED" if key["KeyManager"] == "AWS" else "CUSTOMER_MANAGED")
+
+
+def check_key_id(key_id: str) -> None:
+    """Raise ``BadRequestException`` for what cannot be the name of any key."""
+    if not _KEY_ID.fullmatch(key_id):
+        raise _refusal(
+            f"KmsKeyId '{key_id}' is not a KMS key id, key ARN, alias name or alias ARN."
+        )
 
 
 def _usable(kms: Kms, caller: Caller, key: Mapping[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """The grants of a broker on its key; ``documented.grants`` has their shapes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from testbed.broker.model import Broker, Grant
@@ -13,18 +14,21 @@ from testbed.storage import volumes
 
 def create_service_grants(
     kms: Kms, caller: Caller, key_arn: str, shapes: Iterable[GrantShape]
-) -> tuple[Grant, ...]:
-    """Create the grants to Amazon MQ in the creator's session. Raises ``KmsError``."""
+) -> Iterator[Grant]:
+    """Create the grants to Amazon MQ in the creator's session, each when the last was taken.
+
+    Raises ``KmsError``.
+    """
     session = caller.through(MQ_PRINCIPAL)
-    return tuple(_create(kms, session, key_arn, shape) for shape in shapes if not shape.of_volume)
+    return (_create(kms, session, key_arn, shape) for shape in shapes if not shape.of_volume)
 
 
 def create_volume_grants(
     kms: Kms, broker: Broker, shapes: Iterable[GrantShape], volume_ids: Sequence[str]
-) -> tuple[Grant, ...]:
-    """Create a grant for each volume, by Amazon MQ's right. Raises ``KmsError``."""
+) -> Iterator[Grant]:
+    """Create a grant for each volume, by Amazon MQ's right, as ``create_service_grants`` does."""
     caller = volumes.service(broker.key_arn, broker.arn)
-    return tuple(
+    return (
         _create(kms, caller, broker.key_arn, shape, volume)
         for shape in shapes
         if shape.of_volume
@@ -46,9 +50,9 @@ def missing(
     ]
     principals = {shape.name: shape.retiring_principal for shape in shapes}
     present = {
-        grant_id
+        grant["GrantId"]
         for principal in {principals[grant.name] for grant in expected}
-        for grant_id in _retirable(kms, broker, principal)
+        for grant in _retirable(kms, broker, principal)
     }
     return tuple(grant for grant in expected if grant.grant_id not in present)
 
@@ -60,13 +64,50 @@ def retire(kms: Kms, broker: Broker, shapes: Iterable[GrantShape]) -> None:
     """
     by_name = {shape.name: shape for shape in shapes}
     for grant in reversed(broker.grants):  # a control without encryption has none, and no key
-        service = volumes.service(broker.key_arn, broker.arn)
-        caller = replace(service, principal=by_name[grant.name].retiring_principal)
-        try:
-            kms.call(caller, "RetireGrant", {"KeyId": broker.key_arn, "GrantId": grant.grant_id})
-        except KmsError as error:
-            if is_outage(error):
-                raise
+        _retire(kms, broker, by_name[grant.name].retiring_principal, grant.grant_id)
+
+
+def retire_strays(
+    kms: Kms, broker: Broker, shapes: Iterable[GrantShape], noted: Container[str]
+) -> None:
+    """Retire a grant whose creator was killed before it was noted.
+
+    AWS's grants have no name that says whose they are. So these are the grants on the broker's key
+    that have its shapes, are not older than the broker, and are not ``noted`` for any. Raises
+    ``KmsError`` during an outage.
+    """
+    for shape in shapes:
+        for grant in _retirable(kms, broker, shape.retiring_principal):
+            if grant["GrantId"] not in noted and _is_like(grant, broker, shape):
+                _retire(kms, broker, shape.retiring_principal, grant["GrantId"])
+
+
+def _is_like(grant: Mapping[str, Any], broker: Broker, shape: GrantShape) -> bool:
+    contexts = [volumes.context(volume.volume_id) for volume in broker.volumes]
+    constraints = [{"EncryptionContextSubset": context} for context in contexts]
+    return (
+        grant["KeyId"] == broker.key_arn
+        and grant["GranteePrincipal"] == shape.grantee_principal
+        and set(grant["Operations"]) == set(shape.operations)
+        and grant.get("Constraints", {}) in (constraints if shape.of_volume else [{}])
+        and not grant.get("Name")
+        and _seconds(grant["CreationDate"]) >= int(_seconds(broker.created))
+    )
+
+
+def _seconds(time: float | str | datetime) -> float:
+    if isinstance(time, str):
+        time = datetime.fromisoformat(time)
+    return time.timestamp() if isinstance(time, datetime) else time
+
+
+def _retire(kms: Kms, broker: Broker, principal: str, grant_id: str) -> None:
+    caller = replace(volumes.service(broker.key_arn, broker.arn), principal=principal)
+    try:
+        kms.call(caller, "RetireGrant", {"KeyId": broker.key_arn, "GrantId": grant_id})
+    except KmsError as error:
+        if is_outage(error):
+            raise
 
 
 def _create(
@@ -83,12 +124,12 @@ def _create(
     return Grant(shape.name, kms.call(caller, "CreateGrant", parameters)["GrantId"], volume_id)
 
 
-def _retirable(kms: Kms, broker: Broker, principal: str) -> Iterable[str]:
+def _retirable(kms: Kms, broker: Broker, principal: str) -> Iterator[Mapping[str, Any]]:
     caller = replace(volumes.service(broker.key_arn, broker.arn), principal=principal)
     parameters: dict[str, Any] = {"RetiringPrincipal": principal, "Limit": 100}
     while True:
         answer = kms.call(caller, "ListRetirableGrants", parameters)
-        yield from (grant["GrantId"] for grant in answer["Grants"])
+        yield from answer["Grants"]
         if not answer.get("Truncated"):
             return
         parameters["Marker"] = answer["NextMarker"]

@@ -5,6 +5,7 @@ into being, so another process can finish or undo what this one has begun.
 """
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -36,10 +37,9 @@ class Lifecycle:
             return broker
         shapes = shapes_of(broker.deployment_mode, broker.storage_type, broker.region)
         owned = broker.key_ownership == "AWS_OWNED"  # Amazon MQ needs no grant on its own key
-        created: tuple[Grant, ...] = ()
         if not owned:
-            created = grants.create_service_grants(self._kms, caller, broker.key_arn, shapes)
-            broker = self._store.put(replace(broker, grants=created))
+            service = grants.create_service_grants(self._kms, caller, broker.key_arn, shapes)
+            broker = self._noted(broker, service)
         encrypted = {
             volume_id: volumes.create(self._kms, broker.key_arn, volume_id, broker.arn)
             for volume_id in (volume.volume_id for volume in broker.volumes)
@@ -48,8 +48,16 @@ class Lifecycle:
             replace(node, volume=encrypted[node.volume.volume_id]) for node in broker.nodes
         )
         if not owned:
-            created += grants.create_volume_grants(self._kms, broker, shapes, list(encrypted))
-        return self._store.put(replace(broker, nodes=nodes, grants=created))
+            of_volumes = grants.create_volume_grants(self._kms, broker, shapes, list(encrypted))
+            broker = self._noted(broker, of_volumes)
+        return self._store.put(replace(broker, nodes=nodes))  # last: the creation has begun
+
+    def _noted(self, broker: Broker, created: Iterable[Grant]) -> Broker:
+        """Store each grant before the next one is created."""
+        with self._store.granting():
+            for grant in created:
+                broker = self._store.put(replace(broker, grants=(*broker.grants, grant)))
+        return broker
 
     def bring_up(self, broker: Broker) -> Broker:
         """Start a created broker for the first time."""
@@ -73,9 +81,7 @@ class Lifecycle:
         being retired; the deletion is then still in progress.
         """
         match broker.broker_state:
-            case "CREATION_IN_PROGRESS" if broker.key_arn and not all(
-                node.volume.encrypted_data_key for node in broker.nodes
-            ):
+            case "CREATION_IN_PROGRESS" if not _has_begun(broker):
                 self.erase(broker)  # the process that began it ended before it could answer
             case "CREATION_IN_PROGRESS":
                 try:
@@ -164,6 +170,10 @@ class Lifecycle:
     def _retire_grants(self, broker: Broker) -> None:
         shapes = shapes_of(broker.deployment_mode, broker.storage_type, broker.region)
         grants.retire(self._kms, broker, shapes)
+        if not _has_begun(broker):
+            with self._store.granting():
+                noted = {grant.grant_id for other in self._store.all() for grant in other.grants}
+                grants.retire_strays(self._kms, broker, shapes, noted)
 
     def _reboot(self, broker: Broker) -> None:
         logger.info("%s: rebooting", broker.broker_name)
@@ -188,3 +198,8 @@ class Lifecycle:
 
     def _set_state(self, broker: Broker, broker_state: str) -> Broker:
         return self._store.change(broker, partial(Broker.with_state, broker_state=broker_state))
+
+
+def _has_begun(broker: Broker) -> bool:
+    """Return whether CreateBroker was done with grants and data keys."""
+    return not broker.key_arn or all(volume.encrypted_data_key for volume in broker.volumes)

@@ -190,7 +190,11 @@ class Broker:
     def lacks(self, protocol: str, *, tls: bool = True) -> str:
         """Say that the broker has no endpoint for ``protocol``."""
         kind = protocol if tls else f"plaintext {protocol}"
-        return f"{self.engine_type} broker {self.broker_name} has no {kind} endpoint"
+        spoken = {name for end in self.endpoints if end.tls == tls for name in end.protocols}
+        return (
+            f"{self.engine_type} broker {self.broker_name} has no {kind} endpoint"
+            f" (there are: {', '.join(sorted(spoken)) or 'none'})"
+        )
 
     @property
     def volumes(self) -> tuple[Volume, ...]:

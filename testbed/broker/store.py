@@ -1,7 +1,7 @@
 """Where brokers are stored: documents in the state folder, each changed in one step."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from threading import Event
 from typing import Any
 
@@ -84,6 +84,10 @@ class BrokerStore:
                 with suppress(StateBroken):  # then the folder goes, and the lock with it
                     if self.find(name) is None:
                         remove_lock(folder, name)
+
+    def granting(self) -> AbstractContextManager[None]:
+        """Hold the lock under which grants are created and noted."""
+        return hold_lock(self._state.folder, "grants", self._cancelled)
 
 
 def to_document(broker: Broker) -> dict[str, Any]:

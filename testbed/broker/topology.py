@@ -32,10 +32,15 @@ _NODES = {"SINGLE_INSTANCE": 1, "ACTIVE_STANDBY_MULTI_AZ": 2, "CLUSTER_MULTI_AZ"
 
 def check_machine(request: CreateBroker, containers: Containers) -> None:
     """Raise ``PortTaken`` or ``NotEnoughDisk`` if this machine cannot run the broker."""
+    check_ports(request)
+    containers.require_disk(_DISK, "A broker")
+
+
+def check_ports(request: CreateBroker) -> None:
+    """Raise ``PortTaken`` for a fixed port that is in use."""
     if request.fixed_ports:
         for listener in listeners(request, ENGINES[request.engine_type]):
             ports.require_free(listener.port)
-    containers.require_disk(_DISK, "A broker")
 
 
 def plan(

@@ -76,25 +76,16 @@ def errors_shown(as_json: bool = False) -> Iterator[None]:
         fail(error, as_json)
 
 
-def require_testbed(folder: Path) -> None:
-    """Raise ``TestbedError`` unless ``folder`` is a testbed's."""
-    from testbed.state.store import is_ours
-
-    if not is_ours(folder):
-        raise TestbedError(
-            f"There is no testbed in {folder}.",
-            hint="`testbed up` starts one; --state names another folder.",
-        )
-
-
 @contextmanager
 def existing(folder: Path) -> "Iterator[Testbed]":
     """Open the testbed of ``folder``, which has to be up, and start nothing.
 
     Raises ``TestbedError`` when there is none.
     """
-    require_testbed(folder)
+    from testbed.state.store import require_testbed
     from testbed.testbed import Testbed
+
+    require_testbed(folder)
 
     with Testbed(folder, start=False) as testbed:
         yield testbed

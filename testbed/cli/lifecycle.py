@@ -91,12 +91,14 @@ def up(
 
     What already runs stays as it is; what is missing or has stopped is started.
     """
+    from testbed.broker import default_broker
     from testbed.broker.default_broker import DefaultBrokerOptions
     from testbed.cli.endpoints import describe_endpoints, render_endpoints
     from testbed.daemon import process
     from testbed.default_region import checked
     from testbed.runtime.tasks import run_concurrently
     from testbed.state.locks import hold_folder
+    from testbed.state.store import is_ours
     from testbed.testbed import Testbed
 
     with errors_shown(as_json):
@@ -110,7 +112,16 @@ def up(
             )
         versions = {"RABBITMQ": rabbitmq_version, "ACTIVEMQ": activemq_version}
         images = {"RABBITMQ": rabbitmq_image, "ACTIVEMQ": activemq_image}
+        wishes = {
+            engine_type: DefaultBrokerOptions(
+                versions[engine_type], images[engine_type], fixed_ports, kms_key_id
+            )
+            for engine_type in engine_types
+        }
         with hold_folder(state, create=True), _all_or_nothing(state):
+            if not is_ours(state):
+                for engine_type, options in wishes.items():
+                    default_broker.check(engine_type, options)
             testbed = Testbed(
                 state, kms_image=kms_image, delay=delay, region=region, strict_names=strict_names
             )
@@ -119,17 +130,8 @@ def up(
                 with process.launch(testbed.state.folder) as server:
                     run_concurrently(
                         [
-                            partial(
-                                testbed.default_broker,
-                                engine_type,
-                                DefaultBrokerOptions(
-                                    versions[engine_type],
-                                    images[engine_type],
-                                    fixed_ports,
-                                    kms_key_id,
-                                ),
-                            )
-                            for engine_type in engine_types
+                            partial(testbed.default_broker, engine_type, options)
+                            for engine_type, options in wishes.items()
                         ],
                         testbed.stop,
                     )

@@ -4,7 +4,7 @@ import json
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -48,10 +48,13 @@ def list_scenarios(as_json: JsonOption = False) -> None:
         show(
             rows,
             as_json,
-            lambda rows: "\n".join(
-                f"{row['name']:<24} {row['title']} ({', '.join(row['claims'])})" for row in rows
-            ),
+            lambda rows: "\n".join(map(_line, rows)),
         )
+
+
+def _line(row: dict[str, Any]) -> str:
+    claims = f" ({', '.join(row['claims'])})" if row["claims"] else ""
+    return f"{row['name']:<24} {row['title']}{claims}"
 
 
 @app.command("run")

@@ -12,7 +12,6 @@ from testbed.cli.base import (
     StateOption,
     errors_shown,
     new_app,
-    require_testbed,
     show,
 )
 
@@ -41,6 +40,7 @@ def serve(
     `testbed up` starts the same in the background.
     """
     from testbed.daemon.server import run
+    from testbed.state.store import require_testbed
 
     def ready(endpoint: "Endpoint") -> None:
         show(

@@ -10,10 +10,11 @@ import fcntl
 import logging
 import os
 import shutil
+import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def connect(*, start: bool = True, timeout: float = 60.0) -> docker.DockerClient
     with _starting:
         host = _find_running()
         if host is None:
+            _require_permission(_usual_addresses())
             if not start:
                 raise EngineUnavailable("No container engine is running.", hint=_WHAT_TO_DO)
             host = _start_once()
@@ -77,6 +79,7 @@ def _find_running() -> str | None:
     if not named:
         return next((host for host in _usual_addresses() if _answers(host)), None)
     if not _answers(named):
+        _require_permission([named])
         raise EngineUnavailable(
             f"No container engine answers at DOCKER_HOST={named}.",
             hint=f"Unset DOCKER_HOST, or: {_WHAT_TO_DO}",
@@ -110,6 +113,29 @@ def _answers(host: str) -> bool:
             return client.ping()
     except (DockerException, OSError):  # refused, forbidden, not an engine
         return False
+
+
+def _require_permission(hosts: Iterable[str]) -> None:
+    """Raise ``EngineUnavailable`` for a socket that is there, and not for this user."""
+    for host in hosts:
+        path = host.removeprefix("unix://")
+        if host.startswith("unix://") and _is_forbidden(path):
+            raise EngineUnavailable(
+                f"This user may not use the container engine's socket {path}.",
+                hint="Join the group that may, with `sudo usermod -aG docker $USER` and a new "
+                "login, or name an engine of your own in DOCKER_HOST.",
+            )
+
+
+def _is_forbidden(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except PermissionError:
+            return True
+        except OSError:  # missing, or nobody listens
+            return False
+    return False
 
 
 def _start_once() -> str:

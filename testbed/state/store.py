@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from testbed.errors import StateBroken
+from testbed.errors import StateBroken, TestbedError
 from testbed.state.database import Database
 
 DEFAULT_FOLDER = ".testbed"
@@ -160,6 +160,15 @@ def instance_of(folder: Path | str) -> str:
 def is_ours(folder: Path | str) -> bool:
     """Return whether the folder was made by the testbed, sound or broken."""
     return (Path(folder) / MARK).exists()
+
+
+def require_testbed(folder: Path | str) -> None:
+    """Raise ``TestbedError`` unless ``folder`` is a testbed's."""
+    if not is_ours(folder):
+        raise TestbedError(
+            f"There is no testbed in {folder}.",
+            hint="`testbed up` starts one; --state or TESTBED_STATE names another folder.",
+        )
 
 
 def remove_folder(folder: Path | str) -> None:

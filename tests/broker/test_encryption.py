@@ -292,4 +292,4 @@ def test_a_key_of_another_account_takes_its_policy_or_a_grant(aws: Authority) ->
         with pytest.raises(VolumeRefused):
             volumes.open_data_key(aws.kms, volume)
     with pytest.raises(KmsError, match="AccessDeniedException"):
-        grants.create_service_grants(aws.kms, USER, closed, shapes)
+        next(grants.create_service_grants(aws.kms, USER, closed, shapes))

@@ -34,10 +34,10 @@ def create(aws: Authority, storage_type: str) -> Broker:
     key = BrokerKey(aws.key(), "CUSTOMER_MANAGED")
     broker = topology.plan(asked, USER, "an-image", key, datetime.now(UTC)).with_state("RUNNING")
     shapes = shapes_of(broker.deployment_mode, broker.storage_type, broker.region)
-    made = grants.create_service_grants(aws.kms, USER, key.arn, shapes)
+    made = tuple(grants.create_service_grants(aws.kms, USER, key.arn, shapes))
     [node] = broker.nodes
     volume = volumes.create(aws.kms, key.arn, node.volume.volume_id, broker.arn)
-    made += grants.create_volume_grants(aws.kms, broker, shapes, [volume.volume_id])
+    made += tuple(grants.create_volume_grants(aws.kms, broker, shapes, [volume.volume_id]))
     return replace(broker, nodes=(replace(node, volume=volume),), grants=made)
 
 

@@ -1,11 +1,15 @@
 """A command imports what it needs and no more: the libraries of all take a second."""
 
+import socket
 import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from testbed.cli.root import MODULES
+from tests.support.command_line import CommandLine
 
 HEAVY = {"aws_encryption_sdk", "boto3", "botocore", "cryptography", "docker", "jinja2"}
 HEAVY |= {"locust", "lxml", "pika", "proton", "rich", "testcontainers"}
@@ -76,3 +80,32 @@ def test_control_one_that_is_not_interrupted_says_what_it_is_about() -> None:
     command = [sys.executable, "-c", _INTERRUPTED, "no.such.module", "SIGINT"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.split(":")[0]) == (1, "error")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--rabbitmq-version", "3.7"), "Broker engine version [3.7] is invalid"),
+        (("--kms-key-id", "not a key"), "is not a KMS key id"),
+        (("--fixed-ports",), "Port 5671 on 127.0.0.1 is in use"),
+        ((), "No container engine answers"),  # control: nothing else is wrong
+    ],
+)
+def test_what_needs_no_engine_to_be_refused_is_refused_without(
+    tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    command, nowhere = CommandLine(tmp_path), "unix:///nonexistent.sock"
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):  # something else has it, which is as good
+            other.bind(("127.0.0.1", 5671))
+            other.listen()
+        error, _ = command.error("up", "--engine", "rabbitmq", *options, DOCKER_HOST=nowhere)
+    assert message in error
+    assert not command.state.exists()
+
+
+def test_a_line_of_the_list_of_scenarios_ends_with_claims_or_the_title() -> None:
+    output, _ = run("scenario", "list")
+    assert "()" not in output
+    assert any(line.endswith(")") for line in output.splitlines()), "control: some have claims"

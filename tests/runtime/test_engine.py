@@ -1,5 +1,7 @@
 """Finding the engine, and its disk."""
 
+import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -43,6 +45,30 @@ def test_where_no_engine_can_be_started_the_error_says_what_to_do(
     with pytest.raises(EngineUnavailable) as error:
         engine.connect()
     assert "podman system service" in error.value.hint
+
+
+def test_a_socket_that_this_user_may_not_use_is_named() -> None:
+    """Docker's group is missing; the engine runs."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
+        Path(folder).chmod(0o755)
+        path = f"{folder}/docker.sock"
+        listener.bind(path)
+        listener.listen()
+        Path(path).chmod(0)
+        script = (
+            "import os\nfrom testbed.runtime import engine\n"
+            "if os.geteuid() == 0:\n    os.setuid(65534)\n"  # root may use every socket
+            "engine.connect(start=False)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "DOCKER_HOST": f"unix://{path}", "HOME": folder},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert f"This user may not use the container engine's socket {path}." in done.stderr
+    assert "usermod -aG docker" in done.stderr
 
 
 def test_podman_without_root_is_among_the_engines(monkeypatch: pytest.MonkeyPatch) -> None:
