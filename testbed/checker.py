@@ -3,13 +3,18 @@
 The model is Jepsen's total queue (https://github.com/jepsen-io/jepsen, ``checker/total-queue``):
 whatever is confirmed has to come out, nothing else may, and duplicates are allowed, because
 delivery is at least once.
+
+Queues also promise order, to each connection that sends and to each that receives: what one sent to
+a queue arrives at the other in that order (https://www.rabbitmq.com/docs/queues#message-ordering,
+https://activemq.apache.org/components/classic/documentation/how-do-i-preserve-order-of-messages).
+What the broker delivers again, because a consumer went without acknowledging it, may come later.
 """
 
-from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from testbed.history import Event, History, Kind
+from testbed.history import Event, Kind
 
 
 @dataclass(frozen=True)
@@ -25,71 +30,125 @@ class Account:
     unexpected: tuple[str, ...]  # received before any attempt, or after a refusal
     unknown: tuple[str, ...]  # neither confirmed nor refused
     recovered: tuple[str, ...]  # unknown, but received
+    disordered: tuple[str, ...] = ()  # first received after one that was sent later, see ``check``
 
     @property
     def ok(self) -> bool:
-        """Nothing is lost or unexpected, and something is confirmed: no messages prove nothing."""
-        return self.confirmed > 0 and not self.lost and not self.unexpected
+        """Whether nothing is lost, unexpected or out of order.
+
+        Something has to be confirmed: no messages prove nothing.
+        """
+        return self.confirmed > 0 and not self.lost and not self.unexpected and not self.disordered
 
     def __str__(self) -> str:
+        order = f", {len(self.disordered)} out of order" if self.disordered else ""
         return (
             f"{self.attempted} attempted, {self.confirmed} confirmed, {self.received} received, "
             f"{len(self.lost)} lost, {len(self.duplicated)} duplicated, "
             f"{len(self.unexpected)} unexpected, {len(self.unknown)} of unknown outcome "
-            f"({len(self.recovered)} of them received)"
+            f"({len(self.recovered)} of them received){order}"
         )
 
 
-def check(history: History) -> Account:
-    """Account for every message of ``history``.
+# What is known of a message.
+_ATTEMPTED, _CONFIRMED, _FAILED, _RECEIVED, _AGAIN, _EARLY, _DISORDERED = (
+    1 << bit for bit in range(7)
+)
+_OUTCOMES = {Kind.CONFIRMED: _CONFIRMED, Kind.FAILED: _FAILED, Kind.UNKNOWN: 0}
 
-    Raises ``ValueError`` for an impossible history: an outcome before its attempt, or a message
-    both confirmed and refused.
+
+def check(events: Iterable[Event], *, ordered: bool = True) -> Account:
+    """Account for every message of a history.
+
+    With ``ordered`` the first receipts of each receiving connection have to be in the order in
+    which each sending connection sent to a destination. Receipts that the broker calls redelivered
+    do not count, nor do events without a client. Leave it out where no order is promised: over a
+    network of brokers, or with priorities.
+
+    The events are read once, and one entry is kept for each message. Raises ``ValueError`` for an
+    impossible history: an outcome before its attempt, or a message both confirmed and refused.
     """
-    _require_possible(history.events)
-    # Counters keep the order of first appearance.
-    attempted, confirmed, failed, received = (
-        Counter(history.of(kind))
-        for kind in (Kind.ATTEMPTED, Kind.CONFIRMED, Kind.FAILED, Kind.RECEIVED)
-    )
-    unknown = _without(attempted, confirmed, failed)
-    refused = (message for message in received if message in failed)
-    return Account(
-        attempted=len(attempted),
-        confirmed=len(confirmed),
-        received=len(received),
-        failed=len(_without(failed, received)),
-        lost=_without(confirmed, received),
-        duplicated=tuple(message for message, times in received.items() if times > 1),
-        unexpected=tuple(dict.fromkeys((*_unattempted(history.events), *refused))),
-        unknown=unknown,
-        recovered=tuple(message for message in unknown if message in received),
-    )
-
-
-def _without(messages: Iterable[str], *others: Container[str]) -> tuple[str, ...]:
-    return tuple(message for message in messages if not any(message in other for other in others))
-
-
-def _unattempted(events: Iterable[Event]) -> Iterator[str]:
-    """Yield the messages received before any attempt to send them."""
-    attempted = set()
+    messages = _Messages()
     for event in events:
-        if event.kind is Kind.ATTEMPTED:
-            attempted.add(event.message)
-        elif event.kind is Kind.RECEIVED and event.message not in attempted:
-            yield event.message
+        messages.add(event, ordered=ordered)
+    return messages.account()
 
 
-def _require_possible(events: Iterable[Event]) -> None:
-    outcomes: dict[str, set[Kind]] = {}
-    for event in events:
-        if event.kind is Kind.ATTEMPTED:
-            outcomes.setdefault(event.message, set())
-        elif event.kind is not Kind.RECEIVED:
-            if event.message not in outcomes:
-                raise ValueError(f"{event.message} is {event.kind.value}, but it was not attempted")
-            outcomes[event.message].add(event.kind)
-    for message, kinds in outcomes.items():
-        if {Kind.CONFIRMED, Kind.FAILED} <= kinds:
-            raise ValueError(f"{message} is both confirmed and refused")
+class _Messages:
+    """What is known of each message: a byte of flags, and the number of who sent it where."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}  # in the order of first appearance
+        self._flags = bytearray()
+        self._flows = array("L")
+        self._flow_numbers: dict[tuple[str, str], int] = {}  # from 1 on; 0 is nobody's
+        self._latest: dict[tuple[str, int], int] = {}  # by receiving client and flow
+
+    def add(self, event: Event, *, ordered: bool) -> None:
+        number = self._numbers.setdefault(event.message, len(self._flags))
+        if number == len(self._flags):
+            self._flags.append(0)
+            self._flows.append(0)
+        known = self._flags[number]
+        if event.kind is Kind.RECEIVED:
+            if known & _RECEIVED:
+                known |= _AGAIN
+            elif not known & _ATTEMPTED:
+                known |= _EARLY
+            elif ordered and not event.redelivered and self._is_overtaken(number, event.client):
+                known |= _DISORDERED
+            known |= _RECEIVED
+        elif event.kind is Kind.ATTEMPTED:
+            known |= _ATTEMPTED
+            if event.client:
+                flow = (event.client, event.destination)
+                self._flows[number] = self._flow_numbers.setdefault(
+                    flow, len(self._flow_numbers) + 1
+                )
+        elif not known & _ATTEMPTED:
+            raise ValueError(f"{event.message} is {event.kind.value}, but it was not attempted")
+        else:
+            known |= _OUTCOMES[event.kind]
+            if known & _CONFIRMED and known & _FAILED:
+                raise ValueError(f"{event.message} is both confirmed and refused")
+        self._flags[number] = known
+
+    def _is_overtaken(self, number: int, client: str) -> bool:
+        """Return whether ``client`` has received a message that was sent after this one."""
+        flow = self._flows[number]
+        if not client or not flow:
+            return False
+        latest = self._latest.get((client, flow), -1)
+        self._latest[client, flow] = max(latest, number)
+        return number < latest
+
+    def account(self) -> Account:
+        decided = _CONFIRMED | _FAILED
+        refused = set(self._with(_FAILED | _RECEIVED))
+        return Account(
+            attempted=self._count(_ATTEMPTED),
+            confirmed=self._count(_CONFIRMED),
+            received=self._count(_RECEIVED),
+            failed=self._count(_FAILED, without=_RECEIVED),
+            lost=self._with(_CONFIRMED, without=_RECEIVED),
+            duplicated=self._with(_AGAIN),
+            unexpected=tuple(
+                message
+                for message, known in zip(self._numbers, self._flags, strict=True)
+                if known & _EARLY or message in refused
+            ),
+            unknown=self._with(_ATTEMPTED, without=decided),
+            recovered=self._with(_ATTEMPTED | _RECEIVED, without=decided),
+            disordered=self._with(_DISORDERED),
+        )
+
+    def _count(self, wanted: int, without: int = 0) -> int:
+        return sum(known & (wanted | without) == wanted for known in self._flags)
+
+    def _with(self, wanted: int, without: int = 0) -> tuple[str, ...]:
+        """Return the messages with all flags of ``wanted`` and none of ``without``."""
+        return tuple(
+            message
+            for message, known in zip(self._numbers, self._flags, strict=True)
+            if known & (wanted | without) == wanted
+        )

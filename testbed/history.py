@@ -1,16 +1,19 @@
 """Record what happens to each message of a run.
 
 A message's identity is part of its body: ``body_of`` makes a body, ``identity_of`` reads the
-identity back and checks every byte.
+identity back and checks every byte. ``testbed.history_file`` keeps a history on disk.
 """
 
 import hashlib
 import threading
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 from random import Random
+
+import msgspec
 
 
 class Kind(StrEnum):
@@ -23,13 +26,20 @@ class Kind(StrEnum):
     RECEIVED = "received"
 
 
-@dataclass(frozen=True)
-class Event:
-    """One event; ``at`` is in seconds of ``time.monotonic()``."""
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One event; ``at`` is in seconds of ``time.monotonic()``.
+
+    ``client`` is the connection that sent or received the message, ``destination`` where. Both may
+    be left out; the order of messages is then not checked. ``redelivered`` is what the broker says
+    of a message that it has delivered before.
+    """
 
     kind: Kind
     message: str
     at: float
+    client: str = ""
+    destination: str = ""
+    redelivered: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,9 @@ class History:
     """Events in the order in which they were recorded."""
 
     events: tuple[Event, ...] = ()
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self.events)
 
     def of(self, kind: Kind) -> tuple[str, ...]:
         """Return the messages of all events of ``kind``, in order, with repetitions."""
@@ -49,13 +62,19 @@ class History:
 
 
 class Recorder:
-    """Collects events from any number of threads. Equal seeds give equal identities."""
+    """Collects events from any number of threads. Equal seeds give equal identities.
 
-    def __init__(self, seed: int | None = None) -> None:
+    ``write`` gets each event, too, in the same order: that of a ``history_file.Writer``, for one.
+    """
+
+    def __init__(
+        self, seed: int | None = None, write: Callable[[Event], None] = lambda event: None
+    ) -> None:
         self._run = f"{Random(seed).getrandbits(48):012x}"  # noqa: S311 - an identity, no secret
         self._lock = threading.Lock()
         self._events: list[Event] = []
-        self._made = 0
+        self._write = write
+        self._made = self._clients = 0
 
     @classmethod
     def of(cls, history: History) -> "Recorder":
@@ -70,9 +89,25 @@ class Recorder:
             self._made += 1
             return f"{self._run}-{self._made:07d}"
 
-    def record(self, kind: Kind, message: str) -> None:
+    def new_client(self) -> str:
+        """Return a name for a connection."""
+        with self._lock:
+            self._clients += 1
+            return f"client-{self._clients}"
+
+    def record(
+        self,
+        kind: Kind,
+        message: str,
+        client: str = "",
+        destination: str = "",
+        *,
+        redelivered: bool = False,
+    ) -> None:
         with self._lock:  # take the time inside, so that order and times agree
-            self._events.append(Event(kind, message, time.monotonic()))
+            event = Event(kind, message, time.monotonic(), client, destination, redelivered)
+            self._events.append(event)
+            self._write(event)
 
     def history(self) -> History:
         """Return the events so far; later ones do not change it."""

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import Self
 
 from testbed import clients
@@ -127,11 +128,11 @@ class Traffic:
 
     def _publish(self, client: Client) -> None:
         """Send until nothing is left. Raises ``ClientError`` if the client has to be replaced."""
-        due = time.monotonic()
+        due, me, where = time.monotonic(), self.recorder.new_client(), self._destination.name
         while self._count > 0 and not self._stopping.is_set():
             self._count -= 1
             message = self.recorder.new_message()
-            self.recorder.record(Kind.ATTEMPTED, message)
+            self.recorder.record(Kind.ATTEMPTED, message, me, where)
             try:
                 client.publish(
                     self._destination, body_of(message, self._size), timeout=self._timeout
@@ -150,17 +151,22 @@ class Traffic:
             self._stopping.wait(max(0.0, due - time.monotonic()))
 
     def _consume(self, client: Client) -> None:
+        take = partial(_take, client, self.recorder, self.recorder.new_client(), self._destination)
         while not self._stopping.is_set():
-            _take(client, self.recorder, _POLL_SECONDS)
+            take(_POLL_SECONDS)
 
 
-def _take(client: Client, recorder: Recorder, timeout: float) -> str:
+def _take(
+    client: Client, recorder: Recorder, name: str, destination: Destination, timeout: float
+) -> str:
     """Receive, record and acknowledge a message; return its identity, or "" after ``timeout`` s."""
     message = client.receive(timeout=timeout)
     if message is None:
         return ""
     identity = identity_of(message.body)
-    recorder.record(Kind.RECEIVED, identity)
+    recorder.record(
+        Kind.RECEIVED, identity, name, destination.name, redelivered=message.redelivered
+    )
     message.acknowledge()
     return identity
 
@@ -190,12 +196,13 @@ def drain(
         try:
             with connect(address) as client:
                 client.subscribe(destination)
+                take = partial(_take, client, recorder, recorder.new_client(), destination)
                 heard = time.monotonic()
                 while (now := time.monotonic()) < end:
                     left = heard + (patience if missing else quiet) - now
                     if left <= 0:
                         return recorder.history()
-                    if identity := _take(client, recorder, min(left, _POLL_SECONDS)):
+                    if identity := take(min(left, _POLL_SECONDS)):
                         missing.discard(identity)
                         heard = time.monotonic()
         except ClientError:

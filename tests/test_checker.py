@@ -1,6 +1,8 @@
 """The checker on histories with a known account: empty, sane, and each way to go wrong."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
 from random import Random
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as some
 
 from testbed.checker import check
 from testbed.history import Event, History, Kind
+from tests.support.history_reference import reference
 
 KINDS = {
     "a": Kind.ATTEMPTED,
@@ -158,3 +161,120 @@ def test_every_message_is_accounted_for_whatever_the_order(
         + len(account.unknown)
         + len(numbers(lambda outcome, times: outcome == "f"))
     )
+
+
+# Order: "a1>p:q" is sent by p to q, "r1>c" is received by c, "R1>c" is redelivered to c.
+
+
+def disordered(events: str) -> tuple[str, ...]:
+    parsed = []
+    for at, word in enumerate(events.split()):
+        step, _, where = word.partition(">")
+        client, _, destination = where.partition(":")
+        kind, again = KINDS[step[0].lower()], step[0] == "R"
+        parsed.append(Event(kind, step[1:], float(at), client, destination, again))
+    account = check(parsed)
+    assert check(parsed, ordered=False).disordered == ()
+    assert account.ok is not bool(account.disordered)
+    return account.disordered
+
+
+SENT = "a1>p:q c1 a2>p:q c2 a3>p:q c3 "
+
+
+@pytest.mark.parametrize(
+    ("received", "late"),
+    [
+        ("r1>c r2>c r3>c", ()),
+        ("r2>c r1>c r3>c", ("1",)),
+        ("r3>c r1>c r2>c", ("1", "2")),  # both were sent before 3
+        ("r1>c r2>c r1>c r3>c", ()),  # a duplicate
+        ("r2>c R1>c r3>c", ()),  # what the broker delivers again may be late
+        ("r1>c R3>c r2>c", ()),  # and may be early
+        ("r2>c r3>c r1>d", ()),  # another consumer, after a loss of the connection or beside it
+        ("r2 r1 r3", ()),  # received by nobody knows whom
+    ],
+)
+def test_a_queue_keeps_the_order_of_each_sender_for_each_receiver(
+    received: str, late: tuple[str, ...]
+) -> None:
+    assert disordered(SENT + received) == late
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        "a1>p:q c1 a2>o:q c2 r2>c r1>c",  # two senders, or one that reconnected
+        "a1>p:q c1 a2>p:s c2 r2>c r1>c",  # two queues
+        "a1 c1 a2 c2 r2>c r1>c",  # sent by nobody knows whom
+    ],
+)
+def test_order_is_promised_to_one_sender_and_one_queue(events: str) -> None:
+    assert disordered(events) == ()
+
+
+def test_messages_out_of_order_are_in_the_sentence() -> None:
+    account = check(
+        [
+            *(Event(Kind.ATTEMPTED, name, 0.0, "p", "q") for name in "12"),
+            *(Event(Kind.RECEIVED, name, 1.0, "c") for name in "21"),
+        ]
+    )
+    assert str(account).endswith("(2 of them received), 1 out of order")
+
+
+# Any history at all, impossible ones included, against a model that is slow and plainly right.
+def histories(kinds: Iterable[Kind], clients: str) -> some.SearchStrategy[list[Event]]:
+    return some.lists(
+        some.builds(
+            Event,
+            kind=some.sampled_from(list(kinds)),
+            message=some.sampled_from("12345"),
+            at=some.just(0.0),
+            client=some.sampled_from(["", *clients]),
+            destination=some.sampled_from("qs"),
+            redelivered=some.sampled_from([False, False, False, True]),
+        ),
+        max_size=16,
+    )
+
+
+IN_ANY_ORDER = some.permutations(range(6)).map(
+    lambda order: [
+        *(Event(Kind.ATTEMPTED, str(number), 0.0, "p", "q") for number in range(6)),
+        *(Event(Kind.RECEIVED, str(number), 1.0, "c", "q") for number in order),
+    ]
+)
+
+
+@given(
+    events=histories(Kind, "ab")
+    | histories((Kind.ATTEMPTED, Kind.RECEIVED), "a")
+    | IN_ANY_ORDER.flatmap(
+        lambda events: histories(Kind, "pc").map(lambda more: [*events[:8], *more, *events[8:]])
+    )
+    | IN_ANY_ORDER,
+    ordered=some.booleans(),
+)
+def test_the_checker_agrees_with_the_reference(events: list[Event], ordered: bool) -> None:
+    expected = reference(events, ordered=ordered)
+    if expected is None:
+        with pytest.raises(ValueError, match="is "):
+            check(events, ordered=ordered)
+    else:
+        assert asdict(check(events, ordered=ordered)) == expected
+
+
+def test_two_hundred_thousand_events_take_a_moment() -> None:
+    """They are read once, so a generator will do."""
+
+    def events() -> Iterator[Event]:
+        for number in range(66_667):
+            message = f"run-{number:07d}"
+            yield Event(Kind.ATTEMPTED, message, 0.0, "p", "q")
+            yield Event(Kind.CONFIRMED, message, 0.0)
+            yield Event(Kind.RECEIVED, message, 0.0, "c", "q")
+
+    started = time.process_time()
+    assert check(events()).received == 66_667
+    assert time.process_time() - started < 10.0  # half a second on a fair machine

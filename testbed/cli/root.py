@@ -22,6 +22,7 @@ MODULES = {
     "demo": "demo",
     "scenario": "scenario",
     "bench": "bench",
+    "check": "check",
     "images": "images",
 }
 GROUPS = {"scenario", "bench", "images"}

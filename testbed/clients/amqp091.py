@@ -211,7 +211,11 @@ class Amqp091Client:
         self, channel: Any, method: Any, properties: pika.BasicProperties, body: bytes
     ) -> None:
         self._mail.deliver(
-            Message(body, lambda: self._soon(lambda: channel.basic_ack(method.delivery_tag)))
+            Message(
+                body,
+                lambda: self._soon(lambda: channel.basic_ack(method.delivery_tag)),
+                method.redelivered,
+            )
         )
 
 

@@ -134,7 +134,8 @@ class Amqp10Client:
         if not self._inbox.arrived:  # the wait ended with the connection
             raise self._lost("the connection is closed")
         message, delivery = self._inbox.arrived.popleft()
-        return Message(_bytes(message.body), lambda: self._accept(delivery))
+        again = message.delivery_count > 0 or not message.first_acquirer
+        return Message(_bytes(message.body), lambda: self._accept(delivery), again)
 
     def close(self) -> None:
         self._closed = True

@@ -54,10 +54,15 @@ class Destination:
 
 @dataclass(frozen=True)
 class Message:
-    """A received message; the broker keeps it until ``acknowledge`` is called."""
+    """A received message; the broker keeps it until ``acknowledge`` is called.
+
+    ``redelivered`` is what the broker says of one that it has delivered before. Over OpenWire it is
+    not known.
+    """
 
     body: bytes
     acknowledge: Callable[[], None]
+    redelivered: bool = False
 
 
 class Client(Protocol):

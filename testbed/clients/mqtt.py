@@ -124,7 +124,7 @@ class MqttClient:
         def acknowledge() -> None:
             client.ack(message.mid, message.qos)
 
-        self._mail.deliver(Message(bytes(message.payload), acknowledge))
+        self._mail.deliver(Message(bytes(message.payload), acknowledge, message.dup))
 
 
 def _topic(destination: Destination) -> str:

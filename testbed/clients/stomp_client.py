@@ -88,7 +88,11 @@ class _Listener(stomp.ConnectionListener):  # type: ignore[misc] # see _Transpor
 
     def on_message(self, frame: Frame) -> None:
         self._mail.deliver(
-            Message(frame.body or b"", lambda: self._client.acknowledge(frame.headers["ack"]))
+            Message(
+                frame.body or b"",
+                lambda: self._client.acknowledge(frame.headers["ack"]),
+                frame.headers.get("redelivered") == "true",
+            )
         )
 
     def on_error(self, frame: Frame) -> None:
