@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from testbed.clients import connect
     from testbed.clients.base import Destination
     from testbed.errors import TestbedError
+    from testbed.faults.running import Faults
     from testbed.library import ActiveMqBroker, Key, RabbitMqBroker
     from testbed.testbed import Testbed
 
@@ -24,6 +25,7 @@ __all__ = [
     "ActiveMqBroker",
     "Destination",
     "Endpoint",
+    "Faults",
     "Key",
     "RabbitMqBroker",
     "Testbed",
@@ -36,6 +38,7 @@ _MODULES = {
     "ActiveMqBroker": "testbed.library",
     "Destination": "testbed.clients.base",
     "Endpoint": "testbed.aws.endpoint",
+    "Faults": "testbed.faults.running",
     "Key": "testbed.library",
     "RabbitMqBroker": "testbed.library",
     "Testbed": "testbed.testbed",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:  # imported when a fixture is used, so that other test runs do not pay for it
-    from testbed import ActiveMqBroker, Endpoint, Key, RabbitMqBroker, Testbed
+    from testbed import ActiveMqBroker, Endpoint, Faults, Key, RabbitMqBroker, Testbed
     from testbed.broker.model import Broker
 
 _TERMINAL = pytest.StashKey[int]()
@@ -75,6 +75,18 @@ def kms_key(testbed: "Testbed") -> "Iterator[Key]":
     yield key
     with suppress(KmsError):  # the test did it, or its key is gone
         key.schedule_deletion()
+
+
+@pytest.fixture
+def faults(testbed: "Testbed") -> "Iterator[Faults]":
+    """Provide faults to inject (``faults.pause(rabbitmq_broker)``), and undo them after the test.
+
+    In a ``with`` statement one is undone at the end of the block.
+    """
+    from testbed import Faults
+
+    with Faults(testbed) as faults:
+        yield faults
 
 
 @pytest.fixture(scope="session")

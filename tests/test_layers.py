@@ -18,6 +18,7 @@ FLOORS = (
     "services broker",
     "controls evidence inventory testbed",
     "library scenario aws bench",
+    "faults",
     "daemon __init__",
     "cli pytest_plugin",
 )

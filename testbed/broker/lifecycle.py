@@ -18,6 +18,7 @@ from testbed.engines.all import ENGINES
 from testbed.errors import Interrupted, KmsError, TestbedError, VolumeRefused
 from testbed.kms.base import Caller
 from testbed.services import Services
+from testbed.state import holds
 from testbed.storage import volumes
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class Lifecycle:
 
     def __init__(self, services: Services, store: BrokerStore, nodes: Nodes) -> None:
         self._containers, self._kms, self._clock = services.containers, services.kms, services.clock
+        self._state = services.state
         self._store, self._nodes = store, nodes
 
     def create_grants(self, broker: Broker, caller: Caller) -> Broker:
@@ -147,13 +149,20 @@ class Lifecycle:
         if broker.broker_state == "REBOOT_IN_PROGRESS":
             self._reboot(broker)
             return self._store.get(broker.broker_id)
-        stopped: list[Node] = [node for node in broker.nodes if not self._nodes.runs(node)]
+        stopped: list[Node] = [
+            node
+            for node in broker.nodes
+            if not self._nodes.runs(node) and not self._is_held(broker, node)
+        ]
         if stopped:
             names = " and ".join(node.name for node in stopped)
             logger.info("%s: node %s stopped, starting again", broker.broker_name, names)
         elif broker.load_balancer is None or self._nodes.runs(broker.load_balancer):
             return broker
         return self._nodes.start(broker, stopped)  # together: a cluster needs most nodes to start
+
+    def _is_held(self, broker: Broker, node: Node) -> bool:
+        return holds.is_held(self._state, holds.node(broker.broker_id, node.name))
 
     def erase(self, broker: Broker) -> None:
         """Remove all that belongs to the broker, and forget it."""

@@ -101,6 +101,21 @@ class Nodes:
             hint="A standby takes some seconds to take over.",
         )
 
+    def log_in(self, broker: Broker) -> None:
+        """Log in to every listener of every instance; of standbys, to any.
+
+        Raises ``ClientError`` while one does not answer.
+        """
+        spec = node_container.spec(broker, broker.nodes[0], self._certificate(broker))
+        refused = []
+        for instance in broker.instances:
+            try:
+                ENGINES[broker.engine_type].login(spec, instance.addresses())
+            except ClientError as error:
+                refused.append(error)
+        if refused and not (broker.standby and len(refused) < len(broker.instances)):
+            raise refused[0]
+
     def open_data_keys(self, broker: Broker) -> None:
         """Open the data key of each volume, and forget it.
 

@@ -270,6 +270,13 @@ class Brokers:
         """
         return self._nodes.active(self._store.get(broker_id))
 
+    def log_in(self, broker_id: str) -> None:
+        """Log in to every listener of every instance, as clients do; of standbys, to any.
+
+        Raises ``ClientError`` while one does not answer.
+        """
+        self._nodes.log_in(self._store.get(broker_id))
+
     def _plan(self, request: CreateBroker, caller: Caller) -> Broker:
         """Check the request, and return the broker as it will be."""
         rules.check_create(request, {broker.broker_name for broker in self._store.of(caller)})

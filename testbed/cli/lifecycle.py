@@ -96,6 +96,7 @@ def up(
     from testbed.cli.endpoints import describe_endpoints, render_endpoints
     from testbed.daemon import process
     from testbed.default_region import checked
+    from testbed.faults.running import Faults
     from testbed.runtime.tasks import run_concurrently
     from testbed.state.locks import hold_folder
     from testbed.state.store import is_ours
@@ -126,6 +127,7 @@ def up(
                 state, kms_image=kms_image, delay=delay, region=region, strict_names=strict_names
             )
             try:
+                Faults(testbed).undo_all(abandoned=True)
                 # The server gets ready while the brokers do.
                 with process.launch(testbed.state.folder) as server:
                     run_concurrently(

@@ -21,11 +21,12 @@ MODULES = {
     "trail": "trail",
     "demo": "demo",
     "scenario": "scenario",
+    "fault": "fault",
     "bench": "bench",
     "check": "check",
     "images": "images",
 }
-GROUPS = {"scenario", "bench", "images"}
+GROUPS = {"scenario", "fault", "bench", "images"}
 
 
 class _LazyGroup(TyperGroup):

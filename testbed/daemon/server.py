@@ -13,13 +13,16 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from testbed.aws.endpoint import Endpoint, serve
 from testbed.daemon.maintenance import PERIOD, Maintenance
 from testbed.daemon.process import GO, ServerLock
 from testbed.errors import PortTaken, TestbedError
+from testbed.faults.running import Faults
 from testbed.runtime import ports
+from testbed.runtime.tasks import Task
 from testbed.testbed import Testbed
 
 logger = logging.getLogger("testbed.daemon.server")  # as __main__, too
@@ -69,6 +72,7 @@ def _maintain(testbed: Testbed, lock: ServerLock, period: float, stopping: threa
     maintenance = Maintenance(testbed.brokers, period)
     maintenance.start()
     ticks = missing = 0
+    undoing: Task[None] | None = None
     while not stopping.wait(_TICK):
         if not lock.is_current:
             logger.info("the state folder is gone: ending")
@@ -81,8 +85,18 @@ def _maintain(testbed: Testbed, lock: ServerLock, period: float, stopping: threa
                 break
             with suppress(TestbedError):  # an engine that does not answer is asked again
                 testbed.kms_container.recover()
+            if undoing is None or undoing.wait(0):
+                undoing = Task(partial(_undo_abandoned_faults, testbed))
     testbed.stop()
     maintenance.stop()
+
+
+def _undo_abandoned_faults(testbed: Testbed) -> None:
+    """Undo the faults whose process has ended. It may take as long as a broker's start."""
+    try:
+        Faults(testbed).undo_all(abandoned=True)
+    except TestbedError as error:
+        logger.error("a fault could not be undone: %s", error)  # noqa: TRY400 - no trace: secrets
 
 
 def _is_removed(testbed: Testbed) -> bool:

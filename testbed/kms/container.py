@@ -12,6 +12,7 @@ from testbed.runtime import images
 from testbed.runtime.containers import Containers, ContainerSpec
 from testbed.runtime.ports import LOOPBACK
 from testbed.runtime.tasks import Task
+from testbed.state import holds
 from testbed.state.locks import hold_lock
 from testbed.state.store import State
 
@@ -55,7 +56,9 @@ class KmsContainer:
         self._task = Task(partial(self._start, image))
 
     def recover(self) -> None:
-        """Start the container again, with its keys, if it has ended by itself."""
+        """Start the container again, with its keys, if it has ended and no fault holds it."""
+        if holds.is_held(self._state, holds.KMS):
+            return
         if self.status in _ENDED and self._task and self._task.wait(0):
             logger.info("KMS has ended: starting it again")
             self.start()

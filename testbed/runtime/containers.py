@@ -171,6 +171,18 @@ class Containers:
                     raise
             self.client.api.wait(identity)
 
+    def pause(self, identity: str) -> None:
+        """Freeze its processes; harmless when they are frozen."""
+        with translate("A container could not be paused"):
+            if self.state(identity).status != "paused":
+                self.client.api.pause(identity)
+
+    def unpause(self, identity: str) -> None:
+        """Let its processes go on; harmless when they do, or it is gone."""
+        with translate("A container could not go on"):
+            if self.state(identity).status == "paused":
+                self.client.api.unpause(identity)
+
     def remove(self, identity: str) -> None:
         """Kill and remove it with its anonymous volumes; harmless when it is gone."""
         with ignore_missing(), translate("A container could not be removed"):

@@ -1,0 +1,18 @@
+"""The faults, in the order of lists."""
+
+from testbed.errors import TestbedError
+from testbed.faults.base import Fault
+from testbed.faults.kill import Kill
+from testbed.faults.pause import Pause
+from testbed.faults.process import KillMount, KillProcess
+
+FAULTS: dict[str, Fault] = {
+    fault.name: fault for fault in (Kill(), KillProcess(), KillMount(), Pause())
+}
+
+
+def find(name: str) -> Fault:
+    """Return the fault of that name. Raises ``TestbedError``."""
+    if name not in FAULTS:
+        raise TestbedError(f"There is no fault {name!r}.", hint=f"There are: {', '.join(FAULTS)}.")
+    return FAULTS[name]

@@ -1,0 +1,77 @@
+"""Parameters, and what holds for every fault; no container."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from testbed.errors import TestbedError
+from testbed.faults import base
+from testbed.faults.all import FAULTS, find
+from testbed.faults.base import Fault
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "faults.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("200ms", 0.2), ("30s", 30), ("1.5", 1.5), ("5m", 300), ("1h", 3600), ("7d", 604800)],
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert base.duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-1s", "0s", "5 years", "1s2", "nan", "inf"])
+def test_control_what_is_no_duration(text: str) -> None:
+    with pytest.raises(TestbedError, match="is no"):
+        base.duration(text)
+
+
+def test_rates_and_percentages() -> None:
+    assert base.bytes_per_second("64kB/s") == 64_000
+    assert base.bytes_per_second("1.5M") == 1_500_000
+    assert base.share("25%") == 0.25
+    for parse, text in ((base.bytes_per_second, "fast"), (base.share, "101%")):
+        with pytest.raises(ValueError, match="a "):
+            parse(text)
+
+
+def test_an_unknown_fault_is_answered_with_those_that_exist() -> None:
+    with pytest.raises(TestbedError, match="no fault 'flood'") as refused:
+        find("flood")
+    assert all(name in refused.value.hint for name in FAULTS)
+
+
+def test_an_unknown_parameter_and_a_wrong_value_are_refused() -> None:
+    with pytest.raises(TestbedError, match="kill has no parameter 'hard'"):
+        base.parse(find("kill"), {"hard": "yes"})
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_a_fault_says_what_it_is(fault: Fault) -> None:
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", fault.name)
+    for sentence in (fault.summary, fault.in_aws):
+        assert re.fullmatch(r"[A-Z].*\.", sentence)
+    values = base.parse(fault, {})
+    assert values.keys() == {parameter.name for parameter in fault.parameters}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_each_fault_has_its_row_in_the_page(fault: Fault) -> None:
+    parameters = "<br>".join(
+        f"`{parameter.name}={parameter.default}`: {parameter.meaning}"
+        for parameter in fault.parameters
+    )
+    name = f"`{fault.name}`" + ("" if fault.lasts else ", at once")
+    assert f"\n| {name} | {fault.summary} | {fault.in_aws} | {parameters} |\n" in PAGE
+
+
+def test_the_page_has_no_other_rows() -> None:
+    assert re.findall(r"^\| `([a-z-]+)`", PAGE, re.MULTILINE) == list(FAULTS)
+
+
+def test_each_fault_has_its_test() -> None:
+    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    called = set(re.findall(r'"([a-z-]+)"', tests))
+    called |= {name.replace("_", "-") for name in re.findall(r"faults\.(\w+)\(", tests)}
+    assert set(FAULTS) <= called
