@@ -53,7 +53,7 @@ def strict(aws: Served) -> Iterator[None]:
 
 def test_names_tags_descriptions_and_urls_are_taken_as_they_are(aws: Served) -> None:
     mq = aws.client("mq")
-    made = create(aws, Name=f"call-0301234567890-{uuid.uuid4()}", Tags=TAGS)
+    made = create(aws, Name=f"call-0301234567890-of-{uuid.uuid4()}", Tags=TAGS)
     assert mq.list_tags(ResourceArn=made["Arn"])["Tags"] == TAGS
     mq.create_tags(ResourceArn=made["Arn"], Tags={"mail": "jane@example.com"})
     updated = mq.update_configuration(
@@ -72,7 +72,7 @@ def test_with_strict_names_each_operation_that_names_something_refuses(aws: Serv
     known = create(aws)
     tags = {"owner": "jane.doe@example.com"}
     refused = [
-        refusal(partial(create, aws), Name=f"call-0301234567890-{uuid.uuid4()}"),
+        refusal(partial(create, aws), Name=f"call-0301234567890-of-{uuid.uuid4()}"),
         refusal(partial(create, aws), Tags=tags),
         refusal(mq.create_tags, ResourceArn=known["Arn"], Tags=tags),
         refusal(

@@ -116,6 +116,7 @@ def disabled(broker: MqBroker) -> Iterator[None]:
 # Looked at
 
 
+@pytest.mark.usefixtures("activemq_broker")  # its creation, beside this test, leaves records
 def test_readers_leave_no_record_in_the_trail(
     testbed: Testbed, rabbitmq_broker: MqBroker, tmp_path: Path
 ) -> None:
