@@ -169,3 +169,12 @@ class ConflictException(MqError):
     """The name is already taken."""
 
     code, status = "ConflictException", 409
+
+
+def is_of_interruption(error: BaseException | None) -> bool:
+    """Return whether the error arose while Ctrl-C was handled, as in a clean-up that failed."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import ModuleType
 
 from testbed import paths
-from testbed.errors import TestbedError
+from testbed.errors import TestbedError, is_of_interruption
 from testbed.results import Finding, Matrix, Run, ScenarioResult
 from testbed.runtime.tasks import run_concurrently
 from testbed.testbed import Testbed
@@ -81,10 +81,13 @@ def run(scenario: Scenario, testbed: Testbed) -> ScenarioResult:
                 matrices.append(item)
             else:
                 notes.append(item)
-    except TestbedError as caught:
-        error = f"{caught} {caught.hint}".strip()
-    except Exception as caught:  # noqa: BLE001 - must not take the others down
-        error = f"{type(caught).__name__}: {caught}"
+    except Exception as caught:  # it must not take the others down
+        if is_of_interruption(caught):  # it is for the whole run
+            raise KeyboardInterrupt from caught
+        if isinstance(caught, TestbedError):
+            error = f"{caught} {caught.hint}".strip()
+        else:
+            error = f"{type(caught).__name__}: {caught}"
     if error:
         logger.info("  broke off: %s", error)
     return ScenarioResult(

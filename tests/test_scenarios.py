@@ -265,3 +265,15 @@ def test_concurrently_none_that_has_to_be_alone_runs_beside_another(
     ]
     assert most == {"alone": 1, "clock": 1, "other": 1}
     assert announced == ["HOLDS"]
+
+
+def test_an_interruption_is_not_lost_in_a_clean_up_that_fails() -> None:
+    def story(_: Testbed) -> Iterator[Finding]:
+        try:
+            raise KeyboardInterrupt
+            yield  # a generator
+        finally:
+            raise TestbedError("It cannot be deleted while it is created.")
+
+    with pytest.raises(KeyboardInterrupt):
+        scenario.run(Scenario("story", "A story", ("T1",), story), None)  # type: ignore[arg-type]

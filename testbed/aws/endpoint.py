@@ -81,7 +81,7 @@ def serve(testbed: Testbed, *, port: int = 0) -> Iterator[Endpoint]:
     try:
         server = https.HttpsServer(
             port or ports.free(1)[0],
-            https.context(certificate),
+            https.context(certificate, testbed.state.folder),
             Dispatch(services).answer,
         )
     except OSError as error:

@@ -68,14 +68,18 @@ class Response:
 Answer = Callable[[Request], Response]
 
 
-def context(certificate: Certificate) -> ssl.SSLContext:
-    """Return a context with the documented versions, and suites with forward secrecy (API)."""
+def context(certificate: Certificate, folder: Path | None = None) -> ssl.SSLContext:
+    """Return a context with the documented versions, and suites with forward secrecy (API).
+
+    The key is in a temporary folder for a moment, which is made in ``folder``: what a killed
+    process leaves there goes with the rest.
+    """
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.minimum_version = _MINIMUM[API.versions[0]]
     tls.set_ciphers(":".join(suite.openssl for suite in API.suites if "_WITH_" in suite.iana))
     tls.options |= ssl.OP_CIPHER_SERVER_PREFERENCE | ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
-    with tempfile.TemporaryDirectory() as folder:  # mode 0700; OpenSSL reads from files only
-        written = certificate.write(Path(folder))
+    with tempfile.TemporaryDirectory(dir=folder) as private:  # OpenSSL reads from files only
+        written = certificate.write(Path(private))
         tls.load_cert_chain(written.chain, written.key)
     return tls
 

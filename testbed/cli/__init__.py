@@ -4,6 +4,7 @@ Results go to standard output, progress to standard error. Exit status: 0 done; 
 a claim that fails, advice; 2 wrong usage; 130 interrupted.
 """
 
+import atexit
 import faulthandler
 import os
 import signal
@@ -22,17 +23,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from testbed.cli.root import app
 
     signal.signal(signal.SIGALRM, _given_up)
+    atexit.register(_handle_interruptions, signal.SIG_IGN)  # it is over, with its own status
     show_progress()
     try:
         app(
             args=None if arguments is None else list(arguments),
             obj=partial(_handle_interruptions, _interrupted),
         )
+    except (Exception, SystemExit) as error:
+        succeeded = isinstance(error, SystemExit) and not error.code
+        if _is_interrupted() and not succeeded:  # what failed did so on the way out
+            sys.exit(130)
+        raise
     finally:
         _handle_interruptions(_exit)
 
 
-def _handle_interruptions(handler: Callable[..., NoReturn]) -> None:
+def _is_interrupted() -> bool:
+    """Return whether ``_interrupted`` has armed its timer."""
+    return signal.getitimer(signal.ITIMER_REAL)[0] > 0
+
+
+def _handle_interruptions(handler: Callable[..., NoReturn] | signal.Handlers) -> None:
     """Let ``handler`` have SIGINT and SIGTERM: `kill` is to clean up as Ctrl-C does."""
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:

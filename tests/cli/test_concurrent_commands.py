@@ -8,9 +8,8 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from testbed import clients
-from testbed.clients.base import Destination
 from tests.support.command_line import CommandLine
+from tests.support.interruptions import require_message
 
 pytestmark = pytest.mark.containers
 UP = ("up", "--engine", "rabbitmq", "--json")
@@ -28,18 +27,13 @@ def at_once(command: CommandLine, *commands: tuple[str, ...]) -> list[CompletedP
         return list(pool.map(lambda arguments: command.run(*arguments), commands))
 
 
-def require_login(command: CommandLine) -> None:
-    with clients.connect(command.rabbitmq()) as client:
-        client.publish(Destination.queue("here"), b"here")
-
-
 def test_two_that_start_it_and_two_that_remove_it(command: CommandLine) -> None:
     """The folder does not exist yet, so both would make it, and either would remove it again."""
     both = at_once(command, UP, UP)
     assert [done.returncode for done in both] == [0, 0], [done.stderr for done in both]
     first, second = (json.loads(done.stdout) for done in both)
     assert first == second, "one testbed"
-    require_login(command)
+    require_message(command)
 
     removals = at_once(command, ("down", "--json"), ("down", "--json"))
     assert [done.returncode for done in removals] == [0, 0], [done.stderr for done in removals]
@@ -53,7 +47,7 @@ def test_one_that_starts_it_and_one_that_removes_it(command: CommandLine) -> Non
     up, down = at_once(command, UP, ("down",))
     assert (up.returncode, down.returncode) == (0, 0), (up.stderr, down.stderr)
     if command.state.exists():
-        require_login(command)  # `down` was first
+        require_message(command)  # `down` was first
         assert command.run("down").returncode == 0
     command.wait_until_nothing_is_left()
 
@@ -65,4 +59,4 @@ def test_a_start_that_fails_leaves_the_testbed_of_another(command: CommandLine) 
     assert both[0].returncode == 0, both[0].stderr
     assert both[1].returncode == 1, "no such key"
     assert "Traceback" not in both[1].stderr
-    require_login(command)
+    require_message(command)

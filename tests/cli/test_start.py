@@ -109,3 +109,48 @@ def test_a_line_of_the_list_of_scenarios_ends_with_claims_or_the_title() -> None
     output, _ = run("scenario", "list")
     assert "()" not in output
     assert any(line.endswith(")") for line in output.splitlines()), "control: some have claims"
+
+
+_CLUMSY = """
+import atexit, os, signal, sys, time, types
+from testbed.cli import main, root
+from testbed.cli.base import errors_shown, new_app
+from testbed.errors import TestbedError
+
+module = sys.modules["testbed.cli.clumsy"] = types.ModuleType("testbed.cli.clumsy")
+module.app = new_app()
+root.MODULES["clumsy"] = "clumsy"
+
+@module.app.command()
+def clumsy():
+    with errors_shown():
+        try:
+            if sys.argv[2] == "interrupted":
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(60)
+        finally:
+            if sys.argv[1] != "nothing":
+                raise {"a fault": RuntimeError, "an error": TestbedError}[sys.argv[1]]("late")
+
+atexit.register(os.kill, os.getpid(), signal.SIGTERM)  # when all else is over
+main(["clumsy"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("raised", "how", "status"),
+    [
+        ("a fault", "interrupted", 130),
+        ("an error", "interrupted", 130),
+        ("nothing", "interrupted", 130),
+        ("an error", "undisturbed", 1),  # controls
+        ("nothing", "undisturbed", 0),
+    ],
+)
+def test_an_interruption_is_not_lost_in_a_clean_up_that_fails(
+    raised: str, how: str, status: int
+) -> None:
+    command = [sys.executable, "-c", _CLUMSY, raised, how]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr

@@ -137,6 +137,11 @@ class CommandLine:
                 row["Name"] for labels in filters for row in client.api.networks(filters=labels)
             ],
             "processes": self.processes(),
+            "mounts": [
+                line
+                for line in Path("/proc/self/mounts").read_text().splitlines()
+                if any(instance in line for instance in instances)
+            ],
             "temporary": temporary,
         }
 
