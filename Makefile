@@ -6,7 +6,7 @@ PYTEST := $(VENV)/bin/pytest $(PYTEST_ARGS)
 # Two at a time, each with separate brokers and ports; the tests of a file share brokers.
 WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo check format test containers test-all durations benchmarks setup clean
+.PHONY: demo check format test containers test-all durations benchmarks faults setup clean
 .DELETE_ON_ERROR:
 
 demo: setup
@@ -41,6 +41,12 @@ durations: setup
 BENCHMARKS ?= tests/benchmarks/bench_*.py
 benchmarks: setup
 	$(PYTEST) -s --timeout 0 $(BENCHMARKS)
+
+# Faults under confirmed traffic, on every topology: `make faults ROUNDS=100 SEED=7`.
+ROUNDS ?= 10
+SEED   ?= 1
+faults: setup
+	$(VENV)/bin/testbed campaign run --rounds $(ROUNDS) --seed $(SEED) --folder $(REPORT)/faults
 
 setup: $(VENV)/installed
 

@@ -26,7 +26,8 @@ class Traffic:
     """Publishes, and with ``consume`` also consumes, in threads while the ``with`` block runs.
 
     At most ``count`` messages of ``size`` bytes are sent, ``rate`` per second; each has ``timeout``
-    seconds to be confirmed. Share one ``recorder`` between runs to account for them together.
+    seconds to be confirmed. Share one ``recorder`` between runs to account for them together. A
+    consumer connects as ``receive_by`` does, if that is given.
     """
 
     def __init__(
@@ -41,10 +42,13 @@ class Traffic:
         consume: bool = False,
         recorder: Recorder | None = None,
         connect: Connect = clients.connect,
+        receive_by: Connect | None = None,
     ) -> None:
         self.recorder = recorder or Recorder()
         self._address, self._destination, self._connect = address, destination, connect
+        self._receive_by = receive_by or connect
         self._count, self._pause, self._size, self._timeout = count, 1 / rate, size, timeout
+        consume = consume or receive_by is not None
         self._kinds = (self._consume, self._publish) if consume else (self._publish,)
         self._threads: list[threading.Thread] = []  # the publisher's is the last
         self._stopping = threading.Event()
@@ -101,7 +105,8 @@ class Traffic:
                 )
 
     def _open(self, work: Callable[[Client], None]) -> Client:
-        client = self._connect(self._address)
+        connect = self._receive_by if work == self._consume else self._connect
+        client = connect(self._address)
         if work == self._consume:
             try:
                 client.subscribe(self._destination)
@@ -190,7 +195,9 @@ def drain(
     """
     end = time.monotonic() + limit
     before = recorder.history()
-    missing = set(before.of(Kind.CONFIRMED)) - set(before.of(Kind.RECEIVED))
+    # A recorder may be shared by several destinations, each of which is drained.
+    elsewhere = {e.message for e in before if e.destination not in ("", destination.name)}
+    missing = set(before.of(Kind.CONFIRMED)) - set(before.of(Kind.RECEIVED)) - elsewhere
     heard = time.monotonic()  # the last arrival or subscription
     while True:
         try:

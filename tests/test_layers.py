@@ -20,6 +20,7 @@ FLOORS = (
     "library scenario aws bench",
     "faults",
     "daemon __init__",
+    "campaign",
     "cli pytest_plugin",
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}

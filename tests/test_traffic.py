@@ -267,6 +267,16 @@ def test_a_drain_waits_for_what_is_late() -> None:
     assert account.received == 2
 
 
+def test_a_drain_waits_for_nothing_of_another_destination() -> None:
+    broker, recorder = Memory(), Recorder()
+    message = recorder.new_message()
+    recorder.record(Kind.ATTEMPTED, message, "client-1", "somewhere else")
+    recorder.record(Kind.CONFIRMED, message)
+    start = time.monotonic()
+    drain(ADDRESS, QUEUE, recorder, quiet=0.05, patience=30.0, connect=broker.connect)
+    assert time.monotonic() - start < 15.0
+
+
 def test_control_an_impatient_drain_would_call_it_lost() -> None:
     broker, recorder = Memory(), Recorder()
     first, _late = confirmed(recorder, broker, 2)

@@ -24,9 +24,10 @@ MODULES = {
     "fault": "fault",
     "bench": "bench",
     "check": "check",
+    "campaign": "campaign",
     "images": "images",
 }
-GROUPS = {"scenario", "fault", "bench", "images"}
+GROUPS = {"scenario", "fault", "bench", "campaign", "images"}
 
 
 class _LazyGroup(TyperGroup):

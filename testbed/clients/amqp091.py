@@ -27,10 +27,22 @@ _ORPHAN_MS = 60_000  # how long a topic's queue outlives a subscriber that went 
 
 
 class Amqp091Client:
-    """See ``Client``. Declares queues on first use. ``timeout`` (seconds) is for connecting."""
+    """See ``Client``. Declares queues on first use. ``timeout`` (seconds) is for connecting.
 
-    def __init__(self, address: Address, *, timeout: float = 10.0) -> None:
+    For controls: without ``persistent`` messages are transient, and without ``confirm`` nothing is
+    waited for, and a message counts as sent.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        timeout: float = 10.0,
+        persistent: bool = True,
+        confirm: bool = True,
+    ) -> None:
         self._address = address
+        self._delivery_mode, self._confirm = 2 if persistent else 1, confirm
         self._mail = Mailbox()
         self._declared: set[Destination] = set()
         self._published = 0
@@ -116,16 +128,19 @@ class Amqp091Client:
         # A queue has to accept it; a topic without subscribers drops it, by definition.
         to_queue = destination.kind == "queue"
         confirmed = self._mail.expect(number)
+        if not self._confirm and self._mail.ended:
+            raise NotConfirmed(f"publish to {destination.name}: {self._mail.ended.message}")
         self._soon(
             lambda: self._channel.basic_publish(
                 "" if to_queue else TOPICS,
                 destination.name,
                 body,
-                pika.BasicProperties(delivery_mode=2, message_id=str(number)),
+                pika.BasicProperties(delivery_mode=self._delivery_mode, message_id=str(number)),
                 mandatory=to_queue,
             )
         )
-        self._mail.wait(number, confirmed, timeout, f"publish to {destination.name}")
+        if self._confirm:
+            self._mail.wait(number, confirmed, timeout, f"publish to {destination.name}")
 
     def subscribe(self, destination: Destination) -> None:
         queue = self.declare(destination)

@@ -11,6 +11,7 @@ import selectors
 import socket
 import ssl
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Self
 
@@ -108,9 +109,21 @@ class _Listener(stomp.ConnectionListener):  # type: ignore[misc] # see _Transpor
 
 
 class StompClient:
-    """See ``Client``. ``timeout`` is for connecting, in seconds."""
+    """See ``Client``. ``timeout`` is for connecting, in seconds.
 
-    def __init__(self, address: Address, *, timeout: float = 10.0) -> None:
+    For controls: without ``persistent`` messages are transient, and without ``confirm`` nothing is
+    waited for, and a message counts as sent.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        timeout: float = 10.0,
+        persistent: bool = True,
+        confirm: bool = True,
+    ) -> None:
+        self._persistent, self._confirm = persistent, confirm
         logging.getLogger("stomp.py").setLevel(logging.INFO)  # at DEBUG it writes the password
         self._mail = Mailbox()
         self._transport = self._new_transport(address, timeout)
@@ -136,7 +149,12 @@ class StompClient:
 
     def publish(self, destination: Destination, body: bytes, *, timeout: float = 10.0) -> None:
         # ActiveMQ takes a body with a length for bytes, and one without for text.
-        headers = {"persistent": "true", "content-length": len(body)}
+        headers = {"persistent": str(self._persistent).lower(), "content-length": len(body)}
+        if not self._confirm:
+            self._send(lambda: self._connection.send(_path(destination), body, headers=headers))
+            if self._mail.ended:
+                raise NotConfirmed(f"publish to {destination.name}: {self._mail.ended.message}")
+            return
         self._ask(
             lambda receipt: self._connection.send(
                 _path(destination), body, headers=headers, receipt=receipt
@@ -195,13 +213,17 @@ class StompClient:
         """Send a frame and wait for the broker's receipt."""
         receipt = uuid.uuid4().hex
         future = self._mail.expect(receipt)
+        self._send(lambda: send(receipt))
+        self._mail.wait(receipt, future, timeout, what)
+
+    def _send(self, send: Callable[[], object]) -> None:
+        """Send unless the connection has ended; note it if it ends now."""
         try:
             if self._mail.ended is None:
-                send(receipt)
+                send()
         # A socket that has just been closed raises any of these.
         except (stomp.exception.StompException, OSError, AttributeError) as error:
             self._mail.end(ConnectionRefused(f"the connection is lost: {error}"))
-        self._mail.wait(receipt, future, timeout, what)
 
 
 def _path(destination: Destination) -> str:

@@ -1,0 +1,1 @@
+"""Rendering of a campaign: terminal, Markdown and HTML. It computes nothing."""

@@ -1,0 +1,96 @@
+"""A campaign on the terminal and as tables of the documentation."""
+
+from collections.abc import Iterator, Sequence
+
+from testbed.campaign.plan import TOPOLOGIES
+from testbed.campaign.results import Campaign, Played, Row
+
+HEAD = (
+    "fault",
+    "rounds",
+    "confirmed",
+    "lost",
+    "duplicated",
+    "unexpected",
+    "out of order",
+    "to recover, median",
+    "worst",
+)
+
+
+def line(played: Played) -> str:
+    """Return one line about a round."""
+    verdict = "ok" if played.ok else "NOT OK"
+    recovery = "" if played.recovery is None else f", recovered after {played.recovery:.1f} s"
+    account = f" {played.account}{recovery}" if played.account else ""
+    error = f" {played.error}" if played.error else ""
+    return f"{verdict}: {played.round}:{account}{error}"
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """Return what stands in a table below ``HEAD``."""
+    counts = (
+        row.rounds,
+        row.confirmed,
+        row.lost,
+        row.duplicated,
+        row.unexpected,
+        row.disordered,
+    )
+    times = (row.median, row.worst)
+    return (
+        row.title,
+        *(f"{count:,}" for count in counts),
+        *("" if time is None else f"{time:.1f} s" for time in times),
+    )
+
+
+def markdown(campaign: Campaign) -> str:
+    """Return the tables, one for each topology."""
+    return "\n".join(_markdown(campaign)) + "\n"
+
+
+def _markdown(campaign: Campaign) -> Iterator[str]:
+    minutes = f"{campaign.seconds / 60:.0f} minutes"
+    yield f"Seed {campaign.seed}, {campaign.started.date().isoformat()}, {minutes}."
+    yield ""
+    for name, value in campaign.environment.items():
+        yield f"- {name}: {value}"
+    for topology, rows in campaign.rows():
+        yield ""
+        yield f"### {TOPOLOGIES[topology].title}"
+        yield ""
+        yield _table_line(HEAD)
+        yield "|---" + "|--:" * (len(HEAD) - 1) + "|"
+        for row in rows:
+            yield _table_line(cells(row))
+
+
+def _table_line(texts: Sequence[str]) -> str:
+    return f"| {' | '.join(texts)} |"
+
+
+def terminal(campaign: Campaign) -> str:
+    """Return the tables in columns, and the verdict."""
+    return "\n".join(_terminal(campaign))
+
+
+def _terminal(campaign: Campaign) -> Iterator[str]:
+    for topology, rows in campaign.rows():
+        yield ""
+        yield TOPOLOGIES[topology].title
+        lines = [HEAD, *map(cells, rows)]
+        widths = [max(len(texts[column]) for texts in lines) for column in range(len(HEAD))]
+        for texts in lines:
+            first, *others = (
+                text.rjust(width) if column else text.ljust(width)
+                for column, (text, width) in enumerate(zip(texts, widths, strict=True))
+            )
+            yield "  ".join(["", first, *others])
+    total = campaign.total()
+    yield ""
+    yield (
+        f"{'ok' if campaign.ok else 'NOT OK'}: {total.rounds} rounds and their controls, "
+        f"{total.confirmed:,} messages confirmed, {total.lost} lost, "
+        f"{total.unexpected} unexpected, {total.disordered} out of order"
+    )

@@ -1,0 +1,65 @@
+"""Rounds on real brokers: nothing confirmed is lost, and the controls lose."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from testbed import Testbed
+from testbed.campaign.plan import TOPOLOGIES, schedule
+from testbed.campaign.play import play, rates
+from testbed.campaign.results import Rate
+from testbed.campaign.run import inject
+from testbed.campaign.stage import Stage, stage
+from testbed.checker import check
+from testbed.history import Event, Kind
+from testbed.history_file import HistoryFile
+from tests.support.nightly import first_then_nightly
+
+SEED = 1
+
+
+@pytest.fixture(scope="module", params=first_then_nightly(TOPOLOGIES, "the other topologies"))
+def staged(request: pytest.FixtureRequest, testbed: Testbed) -> Iterator[Stage]:
+    with stage(testbed, TOPOLOGIES[request.param]) as staged:
+        yield staged
+
+
+@pytest.mark.containers
+@pytest.mark.parametrize("fault", ["kill", "pause"])
+def test_nothing_confirmed_is_lost(staged: Stage, tmp_path: Path, fault: str) -> None:
+    [planned] = schedule(SEED, staged.topology, 1, faults=[fault])
+    result = play(staged, planned, inject, tmp_path)
+    assert result.ok, (result.error, result.account)
+    assert result.description
+    assert result.account == check(
+        HistoryFile(tmp_path / result.history), ordered=staged.topology.ordered
+    )
+    assert result.states[0].running == staged.topology.nodes
+    if fault == "kill":
+        assert any(state.running < state.nodes for state in result.states)
+
+
+@pytest.mark.containers
+def test_controls_lose(staged: Stage, tmp_path: Path) -> None:
+    controls = schedule(SEED, staged.topology, 0, controls=1)
+    if not controls:
+        pytest.skip("another node has what the dead one had")
+    for planned in controls:
+        result = play(staged, planned, inject, tmp_path)
+        assert result.ok, (planned, result.error, result.account)
+        assert result.account
+        assert result.account.lost
+
+
+def test_rates_are_counted_in_steps() -> None:
+    events = [
+        Event(Kind.ATTEMPTED, "1", 10.0),
+        Event(Kind.CONFIRMED, "1", 10.1),
+        Event(Kind.RECEIVED, "1", 11.2),
+    ]
+    assert rates(events, 10.0) == (
+        Rate(0.0, 2.0, 0.0),
+        Rate(0.5, 0.0, 0.0),
+        Rate(1.0, 0.0, 2.0),
+    )

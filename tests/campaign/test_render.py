@@ -1,0 +1,42 @@
+"""A campaign on the terminal, as tables and as a page."""
+
+from xml.etree import ElementTree as ET
+
+from testbed.campaign.render import html, text, timeline
+from tests.support.campaign import a_campaign, played
+
+
+def test_the_page_needs_nothing_else_and_has_a_time_line_a_round() -> None:
+    page = html.render(a_campaign(played(), played(lost=True)))
+    assert page.count('class="chart"') == 2
+    assert "Not every round came out as it has to." in page
+    for outside in ("<script", "http://", "https://", "<the>"):
+        assert outside not in page
+
+
+def test_a_time_line_shows_the_fault_the_rates_and_the_states() -> None:
+    picture = ET.fromstring(timeline.draw(played()))
+    kinds = [element.get("class") for element in picture.iter()]
+    for kind in ("fault", "back", "confirmed", "received", "whole", "less"):
+        assert kind in kinds
+    assert "Killed <the> node." in "".join(picture.itertext())
+
+
+def test_a_round_that_failed_early_has_its_picture_too() -> None:
+    early = played(recovery=None)
+    early = type(early)(
+        **{**vars(early), "rates": (), "states": (), "injected": 0.0, "seconds": 0.0}
+    )
+    ET.fromstring(timeline.draw(early))
+
+
+def test_the_tables_have_a_row_for_each_fault() -> None:
+    tables = text.markdown(a_campaign(played(), played(control="transient", lost=True)))
+    assert "| kill | 1 | 1 | 0 | 0 | 0 | 0 | 4.0 s | 4.0 s |" in tables
+    assert "| kill, control: transient | 1 | 1 | 1 |" in tables
+
+
+def test_the_terminal_ends_with_the_verdict() -> None:
+    assert text.terminal(a_campaign()).splitlines()[-1].startswith("ok: 1 rounds")
+    lost = text.terminal(a_campaign(played(lost=True)))
+    assert lost.splitlines()[-1].startswith("NOT OK")
