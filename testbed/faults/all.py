@@ -2,12 +2,27 @@
 
 from testbed.errors import TestbedError
 from testbed.faults.base import Fault
+from testbed.faults.key import DisableKey, ScheduleKeyDeletion
 from testbed.faults.kill import Kill
+from testbed.faults.kms_answers import KmsSlow, KmsThrottle
+from testbed.faults.kms_container import KmsDown, KmsPause
 from testbed.faults.pause import Pause
 from testbed.faults.process import KillMount, KillProcess
 
 FAULTS: dict[str, Fault] = {
-    fault.name: fault for fault in (Kill(), KillProcess(), KillMount(), Pause())
+    fault.name: fault
+    for fault in (
+        Kill(),
+        KillProcess(),
+        KillMount(),
+        Pause(),
+        KmsDown(),
+        KmsPause(),
+        KmsSlow(),
+        KmsThrottle(),
+        DisableKey(),
+        ScheduleKeyDeletion(),
+    )
 }
 
 

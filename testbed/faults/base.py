@@ -73,7 +73,9 @@ class Fault(ABC):
     def holds(self, target: Target) -> list[str]:
         """Return what maintenance has to leave alone; see ``testbed.state.holds``."""
         broker = target.broker
-        return [holds.node(broker.broker_id, node.name) for node in target.nodes] if broker else []
+        if self.of != "node" or not broker:
+            return []
+        return [holds.node(broker.broker_id, node.name) for node in target.nodes]
 
     def plan(self, target: Target, options: Options) -> Record:
         """Return what ``inject`` will do and ``undo`` will need; change nothing."""

@@ -2,6 +2,7 @@
 
 One call passes these gates, in this order::
 
+    disturbance      KMS is slow or throttles, while a fault says so
     due_work         what fell due in the meantime is done
     validation       the request has the right shape
     naming           which key is meant
@@ -17,6 +18,7 @@ from testbed.kms.authorization import Authorization, Identities, administrators
 from testbed.kms.backend import Backend
 from testbed.kms.base import DELAY, Caller, Kms
 from testbed.kms.call import KmsCall, KmsServices, LastUsage, OnServiceEvent
+from testbed.kms.disturbance import Disturbances
 from testbed.kms.key import DAY
 from testbed.kms.ledger import Ledger
 from testbed.kms.naming import KeyNames
@@ -58,6 +60,7 @@ class KmsAuthority:
             )
         self._clock, self._on_event = clock, on_event
         self._backend, self._ledger = Backend(localstack), Ledger(state)
+        self._disturbances = Disturbances(state)
         self._names = KeyNames(self._backend, self._ledger)
         self._services = KmsServices(
             self._backend,
@@ -72,6 +75,7 @@ class KmsAuthority:
 
     def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """See ``Kms.call``."""
+        self._disturbances.meet()
         now, view = self._clock.now(), self._ledger.view()
         if view.first_due() <= now:
             due_work.run(self._backend, self._ledger, now, self._on_event)

@@ -24,6 +24,8 @@ SERVICE_ACCOUNT = "999999999999"
 # hours" (DP-NEW).
 DELAY = 3.0
 
+_THROTTLING = "ThrottlingException"
+
 
 @dataclass(frozen=True)
 class TlsDetails:
@@ -98,5 +100,8 @@ class Kms(Protocol):
 
 
 def is_outage(error: KmsError) -> bool:
-    """Return whether KMS failed to answer, rather than refused (API reference, common errors)."""
-    return error.code in ("KMSInternalException", "DependencyTimeoutException")
+    """Return whether KMS failed to answer, rather than refused (API reference, common errors).
+
+    A throttled call says nothing about the key either: a service tries it again.
+    """
+    return error.code in ("KMSInternalException", "DependencyTimeoutException", _THROTTLING)

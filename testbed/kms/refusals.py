@@ -14,6 +14,14 @@ def refusal(code: str, sentence: str = "", hint: str = "") -> KmsError:
     return KmsError(sentence, code=code, hint=hint)
 
 
+def throttled() -> KmsError:
+    # Quoted by the developer guide, "Throttling AWS KMS requests".
+    return refusal(
+        "ThrottlingException",
+        "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
+    )
+
+
 # Keys and aliases
 
 
