@@ -247,10 +247,18 @@ class MqBroker:
             time.sleep(_POLL)
 
     def log(self) -> str:
-        """Return what its nodes have logged since they started."""
-        containers = self.testbed.containers
-        logs = (b"".join(containers.logs(node.container_id)) for node in self._broker.nodes)
-        return b"".join(logs).decode(errors="replace")
+        """Return what its nodes have logged since they started.
+
+        Of a node that did not come back, the end of what it logged last.
+        """
+        containers, broker = self.testbed.containers, self._broker
+        logs = [
+            self.testbed.brokers.kept_log(broker.broker_id, node.name)
+            if containers.state(node.container_id).status == "missing"
+            else b"".join(containers.logs(node.container_id)).decode(errors="replace")
+            for node in broker.nodes
+        ]
+        return "".join(logs)
 
     @property
     def _broker(self) -> Broker:

@@ -34,10 +34,12 @@ def describe(broker: Broker) -> dict[str, Any]:
         "StorageType": broker.storage_type,
         "HostInstanceType": DEFAULT_INSTANCE_TYPE[broker.engine_type],
         "ActionsRequired": [
-            {
-                "ActionRequiredCode": action.action_required_code,
-                "ActionRequiredInfo": action.action_required_info,
-            }
+            _present(
+                {
+                    "ActionRequiredCode": action.action_required_code or None,
+                    "ActionRequiredInfo": action.action_required_info,
+                }
+            )
             for action in broker.actions_required
         ],
         "EncryptionOptions": _encryption_options(broker),

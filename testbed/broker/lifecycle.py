@@ -5,11 +5,12 @@ into being, so another process can finish or undo what this one has begun.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 
 from testbed.broker import grants, maintenance
+from testbed.broker.health import Health, Patience
 from testbed.broker.model import Broker, Grant, Node
 from testbed.broker.nodes import Nodes
 from testbed.broker.store import BrokerStore
@@ -23,14 +24,19 @@ from testbed.storage import volumes
 
 logger = logging.getLogger(__name__)
 
+_LOOK_EVERY = 1.0  # seconds between two logins that `up` waits for
+
 
 class Lifecycle:
     """Brings brokers up, restarts them and removes them."""
 
-    def __init__(self, services: Services, store: BrokerStore, nodes: Nodes) -> None:
+    def __init__(
+        self, services: Services, store: BrokerStore, nodes: Nodes, patience: Patience
+    ) -> None:
         self._containers, self._kms, self._clock = services.containers, services.kms, services.clock
-        self._state = services.state
+        self._state, self._cancelled = services.state, services.stopping
         self._store, self._nodes = store, nodes
+        self._health = Health(services.containers, nodes.spec, patience)
 
     def create_grants(self, broker: Broker, caller: Caller) -> Broker:
         """Create the broker's grants and its volumes' data keys. Raises ``KmsError``."""
@@ -100,6 +106,7 @@ class Lifecycle:
                 logger.info("%s: deleting", broker.broker_name)
                 self._nodes.release(broker)
                 self._retire_grants(broker)
+                self._forget(broker)
                 self._store.remove(broker)
 
     def check(self, broker: Broker) -> Broker:
@@ -132,9 +139,13 @@ class Lifecycle:
         """Do what follows from the latest check; see ``Brokers.maintain``."""
         if broker.in_progress:
             self.finish(broker)
-        if broker.broker_state == "RUNNING":
-            return self.revive(broker)
-        if broker.broker_state == "CRITICAL_ACTION_REQUIRED" and broker.storage_type == "EFS":
+        elif broker.broker_state in maintenance.IN_SERVICE and not broker.key_problem:
+            self._end_hung(broker)
+            now = self._clock.now()
+            return self._start_stopped(
+                broker, lambda node: not (node.failure and node.failure.rests(now))
+            )
+        if broker.key_problem and broker.storage_type == "EFS":
             for node in filter(self._nodes.runs, broker.nodes):
                 logger.info(
                     "%s: its file system no longer works without the key, node %s stops",
@@ -149,14 +160,49 @@ class Lifecycle:
         if broker.broker_state == "REBOOT_IN_PROGRESS":
             self._reboot(broker)
             return self._store.get(broker.broker_id)
-        stopped: list[Node] = [
+        broker = self._start_stopped(broker)
+        while not self._end_hung(broker, login=True):
+            if self._cancelled.wait(_LOOK_EVERY):
+                raise Interrupted(f"The start of {broker.broker_name} was interrupted.")
+            broker = self._start_stopped(broker)
+        return broker
+
+    def _end_hung(self, broker: Broker, *, login: bool = False) -> bool:
+        """End what runs and has not let clients in for too long. Return whether all is well.
+
+        A node that a fault holds is left alone.
+        """
+        balancer = broker.load_balancer
+        if balancer and not self._nodes.runs(balancer):
+            return False
+        free = [node for node in broker.nodes if not self._is_held(broker, node)]
+        running = [node for node in free if self._nodes.runs(node)]
+        is_well, given_up = self._health.look(broker, running, login=login)
+        for miss in given_up:
+            name = f"node {miss.instance.name}" if isinstance(miss.instance, Node) else "balancer"
+            logger.warning("%s: %s is ended: %s", broker.broker_name, name, miss.reason)
+            self._nodes.end(broker, miss.instance)
+        return is_well and len(running) == len(free)
+
+    def _start_stopped(
+        self, broker: Broker, is_due: Callable[[Node], bool] = lambda _: True
+    ) -> Broker:
+        """Start the stopped nodes that are due, and the load balancer unless it runs.
+
+        When all nodes run, continue a reboot that was cut short.
+        """
+        down = [
             node
             for node in broker.nodes
             if not self._nodes.runs(node) and not self._is_held(broker, node)
         ]
+        stopped = [node for node in down if is_due(node)]
         if stopped:
             names = " and ".join(node.name for node in stopped)
             logger.info("%s: node %s stopped, starting again", broker.broker_name, names)
+        elif not down and (waiting := [node for node in broker.nodes if node.restart_due]):
+            stopped = waiting[:1]  # the others serve meanwhile
+            logger.info("%s: rebooting node %s", broker.broker_name, stopped[0].name)
         elif broker.load_balancer is None or self._nodes.runs(broker.load_balancer):
             return broker
         return self._nodes.start(broker, stopped)  # together: a cluster needs most nodes to start
@@ -167,7 +213,12 @@ class Lifecycle:
     def erase(self, broker: Broker) -> None:
         """Remove all that belongs to the broker, and forget it."""
         self._release(broker)
+        self._forget(broker)
         self._store.remove(broker)
+
+    def _forget(self, broker: Broker) -> None:
+        self._nodes.forget_logs(broker)
+        self._health.forget(broker)
 
     def _release(self, broker: Broker) -> None:
         self._nodes.release(broker)
@@ -199,7 +250,7 @@ class Lifecycle:
             for nodes in [[node] for node in broker.nodes] if serving else [broker.nodes]:
                 broker = self._nodes.start(broker, nodes)
         finally:  # the reboot is over, successful or not; the check says if the key is the reason
-            self.check(self._set_state(broker, "RUNNING"))
+            self.check(self._store.change(broker, maintenance.in_service))
 
     def _check(self, broker: Broker) -> Broker:
         result = maintenance.check(self._kms, broker, self._clock.now())

@@ -2,21 +2,21 @@
 
 "A RabbitMQ broker with a CMK periodically verifies that the KMS key is enabled and the broker has
 all necessary grants" (KMSERR). A broker that fails the check is in ``CRITICAL_ACTION_REQUIRED``
-with the invalid-key code until a later check passes. The period is not documented: it is a
-parameter of the testbed.
+with the invalid-key code until a later check passes; one with a node that does not come back is in
+that state, too. The period is not documented: it is a parameter of the testbed.
 """
 
 from dataclasses import dataclass, replace
 
 from testbed.broker import grants
-from testbed.broker.model import Broker
+from testbed.broker.model import Broker, Node
 from testbed.documented.engines import INVALID_KMS_KEY, ActionRequired
 from testbed.documented.grants import grants as shapes_of
 from testbed.errors import KmsError
 from testbed.kms.base import Kms, is_outage
 from testbed.storage import volumes
 
-_IN_SERVICE = ("RUNNING", "CRITICAL_ACTION_REQUIRED")
+IN_SERVICE = ("RUNNING", "CRITICAL_ACTION_REQUIRED")
 _KEY_STATES = {
     "Disabled": "disabled",
     "PendingDeletion": "pending deletion",
@@ -37,22 +37,44 @@ def check(kms: Kms, broker: Broker, now: float) -> Check | None:
 
     Raises ``KmsError`` during an outage, which says nothing about the key.
     """
-    if broker.broker_state not in _IN_SERVICE:
+    if broker.broker_state not in IN_SERVICE:
         return None
     return Check(key_problem(kms, broker), now)
 
 
 def with_check(broker: Broker, result: Check | None) -> Broker:
     """Return a copy of the broker with the result of a check, if it is still in service."""
-    if result is None or broker.broker_state not in _IN_SERVICE:
+    if result is None or broker.broker_state not in IN_SERVICE:
         return broker
-    action = ActionRequired(INVALID_KMS_KEY[broker.engine_type], result.problem)
+    if broker.key_problem and not result.problem:  # with the key again, nodes come back at once
+        nodes = tuple(replace(node, failure=None) for node in broker.nodes)
+        broker = replace(broker, nodes=nodes)
+    return in_service(replace(broker, key_problem=result.problem, checked=result.at))
+
+
+def in_service(broker: Broker) -> Broker:
+    """Return a copy in the state that follows from its key and its nodes.
+
+    For a node that does not come back no action code is documented, so it has none.
+    """
+    actions = [
+        ActionRequired("", f"Node {node.name} does not come back: {node.failure.reason}")
+        for node in broker.nodes
+        if node.failure
+    ]
+    if broker.key_problem:  # the reason of the others
+        actions = [ActionRequired(INVALID_KMS_KEY[broker.engine_type], broker.key_problem)]
     return replace(
         broker,
-        broker_state="CRITICAL_ACTION_REQUIRED" if result.problem else "RUNNING",
-        actions_required=(action,) if result.problem else (),
-        checked=result.at,
+        broker_state="CRITICAL_ACTION_REQUIRED" if actions else "RUNNING",
+        actions_required=tuple(actions),
     )
+
+
+def with_node(broker: Broker, node: Node) -> Broker:
+    """Return a copy with ``node``, and in the state that follows if the broker is in service."""
+    broker = broker.with_node(node)
+    return in_service(broker) if broker.broker_state in IN_SERVICE else broker
 
 
 def key_problem(kms: Kms, broker: Broker) -> str:

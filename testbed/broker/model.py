@@ -12,6 +12,8 @@ from testbed.engines.base import Defects, NetworkConnector, User
 from testbed.kms.base import Caller, root
 from testbed.storage.volumes import Volume
 
+_FIRST_PAUSE, _LONGEST_PAUSE = 10.0, 300.0  # seconds between attempts to bring a node back
+
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -57,12 +59,38 @@ class _Instance:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """Why a node does not come back. Times are the testbed's clock's; ``attempts`` were in vain."""
+
+    reason: str
+    at: float
+    attempts: int = 1
+
+    @property
+    def retry_at(self) -> float:
+        """When maintenance tries again: after 10 seconds, then twice as long, up to 5 minutes."""
+        doublings = min(self.attempts - 1, 10)
+        return self.at + min(_FIRST_PAUSE * float(2**doublings), _LONGEST_PAUSE)
+
+    def rests(self, now: float) -> bool:
+        """Return whether the pause lasts. A failure from the future counts for nothing."""
+        return self.at <= now < self.retry_at
+
+
+@dataclass(frozen=True)
 class Node(_Instance):
     """One container of a broker, and its volume."""
 
     name: str
     volume: Volume
     container_id: str = ""
+    failure: Failure | None = None
+    restart_due: bool = False  # a reboot that another node cut short has not reached it
+
+    def failed(self, reason: str, at: float) -> "Node":
+        """Return a copy after another attempt to start it that was in vain."""
+        attempts = self.failure.attempts + 1 if self.failure else 1
+        return replace(self, failure=Failure(reason, at, attempts))
 
 
 @dataclass(frozen=True)
@@ -87,9 +115,10 @@ class Pending:
 class Broker:
     """A broker of ``account`` in ``region``.
 
-    ``running_version`` is the exact version behind ``engine_version``, empty for an image of the
-    user's own. ``created`` is ISO 8601; ``checked`` is when the key was last verified, by the
-    testbed's clock. ``cookie`` authenticates the nodes of a RabbitMQ cluster to each other.
+    ``key_problem`` is what the last check of the key found. ``running_version`` is the exact
+    version behind ``engine_version``, empty for an image of the user's own. ``created`` is ISO
+    8601; ``checked`` is when the key was last verified, by the testbed's clock. ``cookie``
+    authenticates the nodes of a RabbitMQ cluster to each other.
     """
 
     account: str
@@ -110,6 +139,7 @@ class Broker:
     load_balancer: LoadBalancer | None = None
     storage_type: str = "EBS"
     grants: tuple[Grant, ...] = ()
+    key_problem: str = ""
     actions_required: tuple[ActionRequired, ...] = ()
     created: str = ""
     checked: float = 0.0
@@ -201,6 +231,16 @@ class Broker:
         """The volumes, each once: nodes may share one."""
         return tuple({node.volume.volume_id: node.volume for node in self.nodes}.values())
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What may not be in a log."""
+        users = (*self.users, *self.pending_users)
+        return (*(user.password for user in users), self.keystore_password, self.cookie)
+
+    def node(self, name: str) -> Node:
+        """Return the node of that name."""
+        return next(node for node in self.nodes if node.name == name)
+
     def with_state(self, broker_state: str) -> "Broker":
         """Return a copy in ``broker_state``."""
         return replace(self, broker_state=broker_state)
@@ -216,13 +256,14 @@ class Broker:
         return replace(self, load_balancer=load_balancer)
 
     def applied(self) -> "Broker":
-        """Return a copy in which everything pending is in effect, as after a reboot."""
+        """Return a copy in which everything pending is in effect, for the nodes to restart with."""
         pending = self.pending
         current, history = self.configuration, self.configuration_history
         if pending.configuration:
             current, history = pending.configuration, (*((current,) if current else ()), *history)
         return replace(
             self,
+            nodes=tuple(replace(node, restart_due=True) for node in self.nodes),
             users=self.pending_users,
             engine_version=pending.engine_version or self.engine_version,
             configuration=current,

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 
-from testbed.broker import topology
+from testbed.broker import log_lines, topology
 from testbed.broker.model import Broker, LoadBalancer, Node
 from testbed.documented.tls import PROFILES
 from testbed.engines import balancer, entry
@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 _REFUSALS = {12, 65, 66, 70}  # exit codes of containers/base/enter that concern the volume
 READY_WITHIN = 120.0  # seconds
 _PROGRESS_EVERY = 2.0  # seconds
+_LINES = 2000  # at the end of a log, in which the first error is looked for
 
 
 def spec(broker: Broker, node: Node, certificate: Certificate) -> NodeSpec:
@@ -134,7 +135,7 @@ def wait(
         if now - start > READY_WITHIN:
             raise ContainerFailed(
                 f"The broker {broker.broker_name} was not ready after {READY_WITHIN:.0f} s: "
-                f"{reason}; its last words: {containers.last_words(node.container_id, 8)}",
+                f"{reason}; it said: {log_lines.telling(log(containers, broker, node))}",
                 hint="A slow machine may need fewer brokers at once: "
                 "`testbed up --engine rabbitmq` starts one.",
             ) from reason
@@ -155,7 +156,7 @@ def require_running(containers: Containers, broker: Broker, node: Node) -> None:
     state = containers.state(node.container_id)
     if state.running:
         return
-    words = containers.last_words(node.container_id, 8)
+    words = log_lines.telling(log(containers, broker, node))
     if state.exit_code in _REFUSALS:
         raise VolumeRefused(
             f"The volume {node.volume.volume_id} does not attach: {words}",
@@ -164,5 +165,17 @@ def require_running(containers: Containers, broker: Broker, node: Node) -> None:
     raise ContainerFailed(
         f"The broker {broker.broker_name} stopped while starting (exit {state.exit_code}): "
         f"{words or 'it printed nothing'}",
-        hint="`docker info` shows whether the engine is well; the next try starts from nothing.",
+        hint="`docker info` shows whether the engine is well; the next try starts from nothing."
+        if broker.broker_state.startswith("CREATION_")
+        else f"`testbed logs {broker.broker_name}` shows what it printed. It is tried again by "
+        "itself, and by `testbed up`.",
     )
+
+
+def log(containers: Containers, broker: Broker, node: Node) -> str:
+    """Return the end of what the node's container printed, without secrets; "" if it is gone."""
+    try:
+        pieces = b"".join(containers.logs(node.container_id, _LINES))
+    except ContainerFailed:
+        return ""
+    return log_lines.without(pieces.decode(errors="replace"), broker.secrets)

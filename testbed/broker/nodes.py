@@ -1,10 +1,11 @@
 """The nodes of brokers: their images, their start on attached volumes, and a cluster's address."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
-from testbed.broker import grants, node_container
+from testbed.broker import grants, log_lines, maintenance, node_container
 from testbed.broker.model import Broker, LoadBalancer, Node
 from testbed.broker.requests import CreateBroker
 from testbed.broker.store import BrokerStore
@@ -12,14 +13,14 @@ from testbed.documented.grants import grants as shapes_of
 from testbed.engines import balancer
 from testbed.engines.all import ENGINES
 from testbed.engines.base import NodeSpec
-from testbed.errors import ClientError, ContainerFailed, Interrupted, VolumeRefused
+from testbed.errors import ClientError, ContainerFailed, Interrupted, TestbedError, VolumeRefused
 from testbed.pki import Certificate
 from testbed.runtime import images
 from testbed.runtime.tasks import Task
 from testbed.services import Services
 from testbed.storage import volumes
 
-_CERTIFICATE = "certificate"
+_CERTIFICATE, _LOG = "certificate", "log"
 
 
 class Nodes:
@@ -28,6 +29,7 @@ class Nodes:
     def __init__(self, services: Services, store: BrokerStore) -> None:
         self._state, self._containers = services.state, services.containers
         self._kms, self._authority = services.kms, services.authority
+        self._clock = services.clock
         self._store, self._cancelled = store, services.stopping
 
     # Images
@@ -58,26 +60,84 @@ class Nodes:
     def start(self, broker: Broker, chosen: Sequence[Node]) -> Broker:
         """Start the ``chosen`` nodes side by side, and return when all are ready.
 
-        Replaces their containers. Raises ``VolumeRefused``, ``ContainerFailed`` or ``Interrupted``.
+        Replaces their containers. Of a node that does not come up, the reason and the log are kept.
+        Raises ``VolumeRefused``, ``ContainerFailed``, ``KmsError`` or ``Interrupted``: the first
+        node's reason.
         """
         certificate = self._certificate(broker)
         specs = {node.name: node_container.spec(broker, node, certificate) for node in chosen}
-        data_keys = {node.name: self._data_key(broker, node) for node in chosen}
-        tasks = [
-            Task(partial(self._launch, broker, node, specs[node.name], data_keys[node.name]))
+        data_keys: dict[str, bytes | None] = {}
+        for node in chosen:
+            with self._failure_kept(broker, node):
+                self._require_volume(broker, node)
+            data_keys[node.name] = self._data_key(broker, node)  # the check finds a refused key
+        tasks = {
+            node.name: Task(
+                partial(self._launch, broker, node, specs[node.name], data_keys[node.name])
+            )
             for node in chosen
-        ]
-        for task in tasks:  # all before the first failure: nothing may start after the clean-up
+        }
+        for task in tasks.values():  # all before the first failure: none may start afterwards
             task.wait()
-        for task in tasks:
-            broker = self._store.change(broker, partial(Broker.with_node, node=task.result()))
-        broker = self._start_load_balancer(broker)
-        for node in broker.nodes:
-            if node.name in specs:
+        failures: list[TestbedError] = []
+        launched: list[Node] = []
+        for node in chosen:
+            with self._failure_kept(broker, node, failures):
+                launched.append(tasks[node.name].result())
+                self._store.change(broker, partial(Broker.with_node, node=launched[-1]))
+        broker = self._store.get(broker.broker_id)
+        if launched or not chosen:
+            broker = self._start_load_balancer(broker)
+        for node in launched:
+            with self._failure_kept(broker, node, failures):
                 self._wait(broker, node, specs[node.name])
-                served = replace(node, volume=node.volume.serving())
-                broker = self._store.change(broker, partial(Broker.with_node, node=served))
-        return broker
+                served = replace(node, volume=node.volume.serving(), failure=None)
+                self._store.change(broker, partial(maintenance.with_node, node=served))
+        if failures:
+            raise failures[0]
+        return self._store.get(broker.broker_id)
+
+    @contextmanager
+    def _failure_kept(
+        self, broker: Broker, node: Node, failures: list[TestbedError] | None = None
+    ) -> Iterator[None]:
+        """Store why a node that does not run did not start.
+
+        The error is appended to ``failures``, or raised if that is None. ``Interrupted`` is raised.
+        """
+        try:
+            yield
+        except Interrupted:
+            raise
+        except TestbedError as error:
+            stored = self._store.get(broker.broker_id).node(node.name)
+            if not self.runs(stored):
+                failed = stored.failed(str(error), self._clock.now())
+                self._store.change(broker, partial(maintenance.with_node, node=failed))
+            if failures is None:
+                raise
+            failures.append(error)
+
+    def log(self, broker: Broker, node: Node) -> str:
+        """Return the kept end of the log of the node's last container that ended by itself."""
+        document = self._state.get(_LOG, f"{broker.broker_id} {node.name}")
+        return str(document["text"]) if document else ""
+
+    def _keep_log(self, broker: Broker, node: Node) -> None:
+        """Keep the end of the log of a container that is about to be removed."""
+        text = node_container.log(self._containers, broker, node)
+        if text:
+            document = {"text": text[-log_lines.KEPT :]}
+            self._state.put(_LOG, f"{broker.broker_id} {node.name}", document)
+
+    def forget_logs(self, broker: Broker) -> None:
+        """Remove the logs that were kept."""
+        for node in broker.nodes:
+            self._state.delete(_LOG, f"{broker.broker_id} {node.name}")
+
+    def spec(self, broker: Broker, node: Node) -> NodeSpec:
+        """Return all that the engine knows of the node."""
+        return node_container.spec(broker, node, self._certificate(broker))
 
     def runs(self, instance: Node | LoadBalancer) -> bool:
         """Whether the instance's container runs."""
@@ -88,11 +148,9 @@ class Nodes:
 
         Raises ``ContainerFailed`` when none does, as during a failover.
         """
-        certificate = self._certificate(broker)
         for node in broker.nodes:
-            spec = node_container.spec(broker, node, certificate)
             try:
-                ENGINES[broker.engine_type].login(spec, node.addresses())
+                ENGINES[broker.engine_type].login(self.spec(broker, node), node.addresses())
             except ClientError:
                 continue
             return node
@@ -124,6 +182,12 @@ class Nodes:
         for node in broker.nodes:
             self._data_key(broker, node)
 
+    def end(self, broker: Broker, instance: Node | LoadBalancer) -> None:
+        """Kill the container of a node or load balancer; keep a node's log."""
+        if isinstance(instance, Node):
+            self._keep_log(broker, instance)
+        self._containers.kill(instance.container_id)
+
     def release(self, broker: Broker) -> None:
         """Remove the broker's containers, volumes and certificate, as far as they exist."""
         for row in self._containers.find(f"broker {broker.broker_id}"):
@@ -136,10 +200,12 @@ class Nodes:
         if self._cancelled.is_set():
             raise Interrupted(f"The start of {broker.broker_name} was interrupted.")
         if node.container_id:
+            if not self.runs(node):
+                self._keep_log(broker, node)
             self._containers.stop(node.container_id)
             self._containers.remove(node.container_id)
         engine = ENGINES[broker.engine_type]
-        node = replace(node, volume=node.volume.attaching())
+        node = replace(node, volume=node.volume.attaching(), restart_due=False)
         container_id = node_container.run(
             self._containers, engine, broker, node, rendered=spec, data_key=data_key
         )
@@ -169,18 +235,16 @@ class Nodes:
                 rendered=spec,
                 cancelled=self._cancelled,
             )
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, TestbedError):
+                self._keep_log(broker, node)
             self._containers.remove(node.container_id)  # a running node is one that was ready
             raise
 
     def _data_key(self, broker: Broker, node: Node) -> bytes | None:
         """Open the volume's data key, as its grants allow. Raises ``VolumeRefused``."""
+        self._require_volume(broker, node)
         volume = node.volume
-        if not self._containers.has_volume(volume.volume_id):
-            raise VolumeRefused(
-                f"The volume {volume.volume_id} of {broker.broker_name} is gone with its data.",
-                hint="`testbed down` and then `testbed up` start with a new one.",
-            )
         shapes = shapes_of(broker.deployment_mode, broker.storage_type, broker.region)
         missing = grants.missing(self._kms, broker, shapes, volume.volume_id)
         if missing:
@@ -190,6 +254,14 @@ class Nodes:
                 hint="A revoked grant cannot be restored: delete the broker and create it anew.",
             )
         return volumes.open_data_key(self._kms, volume, broker.arn)
+
+    def _require_volume(self, broker: Broker, node: Node) -> None:
+        if not self._containers.has_volume(node.volume.volume_id):
+            raise VolumeRefused(
+                f"The volume {node.volume.volume_id} of {broker.broker_name} is gone with its "
+                "data.",
+                hint="`testbed down` and then `testbed up` start with a new one.",
+            )
 
     def _certificate(self, broker: Broker) -> Certificate:
         """Return the broker's one certificate, issued at its first start, for all its nodes."""

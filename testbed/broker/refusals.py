@@ -193,14 +193,17 @@ def in_state(broker: Broker, operation: str) -> BadRequestException:
     """
     change = {"DeleteBroker": "deleted", "RebootBroker": "rebooted"}.get(operation, "updated")
     reasons = "; ".join(
-        f"{action.action_required_code}: {action.action_required_info}"
+        ": ".join(filter(None, (action.action_required_code, action.action_required_info)))
         for action in broker.actions_required
     )
+    hint = _WAYS_ON.get(broker.broker_state, "Wait until it has finished.")
+    if any(node.failure for node in broker.nodes) and not broker.key_problem:
+        hint = f"`testbed logs {broker.broker_name}` shows more; `testbed up` tries again at once."
     return BadRequestException(
         f"Broker [{broker.broker_name}] can't be {change} while in state [{broker.broker_state}]"
         + (f" ({reasons})" if reasons else ""),
         error_attribute="broker-id",
-        hint=_WAYS_ON.get(broker.broker_state, "Wait until it has finished."),
+        hint=hint,
     )
 
 

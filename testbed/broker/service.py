@@ -13,6 +13,7 @@ from functools import partial
 
 from testbed.broker import addresses, encryption, refusals, rules, strict_names, topology, updates
 from testbed.broker.configurations import Configurations
+from testbed.broker.health import Patience
 from testbed.broker.jobs import Job
 from testbed.broker.lifecycle import Lifecycle
 from testbed.broker.model import Broker, Node
@@ -36,7 +37,13 @@ class Brokers:
     brokers of the own account and Region. Starting and stopping a broker takes its lock.
     """
 
-    def __init__(self, services: Services, *, check_period: float = CHECK_PERIOD) -> None:
+    def __init__(
+        self,
+        services: Services,
+        *,
+        check_period: float = CHECK_PERIOD,
+        patience: Patience = Patience(),  # noqa: B008 - frozen
+    ) -> None:
         self._containers, self._kms = services.containers, services.kms
         self._recorder, self._clock = services.recorder, services.clock
         self._check_period, self._state = check_period, services.state
@@ -44,7 +51,7 @@ class Brokers:
         self._store = BrokerStore(services.state, services.stopping)
         self._configurations = Configurations(services.state, services.clock)
         self._nodes = Nodes(services, self._store)
-        self._lifecycle = Lifecycle(services, self._store, self._nodes)
+        self._lifecycle = Lifecycle(services, self._store, self._nodes, patience)
         self._creating = threading.Lock()
 
     # Operations of the API
@@ -186,6 +193,14 @@ class Brokers:
         """Return all brokers, or the caller's, as they are stored, in the order of creation."""
         return self._store.of(caller) if caller else self._store.all()
 
+    def kept_log(self, broker_id: str, node_name: str) -> str:
+        """Return the end of what a node's last container printed that ended by itself.
+
+        Empty if there was none. Raises ``NotFoundException``.
+        """
+        broker = self._store.get(broker_id)
+        return self._nodes.log(broker, _chosen(broker, node_name)[0])
+
     @property
     def strict_names(self) -> bool:
         """Whether names that the page advises against are refused; see ``strict_names``."""
@@ -209,9 +224,10 @@ class Brokers:
 
         A broker with a valid key gets its lost nodes back. With an invalid key, one on EFS stops:
         the file system works without the key for the delay of KMS, and no longer (DP). One on EBS
-        keeps serving until it loses a node, which then stays lost. What another process began
-        and did not finish is finished. A locked broker is left alone. Raises
-        ``NotFoundException``, and what ``attach`` raises.
+        keeps serving until it loses a node, which then stays lost. A node that runs and lets no
+        client in is ended first; see ``health``. One that does not come back is tried again with
+        growing pauses. What another process began and did not finish is finished. A locked broker
+        is left alone. Raises ``NotFoundException``, and what ``attach`` raises.
         """
         broker = self.check(broker_id)
         try:
@@ -236,7 +252,7 @@ class Brokers:
             return self._nodes.start(broker, _chosen(broker, node_name))
 
     def revive(self, broker_id: str, caller: Caller | None = None) -> Broker:
-        """Start the nodes that have stopped, as after a restart of the engine.
+        """Start the nodes that have stopped, and return when clients can log in to all.
 
         Removes a broker whose creation or deletion was cut off; resumes one whose reboot was.
         Raises ``NotFoundException``, and what ``attach`` raises.

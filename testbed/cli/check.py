@@ -20,7 +20,7 @@ def check(
     file: Annotated[Path, typer.Argument(help="A history, as lines of JSON.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Account for a history: find out whether anything was lost that was confirmed.
+    """Say what a history has lost, duplicated or disordered.
 
     Exit status 1 when something confirmed is lost, or something is unexpected or out of order, or
     nothing was confirmed.

@@ -52,6 +52,8 @@ def _nodes(testbed: "Testbed", broker: "Broker") -> list[dict[str, Any]]:
             "name": node.name,
             "container": testbed.containers.state(node.container_id).status,
             "volume": node.volume.volume_id,
+            "failure": node.failure.reason if node.failure else "",
+            "attempts": node.failure.attempts if node.failure else 0,
         }
         for node in broker.nodes
     ]
@@ -77,5 +79,11 @@ def _render(document: dict[str, Any]) -> str:
         lines += [
             f"           {action['ActionRequiredCode']}: {action['ActionRequiredInfo']}"
             for action in broker["ActionsRequired"]
+            if "ActionRequiredCode" in action
+        ]
+        lines += [
+            f"           node {node['name']} failed {node['attempts']}x: {node['failure']}"
+            for node in broker["nodes"]
+            if node["failure"]
         ]
     return "\n".join(lines)

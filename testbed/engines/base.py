@@ -138,7 +138,9 @@ class Engine(Protocol):
         """
 
     def login(self, node: NodeSpec, addresses: dict[str, tuple[str, int]]) -> None:
-        """Log in to every listener (name -> host, port) over TLS: the node is ready.
+        """Log in to every listener in ``addresses`` (name -> host, port) over TLS.
+
+        When all of the node's listeners let a client in, it is ready.
 
         Raises ``ClientError`` while one does not answer; called again until it succeeds.
         """

@@ -1,6 +1,7 @@
 """TLS for asking a server, where a client of the broker would verify it."""
 
 import ssl
+from contextlib import suppress
 
 _END = b"-----END CERTIFICATE-----"
 
@@ -16,6 +17,15 @@ def permissive_context() -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     context.set_ciphers("ALL:@SECLEVEL=0")
     return context
+
+
+def client_hello(server_name: str) -> bytes:
+    """Return the first bytes of a client that opens a connection to ``server_name``."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = permissive_context().wrap_bio(incoming, outgoing, server_hostname=server_name)
+    with suppress(ssl.SSLWantReadError):
+        client.do_handshake()
+    return outgoing.read()
 
 
 def leaf(chain_pem: bytes) -> bytes:

@@ -1,8 +1,11 @@
 """The ports of a container that something listens on, according to its kernel."""
 
+from testbed.errors import ContainerFailed
 from testbed.runtime.containers import Containers
 
+_HEADER = b"local_address"
 _LISTEN = "0A"
+_ATTEMPTS = 3  # on a busy machine an engine may lose a command's output
 # Docker's name server is in every container of a user-defined network, on 127.0.0.11.
 _NAME_SERVER = "0B00007F"
 
@@ -12,7 +15,13 @@ def listening(containers: Containers, container_id: str) -> dict[int, set[str]]:
 
     The engine's own name server is left out. Raises ``ContainerFailed``.
     """
-    _, output = containers.execute(container_id, ["cat", "/proc/net/tcp", "/proc/net/tcp6"])
+    output = b""
+    for _ in range(_ATTEMPTS):
+        _, output = containers.execute(container_id, ["cat", "/proc/net/tcp", "/proc/net/tcp6"])
+        if _HEADER in output:
+            break
+    else:
+        raise ContainerFailed("A container does not say which of its ports are in use.")
     bound: dict[int, set[str]] = {}
     for line in output.decode().splitlines():
         fields = line.split()

@@ -20,16 +20,18 @@ DEFAULT_FOLDER = ".testbed"
 DATABASE = "state.sqlite"
 # Put into a folder that is new or empty: only a folder with this mark is ever removed.
 MARK = "made-by-amazonmq-testbed"
-_SCHEMA = 1
+_SCHEMA = 2
 _MADE_WITHIN = 5.0  # seconds between the mark and the database of a new folder, on a busy machine
 _REMOVED_WITHIN = 2.0  # seconds in which other processes let go of a folder
 _TABLES = """
-CREATE TABLE IF NOT EXISTS documents (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id))
+CREATE TABLE IF NOT EXISTS documents (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id));
+INSERT INTO documents VALUES ('folder', 'made', '{}')
 """
 _PUT = """
 INSERT INTO documents VALUES (?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body
 """
 _GET = "SELECT body FROM documents WHERE kind = ? AND id = ?"
+_UNKNOWN = "which brokers and keys there are is not known any more"
 _HINT = (
     "`testbed down` removes what runs and the folder itself if it is the testbed's; "
     "or name another with --state."
@@ -41,7 +43,7 @@ class State:
 
     ``is_new``: this object made the folder the testbed's. Of several at once, exactly one did.
     Raises ``StateBroken`` for a folder that is not the testbed's or cannot be used, or that has
-    lost its database.
+    lost its database or the content.
     """
 
     def __init__(self, folder: Path | str = DEFAULT_FOLDER) -> None:
@@ -51,6 +53,12 @@ class State:
         self._database = Database(
             self.folder / DATABASE, name=self._name, hint=_HINT, schema=_SCHEMA, tables=_TABLES
         )
+        if self.get("folder", "made") is None:  # it came with the tables
+            self._database.close()
+            raise StateBroken(
+                f"{self._name} has lost the content of its database, {DATABASE}: {_UNKNOWN}.",
+                hint=_HINT,
+            )
 
     @property
     def instance(self) -> str:
@@ -139,14 +147,20 @@ class State:
 
     def _require_database(self) -> None:
         deadline = time.monotonic() + _MADE_WITHIN
-        while not (self.folder / DATABASE).exists():
+        while not self._has_database():
             if time.monotonic() > deadline:
                 raise StateBroken(
-                    f"{self._name} has lost its database, {DATABASE}: which brokers and keys there "
-                    "are is not known any more.",
+                    f"{self._name} has lost its database, {DATABASE}: {_UNKNOWN}.",
                     hint=_HINT,
                 )
             time.sleep(0.05)
+
+    def _has_database(self) -> bool:
+        """Return whether there is one that is not empty, as not even a new one is."""
+        try:
+            return (self.folder / DATABASE).stat().st_size > 0
+        except FileNotFoundError:
+            return False
 
 
 def instance_of(folder: Path | str) -> str:

@@ -99,6 +99,7 @@ def broker_in(
         lambda stored: replace(
             stored,
             broker_state=state,
+            key_problem=action.action_required_info if critical else "",
             actions_required=(action,) if critical else (),
             configuration=Configuration(configuration["Id"], 1, activemq_elements.DEFAULT),
             checked=aws.testbed.clock.now(),

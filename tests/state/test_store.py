@@ -1,5 +1,6 @@
 import sqlite3
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -124,6 +125,35 @@ def test_a_folder_that_lost_its_database_is_not_taken_for_a_new_one(
     with pytest.raises(StateBroken, match="has lost its database") as error:
         State(tmp_path / "s")
     assert "testbed down" in error.value.hint
+
+
+def empty_the_file(database: Path) -> None:
+    for file in database.parent.glob(f"{DATABASE}*"):
+        file.write_bytes(b"")
+
+
+def empty_the_tables(database: Path) -> None:
+    with sqlite3.connect(database) as connection:
+        connection.execute("DELETE FROM documents")
+    connection.close()
+
+
+def remove_the_tables(database: Path) -> None:
+    with sqlite3.connect(database) as connection:
+        connection.execute("DROP TABLE documents")
+    connection.close()
+
+
+@pytest.mark.parametrize("damage", [empty_the_file, empty_the_tables, remove_the_tables])
+def test_nor_is_one_whose_database_was_emptied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], None]
+) -> None:
+    State(tmp_path / "s").close()
+    State(tmp_path / "s").close()  # control: nothing is lost
+    damage(tmp_path / "s" / DATABASE)
+    monkeypatch.setattr(store, "_MADE_WITHIN", 0.0)
+    with pytest.raises(StateBroken):
+        State(tmp_path / "s")
 
 
 def test_what_cannot_be_removed_is_said_and_stays_known_as_ours(

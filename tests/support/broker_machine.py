@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
+from testbed.broker import maintenance
 from testbed.broker.model import Broker
 from testbed.errors import ContainerFailed, MqError, VolumeRefused
 from testbed.storage import volumes
@@ -36,6 +37,14 @@ if TYPE_CHECKING:
 NO_IMAGE = "amazonmq-testbed/none:none"  # creating a container pulls no image
 Kind = tuple[str, str, str]
 kinds = st.sampled_from(list(KINDS))
+
+
+def _without_failures(broker: Broker) -> Broker:
+    for node in broker.nodes:
+        broker = maintenance.with_node(broker, replace(node, failure=None))
+    return broker
+
+
 where_there_are_some = precondition(lambda self: self.model.brokers)
 
 
@@ -247,6 +256,9 @@ class KeysAndBrokers(KeysAndGrants):
         text = self.answer_to(call, "ContainerFailed" if legal else "VolumeRefused", "attaching")
         words = "could not be started: no such image" if legal else "does not attach"
         self.agree(words in text, True, f"whether {text!r} says {words!r}")
+        broker = self.stored(broker_id)
+        self.agree(any(node.failure for node in broker.nodes), legal, "whether a node failed")
+        self.brokers.amend(broker_id, _without_failures)  # as if an image had come
 
     def attaches(self, broker_id: str, place: int) -> bool:
         volume_id = self.stored(broker_id).nodes[place].volume.volume_id

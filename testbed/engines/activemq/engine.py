@@ -117,9 +117,12 @@ class ActiveMQ:
 
     def login(self, node: NodeSpec, addresses: dict[str, tuple[str, int]]) -> None:
         """See ``Engine.login``. The console starts last, so the other listeners come after it."""
-        console, *others = sorted(readiness.LOGINS, key=lambda login: login[0] != "console")
-        _log_in(node, console, addresses)
-        with ThreadPoolExecutor(max_workers=len(others)) as pool:
+        present = [login for login in readiness.LOGINS if login[0] in addresses]
+        for login in present:
+            if login[0] == "console":
+                _log_in(node, login, addresses)
+        others = [login for login in present if login[0] != "console"]
+        with ThreadPoolExecutor(max_workers=len(present)) as pool:
             list(pool.map(lambda login: _log_in(node, login, addresses), others))
 
     def _start(self, node: NodeSpec) -> bytes:
