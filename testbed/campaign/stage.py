@@ -75,10 +75,10 @@ def _opener(protocol: str, control: str) -> Connect:
 
 
 @contextmanager
-def stage(testbed: Testbed, topology: Topology) -> Iterator[Stage]:
+def stage(testbed: Testbed, topology: Topology, *, maintained: bool = True) -> Iterator[Stage]:
     """Create the topology's brokers under a new key, and delete them at the end.
 
-    Raises as ``Brokers.create`` does.
+    They are maintained in between, unless a server does that. Raises as ``Brokers.create`` does.
     """
     key = testbed.new_key(f"Of a campaign: {topology.title}")
     with ExitStack() as stack:
@@ -99,9 +99,10 @@ def stage(testbed: Testbed, topology: Topology) -> Iterator[Stage]:
             ids.append(broker.broker_id)
             uri = addresses.network_uri(broker) if topology.brokers > 1 else ""
             connectors = (NetworkConnector("campaign", uri, users[0].username),)
-        maintenance = Maintenance(testbed.brokers, _MAINTENANCE)
-        maintenance.start()
-        stack.callback(maintenance.stop)
+        if maintained:
+            maintenance = Maintenance(testbed.brokers, _MAINTENANCE)
+            maintenance.start()
+            stack.callback(maintenance.stop)
         staged = Stage(testbed, topology, tuple(ids))
         if topology.brokers > 1:
             _wait_for_bridge(staged)

@@ -25,6 +25,7 @@ MODULES = {
     "bench": "bench",
     "check": "check",
     "campaign": "campaign",
+    "soak": "soak",
     "images": "images",
 }
 GROUPS = {"scenario", "fault", "bench", "campaign", "images"}

@@ -6,8 +6,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from testbed.campaign.plan import TOPOLOGIES
-from testbed.campaign.render import text, timeline
+from testbed.campaign.render import growth, text, timeline
 from testbed.campaign.results import Campaign
+from testbed.campaign.soak import Soak
 from testbed.report.text import printable
 
 
@@ -23,8 +24,8 @@ def _environment() -> Environment:
     )
 
 
-def render(campaign: Campaign) -> str:
-    """Return the whole page."""
+def render(campaign: Campaign, soak: Soak | None = None) -> str:
+    """Return the whole page; with what was held, if ``campaign`` is a soak's."""
     topologies = [
         {
             "title": TOPOLOGIES[topology].title,
@@ -42,9 +43,22 @@ def render(campaign: Campaign) -> str:
         for topology, rows in campaign.rows()
     ]
     values = {
+        "held": _held(soak) if soak else None,
         "campaign": campaign,
         "total": campaign.total(),
         "head": text.HEAD,
         "topologies": topologies,
     }
     return _environment().get_template("page.html").render(values)
+
+
+def _held(soak: Soak) -> dict[str, object]:
+    return {
+        "head": growth.HEAD,
+        "rows": growth.cells(soak),
+        "line": growth.line(soak),
+        "pictures": [
+            Markup(growth.draw(soak.samples, each.name))  # noqa: S704 - it escapes all text
+            for each in soak.growth
+        ],
+    }

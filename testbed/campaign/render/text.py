@@ -79,14 +79,7 @@ def _terminal(campaign: Campaign) -> Iterator[str]:
     for topology, rows in campaign.rows():
         yield ""
         yield TOPOLOGIES[topology].title
-        lines = [HEAD, *map(cells, rows)]
-        widths = [max(len(texts[column]) for texts in lines) for column in range(len(HEAD))]
-        for texts in lines:
-            first, *others = (
-                text.rjust(width) if column else text.ljust(width)
-                for column, (text, width) in enumerate(zip(texts, widths, strict=True))
-            )
-            yield "  ".join(["", first, *others])
+        yield from columns([HEAD, *map(cells, rows)])
     total = campaign.total()
     yield ""
     yield (
@@ -94,3 +87,14 @@ def _terminal(campaign: Campaign) -> Iterator[str]:
         f"{total.confirmed:,} messages confirmed, {total.lost} lost, "
         f"{total.unexpected} unexpected, {total.disordered} out of order"
     )
+
+
+def columns(lines: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield a table's lines; the first column is aligned to the left, the others to the right."""
+    widths = [max(map(len, texts)) for texts in zip(*lines, strict=True)]
+    for texts in lines:
+        first, *others = (
+            text.rjust(width) if column else text.ljust(width)
+            for column, (text, width) in enumerate(zip(texts, widths, strict=True))
+        )
+        yield "  ".join(["", first, *others])

@@ -1,0 +1,79 @@
+"""Does what a testbed holds grow? Pure: samples, a robust slope, and limits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import median
+
+# By how much each may grow from the end of the warm-up to the end of the soak; disk is shown alone:
+# each call is a record of the trail.
+LIMITS: Mapping[str, float] = {
+    "memory": 24.0,  # mebibytes of the endpoint's process
+    "descriptors": 8.0,
+    "threads": 4.0,
+    "containers": 0.5,
+    "volumes": 0.5,
+    "mounts": 0.5,
+}
+WARM_UP = 1 / 3  # the part of the samples that is left out: caches and pools fill
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What is held ``at`` so many seconds; memory and disk are in mebibytes."""
+
+    at: float
+    memory: float
+    descriptors: float
+    threads: float
+    containers: float
+    volumes: float
+    mounts: float
+    disk: float
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How one thing grew after the warm-up, by the slope; ``limit`` is None if it is not judged."""
+
+    name: str
+    first: float
+    last: float
+    grown: float
+    limit: float | None
+
+    @property
+    def ok(self) -> bool:
+        return self.limit is None or self.grown <= self.limit
+
+
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """Return the median slope of all pairs (Theil and Sen), which outliers do not move.
+
+    0 for fewer than two points.
+    """
+    slopes = [
+        (later[1] - earlier[1]) / (later[0] - earlier[0])
+        for earlier, later in combinations(points, 2)
+        if later[0] != earlier[0]
+    ]
+    return median(slopes) if slopes else 0.0
+
+
+def growths(samples: Sequence[Sample], limits: Mapping[str, float] = LIMITS) -> tuple[Growth, ...]:
+    """Return how everything grew after the warm-up. Needs two samples after it to say anything."""
+    kept = samples[int(len(samples) * WARM_UP) :]
+    if len(kept) < 2:
+        return ()
+    seconds = kept[-1].at - kept[0].at
+    return tuple(
+        Growth(
+            name=name,
+            first=getattr(kept[0], name),
+            last=getattr(kept[-1], name),
+            grown=round(slope([(each.at, getattr(each, name)) for each in kept]) * seconds, 2),
+            limit=limits.get(name),
+        )
+        for name in Sample.__dataclass_fields__
+        if name != "at"
+    )

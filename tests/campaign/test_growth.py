@@ -1,0 +1,76 @@
+"""The slope, the limits, and how they are shown."""
+
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from testbed.campaign.growth import LIMITS, Sample, growths, slope
+from testbed.campaign.render import growth, html
+from testbed.campaign.results import Played
+from testbed.campaign.soak import Soak
+from tests.support.campaign import a_campaign, played
+
+
+def samples(**more: float) -> tuple[Sample, ...]:
+    """Return 12 samples, a minute apart; what is named grows by so much in each."""
+    held = {
+        "memory": 90.0,
+        "descriptors": 30.0,
+        "threads": 9.0,
+        "containers": 3,
+        "volumes": 3,
+        "mounts": 40,
+        "disk": 1.0,
+    }
+    return tuple(
+        Sample(at=60.0 * n, **{name: held[name] + n * more.get(name, 0) for name in held})
+        for n in range(12)
+    )
+
+
+def soaked(*rounds: Played, **more: float) -> Soak:
+    taken = samples(**more)
+    return Soak(a_campaign(*rounds), taken, growths(taken), 1200, 4)
+
+
+def test_the_slope_is_that_of_the_line_whatever_an_outlier_says() -> None:
+    points = [(float(x), 2.0 * x) for x in range(20)]
+    assert slope(points) == 2
+    points[10] = (10.0, 9_999.0)
+    assert slope(points) == 2
+    assert slope(points[:1]) == 0
+
+
+def test_flat_lines_are_ok_and_so_is_a_jump_during_the_warm_up() -> None:
+    assert soaked().ok
+    flat = samples()
+    cold = (Sample(0.0, 10.0, 5, 2, 3, 3, 40, 0.1), *flat[1:])
+    assert all(each.ok for each in growths(cold))
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_growth_of_each_is_noticed(name: str) -> None:
+    grown = soaked(**{name: 5.0})
+    assert not grown.ok
+    assert [each.name for each in grown.growth if not each.ok] == [name]
+    assert "NOT OK: 1 minutes, 1 rounds, 1 messages confirmed, 0 lost, 1,200 calls" in (
+        growth.line(grown)
+    )
+    assert f"grown: {name}" in growth.line(grown)
+
+
+def test_a_loss_and_too_few_samples_are_not_ok() -> None:
+    assert not soaked(played(lost=True)).ok
+    assert growths(samples()[:1]) == ()
+
+
+def test_disk_is_shown_and_not_judged() -> None:
+    assert soaked(disk=50.0).ok
+
+
+def test_the_page_has_the_table_and_a_picture_of_each() -> None:
+    page = html.render(a_campaign(), soaked())
+    assert "What was held" in page
+    assert page.count('class="chart"') == 1 + 7
+    assert "What was held" not in html.render(a_campaign())
+    ET.fromstring(growth.draw(samples(), "memory"))
