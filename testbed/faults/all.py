@@ -6,6 +6,7 @@ from testbed.faults.key import DisableKey, ScheduleKeyDeletion
 from testbed.faults.kill import Kill
 from testbed.faults.kms_answers import KmsSlow, KmsThrottle
 from testbed.faults.kms_container import KmsDown, KmsPause
+from testbed.faults.link import Cut, LossyLink, SlowLink
 from testbed.faults.pause import Pause
 from testbed.faults.process import KillMount, KillProcess
 
@@ -16,6 +17,9 @@ FAULTS: dict[str, Fault] = {
         KillProcess(),
         KillMount(),
         Pause(),
+        Cut(),
+        SlowLink(),
+        LossyLink(),
         KmsDown(),
         KmsPause(),
         KmsSlow(),

@@ -60,6 +60,7 @@ class ImageSpec:
 
 BROKER_BASE = ImageSpec("base", "base")
 KMS = ImageSpec("localstack", "localstack")
+FAULT = ImageSpec("fault", "fault")
 
 
 def own(engine_type: str, image: str) -> ImageSpec:
