@@ -18,7 +18,6 @@ from tests.support.broker_machine import KeysAndBrokers
 from tests.support.broker_model import RUNNING, ModelAccount
 from tests.support.kms_machine import KeysAndGrants
 from tests.support.kms_model import DELAY
-from tests.support.nightly import first_then_nightly
 
 pytestmark = pytest.mark.containers
 
@@ -42,7 +41,7 @@ def slow() -> Iterator[Testbed]:
 @pytest.mark.parametrize(
     ("calls", "seconds"),
     [
-        (2000, 30.0),
+        (1000, 15.0),
         pytest.param(8000, 120.0, marks=pytest.mark.nightly("two minutes of random calls")),
     ],
 )
@@ -96,33 +95,53 @@ WRONG_SERVICE = {
 }
 
 
-def found_out() -> None:
-    """Return whether the model catches the fault, with the same calls each time."""
-    with pytest.raises(AssertionError, match="where the model has"):
-        run_state_machine_as_test(
-            KeysAndBrokers,
-            settings=settings(
-                CHECKED, max_examples=100, derandomize=True, report_multiple_bugs=False
-            ),
-        )
+def tour() -> None:
+    run = KeysAndBrokers()
+    try:
+        run.tour()
+    finally:
+        run.forget()
+        run.folder.cleanup()
 
 
-@pytest.mark.parametrize("wrong", first_then_nightly(WRONG_SERVICE, "the other wrong rules"))
+def random_calls() -> None:
+    run_state_machine_as_test(
+        KeysAndBrokers,
+        settings=settings(CHECKED, max_examples=400, report_multiple_bugs=False),
+    )
+
+
+CALLS = [
+    tour,
+    pytest.param(random_calls, marks=pytest.mark.nightly("wrong rules, found by chance")),
+]
+
+
+def test_every_loss_of_a_key_or_a_grant_is_as_the_model_says(slow: Testbed) -> None:
+    tour()
+
+
+@pytest.mark.parametrize("calls", CALLS)
+@pytest.mark.parametrize("wrong", WRONG_SERVICE)
 def test_control_a_wrong_rule_of_the_service_is_found(
-    slow: Testbed, monkeypatch: pytest.MonkeyPatch, wrong: str
+    slow: Testbed, monkeypatch: pytest.MonkeyPatch, wrong: str, calls: Callable[[], None]
 ) -> None:
     monkeypatch.setattr(*WRONG_SERVICE[wrong])
-    found_out()
+    with pytest.raises(AssertionError, match="where the model has"):
+        calls()
 
 
-@pytest.mark.parametrize(
-    "wrong", first_then_nightly([AtOnce, GrantsComeBack], "the other wrong rules")
-)
+@pytest.mark.parametrize("calls", CALLS)
+@pytest.mark.parametrize("wrong", [AtOnce, GrantsComeBack])
 def test_control_a_wrong_rule_of_the_model_is_found(
-    slow: Testbed, monkeypatch: pytest.MonkeyPatch, wrong: type[ModelAccount]
+    slow: Testbed,
+    monkeypatch: pytest.MonkeyPatch,
+    wrong: type[ModelAccount],
+    calls: Callable[[], None],
 ) -> None:
     monkeypatch.setattr(KeysAndBrokers, "modelled", wrong)
-    found_out()
+    with pytest.raises(AssertionError, match="where the model has"):
+        calls()
 
 
 # A broker that runs
@@ -208,6 +227,7 @@ class RealBroker(KeysAndBrokers):
                 pass
 
 
+@pytest.mark.nightly("a real broker led by chance; every push has the scenarios")
 def test_a_broker_that_runs_is_as_the_model_says(slow: Testbed) -> None:
     """A broker comes back with its key, and never again once a grant has ended."""
     chance = random.Random(seed := random.randrange(2**32))

@@ -305,6 +305,44 @@ class KeysAndBrokers(KeysAndGrants):
         """Wait more often, since effects come with a delay."""
         self.turn(DELAY)
 
+    # Every way in which a key or a grant is lost, once
+
+    def tour(self) -> None:
+        """Take the calls that matter in turn, on each kind of broker, one broker at a time."""
+        self.create_key()
+        for kind in KINDS:
+            for place in range(len(KINDS[kind])):
+                self.create_broker(0, kind, False)
+                self.end_grant_of_broker(place, "revoked")
+                self.disable(0)
+                self.enable(0)
+                self.seen_to_be_lost()
+                self.delete_broker(0)
+        self.lost_and_given_back(lambda: self.disable(0), lambda: self.enable(0))
+        self.lost_and_given_back(
+            lambda: self.put_policy(0, "no decrypt"), lambda: self.put_policy(0, "default")
+        )
+
+    def lost_and_given_back(self, lose: Callable[[], None], give_back: Callable[[], None]) -> None:
+        self.create_broker(0, next(iter(KINDS)), False)
+        lose()
+        self.look_at(0, "check")  # before it has an effect
+        self.seen_to_be_lost()
+        give_back()
+        self.wait()
+        self.look_at(0, "check")
+        self.begin_reboot(0)
+        self.finish_reboot(0)
+        self.delete_broker(0)
+
+    def seen_to_be_lost(self) -> None:
+        """Wait for the effect, look, look again without a check, reboot and attach."""
+        self.wait()
+        self.attach(0, 0)
+        self.look_at(0, "check")
+        self.look_at(0, "describe")
+        self.begin_reboot(0)
+
     # At the end of a run
 
     def everything_opens_that_should_and_nothing_more(self) -> None:
