@@ -35,7 +35,7 @@ Folder = Annotated[
     Path | None,
     typer.Option(help="Write faults.json, faults.html, faults.md and the histories into it."),
 ]
-app = new_app("Faults under confirmed traffic: is anything lost that was confirmed?")
+app = new_app("Inject faults under traffic, and count what is lost.")
 
 
 @app.command("plan")

@@ -26,7 +26,7 @@ def soak(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Mix faults, calls and brokers that come and go for hours, and watch for growth.
+    """Mix faults and traffic for hours, and watch for growth.
 
     It uses a new testbed, which is removed afterwards. Exit status 1 when something confirmed is
     lost, or memory, descriptors, threads, containers, volumes or mounts grow.

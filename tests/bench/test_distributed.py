@@ -244,6 +244,7 @@ def repeating(work_once: Callable[[], object]) -> Iterator[None]:
 
 
 @pytest.mark.containers
+@pytest.mark.nightly("a stranger who takes messages; every push has test_load.py")
 def test_a_stolen_message_makes_it_no_result(brokers: dict[str, Broker]) -> None:
     """The control of the account: a stranger takes messages from the queue during the load."""
     chosen = load_driver("rabbitmq")

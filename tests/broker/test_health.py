@@ -15,12 +15,13 @@ from testbed.library import MqBroker
 from testbed.testbed import Testbed
 from tests.support.broker_node import wait_for
 from tests.support.command_line import CommandLine
+from tests.support.nightly import first_then_nightly
 
 pytestmark = pytest.mark.containers
 PROCESS = {"RABBITMQ": "beam.smp", "ACTIVEMQ": "java"}
 
 
-@pytest.fixture(params=["RABBITMQ", "ACTIVEMQ"])
+@pytest.fixture(params=first_then_nightly(["RABBITMQ", "ACTIVEMQ"], "the other engine"))
 def broker(request: pytest.FixtureRequest) -> MqBroker:
     """Return the session's broker of each engine; every test leaves it serving."""
     fixture = {"RABBITMQ": "rabbitmq_broker", "ACTIVEMQ": "activemq_broker"}[request.param]
@@ -74,6 +75,7 @@ def test_a_node_that_runs_and_answers_nobody_is_replaced(broker: MqBroker) -> No
     assert lets_clients_in(broker)
 
 
+@pytest.mark.nightly("`up` waits for a login; every push has maintenance")
 def test_up_returns_when_clients_can_log_in(activemq_broker: MqBroker) -> None:
     broker, before = activemq_broker, node_of(activemq_broker)
     signal(broker, "STOP")
@@ -133,7 +135,12 @@ EMPTY = "find /volume -mindepth 1 -delete"
     ("broker", "damage", "reason"),
     [
         ("RABBITMQ", GARBLE, "message authentication failed"),
-        ("ACTIVEMQ", EMPTY, "testbed-enter: the volume has lost its header"),
+        pytest.param(
+            "ACTIVEMQ",
+            EMPTY,
+            "testbed-enter: the volume has lost its header",
+            marks=pytest.mark.nightly("an emptied volume; every push has a damaged one"),
+        ),
     ],
     indirect=["broker"],
     ids=["damaged", "emptied"],

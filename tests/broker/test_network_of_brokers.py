@@ -221,6 +221,7 @@ def test_control_a_broker_whose_certificate_is_not_accepted_gets_nothing(tmp_pat
 
 
 @pytest.mark.containers
+@pytest.mark.nightly("another password; every push has another certificate")
 def test_control_a_user_with_another_password_there_gets_no_bridge(tmp_path: Path) -> None:
     names = NAMES[:2]
     other = dataclasses.replace(BOB, password="another-password-1")

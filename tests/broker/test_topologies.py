@@ -148,18 +148,8 @@ def protocols(broker: Broker) -> list[str]:
 
 
 @pytest.mark.containers
-@pytest.mark.parametrize(
-    ("engine_type", "mode"),
-    [
-        pytest.param(
-            *case,
-            marks=()
-            if case[1] == "CLUSTER_MULTI_AZ"
-            else pytest.mark.nightly("others than a cluster; every push has test_service.py"),
-        )
-        for case in MODES
-    ],
-)
+@pytest.mark.nightly("each deployment by itself; every push has test_service.py and the cluster's")
+@pytest.mark.parametrize(("engine_type", "mode"), MODES)
 def test_a_broker_is_created_used_on_every_listener_loses_a_node_and_is_deleted(
     testbed: Testbed, engine_type: str, mode: str
 ) -> None:

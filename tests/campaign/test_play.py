@@ -26,7 +26,7 @@ def staged(request: pytest.FixtureRequest, testbed: Testbed) -> Iterator[Stage]:
 
 
 @pytest.mark.containers
-@pytest.mark.parametrize("fault", ["kill", "pause"])
+@pytest.mark.parametrize("fault", first_then_nightly(["kill", "pause"], "the other faults"))
 def test_nothing_confirmed_is_lost(staged: Stage, tmp_path: Path, fault: str) -> None:
     [planned] = schedule(SEED, staged.topology, 1, faults=[fault])
     result = play(staged, planned, inject, tmp_path)

@@ -28,6 +28,7 @@ def test_bursts_of_all_connections_are_answered_and_leave_nothing(served: Served
     assert held.exceeds(before, **tolerated) == {}
 
 
+@pytest.mark.nightly("brokers that come and go; every push has bursts of calls")
 def test_brokers_that_come_and_go_leave_nothing(served: ServedProcess) -> None:
     """As two hundred of them in `tests/benchmarks/bench_growth.py`."""
     key = served.testbed.new_key("for brokers that come and go")

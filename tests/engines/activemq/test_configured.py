@@ -18,6 +18,7 @@ from testbed.errors import ClientError
 from testbed.wire.prober import probe_all
 from testbed.wire.verdict import judge, judge_certificate
 from tests.support.activemq_node import ALICE, BOB, HOSTNAME, activemq, spec
+from tests.support.nightly import first_then_nightly
 
 pytestmark = pytest.mark.containers
 
@@ -197,7 +198,7 @@ def _typical(name: str, attribute: str, allowed: Value) -> str:
     return SPECIAL.get(attribute, TYPICAL[allowed.kind])
 
 
-@pytest.mark.parametrize("version", list(RELEASES))
+@pytest.mark.parametrize("version", first_then_nightly(RELEASES, "the other release of the engine"))
 def test_a_broker_starts_with_everything_that_is_permitted(tmp_path: Path, version: str) -> None:
     data = etree.tostring(whole("broker", 0), encoding="unicode")
     assert {warning.attribute_name for warning in sanitize(data, version).warnings} <= {
