@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from testbed.aws import https
-from testbed.aws.dispatch import Dispatch
 from testbed.aws.endpoint import HOST, serve
 from testbed.cli.scenario import run_file
 from testbed.documented.tls import API
@@ -53,7 +52,7 @@ def _old_endpoint(authority: Authority) -> Iterator[int]:
     old.minimum_version = ssl.TLSVersion.TLSv1
     # OpenSSL signs nothing of TLS 1.1 above this level: its signatures are over SHA-1.
     old.set_ciphers("ECDHE+AESGCM:ECDHE+AES:@SECLEVEL=0")
-    with https.HttpsServer(0, old, Dispatch({}).answer) as server:
+    with https.HttpsServer(0, old, lambda _: https.Response(404)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield server.server_port

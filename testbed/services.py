@@ -4,6 +4,8 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from testbed.account.identities import Identities
+from testbed.account.store import AccountStore
 from testbed.default_region import checked, default_region
 from testbed.kms.authority import KmsAuthority
 from testbed.kms.base import DELAY, USER, USER_ACCOUNT, Caller, Kms, root
@@ -27,7 +29,7 @@ class Services:
     """What the brokers and the AWS endpoint of one testbed work with.
 
     ``kms`` decides, records and delegates to LocalStack. ``stopping`` ends every wait.
-    ``user`` is who acts where nobody is named.
+    ``identities`` are those of IAM and STS. ``user`` is who acts where nobody is named.
     """
 
     state: State
@@ -37,6 +39,7 @@ class Services:
     trail: Trail
     recorder: Recorder
     authority: Authority
+    identities: Identities
     stopping: threading.Event
     user: Caller = USER
 
@@ -87,7 +90,7 @@ def assemble(
     """
     clock, trail = Clock(state), Trail(state.folder)
     clock.anchor()
-    recorder = Recorder(trail, clock)
+    recorder, identities = Recorder(trail, clock), Identities(AccountStore(state.folder))
 
     def record_event(event: str, key_arn: str, at: float, details: Mapping[str, str]) -> None:
         recorder.service_event(event, key_arn, at, **details)
@@ -98,6 +101,7 @@ def assemble(
         state,
         clock,
         delay=settings.delay,
+        identities=identities.policies,
         on_event=record_event,
         last_usage=recorder.last_usage,
     )
@@ -111,6 +115,7 @@ def assemble(
         trail,
         recorder,
         authority,
+        identities,
         stopping,
         root(USER_ACCOUNT, settings.region),
     )

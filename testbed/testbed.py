@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack
 
+from testbed.account import known_keys
 from testbed.broker import default_broker
 from testbed.broker import strict_names as strict
 from testbed.broker.default_broker import NAMES, USERNAME, DefaultBrokerOptions, new_password
@@ -77,6 +78,7 @@ class Testbed:
         delay: float | None = None,
         region: str = "",
         strict_names: bool | None = None,
+        require_known_keys: bool | None = None,
         start: bool = True,
     ) -> None:
         """Join the testbed of ``folder``, and start its engine and its KMS unless they run.
@@ -88,7 +90,8 @@ class Testbed:
         where everyone acts who names no Region, and is kept as well; by default it is the one that
         AWS's tools find in the environment or the AWS profile, or us-east-1. So is
         ``strict_names``: whether names, tags and URLs that the data-protection page advises
-        against are refused, which Amazon MQ does not do. With
+        against are refused, which Amazon MQ does not do, and ``require_known_keys``: whether the
+        endpoint refuses access keys that neither IAM nor STS issued. With
         ``start=False`` nothing is started, and calls of KMS fail if it does not run. Raises
         ``EngineUnavailable`` or ``StateBroken``. What keeps KMS from starting is raised by the
         first call of ``kms``.
@@ -103,6 +106,8 @@ class Testbed:
             self.containers = Containers(engine.connect(start=start), state.instance)
             if strict_names is not None:
                 strict.choose(state, strict=strict_names)
+            if require_known_keys is not None:
+                known_keys.require(state, required=require_known_keys)
             self._open(state, kms_image, delay, region, start=start)
         except BaseException:  # Ctrl-C, too
             if self._reaper:

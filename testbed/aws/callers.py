@@ -1,46 +1,68 @@
-"""The caller by the credential scope of a request's signature (SigV4), which is not verified.
+"""The caller of a request by its access key; the scope of its signature (SigV4) names the Region.
 
-The scope names the Region. An access key id of 12 digits is the root of that account, as in
-LocalStack; any other is the user's. So a test can speak for another account, and any
+An access key of IAM or STS is whoever it was issued to, and its signature has to be right. Others
+are not checked: an id of 12 digits is the root of that account, as in LocalStack, and one that was
+never issued the root of the user's, so a test can speak for another account and any
 ``AWS_ACCESS_KEY_ID`` works.
+Where known keys are required, the only other one is the root's of ``known_keys``.
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from testbed.account import known_keys
+from testbed.account.identities import Identities, Known
+from testbed.aws import signatures
 from testbed.aws.https import Request
+from testbed.aws.signatures import Credential
 from testbed.documented import regions
 from testbed.errors import ApiError
 from testbed.kms.base import USER, Caller, root
+from testbed.state.clock import Clock
+from testbed.state.store import State
 
-_CREDENTIAL = re.compile(
-    r"AWS4-HMAC-SHA256 +Credential=(?P<key>[^/,\s]{1,128})/\d{8}/(?P<region>[a-z0-9-]{1,64})/"
-    r"(?P<service>[a-z0-9-]{1,64})/aws4_request(,|\s|\Z)"
-)
 _ACCOUNT = re.compile(r"\d{12}")
 _USER_AGENT = 256  # characters that a record keeps
 
 
-@dataclass(frozen=True)
-class Credential:
-    """The scope of a signature."""
+class Callers:
+    """Who calls, as the identities of one testbed know it."""
 
-    access_key_id: str
-    region: str
-    service: str
+    def __init__(self, identities: Identities, state: State, clock: Clock) -> None:
+        self._identities, self._state, self._clock = identities, state, clock
+
+    def caller(self, request: Request, scope: Credential | None) -> Caller:
+        """Return the caller of a signed request.
+
+        Raises ``ApiError`` in AWS's words when it is unsigned, signed for an unknown Region, or
+        wrongly signed with a known key.
+        """
+        _require_readable(request, scope)
+        assert scope is not None, "it can be read"
+        return replace(
+            self._caller(request, scope),
+            source_ip=request.source_ip,
+            user_agent=request.header("user-agent")[:_USER_AGENT] or USER.user_agent,
+            tls=request.tls,
+            request_id=request.request_id,
+            referer=request.header("referer"),
+        )
+
+    def _caller(self, request: Request, scope: Credential) -> Caller:
+        required = known_keys.required(self._state)
+        known = self._identities.known(scope.access_key_id, scope.region)
+        if required and scope.access_key_id == required.access_key_id:
+            known = Known(root(USER.account, scope.region), required.secret)
+        if known:
+            signatures.verify(request, scope, known, self._clock.now())
+            return known.caller
+        if required or self._identities.store.was_issued(scope.access_key_id):
+            raise signatures.unknown(scope)
+        is_account = _ACCOUNT.fullmatch(scope.access_key_id)
+        return root(scope.access_key_id if is_account else USER.account, scope.region)
 
 
-def credential(request: Request) -> Credential | None:
-    """Return the scope of the request's signature, or None if it cannot be read."""
-    match = _CREDENTIAL.match(request.header("authorization"))
-    return Credential(match["key"], match["region"], match["service"]) if match else None
-
-
-def caller(request: Request, scope: Credential | None) -> Caller:
-    """Return the caller of a signed request.
-
-    Raises ``ApiError`` in AWS's words when it is unsigned, or signed for an unknown Region.
-    """
+def _require_readable(request: Request, scope: Credential | None) -> None:
     if scope is None and request.header("authorization"):
         raise ApiError(
             "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header, "
@@ -60,12 +82,3 @@ def caller(request: Request, scope: Credential | None) -> Caller:
             status=403,
             hint="Set AWS_DEFAULT_REGION to one of AWS's Regions.",
         )
-    account = scope.access_key_id if _ACCOUNT.fullmatch(scope.access_key_id) else USER.account
-    return replace(
-        root(account, scope.region),
-        source_ip=request.source_ip,
-        user_agent=request.header("user-agent")[:_USER_AGENT] or USER.user_agent,
-        tls=request.tls,
-        request_id=request.request_id,
-        referer=request.header("referer"),
-    )

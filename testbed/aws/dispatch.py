@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from testbed.aws import callers, json_protocol, sts
+from testbed.aws import json_protocol, query_protocol, signatures
+from testbed.aws.callers import Callers
 from testbed.aws.https import Request, Response
 from testbed.errors import ApiError, TestbedError
 from testbed.kms.base import Caller
@@ -29,12 +30,12 @@ class Service(Protocol):
 class Dispatch:
     """``services`` by the names that requests are signed for. Own faults are logged as errors."""
 
-    def __init__(self, services: Mapping[str, Service]) -> None:
-        self._services = services
+    def __init__(self, services: Mapping[str, Service], callers: Callers) -> None:
+        self._services, self._callers = services, callers
 
     def answer(self, request: Request) -> Response:
         """Answer the request. Never raises."""
-        scope = callers.credential(request)
+        scope = signatures.credential(request)
         service = self._services.get(scope.service) if scope else self._unsigned(request)
         refusal = service.refusal if service else _refusal_for(request)
         try:
@@ -60,7 +61,7 @@ class Dispatch:
         )
 
     def _answer(
-        self, request: Request, scope: callers.Credential | None, service: Service | None
+        self, request: Request, scope: signatures.Credential | None, service: Service | None
     ) -> Response:
         if scope and service is None:
             raise ApiError(
@@ -68,7 +69,7 @@ class Dispatch:
                 code="UnknownOperationException",
                 status=404,
             )
-        caller = callers.caller(request, scope)
+        caller = self._callers.caller(request, scope)
         assert service is not None, "without a scope there is no caller"
         return service.answer(request, caller)
 
@@ -93,4 +94,4 @@ def _refusal_for(request: Request) -> Callable[[ApiError, str], Response]:
     )
     if speaks_json:
         return lambda error, _: json_protocol.refusal(error)
-    return sts.xml_refusal
+    return query_protocol.refusal

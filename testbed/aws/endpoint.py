@@ -3,11 +3,19 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+from testbed.account import known_keys
+from testbed.account.authorization import Authorization
+from testbed.account.directory import AccessKey
+from testbed.account.moto_backends import MotoBackends
+from testbed.account.sessions import Sessions
 from testbed.aws import cloudtrail, https
+from testbed.aws.callers import Callers
 from testbed.aws.dispatch import Dispatch, Service
+from testbed.aws.iam import Iam, managed_policy
 from testbed.aws.json_protocol import JsonService
 from testbed.aws.mq import Mq
 from testbed.aws.mq.context import Context
@@ -18,22 +26,35 @@ from testbed.errors import PortTaken
 from testbed.kms.base import USER_ACCOUNT
 from testbed.runtime import ports
 from testbed.runtime.ports import LOOPBACK
+from testbed.services import Services
 from testbed.testbed import Testbed
 
 HOST = "localhost"
 _PATIENCE = 20.0  # seconds for operations that have begun when the endpoint ends
 
 
+_ANY = AccessKey(USER_ACCOUNT, "test")  # any secret does
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """The address, and what a client needs: ``Session().client(name, **endpoint.client())``.
 
-    ``region`` is where such clients act; the others are served as well.
+    ``region`` is where such clients act; the others are served as well. ``root_key`` is the root
+    user's access key where known keys are required.
     """
 
     port: int
     ca_file: Path
     region: str
+    root_key: AccessKey = _ANY
+
+    @staticmethod
+    def of(testbed: Testbed, port: int) -> "Endpoint":
+        """Return the endpoint of a testbed that is served at ``port``."""
+        key = known_keys.required(testbed.state)
+        endpoint = Endpoint(port, testbed.ca_file, testbed.region)
+        return replace(endpoint, root_key=key) if key else endpoint
 
     @property
     def url(self) -> str:
@@ -45,8 +66,8 @@ class Endpoint:
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_CA_BUNDLE": str(self.ca_file),
-            "AWS_ACCESS_KEY_ID": USER_ACCOUNT,
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ACCESS_KEY_ID": self.root_key.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.root_key.secret,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_REGION": self.region,
         }
@@ -57,9 +78,19 @@ class Endpoint:
             "endpoint_url": self.url,
             "verify": str(self.ca_file),
             "region_name": self.region,
-            "aws_access_key_id": USER_ACCOUNT,
-            "aws_secret_access_key": "test",
+            "aws_access_key_id": self.root_key.access_key_id,
+            "aws_secret_access_key": self.root_key.secret,
         }
+
+
+def _identity_services(services: Services) -> dict[str, Service]:
+    authorization = Authorization(services.identities, services.clock)
+    backends = MotoBackends(services.identities.store)
+    sessions = Sessions(authorization, services.clock, partial(managed_policy, backends))
+    return {
+        "iam": Iam(backends, authorization, services.recorder),
+        "sts": Sts(sessions, services.recorder),
+    }
 
 
 @contextmanager
@@ -75,14 +106,15 @@ def serve(testbed: Testbed, *, port: int = 0) -> Iterator[Endpoint]:
         "kms": JsonService("kms", "TrentService", testbed.kms.call),
         "mq": Mq(Context(testbed.brokers, configurations, jobs.start), testbed.services.recorder),
         "cloudtrail": cloudtrail.service(testbed.trail),
-        "sts": Sts(),
+        **_identity_services(testbed.services),
     }
+    callers = Callers(testbed.services.identities, testbed.state, testbed.clock)
     certificate = testbed.authority.issue(names=[HOST, LOOPBACK], region=testbed.region)
     try:
         server = https.HttpsServer(
             port or ports.free(1)[0],
             https.context(certificate, testbed.state.folder),
-            Dispatch(services).answer,
+            Dispatch(services, callers).answer,
         )
     except OSError as error:
         raise PortTaken(
@@ -94,7 +126,7 @@ def serve(testbed: Testbed, *, port: int = 0) -> Iterator[Endpoint]:
     )
     thread.start()
     try:
-        yield Endpoint(server.server_port, testbed.ca_file, testbed.region)
+        yield Endpoint.of(testbed, server.server_port)
     finally:
         server.shutdown()
         server.server_close()

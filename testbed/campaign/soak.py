@@ -112,7 +112,7 @@ def _served(testbed: Testbed) -> Iterator[tuple[psutil.Process, Endpoint]]:
         server = process.find(folder)
         if server is None:
             raise TestbedError("The endpoint ended at once.", hint="endpoint.log says why.")
-        yield psutil.Process(server.pid), Endpoint(server.port, testbed.ca_file, testbed.region)
+        yield psutil.Process(server.pid), Endpoint.of(testbed, server.port)
     finally:
         process.stop(folder)
 

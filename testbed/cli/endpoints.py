@@ -58,7 +58,7 @@ def find_endpoint(testbed: "Testbed") -> "Endpoint | None":
     server = process.find(testbed.state.folder)
     if not server or not server.port:
         return None
-    return Endpoint(server.port, testbed.ca_file, testbed.region)
+    return Endpoint.of(testbed, server.port)
 
 
 def _variables(testbed: "Testbed") -> dict[str, str]:
@@ -124,7 +124,7 @@ def render_endpoints(document: dict[str, Any]) -> str:
     """Render what ``describe_endpoints`` returns as text."""
     lines = []
     if document["aws"]:
-        services = "KMS, Amazon MQ, CloudTrail and STS"
+        services = "KMS, Amazon MQ, CloudTrail, IAM and STS"
         lines.append(f"AWS tools  {document['aws']}  {services} (settings: testbed env)")
         lines.append(f"Region     {document['region']}, and all others of AWS's")
     for broker in document["brokers"]:

@@ -84,6 +84,14 @@ def up(
             show_default=False,
         ),
     ] = None,
+    require_known_keys: Annotated[
+        bool | None,
+        typer.Option(
+            "--require-known-keys/--no-require-known-keys",
+            help="Refuse access keys that neither IAM nor STS issued; off by default.",
+            show_default=False,
+        ),
+    ] = None,
     state: StateOption = STATE,
     as_json: JsonOption = False,
 ) -> None:
@@ -124,7 +132,12 @@ def up(
                 for engine_type, options in wishes.items():
                     default_broker.check(engine_type, options)
             testbed = Testbed(
-                state, kms_image=kms_image, delay=delay, region=region, strict_names=strict_names
+                state,
+                kms_image=kms_image,
+                delay=delay,
+                region=region,
+                strict_names=strict_names,
+                require_known_keys=require_known_keys,
             )
             try:
                 Faults(testbed).undo_all(abandoned=True)

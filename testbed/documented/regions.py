@@ -11,6 +11,10 @@ from functools import cache
 # Of a testbed for which neither --region nor AWS's environment names another one.
 DEFAULT_REGION = "us-east-1"
 
+# Where a partition has its services without Regions, such as IAM, and records their events
+# (botocore, endpoints.json; CTG, "global service events").
+_GLOBAL_SERVICES = {"aws": DEFAULT_REGION, "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+
 
 @dataclass(frozen=True)
 class Partition:
@@ -33,6 +37,11 @@ def names() -> tuple[str, ...]:
 def partition(region: str) -> Partition:
     """Return the partition of ``region``. Raises ``KeyError`` for an unknown one."""
     return _regions()[region]
+
+
+def of_global_services(region: str) -> str:
+    """Return the Region in which the partition of ``region`` has its services without Regions."""
+    return _GLOBAL_SERVICES.get(partition(region).name, region)
 
 
 def arn(service: str, region: str, account: str, resource: str) -> str:

@@ -1,15 +1,15 @@
 """The gate that decides who may: ownership, key policies and grants.
 
 ``testbed.policy`` evaluates key policies, with the condition keys of ``condition_keys``. Grants
-count as Allows that name their grantee. The testbed has no IAM; ``identities`` stands for it, and
-by default everyone is an administrator of the own account.
+count as Allows that name their grantee. ``identities`` stands for IAM; by default everyone is an
+administrator of the own account.
 
 A service is no principal of any user's account: on a customer's key it can do what grants, or a
 policy that names it, let it. The key that it manages itself it may describe, name and delete, and
 use by grants alone.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from testbed.arn import Arn
@@ -23,9 +23,8 @@ from testbed.kms.key import Key
 from testbed.kms.naming import KeyNames, key_arn
 from testbed.kms.principals import grantee_names
 from testbed.policy.evaluate import ADMINISTRATOR, Policies, Request, evaluate
-from testbed.policy.language import Policy
 
-Identities = Callable[[Caller], Sequence[Policy]]
+Identities = Callable[[Caller], Policies]
 
 # Operations about a key need the permission of their own name on ``KeyId``, except these.
 _PERMISSIONS = {
@@ -65,13 +64,13 @@ _CROSS_ACCOUNT = frozenset(
 _BY_MANAGING_SERVICE = frozenset(("DescribeKey", "CreateAlias", "ScheduleKeyDeletion"))
 
 
-def administrators(_: Caller) -> Sequence[Policy]:
-    """Return the identity policies of a caller in an account in which all are administrators."""
-    return (ADMINISTRATOR,)
+def administrators(_: Caller) -> Policies:
+    """Return the policies of a caller in an account in which all are administrators."""
+    return Policies((ADMINISTRATOR,))
 
 
 class Authorization:
-    """``identities`` returns the identity policies of a caller."""
+    """``identities`` returns a caller's own policies: identity, boundary and session."""
 
     def __init__(
         self, names: KeyNames, services: KmsServices, identities: Identities = administrators
@@ -131,7 +130,7 @@ class Authorization:
         other_account, reason = arn != "*" and Arn.parse(arn).account != caller.account, ""
         if caller.kind != "AWSService":
             request = condition_keys.request(Subject(self._services, call, call.operation), arn)
-            reason = evaluate(request, Policies(self._identities(caller))).reason
+            reason = evaluate(request, self._identities(caller)).reason
         if other_account or reason:
             raise refusals.access_denied(
                 caller.principal, action, arn, other_account=other_account, reason=reason
@@ -170,9 +169,9 @@ class Authorization:
                 ):
                     yield grant.grantee
 
-        policies = Policies(
+        policies = replace(
             self._identities(caller),
-            key_policy.in_force(key.policy),
+            resource=key_policy.in_force(key.policy),
             granted=granted,
             delegates=True,
         )

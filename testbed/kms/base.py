@@ -37,6 +37,27 @@ class TlsDetails:
 
 
 @dataclass(frozen=True)
+class Credentials:
+    """The access key of a caller that IAM or STS knows.
+
+    ``principal_id`` is the unique id (``AIDA...``, or ``AROA...:session``). ``issuer`` is the ARN
+    of the role, or of the federating user, whose session it is. ``issued`` and ``mfa_at``, when the
+    MFA code was given, are in seconds since 1970; a long-term key has neither. ``policies`` are the
+    session policies with their names, None for none; ``tags`` those of the principal and session.
+    """
+
+    access_key_id: str
+    principal_id: str
+    issuer: str = ""
+    issued: float | None = None
+    mfa_at: float | None = None
+    policies: tuple[tuple[str, str], ...] | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+    transitive: tuple[str, ...] = ()
+    source_identity: str = ""
+
+
+@dataclass(frozen=True)
 class Caller:
     """Who calls: ``principal`` is an ARN, or a service principal such as ``mq.amazonaws.com``.
 
@@ -46,12 +67,13 @@ class Caller:
     Amazon MQ does when a user creates a broker (CloudTrail's field of that name). ``source_ip``,
     ``user_agent`` and ``tls`` appear in records; ``request_id`` is that of the request at the
     endpoint, if it came from there, ``referer`` its header. ``source_arn`` is the resource for
-    which a service calls.
+    which a service calls. ``credentials`` are those of a caller whom IAM or STS knows; without them
+    it is whoever it claims to be, and an administrator of its account.
     """
 
     principal: str
     account: str
-    kind: Literal["Root", "IAMUser", "AssumedRole", "AWSService"]
+    kind: Literal["Root", "IAMUser", "AssumedRole", "FederatedUser", "AWSService"]
     invoked_by: str = ""
     source_ip: str = "127.0.0.1"
     user_agent: str = "amazonmq-testbed"
@@ -60,6 +82,7 @@ class Caller:
     referer: str = ""
     source_arn: str = ""
     region: str = DEFAULT_REGION
+    credentials: Credentials | None = None
 
     def owns(self, account: str, region: str) -> bool:
         """Return whether what is in ``account`` and ``region`` is what this caller sees."""

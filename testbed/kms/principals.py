@@ -17,7 +17,8 @@ def principal(caller: Caller) -> Principal:
     """Return the caller. A service at work in a user's account is no principal of that account."""
     account = caller.account if belongs_to(caller, caller.account) else ""
     partition = regions.partition(caller.region).name
-    return Principal.of(caller.principal, account, partition=partition)
+    issuer = caller.credentials.issuer if caller.credentials else ""
+    return Principal.of(caller.principal, account, issuer, partition)
 
 
 def belongs_to(caller: Caller, account: str) -> bool:

@@ -22,7 +22,6 @@ _NO_VPC_ENDPOINT = "no request of the testbed passes a VPC endpoint"
 _NO_ATTESTATION = "no request of the testbed carries an attestation document"
 _NO_FEDERATION = "the testbed has no identity providers"
 _NO_MCP = "no MCP server of AWS calls the testbed"
-_NO_IAM = "the testbed has no IAM: its callers have neither tags nor sessions"
 _NO_INSTANCE = "no credentials of the testbed come from an instance, a function or a build"
 
 
@@ -64,7 +63,7 @@ GLOBAL = (
     # Properties of the principal (GLOBAL)
     ConditionKey("aws:PrincipalArn", "arn", "ARN of the principal; of the role for a session"),
     ConditionKey("aws:PrincipalAccount", "string", "account to which the principal belongs"),
-    ConditionKey("aws:PrincipalTag/", "string", "tag attached to the principal", absent=_NO_IAM),
+    ConditionKey("aws:PrincipalTag/", "string", "tag attached to the principal"),
     ConditionKey("aws:PrincipalIsAWSService", "bool", "whether an AWS service makes the call"),
     ConditionKey("aws:PrincipalServiceName", "string", "name of the service that calls"),
     ConditionKey("aws:PrincipalServiceNamesList", "string", "all names of that service", many=True),
@@ -84,16 +83,10 @@ GLOBAL = (
         absent=_NO_ORGANIZATION,
     ),
     # Properties of the session
-    ConditionKey(
-        "aws:TokenIssueTime", "date", "when the temporary credentials were issued", absent=_NO_IAM
-    ),
-    ConditionKey(
-        "aws:MultiFactorAuthPresent", "bool", "whether the session used MFA", absent=_NO_IAM
-    ),
-    ConditionKey("aws:MultiFactorAuthAge", "numeric", "seconds since the MFA", absent=_NO_IAM),
-    ConditionKey(
-        "aws:SourceIdentity", "string", "source identity set with AssumeRole", absent=_NO_IAM
-    ),
+    ConditionKey("aws:TokenIssueTime", "date", "when the temporary credentials were issued"),
+    ConditionKey("aws:MultiFactorAuthPresent", "bool", "whether the session used MFA"),
+    ConditionKey("aws:MultiFactorAuthAge", "numeric", "seconds since the MFA"),
+    ConditionKey("aws:SourceIdentity", "string", "source identity set with AssumeRole"),
     ConditionKey(
         "aws:FederatedProvider", "string", "identity provider of the session", absent=_NO_FEDERATION
     ),

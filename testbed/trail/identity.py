@@ -1,7 +1,7 @@
 """Who called: ``userIdentity`` for each kind of caller (CTG, "userIdentity element").
 
-There is no IAM behind the testbed, so the ids that IAM would give (``principalId``,
-``accessKeyId``) are derived from the principal: stable, in IAM's form, and good to look up by.
+The ids (``principalId``, ``accessKeyId``) are IAM's. For a caller whom IAM does not know they are
+derived from the principal: stable, in IAM's form, and good to look up by.
 """
 
 import base64
@@ -21,36 +21,72 @@ def user_identity(caller: Caller, session_started: float) -> dict[str, Any]:
     """
     if caller.kind == "AWSService":
         return {"type": "AWSService", "invokedBy": service(caller)}
-    name = caller.principal.rsplit("/", 1)[-1]
     identity: dict[str, Any] = {
         "type": caller.kind,
-        "principalId": caller.account,
+        "principalId": _principal_id(caller),
         "arn": caller.principal,
         "accountId": caller.account,
+        "accessKeyId": access_key_id(caller),
     }
-    identity["accessKeyId"] = access_key_id(caller)
     if caller.kind == "IAMUser":
-        identity["principalId"] = _derived_id("AIDA", caller.principal)
-        identity["userName"] = name
-    elif caller.kind == "AssumedRole":
-        role = _role(caller.principal)
-        issuer = regions.iam_arn(caller.region, caller.account, f"role/{role}")
-        role_id = _derived_id("AROA", issuer)
-        identity["principalId"] = f"{role_id}:{name}"
-        identity["sessionContext"] = {
-            "sessionIssuer": {
-                "type": "Role",
-                "principalId": role_id,
-                "arn": issuer,
-                "accountId": caller.account,
-                "userName": role,
-            },
-            "webIdFederationData": {},
-            "attributes": {"creationDate": timestamp(session_started), "mfaAuthenticated": "false"},
-        }
+        identity["userName"] = _name(caller.principal)
+    if context := _session_context(caller, session_started):
+        identity["sessionContext"] = context
     if caller.invoked_by:
         identity["invokedBy"] = caller.invoked_by
     return identity
+
+
+def _session_context(caller: Caller, session_started: float) -> dict[str, Any]:
+    """Return the element of a session; empty for long-term credentials."""
+    credentials = caller.credentials
+    issued = credentials.issued if credentials else session_started
+    if issued is None or not (credentials or caller.kind == "AssumedRole"):
+        return {}
+    context: dict[str, Any] = {}
+    if caller.kind == "AssumedRole":
+        context = {"sessionIssuer": _issuer(caller, "Role"), "webIdFederationData": {}}
+    elif caller.kind == "FederatedUser":
+        context = {"sessionIssuer": _issuer(caller, "IAMUser")}
+    with_mfa = credentials is not None and credentials.mfa_at is not None
+    context["attributes"] = {
+        "creationDate": timestamp(issued),
+        "mfaAuthenticated": str(with_mfa).lower(),
+    }
+    if credentials and credentials.source_identity:
+        context["sourceIdentity"] = credentials.source_identity
+    return context
+
+
+def _issuer(caller: Caller, kind: str) -> dict[str, str]:
+    arn = _issuer_arn(caller)
+    return {
+        "type": kind,
+        "principalId": _principal_id(caller).partition(":")[0],
+        "arn": arn,
+        "accountId": caller.account,
+        "userName": _name(arn),
+    }
+
+
+def _issuer_arn(caller: Caller) -> str:
+    if caller.credentials:
+        return caller.credentials.issuer
+    return regions.iam_arn(caller.region, caller.account, f"role/{_role(caller.principal)}")
+
+
+def _principal_id(caller: Caller) -> str:
+    if caller.credentials:
+        return caller.credentials.principal_id
+    if caller.kind == "IAMUser":
+        return _derived_id("AIDA", caller.principal)
+    if caller.kind == "AssumedRole":
+        return f"{_derived_id('AROA', _issuer_arn(caller))}:{_name(caller.principal)}"
+    return caller.account
+
+
+def _name(arn: str) -> str:
+    return arn.rsplit("/", 1)[-1]
 
 
 def service(caller: Caller) -> str:
@@ -63,6 +99,8 @@ def service(caller: Caller) -> str:
 
 def access_key_id(caller: Caller) -> str:
     """Return the caller's key id; temporary ones begin with ASIA, others with AKIA (IAM)."""
+    if caller.credentials:
+        return caller.credentials.access_key_id
     return _derived_id("ASIA" if caller.kind == "AssumedRole" else "AKIA", caller.principal)
 
 

@@ -37,6 +37,7 @@ from testbed.documented.cloudtrail import (
 from testbed.errors import ApiError, KmsError
 from testbed.kms.base import SERVICE_ACCOUNT, Caller, TlsDetails, is_outage
 from testbed.trail.identity import service, timestamp, user_identity
+from testbed.trail.modelled import modelled_event
 from testbed.trail.visible import lower_first, message, visible
 
 # Recorded as additionalEventData of the operations that only read (KMSG: Decrypt, ReEncrypt, ...).
@@ -172,6 +173,20 @@ def mq_record(call: Call, setting: Setting, *, event_id: str) -> dict[str, Any]:
         )
         or None
     )
+    record["responseElements"] = (
+        None if call.error else visible(call.answer, event.response) or None
+    )
+    record["requestID"] = call.request_id
+    record["eventID"] = event_id
+    record["readOnly"] = event.read_only
+    return _end(record, call.caller.account, tls=call.caller.tls)
+
+
+def account_record(call: Call, service: str, setting: Setting, *, event_id: str) -> dict[str, Any]:
+    """Return the record of a call on IAM, STS or CloudTrail; ``service`` is botocore's name."""
+    event = modelled_event(service, call.operation)
+    record = _begin(call, setting, f"{service}.amazonaws.com", event)
+    record["requestParameters"] = visible(call.parameters, event.request) or None
     record["responseElements"] = (
         None if call.error else visible(call.answer, event.response) or None
     )

@@ -24,6 +24,7 @@ from testbed.trail.lookup import Attribute, events, lookup_events
 from testbed.trail.record import (
     Call,
     Setting,
+    account_record,
     elsewhere,
     is_shared,
     kms_record,
@@ -90,7 +91,17 @@ class Recorder:
     def mq_call(
         self, caller: Caller, operation: str, parameters: Mapping[str, Any]
     ) -> Iterator[Answer]:
-        """Record the ``with`` block as one call on Amazon MQ's API, in boto3's shape.
+        """Record the ``with`` block as one call on Amazon MQ's API; see ``api_call``."""
+        with self.api_call("mq", caller, operation, parameters) as answer:
+            yield answer
+
+    @contextmanager
+    def api_call(
+        self, service: str, caller: Caller, operation: str, parameters: Mapping[str, Any]
+    ) -> Iterator[Answer]:
+        """Record the ``with`` block as one call on a service's API, in boto3's shape.
+
+        ``service`` is botocore's name of Amazon MQ, IAM, STS or CloudTrail.
 
         An ``ApiError`` that leaves the block is recorded with its code and sentence. Any other
         exception is an ``InternalServerErrorException`` to the caller of an API; its text is about
@@ -101,26 +112,26 @@ class Recorder:
             return
         self._thread.calling = True
         try:
-            with self._recorded(caller, operation, parameters) as answer:
+            with self._recorded(service, caller, operation, parameters) as answer:
                 yield answer
         finally:
             self._thread.calling = False
 
     @contextmanager
     def _recorded(
-        self, caller: Caller, operation: str, parameters: Mapping[str, Any]
+        self, service: str, caller: Caller, operation: str, parameters: Mapping[str, Any]
     ) -> Iterator[Answer]:
         request_id = caller.request_id or _id()
         call, answer = Call(caller, operation, parameters, self._clock.now(), request_id), Answer()
         try:
             yield answer
         except ApiError as error:
-            self._mq(replace(call, error=error))
+            self._append(service, replace(call, error=error))
             raise
         except BaseException:
-            self._mq(replace(call, error=MqError("")))
+            self._append(service, replace(call, error=MqError("")))
             raise
-        self._mq(replace(call, answer=answer.elements))
+        self._append(service, replace(call, answer=answer.elements))
 
     def service_event(
         self, name: str, key_arn: str, at: float | None = None, **details: str
@@ -148,8 +159,12 @@ class Recorder:
                 }
         return {}
 
-    def _mq(self, call: Call) -> None:
-        self.trail.append(mq_record(call, self._setting, event_id=_id()))
+    def _append(self, service: str, call: Call) -> None:
+        if service == "mq":
+            record = mq_record(call, self._setting, event_id=_id())
+        else:
+            record = account_record(call, service, self._setting, event_id=_id())
+        self.trail.append(record)
 
     def _behind_alias(self, alias: str) -> str:
         """Return the key that ``alias``, an ARN, was last given to, by any process."""

@@ -61,9 +61,13 @@ def test_all_is_well_once_there_is_space(served: Served, broker: Broker) -> None
     assert answer["BrokerState"] == "RUNNING"
 
 
-def test_what_needs_no_space_is_answered(served: Served) -> None:
+def test_a_call_that_cannot_be_recorded_is_answered_with_the_reason(served: Served) -> None:
+    sts = served.client("sts")
     with full(served.testbed.state.folder):
-        assert served.client("sts").get_caller_identity()["Account"]
+        refused = refusal(sts.get_caller_identity)
+    assert refused["Status"] == 500
+    assert "disk is full" in refused["Message"]
+    assert sts.get_caller_identity()["Account"]
 
 
 def stored(testbed: Testbed) -> Broker:

@@ -58,7 +58,7 @@ def endpoint(testbed: Testbed) -> Iterator[Endpoint]:
         launch.serve()
     server = process.find(testbed.state.folder)
     assert server
-    yield Endpoint(server.port, testbed.ca_file, testbed.region)
+    yield Endpoint.of(testbed, server.port)
     process.stop(testbed.state.folder)
 
 

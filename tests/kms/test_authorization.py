@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from testbed.kms.base import MQ, SERVICE_ACCOUNT, USER, USER_ACCOUNT, Caller
-from testbed.policy.evaluate import ADMINISTRATOR
-from testbed.policy.language import Policy, parse
+from testbed.policy.evaluate import ADMINISTRATOR, Policies
+from testbed.policy.language import parse
 from tests.support.kms_authority import (
     ADMIN,
     EC2,
@@ -126,13 +126,13 @@ def test_another_account_needs_the_key_policy(aws: Authority) -> None:
 def test_another_account_needs_its_own_identity_policy_too(tmp_path: Path) -> None:
     allowed: set[tuple[str, str]] = set()
 
-    def identities(caller: Caller) -> list[Policy]:
+    def identities(caller: Caller) -> Policies:
         if caller == USER:
-            return [ADMINISTRATOR]
+            return Policies((ADMINISTRATOR,))
         actions = [action for principal, action in allowed if principal == caller.principal]
         statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
         document = {"Version": "2012-10-17", "Statement": statement}
-        return [parse(document, "identity")] if actions else []
+        return Policies((parse(document, "identity"),) if actions else ())
 
     aws = over(container(), tmp_path / "s", identities=identities)
     key = aws.key()

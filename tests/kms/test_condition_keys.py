@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from testbed.kms.base import USER, USER_ACCOUNT, Caller
+from testbed.kms.base import USER, USER_ACCOUNT, Caller, Credentials
 from testbed.kms.key_policy import in_force
 from testbed.policy import keys
 from tests.support.key_policies import KEY, NOON, allow, deny, document, request
@@ -37,6 +37,20 @@ NEW: Mapping[str, Any] = {"key": None}  # an operation on no key
 CLIENT = replace(
     ADMIN, source_ip="192.0.2.7", user_agent="aws-cli/2.31", referer="https://example.com/"
 )
+LONG_TERM = replace(
+    ADMIN, credentials=Credentials("AKIAEXAMPLE", "AIDAEXAMPLE", tags=(("Team", "blue"),))
+)
+SESSION_WITH_MFA = Credentials(
+    "ASIAEXAMPLE",
+    "AROAEXAMPLE:session",
+    issuer=f"arn:aws:iam::{USER_ACCOUNT}:role/admins/Ops",
+    issued=1_750_000_000 - 300,
+    mfa_at=1_750_000_000 - 300,
+    tags=(("Team", "blue"),),
+    source_identity="alice",
+)
+WITH_MFA = replace(SESSION, credentials=SESSION_WITH_MFA)
+WITHOUT_MFA = replace(SESSION, credentials=replace(SESSION_WITH_MFA, mfa_at=None))
 PAIRS = {"EncryptionContext": {"Stage": "Test", "stage": "B", "aws:ebs:id": "vol-1"}}
 GRANT = {
     "Operations": ["Decrypt", "Encrypt"],
@@ -67,6 +81,17 @@ CASES: list[Case] = [
      {"BypassPolicyLockoutSafetyCheck": True}, {}),
     # KMSKEYS: a Null condition tells whether the parameter is in the request.
     ("kms:BypassPolicyLockoutSafetyCheck", [], ADMIN, "PutKeyPolicy", {}, {}),
+    ("aws:MultiFactorAuthPresent", ["true"], WITH_MFA, "Decrypt", {}, {}),
+    ("aws:MultiFactorAuthPresent", ["false"], WITHOUT_MFA, "Decrypt", {}, {}),
+    ("aws:MultiFactorAuthPresent", [], LONG_TERM, "Decrypt", {}, {}),
+    ("aws:MultiFactorAuthAge", ["300"], WITH_MFA, "Decrypt", {}, {}),
+    ("aws:MultiFactorAuthAge", [], WITHOUT_MFA, "Decrypt", {}, {}),
+    ("aws:TokenIssueTime", ["2025-06-15T15:01:40+00:00"], WITH_MFA, "Decrypt", {}, {}),
+    ("aws:TokenIssueTime", [], LONG_TERM, "Decrypt", {}, {}),
+    ("aws:PrincipalTag/Team", ["blue"], LONG_TERM, "Decrypt", {}, {}),
+    ("aws:PrincipalTag/team", ["blue"], WITH_MFA, "Decrypt", {}, {}),
+    ("aws:SourceIdentity", ["alice"], WITH_MFA, "Decrypt", {}, {}),
+    ("aws:userid", ["AIDAEXAMPLE"], LONG_TERM, "Decrypt", {}, {}),
     ("kms:CallerAccount", [OTHER_ACCOUNT], GRANTEE, "Decrypt", {}, {}),
     ("kms:CustomerMasterKeySpec", ["RSA_2048"], ADMIN, "Sign", {}, {"key": RSA}),
     ("kms:CustomerMasterKeySpec", ["HMAC_256"], ADMIN, "CreateKey",

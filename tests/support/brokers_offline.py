@@ -8,6 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+from testbed.account.identities import Identities
+from testbed.account.store import AccountStore
 from testbed.broker import topology
 from testbed.broker.encryption import BrokerKey
 from testbed.broker.model import Broker
@@ -65,7 +67,10 @@ class Keys:
 def offline(folder: Path, *, key_state: str = "Disabled") -> Iterator[Testbed]:
     """Return a testbed whose brokers can be planned, described and refused, but not started."""
     state = State(folder)
-    clock, trail, authority, kms = Clock(state), Trail(folder), Authority.create(), Keys(key_state)
+    clock, trail, kms = Clock(state), Trail(folder), Keys(key_state)
+    document = state.get("settings", "authority")
+    authority = Authority.from_document(document) if document else Authority.create()
+    state.put("settings", "authority", authority.to_document())
     authority.write_ca(state.ca_file)
     recorder = Recorder(trail, clock)
     services = Services(
@@ -76,6 +81,7 @@ def offline(folder: Path, *, key_state: str = "Disabled") -> Iterator[Testbed]:
         trail=trail,
         recorder=recorder,
         authority=authority,
+        identities=Identities(AccountStore(folder)),
         stopping=cast("Any", SimpleNamespace(is_set=lambda: False)),
     )
     testbed = SimpleNamespace(

@@ -131,7 +131,7 @@ def served_process(descriptors: int = DESCRIPTORS) -> Iterator[ServedProcess]:
         running = psutil.Process(server.pid)
         running.rlimit(psutil.RLIMIT_NOFILE, (descriptors, descriptors))
         try:
-            endpoint = Endpoint(server.port, testbed.ca_file, testbed.region)
+            endpoint = Endpoint.of(testbed, server.port)
             yield ServedProcess(testbed, running, endpoint)
         finally:
             process.stop(testbed.state.folder)

@@ -49,6 +49,6 @@ _READERS = {
 }
 _FAMILIES = {
     name.lower(): read
-    for families in (of_keys.FAMILIES, of_parameters.FAMILIES)
+    for families in (of_keys.FAMILIES, of_parameters.FAMILIES, of_callers.FAMILIES)
     for name, read in families.items()
 }

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from testbed.kms.base import Caller
 from testbed.kms.call import KmsCall, KmsServices
@@ -11,6 +11,22 @@ from testbed.kms.key import Key
 
 Found = str | Iterable[str] | None
 """The value of a condition key, or its values; nothing if the request has none."""
+
+
+class Asked(Protocol):
+    """What is known of a request to any service."""
+
+    @property
+    def caller(self) -> Caller:
+        """Who calls."""
+
+    @property
+    def now(self) -> float:
+        """The time of the request in seconds since 1970."""
+
+    @property
+    def by_service(self) -> bool:
+        """Whether a service sends the request, for itself or with its user's session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +41,10 @@ class Subject:
     @property
     def caller(self) -> Caller:
         return self.call.caller
+
+    @property
+    def now(self) -> float:
+        return self.call.now
 
     @property
     def by_service(self) -> bool:

@@ -1,0 +1,147 @@
+"""IAM's operations in moto, with what moto lacks or answers otherwise than AWS.
+
+The ids of users, groups, policies and instance profiles have IAM's prefixes; users can have a
+permissions boundary; an MFA device is enabled by two codes of it; the role of Amazon MQ has its
+own name. An operation that moto would answer without doing anything is refused.
+"""
+
+import time
+from typing import Any
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.core.serialize import url_encode
+from moto.core.utils import camelcase_to_underscores
+from moto.iam.exceptions import IAMException
+from moto.iam.responses import IamResponse
+from moto.iam.utils import generate_access_key_id_from_account_id
+
+from testbed.account import mfa
+
+_LINKED_NAMES = {"mq.amazonaws.com": "AWSServiceRoleForAmazonMQ"}
+_LINKED_POLICIES = {"mq.amazonaws.com": "AmazonMQServiceRolePolicy"}
+
+
+class IamOperations(IamResponse):
+    """IAM as the endpoint serves it."""
+
+    RESPONSE_KEY_PATH_TO_TRANSFORMER = {  # noqa: RUF012 - as moto declares it
+        **IamResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER,
+        "CreateServiceLinkedRoleResponse.Role.AssumeRolePolicyDocument": url_encode,
+    }
+
+    def create_user(self) -> ActionResult:
+        boundary = self._boundary()
+        result = super().create_user()
+        user = _member(result, "User")
+        user.id = self._unique("AIDA")
+        _set_boundary(user, boundary)
+        return result
+
+    def put_user_permissions_boundary(self) -> ActionResult:
+        user = self.backend.get_user(self._get_param("UserName"))
+        _set_boundary(user, self._boundary())
+        return EmptyResult()
+
+    def delete_user_permissions_boundary(self) -> ActionResult:
+        _set_boundary(self.backend.get_user(self._get_param("UserName")), None)
+        return EmptyResult()
+
+    def create_role(self) -> ActionResult:
+        self._boundary()
+        return super().create_role()
+
+    def put_role_permissions_boundary(self) -> ActionResult:
+        self._boundary()
+        return super().put_role_permissions_boundary()
+
+    def create_group(self) -> ActionResult:
+        result = super().create_group()
+        _member(result, "Group").id = self._unique("AGPA")
+        return result
+
+    def create_policy(self) -> ActionResult:
+        result = super().create_policy()
+        _member(result, "Policy").id = self._unique("ANPA")
+        return result
+
+    def create_instance_profile(self) -> ActionResult:
+        result = super().create_instance_profile()
+        _member(result, "InstanceProfile").id = self._unique("AIPA")
+        return result
+
+    def create_service_linked_role(self) -> ActionResult:
+        service = self._get_param("AWSServiceName")
+        result = super().create_service_linked_role()
+        role = _member(result, "Role")
+        if service in _LINKED_NAMES:
+            role.name = _LINKED_NAMES[service]
+            if sum(other.name == role.name for other in self.backend.get_roles()) > 1:
+                raise IAMException(
+                    "InvalidInput",
+                    f"Service role name {role.name} has been taken in this account, please try a "
+                    "different suffix.",
+                )
+            arn = f"arn:{self.partition}:iam::aws:policy/aws-service-role/"
+            self.backend.attach_role_policy(arn + _LINKED_POLICIES[service], role.name)
+        return result
+
+    def enable_mfa_device(self) -> ActionResult:
+        serial = self._get_param("SerialNumber")
+        device = self.backend.virtual_mfa_devices.get(serial)
+        if device is None:
+            raise IAMException(
+                "NoSuchEntity", f"VirtualMFADevice with serial number {serial} doesn't exist."
+            )
+        if device.user:
+            raise IAMException("EntityAlreadyExists", "MFA Device is already in use.")
+        codes = (self._get_param("AuthenticationCode1"), self._get_param("AuthenticationCode2"))
+        if not mfa.consecutive(device.base32_string_seed, *codes, time.time()):
+            raise IAMException(
+                "InvalidAuthenticationCode",
+                f"Authentication code for device is not valid. {serial}",
+            )
+        return super().enable_mfa_device()
+
+    def delete_virtual_mfa_device(self) -> ActionResult:
+        device = self.backend.virtual_mfa_devices.get(self._get_param("SerialNumber"))
+        if device and device.user:
+            raise IAMException("DeleteConflict", "MFA VirtualDevice is in use. Must deactivate.")
+        return super().delete_virtual_mfa_device()
+
+    def create_virtual_mfa_device(self) -> ActionResult:
+        result = super().create_virtual_mfa_device()
+        device = _member(result, "VirtualMFADevice")
+        # moto's is no image at all; a picture of the seed would need a library of its own.
+        device.qr_code_png = b""
+        return result
+
+    def _boundary(self) -> str | None:
+        """Return the boundary in the request; it has to be a managed policy that exists."""
+        arn = self._get_param("PermissionsBoundary")
+        if arn and arn not in self.backend.managed_policies:
+            raise IAMException(
+                "NoSuchEntity", f"Scope ARN: {arn} does not exist or is not attachable."
+            )
+        return str(arn) if arn else None
+
+    def _unique(self, prefix: str) -> str:
+        return generate_access_key_id_from_account_id(self.current_account, prefix, 21)
+
+
+def _member(result: ActionResult, name: str) -> Any:
+    members: Any = result.result
+    return members[name]
+
+
+def _set_boundary(user: Any, arn: str | None) -> None:
+    """Give moto's user a boundary, which its answers show under this name."""
+    user.permissions_boundary_arn = arn
+    user.permissions_boundary = arn and {
+        "PermissionsBoundaryType": "PermissionsBoundaryPolicy",
+        "PermissionsBoundaryArn": arn,
+    }
+
+
+def has(operation: str) -> bool:
+    """Return whether IAM has an operation here."""
+    return callable(getattr(IamOperations, camelcase_to_underscores(operation), None))

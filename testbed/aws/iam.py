@@ -1,0 +1,126 @@
+"""IAM (API version 2010-05-08): moto answers, after this has checked the request."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from botocore.model import OperationModel
+from botocore.parsers import create_parser
+
+from testbed.account.authorization import Authorization
+from testbed.account.directory import Document
+from testbed.account.moto_backends import Answer, Message, MotoBackends
+from testbed.account.store import Place
+from testbed.aws import query_protocol
+from testbed.aws.https import Request, Response
+from testbed.documented import regions
+from testbed.errors import ApiError
+from testbed.kms.base import Caller
+from testbed.policy.language import Kind, MalformedPolicyDocument, parse
+from testbed.trail.recording import Recorder
+
+_READS = ("Get", "List", "Simulate")
+_POLICIES: Mapping[str, Kind] = {"PolicyDocument": "identity", "AssumeRolePolicyDocument": "trust"}
+_FORM = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
+_MORE_THAN_SECONDS = re.compile(rb"(?<=T\d\d:\d\d:\d\d)\.\d+(?=Z</)")
+
+
+class Iam:
+    """The service as ``dispatch`` calls it."""
+
+    def __init__(
+        self, backends: MotoBackends, authorization: Authorization, recorder: Recorder
+    ) -> None:
+        self._backends, self._recorder = backends, recorder
+        self._authorization = authorization
+
+    def answer(self, request: Request, caller: Caller) -> Response:
+        """Perform the operation. Raises ``ApiError``, for ``refusal``."""
+        model = query_protocol.operation(request, "iam")
+        sent = query_protocol.parameters(request, model)
+        home = replace(caller, region=regions.of_global_services(caller.region))
+        with self._recorder.api_call("iam", home, model.name, sent) as recorded:
+            query_protocol.check(model, sent)
+            _check_policies(model.name, sent)
+            answer = self._call(request, caller, model)
+            elements = _parsed(model, answer)
+            if answer.status >= 400:
+                raise _refusal(elements["Error"], answer.status)
+            recorded.elements = elements
+        return Response(200, _MORE_THAN_SECONDS.sub(b"", answer.body), {"Content-Type": "text/xml"})
+
+    def refusal(self, error: ApiError, request_id: str) -> Response:
+        """Return the answer for a refused request."""
+        return query_protocol.refusal(error, request_id, "iam")
+
+    def _call(self, request: Request, caller: Caller, model: OperationModel) -> Answer:
+        from testbed.account.iam import Iam as MotoIam  # it loads moto
+        from testbed.account.iam_operations import has
+
+        if not has(model.name):
+            raise ApiError(
+                f"The testbed does not have {model.name} of IAM.", code="InvalidAction", status=400
+            )
+        partition = regions.partition(caller.region).name
+        return self._backends.call(
+            MotoIam(self._backends.store),
+            Place("iam", caller.account, partition),
+            Message("POST", _url(caller.region), _FORM, query_protocol.form(request)),
+            changes=not model.name.startswith(_READS),
+            request_id=request.request_id,
+        )
+
+
+def managed_policy(backends: MotoBackends, account: str, region: str, arn: str) -> Document | None:
+    """Return a managed policy of an account; None for an unknown one."""
+    from testbed.account.iam import Iam as MotoIam
+    from testbed.account.iam import document
+
+    place = Place("iam", account, regions.partition(region).name)
+    return backends.read(MotoIam(backends.store), place, lambda moto: document(moto, arn))
+
+
+def _url(region: str) -> str:
+    return f"https://iam.{region}.{regions.partition(region).dns_suffix}/"
+
+
+def _check_policies(operation: str, sent: Mapping[str, Any]) -> None:
+    """Raise ``MalformedPolicyDocument`` for a document that policies cannot be decided by."""
+    for member, kind in _POLICIES.items():
+        if member in sent:
+            try:
+                parse(sent[member], "trust" if operation == "UpdateAssumeRolePolicy" else kind)
+            except MalformedPolicyDocument as error:
+                raise ApiError(error.reason, code="MalformedPolicyDocument", status=400) from error
+
+
+def _parsed(model: OperationModel, answer: Answer) -> dict[str, Any]:
+    """Return an answer in boto3's shape."""
+    response = {"status_code": answer.status, "headers": {}, "body": answer.body}
+    parsed: dict[str, Any] = create_parser("query").parse(response, model.output_shape)
+    parsed.pop("ResponseMetadata", None)
+    return parsed
+
+
+# What moto says otherwise than AWS.
+_SENTENCES = (
+    (r"User (\S+) already exists", r"User with name \1 already exists."),
+    (r"Group (\S+) already exists", r"Group with name \1 already exists."),
+    (r"(Role|Group) (\S+) not found", r"The \1 with name \2 cannot be found."),
+    (r"Policy (arn:\S+) not found", r"Policy \1 was not found."),
+    (
+        r"Instance profile (\S+) not found",
+        r"Instance Profile \1 cannot be found.",
+    ),
+)
+
+
+def _refusal(error: Mapping[str, Any], status: int) -> ApiError:
+    sentence = str(error.get("Message", ""))
+    for theirs, aws in _SENTENCES:
+        sentence = re.sub(rf"\A{theirs}\Z", aws, sentence)
+    sentence = sentence.replace("The Role with", "The role with").replace(
+        "The Group with", "The group with"
+    )
+    return ApiError(sentence, code=str(error.get("Code", "")), status=status)
