@@ -36,6 +36,15 @@ def create_volume_grants(
     )
 
 
+def renew(kms: Kms, broker: Broker, shape: GrantShape, ended: Grant) -> Grant:
+    """Create a grant in place of one that has ``ended``, by the rights it was created by."""
+    if shape.of_volume:
+        caller = volumes.service(broker.key_arn, broker.arn)
+    else:
+        caller = broker.owner.through(MQ_PRINCIPAL)
+    return _create(kms, caller, broker.key_arn, shape, ended.volume_id)
+
+
 def missing(
     kms: Kms, broker: Broker, shapes: Iterable[GrantShape], volume_id: str = ""
 ) -> tuple[Grant, ...]:

@@ -5,7 +5,7 @@ into being, so another process can finish or undo what this one has begun.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -135,6 +135,22 @@ class Lifecycle:
             return self._store.change(broker, partial(maintenance.with_check, result=refused))
         return broker
 
+    def renew_certificate(self, broker: Broker, defect: str = "") -> Broker:
+        """Restart the nodes with another certificate, which may have a ``defect``."""
+        self._nodes.issue_certificate(broker, defect)
+        return self._restart(broker)
+
+    def renew_grants(self, broker: Broker, ended: Collection[str]) -> Broker:
+        """Create new grants for those whose ids are ``ended``. Raises ``KmsError``."""
+        shapes = shapes_of(broker.deployment_mode, broker.storage_type, broker.region)
+        by_name = {shape.name: shape for shape in shapes}
+        for old in broker.grants:  # those of volumes last, which need those of the service
+            if old.grant_id in ended:
+                with self._store.granting():
+                    new = grants.renew(self._kms, broker, by_name[old.name], old)
+                    broker = self._store.change(broker, partial(_with_grant, old=old, new=new))
+        return broker
+
     def maintain(self, broker: Broker) -> Broker:
         """Do what follows from the latest check; see ``Brokers.maintain``."""
         if broker.in_progress:
@@ -244,13 +260,19 @@ class Lifecycle:
             broker = self._store.change(broker, Broker.applied)
             if version:
                 broker = self._nodes.ensure_images(broker)
-            # One after the other, so that the others serve, unless none does: a cluster needs most
-            # of its nodes to start.
-            serving = any(map(self._nodes.runs, broker.nodes))
-            for nodes in [[node] for node in broker.nodes] if serving else [broker.nodes]:
-                broker = self._nodes.start(broker, nodes)
+            self._restart(broker)
         finally:  # the reboot is over, successful or not; the check says if the key is the reason
             self.check(self._store.change(broker, maintenance.in_service))
+
+    def _restart(self, broker: Broker) -> Broker:
+        """Restart the nodes one after the other, so that the others serve.
+
+        If none does, all together: a cluster needs most of its nodes to start.
+        """
+        serving = any(map(self._nodes.runs, broker.nodes))
+        for nodes in [[node] for node in broker.nodes] if serving else [broker.nodes]:
+            broker = self._nodes.start(broker, nodes)
+        return broker
 
     def _check(self, broker: Broker) -> Broker:
         result = maintenance.check(self._kms, broker, self._clock.now())
@@ -258,6 +280,11 @@ class Lifecycle:
 
     def _set_state(self, broker: Broker, broker_state: str) -> Broker:
         return self._store.change(broker, partial(Broker.with_state, broker_state=broker_state))
+
+
+def _with_grant(broker: Broker, *, old: Grant, new: Grant) -> Broker:
+    kept = tuple(new if grant == old else grant for grant in broker.grants)
+    return replace(broker, grants=kept)
 
 
 def _has_begun(broker: Broker) -> bool:

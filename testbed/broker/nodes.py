@@ -267,10 +267,15 @@ class Nodes:
         """Return the broker's one certificate, issued at its first start, for all its nodes."""
         if document := self._state.get(_CERTIFICATE, broker.broker_id):
             return Certificate.from_document(document, broker.region)
-        if broker.defects and broker.defects.certificate:
-            certificate = self._authority.issue_bad(
-                broker.defects.certificate, region=broker.region
-            )
+        return self.issue_certificate(broker, broker.defects.certificate if broker.defects else "")
+
+    def issue_certificate(self, broker: Broker, defect: str = "") -> Certificate:
+        """Issue a certificate with which nodes start from now on.
+
+        ``defect`` is one of ``pki.bad_names``. Raises ``TestbedError`` for another name.
+        """
+        if defect:
+            certificate = self._authority.issue_bad(defect, region=broker.region)
         else:
             instances = (*broker.nodes, *broker.instances)
             names = list(dict.fromkeys(instance.hostname for instance in instances))

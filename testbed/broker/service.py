@@ -6,7 +6,7 @@ the broker is ready, ``begin_create`` answers at once, as the service does, with
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -263,6 +263,23 @@ class Brokers:
                 return self._lifecycle.revive(broker)
             self._lifecycle.erase(broker)
         raise refusals.no_such_broker(broker_id)
+
+    def renew_certificate(self, broker_id: str, defect: str = "") -> Broker:
+        """Issue another certificate, and restart the nodes with it, one after the other.
+
+        ``defect`` is one of ``pki.bad_names``, empty for a sound one. Raises ``NotFoundException``,
+        and what ``attach`` raises.
+        """
+        with self._locked(broker_id) as broker:
+            return self._lifecycle.renew_certificate(broker, defect)
+
+    def renew_grants(self, broker_id: str, ended: Collection[str]) -> Broker:
+        """Create new grants in place of those with the ids ``ended``, which cannot be restored.
+
+        Raises ``NotFoundException``, or ``KmsError``.
+        """
+        with self._locked(broker_id) as broker:
+            return self._lifecycle.renew_grants(broker, ended)
 
     # Addresses
 

@@ -2,11 +2,15 @@
 
 from testbed.errors import TestbedError
 from testbed.faults.base import Fault
+from testbed.faults.certificate import ExpireCertificate, RotateCertificate
+from testbed.faults.clock import TurnClock
+from testbed.faults.grants import RevokeGrants
 from testbed.faults.key import DisableKey, ScheduleKeyDeletion
 from testbed.faults.kill import Kill
 from testbed.faults.kms_answers import KmsSlow, KmsThrottle
 from testbed.faults.kms_container import KmsDown, KmsPause
 from testbed.faults.link import Cut, LossyLink, SlowLink
+from testbed.faults.material import ExpireKeyMaterial
 from testbed.faults.pause import Pause
 from testbed.faults.process import KillMount, KillProcess
 
@@ -26,6 +30,11 @@ FAULTS: dict[str, Fault] = {
         KmsThrottle(),
         DisableKey(),
         ScheduleKeyDeletion(),
+        ExpireKeyMaterial(),
+        RevokeGrants(),
+        RotateCertificate(),
+        ExpireCertificate(),
+        TurnClock(),
     )
 }
 

@@ -97,6 +97,13 @@ class Fault(ABC):
         """Say in one sentence what was done."""
 
 
+def broker_of(target: Target) -> Broker:
+    """Return the broker of a fault that has one. Raises ``ValueError``."""
+    if target.broker is None:
+        raise ValueError("a fault of a broker")
+    return target.broker
+
+
 def seconds(text: str) -> float:
     """Return the seconds of a duration such as ``200ms``, ``30s``, ``5m``, ``1h``, ``7d``."""
     match = _DURATION.fullmatch(text.strip())

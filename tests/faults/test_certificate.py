@@ -1,0 +1,52 @@
+import ssl
+
+import pytest
+
+from testbed import Faults
+from testbed.checker import check
+from testbed.clients import QUEUE_PROTOCOL
+from testbed.errors import ClientError
+from testbed.library import MqBroker
+from testbed.traffic import Traffic, drain
+from tests.support.faults import connected, new_queue, serves
+from tests.support.nightly import first_then_nightly
+
+pytestmark = pytest.mark.containers
+
+each_engine = pytest.mark.parametrize(
+    "broker",
+    first_then_nightly(["RABBITMQ", "ACTIVEMQ"], "nodes of another engine restart"),
+    indirect=True,
+)
+
+
+def certificate(broker: MqBroker) -> str:
+    address = broker.address(QUEUE_PROTOCOL[broker.engine_type])
+    return ssl.get_server_certificate((address.host, address.port), timeout=30)
+
+
+@each_engine
+def test_a_certificate_is_rotated_under_traffic(broker: MqBroker, faults: Faults) -> None:
+    address, queue = broker.address(QUEUE_PROTOCOL[broker.engine_type]), new_queue()
+    before = certificate(broker)
+    with Traffic(address, queue, rate=20) as flow:
+        flow.wait_confirmed(20, 60)
+        with faults.rotate_certificate(broker) as rotated:
+            assert "new certificate" in rotated.description
+            flow.wait_confirmed(20, 120)
+    after = certificate(broker)
+    assert after != before
+    account = check(drain(address, queue, flow.recorder))
+    assert account.ok, account
+    broker.testbed.brokers.revive(broker.broker_id)
+    assert certificate(broker) == after, "control: it changes no more"
+
+
+@each_engine
+def test_an_expired_certificate_is_refused_until_the_end_of_the_block(
+    broker: MqBroker, faults: Faults
+) -> None:
+    assert serves(broker), "control: without the fault"
+    with faults.expire_certificate(broker), pytest.raises(ClientError, match="expired"):
+        connected(broker)
+    assert serves(broker)
