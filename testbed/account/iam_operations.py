@@ -17,6 +17,7 @@ from moto.iam.utils import generate_access_key_id_from_account_id
 
 from testbed.account import mfa
 
+_SERVICES = "amazonaws.com"
 _LINKED_NAMES = {"mq.amazonaws.com": "AWSServiceRoleForAmazonMQ"}
 _LINKED_POLICIES = {"mq.amazonaws.com": "AmazonMQServiceRolePolicy"}
 
@@ -71,6 +72,8 @@ class IamOperations(IamResponse):
 
     def create_service_linked_role(self) -> ActionResult:
         service = self._get_param("AWSServiceName")
+        if not service.endswith(f".{_SERVICES}") or service == f".{_SERVICES}":
+            raise IAMException("InvalidInput", f"{service} is not a valid service name.")
         result = super().create_service_linked_role()
         role = _member(result, "Role")
         if service in _LINKED_NAMES:
@@ -114,6 +117,11 @@ class IamOperations(IamResponse):
         # moto's is no image at all; a picture of the seed would need a library of its own.
         device.qr_code_png = b""
         return result
+
+    def list_virtual_mfa_devices(self) -> ActionResult:
+        if not str(self._get_param("Marker") or 0).isdigit():
+            raise IAMException("ValidationError", "Invalid Marker.")
+        return super().list_virtual_mfa_devices()
 
     def _boundary(self) -> str | None:
         """Return the boundary in the request; it has to be a managed policy that exists."""

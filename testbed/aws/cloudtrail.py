@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from testbed.account.authorization import Authorization
 from testbed.aws.json_protocol import JsonService
 from testbed.documented.cloudtrail import LOOKUP_MAX_RESULTS
 from testbed.errors import ApiError
@@ -12,13 +13,18 @@ from testbed.trail.lookup import Attribute, as_event, lookup_events
 from testbed.trail.store import Trail
 
 
-def service(trail: Trail) -> JsonService:
+def service(trail: Trail, authorization: Authorization) -> JsonService:
     """Return the service over ``trail``."""
-    return JsonService(
-        "cloudtrail",
-        "CloudTrail_20131101",
-        lambda caller, operation, parameters: _call(trail, caller, operation, parameters),
-    )
+
+    def call(caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        decision = authorization.decide(caller, f"cloudtrail:{operation}")
+        if not decision.allowed:
+            request = authorization.request(caller, f"cloudtrail:{operation}")
+            sentence = decision.sentence(request)
+            raise ApiError(sentence, code="AccessDeniedException", status=400)
+        return _call(trail, caller, operation, parameters)
+
+    return JsonService("cloudtrail", "CloudTrail_20131101", call)
 
 
 def _call(

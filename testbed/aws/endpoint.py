@@ -26,7 +26,6 @@ from testbed.errors import PortTaken
 from testbed.kms.base import USER_ACCOUNT
 from testbed.runtime import ports
 from testbed.runtime.ports import LOOPBACK
-from testbed.services import Services
 from testbed.testbed import Testbed
 
 HOST = "localhost"
@@ -83,13 +82,19 @@ class Endpoint:
         }
 
 
-def _identity_services(services: Services) -> dict[str, Service]:
-    authorization = Authorization(services.identities, services.clock)
-    backends = MotoBackends(services.identities.store)
-    sessions = Sessions(authorization, services.clock, partial(managed_policy, backends))
+def _services(testbed: Testbed, jobs: JobThreads) -> dict[str, Service]:
+    shared = testbed.services
+    authorization = Authorization(shared.identities, testbed.clock)
+    backends = MotoBackends(shared.identities.store)
+    sessions = Sessions(authorization, testbed.clock, partial(managed_policy, backends))
+    configurations = Configurations(testbed.state, testbed.clock)
+    context = Context(testbed.brokers, configurations, jobs.start)
     return {
-        "iam": Iam(backends, authorization, services.recorder),
-        "sts": Sts(sessions, services.recorder),
+        "kms": JsonService("kms", "TrentService", testbed.kms.call),
+        "mq": Mq(context, shared.recorder, authorization),
+        "cloudtrail": cloudtrail.service(testbed.trail, authorization),
+        "iam": Iam(backends, authorization, shared.recorder),
+        "sts": Sts(sessions, shared.recorder),
     }
 
 
@@ -101,20 +106,13 @@ def serve(testbed: Testbed, *, port: int = 0) -> Iterator[Endpoint]:
     are logged as errors. Raises ``PortTaken``.
     """
     jobs = JobThreads()
-    configurations = Configurations(testbed.state, testbed.clock)
-    services: dict[str, Service] = {
-        "kms": JsonService("kms", "TrentService", testbed.kms.call),
-        "mq": Mq(Context(testbed.brokers, configurations, jobs.start), testbed.services.recorder),
-        "cloudtrail": cloudtrail.service(testbed.trail),
-        **_identity_services(testbed.services),
-    }
     callers = Callers(testbed.services.identities, testbed.state, testbed.clock)
     certificate = testbed.authority.issue(names=[HOST, LOOPBACK], region=testbed.region)
     try:
         server = https.HttpsServer(
             port or ports.free(1)[0],
             https.context(certificate, testbed.state.folder),
-            Dispatch(services, callers).answer,
+            Dispatch(_services(testbed, jobs), callers).answer,
         )
     except OSError as error:
         raise PortTaken(

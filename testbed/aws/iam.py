@@ -8,6 +8,7 @@ from typing import Any
 from botocore.model import OperationModel
 from botocore.parsers import create_parser
 
+from testbed.account import iam_permissions
 from testbed.account.authorization import Authorization
 from testbed.account.directory import Document
 from testbed.account.moto_backends import Answer, Message, MotoBackends
@@ -41,9 +42,11 @@ class Iam:
         sent = query_protocol.parameters(request, model)
         home = replace(caller, region=regions.of_global_services(caller.region))
         with self._recorder.api_call("iam", home, model.name, sent) as recorded:
+            sent = iam_permissions.of_caller(model.name, caller, sent)
+            iam_permissions.check(self._authorization, caller, model.name, sent)
             query_protocol.check(model, sent)
             _check_policies(model.name, sent)
-            answer = self._call(request, caller, model)
+            answer = self._call(request, caller, model, sent)
             elements = _parsed(model, answer)
             if answer.status >= 400:
                 raise _refusal(elements["Error"], answer.status)
@@ -54,7 +57,9 @@ class Iam:
         """Return the answer for a refused request."""
         return query_protocol.refusal(error, request_id, "iam")
 
-    def _call(self, request: Request, caller: Caller, model: OperationModel) -> Answer:
+    def _call(
+        self, request: Request, caller: Caller, model: OperationModel, sent: Mapping[str, Any]
+    ) -> Answer:
         from testbed.account.iam import Iam as MotoIam  # it loads moto
         from testbed.account.iam_operations import has
 
@@ -66,7 +71,12 @@ class Iam:
         return self._backends.call(
             MotoIam(self._backends.store),
             Place("iam", caller.account, partition),
-            Message("POST", _url(caller.region), _FORM, query_protocol.form(request)),
+            Message(
+                "POST",
+                _url(caller.region),
+                _FORM,
+                query_protocol.form(request, sent, ("UserName",)),
+            ),
             changes=not model.name.startswith(_READS),
             request_id=request.request_id,
         )

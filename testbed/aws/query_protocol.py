@@ -160,6 +160,7 @@ def _text(message: str) -> str:
     )
 
 
-def form(request: Request) -> bytes:
-    """Return the parameters as the body of a POST, for whoever reads them again."""
-    return urlencode(_sent(request), doseq=True).encode()
+def form(request: Request, added: Mapping[str, Any], names: Sequence[str]) -> bytes:
+    """Return the parameters as the body of a POST, with those of ``added`` that have ``names``."""
+    more = {name: [str(added[name])] for name in names if name in added}
+    return urlencode({**_sent(request), **more}, doseq=True).encode()

@@ -204,10 +204,10 @@ def test_who_one_is(aws: Served, account: str) -> None:
 
 
 def test_the_rest_of_sts_is_reported_as_missing(aws: Served) -> None:
-    refused = refusal(aws.client("sts").get_session_token)
+    refused = refusal(aws.client("sts").decode_authorization_message, EncodedMessage="x")
     assert refused["Code"] == "InvalidAction"
-    assert "GetSessionToken" in refused["Message"]
-    answer = aws.send("POST", "/", b"Action=GetSessionToken", service="sts")
+    assert "DecodeAuthorizationMessage" in refused["Message"]
+    answer = aws.send("POST", "/", b"Action=DecodeAuthorizationMessage", service="sts")
     assert f"<RequestId>{answer.headers['X-Amzn-RequestId']}</RequestId>" in answer.body.decode()
 
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from testbed.account.authorization import Authorization
 from testbed.aws import shapes
 from testbed.aws.https import Request, Response
 from testbed.aws.mq import (
@@ -21,6 +22,7 @@ from testbed.aws.mq import (
     users,
 )
 from testbed.aws.mq.context import Call, Context, Operation, broker
+from testbed.aws.mq.permissions import Permissions
 from testbed.broker import refusals, strict_names
 from testbed.errors import ApiError, BadRequestException, ForbiddenException, KmsError, MqError
 from testbed.kms.base import Caller, is_outage
@@ -61,8 +63,9 @@ _NAMING = {"CreateUser", "CreateTags", "CreateConfiguration", "UpdateConfigurati
 class Mq:
     """The service as ``dispatch`` calls it."""
 
-    def __init__(self, context: Context, recorder: Recorder) -> None:
+    def __init__(self, context: Context, recorder: Recorder, authorization: Authorization) -> None:
         self._context, self._recorder = context, recorder
+        self._permissions = Permissions(authorization, context)
 
     def answer(self, request: Request, caller: Caller) -> Response:
         """Perform the operation. Raises ``ApiError``, for ``refusal``."""
@@ -95,6 +98,7 @@ class Mq:
             with self._recorder.mq_call(caller, name, {}):
                 raise
         with self._recorder.mq_call(caller, name, sent) as recorded:
+            self._permissions.check(caller, name, sent)
             call = Call(caller, parameters.check(route.operation, sent), sent)
             if name not in OPERATIONS:
                 broker(self._context, call)  # an unknown one is said first
