@@ -1,5 +1,6 @@
 """One file, many threads and processes: no descriptor and no partial change is left behind."""
 
+import gc
 import multiprocessing
 import sqlite3
 import threading
@@ -35,6 +36,12 @@ RECORD = {
 
 def database(path: Path) -> Database:
     return Database(path, name="The file", hint="", schema=1, tables="CREATE TABLE t (x)")
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_other_tests_is_left_to_collect() -> None:
+    """Collect, so that descriptors of earlier tests do not end during one that counts them."""
+    gc.collect()
 
 
 def descriptors() -> int:
