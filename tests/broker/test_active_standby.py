@@ -131,6 +131,7 @@ def test_a_topic_reaches_its_subscriber_over_mqtt(pair: Pair, protocol: str) -> 
 
 
 @pytest.mark.containers
+@pytest.mark.nightly("a minute of failovers; every push has one")
 def test_the_standby_takes_over_again_and_again_with_nothing_confirmed_lost(pair: Pair) -> None:
     addresses, orders, recorder = (
         pair.addresses("stomp"),

@@ -179,6 +179,7 @@ def test_the_cookie_is_one_and_nowhere_to_be_seen(cluster: RabbitMQCluster) -> N
 
 
 @pytest.mark.containers
+@pytest.mark.nightly("lost nodes; every push has scenario cluster")
 def test_a_node_is_lost_under_traffic_and_comes_back_with_nothing_confirmed_lost(
     cluster: RabbitMQCluster,
 ) -> None:
@@ -288,6 +289,7 @@ def test_control_without_a_quorum_nothing_is_confirmed_and_with_it_again_everyth
 
 
 @pytest.mark.containers
+@pytest.mark.nightly("lost nodes; every push has scenario cluster")
 def test_all_nodes_are_lost_at_once_and_come_back(cluster: RabbitMQCluster) -> None:
     orders = queue(cluster, "all.at.once")
     address = cluster.address("amqp")

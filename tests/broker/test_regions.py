@@ -33,6 +33,7 @@ def greets(broker: Broker, name: str, ca_file: str) -> bool:
         return False
 
 
+@pytest.mark.nightly("a replica key; every push has scenario key_disabled")
 def test_a_broker_under_a_replica_goes_by_the_replicas_state(testbed: Testbed) -> None:
     primary = Key(testbed, testbed.new_key("primary", MultiRegion=True))
     answer = primary.call("ReplicateKey", ReplicaRegion=EUROPE)

@@ -2,11 +2,12 @@ import pytest
 
 from testbed import Faults, Testbed
 from testbed.errors import KmsError
+from tests.support.nightly import first_then_nightly
 
 pytestmark = pytest.mark.containers
 
 
-@pytest.mark.parametrize("name", ["kms-down", "kms-pause"])
+@pytest.mark.parametrize("name", first_then_nightly(["kms-down", "kms-pause"], "a paused KMS"))
 def test_calls_fail_until_the_end_of_the_block_and_keys_are_kept(
     testbed: Testbed, faults: Faults, name: str
 ) -> None:
