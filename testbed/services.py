@@ -30,6 +30,7 @@ class Services:
 
     ``kms`` decides, records and delegates to LocalStack. ``stopping`` ends every wait.
     ``identities`` are those of IAM and STS. ``user`` is who acts where nobody is named.
+    ``key_policies`` decides on keys without a call.
     """
 
     state: State
@@ -42,6 +43,7 @@ class Services:
     identities: Identities
     stopping: threading.Event
     user: Caller = USER
+    key_policies: KmsAuthority | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,7 @@ def assemble(
         identities,
         stopping,
         root(USER_ACCOUNT, settings.region),
+        kms,
     )
 
 

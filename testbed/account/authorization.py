@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from testbed.account.directory import Role
 from testbed.account.identities import Identities
 from testbed.errors import ApiError
 from testbed.kms.base import Caller
 from testbed.kms.condition_keys import of_callers
 from testbed.kms.principals import principal
 from testbed.policy.evaluate import Context, Decision, Request, evaluate
-from testbed.policy.language import Policy
+from testbed.policy.language import MalformedPolicyDocument, Policy, parse
 from testbed.state.clock import Clock
 
 Given = Mapping[str, str | Sequence[str]]
@@ -52,6 +53,14 @@ class Authorization:
             policies = replace(policies, resource=trust, delegates=True)
         return evaluate(self.request(caller, action, resource, given), policies)
 
+    def decide_on_role(
+        self, caller: Caller, action: str, role_arn: str, given: Given | None = None
+    ) -> Decision:
+        """Decide with the trust policy of a role; an unknown role trusts nobody."""
+        account = role_arn.split(":")[4] if role_arn.count(":") > 4 else ""
+        role = self.identities.directory(account, caller.region).role_by_arn(role_arn)
+        return self.decide(caller, action, role_arn, given, trust=_trust(role))
+
     def request(
         self, caller: Caller, action: str, resource: str = "*", given: Given | None = None
     ) -> Request:
@@ -74,6 +83,16 @@ class Authorization:
         if not decision.allowed:
             request = self.request(caller, action, resource, given)
             raise ApiError(decision.sentence(request), code="AccessDenied", status=403)
+
+
+_NOBODY = parse({"Statement": {"Effect": "Deny", "Principal": "*", "Action": "sts:*"}}, "trust")
+
+
+def _trust(role: Role | None) -> Policy:
+    try:
+        return parse(role.trust, "trust", f"trust policy of role {role.name}") if role else _NOBODY
+    except MalformedPolicyDocument:  # nobody is trusted by it
+        return _NOBODY
 
 
 _READERS = {

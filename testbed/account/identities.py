@@ -47,7 +47,8 @@ class Identities:
         """
         if found := self._key(access_key_id):
             (account, partition), key, user = found
-            known = Known(_user(user, key, account, region), key.secret, key.active)
+            caller = user_caller(user, key.access_key_id, account, region)
+            known = Known(caller, key.secret, key.active)
         elif (session := self.store.session(access_key_id)) and self._stands(session):
             partition = session.partition
             known = Known(
@@ -121,9 +122,10 @@ class Identities:
         return directory.user_by_arn(session.issuer or session.principal) is not None
 
 
-def _user(user: User, key: AccessKey, account: str, region: str) -> Caller:
+def user_caller(user: User, access_key_id: str, account: str, region: str) -> Caller:
+    """Return a user as it calls with an access key."""
     tags = tuple(user.tags.items())
-    credentials = Credentials(key.access_key_id, user.user_id, tags=tags)
+    credentials = Credentials(access_key_id, user.user_id, tags=tags)
     return Caller(user.arn, account, "IAMUser", region=region, credentials=credentials)
 
 

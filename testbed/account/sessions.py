@@ -19,7 +19,7 @@ from testbed.arn import Arn
 from testbed.documented import regions
 from testbed.errors import ApiError
 from testbed.kms.base import Caller
-from testbed.policy.language import QUOTAS, MalformedPolicyDocument, Policy, parse, size
+from testbed.policy.language import QUOTAS, MalformedPolicyDocument, parse, size
 from testbed.state.clock import Clock
 
 FindPolicy = Callable[[str, str, str], Document | None]
@@ -157,9 +157,8 @@ class Sessions:
             actions.append("sts:TagSession")
         if "SourceIdentity" in parameters:
             actions.append("sts:SetSourceIdentity")
-        trust = _trust(role)
         for action in actions:
-            decision = self._authorization.decide(caller, action, role.arn, given, trust=trust)
+            decision = self._authorization.decide_on_role(caller, action, role.arn, given)
             if not decision.allowed:
                 explicit = decision.reason if "explicit deny" in decision.reason else ""
                 raise _denied(_not_authorized(caller, action, role.arn, explicit))
@@ -247,16 +246,6 @@ def _duration(caller: Caller, role: Role, parameters: Mapping[str, Any]) -> int:
             status=400,
         )
     return duration
-
-
-def _trust(role: Role) -> Policy | None:
-    try:
-        return parse(role.trust, "trust", f"trust policy of role {role.name}")
-    except MalformedPolicyDocument:  # nobody is trusted by it
-        return parse({"Statement": _NOBODY}, "trust")
-
-
-_NOBODY = {"Effect": "Deny", "Principal": "*", "Action": "sts:*"}
 
 
 def _checked(text: str) -> str:

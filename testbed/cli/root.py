@@ -19,6 +19,7 @@ MODULES = {
     "logs": "logs",
     "serve": "serve",
     "trail": "trail",
+    "why": "why",
     "demo": "demo",
     "scenario": "scenario",
     "fault": "fault",

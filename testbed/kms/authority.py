@@ -24,6 +24,7 @@ from testbed.kms.ledger import Ledger
 from testbed.kms.naming import KeyNames
 from testbed.kms.operations.grants import GRANTS_PER_KEY
 from testbed.kms.operations.key_states import SHORTEST_WINDOW
+from testbed.policy.evaluate import Decision
 from testbed.state.clock import Clock
 from testbed.state.store import State
 
@@ -83,6 +84,15 @@ class KmsAuthority:
         validation.check(operation, parameters)
         call = self._names.resolve(KmsCall(caller, operation, parameters, now, view))
         return operations.execute(self._services, self._authorization.check(call))
+
+    def decide(self, caller: Caller, action: str, key_arn: str) -> Decision:
+        """Decide whether a caller may perform an action, such as ``Decrypt``, on a key.
+
+        The request has no other parameter. Raises ``KmsError`` for an unknown key.
+        """
+        view = self._ledger.view()
+        call = KmsCall(caller, action, {"KeyId": key_arn}, self._clock.now(), view)
+        return self._authorization.decide(call, action, self._names.key(view, key_arn))
 
     def run_due_work(self) -> None:
         """Do all that is due by now. Raises ``KmsError`` when KMS does not answer."""

@@ -22,7 +22,7 @@ from testbed.kms.grant import grant_id_of
 from testbed.kms.key import Key
 from testbed.kms.naming import KeyNames, key_arn
 from testbed.kms.principals import grantee_names
-from testbed.policy.evaluate import ADMINISTRATOR, Policies, Request, evaluate
+from testbed.policy.evaluate import ADMINISTRATOR, Decision, Policies, Request, evaluate
 
 Identities = Callable[[Caller], Policies]
 
@@ -147,20 +147,24 @@ class Authorization:
                     principal, f"kms:{action}", arn, other_account=True
                 ) from error
             raise
-        reason = self._obstacle(call, action, key, other_account=other_account)
-        if reason:
+        decision = self.decide(call, action, key)
+        if not decision.allowed:
             raise refusals.access_denied(
-                principal, f"kms:{action}", arn, other_account=other_account, reason=reason
+                principal,
+                f"kms:{action}",
+                arn,
+                other_account=other_account,
+                reason=decision.reason,
             )
         return key
 
-    def _obstacle(self, call: KmsCall, action: str, key: Key, *, other_account: bool) -> str:
-        """Return AWS's reason for a refusal; empty when the call is allowed."""
+    def decide(self, call: KmsCall, action: str, key: Key) -> Decision:
+        """Decide whether the caller may perform ``action``, without ``kms:``, on a key."""
         caller = call.caller
-        if other_account and action not in _CROSS_ACCOUNT:
-            return refusals.UNSEEN
+        if key.account != caller.account and action not in _CROSS_ACCOUNT:
+            return Decision(allowed=False, source="resource-based policy", reason=refusals.UNSEEN)
         if key.managed_by and caller.principal == key.managed_by and action in _BY_MANAGING_SERVICE:
-            return ""
+            return Decision(allowed=True, source="resource-based policy")
 
         def granted(_: Request) -> Iterator[str]:
             for grant in call.ledger.grants_to(key.arn, grantee_names(caller)):
@@ -176,7 +180,7 @@ class Authorization:
             delegates=True,
         )
         request = condition_keys.request(Subject(self._services, call, action, key), key.arn)
-        return evaluate(request, policies).reason
+        return evaluate(request, policies)
 
 
 def _grant_of(call: KmsCall, token: str) -> str:

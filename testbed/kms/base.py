@@ -88,6 +88,11 @@ class Caller:
         """Return whether what is in ``account`` and ``region`` is what this caller sees."""
         return (self.account, self.region) == (account, region)
 
+    def with_session(self, issued: float, mfa_at: float | None) -> "Caller":
+        """Return a caller whom IAM knows with temporary credentials, in seconds since 1970."""
+        assert self.credentials, "IAM knows the caller"
+        return replace(self, credentials=replace(self.credentials, issued=issued, mfa_at=mfa_at))
+
     def through(self, service: str) -> "Caller":
         """Return the caller's session as ``service`` uses it, over connections of its own."""
         return replace(self, invoked_by=service, tls=None, request_id="")

@@ -257,3 +257,14 @@ def test_a_new_grant_that_has_not_spread_yet_is_used_by_its_token(tmp_path: Path
     assert aws.code(GRANTEE, "Encrypt", GrantTokens=[answer["GrantToken"]], **request) == ""
     aws.clock.turn(300)
     assert aws.code(GRANTEE, "Encrypt", **request) == ""
+
+
+def test_a_decision_is_had_without_a_call(tmp_path: Path) -> None:
+    aws = over(container(), tmp_path / "s")
+    key = aws.key()
+    assert aws.kms.decide(ADMIN, "Decrypt", key).allowed
+    put_policy(aws, key, ("Deny", {"AWS": ADMIN.principal}, "kms:Decrypt"))
+    decision = aws.kms.decide(ADMIN, "Decrypt", key)
+    assert not decision.allowed
+    assert decision.statement is not None
+    assert decision.statement.index == 1
