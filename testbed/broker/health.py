@@ -89,6 +89,11 @@ class Health:
         ]
         return not missed, given_up
 
+    def alarms(self, broker: Broker) -> tuple[str, ...]:
+        """Return the codes of the broker's alarms. Raises ``ClientError``."""
+        engine, spec = ENGINES[broker.engine_type], self._spec(broker, broker.nodes[0])
+        return engine.alarms(spec, broker.addresses())
+
     def forget(self, broker: Broker) -> None:
         """Forget a broker that is deleted."""
         self._records.pop(broker.broker_id, None)

@@ -16,7 +16,7 @@ from testbed.broker.nodes import Nodes
 from testbed.broker.store import BrokerStore
 from testbed.documented.grants import grants as shapes_of
 from testbed.engines.all import ENGINES
-from testbed.errors import Interrupted, KmsError, TestbedError, VolumeRefused
+from testbed.errors import ClientError, Interrupted, KmsError, TestbedError, VolumeRefused
 from testbed.kms.base import Caller
 from testbed.services import Services
 from testbed.state import holds
@@ -125,7 +125,7 @@ class Lifecycle:
         A reboot that cannot succeed must not begin. Raises ``KmsError`` when KMS does not answer,
         or fails to open a data key.
         """
-        broker = self._check(broker)
+        broker = self.look_for_alarms(self._check(broker))
         if broker.broker_state != "RUNNING":
             return broker
         try:
@@ -157,7 +157,7 @@ class Lifecycle:
             self.finish(broker)
         elif broker.broker_state in maintenance.IN_SERVICE and not broker.key_problem:
             self._end_hung(broker)
-            now = self._clock.now()
+            broker, now = self.look_for_alarms(broker), self._clock.now()
             return self._start_stopped(
                 broker, lambda node: not (node.failure and node.failure.rests(now))
             )
@@ -170,6 +170,18 @@ class Lifecycle:
                 )
                 self._containers.kill(node.container_id)
         return broker
+
+    def look_for_alarms(self, broker: Broker) -> Broker:
+        """Store the broker's alarms; they stay as they are while it does not answer."""
+        if broker.broker_state not in maintenance.IN_SERVICE:
+            return broker
+        try:
+            alarms = self._health.alarms(broker)
+        except ClientError:
+            return broker
+        if alarms == broker.alarms:
+            return broker
+        return self._store.change(broker, partial(maintenance.with_alarms, alarms=alarms))
 
     def revive(self, broker: Broker) -> Broker:
         """Start the stopped nodes again, or finish a reboot that was cut off."""

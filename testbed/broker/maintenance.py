@@ -24,6 +24,12 @@ _KEY_STATES = {
 }
 
 
+_ALARMS = {
+    "RABBITMQ_MEMORY_ALARM": "a node uses more memory than its limit",
+    "RABBITMQ_DISK_ALARM": "a node has less free disk space than its limit",
+}
+
+
 @dataclass(frozen=True)
 class Check:
     """The result of a check at the time ``at``. ``problem`` is a sentence, empty for a good key."""
@@ -62,6 +68,10 @@ def in_service(broker: Broker) -> Broker:
         for node in broker.nodes
         if node.failure
     ]
+    actions += [
+        ActionRequired(code, f"RabbitMQ blocks publishers: {_ALARMS[code]}.")
+        for code in broker.alarms
+    ]
     if broker.key_problem:  # the reason of the others
         actions = [ActionRequired(INVALID_KMS_KEY[broker.engine_type], broker.key_problem)]
     return replace(
@@ -69,6 +79,12 @@ def in_service(broker: Broker) -> Broker:
         broker_state="CRITICAL_ACTION_REQUIRED" if actions else "RUNNING",
         actions_required=tuple(actions),
     )
+
+
+def with_alarms(broker: Broker, alarms: tuple[str, ...]) -> Broker:
+    """Return a copy with ``alarms``, and in the state that follows if it is in service."""
+    broker = replace(broker, alarms=alarms)
+    return in_service(broker) if broker.broker_state in IN_SERVICE else broker
 
 
 def with_node(broker: Broker, node: Node) -> Broker:

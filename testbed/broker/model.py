@@ -115,7 +115,8 @@ class Pending:
 class Broker:
     """A broker of ``account`` in ``region``.
 
-    ``key_problem`` is what the last check of the key found. ``running_version`` is the exact
+    ``key_problem`` is what the last check of the key found, ``alarms`` are the codes of RabbitMQ's
+    that are at work. ``running_version`` is the exact
     version behind ``engine_version``, empty for an image of the user's own. ``created`` is ISO
     8601; ``checked`` is when the key was last verified, by the testbed's clock. ``cookie``
     authenticates the nodes of a RabbitMQ cluster to each other.
@@ -140,6 +141,7 @@ class Broker:
     storage_type: str = "EBS"
     grants: tuple[Grant, ...] = ()
     key_problem: str = ""
+    alarms: tuple[str, ...] = ()
     actions_required: tuple[ActionRequired, ...] = ()
     created: str = ""
     checked: float = 0.0

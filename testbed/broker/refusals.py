@@ -199,6 +199,8 @@ def in_state(broker: Broker, operation: str) -> BadRequestException:
     hint = _WAYS_ON.get(broker.broker_state, "Wait until it has finished.")
     if any(node.failure for node in broker.nodes) and not broker.key_problem:
         hint = f"`testbed logs {broker.broker_name}` shows more; `testbed up` tries again at once."
+    elif broker.alarms and not broker.key_problem:
+        hint = "Consume or purge messages until the alarm ends."
     return BadRequestException(
         f"Broker [{broker.broker_name}] can't be {change} while in state [{broker.broker_state}]"
         + (f" ({reasons})" if reasons else ""),

@@ -219,6 +219,10 @@ class Brokers:
         """Check the key and the grants now. Raises ``NotFoundException``."""
         return self._lifecycle.check(self._store.get(broker_id))
 
+    def look_for_alarms(self, broker_id: str) -> Broker:
+        """Ask RabbitMQ for its alarms now. Raises ``NotFoundException``."""
+        return self._lifecycle.look_for_alarms(self._store.get(broker_id))
+
     def maintain(self, broker_id: str) -> Broker:
         """Run one round of Amazon MQ's maintenance: the check, and what follows from it.
 

@@ -36,6 +36,11 @@ class ActionRequired:
 # RabbitMQ only; for ActiveMQ the testbed uses the unprefixed spelling.
 INVALID_KMS_KEY = {"RABBITMQ": "RABBITMQ_INVALID_KMS_KEY", "ACTIVEMQ": "INVALID_KMS_KEY"}
 
+# The codes of RabbitMQ's alarms, by the resource that is short. While one lasts, publishers
+# are blocked, and RebootBroker returns an exception (RABBITMQ_MEMORY_ALARM, RABBITMQ_DISK_ALARM in
+# the Developer Guide's "Troubleshooting: Amazon MQ action required codes").
+ALARMS = {"memory": "RABBITMQ_MEMORY_ALARM", "disk": "RABBITMQ_DISK_ALARM"}
+
 # How many subnets of the default VPC a broker gets that names none. A single instance and a pair
 # need exactly as many (API, SubnetIds).
 SUBNETS = {"SINGLE_INSTANCE": 1, "ACTIVE_STANDBY_MULTI_AZ": 2, "CLUSTER_MULTI_AZ": 4}

@@ -145,6 +145,12 @@ class Engine(Protocol):
         Raises ``ClientError`` while one does not answer; called again until it succeeds.
         """
 
+    def alarms(self, node: NodeSpec, addresses: dict[str, tuple[str, int]]) -> tuple[str, ...]:
+        """Return the codes of the broker's alarms (``documented.engines.ALARMS``).
+
+        Raises ``ClientError`` when it does not answer.
+        """
+
 
 @dataclass(frozen=True)
 class SanitizationWarning:

@@ -125,6 +125,10 @@ class ActiveMQ:
         with ThreadPoolExecutor(max_workers=len(present)) as pool:
             list(pool.map(lambda login: _log_in(node, login, addresses), others))
 
+    def alarms(self, node: NodeSpec, addresses: dict[str, tuple[str, int]]) -> tuple[str, ...]:
+        """See ``Engine.alarms``; ActiveMQ has none."""
+        return ()
+
     def _start(self, node: NodeSpec) -> bytes:
         config = (
             "plaintext.xml" if node.defects and node.defects.plaintext_listener else "activemq.xml"

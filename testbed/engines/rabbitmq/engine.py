@@ -95,6 +95,10 @@ class RabbitMQ:
         for listener in sorted(present, key=lambda listener: "management" in listener.protocols):
             readiness.log_in(node, listener, addresses[listener.name])
 
+    def alarms(self, node: NodeSpec, addresses: dict[str, tuple[str, int]]) -> tuple[str, ...]:
+        """See ``Engine.alarms``."""
+        return readiness.alarms(node, addresses["management"])
+
     def _settings(self, node: NodeSpec) -> dict[str, str]:
         """Merge the customer's settings with the broker's own, which win."""
         return {

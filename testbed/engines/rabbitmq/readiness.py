@@ -12,11 +12,13 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pika
 import pika.exceptions
 
 from testbed.documented import listeners
+from testbed.documented.engines import ALARMS
 from testbed.documented.listeners import Listener
 from testbed.engines.base import NodeSpec, User
 from testbed.engines.rabbitmq import settings, start
@@ -100,10 +102,38 @@ def _muted(name: str) -> Iterator[None]:
         logger.removeHandler(handler)
 
 
+def alarms(node: NodeSpec, address: tuple[str, int]) -> tuple[str, ...]:
+    """Return the codes of the alarms of all nodes. Raises ``ClientError``."""
+    try:
+        with _handshake(node, *address) as connection:
+            answer = _get(connection, node, "/api/health/checks/alarms", or_status=503)
+    except (OSError, http.client.HTTPException) as error:
+        raise ConnectionRefused(f"The management interface does not answer: {error}") from error
+    # "memory" and "disk space"
+    short = {alarm["resource"].partition(" ")[0] for alarm in answer.get("alarms", ())}
+    return tuple(code for resource, code in ALARMS.items() if resource in short)
+
+
 def _query_management(connection: ssl.SSLSocket, node: NodeSpec) -> None:
     """Log in to the management interface.
 
     In a cluster, look there for this node: another one may be answering.
+    """
+    overview = _get(connection, node, "/api/overview?columns=listeners")
+    if node.cluster:
+        member = start.node_name(node.hostname)
+        ports = {
+            listener["port"] for listener in overview["listeners"] if listener["node"] == member
+        }
+        # A node counts as running before it listens.
+        if not ports >= {listener.container_port for listener in listeners.RABBITMQ}:
+            raise ConnectionRefused(f"{member} does not listen yet.")
+
+
+def _get(connection: ssl.SSLSocket, node: NodeSpec, path: str, or_status: int = 200) -> Any:
+    """Return what the management interface answers with HTTP 200, or ``or_status``.
+
+    Raises ``ClientError``.
     """
     user = node.users[0]
     credentials = base64.b64encode(f"{user.username}:{user.password}".encode()).decode()
@@ -111,21 +141,12 @@ def _query_management(connection: ssl.SSLSocket, node: NodeSpec) -> None:
     client.sock = connection
     client.request(
         "GET",
-        "/api/overview?columns=listeners",
+        path,
         headers={"Authorization": f"Basic {credentials}", "Connection": "close"},
     )
     answer = client.getresponse()
     if answer.status in {401, 403}:
         raise NotAuthorized("The broker refused the login over management.")
-    if answer.status != http.HTTPStatus.OK:
+    if answer.status not in {http.HTTPStatus.OK, or_status}:
         raise ConnectionRefused(f"The management interface answers HTTP {answer.status}.")
-    if node.cluster:
-        member = start.node_name(node.hostname)
-        ports = {
-            listener["port"]
-            for listener in json.load(answer)["listeners"]
-            if listener["node"] == member
-        }
-        # A node counts as running before it listens.
-        if not ports >= {listener.container_port for listener in listeners.RABBITMQ}:
-            raise ConnectionRefused(f"{member} does not listen yet.")
+    return json.load(answer)
