@@ -4,15 +4,18 @@ from testbed.errors import TestbedError
 from testbed.faults.base import Fault
 from testbed.faults.certificate import ExpireCertificate, RotateCertificate
 from testbed.faults.clock import TurnClock
+from testbed.faults.disk import DiskFull, DiskSlow
 from testbed.faults.grants import RevokeGrants
 from testbed.faults.key import DisableKey, ScheduleKeyDeletion
 from testbed.faults.kill import Kill
 from testbed.faults.kms_answers import KmsSlow, KmsThrottle
 from testbed.faults.kms_container import KmsDown, KmsPause
+from testbed.faults.kms_keys import KmsForget
 from testbed.faults.link import Cut, LossyLink, SlowLink
 from testbed.faults.material import ExpireKeyMaterial
 from testbed.faults.pause import Pause
 from testbed.faults.process import KillMount, KillProcess
+from testbed.faults.volume import DamageVolume, EmptyVolume, RollBackVolume, TruncateVolume
 
 FAULTS: dict[str, Fault] = {
     fault.name: fault
@@ -24,10 +27,17 @@ FAULTS: dict[str, Fault] = {
         Cut(),
         SlowLink(),
         LossyLink(),
+        DiskFull(),
+        DiskSlow(),
+        DamageVolume(),
+        TruncateVolume(),
+        EmptyVolume(),
+        RollBackVolume(),
         KmsDown(),
         KmsPause(),
         KmsSlow(),
         KmsThrottle(),
+        KmsForget(),
         DisableKey(),
         ScheduleKeyDeletion(),
         ExpireKeyMaterial(),

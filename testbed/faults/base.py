@@ -20,6 +20,7 @@ Options = Mapping[str, Any]
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _RATE = re.compile(r"(\d+(?:\.\d+)?)([kM])?B?(?:/s)?")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)([kMG])?B?")
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%?")
 
 
@@ -56,7 +57,7 @@ class Fault(ABC):
     """One fault. Objects have no state: what happened is in the record.
 
     A fault that is over at once (``lasts`` is false) leaves a broker to maintenance, unless it
-    is asked to hold what it hit.
+    is asked to hold what it hit. One that ``releases`` holds it only until it is injected.
     """
 
     name: ClassVar[str]
@@ -64,6 +65,7 @@ class Fault(ABC):
     in_aws: ClassVar[str]  # what it stands for
     of: ClassVar[Literal["node", "broker", "kms", "testbed"]] = "node"
     lasts: ClassVar[bool] = True
+    releases: ClassVar[bool] = False
     parameters: ClassVar[tuple[Parameter, ...]] = ()
 
     def refusal(self, target: Target) -> str:
@@ -118,6 +120,14 @@ def bytes_per_second(text: str) -> float:
     if not match:
         raise ValueError("a rate such as 64kB/s or 1MB/s; 0 for no limit")
     return float(match[1]) * {"k": 1e3, "M": 1e6, None: 1.0}[match[2]]
+
+
+def size(text: str) -> float:
+    """Return the bytes of a size such as ``64kB`` or ``40MB``."""
+    match = _SIZE.fullmatch(text.strip())
+    if not match:
+        raise ValueError("a size such as 64kB, 40MB or 2GB")
+    return float(match[1]) * {"k": 1e3, "M": 1e6, "G": 1e9, None: 1.0}[match[2]]
 
 
 def share(text: str) -> float:

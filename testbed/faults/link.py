@@ -58,8 +58,8 @@ class Cut(Fault):
             ]
             helper.run(
                 target.testbed,
-                node,
                 _name(record, node.name),
+                helper.in_network(node),
                 stays="cut" not in order,
                 tool="link",
                 chain=record["chain"],
@@ -75,8 +75,8 @@ class Cut(Fault):
             name = _name(record, node.name)
             helper.remove(target.testbed, name)
             if target.testbed.containers.state(node.container_id).status in _RULES:
-                chain = record["chain"]
-                helper.run(target.testbed, node, name, tool="link", chain=chain, remove=True)
+                place, chain = helper.in_network(node), record["chain"]
+                helper.run(target.testbed, name, place, tool="link", chain=chain, remove=True)
 
     def describe(self, record: Record) -> str:
         whom = {"all": "everybody", "peers": "its peers", "clients": "its clients"}[record["whom"]]

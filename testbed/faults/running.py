@@ -22,6 +22,7 @@ from testbed.errors import (
     TestbedError,
 )
 from testbed.faults import all as registry
+from testbed.faults import helper
 from testbed.faults.base import Fault, Record, Target, parse
 from testbed.library import MqBroker
 from testbed.state import holds
@@ -184,6 +185,8 @@ class Faults:
         except BaseException:
             self.undo(stored.id)
             raise
+        if fault.releases:
+            stored = replace(stored, holds=())
         # With what the injection has added to the record, unless it was undone already.
         self._state.update(holds.KIND, stored.id, lambda _: msgspec.to_builtins(stored))
         if not hold and not fault.lasts:
@@ -208,12 +211,17 @@ class Faults:
             fault, broker = registry.find(stored.fault), self._broker(stored)
             if broker or not stored.broker_id:
                 nodes = tuple(n for n in (broker.nodes if broker else ()) if n.name in stored.nodes)
-                fault.undo(Target(self._testbed, broker, nodes), stored.record)
+                target = Target(self._testbed, broker, nodes)
+                if fault.releases:
+                    self._put(replace(stored, holds=tuple(fault.holds(target))))
+                fault.undo(target, stored.record)
                 self._put(replace(stored, holds=()))  # its nodes may start again
                 if broker:
                     with suppress(NotFoundException):  # deleted in the meantime
                         self._bring_back(broker)
             self._state.delete(holds.KIND, identity)
+            if not self.active():
+                helper.sweep(self._testbed)
 
     def undo_all(self, *, abandoned: bool = False) -> list[str]:
         """Undo all faults, the latest first, and return what each had done.

@@ -94,13 +94,14 @@ class KmsContainer:
         LocalStackKms(self.url).wait_until_answering(still_alive=self._require_alive)
 
     @property
-    def _name(self) -> str:
+    def name(self) -> str:
+        """The name of the container, and of the volume with the keys."""
         return f"testbed-{self._containers.instance}-kms"
 
     def _require_keys(self, before: Mapping[str, Any]) -> None:
-        if before and not self._containers.has_volume(self._name):
+        if before and not self._containers.has_volume(self.name):
             raise ContainerFailed(
-                f"KMS's volume {self._name} is gone, and with it all keys.",
+                f"KMS's volume {self.name} is gone, and with it all keys.",
                 hint="Nothing opens the brokers' data again. `testbed down` removes what is left; "
                 "`testbed up` starts anew.",
             )
@@ -109,15 +110,15 @@ class KmsContainer:
         logger.info("KMS: starting")
         for row in self._containers.find("kms"):
             self._containers.remove(row["id"])
-        self._containers.create_volume(self._name)
+        self._containers.create_volume(self.name)
         self._containers.run(
             ContainerSpec(
-                name=self._name,
+                name=self.name,
                 image=tag,
                 role="kms",
                 apart=True,  # LocalStack checks nothing: brokers must not reach it
                 ports=((self._port, LOCALSTACK_PORT),),
-                volumes={self._name: _FOLDER},
+                volumes={self.name: _FOLDER},
             )
         )
 

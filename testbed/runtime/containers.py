@@ -42,6 +42,7 @@ class ContainerSpec:
     aliases: tuple[str, ...] = ()  # names in the instance's network
     mounts_fuse: bool = False  # may mount a FUSE filesystem: /dev/fuse and CAP_SYS_ADMIN
     network_of: str = ""  # the container whose network it shares
+    processes_of: str = ""  # the container whose processes it sees, and may trace
     apart: bool = False  # in a network of its own, which the others do not reach
     capabilities: tuple[str, ...] = ()  # of the kernel's, such as NET_RAW; otherwise none
 
@@ -137,6 +138,10 @@ class Containers:
                 "cap_add": ["SYS_ADMIN"],
                 "security_opt": ["apparmor=unconfined"],
             }
+        if spec.processes_of:  # AppArmor lets processes under its profile trace none without one
+            options |= {"pid_mode": f"container:{spec.processes_of}"}
+            options |= {"cap_drop": ["ALL"], "cap_add": ["SYS_PTRACE"]}
+            return options | {"security_opt": ["apparmor=unconfined", "no-new-privileges"]}
         return options | {
             "cap_drop": ["ALL"],
             "cap_add": list(spec.capabilities),

@@ -1,0 +1,60 @@
+import pytest
+
+from testbed import Faults, RabbitMqBroker, Testbed
+from testbed.errors import TestbedError
+from testbed.library import MqBroker
+from tests.support.faults import confirmed, connected, new_queue, received, serves
+from tests.support.nightly import first_then_nightly
+
+pytestmark = pytest.mark.containers
+
+CASES = [
+    ("empty-volume", "emptied", "RABBITMQ"),
+    ("roll-back-volume", "older copy", "RABBITMQ"),
+    ("damage-volume", "corrupt block", "RABBITMQ"),
+    ("truncate-volume", "corrupt block", "RABBITMQ"),
+    ("empty-volume", "emptied", "ACTIVEMQ"),
+    ("roll-back-volume", "older copy", "ACTIVEMQ"),
+    ("damage-volume", "corrupt block", "ACTIVEMQ"),
+    ("truncate-volume", "corrupt block", "ACTIVEMQ"),
+]
+
+
+def copies(testbed: Testbed) -> list[str]:
+    return [name for name in testbed.containers.volumes() if name.endswith("-copies")]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "broker"),
+    first_then_nightly(CASES, "a node starts several times"),
+    indirect=["broker"],
+)
+def test_the_node_does_not_come_back_until_the_end_of_the_block(
+    broker: MqBroker, faults: Faults, name: str, reason: str
+) -> None:
+    testbed, queue = broker.testbed, new_queue()
+    brokers = testbed.brokers
+    with connected(broker) as client:
+        bodies = confirmed(client, queue)
+    with faults.inject(name, broker) as fault:
+        assert "volume" in fault.description
+        with pytest.raises(TestbedError, match=reason):
+            brokers.maintain(broker.broker_id)
+        known = brokers.peek(broker.broker_id)
+        assert known.broker_state == "CRITICAL_ACTION_REQUIRED"
+        assert "does not come back" in known.actions_required[0].action_required_info
+        assert not serves(broker)
+    assert brokers.peek(broker.broker_id).broker_state == "RUNNING"
+    assert received(broker, queue, len(bodies)) == bodies
+    assert not copies(testbed)
+
+
+@pytest.mark.nightly("a broker of its own")
+def test_nothing_is_left_of_a_broker_that_was_deleted_meanwhile(
+    testbed: Testbed, faults: Faults
+) -> None:
+    with RabbitMqBroker(testbed=testbed) as broker:
+        emptied = faults.empty_volume(broker)
+        assert copies(testbed), "control"
+    emptied.undo()
+    assert not copies(testbed)
