@@ -20,7 +20,7 @@ FLOORS = (
     "storage trail wire account",
     "services broker",
     "controls evidence inventory testbed",
-    "library scenario aws bench",
+    "library scenario aws bench console",
     "faults",
     "daemon __init__",
     "campaign",

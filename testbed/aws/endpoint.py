@@ -22,6 +22,7 @@ from testbed.aws.mq.context import Context
 from testbed.aws.sts import Sts
 from testbed.broker.configurations import Configurations
 from testbed.broker.jobs import JobThreads
+from testbed.console.site import PATH, Console
 from testbed.errors import PortTaken
 from testbed.kms.base import USER_ACCOUNT
 from testbed.runtime import ports
@@ -59,6 +60,11 @@ class Endpoint:
     def url(self) -> str:
         """The URL of all services."""
         return f"https://{HOST}:{self.port}"
+
+    @property
+    def console(self) -> str:
+        """The URL of the page that shows the testbed."""
+        return f"{self.url}{PATH}"
 
     def environment(self) -> dict[str, str]:
         """Return the environment for boto3, the AWS CLI and Terraform."""
@@ -108,12 +114,16 @@ def serve(testbed: Testbed, *, port: int = 0) -> Iterator[Endpoint]:
     jobs = JobThreads()
     callers = Callers(testbed.services.identities, testbed.state, testbed.clock)
     certificate = testbed.authority.issue(names=[HOST, LOOPBACK], region=testbed.region)
+    port = port or ports.free(1)[0]
+    endpoint = Endpoint.of(testbed, port)
+    dispatch = Dispatch(_services(testbed, jobs), callers)
+    console = Console(testbed, port, endpoint.environment())
+
+    def answer(request: https.Request) -> https.Response:
+        return (console if console.answers(request) else dispatch).answer(request)
+
     try:
-        server = https.HttpsServer(
-            port or ports.free(1)[0],
-            https.context(certificate, testbed.state.folder),
-            Dispatch(_services(testbed, jobs), callers).answer,
-        )
+        server = https.HttpsServer(port, https.context(certificate, testbed.state.folder), answer)
     except OSError as error:
         raise PortTaken(
             f"The endpoint's port {port} cannot be opened: {error}.",
@@ -124,7 +134,7 @@ def serve(testbed: Testbed, *, port: int = 0) -> Iterator[Endpoint]:
     )
     thread.start()
     try:
-        yield Endpoint.of(testbed, server.server_port)
+        yield endpoint
     finally:
         server.shutdown()
         server.server_close()

@@ -31,7 +31,7 @@ def telling(log: str) -> str:
 
     The entry point knows best, then gocryptfs, then the broker, whose first error counts.
     """
-    lines = [_plain(line) for line in log.splitlines()]
+    lines = [line.strip() for line in uncoloured(log).splitlines()]
     lines = [line for line in lines if line]
     entry = [line for line in lines if _ENTRY.match(line)]
     mount = [line for line in lines if _MOUNT.search(line) and not _ENTRY.match(line)]
@@ -52,9 +52,9 @@ def without(text: str, secrets: tuple[str, ...]) -> str:
     return text
 
 
-def _plain(line: str) -> str:
-    """Return the line without the codes that colour it on a terminal."""
-    return re.sub(r"\x1b\[[0-9;]*m", "", line).strip()
+def uncoloured(text: str) -> str:
+    """Return ``text`` without the codes that colour it on a terminal."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 def _short(line: str) -> str:

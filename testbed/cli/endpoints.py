@@ -88,6 +88,7 @@ def describe_endpoints(testbed: "Testbed") -> dict[str, Any]:
     return {
         "ca_file": str(testbed.ca_file),
         "aws": aws.url if aws else "",
+        "console": aws.console if aws else "",
         "region": testbed.region,
         "network": testbed.containers.network,
         "brokers": [describe_broker(broker) for broker in testbed.brokers.peek_all()],
@@ -126,6 +127,7 @@ def render_endpoints(document: dict[str, Any]) -> str:
     if document["aws"]:
         services = "KMS, Amazon MQ, CloudTrail, IAM and STS"
         lines.append(f"AWS tools  {document['aws']}  {services} (settings: testbed env)")
+        lines.append(f"Console    {document['console']}  in a browser that trusts the CA")
         lines.append(f"Region     {document['region']}, and all others of AWS's")
     for broker in document["brokers"]:
         user = f"user {broker['username']} (its password: testbed env)"

@@ -66,6 +66,11 @@ class _Reads(ABC):
         rows = self._rows("SELECT body FROM keys WHERE arn = ?", arn)
         return _decode_key(rows[0][0]) if rows else None
 
+    def keys(self) -> list[Key]:
+        """Return all keys, of all accounts, in the order of creation."""
+        keys = [_decode_key(body) for (body,) in self._rows("SELECT body FROM keys")]
+        return sorted(keys, key=lambda key: (key.created, key.arn))
+
     def secret(self, owner: str, identity: str) -> bytes | None:
         """Return a secret of ``owner``: the ARN of a key, or what else has secrets."""
         rows = self._rows("SELECT secret FROM secrets WHERE owner = ? AND id = ?", owner, identity)

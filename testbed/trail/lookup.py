@@ -32,6 +32,7 @@ WHERE account = ? AND region = ? AND attribute = ? AND value = ?
 AND time >= ? AND (time, seq) < (?, ?)
 ORDER BY time DESC, seq DESC LIMIT ?
 """
+_RECENT = "SELECT record FROM events WHERE account = ? ORDER BY seq DESC LIMIT ?"
 _SINCE = "SELECT seq, account, region, record FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
 
 
@@ -112,6 +113,13 @@ def events(
         token = page.next_token
         if not token:
             return
+
+
+def recent(trail: Trail, account: str, limit: int) -> tuple[dict[str, Any], ...]:
+    """Return the account's last records of all Regions, in the order of writing, newest first."""
+    with trail.reading() as database:
+        rows = database.execute(_RECENT, (account, limit)).fetchall()
+    return tuple(json.loads(record) for (record,) in rows)
 
 
 def newest(trail: Trail) -> int:

@@ -36,6 +36,7 @@ NO_CONTAINERS = SimpleNamespace(
     has_volume=lambda _: True,
     find=lambda *_: [],
     remove_volume=lambda _: None,
+    logs=lambda *_: [],
 )
 
 
@@ -86,6 +87,7 @@ def offline(folder: Path, *, key_state: str = "Disabled") -> Iterator[Testbed]:
     )
     testbed = SimpleNamespace(
         state=state,
+        containers=NO_CONTAINERS,
         user=services.user,
         region=services.user.region,
         clock=clock,

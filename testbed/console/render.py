@@ -1,0 +1,117 @@
+"""Snapshots as HTML: each panel by itself, for the page's updates, and the page around them."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from testbed.broker import log_lines, node_container
+from testbed.console.graph import COLUMNS, Graph, lay_out
+from testbed.console.snapshot import Snapshot
+from testbed.documented.engines import DEPLOYMENT_MODES, VERSIONS
+from testbed.errors import NotFoundException
+from testbed.report.text import printable
+from testbed.testbed import Testbed
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+# What a page may show of the clients' environment: no secret.
+_SHOWN = ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_DEFAULT_REGION")
+_PYTHON = """\
+import boto3
+mq = boto3.client(
+    "mq",
+    endpoint_url="{AWS_ENDPOINT_URL}",
+    verify="{AWS_CA_BUNDLE}",
+    region_name="{AWS_DEFAULT_REGION}",
+)"""
+PANELS = ("summary", "brokers", "keys", "graph", "trail", "run")
+_LOG_LINES = 60
+# The drawing's sizes, in pixels.
+_WIDTH, _HEIGHT, _GAP, _ROW, _TOP = 176, 40, 44, 52, 28
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # not before the first page
+
+    return Environment(
+        loader=PackageLoader("testbed.console", "pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
+    )
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A graph's size and places in pixels."""
+
+    graph: Graph
+    columns: tuple[str, ...] = COLUMNS
+    box_width: int = _WIDTH
+    box_height: int = _HEIGHT
+
+    @property
+    def width(self) -> int:
+        return len(COLUMNS) * _WIDTH + (len(COLUMNS) - 1) * _GAP
+
+    @property
+    def height(self) -> int:
+        return _TOP + self.graph.rows * _ROW
+
+    def x(self, column: int) -> int:
+        return column * (_WIDTH + _GAP)
+
+    def y(self, row: float) -> float:
+        return _TOP + row * _ROW
+
+
+class Renderer:
+    """Renders one testbed's snapshots. ``environment`` is what clients of the endpoint set."""
+
+    def __init__(self, testbed: Testbed, environment: Mapping[str, str]) -> None:
+        self._testbed, self._environment = testbed, environment
+
+    def panels(self, shot: Snapshot) -> dict[str, str]:
+        """Return the HTML of each panel but the logs."""
+        values = {"shot": shot, "sketch": Sketch(lay_out(shot.chains))}
+        return {name: _render(f"{name}.html", values) for name in PANELS}
+
+    def logs(self, broker: str) -> str:
+        """Return the last lines of a broker's nodes, by its id; a hint if none is named."""
+        if not broker:
+            return _render("logs.html", {"broker": None, "nodes": {}})
+        try:
+            known = self._testbed.brokers.peek(broker)
+        except NotFoundException as error:
+            return _render("logs.html", {"broker": None, "nodes": {}, "message": str(error)})
+        nodes = {}
+        for node in known.nodes:
+            text = node_container.log(self._testbed.containers, known, node)
+            text = text or self._testbed.brokers.kept_log(known.broker_id, node.name)
+            lines = log_lines.uncoloured(text).splitlines()[-_LOG_LINES:]
+            nodes[node.name] = "\n".join(lines)
+        return _render("logs.html", {"broker": known.broker_name, "nodes": nodes})
+
+    def page(self, panels: Mapping[str, str]) -> str:
+        """Return the whole page with these panels."""
+        shown = {name: self._environment[name] for name in _SHOWN}
+        values = {
+            "panels": panels,
+            "lines": "\n".join(f"export {name}={shlex.quote(v)}" for name, v in shown.items()),
+            "python": _PYTHON.format(**shown),
+            "folder": str(self._testbed.state.folder),
+            "region": self._testbed.region,
+            "versions": VERSIONS,
+            "modes": DEPLOYMENT_MODES,
+        }
+        return _render("page.html", values)
+
+
+def _render(template: str, values: Mapping[str, Any]) -> str:
+    return _environment().get_template(template).render({"message": "", **values})

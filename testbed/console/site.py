@@ -1,0 +1,166 @@
+"""The console's addresses, and what keeps other pages and other hosts out of them.
+
+A page of another site could send requests to 127.0.0.1 from the user's browser, or give its own
+name the address 127.0.0.1. So the Host has to be the endpoint's, and the Origin, where there is
+one, the same. Nothing from elsewhere is loaded, and no page may frame the console.
+"""
+
+import json
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from testbed.aws.https import Request, Response
+from testbed.console import last_run, snapshot
+from testbed.console.render import Renderer
+from testbed.errors import TestbedError
+from testbed.kms.ledger import Ledger
+from testbed.testbed import Testbed
+
+logger = logging.getLogger(__name__)
+
+PATH = "/console"
+_PAGES = Path(__file__).parent / "pages"
+_FRESH = 1.0  # seconds for which a snapshot is shown to all
+_POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+_REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_FILES = {
+    "console.css": "text/css",
+    "console.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
+
+
+class Refused(Exception):
+    """A request is refused in HTTP's terms; ``status`` is HTTP's."""
+
+    def __init__(self, status: int, message: str, **headers: str) -> None:
+        super().__init__(message)
+        self.status, self.message, self.headers = status, message, headers
+
+
+class Console:
+    """The console of ``testbed``, served at ``port``.
+
+    ``environment`` is what clients of the endpoint set; its secret access key is shown to nobody.
+    """
+
+    def __init__(self, testbed: Testbed, port: int, environment: Mapping[str, str]) -> None:
+        self._testbed = testbed
+        self._hosts = {f"localhost:{port}", f"127.0.0.1:{port}"}
+        self._ledger = Ledger(testbed.state)
+        self._renderer = Renderer(testbed, environment)
+        self._lock = threading.Lock()
+        self._panels: dict[str, str] = {}
+        self._taken = -_FRESH
+        self._gets: Mapping[str, Callable[[Request], Response]] = {
+            "": self._page,
+            "/panels": self._poll,
+            "/ca.pem": self._ca,
+            "/report": self._report,
+        }
+
+    def answers(self, request: Request) -> bool:
+        """Return whether the request is the console's: not signed, and to one of its addresses.
+
+        A browser that opens the endpoint itself is sent here.
+        """
+        if request.header("authorization"):
+            return False
+        if request.path == "/":
+            return request.method in ("GET", "HEAD") and "text/html" in request.header("accept")
+        return request.path == PATH or request.path.startswith(f"{PATH}/")
+
+    def answer(self, request: Request) -> Response:
+        """Answer the request. Never raises; own faults are logged as errors."""
+        try:
+            response = self._answer(request)
+        except Refused as refused:
+            response = _text(refused.status, refused.message, refused.headers)
+        except TestbedError as error:
+            logger.error("%s: %s", request.path[:200], error)  # noqa: TRY400 - no trace: secrets
+            response = _text(500, f"{error} {error.hint}".strip())
+        except Exception as error:  # noqa: BLE001 - the console's own fault must not end it
+            trace = "".join(traceback.format_tb(error.__traceback__))
+            logger.error("%s: %s\n%s", request.path[:200], type(error).__name__, trace)  # noqa: TRY400
+            response = _text(500, "The console failed; the endpoint's log says where.")
+        return Response(response.status, response.body, {**_HEADERS, **response.headers})
+
+    def _answer(self, request: Request) -> Response:
+        self._check_sender(request)
+        if request.path in ("/", f"{PATH}/"):
+            return Response(303, b"", {"Location": PATH})
+        name = request.path.removeprefix(PATH)
+        if name not in self._gets and name[1:] not in _FILES:
+            raise Refused(404, f"The console has no {request.path[:200]}.")
+        if request.method not in ("GET", "HEAD"):
+            raise Refused(405, "The console is read with GET.", Allow="GET, HEAD")
+        return self._gets[name](request) if name in self._gets else _file(name[1:])
+
+    def _check_sender(self, request: Request) -> None:
+        host, origin = request.header("host").lower(), request.header("origin").lower()
+        if host not in self._hosts:
+            raise Refused(421, "The console is at localhost and 127.0.0.1 only.")
+        if origin and origin != f"https://{host}":
+            raise Refused(403, "Another site's page may not use the console.")
+        # Browsers say where a request comes from; a link from elsewhere only opens the page.
+        elsewhere = request.header("sec-fetch-site") in ("cross-site", "same-site")
+        if elsewhere and request.header("sec-fetch-mode") != "navigate":
+            raise Refused(403, "Another site's page may not use the console.")
+
+    def _page(self, request: Request) -> Response:
+        page = self._renderer.page({**self._current(), "logs": self._logs(request)})
+        return Response(200, page.encode(), {"Content-Type": "text/html; charset=utf-8"})
+
+    def _poll(self, request: Request) -> Response:
+        body = json.dumps({**self._current(), "logs": self._logs(request)}).encode()
+        return Response(200, body, {"Content-Type": "application/json"})
+
+    def _current(self) -> Mapping[str, str]:
+        """Return the panels, rendered once for everyone who asks within a second."""
+        with self._lock:
+            if time.monotonic() - self._taken >= _FRESH:
+                self._panels = self._renderer.panels(snapshot.take(self._testbed, self._ledger))
+                self._taken = time.monotonic()
+            return self._panels
+
+    def _logs(self, request: Request) -> str:
+        return self._renderer.logs(next(iter(request.query.get("logs", ())), ""))
+
+    def _ca(self, request: Request) -> Response:
+        headers = {
+            "Content-Type": "application/x-pem-file",
+            "Content-Disposition": 'attachment; filename="ca.pem"',
+        }
+        return Response(200, self._testbed.ca_file.read_bytes(), headers)
+
+    def _report(self, request: Request) -> Response:
+        page = last_run.page(self._testbed.state.folder)
+        if page is None:
+            raise Refused(404, "There is no report.")
+        headers = {
+            "Content-Type": "text/html; charset=utf-8",
+            "Content-Security-Policy": _REPORT_POLICY,
+        }
+        return Response(200, page, headers)
+
+
+def _file(name: str) -> Response:
+    return Response(200, (_PAGES / name).read_bytes(), {"Content-Type": _FILES[name]})
+
+
+def _text(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    kind = {"Content-Type": "text/plain; charset=utf-8"}
+    return Response(status, f"{message}\n".encode(), {**kind, **(headers or {})})

@@ -1,0 +1,131 @@
+"""The console's addresses: what they answer, and whom they refuse."""
+
+import pytest
+
+from testbed.kms.key import Key
+from testbed.trail.lookup import newest
+from tests.support import brokers_offline
+from tests.support.aws_endpoint import Served, scope
+from tests.support.brokers_offline import KEY, request
+from tests.support.console import send, store
+
+READ = (
+    "/console",
+    "/console/panels",
+    "/console/ca.pem",
+    "/console/console.css",
+    "/console/console.js",
+    "/console/icon.svg",
+)
+
+
+def test_the_page_has_every_section_before_its_script_runs(served: Served) -> None:
+    store(served.testbed, Key(KEY, "{}"))
+    brokers_offline.add(served.testbed, request(name="orders"))
+    page = send(served, "/console")
+    text = page.body.decode()
+    assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    for word in ("orders", "RUNNING", KEY, "<svg", "testbed env"):
+        assert word in text
+
+
+def test_the_panels_follow_what_happens(served: Served) -> None:
+    before = send(served, "/console/panels").document
+    broker = brokers_offline.add(served.testbed, request(name="later"))
+    served.testbed.brokers.describe(broker.broker_id)
+    deadline = 100
+    while "later" not in send(served, "/console/panels").document["brokers"]:
+        assert (deadline := deadline - 1), "the panels stayed as they were"
+    after = send(served, "/console/panels").document
+    assert "later" not in before["brokers"]
+    assert "DescribeBroker" in after["trail"]
+    assert "DescribeBroker" not in before["trail"]
+
+
+def test_reading_is_recorded_nowhere(served: Served) -> None:
+    def traces() -> tuple[int, int]:
+        calls = served.testbed.kms.calls  # type: ignore[attr-defined]
+        return newest(served.testbed.trail), len(calls)
+
+    brokers_offline.add(served.testbed, request())
+    before = traces()
+    for path in READ:
+        assert send(served, path).status == 200
+    assert traces() == before
+    served.testbed.brokers.list()  # the control: a call leaves both
+    assert all(after > earlier for after, earlier in zip(traces(), before, strict=True))
+
+
+def test_the_authority_certificate_can_be_fetched(served: Served) -> None:
+    assert send(served, "/console/ca.pem").body == served.endpoint.ca_file.read_bytes()
+
+
+@pytest.mark.parametrize("path", READ)
+def test_every_answer_forbids_what_is_foreign(served: Served, path: str) -> None:
+    headers = send(served, path).headers
+    assert headers["Content-Security-Policy"].startswith("default-src 'self';")
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "Access-Control-Allow-Origin" not in headers
+
+
+@pytest.mark.parametrize(
+    "host", ["rebound.example", "localhost", "localhost:1", "127.0.0.1.nip.io"]
+)
+def test_a_foreign_host_is_refused(served: Served, host: str) -> None:
+    for path in READ:
+        assert send(served, path, headers={"Host": host}).status == 421
+
+
+def test_both_names_of_this_machine_are_served(served: Served) -> None:
+    for name in ("localhost", "127.0.0.1"):
+        assert (
+            send(served, "/console", headers={"Host": f"{name}:{served.endpoint.port}"}).status
+            == 200
+        )
+
+
+@pytest.mark.parametrize("origin", ["https://elsewhere.example", "null", "http://localhost:1"])
+def test_a_foreign_origin_is_refused(served: Served, origin: str) -> None:
+    for path in READ:
+        assert send(served, path, headers={"Origin": origin}).status == 403
+
+
+def test_the_own_origin_is_served(served: Served) -> None:
+    assert send(served, "/console/panels", headers={"Origin": served.endpoint.url}).status == 200
+
+
+def test_another_sites_page_reads_nothing_but_may_link_here(served: Served) -> None:
+    for site in ("cross-site", "same-site"):
+        fetched = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"}
+        assert send(served, "/console/console.js", headers=fetched).status == 403
+        linked = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate"}
+        assert send(served, "/console", headers=linked).status == 200
+
+
+def test_unknown_addresses_and_methods_are_refused(served: Served) -> None:
+    assert send(served, "/console/../etc/passwd").status == 404
+    assert send(served, "/console/page.html").status == 404
+    answer = send(served, "/console", "PUT")
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
+
+
+def test_a_browser_at_the_endpoint_is_led_to_the_console(served: Served) -> None:
+    answer = send(served, "/", headers={"Accept": "text/html,*/*"})
+    assert (answer.status, answer.headers["Location"]) == (303, "/console")
+
+
+def test_clients_of_aws_are_answered_as_before(served: Served) -> None:
+    assert b"MissingAuthenticationToken" in send(served, "/").body
+    signed = {"Authorization": scope("mq"), "Accept": "text/html"}
+    assert b"Amazon MQ has no GET /console" in send(served, "/console", headers=signed).body
+
+
+def test_the_last_run_is_shown_if_there_is_a_report(served: Served) -> None:
+    assert send(served, "/console/report").status == 404
+    folder = served.testbed.state.folder.parent / "report"
+    folder.mkdir()
+    (folder / "report.html").write_text("<script>alert(1)</script>")
+    report = send(served, "/console/report")
+    assert report.body == b"<script>alert(1)</script>"
+    assert report.headers["Content-Security-Policy"].startswith("default-src 'none'")
