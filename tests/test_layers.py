@@ -20,7 +20,7 @@ FLOORS = (
     "storage trail wire account",
     "services broker",
     "controls evidence inventory testbed",
-    "library scenario aws bench console",
+    "library scenario aws bench console staff",
     "faults",
     "daemon __init__",
     "campaign",

@@ -8,12 +8,11 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from sqlite3 import Connection
 from typing import Any
-from urllib.parse import urlsplit
 
-from moto.core.request import Request
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.models import AWSManagedPolicy, IAMBackend, iam_backends
 
+from testbed.account import moto_service
 from testbed.account.directory import AccessKey, Device, Directory, Document, Role, User
 from testbed.account.iam_operations import IamOperations
 from testbed.account.moto_backends import Message
@@ -26,6 +25,8 @@ _NOTHING = (
 
 class Iam:
     """IAM as ``MotoBackends`` calls it. AWS's own policies are in every account, and not kept."""
+
+    keeps_new = False
 
     def __init__(self, store: AccountStore) -> None:
         self._store = store
@@ -43,11 +44,7 @@ class Iam:
 
     def respond(self, message: Message, account: str) -> tuple[int, Mapping[str, str], str]:
         """See ``MotoService``."""
-        url = urlsplit(message.url)
-        headers = {**message.headers, "Host": url.netloc, "x-moto-account-id": account}
-        request = Request.from_primitives(message.method, message.url, headers, message.body)
-        status, sent, body = IamOperations.dispatch(request, message.url, request.headers)
-        return status, sent, body.decode() if isinstance(body, bytes) else body
+        return moto_service.respond(IamOperations, message, account)
 
     def stored(self, backend: IAMBackend) -> dict[str, Any]:
         """See ``MotoService``."""

@@ -43,7 +43,12 @@ class Answer:
 
 
 class MotoService(Protocol):
-    """One of moto's services: how it is called, and what of a backend is kept elsewhere."""
+    """One of moto's services: how it is called, and what of a backend is kept elsewhere.
+
+    With ``keeps_new`` a backend is kept as soon as somebody has seen it.
+    """
+
+    keeps_new: bool
 
     def install(self, place: Place, backend: Any) -> None:
         """Put the backend where moto looks for it."""
@@ -88,7 +93,7 @@ class MotoBackends:
     ) -> Answer:
         """Let moto answer; what it changes is kept when this returns."""
         with _MOTO:
-            if not changes:
+            if not changes and (self.store.serial(place) or not service.keeps_new):
                 service.install(place, self._backend(service, place))
                 return _answer(service, place, message, request_id)
             with self.store.changing() as connection:

@@ -160,7 +160,39 @@ def _text(message: str) -> str:
     )
 
 
-def form(request: Request, added: Mapping[str, Any], names: Sequence[str]) -> bytes:
+def loosely(request: Request, model: OperationModel) -> dict[str, Any]:
+    """Return the parameters of EC2's dialect at the top, as text; others as lists of all values."""
+    found: dict[str, list[str]] = {}
+    for name, values in _sent(request).items():
+        found.setdefault(name.partition(".")[0], []).append(values[0])
+    members = model.input_shape.members if model.input_shape else {}
+    return {
+        member: found[wire] if shape.type_name in ("list", "structure") else found[wire][0]
+        for member, shape in members.items()
+        for wire in (_ec2_name(member, shape),)
+        if wire in found
+    }
+
+
+def _ec2_name(member: str, shape: Shape) -> str:
+    name = str(shape.serialization.get("queryName") or shape.serialization.get("name") or member)
+    return name[:1].upper() + name[1:]
+
+
+def ec2_refusal(error: ApiError, request_id: str) -> Response:
+    """Return the answer of EC2 for a refused request."""
+    return _xml(
+        error.status,
+        f"<Response><Errors><Error><Code>{escape(error.code)}</Code><Message>"
+        f"{_text(error.message)}</Message></Error></Errors>"
+        f"<RequestID>{escape(request_id)}</RequestID></Response>",
+    )
+
+
+def form(
+    request: Request, added: Mapping[str, Any] | None = None, names: Sequence[str] = ()
+) -> bytes:
     """Return the parameters as the body of a POST, with those of ``added`` that have ``names``."""
+    added = added or {}
     more = {name: [str(added[name])] for name in names if name in added}
     return urlencode({**_sent(request), **more}, doseq=True).encode()

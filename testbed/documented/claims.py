@@ -43,8 +43,9 @@ CLAIMS = (
     Claim(
         "P4",
         "API and user activity is logged (CloudTrail)",
-        "every call on keys and brokers leaves one record with who, what, when, over which TLS "
-        "(`tlsDetails`) and with what result; passwords and plaintext keys never appear in it",
+        "every call on keys, brokers and identities leaves one record with who, what, when, over "
+        "which TLS (`tlsDetails`) and with what result; passwords and plaintext keys never appear "
+        "in it",
     ),
     Claim(
         "P5",
@@ -56,6 +57,13 @@ CLAIMS = (
         "P6",
         "AWS API clients: TLS 1.2 required, 1.3 recommended",
         "the testbed's own AWS endpoint refuses TLS 1.0 and 1.1 and accepts 1.2 and 1.3",
+    ),
+    Claim(
+        "P8",
+        "Multi-factor authentication",
+        "a policy that wants `aws:MultiFactorAuthPresent` denies DisableKey and "
+        "ScheduleKeyDeletion to a session without it and allows them to one that gave a valid "
+        "code; CloudTrail's `mfaAuthenticated` tells the two apart",
     ),
     Claim(
         "P9",

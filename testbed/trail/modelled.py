@@ -1,4 +1,4 @@
-"""What CloudTrail records of services whose model says what is secret: IAM, STS and CloudTrail.
+"""What CloudTrail records of services whose model says what is secret: IAM, STS, the neighbours.
 
 Every member is recorded, as in CTG's samples of IAM and STS, except those that the model calls
 sensitive, codes of MFA devices, and binary ones. Responses are recorded of changes alone.

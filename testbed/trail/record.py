@@ -34,6 +34,7 @@ from testbed.documented.cloudtrail import (
     kms_event,
     mq_event,
 )
+from testbed.documented.neighbors import SIGNED_AS
 from testbed.errors import ApiError, KmsError
 from testbed.kms.base import SERVICE_ACCOUNT, Caller, TlsDetails, is_outage
 from testbed.trail.identity import service, timestamp, user_identity
@@ -183,9 +184,9 @@ def mq_record(call: Call, setting: Setting, *, event_id: str) -> dict[str, Any]:
 
 
 def account_record(call: Call, service: str, setting: Setting, *, event_id: str) -> dict[str, Any]:
-    """Return the record of a call on IAM, STS or CloudTrail; ``service`` is botocore's name."""
+    """Return the record of a call on any other service; ``service`` is botocore's name."""
     event = modelled_event(service, call.operation)
-    record = _begin(call, setting, f"{service}.amazonaws.com", event)
+    record = _begin(call, setting, f"{SIGNED_AS.get(service, service)}.amazonaws.com", event)
     record["requestParameters"] = visible(call.parameters, event.request) or None
     record["responseElements"] = (
         None if call.error else visible(call.answer, event.response) or None
