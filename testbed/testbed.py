@@ -8,13 +8,13 @@ import logging
 import secrets
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack
 
-from testbed.account import known_keys
+from testbed.account import chosen_services, known_keys
 from testbed.broker import default_broker
 from testbed.broker import strict_names as strict
 from testbed.broker.default_broker import NAMES, USERNAME, DefaultBrokerOptions, new_password
@@ -79,6 +79,7 @@ class Testbed:
         region: str = "",
         strict_names: bool | None = None,
         require_known_keys: bool | None = None,
+        only: Iterable[str] | None = None,
         start: bool = True,
     ) -> None:
         """Join the testbed of ``folder``, and start its engine and its KMS unless they run.
@@ -91,7 +92,8 @@ class Testbed:
         AWS's tools find in the environment or the AWS profile, or us-east-1. So is
         ``strict_names``: whether names, tags and URLs that the data-protection page advises
         against are refused, which Amazon MQ does not do, and ``require_known_keys``: whether the
-        endpoint refuses access keys that neither IAM nor STS issued. With
+        endpoint refuses access keys that neither IAM nor STS issued, and ``only``: the services
+        around Amazon MQ that it serves, such as ``["ec2"]``, all by default. With
         ``start=False`` nothing is started, and calls of KMS fail if it does not run. Raises
         ``EngineUnavailable`` or ``StateBroken``. What keeps KMS from starting is raised by the
         first call of ``kms``.
@@ -108,6 +110,8 @@ class Testbed:
                 strict.choose(state, strict=strict_names)
             if require_known_keys is not None:
                 known_keys.require(state, required=require_known_keys)
+            if only is not None:
+                chosen_services.choose(state, only)
             self._open(state, kms_image, delay, region, start=start)
         except BaseException:  # Ctrl-C, too
             if self._reaper:

@@ -26,8 +26,6 @@ _NOTHING = (
 class Iam:
     """IAM as ``MotoBackends`` calls it. AWS's own policies are in every account, and not kept."""
 
-    keeps_new = False
-
     def __init__(self, store: AccountStore) -> None:
         self._store = store
 

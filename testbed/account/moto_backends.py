@@ -9,7 +9,7 @@ import io
 import pickle
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from sqlite3 import Connection
 from typing import Any, Protocol, TypeVar
@@ -43,12 +43,7 @@ class Answer:
 
 
 class MotoService(Protocol):
-    """One of moto's services: how it is called, and what of a backend is kept elsewhere.
-
-    With ``keeps_new`` a backend is kept as soon as somebody has seen it.
-    """
-
-    keeps_new: bool
+    """One of moto's services: how it is called, and what of a backend is kept elsewhere."""
 
     def install(self, place: Place, backend: Any) -> None:
         """Put the backend where moto looks for it."""
@@ -90,24 +85,49 @@ class MotoBackends:
         *,
         changes: bool,
         request_id: str,
+        along: Sequence[tuple[MotoService, Place]] = (),
     ) -> Answer:
-        """Let moto answer; what it changes is kept when this returns."""
+        """Let moto answer; what it changes is kept when this returns.
+
+        ``along`` are services that this one reads from or writes to.
+        """
+        parts = ((service, place), *along)
         with _MOTO:
-            if not changes and (self.store.serial(place) or not service.keeps_new):
-                service.install(place, self._backend(service, place))
+            if not changes:
+                self._install(parts)
                 return _answer(service, place, message, request_id)
             with self.store.changing() as connection:
-                backend = self._backend(service, place, connection)
-                service.install(place, backend)
-                serial, _ = self._current.pop(place)  # until the change is kept
+                backends = self._install(parts, connection)
+                serials = [self._current.pop(where)[0] for _, where in parts]  # until it is kept
                 answer = _answer(service, place, message, request_id)
                 if answer.status < 400:
-                    content = _dump(service, backend)
-                    self.store.put_backend(connection, place, content)
-                    service.written(connection, place, backend)
+                    for (each, where), backend in zip(parts, backends, strict=True):
+                        self.store.put_backend(connection, where, _dump(each, backend))
+                        each.written(connection, where, backend)
             if answer.status < 400:
-                self._current[place] = (serial + 1, backend)
+                for (_, where), serial, backend in zip(parts, serials, backends, strict=True):
+                    self._current[where] = (serial + 1, backend)
             return answer
+
+    def change(self, service: MotoService, place: Place, act: Callable[[Any], Found]) -> Found:
+        """Let ``act`` change the backend, and keep it."""
+        with _MOTO, self.store.changing() as connection:
+            [backend] = self._install([(service, place)], connection)
+            self._current.pop(place)
+            found = act(backend)
+            self.store.put_backend(connection, place, _dump(service, backend))
+            service.written(connection, place, backend)
+            return found
+
+    def _install(
+        self,
+        parts: Sequence[tuple[MotoService, Place]],
+        connection: Connection | None = None,
+    ) -> list[Any]:
+        backends = [self._backend(service, place, connection) for service, place in parts]
+        for (service, place), backend in zip(parts, backends, strict=True):
+            service.install(place, backend)
+        return backends
 
     def read(self, service: MotoService, place: Place, look: Callable[[Any], Found]) -> Found:
         """Return what ``look`` finds in the backend."""

@@ -19,12 +19,12 @@ from testbed.aws.iam import Iam, managed_policy
 from testbed.aws.json_protocol import JsonService
 from testbed.aws.mq import Mq
 from testbed.aws.mq.context import Context
-from testbed.aws.neighbors import Neighbor
+from testbed.aws.neighbours import NeighbourService
 from testbed.aws.sts import Sts
 from testbed.broker.configurations import Configurations
 from testbed.broker.jobs import JobThreads
 from testbed.console.site import PATH, Console
-from testbed.documented import neighbors
+from testbed.documented.neighbours import NEIGHBOURS
 from testbed.errors import PortTaken
 from testbed.kms.base import USER_ACCOUNT
 from testbed.runtime import ports
@@ -104,8 +104,10 @@ def _services(testbed: Testbed, jobs: JobThreads) -> dict[str, Service]:
         "iam": Iam(backends, authorization, shared.recorder),
         "sts": Sts(sessions, shared.recorder),
         **{
-            signed_as: Neighbor(name, backends, authorization, shared.recorder)
-            for name, signed_as in neighbors.SIGNED_AS.items()
+            served.signing_name: NeighbourService(
+                served, testbed.state, backends, authorization, shared.recorder
+            )
+            for served in NEIGHBOURS.values()
         },
     }
 

@@ -28,11 +28,7 @@ class JsonService:
     def answer(self, request: Request, caller: Caller) -> Response:
         """Perform the operation. Raises ``ApiError``, for ``refusal``."""
         operation = self._operation(request)
-        shape = operation.input_shape
-        try:
-            parameters = shapes.parse(shape, shapes.read(request.body)) if shape else {}
-        except shapes.Malformed as error:
-            raise ApiError(str(error), code="SerializationException", status=400) from error
+        parameters = parsed(request, operation)
         answer = self._call(caller, operation.name, parameters)
         if operation.output_shape is None:
             return Response(200, b"", {"Content-Type": CONTENT_TYPE})
@@ -49,6 +45,15 @@ class JsonService:
         if request.method != "POST" or target != self._target or name not in self._operations:
             raise ApiError("", code="UnknownOperationException", status=400)
         return self._operations[name]
+
+
+def parsed(request: Request, operation: OperationModel) -> dict[str, Any]:
+    """Return the parameters in boto3's shape. Raises ``ApiError`` if they cannot be read."""
+    shape = operation.input_shape
+    try:
+        return dict(shapes.parse(shape, shapes.read(request.body))) if shape else {}
+    except shapes.Malformed as error:
+        raise ApiError(str(error), code="SerializationException", status=400) from error
 
 
 def refusal(error: ApiError) -> Response:

@@ -43,8 +43,9 @@ def parameters(request: Request, model: OperationModel) -> dict[str, Any]:
     tree: _Tree = {}
     for name, values in _sent(request).items():
         _plant(tree, name.split("."), values[0])
+    is_ec2 = model.service_model.metadata["protocol"] == "ec2"
     try:
-        read = _read(model.input_shape, tree, "")
+        read = (_read_ec2 if is_ec2 else _read)(model.input_shape, tree, "")
     except shapes.Malformed as error:
         raise ApiError(str(error), code="MalformedInput", status=400) from error
     return read if isinstance(read, dict) else {}
@@ -85,6 +86,16 @@ def refusal(error: ApiError, request_id: str, service: str = "") -> Response:
     )
 
 
+def ec2_refusal(error: ApiError, request_id: str) -> Response:
+    """Return the answer for a request that EC2 refuses, in a form of its own."""
+    return _xml(
+        error.status,
+        f"<Response><Errors><Error><Code>{escape(error.code)}</Code>"
+        f"<Message>{_text(error.message)}</Message></Error></Errors>"
+        f"<RequestID>{escape(request_id)}</RequestID></Response>",
+    )
+
+
 def _sent(request: Request) -> Mapping[str, Sequence[str]]:
     body = request.body.decode("utf-8", "replace") if request.method == "POST" else ""
     try:
@@ -113,9 +124,8 @@ def _read(shape: Shape, found: Any, member: str) -> Any:
             if isinstance(found, dict) and (wire := shapes.wire_name(name, child)) in found
         }
     if shape.type_name == "list":
-        items = found.get("member", {}) if isinstance(found, dict) else {}
-        numbered = sorted((int(n), n) for n in items if n.isascii() and n.isdigit() and len(n) < 9)
-        return [_read(shape.member, items[number], member) for _, number in numbered]
+        items = found.get("member") if isinstance(found, dict) else None
+        return [_read(shape.member, item, member) for item in _numbered(items)]
     if not isinstance(found, str):
         raise shapes.Malformed(member, f"of the type {shape.type_name}")
     if shape.type_name == "boolean":
@@ -123,6 +133,33 @@ def _read(shape: Shape, found: Any, member: str) -> Any:
             raise shapes.Malformed(member, "true or false")
         return found.lower() == "true"
     return shapes.from_text(shape, found, member)
+
+
+def _read_ec2(shape: Shape, found: Any, member: str) -> Any:
+    """Read EC2's variety of the protocol: other names, and lists without ``member``."""
+    if shape.type_name == "structure" and isinstance(found, dict):
+        return {
+            name: _read_ec2(child, found[wire], wire)
+            for name, child in shape.members.items()
+            if (wire := _ec2_name(name, child)) in found
+        }
+    if shape.type_name == "list":
+        return [_read_ec2(shape.member, item, member) for item in _numbered(found)]
+    return _read(shape, found, member)
+
+
+def _ec2_name(name: str, shape: Shape) -> str:
+    """Return a member's name on the wire, as botocore's serializer chooses it."""
+    wire = shapes.wire_name(name, shape)
+    return str(shape.serialization.get("queryName", wire[:1].upper() + wire[1:]))
+
+
+def _numbered(items: Any) -> list[Any]:
+    """Return the items of a list in their order."""
+    if not isinstance(items, dict):
+        return []
+    numbered = sorted((int(n), n) for n in items if n.isascii() and n.isdigit() and len(n) < 9)
+    return [items[number] for _, number in numbered]
 
 
 def _rendered(shape: Shape, value: Any) -> str:
@@ -160,39 +197,7 @@ def _text(message: str) -> str:
     )
 
 
-def loosely(request: Request, model: OperationModel) -> dict[str, Any]:
-    """Return the parameters of EC2's dialect at the top, as text; others as lists of all values."""
-    found: dict[str, list[str]] = {}
-    for name, values in _sent(request).items():
-        found.setdefault(name.partition(".")[0], []).append(values[0])
-    members = model.input_shape.members if model.input_shape else {}
-    return {
-        member: found[wire] if shape.type_name in ("list", "structure") else found[wire][0]
-        for member, shape in members.items()
-        for wire in (_ec2_name(member, shape),)
-        if wire in found
-    }
-
-
-def _ec2_name(member: str, shape: Shape) -> str:
-    name = str(shape.serialization.get("queryName") or shape.serialization.get("name") or member)
-    return name[:1].upper() + name[1:]
-
-
-def ec2_refusal(error: ApiError, request_id: str) -> Response:
-    """Return the answer of EC2 for a refused request."""
-    return _xml(
-        error.status,
-        f"<Response><Errors><Error><Code>{escape(error.code)}</Code><Message>"
-        f"{_text(error.message)}</Message></Error></Errors>"
-        f"<RequestID>{escape(request_id)}</RequestID></Response>",
-    )
-
-
-def form(
-    request: Request, added: Mapping[str, Any] | None = None, names: Sequence[str] = ()
-) -> bytes:
+def form(request: Request, added: Mapping[str, Any], names: Sequence[str]) -> bytes:
     """Return the parameters as the body of a POST, with those of ``added`` that have ``names``."""
-    added = added or {}
     more = {name: [str(added[name])] for name in names if name in added}
     return urlencode({**_sent(request), **more}, doseq=True).encode()

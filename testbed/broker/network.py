@@ -1,13 +1,12 @@
 """The network that a broker is described with: the account's default VPC, or what was asked for.
 
-Brokers run on this machine, so the ids are only returned. Those of the default VPC are derived from
-account and Region: they are the same in every testbed.
+Brokers run on this machine, so the ids are only returned.
 """
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from testbed.account import default_vpc
 from testbed.documented.engines import SUBNETS
 
 
@@ -18,15 +17,11 @@ def with_defaults(
 
     As DescribeBroker of the service shows them (API, ``SubnetIds`` and ``SecurityGroups``).
     """
-    vpc = f"{account} {region} default VPC"
-    subnets = [_id("subnet", f"{vpc} subnet {zone}") for zone in range(SUBNETS[deployment_mode])]
-    groups = [_id("sg", f"{vpc} default group")]
+    zones = range(SUBNETS[deployment_mode])
+    subnets = [default_vpc.subnet_id(account, region, zone) for zone in zones]
+    groups = [default_vpc.security_group_id(account, region)]
     return {
         **settings,
         "SubnetIds": settings.get("SubnetIds") or subnets,
         "SecurityGroups": settings.get("SecurityGroups") or groups,
     }
-
-
-def _id(prefix: str, name: str) -> str:
-    return f"{prefix}-0{hashlib.sha256(name.encode()).hexdigest()[:16]}"

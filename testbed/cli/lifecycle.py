@@ -92,6 +92,13 @@ def up(
             show_default=False,
         ),
     ] = None,
+    only: Annotated[
+        str,
+        typer.Option(
+            help="Serve only these of the services around Amazon MQ, such as mq,kms,ec2; all for "
+            "all, which is the default."
+        ),
+    ] = "",
     state: StateOption = STATE,
     as_json: JsonOption = False,
 ) -> None:
@@ -99,6 +106,7 @@ def up(
 
     What already runs stays as it is; what is missing or has stopped is started.
     """
+    from testbed.account import chosen_services
     from testbed.broker import default_broker
     from testbed.broker.default_broker import DefaultBrokerOptions
     from testbed.cli.endpoints import describe_endpoints, render_endpoints
@@ -111,6 +119,7 @@ def up(
     from testbed.testbed import Testbed
 
     with errors_shown(as_json):
+        chosen = chosen_services.checked(only.split(",")) if only else None
         if region:
             checked(region)
         engine_types = list(dict.fromkeys(map(_engine_type, engine or ENGINES)))
@@ -138,6 +147,7 @@ def up(
                 region=region,
                 strict_names=strict_names,
                 require_known_keys=require_known_keys,
+                only=chosen,
             )
             try:
                 Faults(testbed).undo_all(abandoned=True)

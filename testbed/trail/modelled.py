@@ -1,4 +1,4 @@
-"""What CloudTrail records of services whose model says what is secret: IAM, STS, the neighbours.
+"""What CloudTrail records of services whose model says what is secret: all but KMS and Amazon MQ.
 
 Every member is recorded, as in CTG's samples of IAM and STS, except those that the model calls
 sensitive, codes of MFA devices, and binary ones. Responses are recorded of changes alone.
@@ -12,7 +12,17 @@ from botocore.model import Shape
 from testbed import api_models
 from testbed.documented.cloudtrail import Event, Members, Shown
 
-_READ_ONLY = ("Get", "List", "Describe", "Lookup", "Simulate", "AssumeRole")
+_READ_ONLY = (
+    "AssumeRole",
+    "BatchGet",
+    "Describe",
+    "Filter",
+    "Get",
+    "List",
+    "Lookup",
+    "Simulate",
+    "Test",
+)
 _CODES = {"TokenCode", "AuthenticationCode1", "AuthenticationCode2"}
 
 

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from testbed import api_models
 from testbed.arn import Arn
 from testbed.documented.cloudtrail import (
     AWS_INTERNAL,
@@ -34,7 +35,6 @@ from testbed.documented.cloudtrail import (
     kms_event,
     mq_event,
 )
-from testbed.documented.neighbors import SIGNED_AS
 from testbed.errors import ApiError, KmsError
 from testbed.kms.base import SERVICE_ACCOUNT, Caller, TlsDetails, is_outage
 from testbed.trail.identity import service, timestamp, user_identity
@@ -184,9 +184,10 @@ def mq_record(call: Call, setting: Setting, *, event_id: str) -> dict[str, Any]:
 
 
 def account_record(call: Call, service: str, setting: Setting, *, event_id: str) -> dict[str, Any]:
-    """Return the record of a call on any other service; ``service`` is botocore's name."""
+    """Return the record of a call on a service without a table, by botocore's name for it."""
     event = modelled_event(service, call.operation)
-    record = _begin(call, setting, f"{SIGNED_AS.get(service, service)}.amazonaws.com", event)
+    source = f"{api_models.service(service).signing_name}.amazonaws.com"
+    record = _begin(call, setting, source, event)
     record["requestParameters"] = visible(call.parameters, event.request) or None
     record["responseElements"] = (
         None if call.error else visible(call.answer, event.response) or None

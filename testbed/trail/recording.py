@@ -101,7 +101,7 @@ class Recorder:
     ) -> Iterator[Answer]:
         """Record the ``with`` block as one call on a service's API, in boto3's shape.
 
-        ``service`` is botocore's name of Amazon MQ, IAM, STS or CloudTrail.
+        ``service`` is botocore's name of any service but KMS.
 
         An ``ApiError`` that leaves the block is recorded with its code and sentence. Any other
         exception is an ``InternalServerErrorException`` to the caller of an API; its text is about
@@ -196,6 +196,17 @@ class Recorder:
             if (record["responseElements"] or {}).get("grantId") == grant
         )
         return next(arns, "")
+
+
+@contextmanager
+def unrecorded(
+    service: str,  # noqa: ARG001 - see ``Recorder.api_call``
+    caller: Caller,  # noqa: ARG001 - the same
+    operation: str,  # noqa: ARG001 - the same
+    parameters: Mapping[str, Any],  # noqa: ARG001 - the same
+) -> Iterator[Answer]:
+    """Record nothing: a data event, which a trail has only if it is asked for."""
+    yield Answer()
 
 
 class RecordingKms:

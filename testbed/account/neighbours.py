@@ -1,0 +1,113 @@
+"""Services that moto answers for as they are: one ``MotoService`` for all but EC2.
+
+Loading this module loads nothing of moto; the first call of a service loads what it needs, which
+takes seconds for EC2.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from sqlite3 import Connection
+from typing import Any
+
+from testbed.account import default_vpc
+from testbed.account.moto_backends import Message
+from testbed.account.store import Place
+
+_CLASSES = {
+    "ec2": ("EC2Backend", "EC2Response"),
+    "logs": ("LogsBackend", "LogsResponse"),
+    "cloudwatch": ("CloudWatchBackend", "CloudWatchResponse"),
+    "secretsmanager": ("SecretsManagerBackend", "SecretsManagerResponse"),
+    "ssm": ("SimpleSystemManagerBackend", "SimpleSystemManagerResponse"),
+    "events": ("EventsBackend", "EventsHandler"),
+}
+
+
+class Neighbour:
+    """One of moto's services, by botocore's name, as ``MotoBackends`` calls it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        backend, operations = _CLASSES[name]
+        self._models = import_module(f"moto.{name}.models")
+        self._backend: Any = getattr(self._models, backend)
+        self._operations: Any = getattr(import_module(f"moto.{name}.responses"), operations)
+
+    def install(self, place: Place, backend: Any) -> None:
+        """See ``MotoService``."""
+        backends = getattr(self._models, f"{self.name}_backends")
+        backends[place.account][place.region] = backend
+
+    def new_backend(self, place: Place) -> Any:
+        """See ``MotoService``."""
+        return self._backend(place.region, place.account)
+
+    def respond(self, message: Message, account: str) -> tuple[int, Mapping[str, str], str]:
+        """See ``MotoService``."""
+        from testbed.account.moto_service import respond  # it loads moto
+
+        return respond(self._operations, message, account)
+
+    def stored(self, backend: Any) -> dict[str, Any]:
+        """See ``MotoService``. What makes defaults is not pickled: a new backend has its own."""
+        return {
+            name: dict(value) if isinstance(value, defaultdict) else value
+            for name, value in vars(backend).items()
+        }
+
+    def restore(self, backend: Any, content: dict[str, Any]) -> None:
+        """See ``MotoService``."""
+        for name, value in content.items():
+            own = getattr(backend, name, None)
+            if isinstance(own, defaultdict):
+                own.clear()
+                own.update(value)
+            else:
+                setattr(backend, name, value)
+
+    def reference(self, item: Any) -> Any:
+        """See ``MotoService``."""
+        return None
+
+    def resolve(self, backend: Any, reference: Any) -> Any:
+        """See ``MotoService``."""
+        raise KeyError(reference)
+
+    def written(self, connection: Connection, place: Place, backend: Any) -> None:
+        """See ``MotoService``."""
+
+
+class _Ec2(Neighbour):
+    """EC2 without AWS's images; a new account's own resources have derived ids."""
+
+    def new_backend(self, place: Place) -> Any:
+        """See ``MotoService``."""
+        with _derived_ids(place):
+            backend = super().new_backend(place)
+        for content in (backend.amis, backend.snapshots, backend.volumes):
+            content.clear()
+        return backend
+
+
+@contextmanager
+def _derived_ids(place: Place) -> Iterator[None]:
+    from moto.ec2 import utils
+
+    made, random_id = Counter[str](), utils.random_id
+
+    def derived_id(prefix: str = "", size: int = 17) -> str:  # noqa: ARG001 - moto's signature
+        made[prefix] += 1
+        return default_vpc.derived(prefix, place.account, place.region, made[prefix] - 1)
+
+    utils.random_id = derived_id
+    try:
+        yield
+    finally:
+        utils.random_id = random_id
+
+
+def neighbour(name: str) -> Neighbour:
+    """Return a service by botocore's name. The first call of each loads it."""
+    return _Ec2(name) if name == "ec2" else Neighbour(name)

@@ -1,0 +1,286 @@
+"""EC2's networks, CloudWatch, Logs, Secrets Manager, Parameter Store and EventBridge by boto3."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.account import chosen_services, default_vpc
+from testbed.documented.neighbours import NEIGHBOURS
+from testbed.errors import TestbedError
+from tests.support.aws_endpoint import Served, refusal
+from tests.support.aws_tools import Cli, Refused
+from tests.support.identities import ACCOUNT, OTHER, allow, client, deny, new_user, served
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("neighbours") / "state") as served_testbed:
+        yield served_testbed
+
+
+def test_every_account_has_a_default_vpc_with_known_ids(aws: Served) -> None:
+    for account, region in ((ACCOUNT, "us-east-1"), (OTHER, "eu-central-1")):
+        ec2 = aws.client("ec2", account, region)
+        [vpc] = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
+        assert vpc["VpcId"] == default_vpc.vpc_id(account, region)
+        subnets = ec2.describe_subnets()["Subnets"]
+        zones = sorted(subnets, key=lambda subnet: str(subnet["AvailabilityZone"]))
+        assert [subnet["SubnetId"] for subnet in zones] == [
+            default_vpc.subnet_id(account, region, zone) for zone in range(len(zones))
+        ]
+        [group] = ec2.describe_security_groups()["SecurityGroups"]
+        assert group["GroupId"] == default_vpc.security_group_id(account, region)
+
+
+def test_a_network_is_what_was_made(aws: Served) -> None:
+    ec2 = aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.1.1.0/24", AvailabilityZone="us-east-1b")
+    tags = [{"ResourceType": "security-group", "Tags": [{"Key": "Name", "Value": "broker"}]}]
+    group = ec2.create_security_group(
+        GroupName="broker", Description="AMQPS", VpcId=vpc, TagSpecifications=tags
+    )["GroupId"]
+    ec2.authorize_security_group_ingress(
+        GroupId=group,
+        IpPermissions=[
+            {
+                "IpProtocol": "tcp",
+                "FromPort": 5671,
+                "ToPort": 5671,
+                "IpRanges": [{"CidrIp": "10.1.0.0/16"}],
+            }
+        ],
+    )
+    [found] = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+    assert found["IpPermissions"][0]["FromPort"] == 5671
+    assert found["Tags"] == [{"Key": "Name", "Value": "broker"}]
+    interface = ec2.create_network_interface(SubnetId=subnet["Subnet"]["SubnetId"], Groups=[group])[
+        "NetworkInterface"
+    ]
+    assert interface["VpcId"] == vpc
+    refused = refusal(ec2.describe_subnets, SubnetIds=["subnet-00000000000000000"])
+    assert refused["Code"] == "InvalidSubnetID.NotFound"
+
+
+def test_parameters_secrets_logs_metrics_and_events_are_what_was_put(aws: Served) -> None:
+    ssm, secrets, logs = aws.client("ssm"), aws.client("secretsmanager"), aws.client("logs")
+    ssm.put_parameter(Name="/mq/user", Value="admin", Type="String")
+    assert ssm.get_parameter(Name="/mq/user")["Parameter"]["Value"] == "admin"
+    secrets.create_secret(Name="mq", SecretString="correct-horse-1")
+    assert secrets.get_secret_value(SecretId="mq")["SecretString"] == "correct-horse-1"
+    logs.create_log_group(logGroupName="/app")
+    logs.create_log_stream(logGroupName="/app", logStreamName="one")
+    now = int(time.time() * 1000)
+    logs.put_log_events(
+        logGroupName="/app",
+        logStreamName="one",
+        logEvents=[{"timestamp": now, "message": "hello"}],
+    )
+    [event] = logs.filter_log_events(logGroupName="/app")["events"]
+    assert event["message"] == "hello"
+    metrics = aws.client("cloudwatch")
+    metrics.put_metric_data(Namespace="App", MetricData=[{"MetricName": "Sent", "Value": 3}])
+    [metric] = metrics.list_metrics(Namespace="App")["Metrics"]
+    assert metric["MetricName"] == "Sent"
+
+
+def test_an_event_reaches_the_log_group_of_its_rule(aws: Served) -> None:
+    events, logs = aws.client("events"), aws.client("logs")
+    logs.create_log_group(logGroupName="/aws/events/app")
+    [group] = logs.describe_log_groups(logGroupNamePrefix="/aws/events/app")["logGroups"]
+    events.put_rule(Name="app", EventPattern=json.dumps({"source": ["app"]}))
+    target = {"Id": "logs", "Arn": group["logGroupArn"]}
+    assert events.put_targets(Rule="app", Targets=[target])["FailedEntryCount"] == 0
+    for source in ("app", "other"):
+        entry = {"Source": source, "DetailType": "t", "Detail": '{"n": 1}'}
+        assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+    [event] = logs.filter_log_events(logGroupName="/aws/events/app")["events"]
+    assert json.loads(event["message"])["source"] == "app"
+    refused = refusal(
+        events.put_targets,
+        Rule="app",
+        Targets=[{"Id": "f", "Arn": f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:f"}],
+    )
+    assert refused["Message"] == "The testbed delivers events to log groups alone."
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters"),
+    [
+        ("ec2", "run_instances", {"MinCount": 1, "MaxCount": 1, "ImageId": "ami-1"}),
+        ("logs", "start_query", {"startTime": 1, "endTime": 2, "queryString": "fields @message"}),
+        ("ssm", "send_command", {"DocumentName": "x"}),
+        ("secretsmanager", "rotate_secret", {"SecretId": "mq"}),
+    ],
+)
+def test_what_nothing_stands_behind_is_refused_in_plain_words(
+    aws: Served, service: str, operation: str, parameters: dict[str, object]
+) -> None:
+    refused = refusal(getattr(aws.client(service), operation), **parameters)
+    name = "".join(word.title() for word in operation.split("_"))
+    assert (
+        refused["Message"] == f"The testbed does not have {name} of {NEIGHBOURS[service].called}."
+    )
+
+
+def test_identity_policies_decide(aws: Served) -> None:
+    aws.client("ssm").put_parameter(Name="/team/one", Value="1", Type="String")
+    aws.client("ssm").put_parameter(Name="/team/two", Value="2", Type="String")
+    arn = f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/team/*"
+    two = f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/team/two"
+    person = new_user(
+        aws, "reader", allow("ssm:GetParameter", resource=arn), deny("ssm:*", resource=two)
+    )
+    ssm = client(aws, "ssm", person)
+    assert ssm.get_parameter(Name="/team/one")["Parameter"]["Value"] == "1"
+    user = f"arn:aws:iam::{ACCOUNT}:user/reader"
+    refused = refusal(ssm.get_parameter, Name="/team/two")
+    assert refused["Code"] == "AccessDeniedException"
+    assert refused["Message"] == (
+        f"User: {user} is not authorized to perform: ssm:GetParameter on resource: {two} with an "
+        "explicit deny in an identity-based policy"
+    )
+    refused = refusal(client(aws, "ec2", person).create_vpc, CidrBlock="10.2.0.0/16")
+    assert refused["Code"] == "UnauthorizedOperation"
+    vpc = f"arn:aws:ec2:us-east-1:{ACCOUNT}:vpc/*"
+    assert refused["Message"] == (
+        f"You are not authorized to perform this operation. User: {user} is not authorized to "
+        f"perform: ec2:CreateVpc on resource: {vpc} because no identity-based policy allows the "
+        "ec2:CreateVpc action"
+    )
+
+
+def test_a_secret_is_allowed_by_its_whole_arn(aws: Served) -> None:
+    made = aws.client("secretsmanager").create_secret(Name="whole", SecretString="x-1")
+    person = new_user(
+        aws, "whole", allow("secretsmanager:GetSecretValue", resource=f"{made['ARN'][:-6]}??????")
+    )
+    secrets = client(aws, "secretsmanager", person)
+    assert secrets.get_secret_value(SecretId="whole")["SecretString"] == "x-1"
+    assert secrets.get_secret_value(SecretId=made["ARN"])["SecretString"] == "x-1"
+    assert refusal(secrets.get_secret_value, SecretId="mq")["Code"] == "AccessDeniedException"
+
+
+def test_calls_are_recorded_without_secrets_and_data_events_not(aws: Served) -> None:
+    secrets = aws.client("secretsmanager", OTHER)
+    secrets.create_secret(Name="recorded", SecretString="correct-horse-2")
+    aws.client("logs", OTHER).create_log_group(logGroupName="/recorded")
+    aws.client("logs", OTHER).filter_log_events(logGroupName="/recorded")
+    aws.client("cloudwatch", OTHER).list_metrics()
+    records = [
+        json.loads(event["CloudTrailEvent"])
+        for event in aws.client("cloudtrail", OTHER).lookup_events()["Events"]
+    ]
+    seen = {(record["eventSource"], record["eventName"]): record for record in records}
+    created = seen["secretsmanager.amazonaws.com", "CreateSecret"]
+    assert created["requestParameters"]["name"] == "recorded"
+    assert "correct-horse-2" not in json.dumps(records)
+    assert ("logs.amazonaws.com", "CreateLogGroup") in seen
+    assert ("logs.amazonaws.com", "FilterLogEvents") not in seen
+    assert seen["monitoring.amazonaws.com", "ListMetrics"]["readOnly"]
+
+
+def test_what_breaks_the_model_is_refused_in_aws_words(aws: Served) -> None:
+    refused = refusal(aws.client("logs").create_log_group, logGroupName="a b")
+    assert refused["Code"] == "InvalidParameterException"
+    assert refused["Message"].startswith(
+        "1 validation error detected: Value 'a b' at 'logGroupName'"
+    )
+
+
+def test_everything_outlives_the_endpoint(tmp_path: Path) -> None:
+    with served(tmp_path / "state") as aws:
+        vpc = aws.client("ec2").create_vpc(CidrBlock="10.3.0.0/16")["Vpc"]["VpcId"]
+        aws.client("ssm").put_parameter(
+            Name="/kept", Value="1", Type="String", Tags=[{"Key": "t", "Value": "1"}]
+        )
+        aws.client("secretsmanager").create_secret(Name="kept", SecretString="y-1")
+        aws.client("logs").create_log_group(logGroupName="/kept")
+        aws.client("cloudwatch").put_metric_data(
+            Namespace="Kept", MetricData=[{"MetricName": "Sent", "Value": 3}]
+        )
+        aws.client("events").put_rule(Name="kept", EventPattern='{"source": ["app"]}')
+    with served(tmp_path / "state") as aws:
+        vpcs = aws.client("ec2").describe_vpcs()["Vpcs"]
+        assert {found["VpcId"] for found in vpcs} == {vpc, default_vpc.vpc_id(ACCOUNT, "us-east-1")}
+        ssm = aws.client("ssm")
+        assert ssm.get_parameter(Name="/kept")["Parameter"]["Value"] == "1"
+        tags = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId="/kept")["TagList"]
+        assert tags == [{"Key": "t", "Value": "1"}]
+        assert (
+            aws.client("secretsmanager").get_secret_value(SecretId="kept")["SecretString"] == "y-1"
+        )
+        assert aws.client("logs").describe_log_groups()["logGroups"]
+        assert aws.client("cloudwatch").list_metrics(Namespace="Kept")["Metrics"]
+        assert aws.client("events").describe_rule(Name="kept")["State"] == "ENABLED"
+
+
+def test_only_the_chosen_are_served(tmp_path: Path) -> None:
+    with served(tmp_path / "state") as aws:
+        chosen_services.choose(aws.testbed.state, ["mq", "kms", "ssm"])
+        refused = refusal(aws.client("ec2").describe_vpcs)
+        assert refused["Message"] == "EC2 is turned off; `testbed up --only` says what is served."
+        assert aws.client("ssm").describe_parameters()["Parameters"] == []
+        with pytest.raises(TestbedError, match="no service 's3'"):
+            chosen_services.choose(aws.testbed.state, ["s3"])
+        chosen_services.choose(aws.testbed.state, ["all"])
+        assert aws.client("ec2").describe_vpcs()["Vpcs"]
+
+
+def test_the_aws_cli_reads_and_writes_them(aws: Served) -> None:
+    cli = Cli(aws.endpoint, "us-east-1")
+    cli.call("ssm", "PutParameter", Name="cli", Value="x", Type="String")
+    assert cli.call("ssm", "GetParameter", Name="cli")["Parameter"]["Value"] == "x"
+    group = cli.call("ec2", "CreateSecurityGroup", GroupName="cli", Description="of the CLI")
+    found = cli.call("ec2", "DescribeSecurityGroups", GroupIds=[group["GroupId"]])
+    assert found["SecurityGroups"][0]["GroupName"] == "cli"
+    cli.call("iam", "CreateUser", UserName="cli", Tags=[{"Key": "team", "Value": "blue"}])
+    assert cli.call("iam", "GetUser", UserName="cli")["User"]["Tags"][0]["Value"] == "blue"
+    with pytest.raises(Refused, match="NoSuchEntity"):
+        cli.call("iam", "GetRole", RoleName="none")
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "parameters", "code"),
+    [
+        ("ec2", "create_subnet", {"VpcId": "vpc-0", "CidrBlock": "10.0.0.0/24"},
+         "InvalidVpcID.NotFound"),
+        ("logs", "get_log_events", {"logGroupName": "none", "logStreamName": "none"},
+         "ResourceNotFoundException"),
+        ("secretsmanager", "get_secret_value", {"SecretId": "none"}, "ResourceNotFoundException"),
+        ("ssm", "get_parameter", {"Name": "none"}, "ParameterNotFound"),
+        ("events", "describe_rule", {"Name": "none"}, "ResourceNotFoundException"),
+    ],
+)  # fmt: skip
+def test_refusals_are_the_services_own(
+    aws: Served, service: str, call: str, parameters: dict[str, Any], code: str
+) -> None:
+    refused = refusal(getattr(aws.client(service), call), **parameters)
+    assert refused["Code"] == code
+    assert refused["Status"] < 500
+
+
+def test_other_services_are_refused(aws: Served) -> None:
+    refused = refusal(aws.client("sqs").list_queues)
+    assert "and not sqs" in refused["Message"]
+
+
+def test_nothing_is_loaded_before_it_is_used(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from tests.support.identities import served\n"
+        f"with served(Path({str(tmp_path / 'state')!r})) as aws:\n"
+        "    aws.client('sts').get_caller_identity()\n"
+        "    aws.client('mq').list_brokers()\n"
+        "assert 'moto' not in sys.modules\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
