@@ -49,6 +49,8 @@ def test_the_wheel_has_all_data_and_no_tests(built: Path) -> None:
     assert "testbed/py.typed" in names
     for data in ("containers/rabbitmq/Dockerfile", "certs/broker.toml", "scenarios/handshakes.py"):
         assert f"testbed/_data/{data}" in names
+    for page in ("page.html", "console.css", "console.js"):
+        assert f"testbed/console/pages/{page}" in names
     assert not {name for name in names if re.match("tests|docs|examples", name)}
     for licence in ("LICENSE", "NOTICE"):
         assert any(name.endswith(f".dist-info/licenses/{licence}") for name in names)

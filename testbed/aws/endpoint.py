@@ -125,7 +125,7 @@ def serve(testbed: Testbed, *, port: int = 0) -> Iterator[Endpoint]:
     port = port or ports.free(1)[0]
     endpoint = Endpoint.of(testbed, port)
     dispatch = Dispatch(_services(testbed, jobs), callers)
-    console = Console(testbed, port, endpoint.environment())
+    console = Console(testbed, port, endpoint.environment(), endpoint.client())
 
     def answer(request: https.Request) -> https.Response:
         return (console if console.answers(request) else dispatch).answer(request)

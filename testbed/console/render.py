@@ -10,6 +10,7 @@ from testbed.broker import log_lines, node_container
 from testbed.console.graph import COLUMNS, Graph, lay_out
 from testbed.console.snapshot import Snapshot
 from testbed.documented.engines import DEPLOYMENT_MODES, VERSIONS
+from testbed.documented.instance_types import DEFAULT_INSTANCE_TYPE
 from testbed.errors import NotFoundException
 from testbed.report.text import printable
 from testbed.testbed import Testbed
@@ -77,9 +78,9 @@ class Renderer:
     def __init__(self, testbed: Testbed, environment: Mapping[str, str]) -> None:
         self._testbed, self._environment = testbed, environment
 
-    def panels(self, shot: Snapshot) -> dict[str, str]:
-        """Return the HTML of each panel but the logs."""
-        values = {"shot": shot, "sketch": Sketch(lay_out(shot.chains))}
+    def panels(self, shot: Snapshot, *, buttons: bool) -> dict[str, str]:
+        """Return the HTML of each panel but the logs, with ``buttons`` that make calls or not."""
+        values = {"shot": shot, "buttons": buttons, "sketch": Sketch(lay_out(shot.chains))}
         return {name: _render(f"{name}.html", values) for name in PANELS}
 
     def logs(self, broker: str) -> str:
@@ -98,11 +99,13 @@ class Renderer:
             nodes[node.name] = "\n".join(lines)
         return _render("logs.html", {"broker": known.broker_name, "nodes": nodes})
 
-    def page(self, panels: Mapping[str, str]) -> str:
-        """Return the whole page with these panels."""
+    def page(self, panels: Mapping[str, str], token: str) -> str:
+        """Return the whole page with these panels; calls carry ``token``, empty where none are."""
         shown = {name: self._environment[name] for name in _SHOWN}
         values = {
             "panels": panels,
+            "token": token,
+            "instance_types": DEFAULT_INSTANCE_TYPE,
             "lines": "\n".join(f"export {name}={shlex.quote(v)}" for name, v in shown.items()),
             "python": _PYTHON.format(**shown),
             "folder": str(self._testbed.state.folder),

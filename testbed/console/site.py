@@ -2,20 +2,28 @@
 
 A page of another site could send requests to 127.0.0.1 from the user's browser, or give its own
 name the address 127.0.0.1. So the Host has to be the endpoint's, and the Origin, where there is
-one, the same. Nothing from elsewhere is loaded, and no page may frame the console.
+one, the same. Nothing from elsewhere is loaded, and no page may frame the console. A call carries
+the token of this process, which is in the console's page and in no cookie.
 """
 
+import hmac
 import json
 import logging
+import secrets
 import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from testbed.account import known_keys
 from testbed.aws.https import Request, Response
 from testbed.console import last_run, snapshot
+from testbed.console.calls import OPERATIONS, Calls, Unanswered
 from testbed.console.render import Renderer
+from testbed.documented import regions
 from testbed.errors import TestbedError
 from testbed.kms.ledger import Ledger
 from testbed.testbed import Testbed
@@ -27,6 +35,7 @@ _PAGES = Path(__file__).parent / "pages"
 _FRESH = 1.0  # seconds for which a snapshot is shown to all
 _POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 _REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
+_JSON = "application/json"
 _HEADERS = {
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -54,11 +63,20 @@ class Refused(Exception):
 class Console:
     """The console of ``testbed``, served at ``port``.
 
-    ``environment`` is what clients of the endpoint set; its secret access key is shown to nobody.
+    ``environment`` and ``connection`` are what clients of the endpoint set; the secret access key
+    is shown to nobody. Where known keys are required the console only reads, since whoever opens
+    it is not known.
     """
 
-    def __init__(self, testbed: Testbed, port: int, environment: Mapping[str, str]) -> None:
-        self._testbed = testbed
+    def __init__(
+        self,
+        testbed: Testbed,
+        port: int,
+        environment: Mapping[str, str],
+        connection: Mapping[str, str],
+    ) -> None:
+        self._testbed, self._token = testbed, secrets.token_urlsafe(32)
+        self._calls = Calls(connection)
         self._hosts = {f"localhost:{port}", f"127.0.0.1:{port}"}
         self._ledger = Ledger(testbed.state)
         self._renderer = Renderer(testbed, environment)
@@ -103,6 +121,8 @@ class Console:
         if request.path in ("/", f"{PATH}/"):
             return Response(303, b"", {"Location": PATH})
         name = request.path.removeprefix(PATH)
+        if name == "/call":
+            return self._call(request)
         if name not in self._gets and name[1:] not in _FILES:
             raise Refused(404, f"The console has no {request.path[:200]}.")
         if request.method not in ("GET", "HEAD"):
@@ -121,20 +141,54 @@ class Console:
             raise Refused(403, "Another site's page may not use the console.")
 
     def _page(self, request: Request) -> Response:
-        page = self._renderer.page({**self._current(), "logs": self._logs(request)})
+        token = "" if self._only_reads else self._token
+        page = self._renderer.page({**self._current(), "logs": self._logs(request)}, token)
         return Response(200, page.encode(), {"Content-Type": "text/html; charset=utf-8"})
 
     def _poll(self, request: Request) -> Response:
         body = json.dumps({**self._current(), "logs": self._logs(request)}).encode()
-        return Response(200, body, {"Content-Type": "application/json"})
+        return Response(200, body, {"Content-Type": _JSON})
 
     def _current(self) -> Mapping[str, str]:
         """Return the panels, rendered once for everyone who asks within a second."""
         with self._lock:
             if time.monotonic() - self._taken >= _FRESH:
-                self._panels = self._renderer.panels(snapshot.take(self._testbed, self._ledger))
+                self._panels = self._renderer.panels(
+                    snapshot.take(self._testbed, self._ledger), buttons=not self._only_reads
+                )
                 self._taken = time.monotonic()
             return self._panels
+
+    @property
+    def _only_reads(self) -> bool:
+        return known_keys.required(self._testbed.state) is not None
+
+    def _call(self, request: Request) -> Response:
+        """Make the call of a button and return its outcome, whatever that is."""
+        if request.method != "POST":
+            raise Refused(405, "A call is made with POST.", Allow="POST")
+        self._check_call(request)
+        call = _parsed(request.body)
+        try:
+            outcome = self._calls.call(**call)
+        except Unanswered as error:
+            raise Refused(400, str(error)) from error
+        with self._lock:
+            self._taken = -_FRESH  # everyone sees what it changed
+        return Response(200, json.dumps(asdict(outcome)).encode(), {"Content-Type": _JSON})
+
+    def _check_call(self, request: Request) -> None:
+        if self._only_reads:
+            raise Refused(403, "This testbed requires known access keys: the console only reads.")
+        if not request.header("origin"):
+            raise Refused(403, "A call without an Origin is not the console's.")
+        token = request.header("x-console-token")
+        if not hmac.compare_digest(token.encode(errors="replace"), self._token.encode()):
+            raise Refused(
+                403, "The page is of an earlier process, or not the console's: reload it."
+            )
+        if request.header("content-type") != _JSON:
+            raise Refused(415, f"A call is {_JSON}.")
 
     def _logs(self, request: Request) -> str:
         return self._renderer.logs(next(iter(request.query.get("logs", ())), ""))
@@ -155,6 +209,23 @@ class Console:
             "Content-Security-Policy": _REPORT_POLICY,
         }
         return Response(200, page, headers)
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
+    """Return operation, Region and parameters of a call. Raises ``Refused``."""
+    try:
+        call = json.loads(body)
+    except (ValueError, RecursionError):
+        call = None
+    if not isinstance(call, dict) or call.keys() != {"operation", "region", "parameters"}:
+        raise Refused(400, "A call is a JSON object with operation, region and parameters.")
+    if not isinstance(call["operation"], str) or call["operation"] not in OPERATIONS:
+        raise Refused(400, f"The console calls {', '.join(OPERATIONS)}.")
+    if not isinstance(call["region"], str) or not regions.exists(call["region"]):
+        raise Refused(400, "AWS has no such Region.")
+    if not isinstance(call["parameters"], dict):
+        raise Refused(400, "Parameters are a JSON object.")
+    return call
 
 
 def _file(name: str) -> Response:

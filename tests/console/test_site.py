@@ -7,7 +7,7 @@ from testbed.trail.lookup import newest
 from tests.support import brokers_offline
 from tests.support.aws_endpoint import Served, scope
 from tests.support.brokers_offline import KEY, request
-from tests.support.console import send, store
+from tests.support.console import send, store, wait_until
 
 READ = (
     "/console",
@@ -33,9 +33,7 @@ def test_the_panels_follow_what_happens(served: Served) -> None:
     before = send(served, "/console/panels").document
     broker = brokers_offline.add(served.testbed, request(name="later"))
     served.testbed.brokers.describe(broker.broker_id)
-    deadline = 100
-    while "later" not in send(served, "/console/panels").document["brokers"]:
-        assert (deadline := deadline - 1), "the panels stayed as they were"
+    wait_until(lambda: "later" in send(served, "/console/panels").document["brokers"])
     after = send(served, "/console/panels").document
     assert "later" not in before["brokers"]
     assert "DescribeBroker" in after["trail"]

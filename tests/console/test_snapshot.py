@@ -141,8 +141,8 @@ def test_no_panel_has_a_secret(testbed: Testbed) -> None:
             "AWS_SECRET_ACCESS_KEY": "unspoken-4",
         },
     )
-    panels = renderer.panels(take(testbed))
-    page = renderer.page({**panels, "logs": renderer.logs(broker.broker_id)})
+    panels = renderer.panels(take(testbed), buttons=True)
+    page = renderer.page({**panels, "logs": renderer.logs(broker.broker_id)}, "a-token")
     assert "offline" in page
     for secret in (*testbed.brokers.peek(broker.broker_id).secrets, "unspoken"):
         assert secret not in page
@@ -155,5 +155,5 @@ def test_what_users_have_named_is_escaped(testbed: Testbed) -> None:
     broker = brokers_offline.add(testbed, request("ACTIVEMQ"))
     amend(testbed, broker, actions_required=(ActionRequired("", "<img src=x onerror=alert(1)>"),))
     renderer = render.Renderer(testbed, {})
-    assert "<img" not in renderer.panels(take(testbed))["brokers"]
+    assert "<img" not in renderer.panels(take(testbed), buttons=True)["brokers"]
     assert "<b>" not in renderer.logs("<b>")

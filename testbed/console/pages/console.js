@@ -35,10 +35,96 @@ async function poll() {
   setTimeout(poll, PERIOD);
 }
 
+// Calls: a dialog shows what is called and what it breaks, and then what was answered.
+const element = (id) => document.getElementById(id);
+const dialog = element("dialog");
+let pending = null;
+
+function ask(call, warning, days) {
+  pending = call;
+  element("dialog-h").textContent = call.operation;
+  element("dialog-warning").textContent = warning;
+  element("dialog-warning").hidden = !warning;
+  const masked = (name, value) => (name === "Password" ? "********" : value);
+  element("dialog-call").textContent = JSON.stringify(call.parameters, masked, 2);
+  element("dialog-days").hidden = !days;
+  element("dialog-result").replaceChildren();
+  element("dialog-send").disabled = false;
+  dialog.showModal();
+}
+
+function report(sentence, good, details) {
+  const verdict = document.createElement("p");
+  verdict.className = good ? "good" : "alert";
+  verdict.textContent = sentence;
+  const result = element("dialog-result");
+  result.replaceChildren(verdict);
+  if (!details) return;
+  const answer = document.createElement("pre");
+  answer.textContent = details;
+  result.append(answer);
+}
+
+async function send() {
+  element("dialog-send").disabled = true;
+  if (!element("dialog-days").hidden) {
+    pending.parameters.PendingWindowInDays = Number(element("days").value);
+  }
+  try {
+    const answer = await fetch("/console/call", {
+      method: "POST",
+      headers: {
+        "Content-Type": "application/json",
+        "X-Console-Token": document.querySelector("meta[name=console-token]").content,
+      },
+      body: JSON.stringify(pending),
+    });
+    if (!answer.ok) throw new Error(await answer.text());
+    const outcome = await answer.json();
+    const words = [outcome.status, outcome.code, outcome.message].filter(Boolean).join(" ");
+    const details = outcome.code ? "" : JSON.stringify(outcome.answer, null, 2);
+    report(`${words} (request ${outcome.request_id})`, !outcome.code, details);
+    await update();
+  } catch (error) {
+    report(`Not called: ${error.message}`, false);
+    element("dialog-send").disabled = false;
+  }
+}
+
+function creation(form) {
+  const values = Object.fromEntries(new FormData(form));
+  const [engine, version] = values.engine.split(" ");
+  const key = values.key.trim();
+  return {
+    operation: "CreateBroker",
+    region: form.dataset.region,
+    parameters: {
+      BrokerName: values.name,
+      EngineType: engine,
+      EngineVersion: version,
+      DeploymentMode: values.mode,
+      HostInstanceType: form.elements.engine.selectedOptions[0].dataset.instanceType,
+      PubliclyAccessible: false,
+      Users: [{ Username: values.username, Password: values.password }],
+      EncryptionOptions: key ? { UseAwsOwnedKey: false, KmsKeyId: key } : { UseAwsOwnedKey: true },
+    },
+  };
+}
+
 document.addEventListener("click", async (event) => {
-  const source = event.target.dataset?.copy;
-  if (!source) return;
-  await navigator.clipboard.writeText(document.getElementById(source).textContent);
-  event.target.textContent = "Copied";
+  const { copy, operation, region, parameters, warning, days } = event.target.dataset ?? {};
+  if (copy) {
+    await navigator.clipboard.writeText(element(copy).textContent);
+    event.target.textContent = "Copied";
+  }
+  if (operation) {
+    ask({ operation, region, parameters: JSON.parse(parameters) }, warning, days !== undefined);
+  }
 });
+element("create-broker")?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  ask(creation(event.target), "", false);
+});
+element("dialog-send").addEventListener("click", send);
+element("dialog-close").addEventListener("click", () => dialog.close());
 poll();
