@@ -36,26 +36,36 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
 def _finding(subject: str, looks: "_Looks", control: "_Looks") -> Finding:
     also = (*looks.kept, *control.kept)
     unencrypted = "a volume without encryption"
-    return contrast("R1", subject, (looks.absent,), unencrypted, (control.absent,), also=also)
+    return contrast("R1", subject, looks.absent, unencrypted, control.absent, also=also)
 
 
 @dataclass(frozen=True)
 class _Looks:
-    """Whether a canary is absent from the disk, and kept for those who may read it."""
+    """Whether a canary and names are absent from the disk; the canary is there for its readers."""
 
-    absent: Observation
+    absent: tuple[Observation, ...]
     kept: tuple[Observation, ...]
 
 
 def _look(testbed: Testbed, broker: Broker) -> _Looks:
-    """Send a canary, look for it on the disk, through the mount, and at a consumer."""
+    """Send a canary, look for it on the disk, through the mount, and at a consumer.
+
+    On the disk also for the queue's name, and for the user's, which RabbitMQ keeps on its volume.
+    """
     logger.info("  %s: writing a canary and reading the raw volume", broker.broker_name)
     canary = f"canary-{secrets.token_hex(16)}".encode()
     queue = Destination.queue(f"at-rest-{secrets.token_hex(4)}")
     with clients.connect(testbed.brokers.address(broker, _PROTOCOL[broker.engine_type])) as client:
         client.publish(queue, canary)
         container = broker.nodes[0].container_id
-        disk = raw.on_disk(testbed.containers, container, canary)
+        names = [broker.users[0].username] if broker.engine_type == "RABBITMQ" else []
+        on_disk = {
+            what: raw.on_disk(testbed.containers, container, text)
+            for what, text in {
+                "the canary": canary,
+                **{f"the name {name}": name.encode() for name in (queue.name, *names)},
+            }.items()
+        }
         mounted = raw.in_mount(
             testbed.containers, container, ENGINES[broker.engine_type].user, canary
         )
@@ -66,15 +76,18 @@ def _look(testbed: Testbed, broker: Broker) -> _Looks:
     back = message is not None and message.body == canary
     volume = broker.nodes[0].volume.volume_id
     return _Looks(
-        Observation(
-            disk.hits == 0 and disk.scanned > 0,
-            f"confirmed by the broker, the canary is {disk.hits} times in {disk.scanned:,} "
-            f"raw bytes of {volume}",
+        tuple(
+            Observation(
+                disk.hits == 0 and disk.scanned > 0,
+                f"{what} is {disk.hits} times in {disk.scanned:,} raw bytes of {volume}",
+            )
+            for what, disk in on_disk.items()
         ),
         (
             Observation(
                 bool(mounted),
-                f"through the mount of {volume} it is in {', '.join(mounted) or 'no file'}",
+                "the broker confirmed the canary: through the mount of "
+                f"{volume} it is in {', '.join(mounted) or 'no file'}",
             ),
             Observation(
                 back, f"a consumer {'gets it as it was sent' if back else 'does not get it'}"

@@ -26,6 +26,7 @@ from testbed import paths
 from testbed.errors import TestbedError, is_of_interruption
 from testbed.results import Finding, Matrix, Run, ScenarioResult
 from testbed.runtime.tasks import run_concurrently
+from testbed.storage import choice
 from testbed.testbed import Testbed
 from testbed.verdicts import ClaimVerdict, decide_run
 
@@ -164,6 +165,7 @@ def environment(testbed: Testbed) -> dict[str, str]:
         "kernel": engine["kernel"],
         "machine": f"{platform.machine()}, {engine['processors']} CPUs",
         "python": platform.python_version(),
+        "volumes": str(choice.chosen(testbed.state)),
         **running,
     }
 

@@ -35,6 +35,9 @@ from testbed.runtime.reaper import Reaper
 from testbed.services import Settings, assemble
 from testbed.state.locks import hold_lock
 from testbed.state.store import State, instance_of, remove_folder
+from testbed.storage import choice
+from testbed.storage.choice import Wanted
+from testbed.storage.volumes import Kind
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +55,7 @@ class RequestOptions(TypedDict, total=False):
     tags: dict[str, str]
     network_connectors: tuple[NetworkConnector, ...]
     inter_node_tls: bool
+    volume_kind: Kind | None
     fixed_ports: bool
     image: str
     defects: Defects | None
@@ -80,6 +84,8 @@ class Testbed:
         strict_names: bool | None = None,
         require_known_keys: bool | None = None,
         only: Iterable[str] | None = None,
+        volumes: Wanted | None = None,
+        volume_scale: float | None = None,
         start: bool = True,
     ) -> None:
         """Join the testbed of ``folder``, and start its engine and its KMS unless they run.
@@ -93,7 +99,9 @@ class Testbed:
         ``strict_names``: whether names, tags and URLs that the data-protection page advises
         against are refused, which Amazon MQ does not do, and ``require_known_keys``: whether the
         endpoint refuses access keys that neither IAM nor STS issued, and ``only``: the services
-        around Amazon MQ that it serves, such as ``["ec2"]``, all by default. With
+        around Amazon MQ that it serves, such as ``["ec2"]``, all by default. ``volumes`` is what
+        EBS is made of, encrypted in both cases: ``block`` devices, or ``files``, and
+        ``auto`` finds out; block devices have ``volume_scale`` of the documented size. With
         ``start=False`` nothing is started, and calls of KMS fail if it does not run. Raises
         ``EngineUnavailable`` or ``StateBroken``. What keeps KMS from starting is raised by the
         first call of ``kms``.
@@ -112,6 +120,8 @@ class Testbed:
                 known_keys.require(state, required=require_known_keys)
             if only is not None:
                 chosen_services.choose(state, only)
+            if volumes is not None or volume_scale is not None:
+                choice.choose(state, wanted=volumes, scale=volume_scale)
             self._open(state, kms_image, delay, region, start=start)
         except BaseException:  # Ctrl-C, too
             if self._reaper:

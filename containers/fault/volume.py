@@ -10,6 +10,8 @@ from pathlib import Path
 
 _VOLUME, _COPIES = Path("/volume"), Path("/copies")
 _HEADERS = ("gocryptfs.conf", "gocryptfs.diriv")
+_IMAGE = "volume.img"  # of a block volume
+_BEGINNING = range(1024, 256 * 1024, 16)  # from the superblock on
 
 
 def main(steps: list[list[str]]) -> None:
@@ -46,14 +48,16 @@ def empty(folder: Path = _VOLUME) -> None:
 
 
 def damage() -> None:
-    """Change one byte in the middle of each file."""
+    """Change one byte in the middle of each file; of an image, many where its filesystem begins."""
     for path in files():
+        size = path.stat().st_size
+        places = _BEGINNING if path.name == _IMAGE else [size // 2]
         with path.open("r+b") as file:
-            middle = path.stat().st_size // 2
-            file.seek(middle)
-            (byte,) = file.read(1)
-            file.seek(middle)
-            file.write(bytes([byte ^ 0xFF]))
+            for place in places:
+                file.seek(place)
+                (byte,) = file.read(1)
+                file.seek(place)
+                file.write(bytes([byte ^ 0xFF]))
 
 
 def truncate() -> None:

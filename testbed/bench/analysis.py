@@ -151,7 +151,7 @@ def caveats(result: Result) -> tuple[str, ...]:
             "that measures latency, not capacity."
         )
     if any(
-        side.encryption.volume == "plain" or side.encryption.listener == "plaintext"
+        side.encryption.volume.startswith("plain") or side.encryption.listener == "plaintext"
         for _, side in sides
     ):
         notes.append(

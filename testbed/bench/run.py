@@ -33,6 +33,7 @@ from testbed.broker.model import Broker
 from testbed.engines.base import Defects
 from testbed.errors import ClientError
 from testbed.runtime.tasks import run_concurrently
+from testbed.storage.volumes import Kind
 from testbed.testbed import Testbed
 
 # Shares of the slowest side's throughput at which a sweep measures.
@@ -250,6 +251,14 @@ def _point(case: Case, rate: float, target: Target, fleet: Fleet) -> Point:
     return Point(rate, throughput(workload, measured), sustained, measured)
 
 
+_KINDS: dict[str, Kind] = {
+    "plain": "files",
+    "files": "files",
+    "plain-block": "block",
+    "block": "block",
+}
+
+
 class BenchmarkBrokers:
     """Brokers for these encryptions, one for each kind of volume.
 
@@ -292,12 +301,13 @@ class BenchmarkBrokers:
         }
 
     def _start(self, driver: Driver, volume: str) -> Broker:
-        plain = volume == "plain"
+        plain = volume.startswith("plain")
         request = self._testbed.request(
             driver.engine,
             f"bench-{volume}",
             engine_version=driver.version,
             deployment_mode=driver.deployment,
+            volume_kind=_KINDS.get(volume),
             defects=Defects(plaintext_listener=self._plaintext, plain_volume=plain)
             if self._plaintext or plain
             else None,

@@ -12,7 +12,7 @@ from testbed.errors import TestbedError
 
 _CONNECT_SECONDS = 1.0  # a container on this machine answers at once, or cannot be reached
 _LISTENERS = ("tls", "plaintext")
-_VOLUMES = ("encrypted", "plain", "unknown")
+_VOLUMES = ("encrypted", "block", "files", "plain", "plain-block", "unknown")
 _PAYLOADS = ("clear", "envelope", "envelope-cached")
 _VERSIONS = ("", "TLSv1.2", "TLSv1.3")
 
@@ -27,7 +27,9 @@ def one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
 class Encryption:
     """What is encrypted. ``listener`` plaintext and ``volume`` plain are controls.
 
-    Controls exist inside a benchmark only. ``suite`` is the one TLS 1.2 suite to offer (OpenSSL's
+    Controls exist inside a benchmark only. A ``volume`` that is encrypted is block devices or
+    files as the testbed has them, unless it is one of these; a plain one is files, or a block
+    device. ``suite`` is the one TLS 1.2 suite to offer (OpenSSL's
     name), ``version`` the one TLS version; any if empty. ``payload`` says whether producers encrypt
     each body under a KMS key, with a new data key each time or with one that is reused for a while
     (``envelope-cached``). ``volume`` is unknown for a remote broker.

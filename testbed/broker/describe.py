@@ -51,6 +51,7 @@ def describe(broker: Broker) -> dict[str, Any]:
         "Logs": _logs(broker),
         "PendingEngineVersion": broker.pending.engine_version or None,
         "PendingHostInstanceType": broker.pending.settings.get("HostInstanceType"),
+        "PendingStorageSize": broker.pending.settings.get("StorageSize"),
         "Users": list(users(broker)),
         "Tags": dict(broker.tags),
     }

@@ -69,7 +69,7 @@ class Lifecycle:
 
     def bring_up(self, broker: Broker) -> Broker:
         """Start a created broker for the first time."""
-        broker = self._nodes.ensure_images(broker)
+        broker = self._nodes.plan_volumes(self._nodes.ensure_images(broker))
         for volume in broker.volumes:
             self._containers.create_volume(volume.volume_id)
         logger.info(
@@ -269,7 +269,7 @@ class Lifecycle:
         try:
             if version:  # before anything changes, since it may be unavailable
                 self._nodes.ensure_image(ENGINES[broker.engine_type].image(version))
-            broker = self._store.change(broker, Broker.applied)
+            broker = self._nodes.resize_volumes(self._store.change(broker, Broker.applied))
             if version:
                 broker = self._nodes.ensure_images(broker)
             self._restart(broker)

@@ -8,9 +8,10 @@ from testbed.broker.encryption import EncryptionOptions
 from testbed.broker.requests import Configuration
 from testbed.documented import regions
 from testbed.documented.engines import PATCH_VERSIONS, ActionRequired
+from testbed.documented.instance_types import DEFAULT_INSTANCE_TYPE, storage_size
 from testbed.engines.base import Defects, NetworkConnector, User
 from testbed.kms.base import Caller, root
-from testbed.storage.volumes import Volume
+from testbed.storage.volumes import Kind, Volume
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 10.0, 300.0  # seconds between attempts to bring a node back
 
@@ -152,6 +153,7 @@ class Broker:
     pending: Pending = field(default_factory=Pending)
     network_connectors: tuple[NetworkConnector, ...] = ()
     inter_node_tls: bool = False
+    volume_kind: Kind | None = None
     defects: Defects | None = None
     keystore_password: str = field(default="", repr=False)
     cookie: str = field(default="", repr=False)
@@ -234,6 +236,13 @@ class Broker:
         return tuple({node.volume.volume_id: node.volume for node in self.nodes}.values())
 
     @property
+    def storage_size(self) -> int:
+        """The gigabytes of a volume: as ordered, or those of the host instance type."""
+        default = DEFAULT_INSTANCE_TYPE[self.engine_type]
+        of_type = storage_size(self.settings.get("HostInstanceType", default))
+        return int(self.settings.get("StorageSize") or of_type)
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """What may not be in a log."""
         users = (*self.users, *self.pending_users)
@@ -250,6 +259,11 @@ class Broker:
     def with_node(self, node: Node) -> "Broker":
         """Return a copy in which ``node`` replaces the node of the same name."""
         nodes = tuple(node if known.name == node.name else known for known in self.nodes)
+        return replace(self, nodes=nodes)
+
+    def with_volumes(self, kind: Kind, size: int) -> "Broker":
+        """Return a copy with volumes of this kind, and of ``size`` bytes if they have one."""
+        nodes = tuple(replace(node, volume=node.volume.ordered(kind, size)) for node in self.nodes)
         return replace(self, nodes=nodes)
 
     def with_load_balancer(self, **changes: Any) -> "Broker":

@@ -1,23 +1,31 @@
 """The container of one node: its secrets, its start, and the wait for the first login."""
 
 import logging
+import secrets
 import threading
 import time
+from collections.abc import Mapping
+from typing import Literal
 
 from testbed.broker import log_lines, topology
 from testbed.broker.model import Broker, LoadBalancer, Node
+from testbed.documented.engines import VOLUME_KEY_BYTES
 from testbed.documented.tls import PROFILES
 from testbed.engines import balancer, entry
 from testbed.engines.base import Cluster, Engine, NodeSpec
 from testbed.errors import ClientError, ContainerFailed, Interrupted, VolumeRefused
 from testbed.pki import Certificate
 from testbed.runtime.containers import Containers, ContainerSpec
+from testbed.storage import volumes
 
 logger = logging.getLogger(__name__)
 
 _REFUSALS = {12, 65, 66, 70}  # exit codes of containers/base/enter that concern the volume
+TMPFS = {"/run/testbed": "mode=0700,size=32m", "/data": "mode=0755,size=1m"}
+MOUNTS: Mapping[str, Literal["fuse", "loop"]] = {"block": "loop", "files": "fuse"}
 READY_WITHIN = 120.0  # seconds
 _PROGRESS_EVERY = 2.0  # seconds
+_TRIAL_SIZE = 16 * 2**20  # bytes
 _LINES = 2000  # at the end of a log, in which the first error is looked for
 
 
@@ -65,9 +73,9 @@ def run(
             role=f"broker {broker.broker_id}",
             ports=topology.published(engine, broker.engine_version, node.endpoints),
             volumes={node.volume.volume_id: "/volume"},
-            tmpfs={"/run/testbed": "mode=0700,size=32m", "/data": "mode=0755,size=1m"},
+            tmpfs=TMPFS,
             aliases=(node.hostname,),
-            mounts_fuse=True,
+            mounts=MOUNTS[node.volume.kind],
         ),
         stdin=entry.secrets(
             engine,
@@ -76,8 +84,36 @@ def run(
             shared=broker.standby,
             attempt=node.volume.attempts,
             attached=node.volume.attached,
+            kind=node.volume.kind,
+            size=node.volume.size,
         ),
     )
+
+
+def try_block(containers: Containers, image: str) -> str:
+    """Attach an encrypted block volume in a container of its own; return why it fails, or ""."""
+    volume = volumes.new_id()
+    containers.create_volume(volume)
+    container_id = ""
+    try:
+        container_id = containers.run(
+            ContainerSpec(
+                name=f"testbed-{containers.instance}-{volume}",
+                image=image,
+                role="trial of a block volume",
+                volumes={volume: "/volume"},
+                tmpfs=TMPFS,
+                mounts="loop",
+            ),
+            stdin=entry.bare(b"exit 0", secrets.token_bytes(VOLUME_KEY_BYTES), _TRIAL_SIZE),
+        )
+        code = containers.wait(container_id)
+        return "" if code == 0 else containers.last_words(container_id) or f"exit {code}"
+    except ContainerFailed as error:
+        return str(error)
+    finally:
+        containers.remove(container_id)
+        containers.remove_volume(volume)
 
 
 def run_load_balancer(

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
-from testbed.broker import grants, log_lines, maintenance, node_container
+from testbed.broker import grants, log_lines, maintenance, node_container, refusals
 from testbed.broker.model import Broker, LoadBalancer, Node
 from testbed.broker.requests import CreateBroker
 from testbed.broker.store import BrokerStore
@@ -18,7 +18,8 @@ from testbed.pki import Certificate
 from testbed.runtime import images
 from testbed.runtime.tasks import Task
 from testbed.services import Services
-from testbed.storage import volumes
+from testbed.state.locks import hold_lock
+from testbed.storage import choice, volumes
 
 _CERTIFICATE, _LOG = "certificate", "log"
 
@@ -54,6 +55,28 @@ class Nodes:
         engine, version = ENGINES[broker.engine_type], broker.engine_version
         tag, release = self.ensure_image(engine.image(version)), engine.running_version(version)
         return self._store.change(broker, partial(replace, image=tag, running_version=release))
+
+    # Volumes
+
+    def plan_volumes(self, broker: Broker) -> Broker:
+        """Decide on kind and size of a new broker's volumes. Its images have to exist."""
+        if broker.storage_type == "EFS":
+            return broker
+        attempt = partial(node_container.try_block, self._containers, broker.image)
+        with hold_lock(self._state.folder, "volumes", self._cancelled):
+            kind = broker.volume_kind or choice.kind(self._state, attempt)
+        if kind == "files" and "StorageSize" in broker.settings:
+            raise refusals.storage_without_size()
+        return self._with_volumes(broker, kind)
+
+    def resize_volumes(self, broker: Broker) -> Broker:
+        """Let block volumes have the size that the broker orders by now, from the next start."""
+        [kind] = {volume.kind for volume in broker.volumes}
+        return self._with_volumes(broker, kind)
+
+    def _with_volumes(self, broker: Broker, kind: volumes.Kind) -> Broker:
+        size = choice.image_size(broker.storage_size, choice.chosen(self._state).scale)
+        return self._store.change(broker, partial(Broker.with_volumes, kind=kind, size=size))
 
     # Containers
 

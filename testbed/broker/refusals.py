@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from testbed.broker.model import Broker
 from testbed.documented.engines import ENGINE_TYPES, VERSIONS
-from testbed.documented.instance_types import DISPLAY_NAMES
+from testbed.documented.instance_types import DISPLAY_NAMES, STORAGE_STEP
 from testbed.errors import (
     BadRequestException,
     ConflictException,
@@ -274,6 +274,33 @@ def configuration_of_other_engine(configuration_id: str, engine_type: str) -> Ba
 
 
 # What the testbed lacks
+
+
+def storage_not_configurable() -> BadRequestException:
+    """Return the refusal, in the words of the service's announcement."""
+    return bad(
+        "Configurable storage is available for RabbitMQ M7g brokers on version 4.2 or later using "
+        "cluster deployments only.",
+        "storageSize",
+    )
+
+
+def storage_size(size: int, least: int) -> BadRequestException:
+    """Return the testbed's own sentence."""
+    return bad(
+        f"[storageSize] value [{size}] is invalid. Sizes are in increments of {STORAGE_STEP} GB, "
+        f"and this broker's is at least {least} GB: it cannot shrink.",
+        "storageSize",
+    )
+
+
+def storage_without_size() -> BadRequestException:
+    """Return the testbed's own sentence."""
+    return BadRequestException(
+        "The testbed does not offer volumes of a chosen size where they are files.",
+        error_attribute="storageSize",
+        hint="`testbed up --volumes block`, where the engine has loop devices.",
+    )
 
 
 def not_offered(what: str, attribute: str = "") -> BadRequestException:

@@ -7,6 +7,7 @@ from typing import Any
 from testbed.broker.encryption import EncryptionOptions
 from testbed.documented.engines import DEFAULT_VERSION
 from testbed.engines.base import Defects, NetworkConnector, User
+from testbed.storage.volumes import Kind
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class CreateBroker:
     by the API's names: they are checked, kept and returned, and have no effect here.
     ``network_connectors`` join an ActiveMQ broker to others. ``inter_node_tls`` encrypts the
     traffic between the nodes of a RabbitMQ cluster, which Amazon MQ does not do.
+    ``volume_kind`` is what its volumes are made of, instead of the testbed's choice for EBS.
     ``fixed_ports`` publishes the documented ports instead of free ones. ``image`` is an image of
     the user's own. ``defects`` make a control broker for a check.
     """
@@ -42,6 +44,7 @@ class CreateBroker:
     configuration: Configuration | None = None
     network_connectors: tuple[NetworkConnector, ...] = ()
     inter_node_tls: bool = False
+    volume_kind: Kind | None = None
     fixed_ports: bool = False
     image: str = ""
     defects: Defects | None = None

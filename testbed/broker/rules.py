@@ -13,7 +13,12 @@ from testbed.broker.names import check_broker_name, check_users
 from testbed.broker.requests import Configuration, CreateBroker, UpdateBroker
 from testbed.documented.broker_states import ACCEPTED
 from testbed.documented.engines import DEPLOYMENT_MODES, ENGINE_TYPES, SUBNETS, VERSIONS
-from testbed.documented.instance_types import DEFAULT_INSTANCE_TYPE, INSTANCE_OPTIONS
+from testbed.documented.instance_types import (
+    DEFAULT_INSTANCE_TYPE,
+    INSTANCE_OPTIONS,
+    STORAGE_STEP,
+    has_configurable_storage,
+)
 from testbed.documented.names import TAG_KEY_MAX, TAG_RESERVED, TAG_VALUE_MAX, TAGS_MAX
 from testbed.engines.activemq import merge as activemq_merge
 from testbed.engines.rabbitmq import configuration as rabbitmq_configuration
@@ -27,7 +32,6 @@ NOT_OFFERED = (
     "DataReplicationPrimaryBrokerArn",
     "LdapServerMetadata",
     "ResourceShareArns",
-    "StorageSize",
 )
 _ALL_DEPLOYMENT_MODES = ("SINGLE_INSTANCE", "ACTIVE_STANDBY_MULTI_AZ", "CLUSTER_MULTI_AZ")
 _ALL_STORAGE_TYPES = ("EBS", "EFS")
@@ -52,6 +56,7 @@ def check_create(request: CreateBroker, names: Collection[str]) -> None:
     check_offered(settings)
     check_version(engine, request.version, settings)
     check_instance(engine, request.version, storage, mode, settings["HostInstanceType"])
+    check_storage_size(engine, request.version, mode, settings)
     check_settings(engine, settings)
     check_tags(request.tags)
     check_broker_name(request.broker_name)
@@ -109,6 +114,13 @@ def check_update(broker: Broker, request: UpdateBroker) -> None:
             broker.deployment_mode,
             settings["HostInstanceType"],
         )
+    ordered = {**broker.settings, **broker.pending.settings, **settings}
+    if "StorageSize" in settings:
+        check_storage_size(
+            engine, version, broker.deployment_mode, ordered, least=broker.storage_size
+        )
+        if any(volume.kind == "files" for volume in broker.volumes):
+            raise refusals.storage_without_size()
     check_settings(engine, settings)
     if request.configuration:
         check_configuration(
@@ -138,10 +150,6 @@ def check_offered(settings: Mapping[str, Any]) -> None:
     replicates = settings.get("DataReplicationMode", "NONE").upper() != "NONE"
     if replicates or "DataReplicationPrimaryBrokerArn" in settings:
         raise refusals.not_offered("cross-Region data replication", "dataReplicationMode")
-    if "StorageSize" in settings:
-        raise refusals.not_offered(
-            "volumes of a chosen size: they are as large as this machine's disk", "storageSize"
-        )
     if "ResourceShareArns" in settings:
         raise refusals.not_offered("shared resources", "resourceShareArns")
 
@@ -175,6 +183,25 @@ def check_instance(
         raise refusals.unsupported_instance(
             engine_type, instance_type, f" on storage type [{storage_type}]"
         )
+
+
+def check_storage_size(
+    engine_type: str,
+    version: str,
+    deployment_mode: str,
+    settings: Mapping[str, Any],
+    *,
+    least: int = STORAGE_STEP,
+) -> None:
+    """Check ``StorageSize`` in ``settings``, if it is there. Raises ``BadRequestException``."""
+    size = settings.get("StorageSize")
+    if size is None:
+        return
+    instance_type = settings.get("HostInstanceType", DEFAULT_INSTANCE_TYPE[engine_type])
+    if not has_configurable_storage(engine_type, version, deployment_mode, instance_type):
+        raise refusals.storage_not_configurable()
+    if size < least or size % STORAGE_STEP:
+        raise refusals.storage_size(size, least)
 
 
 def check_settings(engine_type: str, settings: Mapping[str, Any]) -> None:

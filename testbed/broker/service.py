@@ -26,6 +26,7 @@ from testbed.errors import NotFoundException, TestbedError
 from testbed.kms.base import Caller
 from testbed.services import Services
 from testbed.state.locks import Busy
+from testbed.storage import choice
 
 CHECK_PERIOD = 2.0  # seconds between two checks of a key; the service's period is not documented
 
@@ -319,6 +320,8 @@ class Brokers:
         rules.check_create(request, {broker.broker_name for broker in self._store.of(caller)})
         if self.strict_names:
             strict_names.check_create(request)
+        if "StorageSize" in request.settings and choice.chosen(self._state).kind == "files":
+            raise refusals.storage_without_size()
         topology.check_machine(request, self._containers)
         image = self._nodes.image(request)
         plain = request.defects is not None and request.defects.plain_volume

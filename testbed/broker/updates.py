@@ -6,7 +6,11 @@ from testbed.broker.model import Broker
 from testbed.broker.requests import UpdateBroker
 from testbed.broker.rules import NOT_OFFERED
 
-_WITH_REBOOT = ("HostInstanceType", "Logs")  # all other settings take effect at once (API)
+_WITH_REBOOT = (
+    "HostInstanceType",
+    "Logs",
+    "StorageSize",
+)  # all other settings take effect at once (API)
 
 
 def apply(broker: Broker, request: UpdateBroker) -> Broker:

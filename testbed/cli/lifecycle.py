@@ -21,6 +21,7 @@ from testbed.cli.base import (
 from testbed.documented.engines import DEFAULT_VERSION
 from testbed.errors import TestbedError
 from testbed.kms.base import DELAY
+from testbed.storage.choice import DEFAULT, SCALE, VARIABLE, Wanted
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +100,23 @@ def up(
             "all, which is the default."
         ),
     ] = "",
+    volumes: Annotated[
+        Wanted | None,
+        typer.Option(
+            help="What EBS is made of, encrypted in both cases: block devices, files, or auto: "
+            f"block devices where they work; {VARIABLE}, or {DEFAULT}, by default.",
+            show_default=False,
+        ),
+    ] = None,
+    volume_scale: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            max=1,
+            help=f"Of the documented size, what a block volume has; {SCALE:g} by default.",
+            show_default=False,
+        ),
+    ] = None,
     state: StateOption = STATE,
     as_json: JsonOption = False,
 ) -> None:
@@ -148,6 +166,8 @@ def up(
                 strict_names=strict_names,
                 require_known_keys=require_known_keys,
                 only=chosen,
+                volumes=volumes,
+                volume_scale=volume_scale,
             )
             try:
                 Faults(testbed).undo_all(abandoned=True)

@@ -24,6 +24,7 @@ def status(state: StateOption = STATE, as_json: JsonOption = False) -> None:
     """Show each broker as DescribeBroker does, and what runs."""
     from testbed.broker.describe import describe
     from testbed.cli.endpoints import find_endpoint
+    from testbed.storage import choice
 
     with errors_shown(as_json), existing(state) as testbed:
         aws = find_endpoint(testbed)
@@ -31,6 +32,7 @@ def status(state: StateOption = STATE, as_json: JsonOption = False) -> None:
         document = {
             "folder": str(testbed.state.folder),
             "region": testbed.region,
+            "volumes": str(choice.chosen(testbed.state)),
             "aws": aws.url if aws else "",
             "kms": {"url": kms.url, "status": kms.status},
             "brokers": [
@@ -52,6 +54,8 @@ def _nodes(testbed: "Testbed", broker: "Broker") -> list[dict[str, Any]]:
             "name": node.name,
             "container": testbed.containers.state(node.container_id).status,
             "volume": node.volume.volume_id,
+            "kind": node.volume.kind,
+            "size": node.volume.size,
             "failure": node.failure.reason if node.failure else "",
             "attempts": node.failure.attempts if node.failure else 0,
         }
@@ -59,15 +63,21 @@ def _nodes(testbed: "Testbed", broker: "Broker") -> list[dict[str, Any]]:
     ]
 
 
+def _volume(node: dict[str, Any]) -> str:
+    size = f", {node['size'] / 2**20:,.0f} MiB" if node["size"] else ""
+    return f"{node['kind']}{size}"
+
+
 def _render(document: dict[str, Any]) -> str:
     lines = [
         f"endpoint   {document['aws'] or 'does not run'}",
         f"Region     {document['region']}",
         f"KMS        {document['kms']['status']}  {document['kms']['url']}",
+        f"volumes    {document['volumes']}",
     ]
     for broker in document["brokers"]:
         nodes = ", ".join(
-            f"node {node['name']} {node['container']} on {node['volume']}"
+            f"node {node['name']} {node['container']} on {node['volume']} ({_volume(node)})"
             for node in broker["nodes"]
         )
         engine = f"{broker['EngineType']} {broker['EngineVersion']}"

@@ -1,6 +1,6 @@
 """The host instance types of each engine, with their versions and storage.
 
-Sources: API, STOR, RABBIT4; user reports.
+Sources: API, STOR, RABBIT4, LIM; user reports.
 """
 
 from dataclasses import dataclass
@@ -53,6 +53,29 @@ INSTANCE_OPTIONS = (
         for name in _M7G
     ),
 )
+
+
+def storage_size(host_instance_type: str) -> int:
+    """Return the gigabytes of a node's storage (LIM), for mq.m7g those of the types before it."""
+    return 20 if host_instance_type.endswith(".micro") else 200
+
+
+def has_configurable_storage(
+    engine_type: str, version: str, deployment_mode: str, host_instance_type: str
+) -> bool:
+    """Return whether ``StorageSize`` may be chosen: for clusters of RabbitMQ 4 on mq.m7g (API).
+
+    In steps of ``STORAGE_STEP`` gigabytes.
+    """
+    return (
+        engine_type == "RABBITMQ"
+        and not version.startswith("3.")
+        and deployment_mode == "CLUSTER_MULTI_AZ"
+        and host_instance_type.startswith("mq.m7g.")
+    )
+
+
+STORAGE_STEP = 5
 
 # Reported for a broker created without an instance type.
 DEFAULT_INSTANCE_TYPE = {"ACTIVEMQ": "mq.m5.large", "RABBITMQ": "mq.m7g.large"}

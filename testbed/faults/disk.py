@@ -47,6 +47,11 @@ class DiskFull(Fault):
 
     def refusal(self, target: Target) -> str:
         for node in target.nodes:
+            if node.volume.kind == "block":
+                return (
+                    "A block volume has no process whose system calls could be answered: make it "
+                    "small with --volume-scale, and fill it with messages."
+                )
             if not node.volume.encrypted:
                 return "The volume is not encrypted, so no process is behind its mount."
             if not target.testbed.containers.state(node.container_id).running:

@@ -1,9 +1,10 @@
-"""Kill the broker's process, or the one behind the mount of its volume."""
+"""Kill the broker's process, or break the mount of its volume."""
 
 from typing import ClassVar
 
 from testbed.errors import TestbedError
 from testbed.faults.base import Fault, Record, Target
+from testbed.storage import raw
 
 # In a node: by name, since ids differ; the broker runs as an unprivileged user.
 _KILL = """
@@ -41,16 +42,40 @@ class KillProcess(Fault):
         return f"Killed the broker's process of {record['subject']}."
 
 
+# Let the filesystem fail at once, as on a disk that is gone (EXT4_IOC_SHUTDOWN): what was not
+# written yet is lost.
+_SHUT_DOWN = """
+open my $mount, "<", $ARGV[0] or die;
+ioctl $mount, 0x8004587D, my $flag = pack "L", 2 or die "$!\n";
+"""
+
+
 class KillMount(KillProcess):
     name = "kill-mount"
-    summary = "Kill gocryptfs: the mount of the volume breaks under the running broker."
+    summary = "Break the mount of the volume under the running broker."
     in_aws = "The volume is lost while the broker writes to it."
     processes = ("gocryptfs",)
 
     def refusal(self, target: Target) -> str:
-        if all(node.volume.encrypted for node in target.nodes):
+        if all(node.volume.encrypted or node.volume.kind == "block" for node in target.nodes):
             return ""
         return "The volume is not encrypted, so no process is behind its mount."
 
+    def inject(self, target: Target, record: Record) -> None:
+        if target.nodes[0].volume.kind == "files":
+            super().inject(target, record)
+            return
+        for node in target.nodes:
+            command = ["perl", "-e", _SHUT_DOWN, raw.MOUNT]
+            code, output = target.testbed.containers.execute(
+                node.container_id, command, user="root"
+            )
+            if code:
+                raise TestbedError(
+                    f"The volume of node {node.name} could not be taken away: "
+                    f"{output.decode(errors='replace').strip()}",
+                    hint="`testbed status` shows which nodes run.",
+                )
+
     def describe(self, record: Record) -> str:
-        return f"Killed gocryptfs of {record['subject']}: its volume's mount is broken."
+        return f"Broke the mount of the volume of {record['subject']}."

@@ -12,7 +12,10 @@ from testbed.faults.base import Fault, Record, Target, broker_of
 
 class DamageVolume(Fault):
     name = "damage-volume"
-    summary = "Stop the node, change a byte of each file on its volume, and let it start again."
+    summary = (
+        "Stop the node, change a byte of each file on its volume, or where the filesystem of a "
+        "block volume begins, and let it start again."
+    )
     in_aws = "The volume is corrupt, as happens to one or two of 1,000 in a year (EBS gp3)."
     releases = True
     step: ClassVar[str] = "damage"
@@ -43,7 +46,7 @@ class DamageVolume(Fault):
                 testbed.containers.remove_volume(copies)
 
     def describe(self, record: Record) -> str:
-        return f"Changed a byte of each file on the volume of {record['subject']}."
+        return f"Damaged the volume of {record['subject']}."
 
 
 class TruncateVolume(DamageVolume):

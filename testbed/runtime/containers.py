@@ -7,7 +7,7 @@ instance's label, whatever happened to the process that created it.
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import docker
 from docker.errors import APIError, NotFound
@@ -24,6 +24,12 @@ from testbed.runtime.images import ImageSpec
 from testbed.runtime.ports import LOOPBACK
 
 ROLE = "amazonmq-testbed.role"
+# What a container needs to mount a filesystem: FUSE, or one on an image under a loop device.
+# Loop devices are block devices of major number 7; the kernel makes them when they are wanted.
+_MOUNTING: dict[str, dict[str, Any]] = {
+    "fuse": {"devices": ["/dev/fuse"]},
+    "loop": {"devices": ["/dev/loop-control"], "device_cgroup_rules": ["b 7:* rwm"]},
+}
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class ContainerSpec:
     volumes: Mapping[str, str] = field(default_factory=dict)  # volume name -> path
     tmpfs: Mapping[str, str] = field(default_factory=dict)  # path -> mount options
     aliases: tuple[str, ...] = ()  # names in the instance's network
-    mounts_fuse: bool = False  # may mount a FUSE filesystem: /dev/fuse and CAP_SYS_ADMIN
+    mounts: Literal["", "fuse", "loop"] = ""  # the filesystem that it may mount, if any
     network_of: str = ""  # the container whose network it shares
     processes_of: str = ""  # the container whose processes it sees, and may trace
     apart: bool = False  # in a network of its own, which the others do not reach
@@ -132,9 +138,9 @@ class Containers:
         if spec.aliases:
             endpoint = self.client.api.create_endpoint_config(aliases=list(spec.aliases))
             options["networking_config"] = {self._network(): endpoint}
-        if spec.mounts_fuse:
+        if spec.mounts:
             return options | {
-                "devices": ["/dev/fuse"],
+                **_MOUNTING[spec.mounts],
                 "cap_add": ["SYS_ADMIN"],
                 "security_opt": ["apparmor=unconfined"],
             }
@@ -175,6 +181,11 @@ class Containers:
                 if error.status_code != 409:  # not running
                     raise
             self.client.api.wait(identity)
+
+    def wait(self, identity: str) -> int:
+        """Wait until it has ended, and return its exit code."""
+        with translate("A container could not be waited for"):
+            return int(self.client.api.wait(identity)["StatusCode"])
 
     def pause(self, identity: str) -> None:
         """Freeze its processes; harmless when they are frozen."""
@@ -229,6 +240,13 @@ class Containers:
             container = EngineContainer.get(self.client, identity)
             answer = container.exec(ExecConfig(list(argv), user=user))
             return answer.exit_code or 0, answer.output
+
+    def output(self, identity: str, argv: Sequence[str]) -> Iterator[bytes]:
+        """Run a command in it as root, and yield its standard output in chunks."""
+        with translate(f"`{argv[0]}` could not be run in a container"):
+            api = self.client.api
+            command = api.exec_create(identity, list(argv), user="root", stderr=False)["Id"]
+            yield from api.exec_start(command, stream=True)
 
     def archive(self, identity: str, path: str) -> Iterator[bytes]:
         """Yield everything under ``path`` as a tar stream, as it is outside the container.

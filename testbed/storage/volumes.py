@@ -9,12 +9,14 @@ Amazon EBS uses AWS KMS").
 import base64
 import secrets
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from testbed.arn import Arn
 from testbed.documented.engines import VOLUME_CONTEXT_KEY, VOLUME_KEY_BYTES
 from testbed.errors import KmsError, VolumeRefused
 from testbed.kms.base import EFS, MQ, Caller, Kms, is_outage
+
+Kind = Literal["block", "files"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,9 @@ class Volume:
 
     Attempts to attach it are counted. ``attached`` is the last after which the broker served, or 0.
     The volume has the number as well, so that an emptied or older one is not taken for it.
+
+    ``kind`` says what encrypts it: the kernel, on a block device of ``size`` bytes, or gocryptfs,
+    on files in as much space as there is.
     """
 
     volume_id: str
@@ -30,6 +35,8 @@ class Volume:
     encrypted_data_key: str  # base64 of KMS's CiphertextBlob
     attempts: int = 0
     attached: int = 0
+    kind: Kind = "files"
+    size: int = 0
 
     @property
     def encrypted(self) -> bool:
@@ -38,6 +45,10 @@ class Volume:
     @property
     def storage_type(self) -> str:
         return storage_type(self.volume_id)
+
+    def ordered(self, kind: Kind, size: int) -> "Volume":
+        """Return the volume of this kind, and of at least ``size`` bytes if it has a size."""
+        return replace(self, kind=kind, size=max(self.size, size) if kind == "block" else 0)
 
     def attaching(self) -> "Volume":
         """Return the volume with another attempt to attach it.

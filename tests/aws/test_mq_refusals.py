@@ -169,7 +169,16 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
         "The testbed does not offer cross-Region data replication.",
         "dataReplicationMode",
     ),
-    ({"StorageSize": 50}, "The testbed does not offer volumes of a chosen size", "storageSize"),
+    (
+        {"StorageSize": 50},
+        "Configurable storage is available for RabbitMQ M7g brokers on version 4.2 or later",
+        "storageSize",
+    ),
+    (
+        {"DeploymentMode": "CLUSTER_MULTI_AZ", "StorageSize": 52},
+        "[storageSize] value [52] is invalid. Sizes are in increments of 5 GB",
+        "storageSize",
+    ),
 ]
 
 

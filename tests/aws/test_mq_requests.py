@@ -40,7 +40,7 @@ ALWAYS_REFUSED = {
     "Promote": NOT_OFFERED,
     "UpdateBroker LdapServerMetadata": NOT_OFFERED,
     "UpdateBroker ResourceShareArns": NOT_OFFERED,
-    "UpdateBroker StorageSize": NOT_OFFERED,
+    "UpdateBroker StorageSize": "Configurable storage is available for RabbitMQ M7g brokers",
     "UpdateBroker AutoMinorVersionUpgrade": "must have [autoMinorVersionUpgrade] set to [true]",
 }
 ON_RABBITMQ = "Managing users is not supported for RabbitMQ brokers."

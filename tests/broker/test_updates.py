@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from testbed.broker import describe, users
+from testbed.broker.model import Broker
 from testbed.broker.requests import Configuration, UpdateBroker
 from testbed.documented import activemq_elements
 from testbed.engines.base import User
 from testbed.errors import BadRequestException, ConflictException, NotFoundException
+from testbed.storage.volumes import Kind
 from testbed.testbed import Testbed
 from tests.support.brokers_offline import add, offline, request
 
@@ -31,6 +33,49 @@ def test_settings_change_at_once_or_with_a_reboot(testbed: Testbed) -> None:
     assert updated.settings["HostInstanceType"] == "mq.m5.large"
     assert describe.describe(updated)["PendingHostInstanceType"] == "mq.m5.xlarge"
     assert updated.applied().settings["HostInstanceType"] == "mq.m5.xlarge"
+
+
+def cluster(testbed: Testbed, kind: Kind, gigabytes: int = 50) -> Broker:
+    """Store a cluster with volumes of a kind and size."""
+    asked = replace(
+        request(), deployment_mode="CLUSTER_MULTI_AZ", settings={"StorageSize": gigabytes}
+    )
+    broker = add(testbed, asked)
+    return testbed.brokers.amend(
+        broker.broker_id, lambda stored: stored.with_volumes(kind, size=1000)
+    )
+
+
+def test_storage_grows_with_the_next_reboot(testbed: Testbed) -> None:
+    broker = cluster(testbed, "block")
+    updated = testbed.brokers.update(broker.broker_id, UpdateBroker(settings={"StorageSize": 55}))
+    shown = describe.describe(updated)
+    assert (shown["StorageSize"], shown["PendingStorageSize"]) == (50, 55)
+    applied = updated.applied()
+    assert applied.storage_size == 55
+    assert "PendingStorageSize" not in describe.describe(applied)
+    grown = applied.with_volumes("block", size=1100)
+    assert {volume.size for volume in grown.volumes} == {1100}
+    assert {volume.size for volume in grown.with_volumes("block", size=900).volumes} == {1100}
+
+
+@pytest.mark.parametrize("gigabytes", [45, 52, 0, -5])
+def test_storage_does_not_shrink_and_has_steps(testbed: Testbed, gigabytes: int) -> None:
+    broker = cluster(testbed, "block")
+    with pytest.raises(BadRequestException, match="increments of 5 GB.* at least 50 GB"):
+        testbed.brokers.update(broker.broker_id, UpdateBroker(settings={"StorageSize": gigabytes}))
+
+
+def test_storage_of_files_has_no_size(testbed: Testbed) -> None:
+    broker = cluster(testbed, "files")
+    with pytest.raises(BadRequestException, match="volumes of a chosen size where they are files"):
+        testbed.brokers.update(broker.broker_id, UpdateBroker(settings={"StorageSize": 55}))
+
+
+def test_storage_of_other_brokers_is_not_configurable(testbed: Testbed) -> None:
+    broker = add(testbed, request())
+    with pytest.raises(BadRequestException, match="Configurable storage is available"):
+        testbed.brokers.update(broker.broker_id, UpdateBroker(settings={"StorageSize": 205}))
 
 
 def test_a_version_and_a_configuration_wait_and_can_be_taken_back(testbed: Testbed) -> None:

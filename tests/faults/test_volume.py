@@ -8,15 +8,16 @@ from tests.support.nightly import first_then_nightly
 
 pytestmark = pytest.mark.containers
 
+CORRUPT = "corrupt block|filesystem is damaged"  # of files, of a block volume
 CASES = [
     ("empty-volume", "emptied", "RABBITMQ"),
     ("roll-back-volume", "older copy", "RABBITMQ"),
-    ("damage-volume", "corrupt block", "RABBITMQ"),
-    ("truncate-volume", "corrupt block", "RABBITMQ"),
+    ("damage-volume", CORRUPT, "RABBITMQ"),
+    ("truncate-volume", CORRUPT, "RABBITMQ"),
     ("empty-volume", "emptied", "ACTIVEMQ"),
     ("roll-back-volume", "older copy", "ACTIVEMQ"),
-    ("damage-volume", "corrupt block", "ACTIVEMQ"),
-    ("truncate-volume", "corrupt block", "ACTIVEMQ"),
+    ("damage-volume", CORRUPT, "ACTIVEMQ"),
+    ("truncate-volume", CORRUPT, "ACTIVEMQ"),
 ]
 
 

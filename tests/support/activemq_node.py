@@ -60,8 +60,10 @@ class Node(BrokerNode):
 
 
 @contextmanager
-def activemq(folder: Path, node: NodeSpec, broker: ActiveMQ = _ENGINE) -> Iterator[Node]:
-    """Start a node on a new volume; remove both afterwards."""
+def activemq(
+    folder: Path, node: NodeSpec, broker: ActiveMQ = _ENGINE, block_size: int = 0
+) -> Iterator[Node]:
+    """Start a node on a new volume, of ``block_size`` bytes or of files; remove both afterwards."""
     with testing() as containers:
         addresses, plaintext = places(broker, node, "127.0.0.1")
         running = Node(
@@ -74,6 +76,8 @@ def activemq(folder: Path, node: NodeSpec, broker: ActiveMQ = _ENGINE) -> Iterat
             ca_file=written(node.ca_pem, folder),
             volume=new_volume(containers),
             data_key=secrets.token_hex(32),
+            kind="block" if block_size else "files",
+            size=block_size,
         )
         running.start()
         yield running

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from testbed.broker.node_container import MOUNTS, TMPFS
 from testbed.documented.tls import PROFILES
 from testbed.engines import entry
 from testbed.engines.base import Cluster, Defects, Engine, NetworkConnector, NodeSpec, User
@@ -78,6 +79,8 @@ class BrokerNode:
     container: str = ""
 
     attempt: int = 1
+    kind: str = "files"
+    size: int = 0
     attached: int = 0  # see ``testbed.storage.volumes.Volume``
 
     def start(self) -> float:
@@ -105,9 +108,9 @@ class BrokerNode:
                     (port, listeners[name].container_port) for name, (_, port) in published.items()
                 ),
                 volumes={self.volume: "/volume"},
-                tmpfs={"/run/testbed": "mode=0700,size=32m", "/data": "mode=0755,size=1m"},
+                tmpfs=TMPFS,
                 aliases=(self.spec.hostname, *self.aliases),
-                mounts_fuse=True,
+                mounts=MOUNTS[self.kind],
             ),
             stdin=entry.secrets(
                 self.engine,
@@ -116,6 +119,8 @@ class BrokerNode:
                 shared=self.shared,
                 attempt=self.attempt,
                 attached=self.attached,
+                kind=self.kind,
+                size=self.size,
             ),
         )
 

@@ -49,8 +49,8 @@ class Node(BrokerNode):
 
 
 @contextmanager
-def rabbitmq(folder: Path, node: NodeSpec) -> Iterator[Node]:
-    """Start a node on a new volume; remove both afterwards."""
+def rabbitmq(folder: Path, node: NodeSpec, block_size: int = 0) -> Iterator[Node]:
+    """Start a node on a new volume, of ``block_size`` bytes or of files; remove both afterwards."""
     broker = RabbitMQ()
     with testing() as containers:
         addresses, plaintext = places(broker, node)
@@ -64,6 +64,8 @@ def rabbitmq(folder: Path, node: NodeSpec) -> Iterator[Node]:
             ca_file=written(node.ca_pem, folder),
             volume=new_volume(containers),
             data_key=secrets.token_hex(64),
+            kind="block" if block_size else "files",
+            size=block_size,
         )
         running.start()
         yield running

@@ -2,8 +2,10 @@
 
 import base64
 import json
+import os
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_from_bytes
@@ -121,8 +123,22 @@ def _contents(folder: Path) -> Iterable[bytes]:
             yield _read(path)
 
 
+def _data(path: Path) -> Iterator[bytes]:
+    """Yield what is written of a file; the images of volumes are mostly holes."""
+    if not path.is_file() or not path.stat().st_size:  # a file of the kernel's
+        yield path.read_bytes()
+        return
+    with path.open("rb") as file:
+        end = 0
+        with suppress(OSError):  # no data behind the last hole
+            while True:
+                start = os.lseek(file.fileno(), end, os.SEEK_DATA)
+                end = os.lseek(file.fileno(), start, os.SEEK_HOLE)
+                yield os.pread(file.fileno(), end - start, start)
+
+
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return b"".join(_data(path))
     except OSError:  # it is gone, as a process that has ended
         return b""

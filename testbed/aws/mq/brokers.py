@@ -20,6 +20,7 @@ _CREATION_SETTINGS = (
     "CreatorRequestId",
     "EngineType",
     "HostInstanceType",
+    "StorageSize",
     "Logs",
     "MaintenanceWindowStartTime",
     "PubliclyAccessible",
@@ -30,6 +31,7 @@ _CREATION_SETTINGS = (
 _UPDATE_SETTINGS = (
     "AutoMinorVersionUpgrade",
     "HostInstanceType",
+    "StorageSize",
     "Logs",
     "MaintenanceWindowStartTime",
     "SecurityGroups",
