@@ -136,8 +136,13 @@ class Lifecycle:
         return broker
 
     def renew_certificate(self, broker: Broker, defect: str = "") -> Broker:
-        """Restart the nodes with another certificate, which may have a ``defect``."""
+        """Restart the nodes with another certificate, which may have a ``defect``.
+
+        An active/standby broker's restart together: one still has the old one and would take over.
+        """
         self._nodes.issue_certificate(broker, defect)
+        if broker.standby:
+            return self._nodes.start(broker, broker.nodes)
         return self._restart(broker)
 
     def renew_grants(self, broker: Broker, ended: Collection[str]) -> Broker:
