@@ -3,11 +3,13 @@
 Copies are named by the number of the attachment whose content they have.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from testbed.broker.model import Node
 from testbed.faults import helper
 from testbed.faults.base import Fault, Record, Target, broker_of
+from testbed.state import holds
 
 
 class DamageVolume(Fault):
@@ -20,30 +22,30 @@ class DamageVolume(Fault):
     releases = True
     step: ClassVar[str] = "damage"
 
-    def refusal(self, target: Target) -> str:
-        if all(node.volume.storage_type == "EBS" for node in target.nodes):
-            return ""
-        return "Its nodes share a file system, which has no volumes to damage."
+    def holds(self, target: Target) -> list[str]:
+        broker_id = broker_of(target).broker_id
+        return [holds.node(broker_id, node.name) for users in _by_volume(target) for node in users]
 
     def inject(self, target: Target, record: Record) -> None:
-        for node in target.nodes:
-            self._harm(target, node, [self.step])
+        for users in _by_volume(target):
+            self._harm(target, users, [self.step])
 
-    def _harm(self, target: Target, node: Node, step: list[str]) -> None:
-        target.testbed.brokers.detach(broker_of(target).broker_id, node.name)
-        save = ["save", str(node.volume.attached)]
-        helper.change_volume(target.testbed, node.volume.volume_id, save, step)
+    def _harm(self, target: Target, users: Sequence[Node], step: list[str]) -> None:
+        _stop(target, users)
+        volume = users[0].volume
+        save = ["save", str(volume.attached)]
+        helper.change_volume(target.testbed, volume.volume_id, save, step)
 
     def undo(self, target: Target, record: Record) -> None:
-        """Put the copy back, unless the node has served from its volume since."""
-        for node in target.nodes:
-            volume, testbed = node.volume, target.testbed
+        """Put the copy back, unless a node has served from its volume since."""
+        for users in _by_volume(target):
+            volume, containers = users[0].volume, target.testbed.containers
             copies = helper.copies_of(volume.volume_id)
-            if testbed.containers.has_volume(copies):
-                testbed.brokers.detach(broker_of(target).broker_id, node.name)
+            if containers.has_volume(copies):
+                _stop(target, users)
                 restore = ["restore", str(volume.attached)]
-                helper.change_volume(testbed, volume.volume_id, restore)
-                testbed.containers.remove_volume(copies)
+                helper.change_volume(target.testbed, volume.volume_id, restore)
+                containers.remove_volume(copies)
 
     def describe(self, record: Record) -> str:
         return f"Damaged the volume of {record['subject']}."
@@ -74,15 +76,31 @@ class RollBackVolume(DamageVolume):
     summary = "Put an older copy in place of the node's volume, and let it start: it is refused."
     in_aws = "A snapshot takes its place: messages since are gone, consumed ones are back."
 
+    def refusal(self, target: Target) -> str:
+        if all(node.volume.storage_type == "EBS" for node in target.nodes):
+            return ""
+        return "Nothing tells an older copy of a file system (EFS) from the file system."
+
     def inject(self, target: Target, record: Record) -> None:
         """Make a copy, let the node serve from its volume meanwhile, and put the copy back."""
-        brokers, broker_id = target.testbed.brokers, broker_of(target).broker_id
         for node in target.nodes:
             older = str(node.volume.attached)
-            brokers.detach(broker_id, node.name)
+            _stop(target, [node])
             helper.change_volume(target.testbed, node.volume.volume_id, ["save", older])
-            served = brokers.attach(broker_id, node.name).node(node.name)
-            self._harm(target, served, ["restore", older])
+            broker = target.testbed.brokers.attach(broker_of(target).broker_id, node.name)
+            self._harm(target, [broker.node(node.name)], ["restore", older])
 
     def describe(self, record: Record) -> str:
         return f"Put an older copy in place of the volume of {record['subject']}."
+
+
+def _by_volume(target: Target) -> list[list[Node]]:
+    """Return the nodes of each volume that is hit: an active/standby broker's share one."""
+    hit = {node.volume.volume_id for node in target.nodes}
+    nodes = target.broker.nodes if target.broker else ()
+    return [[node for node in nodes if node.volume.volume_id == volume] for volume in sorted(hit)]
+
+
+def _stop(target: Target, nodes: Sequence[Node]) -> None:
+    for node in nodes:
+        target.testbed.brokers.detach(broker_of(target).broker_id, node.name)
