@@ -1,12 +1,18 @@
+import base64
+import json
+import ssl
 import time
 from collections.abc import Callable
+from http.client import HTTPException
+from urllib.request import Request, urlopen
 
 import pytest
 
-from testbed import Faults
+from testbed import Faults, RabbitMqBroker, Testbed
 from testbed.errors import TestbedError
 from testbed.faults.running import Injection
 from testbed.library import MqBroker
+from tests.support.broker_node import wait_for
 from tests.support.faults import confirms, connected, new_queue, serves
 
 pytestmark = pytest.mark.containers
@@ -65,6 +71,37 @@ def test_messages_pass_a_lossy_link(rabbitmq_broker: MqBroker, faults: Faults) -
     ):
         assert "10%" in fault.description
         assert confirms(client, queue, timeout=60)
+
+
+@pytest.mark.nightly("a cluster")
+def test_a_cluster_serves_without_the_node_that_is_cut_from_its_peers(
+    testbed: Testbed, faults: Faults
+) -> None:
+    with RabbitMqBroker(deployment="CLUSTER_MULTI_AZ", testbed=testbed) as cluster:
+        assert running(cluster) == 3, "control: without the fault"
+        with faults.cut(cluster, node="2", whom="peers"):
+            # Erlang gives up a silent node after 45 to 75 seconds.
+            wait_for("the others notice", lambda: running(cluster) == 2, 240)
+            wait_for("they serve", lambda: serves(cluster), 120)
+        wait_for("it is back", lambda: running(cluster) == 3, 240)
+        assert serves(cluster)
+
+
+def running(cluster: MqBroker) -> int:
+    """Return how many nodes run, as the one that answers sees it; 0 if none answers."""
+    at = cluster.address("management")
+    credentials = base64.b64encode(f"{at.username}:{at.password}".encode()).decode()
+    request = Request(
+        f"https://{at.host}:{at.port}/api/nodes?columns=running",
+        headers={"Authorization": f"Basic {credentials}"},
+    )
+    try:
+        with urlopen(
+            request, timeout=30, context=ssl.create_default_context(cafile=str(at.ca_file))
+        ) as answer:
+            return sum(node["running"] for node in json.load(answer))
+    except (OSError, HTTPException, ValueError):
+        return 0
 
 
 def test_control_a_single_node_has_no_peers(rabbitmq_broker: MqBroker, faults: Faults) -> None:
