@@ -101,6 +101,8 @@ class Kind:
     kills: bool = False
 
 
+_RABBITMQ_ONLY = ("rabbitmq-single", "rabbitmq-cluster")
+
 KINDS = {
     kind.name: kind
     for kind in (
@@ -109,7 +111,34 @@ KINDS = {
         # RabbitMQ may confirm to a classic queue what it can no longer write, see docs/choices.md.
         Kind("kill-mount", kills=True, not_to="classic"),
         Kind("pause", (1.0, 4.0)),
+        Kind("cut", (1.0, 6.0), {"whom": ("all", "clients")}),
+        Kind("slow-link", (2.0, 5.0), {"delay": ("50ms", "200ms"), "rate": ("0", "64kB/s")}),
+        Kind("lossy-link", (2.0, 5.0), {"loss": ("5%", "20%")}),
+        # RabbitMQ looks for free space every ten seconds. ActiveMQ may deliver what it refused for
+        # want of space, see docs/choices.md.
+        Kind("disk-full", (2.0, 14.0), only=_RABBITMQ_ONLY),
+        Kind("disk-slow", (2.0, 5.0), {"delay": ("10ms", "50ms")}),
+        Kind("damage-volume", (1.0, 3.0)),
+        Kind("truncate-volume", (1.0, 3.0)),
+        Kind("empty-volume", (1.0, 3.0)),
+        # ActiveMQ's nodes have a file system (EFS) unless asked otherwise, and so no older copy.
+        Kind("roll-back-volume", (1.0, 3.0), only=_RABBITMQ_ONLY),
+        Kind("kms-down", (1.0, 3.0)),
+        Kind("kms-pause", (1.0, 3.0)),
+        Kind("kms-slow", (1.0, 3.0)),
+        Kind("kms-throttle", (1.0, 3.0)),
+        Kind("kms-forget", (1.0, 3.0)),
+        Kind("disable-key", (1.0, 3.0)),
+        Kind("schedule-key-deletion", (1.0, 3.0)),
+        Kind("revoke-grants", (1.0, 3.0)),
+        Kind("rotate-certificate"),
+        Kind("expire-certificate", (1.0, 3.0)),
     )
+}
+# Faults that campaigns do without, and why.
+LEFT_OUT = {
+    "expire-key-material": "the key of a campaign has KMS's own material",
+    "turn-clock": "brokers do not go by the testbed's clock",
 }
 
 # What must lose, and does: how the streams of a control send.

@@ -213,10 +213,8 @@ class Amqp091Client:
             if number in self._returned:
                 self._mail.answer(number, ClientError("there is no such queue"))
             else:
-                # A consumer may have had it from a queue whose node then died: a nack only refuses
-                # responsibility (https://www.rabbitmq.com/docs/confirms#server-sent-nacks).
                 self._mail.answer(
-                    number, NotConfirmed("the broker sends a nack") if refused else None
+                    number, ClientError("the broker refused the message") if refused else None
                 )
 
     def _on_return(

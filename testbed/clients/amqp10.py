@@ -102,9 +102,7 @@ class Amqp10Client:
             # ``inferred`` makes it a data section, which every other protocol receives as bytes.
             sender.send(proton.Message(body=body, inferred=True, durable=True), timeout=timeout)
         except SendException as error:
-            # RabbitMQ also releases what a consumer has had from a queue whose node then died.
-            refusal = ClientError if error.state == proton.Delivery.REJECTED else NotConfirmed
-            raise refusal(
+            raise ClientError(
                 f"publish to {destination.name}: the broker answers {error.state}"
             ) from error
         except LinkDetached as error:

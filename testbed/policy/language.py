@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, Literal
 
 from testbed.policy import keys
@@ -83,23 +83,7 @@ class Statement:
         )
 
     def _acts(self, action: str) -> bool:
-        service = action.partition(":")[0].lower()
-        named = (*self._by_service.get(service, ()), *self._by_service.get("", ()))
-        return any(each.matches(action, {}) for each in named) != self.not_action
-
-    @cached_property
-    def _by_service(self) -> Mapping[str, tuple[Template, ...]]:
-        """The actions by their service, those with a wildcard in its place under "".
-
-        AWS's own policies have thousands of actions.
-        """
-        found: dict[str, list[Template]] = {}
-        for action in self.actions:
-            start = action.parts[0] if action.parts else ""
-            whole = isinstance(start, str) and ":" in start
-            service = str(start).partition(":")[0].lower() if whole else ""
-            found.setdefault(service, []).append(action)
-        return {service: tuple(actions) for service, actions in found.items()}
+        return any(named.matches(action, {}) for named in self.actions) != self.not_action
 
     def _covers(self, resource: str, context: Values) -> bool:
         if self.resources is None:

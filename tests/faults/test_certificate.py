@@ -42,7 +42,8 @@ def test_a_certificate_is_rotated_under_traffic(broker: MqBroker, faults: Faults
     assert certificate(broker) == after, "control: it changes no more"
 
 
-@each_engine
+@pytest.mark.nightly("nodes restart; every push has a rotation")
+@pytest.mark.parametrize("broker", ["RABBITMQ", "ACTIVEMQ"], indirect=True)
 def test_an_expired_certificate_is_refused_until_the_end_of_the_block(
     broker: MqBroker, faults: Faults
 ) -> None:

@@ -43,6 +43,7 @@ def state(testbed: Testbed, broker: Broker) -> str:
     return str(key["KeyMetadata"]["KeyState"])
 
 
+@pytest.mark.nightly("a broker of its own; every push has the key disabled")
 def test_the_material_is_gone_until_the_end_of_the_block(
     testbed: Testbed, broker: Broker, faults: Faults
 ) -> None:

@@ -5,10 +5,14 @@ import pytest
 from testbed import Faults
 from testbed.library import MqBroker
 from tests.support.faults import serves
+from tests.support.nightly import first_then_nightly
 
 pytestmark = pytest.mark.containers
 
 
+@pytest.mark.parametrize(
+    "broker", first_then_nightly(["RABBITMQ", "ACTIVEMQ"], "the other engine"), indirect=True
+)
 @pytest.mark.parametrize("name", ["kill-process", "kill-mount"])
 def test_the_node_ends_with_the_process_and_comes_back(
     broker: MqBroker, faults: Faults, name: str
