@@ -15,7 +15,7 @@ from moto.iam.exceptions import IAMException
 from moto.iam.responses import IamResponse
 from moto.iam.utils import generate_access_key_id_from_account_id
 
-from testbed.account import mfa
+from testbed.account import iam_rules, mfa
 
 _SERVICES = "amazonaws.com"
 _LINKED_NAMES = {"mq.amazonaws.com": "AWSServiceRoleForAmazonMQ"}
@@ -49,6 +49,7 @@ class IamOperations(IamResponse):
 
     def create_role(self) -> ActionResult:
         self._boundary()
+        iam_rules.check_trust(self._get_param("AssumeRolePolicyDocument"))
         return super().create_role()
 
     def put_role_permissions_boundary(self) -> ActionResult:
@@ -60,7 +61,56 @@ class IamOperations(IamResponse):
         _member(result, "Group").id = self._unique("AGPA")
         return result
 
+    def update_assume_role_policy(self) -> ActionResult:
+        iam_rules.check_trust(self._get_param("PolicyDocument"))
+        return super().update_assume_role_policy()
+
+    def delete_user(self) -> ActionResult:
+        user = self.backend.get_user(self._get_param("UserName"))
+        iam_rules.check_user_unused(user, list(self.backend.groups.values()))
+        return super().delete_user()
+
+    def delete_group(self) -> ActionResult:
+        iam_rules.check_group_unused(self.backend.get_group(self._get_param("GroupName")))
+        return super().delete_group()
+
+    def delete_policy(self) -> ActionResult:
+        owners = (*self.backend.users.values(), *self.backend.roles.values())
+        boundaries = {getattr(owner, "permissions_boundary_arn", None) for owner in owners}
+        policy = self.backend.get_policy(self._get_param("PolicyArn"))
+        iam_rules.check_policy_unused(policy, boundaries)
+        return super().delete_policy()
+
+    def attach_user_policy(self) -> ActionResult:
+        user = self.backend.get_user(self._get_param("UserName"))
+        return self._attached("user", user) or super().attach_user_policy()
+
+    def attach_group_policy(self) -> ActionResult:
+        group = self.backend.get_group(self._get_param("GroupName"))
+        return self._attached("group", group) or super().attach_group_policy()
+
+    def attach_role_policy(self) -> ActionResult:
+        role = self.backend.get_role(self._get_param("RoleName"))
+        return self._attached("role", role) or super().attach_role_policy()
+
+    def put_user_policy(self) -> ActionResult:
+        self._check_inline("user", self.backend.get_user(self._get_param("UserName")))
+        return super().put_user_policy()
+
+    def put_group_policy(self) -> ActionResult:
+        self._check_inline("group", self.backend.get_group(self._get_param("GroupName")))
+        return super().put_group_policy()
+
+    def put_role_policy(self) -> ActionResult:
+        self._check_inline("role", self.backend.get_role(self._get_param("RoleName")))
+        return super().put_role_policy()
+
+    def create_policy_version(self) -> ActionResult:
+        iam_rules.check_managed(self._get_param("PolicyDocument"))
+        return super().create_policy_version()
+
     def create_policy(self) -> ActionResult:
+        iam_rules.check_managed(self._get_param("PolicyDocument"))
         result = super().create_policy()
         _member(result, "Policy").id = self._unique("ANPA")
         return result
@@ -131,6 +181,16 @@ class IamOperations(IamResponse):
                 "NoSuchEntity", f"Scope ARN: {arn} does not exist or is not attachable."
             )
         return str(arn) if arn else None
+
+    def _attached(self, kind: str, owner: Any) -> ActionResult | None:
+        """Return the answer for a policy that is attached already, which moto counts twice."""
+        arn = self._get_param("PolicyArn")
+        iam_rules.check_attached(kind, owner, arn)
+        return EmptyResult() if arn in owner.managed_policies else None
+
+    def _check_inline(self, kind: str, owner: Any) -> None:
+        name, document = self._get_param("PolicyName"), self._get_param("PolicyDocument")
+        iam_rules.check_inline(kind, owner, name, document)
 
     def _unique(self, prefix: str) -> str:
         return generate_access_key_id_from_account_id(self.current_account, prefix, 21)
