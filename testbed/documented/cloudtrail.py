@@ -26,6 +26,8 @@ KMS_KEY, MQ_BROKER, MQ_CONFIGURATION = (
     "AWS::AmazonMQ::Configuration",
 )
 
+IAM_ROLE = "AWS::IAM::Role"
+
 # CTAPI: LookupEvents.
 LOOKUP_ATTRIBUTES = (
     "EventId",

@@ -26,6 +26,7 @@ from testbed.documented.cloudtrail import (
     EVENT_VERSION,
     FORWARDED_BY,
     FORWARDED_UNDER_MQ_SOURCE,
+    IAM_ROLE,
     KMS_KEY,
     KMS_SOURCE,
     MQ_PATH_MEMBERS,
@@ -183,8 +184,27 @@ def mq_record(call: Call, setting: Setting, *, event_id: str) -> dict[str, Any]:
     return _end(record, call.caller.account, tls=call.caller.tls)
 
 
-def account_record(call: Call, service: str, setting: Setting, *, event_id: str) -> dict[str, Any]:
-    """Return the record of a call on a service without a table, by botocore's name for it."""
+def role_of(call: Call, service: str) -> str:
+    """Return the ARN of the role that a call has assumed; empty for any other call."""
+    assumes = service == "sts" and call.operation == "AssumeRole" and not call.error
+    return str(call.parameters["RoleArn"]) if assumes else ""
+
+
+def account_record(
+    call: Call,
+    service: str,
+    setting: Setting,
+    *,
+    event_id: str,
+    recipient: str = "",
+    shared_event_id: str = "",
+) -> dict[str, Any]:
+    """Return the record of a call on a service without a table, by botocore's name for it.
+
+    ``recipient`` is the account that gets it, the caller's by default. That of a role which someone
+    of another account has assumed learns the caller's account and unique id (CTG, "AWSAccount").
+    """
+    recipient = recipient or call.caller.account
     event = modelled_event(service, call.operation)
     source = f"{api_models.service(service).signing_name}.amazonaws.com"
     record = _begin(call, setting, source, event)
@@ -195,7 +215,17 @@ def account_record(call: Call, service: str, setting: Setting, *, event_id: str)
     record["requestID"] = call.request_id
     record["eventID"] = event_id
     record["readOnly"] = event.read_only
-    return _end(record, call.caller.account, tls=call.caller.tls)
+    if role := role_of(call, service):
+        account = Arn.parse(role).account
+        record["resources"] = [{"accountId": account, "type": IAM_ROLE, "ARN": role}]
+    if recipient != call.caller.account:
+        identity = record["userIdentity"]
+        record["userIdentity"] = {
+            "type": "AWSAccount",
+            "principalId": identity["principalId"],
+            "accountId": identity["accountId"],
+        }
+    return _end(record, recipient, shared_event_id=shared_event_id, tls=call.caller.tls)
 
 
 def service_event_record(

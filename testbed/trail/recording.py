@@ -30,6 +30,7 @@ from testbed.trail.record import (
     kms_record,
     mq_record,
     recipients,
+    role_of,
     service_event_record,
 )
 from testbed.trail.store import Trail
@@ -161,10 +162,25 @@ class Recorder:
 
     def _append(self, service: str, call: Call) -> None:
         if service == "mq":
-            record = mq_record(call, self._setting, event_id=_id())
-        else:
-            record = account_record(call, service, self._setting, event_id=_id())
-        self.trail.append(record)
+            self.trail.append(mq_record(call, self._setting, event_id=_id()))
+            return
+        role = role_of(call, service)
+        owner = Arn.parse(role).account if role else call.caller.account
+        accounts = tuple(dict.fromkeys((call.caller.account, owner)))
+        shared = _id() if len(accounts) > 1 else ""
+        self.trail.append(
+            *(
+                account_record(
+                    call,
+                    service,
+                    self._setting,
+                    event_id=_id(),
+                    recipient=account,
+                    shared_event_id=shared,
+                )
+                for account in accounts
+            )
+        )
 
     def _behind_alias(self, alias: str) -> str:
         """Return the key that ``alias``, an ARN, was last given to, by any process."""

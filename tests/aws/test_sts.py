@@ -113,6 +113,30 @@ def test_a_role_of_another_account_needs_both_sides(aws: Served) -> None:
     )
 
 
+def test_both_accounts_have_a_record_of_a_role_that_was_assumed(aws: Served) -> None:
+    iam = aws.client("iam", OTHER)
+    document = trust(ACCOUNT)
+    arn = iam.create_role(RoleName="seen", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    person = new_user(aws, "visitor", allow("sts:AssumeRole"))
+    client(aws, "sts", person).assume_role(RoleArn=arn, RoleSessionName="session")
+    records = []
+    for account in (ACCOUNT, OTHER):
+        [event] = aws.client("cloudtrail", account).lookup_events(
+            LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": arn}]
+        )["Events"]
+        records.append(json.loads(event["CloudTrailEvent"]))
+    own, theirs = records
+    assert own["sharedEventID"] == theirs["sharedEventID"]
+    assert own["eventID"] != theirs["eventID"]
+    assert (own["recipientAccountId"], theirs["recipientAccountId"]) == (ACCOUNT, OTHER)
+    assert own["userIdentity"]["type"] == "IAMUser"
+    assert theirs["userIdentity"] == {
+        "type": "AWSAccount",
+        "principalId": own["userIdentity"]["principalId"],
+        "accountId": ACCOUNT,
+    }
+
+
 def test_root_assumes_no_role_and_nobody_an_unknown_one(aws: Served) -> None:
     role = new_role(aws, "for-root", EVERYONE)
     refused = refusal(aws.client("sts").assume_role, RoleArn=role, RoleSessionName="session")
