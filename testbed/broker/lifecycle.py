@@ -35,6 +35,7 @@ class Lifecycle:
     ) -> None:
         self._containers, self._kms, self._clock = services.containers, services.kms, services.clock
         self._state, self._cancelled = services.state, services.stopping
+        self._recorder = services.recorder
         self._store, self._nodes = store, nodes
         self._health = Health(services.containers, nodes.spec, patience)
 
@@ -292,7 +293,9 @@ class Lifecycle:
         return broker
 
     def _check(self, broker: Broker) -> Broker:
-        result = maintenance.check(self._kms, broker, self._clock.now())
+        with self._recorder.held() as records:  # of a check that finds what the last one found
+            result = maintenance.check(self._kms, broker, self._clock.now())
+            records.kept = result is not None and result.problem != broker.key_problem
         return self._store.change(broker, partial(maintenance.with_check, result=result))
 
     def _set_state(self, broker: Broker, broker_state: str) -> Broker:

@@ -1,10 +1,12 @@
 """`testbed trail`: the API calls that CloudTrail has recorded."""
 
 import logging
+import shutil
 import time
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +17,7 @@ from testbed.kms.base import USER_ACCOUNT
 
 if TYPE_CHECKING:
     from testbed.trail.lookup import Attribute
+    from testbed.trail.store import Trail
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +34,24 @@ def trail(
             "--attribute",
             help=f"KEY=VALUE as LookupEvents takes it; KEY is one of {_KEYS}.",
         ),
+    ] = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show what services did by themselves, too.")
+    ] = False,
+    actor: Annotated[
+        str,
+        typer.Option(
+            help="Only calls of this user, role, ARN, access key id, or service (mq.amazonaws.com)."
+        ),
+    ] = "",
+    key: Annotated[
+        str, typer.Option(help="Only calls about this key: its id or ARN, or an alias.")
+    ] = "",
+    broker: Annotated[
+        str, typer.Option(help="Only Amazon MQ's calls about this broker: its name or id.")
+    ] = "",
+    error: Annotated[
+        str, typer.Option(help="Only refused calls with this code, or with `any`.")
     ] = "",
     start: Annotated[datetime | None, typer.Option(help="Nothing before this time.")] = None,
     end: Annotated[datetime | None, typer.Option(help="Nothing after this time.")] = None,
@@ -53,15 +74,16 @@ def trail(
     state: StateOption = STATE,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what CloudTrail has recorded, oldest first.
+    """Show what users did, as CloudTrail has recorded it, the newest last.
 
-    A line for each record that LookupEvents finds; with --json, each whole record on a line.
+    What services did is left out unless --all or --actor asks for it. A line for each record, on a
+    terminal no longer than it is wide; with --json, each whole record on a line.
     """
-    from testbed.report import trail as rendered
+    from testbed.trail.broker_names import broker_names, created_in, synonyms
     from testbed.trail.export import export
-    from testbed.trail.lookup import events, newest, since
+    from testbed.trail.filters import Filter, newest_of
+    from testbed.trail.lookup import events, newest
 
-    show = rendered.json_line if as_json else rendered.line
     with errors_shown(as_json), existing(state) as testbed:
         if export_to:
             for path in export(testbed.trail, export_to, account):
@@ -69,7 +91,9 @@ def trail(
             return
         chosen, cursor = _attribute(attribute), newest(testbed.trail)
         region = testbed.user_in(region).region
-        matches = events(
+        names = broker_names(testbed.trail, account, region)
+        wanted = Filter(everything, actor, key, synonyms(broker, names), error)
+        records = events(
             testbed.trail,
             account,
             region=region,
@@ -77,15 +101,36 @@ def trail(
             start=start.timestamp() if start else None,
             end=end.timestamp() if end else None,
         )
-        for record in reversed([record for record, _ in zip(matches, range(limit), strict=False)]):
-            print(show(record), flush=True)
+        matches, hidden = newest_of(records, wanted, limit)
+        for record in reversed(matches):
+            _show(record, names, as_json)
+        if hidden:
+            logger.info("%d calls by services are left out: --all shows them", hidden)
         if follow:
             logger.info("following; Ctrl-C ends it")
-        while follow:
-            records, cursor = since(testbed.trail, account, cursor, region=region, attribute=chosen)
-            for record in records:
-                print(show(record), flush=True)
-            time.sleep(_POLL)
+            for record in _followed(testbed.trail, account, region, cursor, chosen):
+                names |= created_in(record)
+                if wanted.is_met(record) and not wanted.is_hidden(record):
+                    _show(record, names, as_json)
+
+
+def _show(record: Mapping[str, Any], names: Mapping[str, str], as_json: bool) -> None:
+    from testbed.report import trail as rendered
+
+    width = shutil.get_terminal_size((0, 0)).columns  # a file or a pipe gets whole lines
+    text = rendered.json_line(record) if as_json else rendered.line(record, names, width)
+    print(text, flush=True)
+
+
+def _followed(
+    trail: "Trail", account: str, region: str, cursor: int, attribute: "Attribute | None"
+) -> Iterator[Mapping[str, Any]]:
+    from testbed.trail.lookup import since
+
+    while True:
+        records, cursor = since(trail, account, cursor, region=region, attribute=attribute)
+        yield from records
+        time.sleep(_POLL)
 
 
 def _attribute(text: str) -> "Attribute | None":

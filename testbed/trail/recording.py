@@ -2,7 +2,8 @@
 
 Every call leaves one record, or one in each of two accounts where CloudTrail delivers it to both.
 A refusal is recorded, and so is an outage, with the code that the caller saw: CloudTrail cannot
-know of a request that never arrived, but here a caller can account for each of its calls.
+know of a request that never arrived, but here a caller can account for each of its calls. Only
+Amazon MQ's periodic checks that find nothing new leave none (``Recorder.held``).
 """
 
 import threading
@@ -43,6 +44,14 @@ class Answer:
     elements: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass
+class Held:
+    """The records of a ``held`` block, written at its end if ``kept`` was set in it."""
+
+    records: list[Mapping[str, Any]] = field(default_factory=list)
+    kept: bool = False
+
+
 class Recorder:
     """Writes records into ``trail``, with ``clock``'s time.
 
@@ -64,6 +73,25 @@ class Recorder:
     def now(self) -> float:
         return self._clock.now()
 
+    @contextmanager
+    def held(self) -> Iterator[Held]:
+        """Hold this thread's records back; the ones of a block that does not keep them are lost."""
+        held, outer = Held(), getattr(self._thread, "held", None)
+        self._thread.held = held
+        try:
+            yield held
+        finally:
+            self._thread.held = outer
+            if held.kept and held.records:
+                self._append(*held.records)
+
+    def _append(self, *records: Mapping[str, Any]) -> None:
+        held: Held | None = getattr(self._thread, "held", None)
+        if held is None:
+            self.trail.append(*records)
+        else:
+            held.records += records
+
     def kms_call(self, call: Call) -> None:
         """Record a call on KMS, and what it is in another Region."""
         if there := elsewhere(call):
@@ -73,7 +101,7 @@ class Recorder:
         shared = _id() if is_shared(call, accounts) else ""
         retired = call.operation == "RetireGrant" and bool(resources)
         grant = grant_id(call.parameters) if retired else ""
-        self.trail.append(
+        self._append(
             *(
                 kms_record(
                     call,
@@ -127,12 +155,12 @@ class Recorder:
         try:
             yield answer
         except ApiError as error:
-            self._append(service, replace(call, error=error))
+            self._append_call(service, replace(call, error=error))
             raise
         except BaseException:
-            self._append(service, replace(call, error=MqError("")))
+            self._append_call(service, replace(call, error=MqError("")))
             raise
-        self._append(service, replace(call, answer=answer.elements))
+        self._append_call(service, replace(call, answer=answer.elements))
 
     def service_event(
         self, name: str, key_arn: str, at: float | None = None, **details: str
@@ -160,15 +188,15 @@ class Recorder:
                 }
         return {}
 
-    def _append(self, service: str, call: Call) -> None:
+    def _append_call(self, service: str, call: Call) -> None:
         if service == "mq":
-            self.trail.append(mq_record(call, self._setting, event_id=_id()))
+            self._append(mq_record(call, self._setting, event_id=_id()))
             return
         role = role_of(call, service)
         owner = Arn.parse(role).account if role else call.caller.account
         accounts = tuple(dict.fromkeys((call.caller.account, owner)))
         shared = _id() if len(accounts) > 1 else ""
-        self.trail.append(
+        self._append(
             *(
                 account_record(
                     call,

@@ -1,6 +1,7 @@
 """A record in one line: time, event, caller, resources and result."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -43,7 +44,7 @@ def kms(operation: str, caller: Caller = USER, error: KmsError | None = None) ->
         ),
         (
             kms("CreateGrant", SESSION),
-            ["CreateGrant", "assumed-role/Admin/alice by mq.amazonaws.com", "ok"],
+            ["CreateGrant", "Admin/alice by mq.amazonaws.com", "ok"],
         ),
         (
             kms("Decrypt", error=KmsError("", code="InvalidCiphertextException")),
@@ -85,6 +86,41 @@ def test_a_line_tells_the_whole_story(record: dict[str, object], words: list[str
         after = shown.index(word, after) + len(word)
     assert after == len(shown)
     assert "\n" not in shown
+
+
+BROKER_ID = "b-1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def mq(operation: str, error: BadRequestException | None = None) -> dict[str, object]:
+    call = Call(USER, operation, {"BrokerId": BROKER_ID}, 1_700_000_000, "r", error=error)
+    return mq_record(call, Setting(), event_id="e")
+
+
+@pytest.mark.parametrize(
+    ("record", "text"),
+    [
+        (kms("DisableKey"), "11-14 22:13:20  DisableKey        root      key/1234abcd…  ok"),
+        (mq("RebootBroker"), "11-14 22:13:20  RebootBroker      root      orders  ok"),
+        (
+            mq("RebootBroker", BadRequestException("The broker is in another state.")),
+            "11-14 22:13:20  RebootBroker      root      orders  BadRequestException: The br…",
+        ),
+        (
+            kms("GenerateDataKeyWithoutPlaintext", MQ, REFUSED),
+            "11-14 22:13:20  GenerateDataKeyWithoutPlaintext  mq        key/1234abcd…  Disab…",
+        ),
+    ],
+)
+def test_on_a_terminal_a_line_is_as_long_as_it_is_wide(
+    record: dict[str, object], text: str
+) -> None:
+    assert line(record, {BROKER_ID: "orders"}, 80) == text
+    assert len(text) <= 80
+
+
+def test_a_caller_of_another_account_has_its_account() -> None:
+    stranger = replace(USER, principal="arn:aws:iam::111122223333:root", account="111122223333")
+    assert "root of 111122223333" in line(kms("Decrypt", stranger))
 
 
 def test_a_line_carries_nothing_that_a_terminal_would_obey() -> None:
