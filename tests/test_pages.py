@@ -28,7 +28,7 @@ def test_every_path_in_the_guide_exists(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]), ids=lambda page: page.name
+    "page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]), ids=lambda page: page.name
 )
 def test_every_link_to_a_file_has_its_file(page: Path) -> None:
     targets = re.findall(r"\]\((?!https?://)([^)#\s]+)", page.read_text())

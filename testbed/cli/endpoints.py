@@ -1,7 +1,5 @@
-"""`testbed endpoints` and `env`: where clients and AWS tools connect."""
+"""`testbed endpoints`: where clients and AWS tools connect."""
 
-import logging
-import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
     from testbed.broker.model import Broker
     from testbed.testbed import Testbed
 
-logger = logging.getLogger(__name__)
-
 VERSIONS_PAGE = "docs/rabbitmq-versions.md"
 
 app = new_app()
@@ -34,22 +30,6 @@ def endpoints(state: StateOption = STATE, as_json: JsonOption = False) -> None:
         show(describe_endpoints(testbed), as_json, render_endpoints)
 
 
-@app.command()
-def env(state: StateOption = STATE, as_json: JsonOption = False) -> None:
-    """Print settings for shell and AWS tools: eval "$(testbed env)".
-
-    They are those of the testbed's Region. The brokers' passwords are among them.
-    """
-    with errors_shown(as_json), existing(state) as testbed:
-        show(
-            _variables(testbed),
-            as_json,
-            lambda variables: "\n".join(
-                f"export {name}={shlex.quote(value)}" for name, value in variables.items()
-            ),
-        )
-
-
 def find_endpoint(testbed: "Testbed") -> "Endpoint | None":
     """Return the endpoint for AWS tools, or None when it does not run."""
     from testbed.aws.endpoint import Endpoint
@@ -59,27 +39,6 @@ def find_endpoint(testbed: "Testbed") -> "Endpoint | None":
     if not server or not server.port:
         return None
     return Endpoint.of(testbed, server.port)
-
-
-def _variables(testbed: "Testbed") -> dict[str, str]:
-    aws = find_endpoint(testbed)
-    if aws is None:
-        logger.warning("the endpoint for AWS tools does not run: `testbed up` starts it")
-    variables = {
-        **(aws.environment() if aws else {}),
-        "TESTBED_CA_FILE": str(testbed.ca_file),
-    }
-    # Names are unique in a Region only.
-    for broker in testbed.brokers.peek_all(testbed.user):
-        prefix = f"TESTBED_{broker.broker_name.upper().replace('-', '_')}"
-        variables |= {
-            f"{prefix}_{endpoint.name.upper().replace('-', '_')}": endpoint.url
-            for endpoint in broker.endpoints
-            if endpoint.tls
-        }
-        user = broker.users[0]
-        variables |= {f"{prefix}_USERNAME": user.username, f"{prefix}_PASSWORD": user.password}
-    return variables
 
 
 def describe_endpoints(testbed: "Testbed") -> dict[str, Any]:

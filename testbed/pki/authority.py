@@ -19,11 +19,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from testbed.documented.regions import DEFAULT_REGION
 from testbed.errors import StateBroken, TestbedError
 from testbed.pki import profiles
-from testbed.pki.certificate import Certificate, key_pem, pem
+from testbed.pki.certificate import Certificate, key_pem, pem, truststore_p12
 from testbed.pki.profiles import Profile
 from testbed.private_files import write_private
 from testbed.state.clock import machine_datetime
 
+# Java does not read a truststore without a password. What is in it is public.
+TRUSTSTORE, TRUSTSTORE_PASSWORD = "truststore.p12", "changeit"
 _EXTENDED = {
     "server_auth": ExtendedKeyUsageOID.SERVER_AUTH,
     "client_auth": ExtendedKeyUsageOID.CLIENT_AUTH,
@@ -66,8 +68,15 @@ class Authority:
         return pem(self.root)
 
     def write_ca(self, path: Path) -> None:
-        """Write ``ca_pem`` to ``path``, whole or not at all. Raises ``StateBroken``."""
+        """Write ``ca_pem`` to ``path``, and ``TRUSTSTORE`` beside it for Java.
+
+        Each is written whole or not at all. Raises ``StateBroken``.
+        """
+        truststore = path.with_name(TRUSTSTORE)
+        if truststore.exists() and path.exists() and path.read_bytes() == self.ca_pem:
+            return
         write_private(path, self.ca_pem)
+        write_private(truststore, truststore_p12(self.root, TRUSTSTORE_PASSWORD))
 
     def issue(
         self, name: str = "broker", *, names: Sequence[str] = (), region: str = DEFAULT_REGION

@@ -68,14 +68,8 @@ class Certificate:
         )
 
     def truststore_p12(self, password: str) -> bytes:
-        """Return the authority for Java. Raises ``ValueError`` for an empty password.
-
-        Java trusts a certificate in a PKCS12 file only if it has Oracle's attribute; without it the
-        file is empty to Java.
-        """
-        return pkcs12.serialize_java_truststore(
-            [pkcs12.PKCS12Certificate(self.ca, b"authority")], _encrypted(password)
-        )
+        """Return the authority for Java; see ``truststore_p12``."""
+        return truststore_p12(self.ca, password)
 
     def to_document(self) -> dict[str, Any]:
         """Return everything, the key included, for the state folder."""
@@ -118,6 +112,16 @@ def pem(certificate: x509.Certificate) -> bytes:
 
 def key_pem(key: RSAPrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def truststore_p12(certificate: x509.Certificate, password: str) -> bytes:
+    """Return an authority's certificate for Java. Raises ``ValueError`` for an empty password.
+
+    Java trusts a certificate in a PKCS12 file only if it has Oracle's attribute; without it the
+    file is empty to Java.
+    """
+    authority = pkcs12.PKCS12Certificate(certificate, b"authority")
+    return pkcs12.serialize_java_truststore([authority], _encrypted(password))
 
 
 def _encrypted(password: str) -> BestAvailableEncryption:
