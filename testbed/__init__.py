@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from testbed.errors import TestbedError
     from testbed.faults.running import Faults
     from testbed.library import ActiveMqBroker, Key, RabbitMqBroker
+    from testbed.recorded import Events
     from testbed.testbed import Testbed
 
 # A library logs, and its user decides whether to see it.
@@ -25,6 +26,7 @@ __all__ = [
     "ActiveMqBroker",
     "Destination",
     "Endpoint",
+    "Events",
     "Faults",
     "Key",
     "RabbitMqBroker",
@@ -38,6 +40,7 @@ _MODULES = {
     "ActiveMqBroker": "testbed.library",
     "Destination": "testbed.clients.base",
     "Endpoint": "testbed.aws.endpoint",
+    "Events": "testbed.recorded",
     "Faults": "testbed.faults.running",
     "Key": "testbed.library",
     "RabbitMqBroker": "testbed.library",

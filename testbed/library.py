@@ -36,8 +36,9 @@ class Key:
 
     @property
     def state(self) -> str:
-        """``KeyState`` as DescribeKey returns it."""
-        return str(self.call("DescribeKey")["KeyMetadata"]["KeyState"])
+        """``KeyState`` as DescribeKey returns it; looking leaves no record in the trail."""
+        with self.testbed.services.recorder.held():
+            return str(self.call("DescribeKey")["KeyMetadata"]["KeyState"])
 
     def disable(self) -> None:
         """DisableKey. It takes effect after the testbed's ``delay``."""
@@ -246,16 +247,17 @@ class MqBroker:
                 )
             time.sleep(_POLL)
 
-    def log(self) -> str:
+    def log(self, since: float = 0.0) -> str:
         """Return what its nodes have logged since they started.
 
-        Of a node that did not come back, the end of what it logged last.
+        With ``since``, in seconds since 1970, only what is newer. Of a node that did not come back,
+        the end of what it logged last.
         """
         containers, broker = self.testbed.containers, self._broker
         logs = [
             self.testbed.brokers.kept_log(broker.broker_id, node.name)
             if containers.state(node.container_id).status == "missing"
-            else b"".join(containers.logs(node.container_id)).decode(errors="replace")
+            else b"".join(containers.logs(node.container_id, since=since)).decode(errors="replace")
             for node in broker.nodes
         ]
         return "".join(logs)

@@ -8,7 +8,7 @@ up, that one is used and stays.
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:  # imported when a fixture is used, so that other test runs do not pay for it
-    from testbed import ActiveMqBroker, Endpoint, Faults, Key, RabbitMqBroker, Testbed
+    from testbed import ActiveMqBroker, Endpoint, Events, Faults, Key, RabbitMqBroker, Testbed
     from testbed.broker.model import Broker
 
-_TERMINAL = pytest.StashKey[int]()
+_TERMINAL, _BEGAN = pytest.StashKey[int](), pytest.StashKey[float]()
+_LOG_LINES = 200  # of each broker, in a failing test's report
 _ENGINES = {"rabbitmq_broker": "RABBITMQ", "activemq_broker": "ACTIVEMQ"}
 
 
@@ -89,6 +90,47 @@ def faults(testbed: "Testbed") -> "Iterator[Faults]":
         yield faults
 
 
+@pytest.fixture
+def trail(testbed: "Testbed") -> "Events":
+    """Provide CloudTrail's events of this test: ``trail.names() == ["DisableKey"]``."""
+    from testbed import Events
+
+    return Events(testbed)
+
+
+@pytest.fixture
+def vhost(rabbitmq_broker: "RabbitMqBroker", request: pytest.FixtureRequest) -> Iterator[str]:
+    """Provide the name of a virtual host for this test alone; it is removed with its queues."""
+    from testbed.slates import virtual_host
+
+    with virtual_host(rabbitmq_broker, request.node.name) as name:
+        yield name
+
+
+@pytest.fixture
+def queue_prefix(
+    activemq_broker: "ActiveMqBroker", request: pytest.FixtureRequest
+) -> Iterator[str]:
+    """Provide how the names of this test's queues and topics begin, which are then removed."""
+    from testbed.slates import queue_prefix
+
+    with queue_prefix(activemq_broker, request.node.name) as prefix:
+        yield prefix
+
+
+@pytest.fixture(autouse=True)
+def _usable_keys(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Put the key of each broker back that a test uses, whatever the test did."""
+    used = [name for name in _ENGINES if name in request.fixturenames]
+    if not used:  # most tests of most projects
+        yield
+        return
+    from testbed.slates import usable_keys
+
+    with usable_keys([request.getfixturevalue(name) for name in used]):
+        yield
+
+
 @pytest.fixture(scope="session")
 def _default_broker(
     testbed: "Testbed", request: pytest.FixtureRequest
@@ -119,6 +161,35 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     os.close(config.stash[_TERMINAL])
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add to a failing test's report what its brokers logged meanwhile."""
+    report = yield
+    if call.when == "setup":
+        item.stash[_BEGAN] = call.start
+    if report.failed:
+        brokers = {name: getattr(item, "funcargs", {}).get(name) for name in _ENGINES}
+        report.sections += [
+            (f"log of {name}", _log_since(broker, item.stash[_BEGAN]))
+            for name, broker in brokers.items()
+            if broker is not None
+        ]
+    return report
+
+
+def _log_since(broker: "RabbitMqBroker | ActiveMqBroker", began: float) -> str:
+    from testbed.errors import TestbedError
+
+    try:
+        lines = broker.log(began).splitlines()
+    except TestbedError as error:
+        return str(error)
+    left_out = [f"({len(lines) - _LOG_LINES} lines before these)"] if lines[_LOG_LINES:] else []
+    return "\n".join((*left_out, *lines[-_LOG_LINES:]))
+
+
 class _ProgressHandler(logging.Handler):
     """Show progress on the terminal at once: a first run builds images for a minute or two."""
 
@@ -132,7 +203,10 @@ class _ProgressHandler(logging.Handler):
 
 @pytest.fixture(scope="session")
 def _progress(pytestconfig: pytest.Config) -> Iterator[None]:
-    """Show the testbed's log while a testbed is in use."""
+    """Show the testbed's log while a testbed is in use, except with ``-q``."""
+    if pytestconfig.get_verbosity() < 0:
+        yield
+        return
     logger, handler = logging.getLogger("testbed"), _ProgressHandler(pytestconfig.stash[_TERMINAL])
     level = logger.level
     logger.setLevel(logging.INFO)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from testbed.clients.console import Console
 from testbed.library import MqBroker
 from testbed.testbed import Testbed
 from tests.support.command_line import CommandLine
@@ -91,7 +92,7 @@ class Project(CommandLine):
             for name, value in self._environment(environment).items()
             if name != "TESTBED_STATE" or name in environment
         }
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
         return subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
@@ -210,4 +211,87 @@ def test_who_asks_for_no_fixture_pays_for_nothing(project: Project) -> None:
     status, output = project.pytest()
     assert status == 0, output
     assert "testbed:" not in output
+    project.wait_until_nothing_is_left()
+
+
+# The tests of a project in which some leave a mess, and one fails.
+SLATES = """
+import pika, pytest
+from testbed import Destination, connect
+
+
+def connection(broker, vhost):
+    return pika.BlockingConnection(pika.ConnectionParameters(
+        broker.host, broker.port("amqp"), vhost,
+        credentials=pika.PlainCredentials(broker.username, broker.password),
+        ssl_options=pika.SSLOptions(broker.ssl_context(), "localhost"),
+    ))
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_one_leaves_a_message(rabbitmq_broker, vhost, number):
+    with connection(rabbitmq_broker, vhost) as open:
+        channel = open.channel()
+        assert channel.queue_declare("orders").method.message_count == 0
+        channel.basic_publish("", "orders", b"one")
+    print("vhost", vhost)
+
+
+def test_queues(activemq_broker, queue_prefix):
+    with connect(activemq_broker.address("openwire")) as client:
+        client.publish(Destination.queue(queue_prefix + "orders"), b"one")
+    print("prefix", queue_prefix)
+
+
+def test_only_its_own_events(kms_key, trail):
+    assert (kms_key.state, trail.names()) == ("Enabled", [])
+    kms_key.disable()
+    assert trail.names() == ["DisableKey"]
+
+
+def test_looking_is_no_event(rabbitmq_broker, trail):
+    rabbitmq_broker.url("amqp"), rabbitmq_broker.port("amqp"), rabbitmq_broker.key.state
+    assert trail.names(services=True) == []
+
+
+def test_it_fails_with_the_key_disabled(rabbitmq_broker):
+    rabbitmq_broker.key.schedule_deletion()
+    connection(rabbitmq_broker, "/").close()
+    assert rabbitmq_broker.username == "somebody"
+
+
+def test_the_key_is_back(rabbitmq_broker):
+    assert rabbitmq_broker.key.state == "Enabled"
+    assert rabbitmq_broker.state == "RUNNING"
+"""
+
+
+def test_a_clean_slate_for_each_test_and_a_report_with_the_log(
+    project: Project,
+    testbed: Testbed,
+    rabbitmq_broker: MqBroker,
+    activemq_broker: MqBroker,
+) -> None:
+    project.write(SLATES)
+    status, output = project.pytest("-rA", TESTBED_STATE=str(testbed.state.folder))
+    assert status == 1, output
+    assert "1 failed, 6 passed" in output, output
+    [failure] = re.findall(r"-+ log of rabbitmq_broker -+\n(.*?)\n[=_]{5,}", output, re.DOTALL)
+    assert "accepting AMQP connection" in failure
+    hosts = set(re.findall(r"^vhost (\S+)", output, re.MULTILINE))
+    assert len(hosts) == 2
+    console = Console(rabbitmq_broker.address("management"))
+    assert hosts.isdisjoint(host["name"] for host in console.get("/api/vhosts"))
+    [prefix] = re.findall(r"^prefix (\S+)", output, re.MULTILINE)
+    mbeans = "org.apache.activemq:type=Broker,brokerName=*,destinationType=*,destinationName=*"
+    names = Console(activemq_broker.address("console")).jolokia(
+        type="read", mbean=mbeans, attribute="Name"
+    )
+    assert prefix not in str(names)
+
+
+def test_quiet_is_silent(project: Project) -> None:
+    project.write("def test_mine(kms_key):\n    pass\n")
+    status, output = project.pytest("-q")
+    assert (status, "testbed:" in output) == (0, False), output
     project.wait_until_nothing_is_left()

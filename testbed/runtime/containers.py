@@ -219,11 +219,17 @@ class Containers:
                 return ContainerState("missing")
         return ContainerState(state["Status"], state["ExitCode"])
 
-    def logs(self, identity: str, tail: int | None = None, follow: bool = False) -> Iterator[bytes]:
-        """Yield its output in chunks; with ``follow``, until it stops."""
+    def logs(
+        self, identity: str, tail: int | None = None, follow: bool = False, since: float = 0.0
+    ) -> Iterator[bytes]:
+        """Yield its output since a time, in seconds since 1970; with ``follow``, until it stops."""
         with translate("The logs could not be read"):
             yield from self.client.api.logs(
-                identity, stream=True, follow=follow, tail="all" if tail is None else tail
+                identity,
+                stream=True,
+                follow=follow,
+                tail="all" if tail is None else tail,
+                since=since or None,
             )
 
     def last_words(self, identity: str, lines: int = 5) -> str:
