@@ -28,10 +28,18 @@ class Service(Protocol):
 
 
 class Dispatch:
-    """``services`` by the names that requests are signed for. Own faults are logged as errors."""
+    """``services`` by the names that requests are signed for. Own faults are logged as errors.
 
-    def __init__(self, services: Mapping[str, Service], callers: Callers) -> None:
-        self._services, self._callers = services, callers
+    ``unsigned`` answers requests of its own, which are for no service, and returns None for others.
+    """
+
+    def __init__(
+        self,
+        services: Mapping[str, Service],
+        callers: Callers,
+        unsigned: Callable[[Request], Response | None] = lambda _: None,
+    ) -> None:
+        self._services, self._callers, self._unsigned_answer = services, callers, unsigned
 
     def answer(self, request: Request) -> Response:
         """Answer the request. Never raises."""
@@ -63,6 +71,8 @@ class Dispatch:
     def _answer(
         self, request: Request, scope: signatures.Credential | None, service: Service | None
     ) -> Response:
+        if scope is None and (response := self._unsigned_answer(request)):
+            return response
         if scope and service is None:
             raise ApiError(
                 f"The testbed serves {', '.join(self._services)}, and not {scope.service}.",

@@ -15,6 +15,7 @@ from testbed.account.sessions import Sessions
 from testbed.aws import cloudtrail, https
 from testbed.aws.callers import Callers
 from testbed.aws.dispatch import Dispatch, Service
+from testbed.aws.health import Health
 from testbed.aws.iam import Iam, managed_policy
 from testbed.aws.json_protocol import JsonService
 from testbed.aws.mq import Mq
@@ -121,10 +122,12 @@ def serve(testbed: Testbed, *, port: int = 0) -> Iterator[Endpoint]:
     """
     jobs = JobThreads()
     callers = Callers(testbed.services.identities, testbed.state, testbed.clock)
+    services = _services(testbed, jobs)
+    health = Health([*services], lambda: testbed.kms_container.status, testbed.brokers)
     certificate = testbed.authority.issue(names=[HOST, LOOPBACK], region=testbed.region)
     port = port or ports.free(1)[0]
     endpoint = Endpoint.of(testbed, port)
-    dispatch = Dispatch(_services(testbed, jobs), callers)
+    dispatch = Dispatch(services, callers, health.answer)
     console = Console(testbed, port, endpoint.environment(), endpoint.client())
 
     def answer(request: https.Request) -> https.Response:

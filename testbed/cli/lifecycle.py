@@ -1,11 +1,11 @@
 """`testbed up`, `down` and `reboot`."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,9 @@ from testbed.documented.engines import DEFAULT_VERSION
 from testbed.errors import TestbedError
 from testbed.kms.base import DELAY
 from testbed.storage.choice import DEFAULT, SCALE, VARIABLE, Wanted
+
+if TYPE_CHECKING:
+    from testbed.testbed import Testbed
 
 logger = logging.getLogger(__name__)
 
@@ -128,10 +131,7 @@ def up(
     from testbed.broker import default_broker
     from testbed.broker.default_broker import DefaultBrokerOptions
     from testbed.cli.endpoints import describe_endpoints, render_endpoints
-    from testbed.daemon import process
     from testbed.default_region import checked
-    from testbed.faults.running import Faults
-    from testbed.runtime.tasks import run_concurrently
     from testbed.state.locks import hold_folder
     from testbed.state.store import is_ours
     from testbed.testbed import Testbed
@@ -169,25 +169,31 @@ def up(
                 volumes=volumes,
                 volume_scale=volume_scale,
             )
-            try:
-                Faults(testbed).undo_all(abandoned=True)
-                # The server gets ready while the brokers do.
-                with process.launch(testbed.state.folder) as server:
-                    run_concurrently(
-                        [
-                            partial(testbed.default_broker, engine_type, options)
-                            for engine_type, options in wishes.items()
-                        ],
-                        testbed.stop,
-                    )
-                    testbed.kms_container.wait_until_ready()  # brokers that run do not wait for it
-                    server.serve()
-                document = describe_endpoints(testbed)
-            except BaseException:
-                testbed.stop()
-                raise
+            starts = [
+                partial(testbed.default_broker, engine_type, options)
+                for engine_type, options in wishes.items()
+            ]
+            bring_up(testbed, starts)
+            document = describe_endpoints(testbed)
         show(document, as_json, render_endpoints)
         testbed.close()
+
+
+def bring_up(testbed: "Testbed", starts: Sequence[Callable[[], object]]) -> None:
+    """Start brokers side by side, and the endpoint. Give everything up when one fails."""
+    from testbed.daemon import process
+    from testbed.faults.running import Faults
+    from testbed.runtime.tasks import run_concurrently
+
+    try:
+        Faults(testbed).undo_all(abandoned=True)
+        with process.launch(testbed.state.folder) as server:  # it gets ready while the brokers do
+            run_concurrently(starts, testbed.stop)
+            testbed.kms_container.wait_until_ready()  # brokers that run do not wait for it
+            server.serve()
+    except BaseException:
+        testbed.stop()
+        raise
 
 
 @contextmanager

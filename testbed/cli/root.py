@@ -1,7 +1,8 @@
 """The commands by name. A command's module is imported when the command is used."""
 
 import importlib
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -11,10 +12,14 @@ from typer.core import TyperGroup
 MODULES = {
     "up": "lifecycle",
     "down": "lifecycle",
+    "stop": "stop",
+    "start": "stop",
     "reboot": "lifecycle",
     "status": "status",
     "endpoints": "endpoints",
-    "env": "endpoints",
+    "env": "env",
+    "connect": "connect",
+    "aws": "aws",
     "advise": "advise",
     "logs": "logs",
     "serve": "serve",
@@ -53,12 +58,26 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"testbed {version('amazonmq-testbed')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _root(context: typer.Context) -> None:
+def _root(
+    context: typer.Context,
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
     """Run Amazon MQ's data protection on this machine.
 
     Real TLS-only brokers on volumes under KMS keys.
