@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from testbed.arn import Arn
 from testbed.broker import log_lines, node_container
 from testbed.console.graph import COLUMNS, Graph, lay_out
 from testbed.console.snapshot import Snapshot
@@ -38,7 +39,7 @@ _WIDTH, _HEIGHT, _GAP, _ROW, _TOP = 176, 40, 44, 52, 28
 def _environment() -> "Environment":
     from jinja2 import Environment, PackageLoader, StrictUndefined  # not before the first page
 
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("testbed.console", "pages"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -46,6 +47,8 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
         finalize=lambda value: printable(value) if type(value) is str else value,
     )
+    environment.filters["key_id"] = lambda arn: Arn.parse(arn).resource_id
+    return environment
 
 
 @dataclass(frozen=True)
