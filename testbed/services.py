@@ -3,8 +3,10 @@
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from testbed.account.identities import Identities
+from testbed.account.moto_backends import MotoBackends
 from testbed.account.store import AccountStore
 from testbed.default_region import checked, default_region
 from testbed.kms.authority import KmsAuthority
@@ -44,6 +46,11 @@ class Services:
     stopping: threading.Event
     user: Caller = USER
     key_policies: KmsAuthority | None = None
+
+    @cached_property
+    def backends(self) -> MotoBackends:
+        """What moto keeps for the testbed."""
+        return MotoBackends(self.identities.store)
 
 
 @dataclass(frozen=True)

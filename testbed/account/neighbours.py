@@ -1,4 +1,4 @@
-"""Services that moto answers for as they are: one ``MotoService`` for all but EC2.
+"""Services that moto answers for as they are: one ``MotoService`` with additions for two.
 
 Loading this module loads nothing of moto; the first call of a service loads what it needs, which
 takes seconds for EC2.
@@ -91,6 +91,22 @@ class _Ec2(Neighbour):
         return backend
 
 
+class _Logs(Neighbour):
+    """CloudWatch Logs, whose events keep their ids apart over restarts, too."""
+
+    def restore(self, backend: Any, content: dict[str, Any]) -> None:
+        """See ``MotoService``."""
+        super().restore(backend, content)
+        events = self._models.LogEvent
+        ids = (
+            event.event_id
+            for group in backend.groups.values()
+            for stream in group.streams.values()
+            for event in stream.events
+        )
+        events._event_id = max(events._event_id, *ids, -1) + 1  # noqa: SLF001 - moto has no other name for it
+
+
 @contextmanager
 def _derived_ids(place: Place) -> Iterator[None]:
     from moto.ec2 import utils
@@ -110,4 +126,4 @@ def _derived_ids(place: Place) -> Iterator[None]:
 
 def neighbour(name: str) -> Neighbour:
     """Return a service by botocore's name. The first call of each loads it."""
-    return _Ec2(name) if name == "ec2" else Neighbour(name)
+    return {"ec2": _Ec2, "logs": _Logs}.get(name, Neighbour)(name)

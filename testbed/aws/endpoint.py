@@ -10,7 +10,6 @@ from pathlib import Path
 from testbed.account import known_keys
 from testbed.account.authorization import Authorization
 from testbed.account.directory import AccessKey
-from testbed.account.moto_backends import MotoBackends
 from testbed.account.sessions import Sessions
 from testbed.aws import cloudtrail, https
 from testbed.aws.callers import Callers
@@ -94,7 +93,7 @@ class Endpoint:
 def _services(testbed: Testbed, jobs: JobThreads) -> dict[str, Service]:
     shared = testbed.services
     authorization = Authorization(shared.identities, testbed.clock)
-    backends = MotoBackends(shared.identities.store)
+    backends = shared.backends
     sessions = Sessions(authorization, testbed.clock, partial(managed_policy, backends))
     configurations = Configurations(testbed.state, testbed.clock)
     context = Context(testbed.brokers, configurations, jobs.start)
@@ -105,9 +104,7 @@ def _services(testbed: Testbed, jobs: JobThreads) -> dict[str, Service]:
         "iam": Iam(backends, authorization, shared.recorder),
         "sts": Sts(sessions, shared.recorder),
         **{
-            served.signing_name: NeighbourService(
-                served, testbed.state, backends, authorization, shared.recorder
-            )
+            served.signing_name: NeighbourService(served, testbed, authorization)
             for served in NEIGHBOURS.values()
         },
     }

@@ -12,7 +12,8 @@ from botocore.parsers import create_parser
 from testbed import api_models, api_validation
 from testbed.account import chosen_services, neighbour_limits
 from testbed.account.authorization import Authorization
-from testbed.account.moto_backends import Answer, Message, MotoBackends
+from testbed.account.log_retention import expire, has_expired
+from testbed.account.moto_backends import Answer, Message
 from testbed.account.neighbour_permissions import Permissions
 from testbed.account.neighbours import neighbour
 from testbed.account.store import Place
@@ -21,8 +22,8 @@ from testbed.aws.https import Request, Response
 from testbed.documented.neighbours import Neighbour
 from testbed.errors import ApiError
 from testbed.kms.base import Caller
-from testbed.state.store import State
-from testbed.trail.recording import Recorder, unrecorded
+from testbed.testbed import Testbed
+from testbed.trail.recording import unrecorded
 
 _READS = ("Batch", "Describe", "Filter", "Get", "List", "Test")
 _QUERY = "application/x-www-form-urlencoded; charset=utf-8"
@@ -31,22 +32,15 @@ _QUERY = "application/x-www-form-urlencoded; charset=utf-8"
 class NeighbourService:
     """One of the services as ``dispatch`` calls it."""
 
-    def __init__(
-        self,
-        served: Neighbour,
-        state: State,
-        backends: MotoBackends,
-        authorization: Authorization,
-        recorder: Recorder,
-    ) -> None:
-        self._served, self._state, self._backends = served, state, backends
-        self._permissions = Permissions(authorization, backends, served)
-        self._recorder = recorder
+    def __init__(self, served: Neighbour, testbed: Testbed, authorization: Authorization) -> None:
+        self._served, self._testbed = served, testbed
+        self._backends = testbed.services.backends
+        self._permissions = Permissions(authorization, self._backends, served)
 
     def answer(self, request: Request, caller: Caller) -> Response:
         """Perform the operation. Raises ``ApiError``, for ``refusal``."""
         served = self._served
-        if not chosen_services.includes(self._state, served.name):
+        if not chosen_services.includes(self._testbed.state, served.name):
             raise ApiError(
                 f"{served.called} is turned off; `testbed up --only` says what is served.",
                 code="UnknownOperationException",
@@ -54,10 +48,16 @@ class NeighbourService:
             )
         model = _operation(request, served.name)
         sent = _parameters(request, model)
-        record = unrecorded if model.name in served.data else self._recorder.api_call
+        record = (
+            unrecorded if model.name in served.data else self._testbed.services.recorder.api_call
+        )
         with record(served.name, caller, model.name, sent) as recorded:
             self._permissions.check(caller, model.name, sent)
             self._check(model, sent)
+            if model.name.startswith("Delete"):
+                self._check_unused(caller, sent)
+            if served.name == "logs" and model.name.startswith(_READS):
+                self._bring_up_to_date(caller)
             answer = self._call(request, caller, model)
             elements = _parsed(request, model, answer)
             if answer.status >= 400:
@@ -85,6 +85,30 @@ class NeighbourService:
             sentence = api_validation.sentence(errors)
             raise ApiError(sentence, code=self._served.invalid, status=400)
         neighbour_limits.check(self._served.name, model.name, sent)
+
+    def _bring_up_to_date(self, caller: Caller) -> None:
+        """Deliver what brokers have written, and remove the events whose time is over."""
+        self._testbed.brokers.deliver_logs(caller)
+        place, now = Place("logs", caller.account, caller.region), self._testbed.clock.now()
+        logs = neighbour("logs")
+        if self._backends.read(logs, place, lambda moto: has_expired(moto, now)):
+            self._backends.change(logs, place, lambda moto: expire(moto, now))
+
+    def _check_unused(self, caller: Caller, sent: Mapping[str, Any]) -> None:
+        """Raise EC2's refusal to delete what has a network interface of a broker."""
+        used = {
+            name
+            for broker in self._testbed.brokers.peek_all(caller)
+            for member in ("SubnetIds", "SecurityGroups")
+            for name in broker.settings[member]
+        }
+        if (subnet := sent.get("SubnetId")) in used:
+            sentence = f"The subnet '{subnet}' has dependencies and cannot be deleted."
+        elif (group := sent.get("GroupId")) in used:
+            sentence = f"resource {group} has a dependent object"
+        else:
+            return
+        raise ApiError(sentence, code="DependencyViolation", status=400)
 
     def _call(self, request: Request, caller: Caller, model: OperationModel) -> Answer:
         served, region = self._served, caller.region

@@ -5,6 +5,7 @@ from typing import Any
 
 from testbed.broker.model import Broker, LoadBalancer, Node
 from testbed.broker.requests import Configuration
+from testbed.documented import log_groups
 from testbed.documented.instance_types import DEFAULT_INSTANCE_TYPE
 from testbed.engines.base import User
 from testbed.runtime.ports import LOOPBACK
@@ -119,15 +120,15 @@ def _configuration(configuration: Configuration | None) -> dict[str, Any] | None
 
 
 def _logs(broker: Broker) -> dict[str, Any]:
-    """Return CloudWatch's names for the logs, which the testbed shows with ``testbed logs``."""
+    """Return the broker's log groups in CloudWatch Logs, and what waits for a reboot."""
     logs = broker.settings.get("Logs", {})
-    group = f"/aws/amazonmq/broker/{broker.broker_id}"
     shown: dict[str, Any] = {
         "General": logs.get("General", False),
-        "GeneralLogGroup": f"{group}/general",
+        "GeneralLogGroup": log_groups.name(broker.broker_id, "general"),
     }
     if broker.engine_type == "ACTIVEMQ":
-        shown |= {"Audit": logs.get("Audit", False), "AuditLogGroup": f"{group}/audit"}
+        group = log_groups.name(broker.broker_id, "audit")
+        shown |= {"Audit": logs.get("Audit", False), "AuditLogGroup": group}
     return _present({**shown, "Pending": broker.pending.settings.get("Logs")})
 
 

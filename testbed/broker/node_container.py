@@ -53,6 +53,7 @@ def spec(broker: Broker, node: Node, certificate: Certificate) -> NodeSpec:
         network_connectors=broker.network_connectors,
         configuration=broker.configuration.data if broker.configuration else "",
         host_instance_type=broker.settings.get("HostInstanceType", ""),
+        audit=bool((broker.settings.get("Logs") or {}).get("Audit")),
     )
 
 

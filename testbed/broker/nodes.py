@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from testbed.broker import grants, log_lines, maintenance, node_container, refusals
+from testbed.broker.cloudwatch_logs import LogDelivery
 from testbed.broker.model import Broker, LoadBalancer, Node
 from testbed.broker.requests import CreateBroker
 from testbed.broker.store import BrokerStore
@@ -32,6 +33,7 @@ class Nodes:
         self._kms, self._authority = services.kms, services.authority
         self._clock = services.clock
         self._store, self._cancelled = store, services.stopping
+        self._logs = LogDelivery(services)
 
     # Images
 
@@ -213,6 +215,7 @@ class Nodes:
 
     def release(self, broker: Broker) -> None:
         """Remove the broker's containers, volumes and certificate, as far as they exist."""
+        self._logs.deliver(broker)
         for row in self._containers.find(f"broker {broker.broker_id}"):
             self._containers.remove(row["id"])
         for volume in broker.volumes:
@@ -226,6 +229,7 @@ class Nodes:
             if not self.runs(node):
                 self._keep_log(broker, node)
             self._containers.stop(node.container_id)
+            self._logs.deliver(broker)
             self._containers.remove(node.container_id)
         engine = ENGINES[broker.engine_type]
         node = replace(node, volume=node.volume.attaching(), restart_due=False)

@@ -1,8 +1,9 @@
 """The sentences with which Amazon MQ refuses requests, in AWS's words where they are known.
 
-Sources: errors that users quote (issues of hashicorp/terraform-provider-aws: 19067, 33514, 41374,
-42516, 47285 and 32446; ansible-collections/community.aws 2130; cloudposse/terraform-aws-mq-broker
-21), and moto's ``mq/exceptions.py``. Sentences of the testbed's own are marked as such.
+Sources: errors that users quote (issues of hashicorp/terraform-provider-aws: 14223, 19067, 25985,
+33514, 41374, 42516, 47285 and 32446, and its pull request 3106; aws-controllers-k8s/community 1517;
+ansible-collections/community.aws 2130; cloudposse/terraform-aws-mq-broker 21), and moto's
+``mq/exceptions.py``. Sentences of the testbed's own are marked as such.
 """
 
 from collections.abc import Iterable
@@ -162,6 +163,49 @@ def subnets(deployment_mode: str, count: int) -> BadRequestException:
 def subnet_twice() -> BadRequestException:
     """Return the testbed's own sentence, in the words of the API's description."""
     return bad("The subnets must be in different Availability Zones.", "subnetIds")
+
+
+def no_such_subnet(subnet_id: str) -> BadRequestException:
+    """Return EC2's sentence; which one Amazon MQ has is not known."""
+    return bad(f"The subnet ID '{subnet_id}' does not exist", "subnetIds")
+
+
+def no_such_security_group(group_id: str) -> BadRequestException:
+    """Return EC2's sentence; which one Amazon MQ has is not known."""
+    return bad(f"The security group '{group_id}' does not exist", "securityGroups")
+
+
+def no_default_vpc() -> BadRequestException:
+    return bad("Default VPC not found")
+
+
+def not_in_default_vpc() -> BadRequestException:
+    return bad(
+        "Subnets and security groups must belong to the default VPC when only one is provided."
+    )
+
+
+def several_vpcs() -> BadRequestException:
+    return bad("Subnets must belong to the same VPC.", "subnetIds")
+
+
+def security_groups_elsewhere() -> BadRequestException:
+    """Return the testbed's own sentence."""
+    return bad("Security groups must belong to the VPC of the subnets.", "securityGroups")
+
+
+def no_internet_gateway() -> BadRequestException:
+    return bad(
+        "The VPC associated with the provided subnets must have an available internet gateway "
+        "attachment."
+    )
+
+
+def security_groups_of_public_broker() -> BadRequestException:
+    return bad(
+        "Broker with [publiclyAccessible] set to true does not support specifying [securityGroups]",
+        "securityGroups",
+    )
 
 
 def no_minor_upgrades(engine_type: str, version: str) -> BadRequestException:

@@ -66,6 +66,9 @@ def check_create(request: CreateBroker, names: Collection[str]) -> None:
     if mode == "ACTIVE_STANDBY_MULTI_AZ" and (storage or "EFS") != "EFS":
         raise refusals.unsupported_storage(mode, storage)
     _check_subnets(mode, settings.get("SubnetIds", ()))
+    is_public = settings.get("PubliclyAccessible")
+    if engine == "RABBITMQ" and is_public and settings.get("SecurityGroups"):
+        raise refusals.security_groups_of_public_broker()
     if request.broker_name in names:
         raise refusals.name_taken(request.broker_name)
     _check_own_members(request)

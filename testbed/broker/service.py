@@ -12,11 +12,13 @@ from dataclasses import replace
 from functools import partial
 
 from testbed.broker import addresses, encryption, refusals, rules, strict_names, topology, updates
+from testbed.broker.cloudwatch_logs import LogDelivery
 from testbed.broker.configurations import Configurations
 from testbed.broker.health import Patience
 from testbed.broker.jobs import Job
 from testbed.broker.lifecycle import Lifecycle
 from testbed.broker.model import Broker, Node
+from testbed.broker.network import Networks
 from testbed.broker.nodes import Nodes
 from testbed.broker.requests import CreateBroker, UpdateBroker
 from testbed.broker.store import BrokerStore
@@ -51,6 +53,8 @@ class Brokers:
         self._user = services.user
         self._store = BrokerStore(services.state, services.stopping)
         self._configurations = Configurations(services.state, services.clock)
+        self._networks = Networks(services.state, services.backends)
+        self._logs = LogDelivery(services)
         self._nodes = Nodes(services, self._store)
         self._lifecycle = Lifecycle(services, self._store, self._nodes, patience)
         self._creating = threading.Lock()
@@ -120,6 +124,7 @@ class Brokers:
 
             def change(stored: Broker) -> Broker:
                 rules.check_update(stored, request)
+                self._networks.check_groups(stored, request.settings.get("SecurityGroups", ()))
                 return updates.apply(stored, request)
 
             answer.elements = parameters
@@ -146,6 +151,7 @@ class Brokers:
         caller = caller or self._user
         with self._recorder.mq_call(caller, "RebootBroker", {"BrokerId": broker_id}):
             broker = self._lifecycle.check_before_reboot(self._store.get(broker_id, caller))
+            self._logs.begin(broker.applied(), caller)
             return self._job(self._store.change(broker, begin))
 
     def delete(self, broker_id: str, caller: Caller | None = None) -> None:
@@ -194,6 +200,11 @@ class Brokers:
         """Return all brokers, or the caller's, as they are stored, in the order of creation."""
         return self._store.of(caller) if caller else self._store.all()
 
+    def deliver_logs(self, caller: Caller) -> None:
+        """Deliver to CloudWatch Logs what the caller's brokers have written."""
+        for broker in self._store.of(caller):
+            self._logs.deliver(broker)
+
     def kept_log(self, broker_id: str, node_name: str) -> str:
         """Return the end of what a node's last container printed that ended by itself.
 
@@ -235,6 +246,7 @@ class Brokers:
         is left alone. Raises ``NotFoundException``, and what ``attach`` raises.
         """
         broker = self.check(broker_id)
+        self._logs.deliver(broker)
         try:
             with self._store.locked(broker, wait=False):
                 return self._lifecycle.maintain(self._store.get(broker.broker_id))
@@ -322,6 +334,7 @@ class Brokers:
             strict_names.check_create(request)
         if "StorageSize" in request.settings and choice.chosen(self._state).kind == "files":
             raise refusals.storage_without_size()
+        request = self._networks.placed(request, caller)
         topology.check_machine(request, self._containers)
         image = self._nodes.image(request)
         plain = request.defects is not None and request.defects.plain_volume
@@ -345,6 +358,7 @@ class Brokers:
 
     def _begun(self, broker: Broker, caller: Caller) -> Broker:
         """Give a planned broker its grants and data keys, and a configuration unless it has one."""
+        self._logs.begin(broker, caller)
         broker = self._lifecycle.create_grants(broker, caller)
         if broker.configuration:
             return broker

@@ -7,6 +7,7 @@ instance's label, whatever happened to the process that created it.
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 import docker
@@ -232,6 +233,17 @@ class Containers:
                 since=since or None,
             )
 
+    def timed_lines(self, identity: str, since: int) -> Iterator[tuple[int, str]]:
+        """Yield the lines of its output after ``since``, with their times: nanoseconds of 1970."""
+        with translate("The logs could not be read"):
+            content = self.client.api.logs(
+                identity, timestamps=True, since=max(since / 1e9 - 1, 0.001)
+            )
+        for line in content.decode(errors="replace").splitlines():
+            stamp, _, text = line.partition(" ")
+            if (at := _nanoseconds(stamp)) > since:
+                yield at, text
+
     def last_words(self, identity: str, lines: int = 5) -> str:
         """Return the end of its output on one line, for an error message."""
         try:
@@ -342,3 +354,13 @@ def _published(ports: Sequence[tuple[int, int]]) -> dict[str, Any]:
     for outside, inside in ports:
         published.setdefault(f"{inside}/tcp", []).append((LOOPBACK, outside))
     return published
+
+
+def _nanoseconds(stamp: str) -> int:
+    """Return the time of a timestamp such as ``2026-11-29T10:00:00.123456789Z``; 0 for another."""
+    whole, _, fraction = stamp.removesuffix("Z").partition(".")
+    try:
+        seconds = int(datetime.fromisoformat(f"{whole}+00:00").timestamp())
+        return seconds * 10**9 + int(fraction.ljust(9, "0")[:9])
+    except ValueError:
+        return 0

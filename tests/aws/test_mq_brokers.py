@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from testbed import clients
+from testbed.account import default_vpc
 from testbed.clients import Destination
 from testbed.clients.base import Address
 from testbed.errors import ContainerFailed, NotAuthorized
+from testbed.kms.base import USER_ACCOUNT
 from testbed.library import MqBroker
 from tests.support.aws_endpoint import OTHER_ACCOUNT, Served, refusal
 from tests.support.broker_node import retry_login
@@ -70,8 +72,8 @@ def created(aws: Served) -> Iterator[Created]:
         "StorageType": "EBS",
         "PubliclyAccessible": True,
         "AutoMinorVersionUpgrade": True,
-        "SubnetIds": ["subnet-1"],
-        "SecurityGroups": ["sg-1"],
+        "SubnetIds": [default_vpc.subnet_id(USER_ACCOUNT, "us-east-1", 1)],
+        "SecurityGroups": [default_vpc.security_group_id(USER_ACCOUNT, "us-east-1")],
         "Logs": {"General": True, "Audit": False},
         "MaintenanceWindowStartTime": {
             "DayOfWeek": "MONDAY",
@@ -216,12 +218,16 @@ def test_what_is_changed_waits_for_a_reboot(created: Created) -> None:
     )
     mq.create_user(BrokerId=identity, Username="second", Password=SECOND, Groups=["workers"])
     mq.update_user(BrokerId=identity, Username="admin", ConsoleAccess=True, Password=SECOND)
+    ec2 = created.aws.client("ec2")
+    group = ec2.create_security_group(GroupName="second", Description="of made-by-boto3")["GroupId"]
+    refused = refusal(mq.update_broker, BrokerId=identity, SecurityGroups=["sg-1"])
+    assert refused["Message"] == "The security group 'sg-1' does not exist"
     updated = mq.update_broker(
         BrokerId=identity,
         HostInstanceType="mq.m5.xlarge",
         Configuration={"Id": configuration["Id"]},
         Logs={"General": False, "Audit": True},
-        SecurityGroups=["sg-2"],
+        SecurityGroups=[group],
     )
     assert updated["HostInstanceType"] == "mq.m5.xlarge"
     assert updated["BrokerId"] == identity
@@ -238,7 +244,12 @@ def test_what_is_changed_waits_for_a_reboot(created: Created) -> None:
         "Pending": {"Id": configuration["Id"], "Revision": 1},
     }
     assert before["Logs"]["Pending"] == {"General": False, "Audit": True}
-    assert before["SecurityGroups"] == ["sg-2"]
+    assert before["SecurityGroups"] == [group]
+    refused = refusal(ec2.delete_security_group, GroupId=group)
+    assert (refused["Code"], refused["Message"]) == (
+        "DependencyViolation",
+        f"resource {group} has a dependent object",
+    )
     assert before["Users"] == [
         {"Username": "admin", "PendingChange": "UPDATE"},
         {"Username": "second", "PendingChange": "CREATE"},

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from testbed import api_models
+from testbed.account import default_vpc
 from testbed.aws.endpoint import serve
 from testbed.aws.mq import OPERATIONS as OFFERED
 from testbed.documented.engines import VERSIONS
@@ -85,6 +86,7 @@ def known(aws: Served, engine: str) -> dict[str, Any]:
         "HostInstanceType": {"RABBITMQ": "mq.m7g.large", "ACTIVEMQ": "mq.m5.large"}[engine],
         "Password": "correct-horse-1",
         "ResourceArn": broker.arn,
+        "SecurityGroups": [default_vpc.security_group_id(broker.account, broker.region)],
         "Username": "admin",
     }
 

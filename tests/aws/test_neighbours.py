@@ -111,6 +111,27 @@ def test_an_event_reaches_the_log_group_of_its_rule(aws: Served) -> None:
     assert refused["Message"] == "The testbed delivers events to log groups alone."
 
 
+def test_log_events_end_with_their_retention(tmp_path: Path) -> None:
+    with served(tmp_path / "state") as aws:
+        logs = aws.client("logs")
+        for name in ("/week", "/ever"):
+            logs.create_log_group(logGroupName=name)
+            logs.create_log_stream(logGroupName=name, logStreamName="one")
+            event = {"timestamp": int(time.time() * 1000), "message": "hello"}
+            logs.put_log_events(logGroupName=name, logStreamName="one", logEvents=[event])
+        logs.put_retention_policy(logGroupName="/week", retentionInDays=7)
+        aws.testbed.clock.turn(6 * 86_400)
+        assert logs.filter_log_events(logGroupName="/week")["events"]
+        aws.testbed.clock.turn(2 * 86_400)
+        assert logs.filter_log_events(logGroupName="/week")["events"] == []
+        assert logs.filter_log_events(logGroupName="/ever")["events"]
+    with served(tmp_path / "state") as aws:
+        logs = aws.client("logs")
+        logs.put_log_events(logGroupName="/ever", logStreamName="one", logEvents=[event])
+        ids = [found["eventId"] for found in logs.filter_log_events(logGroupName="/ever")["events"]]
+        assert len(set(ids)) == 2, "`aws logs tail` tells events apart by them"
+
+
 @pytest.mark.parametrize(
     ("service", "operation", "parameters"),
     [

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from testbed.account import default_vpc
 from testbed.aws.endpoint import serve
+from testbed.kms.base import USER_ACCOUNT
 from tests.support.aws_endpoint import Served, refusal
 from tests.support.brokers_offline import offline
 
@@ -101,14 +103,16 @@ RABBITMQ = {
     "HostInstanceType": "mq.m7g.large",
 }
 CONSOLE = [{"Username": "admin", "Password": "correct-horse-1", "ConsoleAccess": True}]
+SUBNETS = [default_vpc.subnet_id(USER_ACCOUNT, "us-east-1", zone) for zone in range(3)]
+GROUP = default_vpc.security_group_id(USER_ACCOUNT, "us-east-1")
 SOUND: Mapping[str, Mapping[str, Any]] = {
     "a pair under a key, both logs": {
         **ACTIVEMQ,
         "DeploymentMode": "ACTIVE_STANDBY_MULTI_AZ",
         "StorageType": "efs",
         "AuthenticationStrategy": "simple",
-        "SecurityGroups": ["sg-1"],
-        "SubnetIds": ["subnet-1", "subnet-2"],
+        "SecurityGroups": [GROUP],
+        "SubnetIds": SUBNETS[:2],
         "Logs": {"Audit": True, "General": True},
         "Users": [{**CONSOLE[0], "Groups": []}],
     },
@@ -132,15 +136,15 @@ SOUND: Mapping[str, Mapping[str, Any]] = {
         "DeploymentMode": "CLUSTER_MULTI_AZ",
         "StorageType": "ebs",
         "AuthenticationStrategy": "simple",
-        "SecurityGroups": ["sg-1"],
-        "SubnetIds": ["subnet-1", "subnet-2", "subnet-3"],
+        "SecurityGroups": [GROUP],
+        "SubnetIds": SUBNETS,
         "Logs": {"General": True},
     },
     "a public broker without security groups": {
         **RABBITMQ,
         "BrokerName": "Team-JudgeQueue",
         "PubliclyAccessible": True,
-        "SubnetIds": ["subnet-1"],
+        "SubnetIds": SUBNETS[:1],
         "Logs": {"Audit": False, "General": True},
         "Users": CONSOLE,
         "Tags": {},

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from testbed.account import default_vpc
 from testbed.broker import describe, users
 from testbed.broker.model import Broker
 from testbed.broker.requests import Configuration, UpdateBroker
@@ -27,9 +28,10 @@ def testbed(tmp_path: Path) -> Iterator[Testbed]:
 
 def test_settings_change_at_once_or_with_a_reboot(testbed: Testbed) -> None:
     broker = add(testbed, request("ACTIVEMQ"))
-    update = UpdateBroker(settings={"HostInstanceType": "mq.m5.xlarge", "SecurityGroups": ["sg-1"]})
+    groups = [default_vpc.security_group_id(broker.account, broker.region)]
+    update = UpdateBroker(settings={"HostInstanceType": "mq.m5.xlarge", "SecurityGroups": groups})
     updated = testbed.brokers.update(broker.broker_id, update)
-    assert updated.settings["SecurityGroups"] == ["sg-1"]
+    assert updated.settings["SecurityGroups"] == groups
     assert updated.settings["HostInstanceType"] == "mq.m5.large"
     assert describe.describe(updated)["PendingHostInstanceType"] == "mq.m5.xlarge"
     assert updated.applied().settings["HostInstanceType"] == "mq.m5.xlarge"

@@ -133,7 +133,8 @@ class ActiveMQ:
         config = (
             "plaintext.xml" if node.defects and node.defects.plaintext_listener else "activemq.xml"
         )
-        return f"exec /opt/activemq/bin/broker {config} -Xmx{self.heap}\n".encode()
+        audit = " -Dorg.apache.activemq.audit=true" if node.audit else ""
+        return f"exec /opt/activemq/bin/broker {config} -Xmx{self.heap}{audit}\n".encode()
 
 
 def _log_in(node: NodeSpec, login: readiness.Login, addresses: dict[str, tuple[str, int]]) -> None:
