@@ -8,6 +8,7 @@ import pytest
 
 from testbed.account import mfa
 from tests.support.aws_endpoint import Served, refusal
+from tests.support.aws_tools import Cli, Refused
 from tests.support.identities import (
     ACCOUNT,
     OTHER,
@@ -209,3 +210,11 @@ def test_a_users_calls_are_recorded_as_the_users(aws: Served) -> None:
         "accessKeyId": person.access_key_id,
         "userName": "caller",
     }
+
+
+def test_the_aws_cli_is_answered(aws: Served) -> None:
+    cli = Cli(aws.endpoint, "us-east-1")
+    cli.call("iam", "CreateUser", UserName="cli", Tags=[{"Key": "team", "Value": "blue"}])
+    assert cli.call("iam", "GetUser", UserName="cli")["User"]["Tags"][0]["Value"] == "blue"
+    with pytest.raises(Refused, match="NoSuchEntity"):
+        cli.call("iam", "GetRole", RoleName="none")

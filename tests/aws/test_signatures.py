@@ -1,9 +1,13 @@
 """A known access key has to sign what it sends; an unknown one need not, unless it has to."""
 
 import hashlib
+import os
+import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +20,7 @@ from testbed.aws.endpoint import Endpoint
 from tests.support.aws_endpoint import Answer, Served, refusal
 from tests.support.identities import ACCOUNT, Person, allow, client, new_role, new_user, served
 
+GO_PROGRAM = Path(__file__).resolve().parents[1] / "support" / "go_sdk"
 INVALID = "The security token included in the request is invalid."
 WHO = b"Action=GetCallerIdentity&Version=2011-06-15"
 FORM = "application/x-www-form-urlencoded"
@@ -203,3 +208,31 @@ def test_where_known_keys_are_required_all_others_are_refused(aws: Served, alice
         known_keys.require(state, required=False)
     assert aws.client("sts").get_caller_identity()["Account"] == ACCOUNT
     assert Endpoint.of(aws.testbed, 1).root_key.access_key_id == ACCOUNT
+
+
+@pytest.mark.nightly("the AWS SDK for Go; every push has botocore's signatures")
+def test_the_go_sdk_signs_alike(aws: Served, alice: Person, tmp_path: Path) -> None:
+    if shutil.which("go") is None:
+        pytest.skip("there is no Go on this machine")
+    program = tmp_path / "life"
+    subprocess.run(["go", "build", "-o", program, "."], cwd=GO_PROGRAM, check=True, timeout=600)
+    session = Person.of(client(aws, "sts", alice).get_session_token()["Credentials"])
+    for person in (alice, session, replace(session, secret="x" * 40)):
+        keys = {
+            "AWS_ACCESS_KEY_ID": person.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": person.secret,
+            "AWS_SESSION_TOKEN": person.token,
+        }
+        done = subprocess.run(
+            [program, "sign"],
+            env={**os.environ, **aws.endpoint.environment(), **keys},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if person.secret.startswith("xxx"):
+            assert "SignatureDoesNotMatch" in done.stdout, "control"
+        else:
+            assert "user/alice" in done.stdout
+            assert "NotFoundException" in done.stdout, "ListTags gets as far as the tags"
+            assert "Signature" not in done.stdout
