@@ -8,7 +8,7 @@ from typing import Any
 from botocore.model import OperationModel
 from botocore.parsers import create_parser
 
-from testbed.account import iam_permissions
+from testbed.account import iam_permissions, simulation
 from testbed.account.authorization import Authorization
 from testbed.account.directory import Document
 from testbed.account.moto_backends import Answer, Message, MotoBackends
@@ -21,6 +21,10 @@ from testbed.kms.base import Caller
 from testbed.policy.language import Kind, MalformedPolicyDocument, parse
 from testbed.trail.recording import Recorder
 
+_SIMULATORS = {
+    "SimulateCustomPolicy": simulation.custom_policy,
+    "SimulatePrincipalPolicy": simulation.principal_policy,
+}
 _READS = ("Get", "List", "Simulate")
 _POLICIES: Mapping[str, Kind] = {"PolicyDocument": "identity", "AssumeRolePolicyDocument": "trust"}
 _FORM = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
@@ -45,6 +49,10 @@ class Iam:
             sent = iam_permissions.of_caller(model.name, caller, sent)
             iam_permissions.check(self._authorization, caller, model.name, sent)
             query_protocol.check(model, sent)
+            if simulate := _SIMULATORS.get(model.name):
+                now = self._recorder.now()
+                result = simulate(self._authorization.identities, caller, sent, now)
+                return query_protocol.answer(model, result, request.request_id)
             _check_policies(model.name, sent)
             answer = self._call(request, caller, model, sent)
             elements = _parsed(model, answer)

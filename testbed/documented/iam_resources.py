@@ -15,6 +15,7 @@ MEMBERS: Mapping[str, str] = {
     "UserName": "user",
     "PolicyName": "policy",
     "PolicyArn": "",
+    "PolicySourceArn": "",
     "VirtualMFADeviceName": "mfa",
     "SerialNumber": "",
     "SAMLProviderArn": "",
