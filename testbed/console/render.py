@@ -2,17 +2,19 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from testbed.arn import Arn
 from testbed.broker import log_lines, node_container
+from testbed.connect.clients import CLIENTS, snippet
 from testbed.console.graph import COLUMNS, Graph, lay_out
 from testbed.console.snapshot import Snapshot
 from testbed.documented.engines import DEPLOYMENT_MODES, VERSIONS
 from testbed.documented.instance_types import DEFAULT_INSTANCE_TYPE
-from testbed.errors import NotFoundException
+from testbed.errors import NotFoundException, TestbedError
+from testbed.pki.authority import TRUSTSTORE_PASSWORD
 from testbed.report.text import printable
 from testbed.testbed import Testbed
 
@@ -27,8 +29,13 @@ mq = boto3.client(
     "mq",
     endpoint_url="{AWS_ENDPOINT_URL}",
     verify="{AWS_CA_BUNDLE}",
-    region_name="{AWS_DEFAULT_REGION}",
+    region_name="{AWS_DEFAULT_REGION}",{credentials}
 )"""
+# Any access key does, unless known keys are required.
+_ANY_KEY = """
+    aws_access_key_id="test",
+    aws_secret_access_key="test","""
+_NO_PASSWORD = "PASSWORD"  # noqa: S105 - it stands for one
 PANELS = ("summary", "brokers", "keys", "graph", "trail", "run")
 _LOG_LINES = 60
 # The drawing's sizes, in pixels.
@@ -102,15 +109,36 @@ class Renderer:
             nodes[node.name] = "\n".join(lines)
         return _render("logs.html", {"broker": known.broker_name, "nodes": nodes})
 
+    def code(self, broker: str, client: str) -> str:
+        """Return the form that asks for a client's code, and the code if both are named.
+
+        The password is replaced by a word: no page shows one.
+        """
+        brokers = self._testbed.brokers.peek_all()
+        values: dict[str, Any] = {"chosen": broker, "client": client, "clients": tuple(CLIENTS)}
+        values |= {"brokers": [(each.broker_id, each.broker_name) for each in brokers], "code": ""}
+        if broker and client:
+            try:
+                known = self._testbed.brokers.peek(broker)
+                user = replace(known.users[0], password=_NO_PASSWORD)
+                folder = self._testbed.ca_file.parent
+                values["code"] = snippet(client, replace(known, users=(user,)), folder)
+            except TestbedError as error:
+                values["message"] = f"{error} {error.hint}".strip()
+        return _render("code.html", values)
+
     def page(self, panels: Mapping[str, str], token: str) -> str:
         """Return the whole page with these panels; calls carry ``token``, empty where none are."""
         shown = {name: self._environment[name] for name in _SHOWN}
+        public = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"} if token else {}
+        lines = (f"export {name}={shlex.quote(text)}" for name, text in {**shown, **public}.items())
         values = {
             "panels": panels,
             "token": token,
+            "truststore_password": TRUSTSTORE_PASSWORD,
             "instance_types": DEFAULT_INSTANCE_TYPE,
-            "lines": "\n".join(f"export {name}={shlex.quote(v)}" for name, v in shown.items()),
-            "python": _PYTHON.format(**shown),
+            "lines": "\n".join(lines),
+            "python": _PYTHON.format(**shown, credentials=_ANY_KEY if token else ""),
             "folder": str(self._testbed.state.folder),
             "region": self._testbed.region,
             "versions": VERSIONS,

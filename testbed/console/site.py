@@ -26,6 +26,7 @@ from testbed.console.render import Renderer
 from testbed.documented import regions
 from testbed.errors import TestbedError
 from testbed.kms.ledger import Ledger
+from testbed.pki.authority import TRUSTSTORE
 from testbed.testbed import Testbed
 
 logger = logging.getLogger(__name__)
@@ -86,7 +87,8 @@ class Console:
         self._gets: Mapping[str, Callable[[Request], Response]] = {
             "": self._page,
             "/panels": self._poll,
-            "/ca.pem": self._ca,
+            "/ca.pem": lambda _: self._trust("ca.pem", "application/x-pem-file"),
+            f"/{TRUSTSTORE}": lambda _: self._trust(TRUSTSTORE, "application/x-pkcs12"),
             "/report": self._report,
         }
 
@@ -142,11 +144,11 @@ class Console:
 
     def _page(self, request: Request) -> Response:
         token = "" if self._only_reads else self._token
-        page = self._renderer.page({**self._current(), "logs": self._logs(request)}, token)
+        page = self._renderer.page({**self._current(), **self._chosen(request)}, token)
         return Response(200, page.encode(), {"Content-Type": "text/html; charset=utf-8"})
 
     def _poll(self, request: Request) -> Response:
-        body = json.dumps({**self._current(), "logs": self._logs(request)}).encode()
+        body = json.dumps({**self._current(), **self._chosen(request)}).encode()
         return Response(200, body, {"Content-Type": _JSON})
 
     def _current(self) -> Mapping[str, str]:
@@ -190,15 +192,16 @@ class Console:
         if request.header("content-type") != _JSON:
             raise Refused(415, f"A call is {_JSON}.")
 
-    def _logs(self, request: Request) -> str:
-        return self._renderer.logs(next(iter(request.query.get("logs", ())), ""))
+    def _chosen(self, request: Request) -> dict[str, str]:
+        """Return the panels that depend on what the address names."""
+        logs, broker, client = (
+            next(iter(request.query.get(name, ())), "") for name in ("logs", "broker", "client")
+        )
+        return {"logs": self._renderer.logs(logs), "code": self._renderer.code(broker, client)}
 
-    def _ca(self, request: Request) -> Response:
-        headers = {
-            "Content-Type": "application/x-pem-file",
-            "Content-Disposition": 'attachment; filename="ca.pem"',
-        }
-        return Response(200, self._testbed.ca_file.read_bytes(), headers)
+    def _trust(self, name: str, kind: str) -> Response:
+        headers = {"Content-Type": kind, "Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(200, self._testbed.ca_file.with_name(name).read_bytes(), headers)
 
     def _report(self, request: Request) -> Response:
         page = last_run.page(self._testbed.state.folder)

@@ -21,6 +21,7 @@ from testbed.kms.grant import Grant
 from testbed.kms.key import Key
 from testbed.kms.ledger import Ledger
 from testbed.testbed import Testbed
+from testbed.trail.filters import by_service
 from testbed.trail.lookup import recent
 
 LINES, RECORDS = 40, 1000  # of the trail: how many lines are shown, of how many records
@@ -89,7 +90,7 @@ class KeyView:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A testbed at one moment."""
+    """A testbed at one moment. ``trail`` is what users did, ``all_trail`` what services did too."""
 
     region: str
     kms: str
@@ -97,6 +98,7 @@ class Snapshot:
     keys: tuple[KeyView, ...]
     chains: tuple[Chain, ...]
     trail: tuple[TrailLine, ...]
+    all_trail: tuple[TrailLine, ...]
     run: LastRun | None
 
 
@@ -107,6 +109,8 @@ def take(testbed: Testbed, ledger: Ledger) -> Snapshot:
     grants = {key.arn: ledger.grants(key=key.arn) for key in keys}
     kms, statuses = _containers(testbed)
     account = testbed.user.account
+    records = recent(testbed.trail, account, RECORDS)
+    names = {broker.broker_id: broker.broker_name for broker in brokers}
     return Snapshot(
         region=testbed.region,
         kms=kms,
@@ -116,7 +120,8 @@ def take(testbed: Testbed, ledger: Ledger) -> Snapshot:
             for key in keys
         ),
         chains=tuple(chains(keys, grants, brokers, now)),
-        trail=fold(recent(testbed.trail, account, RECORDS), LINES),
+        trail=fold((record for record in records if not by_service(record)), names, LINES),
+        all_trail=fold(records, names, LINES),
         run=last_run.read(testbed.state.folder),
     )
 

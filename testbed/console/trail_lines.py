@@ -25,15 +25,18 @@ class TrailLine:
         return self.result != OK
 
 
-def fold(records: Iterable[Mapping[str, Any]], lines: int) -> tuple[TrailLine, ...]:
+def fold(
+    records: Iterable[Mapping[str, Any]], names: Mapping[str, str], lines: int
+) -> tuple[TrailLine, ...]:
     """Return at most so many lines of ``records``, which come newest first.
 
-    Equal reads with no change between them become one line, where the newest of them is.
+    ``names`` has the names of brokers by their ids. Equal reads with no change between them become
+    one line, where the newest of them is.
     """
     folded: list[TrailLine] = []
     reads: dict[TrailLine, int] = {}  # since the last change, by what they have in common
     for record in records:
-        line = _line(record)
+        line = _line(record, names)
         alike = replace(line, event_id="", time="")
         if record["readOnly"] and alike in reads:
             place = reads[alike]
@@ -49,13 +52,13 @@ def fold(records: Iterable[Mapping[str, Any]], lines: int) -> tuple[TrailLine, .
     return tuple(folded)
 
 
-def _line(record: Mapping[str, Any]) -> TrailLine:
+def _line(record: Mapping[str, Any], names: Mapping[str, str]) -> TrailLine:
     return TrailLine(
         event_id=record["eventID"],
         time=record["eventTime"],
         region=record["awsRegion"],
         event=record["eventName"],
         caller=who(record),
-        resources=what(record),
+        resources=what(record, names),
         result=result(record),
     )

@@ -49,6 +49,7 @@ _PATHS = st.sampled_from(
         "/console/pages/page.html",
     ]
 ) | _TEXT.map(lambda text: f"/console/{text}")
+_CHOSEN = _TEXT | st.sampled_from(["orders", "billing", "pika", "stomp.py", "curl"])
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | _TEXT | st.just(KEY),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXT, inner, max_size=3),
@@ -103,7 +104,9 @@ def secrets(served: Served) -> set[bytes]:
 @given(
     method=st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]),
     path=_PATHS,
-    query=st.dictionaries(st.sampled_from(["logs", "other"]), st.lists(_TEXT), max_size=2),
+    query=st.dictionaries(
+        st.sampled_from(["logs", "broker", "client", "other"]), st.lists(_CHOSEN), max_size=3
+    ),
     headers=_HEADERS,
     body=st.binary(max_size=50) | _CALLS.map(lambda call: json.dumps(call).encode()),
 )

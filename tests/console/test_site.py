@@ -1,6 +1,12 @@
 """The console's addresses: what they answer, and whom they refuse."""
 
+import html
+import re
+from typing import Any
+
+import boto3
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
 
 from testbed.kms.key import Key
 from testbed.trail.lookup import newest
@@ -13,6 +19,7 @@ READ = (
     "/console",
     "/console/panels",
     "/console/ca.pem",
+    "/console/truststore.p12",
     "/console/console.css",
     "/console/console.js",
     "/console/icon.svg",
@@ -55,7 +62,11 @@ def test_reading_is_recorded_nowhere(served: Served) -> None:
 
 
 def test_the_authority_certificate_can_be_fetched(served: Served) -> None:
-    assert send(served, "/console/ca.pem").body == served.endpoint.ca_file.read_bytes()
+    ca_file = served.endpoint.ca_file
+    assert send(served, "/console/ca.pem").body == ca_file.read_bytes()
+    truststore = send(served, "/console/truststore.p12").body
+    [trusted] = pkcs12.load_pkcs12(truststore, b"changeit").additional_certs
+    assert trusted.certificate.public_bytes(Encoding.PEM) in ca_file.read_bytes()
 
 
 @pytest.mark.parametrize("path", READ)
@@ -127,3 +138,15 @@ def test_the_last_run_is_shown_if_there_is_a_report(served: Served) -> None:
     report = send(served, "/console/report")
     assert report.body == b"<script>alert(1)</script>"
     assert report.headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+def test_the_lines_to_copy_work(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = html.unescape(send(served, "/console").body.decode())
+    for name, value in re.findall(r"export (AWS_\w+)=(\S+?)(?:<|\n)", page):
+        monkeypatch.setenv(name, value)
+    brokers = boto3.client("mq").list_brokers()["BrokerSummaries"]
+    namespace: dict[str, Any] = {}
+    python = re.search(r'<pre id="env-python"[^>]*>(.*?)</pre>', page, re.DOTALL)
+    assert python
+    exec(python[1], namespace)
+    assert namespace["mq"].list_brokers()["BrokerSummaries"] == brokers

@@ -142,8 +142,16 @@ def test_no_panel_has_a_secret(testbed: Testbed) -> None:
         },
     )
     panels = renderer.panels(take(testbed), buttons=True)
-    page = renderer.page({**panels, "logs": renderer.logs(broker.broker_id)}, "a-token")
+    page = renderer.page(
+        {
+            **panels,
+            "logs": renderer.logs(broker.broker_id),
+            "code": renderer.code(broker.broker_id, "stomp.py"),
+        },
+        "a-token",
+    )
     assert "offline" in page
+    assert "PASSWORD" in page
     for secret in (*testbed.brokers.peek(broker.broker_id).secrets, "unspoken"):
         assert secret not in page
     authority = testbed.state.get("settings", "authority")
@@ -157,3 +165,24 @@ def test_what_users_have_named_is_escaped(testbed: Testbed) -> None:
     renderer = render.Renderer(testbed, {})
     assert "<img" not in renderer.panels(take(testbed), buttons=True)["brokers"]
     assert "<b>" not in renderer.logs("<b>")
+
+
+def test_the_code_of_a_client_is_filled_in_but_for_the_password(testbed: Testbed) -> None:
+    broker = brokers_offline.add(testbed, request("ACTIVEMQ"))
+    renderer = render.Renderer(testbed, {})
+    port = str(broker.endpoint("stomp").port)
+    code = renderer.code(broker.broker_id, "stomp.py")
+    assert port in code
+    assert broker.users[0].username in code
+    assert "offline does not speak amqp" in renderer.code(broker.broker_id, "pika")
+    assert port not in renderer.code("", "")
+    assert "<b>" not in renderer.code("<b>", "<b>")
+
+
+def test_what_users_did_is_shown_without_what_services_did(testbed: Testbed) -> None:
+    brokers_offline.add(testbed, request())
+    testbed.brokers.list()
+    testbed.services.recorder.service_event("RotateKey", KEY)
+    shot = take(testbed)
+    assert [line.event for line in shot.trail] == ["ListBrokers"]
+    assert [line.event for line in shot.all_trail] == ["RotateKey", "ListBrokers"]

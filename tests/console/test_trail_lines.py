@@ -20,7 +20,7 @@ def record(event: str, *, read: bool = True, error: str = "", number: int = 0) -
 
 
 def folded(*records: dict[str, Any], lines: int = 40) -> list[tuple[str, int]]:
-    return [(line.event, line.count) for line in fold(records, lines)]
+    return [(line.event, line.count) for line in fold(records, {}, lines)]
 
 
 def test_polls_in_turn_are_one_line_each() -> None:
@@ -39,7 +39,7 @@ def test_a_change_separates_what_came_before_it_and_after() -> None:
 
 
 def test_a_refusal_is_not_folded_into_what_was_answered() -> None:
-    lines = fold([record("DescribeKey"), record("DescribeKey", error="AccessDenied")], 40)
+    lines = fold([record("DescribeKey"), record("DescribeKey", error="AccessDenied")], {}, 40)
     assert [(line.result, line.refused) for line in lines] == [
         ("ok", False),
         ("AccessDenied", True),
@@ -47,8 +47,13 @@ def test_a_refusal_is_not_folded_into_what_was_answered() -> None:
 
 
 def test_a_line_has_the_time_of_its_newest_record() -> None:
-    [line] = fold([record("DescribeKey", number=9), record("DescribeKey", number=1)], 40)
+    [line] = fold([record("DescribeKey", number=9), record("DescribeKey", number=1)], {}, 40)
     assert (line.time, line.count) == ("2026-01-01T00:00:09Z", 2)
+
+
+def test_a_broker_has_its_name() -> None:
+    [line] = fold([record("DescribeBroker")], {"b-1": "orders"}, 40)
+    assert line.resources == "orders"
 
 
 def test_there_are_no_more_lines_than_wanted() -> None:

@@ -4,7 +4,8 @@ const live = document.getElementById("live");
 const shown = new Map();
 
 function replace(panel, html) {
-  if (shown.get(panel.id) === html) return;
+  const choosing = panel.querySelector("select:focus, input:focus");
+  if (shown.get(panel.id) === html || choosing) return;
   shown.set(panel.id, html);
   const open = [...panel.querySelectorAll("details[open]")].map((details) => details.id);
   const focused = panel.contains(document.activeElement) ? document.activeElement.id : "";
