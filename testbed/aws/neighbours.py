@@ -3,7 +3,9 @@
 moto answers, after the request was read, recorded and allowed by the caller's policies.
 """
 
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from botocore.model import OperationModel
@@ -16,6 +18,7 @@ from testbed.account.log_retention import expire, has_expired
 from testbed.account.moto_backends import Answer, Message
 from testbed.account.neighbour_permissions import Permissions
 from testbed.account.neighbours import neighbour
+from testbed.account.secure_strings import SecureStrings
 from testbed.account.store import Place
 from testbed.aws import json_protocol, query_protocol
 from testbed.aws.https import Request, Response
@@ -58,12 +61,19 @@ class NeighbourService:
                 self._check_unused(caller, sent)
             if served.name == "logs" and model.name.startswith(_READS):
                 self._bring_up_to_date(caller)
+            if model.name == "PutParameter":
+                request = replace(
+                    request, body=json.dumps(self._secure(caller).sealed(sent)).encode()
+                )
             answer = self._call(request, caller, model)
             elements = _parsed(request, model, answer)
             if answer.status >= 400:
                 error = elements["Error"]
                 raise ApiError(error["Message"], code=error["Code"], status=answer.status)
             recorded.elements = elements
+            if served.name == "ssm":
+                opened = self._secure(caller).opened(json.loads(answer.body or "{}"))
+                answer = replace(answer, body=json.dumps(opened).encode())
         return Response(200, answer.body, {"Content-Type": _content_type(request)})
 
     def refusal(self, error: ApiError, request_id: str) -> Response:
@@ -85,6 +95,9 @@ class NeighbourService:
             sentence = api_validation.sentence(errors)
             raise ApiError(sentence, code=self._served.invalid, status=400)
         neighbour_limits.check(self._served.name, model.name, sent)
+
+    def _secure(self, caller: Caller) -> SecureStrings:
+        return SecureStrings(self._testbed.kms, caller)
 
     def _bring_up_to_date(self, caller: Caller) -> None:
         """Deliver what brokers have written, and remove the events whose time is over."""

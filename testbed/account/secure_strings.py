@@ -1,0 +1,80 @@
+"""SecureString parameters under a key of the customer's.
+
+Parameter Store has KMS encrypt and decrypt them in the caller's name, with the parameter's ARN as
+encryption context ("How AWS Systems Manager Parameter Store uses AWS KMS"). What is kept is the
+ciphertext, so a parameter cannot be read without its key.
+"""
+
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from testbed.documented import regions
+from testbed.errors import ApiError, KmsError
+from testbed.kms.base import Caller, Kms, is_outage
+
+MANAGED = "alias/aws/ssm"
+_SERVICE = "ssm.amazonaws.com"
+_SEALED = "testbed-ciphertext:"
+
+
+@dataclass(frozen=True)
+class SecureStrings:
+    """The parameters of a caller."""
+
+    kms: Kms
+    caller: Caller
+
+    def sealed(self, sent: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a PutParameter request with the ciphertext, if it names a key.
+
+        Raises ``ApiError`` where KMS refuses.
+        """
+        if sent.get("Type") != "SecureString" or sent.get("KeyId", MANAGED) == MANAGED:
+            return dict(sent)
+        answer = self._call(
+            "Encrypt",
+            KeyId=sent["KeyId"],
+            Plaintext=str(sent["Value"]).encode(),
+            EncryptionContext=self._context(sent["Name"]),
+        )
+        return {**sent, "Value": _SEALED + b64encode(answer["CiphertextBlob"]).decode()}
+
+    def opened(self, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """Return an answer with the plaintext of its parameters. Raises ``ApiError``."""
+        opened = dict(answer)
+        if "Parameter" in answer:
+            opened["Parameter"] = self._opened(answer["Parameter"])
+        if "Parameters" in answer:
+            opened["Parameters"] = [self._opened(each) for each in answer["Parameters"]]
+        return opened
+
+    def _opened(self, parameter: Mapping[str, Any]) -> dict[str, Any]:
+        value = str(parameter.get("Value", ""))
+        if not value.startswith(_SEALED):
+            return dict(parameter)
+        answer = self._call(
+            "Decrypt",
+            CiphertextBlob=b64decode(value.removeprefix(_SEALED)),
+            EncryptionContext=self._context(parameter["Name"]),
+        )
+        return {**parameter, "Value": answer["Plaintext"].decode()}
+
+    def _context(self, name: str) -> dict[str, str]:
+        resource = f"parameter/{name.lstrip('/')}"
+        arn = regions.arn("ssm", self.caller.region, self.caller.account, resource)
+        return {"PARAMETER_ARN": arn}
+
+    def _call(self, operation: str, **parameters: Any) -> Mapping[str, Any]:
+        try:
+            return self.kms.call(replace(self.caller, invoked_by=_SERVICE), operation, parameters)
+        except KmsError as error:
+            if is_outage(error):
+                raise ApiError(
+                    "KMS does not answer.", code="InternalServerError", status=500
+                ) from error
+            denied = error.code == "AccessDeniedException"
+            raise ApiError(
+                error.message, code=error.code if denied else "InvalidKeyId", status=400
+            ) from error
