@@ -11,6 +11,7 @@ from botocore.parsers import create_parser
 from testbed.account import iam_permissions, simulation
 from testbed.account.authorization import Authorization
 from testbed.account.directory import Document
+from testbed.account.key_usage import last_used
 from testbed.account.moto_backends import Answer, Message, MotoBackends
 from testbed.account.store import Place
 from testbed.aws import query_protocol
@@ -49,10 +50,8 @@ class Iam:
             sent = iam_permissions.of_caller(model.name, caller, sent)
             iam_permissions.check(self._authorization, caller, model.name, sent)
             query_protocol.check(model, sent)
-            if simulate := _SIMULATORS.get(model.name):
-                now = self._recorder.now()
-                result = simulate(self._authorization.identities, caller, sent, now)
-                return query_protocol.answer(model, result, request.request_id)
+            if (own := self._own(model.name, caller, sent)) is not None:
+                return query_protocol.answer(model, own, request.request_id)
             _check_policies(model.name, sent)
             answer = self._call(request, caller, model, sent)
             elements = _parsed(model, answer)
@@ -64,6 +63,17 @@ class Iam:
     def refusal(self, error: ApiError, request_id: str) -> Response:
         """Return the answer for a refused request."""
         return query_protocol.refusal(error, request_id, "iam")
+
+    def _own(
+        self, operation: str, caller: Caller, sent: Mapping[str, Any]
+    ) -> dict[str, Any] | None:
+        """Return the answer of an operation that moto lacks, or has no answer to; else None."""
+        identities = self._authorization.identities
+        if operation == "GetAccessKeyLastUsed":
+            return last_used(self._recorder.trail, identities, caller, sent["AccessKeyId"])
+        if simulate := _SIMULATORS.get(operation):
+            return simulate(identities, caller, sent, self._recorder.now())
+        return None
 
     def _call(
         self, request: Request, caller: Caller, model: OperationModel, sent: Mapping[str, Any]

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -218,3 +219,23 @@ def test_the_aws_cli_is_answered(aws: Served) -> None:
     assert cli.call("iam", "GetUser", UserName="cli")["User"]["Tags"][0]["Value"] == "blue"
     with pytest.raises(Refused, match="NoSuchEntity"):
         cli.call("iam", "GetRole", RoleName="none")
+
+
+def test_the_last_use_of_a_key_is_the_trails(aws: Served) -> None:
+    iam, person = aws.client("iam"), new_user(aws, "used", allow("mq:*"))
+    asked = {"AccessKeyId": person.access_key_id}
+    never = iam.get_access_key_last_used(**asked)
+    assert never["AccessKeyLastUsed"] == {"ServiceName": "N/A", "Region": "N/A"}
+    client(aws, "sts", person).get_caller_identity()
+    client(aws, "mq", person, "eu-central-1").list_brokers()
+    answer = iam.get_access_key_last_used(**asked)
+    assert answer["UserName"] == "used"
+    last = answer["AccessKeyLastUsed"]
+    assert (last["ServiceName"], last["Region"]) in (
+        ("amazonmq", "eu-central-1"),
+        ("sts", "us-east-1"),  # in the same second
+    )
+    assert abs(last["LastUsedDate"] - aws.testbed.clock.datetime()) < timedelta(minutes=1)
+    assert refusal(iam.get_access_key_last_used, AccessKeyId="AKIA" + "X" * 16)["Code"] == (
+        "NoSuchEntity"
+    )
