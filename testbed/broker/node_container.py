@@ -95,7 +95,6 @@ def try_block(containers: Containers, image: str) -> str:
     """Attach an encrypted block volume in a container of its own; return why it fails, or ""."""
     volume = volumes.new_id()
     containers.create_volume(volume)
-    container_id = ""
     try:
         container_id = containers.run(
             ContainerSpec(
@@ -108,12 +107,14 @@ def try_block(containers: Containers, image: str) -> str:
             ),
             stdin=entry.bare(b"exit 0", secrets.token_bytes(VOLUME_KEY_BYTES), _TRIAL_SIZE),
         )
-        code = containers.wait(container_id)
-        return "" if code == 0 else containers.last_words(container_id) or f"exit {code}"
+        try:
+            code = containers.wait(container_id)
+            return "" if code == 0 else containers.last_words(container_id) or f"exit {code}"
+        finally:
+            containers.remove(container_id)
     except ContainerFailed as error:
         return str(error)
     finally:
-        containers.remove(container_id)
         containers.remove_volume(volume)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from testbed.runtime.containers import Containers
+from testbed.runtime.tasks import run_concurrently
 from testbed.storage import raw
 from tests.support.bare_node import MIB, BareNode, bare_node, bare_nodes
 from tests.support.broker_node import wait_for
@@ -210,6 +211,39 @@ def test_a_node_ends_when_its_volume_can_no_longer_be_written(node: BareNode) ->
     assert "the volume can no longer be written" in node.log()
     node.detach()
     node.attach()  # the image is as good as the disk that came back
+
+
+@pytest.mark.nightly("many containers at once")
+def test_more_volumes_attach_at_once_than_there_are_loop_devices(
+    ground: tuple[Containers, str],
+) -> None:
+    """The kernel has eight of them, and makes more."""
+    nodes = [bare_node(*ground) for _ in range(12)]
+    try:
+        run_concurrently([node.attach for node in nodes])
+        for node in nodes:
+            write(node)
+        assert {node.run(_SHOW) for node in nodes} == {CANARY}
+    finally:
+        for node in nodes:
+            node.detach()
+
+
+@pytest.mark.nightly("a node is killed ten times")
+def test_what_was_synced_is_there_whenever_its_node_is_killed(node: BareNode) -> None:
+    node.start = b"echo attached; while :; do date +%N >>log; sync log; tail -n 1 log; done"
+    synced: list[str] = []
+    for _ in range(10):
+        node.attach()
+        wait_for("lines", lambda: len(node.log().splitlines()) > 20)
+        node.containers.kill(node.container)
+        synced += [line for line in node.log().splitlines() if line.isdigit()]
+        node.containers.remove(node.container)
+    node.start = b"echo attached; exec sleep 1000"
+    node.attach()
+    kept = set(node.run("cat /data/broker/log").split())
+    assert [line for line in synced if line not in kept] == []
+    assert len(synced) > 100, "control"
 
 
 def test_without_loop_devices_it_says_so(node: BareNode) -> None:
