@@ -4,14 +4,12 @@ Loading this module loads nothing of moto; the first call of a service loads wha
 takes seconds for EC2.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Mapping
 from importlib import import_module
 from sqlite3 import Connection
 from typing import Any
 
-from testbed.account import default_vpc
 from testbed.account.moto_backends import Message
 from testbed.account.store import Place
 
@@ -80,15 +78,13 @@ class Neighbour:
 
 
 class _Ec2(Neighbour):
-    """EC2 without AWS's images; a new account's own resources have derived ids."""
+    """EC2, whose backend is the testbed's own."""
 
     def new_backend(self, place: Place) -> Any:
         """See ``MotoService``."""
-        with _derived_ids(place):
-            backend = super().new_backend(place)
-        for content in (backend.amis, backend.snapshots, backend.volumes):
-            content.clear()
-        return backend
+        from testbed.account.ec2 import Ec2Backend  # it loads moto
+
+        return Ec2Backend(place.region, place.account)
 
 
 class _Logs(Neighbour):
@@ -105,23 +101,6 @@ class _Logs(Neighbour):
             for event in stream.events
         )
         events._event_id = max(events._event_id, *ids, -1) + 1  # noqa: SLF001 - moto has no other name for it
-
-
-@contextmanager
-def _derived_ids(place: Place) -> Iterator[None]:
-    from moto.ec2 import utils
-
-    made, random_id = Counter[str](), utils.random_id
-
-    def derived_id(prefix: str = "", size: int = 17) -> str:  # noqa: ARG001 - moto's signature
-        made[prefix] += 1
-        return default_vpc.derived(prefix, place.account, place.region, made[prefix] - 1)
-
-    utils.random_id = derived_id
-    try:
-        yield
-    finally:
-        utils.random_id = random_id
 
 
 def neighbour(name: str) -> Neighbour:

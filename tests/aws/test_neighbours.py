@@ -69,6 +69,37 @@ def test_a_network_is_what_was_made(aws: Served) -> None:
     assert refused["Code"] == "InvalidSubnetID.NotFound"
 
 
+def test_what_is_in_use_is_not_deleted(aws: Served) -> None:
+    ec2 = aws.client("ec2", region="eu-west-2")
+    before = ec2.describe_network_acls()["NetworkAcls"]
+    vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.1.1.0/24")["Subnet"]["SubnetId"]
+    group, other = (
+        ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"]
+        for name in ("own", "other")
+    )
+    pair = {"GroupId": group}
+    ec2.authorize_security_group_ingress(
+        GroupId=other, IpPermissions=[{"IpProtocol": "-1", "UserIdGroupPairs": [pair]}]
+    )
+    refused = refusal(ec2.delete_security_group, GroupId=group)
+    assert refused["Message"] == f"resource {group} has a dependent object"
+    ec2.delete_security_group(GroupId=other)
+    interface = ec2.create_network_interface(SubnetId=subnet, Groups=[group])["NetworkInterface"]
+    for call, parameters in (
+        (ec2.delete_security_group, {"GroupId": group}),
+        (ec2.delete_subnet, {"SubnetId": subnet}),
+        (ec2.delete_vpc, {"VpcId": vpc}),
+    ):
+        assert refusal(call, **parameters)["Code"] == "DependencyViolation"
+    ec2.delete_network_interface(NetworkInterfaceId=interface["NetworkInterfaceId"])
+    ec2.delete_subnet(SubnetId=subnet)
+    assert refusal(ec2.delete_vpc, VpcId=vpc)["Code"] == "DependencyViolation", "a group"
+    ec2.delete_security_group(GroupId=group)
+    ec2.delete_vpc(VpcId=vpc)
+    assert ec2.describe_network_acls()["NetworkAcls"] == before
+
+
 def test_parameters_secrets_logs_metrics_and_events_are_what_was_put(aws: Served) -> None:
     ssm, secrets, logs = aws.client("ssm"), aws.client("secretsmanager"), aws.client("logs")
     ssm.put_parameter(Name="/mq/user", Value="admin", Type="String")
