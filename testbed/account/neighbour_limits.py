@@ -1,9 +1,11 @@
-"""Parameters behind which nothing would happen here. They are refused, in plain words."""
+"""What moto accepts and AWS does not, or behind which nothing would happen here: refused."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from testbed.documented.neighbours import NEIGHBOURS
 from testbed.errors import ApiError
+from testbed.policy.language import MalformedPolicyDocument, parse
 
 Sent = Mapping[str, Any]
 
@@ -12,7 +14,7 @@ def check(service: str, operation: str, sent: Sent) -> None:
     """Raise ``ApiError`` for a request that moto would accept, and that would have no effect."""
     for limit in _LIMITS.get((service, operation), ()):
         if sentence := limit(sent):
-            raise ApiError(sentence, code="ValidationException", status=400)
+            raise ApiError(sentence, code=NEIGHBOURS[service].invalid, status=400)
 
 
 def _targets(sent: Sent) -> str:
@@ -32,11 +34,20 @@ def _key_of_secret(sent: Sent) -> str:
     return "The testbed encrypts secrets under no key of the customer's."
 
 
+def _resource_policy(sent: Sent) -> str:
+    try:
+        parse(str(sent.get("policyDocument", "")), "resource")
+    except MalformedPolicyDocument as error:
+        return f"Invalid policy document: {error.reason}"
+    return ""
+
+
 _LIMITS: Mapping[tuple[str, str], tuple[Callable[[Sent], str], ...]] = {
     ("events", "PutTargets"): (_targets,),
     ("events", "PutRule"): (
         _without("ScheduleExpression", "The testbed has no schedules of EventBridge."),
     ),
+    ("logs", "PutResourcePolicy"): (_resource_policy,),
     ("logs", "CreateLogGroup"): (_without("kmsKeyId", "The testbed encrypts no log groups."),),
     ("secretsmanager", "CreateSecret"): (
         _key_of_secret,

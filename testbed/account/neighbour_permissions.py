@@ -1,6 +1,6 @@
 """Whether the caller's policies allow a call of a neighbouring service, refused in its words."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,28 +28,42 @@ class Permissions:
             return
         served, decide = self.served, self.authorization.decide
         action, given = f"{served.name}:{operation}", _given(sent)
-        for resource in self._resources(caller, operation, sent):
-            decision = decide(caller, action, resource, given)
+        for resource, tags in self._resources(caller, operation, sent):
+            about = {**given, **{f"aws:ResourceTag/{key}": tags[key] for key in tags}}
+            decision = decide(caller, action, resource, about)
             if not decision.allowed:
-                request = self.authorization.request(caller, action, resource, given)
+                request = self.authorization.request(caller, action, resource, about)
                 sentence = decision.sentence(request)
                 if served.name == "ec2":
                     sentence = f"You are not authorized to perform this operation. {sentence}"
                 status = 400 if served.denied.endswith("Exception") else 403
                 raise ApiError(sentence, code=served.denied, status=status)
 
-    def _resources(self, caller: Caller, operation: str, sent: Mapping[str, Any]) -> Sequence[str]:
+    def _resources(
+        self, caller: Caller, operation: str, sent: Mapping[str, Any]
+    ) -> Sequence[tuple[str, Mapping[str, str]]]:
+        """Return the ARN and the tags of each resource that a request is about."""
         served = self.served
         if served.name == "ec2" and operation.startswith("Describe"):
-            return [served.anything]
+            return [(served.anything, {})]
         named = [
-            self._arn_of(caller, part, str(value))
+            (self._arn_of(caller, part, str(value)), self._tags(caller, str(value)))
             for member, part in served.resources.items()
             for value in _values(sent.get(member))
         ]
         if operation in served.created:
-            named.append(self._arn(caller, served.created[operation]))
-        return named or [self._arn(caller, served.anything)]
+            named.append((self._arn(caller, served.created[operation]), {}))
+        return named or [(self._arn(caller, served.anything), {})]
+
+    def _tags(self, caller: Caller, name: str) -> Mapping[str, str]:
+        """Return the tags of a resource; none for an unknown one, and where none are looked up."""
+        look = _TAGS.get(self.served.name)
+        if look is None:
+            return {}
+        place = Place(self.served.name, caller.account, caller.region)
+        return self.backends.read(
+            neighbour(self.served.name), place, lambda backend: look(backend, name)
+        )
 
     def _arn_of(self, caller: Caller, part: str, value: str) -> str:
         if value.startswith("arn:"):
@@ -79,6 +93,31 @@ def _values(member: Any) -> Sequence[Any]:
     if member is None:
         return ()
     return member if isinstance(member, list) else [member]
+
+
+def _of_secret(backend: Any, name: str) -> dict[str, str]:
+    for secret in backend.secrets.values():
+        if name in (secret.name, secret.arn):
+            return {tag["Key"]: tag.get("Value", "") for tag in secret.tags or ()}
+    return {}
+
+
+def _of_log_group(backend: Any, name: str) -> dict[str, str]:
+    group = backend.groups.get(name)
+    return dict(backend.tagger.get_tag_dict_for_resource(group.arn)) if group else {}
+
+
+def _of_parameter(backend: Any, name: str) -> dict[str, str]:
+    tags: Mapping[str, dict[str, str]] = backend._resource_tags.get("Parameter", {})  # noqa: SLF001 - the public way raises for an unknown parameter
+    return dict(tags.get(name, {}))
+
+
+_TAGS: Mapping[str, Callable[[Any, str], dict[str, str]]] = {
+    "ec2": lambda backend, name: dict(backend.tags.get(name, {})),
+    "logs": _of_log_group,
+    "secretsmanager": _of_secret,
+    "ssm": _of_parameter,
+}
 
 
 def _given(sent: Mapping[str, Any]) -> Given:

@@ -122,6 +122,14 @@ def test_parameters_secrets_logs_metrics_and_events_are_what_was_put(aws: Served
     assert metric["MetricName"] == "Sent"
 
 
+def test_a_resource_policy_has_to_be_one(aws: Served) -> None:
+    for document in ("no policy", '{"Version": "2012-10-17", "Statement": {"Effect": "Maybe"}}'):
+        refused = refusal(
+            aws.client("logs").put_resource_policy, policyName="p", policyDocument=document
+        )
+        assert refused["Code"] == "InvalidParameterException"
+
+
 def test_an_event_reaches_the_log_group_of_its_rule(aws: Served) -> None:
     events, logs = aws.client("events"), aws.client("logs")
     logs.create_log_group(logGroupName="/aws/events/app")
@@ -218,6 +226,40 @@ def test_a_secret_is_allowed_by_its_whole_arn(aws: Served) -> None:
     assert secrets.get_secret_value(SecretId="whole")["SecretString"] == "x-1"
     assert secrets.get_secret_value(SecretId=made["ARN"])["SecretString"] == "x-1"
     assert refusal(secrets.get_secret_value, SecretId="mq")["Code"] == "AccessDeniedException"
+
+
+@pytest.mark.parametrize("team", ["blue", "red"])
+def test_tags_of_what_exists_decide(aws: Served, team: str) -> None:
+    tags = [{"Key": "team", "Value": team}]
+    aws.client("ssm").put_parameter(Name=f"/{team}", Value="1", Type="String", Tags=tags)
+    secret = aws.client("secretsmanager").create_secret(Name=team, SecretString="s", Tags=tags)
+    aws.client("logs").create_log_group(logGroupName=f"/{team}", tags={"team": team})
+    vpc = aws.client("ec2").create_vpc(
+        CidrBlock="10.9.0.0/16", TagSpecifications=[{"ResourceType": "vpc", "Tags": tags}]
+    )["Vpc"]["VpcId"]
+    own = {"StringEquals": {"aws:ResourceTag/team": "blue"}}
+    person = new_user(aws, f"of-{team}", {**allow("*"), "Condition": own})
+    calls: list[tuple[Any, dict[str, Any]]] = [
+        (client(aws, "ssm", person).get_parameter, {"Name": f"/{team}"}),
+        (client(aws, "secretsmanager", person).get_secret_value, {"SecretId": secret["ARN"]}),
+        (client(aws, "logs", person).delete_log_group, {"logGroupName": f"/{team}"}),
+        (client(aws, "ec2", person).delete_vpc, {"VpcId": vpc}),
+    ]
+    for service, call, parameters, code in (
+        ("ssm", "get_parameter", {"Name": "/none"}, "ParameterNotFound"),
+        ("secretsmanager", "get_secret_value", {"SecretId": "none"}, "ResourceNotFoundException"),
+        ("logs", "delete_log_group", {"logGroupName": "/none"}, "ResourceNotFoundException"),
+        ("ec2", "delete_vpc", {"VpcId": "vpc-0"}, "InvalidVpcID.NotFound"),
+    ):
+        everything = new_user(aws, f"all-{team}-{service}", allow("*"))
+        assert (
+            refusal(getattr(client(aws, service, everything), call), **parameters)["Code"] == code
+        )
+    for call, parameters in calls:
+        if team == "blue":
+            call(**parameters)
+        else:
+            assert "not authorized to perform" in refusal(call, **parameters)["Message"]
 
 
 def test_calls_are_recorded_without_secrets_and_data_events_not(aws: Served) -> None:
