@@ -204,7 +204,7 @@ def test_any_bytes_inside_tls(aws: Served, raw: bytes) -> None:
             403,
             "InvalidSignatureException",
         ),
-        ({"Authorization": scope("ec2")}, 404, "UnknownOperationException"),
+        ({"Authorization": scope("rds")}, 404, "UnknownOperationException"),
     ],
 )
 def test_a_request_that_is_not_signed_for_a_service_here_is_refused(
@@ -218,7 +218,7 @@ def test_a_request_that_is_not_signed_for_a_service_here_is_refused(
 
 def test_boto3_understands_that_a_service_is_not_here(aws: Served) -> None:
     for service, operation in (
-        ("ec2", "describe_instances"),
+        ("rds", "describe_db_instances"),
         ("s3", "list_buckets"),
         ("lambda", "list_functions"),
         ("dynamodb", "list_tables"),
@@ -232,8 +232,8 @@ def test_those_who_speak_query_are_refused_in_xml(aws: Served) -> None:
     answer = aws.send(
         "POST",
         "/",
-        b"Action=DescribeInstances",
-        service="ec2",
+        b"Action=DescribeDBInstances",
+        service="rds",
         headers={"Content-Type": "application/x-www-form-urlencoded"},
     )
     assert answer.status == 404
