@@ -121,10 +121,11 @@ class Brokers:
         parameters = {"BrokerId": broker_id, **request.parameters()}
         with self._recorder.mq_call(caller, "UpdateBroker", parameters) as answer:
             broker = self._store.get(broker_id, caller)
+            rules.check_update(broker, request)
+            self._networks.check_groups(broker, request.settings.get("SecurityGroups", ()))
 
             def change(stored: Broker) -> Broker:
                 rules.check_update(stored, request)
-                self._networks.check_groups(stored, request.settings.get("SecurityGroups", ()))
                 return updates.apply(stored, request)
 
             answer.elements = parameters
