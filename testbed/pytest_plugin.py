@@ -2,15 +2,17 @@
 
 Installing the package is enough: pytest finds this plugin. ``rabbitmq_broker`` and
 ``activemq_broker`` start with the first test that asks for one of them. Everything is removed with
-the session, even when pytest is killed. If ``TESTBED_STATE`` names the folder of a testbed that is
-up, that one is used and stays.
+the session, even when pytest is killed. The workers of pytest-xdist share one testbed. If
+``TESTBED_STATE`` names the folder of a testbed that is up, that one is used and stays.
 """
 
 import logging
 import os
+import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,15 +24,23 @@ if TYPE_CHECKING:  # imported when a fixture is used, so that other test runs do
 _TERMINAL, _BEGAN = pytest.StashKey[int](), pytest.StashKey[float]()
 _LOG_LINES = 200  # of each broker, in a failing test's report
 _ENGINES = {"rabbitmq_broker": "RABBITMQ", "activemq_broker": "ACTIVEMQ"}
+_PER_WORKER = "testbed_per_worker"
 
 
 @pytest.fixture(scope="session")
-def testbed(_progress: None) -> "Iterator[Testbed]":
+def testbed(_progress: None, pytestconfig: pytest.Config) -> "Iterator[Testbed]":
     """Provide the testbed of this session: its ``kms``, its ``brokers``, its ``ca_file``."""
     from testbed import Testbed
     from testbed.state.store import require_testbed
 
     folder = os.environ.get("TESTBED_STATE") or None
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    if run and not folder and not pytestconfig.getini(_PER_WORKER):
+        from testbed.shared import shared_testbed
+
+        with shared_testbed(Path(tempfile.gettempdir()) / f"testbed-{run}") as testbed:
+            yield testbed
+        return
     if folder:  # nobody would remove what was started there
         require_testbed(folder)
     with Testbed(folder) as testbed:
@@ -151,6 +161,12 @@ def _default_broker(
     return broker
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the setting for workers of pytest-xdist."""
+    text = "each worker of pytest-xdist has a testbed to itself, instead of one for all"
+    parser.addini(_PER_WORKER, text, type="bool", default=False)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the terminal: while tests run, pytest captures what is written to the usual places."""
     config.stash[_TERMINAL] = os.dup(2)
@@ -172,7 +188,7 @@ def pytest_runtest_makereport(
     if report.failed:
         brokers = {name: getattr(item, "funcargs", {}).get(name) for name in _ENGINES}
         report.sections += [
-            (f"log of {name}", _log_since(broker, item.stash[_BEGAN]))
+            (f"log of {name}", _log_since(broker, item.stash.get(_BEGAN, call.start)))
             for name, broker in brokers.items()
             if broker is not None
         ]

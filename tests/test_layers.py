@@ -21,7 +21,7 @@ FLOORS = (
     "services broker",
     "controls evidence inventory testbed",
     "library scenario aws bench connect console staff",
-    "faults recorded slates",
+    "faults recorded shared slates",
     "daemon __init__",
     "campaign",
     "cli pytest_plugin",

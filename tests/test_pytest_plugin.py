@@ -4,8 +4,10 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from testbed.clients.console import Console
@@ -288,6 +290,59 @@ def test_a_clean_slate_for_each_test_and_a_report_with_the_log(
         type="read", mbean=mbeans, attribute="Name"
     )
     assert prefix not in str(names)
+
+
+WORKERS = """
+import os, time
+
+
+def test_mine(testbed, kms_key):
+    print("folder", testbed.state.folder)
+    time.sleep(float(os.environ.get("MINE", 0)))
+"""
+
+
+def workers(project: Project) -> list[str]:
+    """Write a test for each of two workers, and return pytest's options."""
+    for name in ("a", "b"):
+        (project.folder / f"test_{name}.py").write_text(WORKERS)
+    basetemp = f"--basetemp={project.folder / 'basetemp'}"
+    return ["-rA", "-n", "2", "--dist", "loadfile", basetemp]
+
+
+def test_workers_share_one_testbed_and_nothing_is_left(project: Project) -> None:
+    status, output = project.pytest(*workers(project))
+    assert status == 0, output
+    folders = re.findall(r"^folder (\S+)", output, re.MULTILINE)
+    assert len(folders) == 2
+    assert len(set(folders)) == 1
+    project.wait_until_nothing_is_left()
+
+
+@pytest.mark.nightly("workers with a testbed each, and workers that are killed")
+def test_workers_have_a_testbed_each_on_request(project: Project) -> None:
+    status, output = project.pytest(*workers(project), "-o", "testbed_per_worker=true")
+    assert status == 0, output
+    assert len(set(re.findall(r"^folder (\S+)", output, re.MULTILINE))) == 2
+    project.wait_until_nothing_is_left()
+
+
+@pytest.mark.nightly("workers with a testbed each, and workers that are killed")
+def test_nothing_is_left_of_workers_that_are_killed(project: Project) -> None:
+    process = project.start_pytest(*workers(project), MINE="600")
+    end = time.monotonic() + 240
+    while not any(project.left()["containers"]):
+        assert time.monotonic() < end
+        assert process.poll() is None
+        project.note()
+        time.sleep(0.3)
+    project.note()
+    for worker in psutil.Process(process.pid).children(recursive=True):
+        if "xdist" in " ".join(worker.cmdline()) or "execnet" in " ".join(worker.cmdline()):
+            worker.kill()
+    process.kill()
+    process.communicate(timeout=60)
+    project.wait_until_nothing_is_left()
 
 
 def test_quiet_is_silent(project: Project) -> None:

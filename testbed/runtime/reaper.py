@@ -2,7 +2,8 @@
 
 A small process in a separate session holds one end of a pipe. When the other end closes, because
 its owner ended, it removes everything under the owner's label, and the owner's state folder if that
-was a temporary one. An owner that has cleaned up dismisses it first.
+was a temporary one. An owner that has cleaned up dismisses it first. Where several owners share the
+folder, the reaper of the last one removes it.
 """
 
 import os
@@ -13,14 +14,21 @@ from contextlib import suppress
 from pathlib import Path
 
 _DISMISSED = b"dismissed"
+_LEAVING = 10.0  # seconds in which all owners end that are killed together
 
 
 class Reaper:
-    """Watch over this process for ``instance``; remove ``folder`` as well, if it is given."""
+    """Watch over this process for ``instance``; remove ``folder`` as well, if it is given.
 
-    def __init__(self, instance: str, folder: Path | None = None) -> None:
+    ``shared``: only if no other process uses the folder; see ``users``.
+    """
+
+    def __init__(self, instance: str, folder: Path | None = None, *, shared: bool = False) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "testbed.runtime.reaper", instance, str(folder or "")],
+            [
+                *(sys.executable, "-m", "testbed.runtime.reaper", instance, str(folder or "")),
+                *(["shared"] if shared else []),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -38,10 +46,21 @@ class Reaper:
         self._process.wait()
 
 
-def main(instance: str, folder: str) -> None:
+def main(instance: str, folder: str, shared: str = "") -> None:
     """Wait for the owner's end, and clean up unless dismissed."""
     if sys.stdin.buffer.read() == _DISMISSED:
         return
+    if not shared:
+        _clean_up(instance, folder)
+        return
+    from testbed.runtime.users import last_user
+
+    with last_user(Path(folder), _LEAVING) as is_last:
+        if is_last:
+            _clean_up(instance, folder)
+
+
+def _clean_up(instance: str, folder: str) -> None:
     from testbed.runtime import engine
     from testbed.runtime.cleanup import purge
 
@@ -53,4 +72,4 @@ def main(instance: str, folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:4])
