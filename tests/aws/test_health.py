@@ -54,8 +54,8 @@ def test_the_endpoint_answers_without_a_signature(aws: Served) -> None:
         body = response.read()
         assert response.status == status
         if status == 200:
-            assert json.loads(body)["services"] == dict.fromkeys(
-                ("kms", "mq", "cloudtrail", "iam", "sts"), "running"
-            )
+            services = json.loads(body)["services"]
+            assert {"kms", "mq", "cloudtrail", "iam", "sts"} <= services.keys()
+            assert set(services.values()) == {"running"}
     connection.close()
     assert aws.log == []

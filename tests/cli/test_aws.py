@@ -1,5 +1,6 @@
 """The endpoint as a user of the command line has it: there with `up`, gone with `down`."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,11 +11,14 @@ import boto3
 import psutil
 import pytest
 
+from testbed.clients import connect
+from testbed.clients.base import Destination
 from testbed.daemon import process
 from tests.support.command_line import COMMAND, CommandLine
 
 pytestmark = pytest.mark.containers
 REGION = "eu-central-1"
+ORDERS = Destination.queue("orders")
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +58,39 @@ def test_what_env_exports_is_enough_for_boto3(
     assert variables["AWS_ENDPOINT_URL"] == up.json("status")["aws"] == up.json("endpoints")["aws"]
     assert variables["AWS_ENDPOINT_URL"] in up.run("endpoints").stdout
     assert variables["AWS_ENDPOINT_URL"] in up.run("status").stdout
+
+
+def test_the_aws_cli_reaches_the_endpoint(up: CommandLine) -> None:
+    foreign = {"AWS_ENDPOINT_URL_MQ": "http://127.0.0.1:9", "AWS_SESSION_TOKEN": "foreign"}
+    done = up.run("aws", "mq", "list-brokers", "--output", "json", environment=foreign)
+    assert done.returncode == 0, done.stderr
+    [broker] = json.loads(done.stdout)["BrokerSummaries"]
+    assert broker["BrokerName"] == "rabbitmq"
+    refused = up.run("aws", "mq", "describe-broker", "--broker-id", "b-1")
+    assert refused.returncode not in (0, 1), "the AWS CLI's own status"
+    assert "NotFoundException" in refused.stderr
+
+
+def test_what_is_stopped_starts_again_with_its_data(up: CommandLine) -> None:
+    before = up.json("endpoints")
+    key = up.json("status")["brokers"][0]["EncryptionOptions"]["KmsKeyId"]
+    with connect(up.rabbitmq()) as client:
+        client.subscribe(ORDERS)
+        client.publish(ORDERS, b"one")
+    stopped = up.json("stop")["stopped"]
+    assert len(stopped) == 2, "a broker and KMS"
+    assert {row["status"] for row in up.containers.find()} == {"exited"}
+    assert process.find(up.state) is None
+    assert up.json("stop")["stopped"] == [], "harmless again"
+    assert up.json("start") == before
+    with connect(up.rabbitmq()) as client:
+        client.subscribe(ORDERS)
+        message = client.receive(timeout=30)
+        assert message is not None
+        assert message.body == b"one"
+        message.acknowledge()
+    state = up.run("aws", "kms", "describe-key", "--key-id", key, "--query", "KeyMetadata.KeyState")
+    assert state.stdout.strip() == '"Enabled"', state.stderr
 
 
 def test_one_is_enough(up: CommandLine) -> None:
