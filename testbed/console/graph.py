@@ -125,11 +125,11 @@ class _Layout:
         services = {chain.service.identity: chain.service for chain in chains if chain.service}
         for service in services.values():
             own = [chain for chain in chains if chain.service == service]
-            rows = [grants[chain.grant.identity] for chain in own if chain.grant]
-            box = Box(service, 2, sum(row.row for row in rows) / len(rows))
+            rows = [(grants[chain.grant.identity], chain.key) for chain in own if chain.grant]
+            box = Box(service, 2, sum(grant.row for grant, _ in rows) / len(rows))
             self.boxes.append(box)
-            for row in rows:
-                self.join(row, box)
+            for grant, key in rows:
+                self.join(grant, box, broken=not key.sound)
             for identity in dict.fromkeys(v.identity for chain in own for v in chain.volumes):
                 of_volume = [c for c in own if identity in [v.identity for v in c.volumes]]
                 broken = not all(

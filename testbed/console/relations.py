@@ -13,19 +13,21 @@ from testbed.storage.volumes import Volume
 
 def chains(
     keys: Iterable[Key],
+    aliases: Mapping[str, tuple[str, ...]],
     grants: Mapping[str, Sequence[Grant]],
     brokers: Sequence[Broker],
     now: float,
 ) -> Iterator[Chain]:
     """Yield the chains of each key: its brokers' grants first, missing ones included.
 
-    ``grants`` are those of each key by its ARN. A key that is gone is one of its brokers'.
+    ``aliases`` and ``grants`` are those of each key by its ARN. A key that is gone is one of its
+    brokers'.
     """
     known = {key.arn: key for key in keys}
     arns = [*known, *(broker.key_arn for broker in brokers if broker.key_arn)]
     for arn in dict.fromkeys(arns):
         key = known.get(arn)
-        item = _key_item(arn, key, now)
+        item = _key_item(arn, key, aliases.get(arn, ()), now)
         on_key = {grant.grant_id: grant for grant in grants.get(arn, ()) if _lasts(grant, now)}
         empty = True
         for broker in brokers:
@@ -43,8 +45,8 @@ def chains(
             yield Chain(item)
 
 
-def _key_item(arn: str, key: Key | None, now: float) -> Item:
-    identity = Arn.parse(arn).resource_id
+def _key_item(arn: str, key: Key | None, aliases: tuple[str, ...], now: float) -> Item:
+    identity = next(iter(aliases), Arn.parse(arn).resource_id)
     if key is None:
         return Item(arn, identity, "deleted", sound=False)
     return Item(arn, identity, key.state, sound=key.usable(now))

@@ -26,6 +26,7 @@ from testbed.console.render import Renderer
 from testbed.documented import regions
 from testbed.errors import TestbedError
 from testbed.kms.ledger import Ledger
+from testbed.kms.localstack import LocalStackKms
 from testbed.pki.authority import TRUSTSTORE
 from testbed.testbed import Testbed
 
@@ -33,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 PATH = "/console"
 _PAGES = Path(__file__).parent / "pages"
+_PATIENCE = 1.0  # seconds for LocalStack to answer
 _FRESH = 1.0  # seconds for which a snapshot is shown to all
 _POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 _REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
@@ -80,6 +82,9 @@ class Console:
         self._calls = Calls(connection)
         self._hosts = {f"localhost:{port}", f"127.0.0.1:{port}"}
         self._ledger = Ledger(testbed.state)
+        self._localstack = LocalStackKms(
+            testbed.kms_container.url, connect_timeout=_PATIENCE, read_timeout=_PATIENCE
+        )
         self._renderer = Renderer(testbed, environment)
         self._lock = threading.Lock()
         self._panels: dict[str, str] = {}
@@ -155,9 +160,8 @@ class Console:
         """Return the panels, rendered once for everyone who asks within a second."""
         with self._lock:
             if time.monotonic() - self._taken >= _FRESH:
-                self._panels = self._renderer.panels(
-                    snapshot.take(self._testbed, self._ledger), buttons=not self._only_reads
-                )
+                shot = snapshot.take(self._testbed, self._ledger, self._localstack)
+                self._panels = self._renderer.panels(shot, buttons=not self._only_reads)
                 self._taken = time.monotonic()
             return self._panels
 

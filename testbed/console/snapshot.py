@@ -1,6 +1,6 @@
 """What the console shows, as it is stored: reading it is recorded nowhere, and no secret is in it.
 
-KMS is not called. The container engine is asked once which containers run.
+KMS is asked for aliases, behind what records calls, and the container engine which containers run.
 """
 
 import json
@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 from testbed.broker.describe import pending_change
 from testbed.broker.model import Broker
 from testbed.console import impact, last_run
+from testbed.console.aliases import aliases as aliases_of
 from testbed.console.graph import Chain
 from testbed.console.last_run import LastRun
 from testbed.console.relations import chains
 from testbed.console.trail_lines import TrailLine, fold
 from testbed.errors import TestbedError
-from testbed.kms.base import SERVICE_ACCOUNT
+from testbed.kms.base import SERVICE_ACCOUNT, Kms
 from testbed.kms.grant import Grant
 from testbed.kms.key import Key
 from testbed.kms.ledger import Ledger
@@ -76,6 +77,7 @@ class KeyView:
     """
 
     id: str
+    aliases: tuple[str, ...]
     arn: str
     region: str
     owner: str
@@ -102,10 +104,11 @@ class Snapshot:
     run: LastRun | None
 
 
-def take(testbed: Testbed, ledger: Ledger) -> Snapshot:
-    """Return what there is. Raises ``StateBroken``."""
+def take(testbed: Testbed, ledger: Ledger, localstack: Kms) -> Snapshot:
+    """Return what there is; ``localstack`` has the aliases. Raises ``StateBroken``."""
     now = testbed.clock.now()
     brokers, keys = testbed.brokers.peek_all(), ledger.keys()
+    aliases = aliases_of(localstack, keys)
     grants = {key.arn: ledger.grants(key=key.arn) for key in keys}
     kms, statuses = _containers(testbed)
     account = testbed.user.account
@@ -116,10 +119,17 @@ def take(testbed: Testbed, ledger: Ledger) -> Snapshot:
         kms=kms,
         brokers=tuple(_broker(broker, statuses, account) for broker in brokers),
         keys=tuple(
-            _key(key, [b for b in brokers if b.key_arn == key.arn], grants[key.arn], now, account)
+            _key(
+                key,
+                aliases.get(key.arn, ()),
+                [broker for broker in brokers if broker.key_arn == key.arn],
+                grants[key.arn],
+                now=now,
+                account=account,
+            )
             for key in keys
         ),
-        chains=tuple(chains(keys, grants, brokers, now)),
+        chains=tuple(chains(keys, aliases, grants, brokers, now)),
         trail=fold((record for record in records if not by_service(record)), names, LINES),
         all_trail=fold(records, names, LINES),
         run=last_run.read(testbed.state.folder),
@@ -181,7 +191,15 @@ def _pending(broker: Broker) -> Iterator[str]:
         yield f"{name} {value if isinstance(value, str) else json.dumps(value)}"
 
 
-def _key(key: Key, brokers: list[Broker], grants: list[Grant], now: float, account: str) -> KeyView:
+def _key(
+    key: Key,
+    aliases: tuple[str, ...],
+    brokers: list[Broker],
+    grants: list[Grant],
+    *,
+    now: float,
+    account: str,
+) -> KeyView:
     managed = key.managed_by.partition(".")[0]
     if key.account == SERVICE_ACCOUNT:
         owner = "AWS owned"
@@ -189,6 +207,7 @@ def _key(key: Key, brokers: list[Broker], grants: list[Grant], now: float, accou
         owner = f"AWS managed (aws/{managed})" if managed else "customer managed"
     return KeyView(
         id=key.key_id,
+        aliases=aliases,
         arn=key.arn,
         region=key.region,
         owner=owner,

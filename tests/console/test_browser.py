@@ -64,6 +64,13 @@ def test_everything_can_be_read(page: Chrome, width: int, dark: bool) -> None:
     assert faults(page) == []
 
 
+def test_the_documentation_has_a_picture_of_it(page: Chrome) -> None:
+    """Make ``docs/images/console.png`` with CONSOLE_PICTURES=docs/images."""
+    resize(page, 1600, 1960)
+    keep_picture(page, "console")
+    assert faults(page) == []
+
+
 def test_control_what_cannot_be_read_is_found(page: Chrome) -> None:
     page.execute_script(
         "document.querySelector('h1').style = 'position: relative; left: 1500px; color: #eee'"

@@ -10,7 +10,7 @@ from testbed.aws.endpoint import serve
 from testbed.console.calls import OPERATIONS, USER_AGENT
 from testbed.kms.base import USER_ACCOUNT
 from testbed.testbed import Testbed
-from testbed.trail.lookup import newest, recent
+from testbed.trail.lookup import newest, recent, since
 from tests.support import brokers_offline
 from tests.support.aws_endpoint import Served
 from tests.support.brokers_offline import request
@@ -24,6 +24,11 @@ def running(testbed: Testbed) -> Iterator[Served]:
     """Return an endpoint over LocalStack."""
     with serve(testbed) as endpoint:
         yield Served(testbed, endpoint)
+
+
+def panels(served: Served) -> dict[str, str]:
+    document: dict[str, str] = send(served, "/console/panels").document
+    return document
 
 
 def record_of(served: Served, outcome: dict[str, Any]) -> dict[str, Any]:
@@ -69,6 +74,20 @@ def test_a_call_acts_in_the_region_of_its_key(running: Served) -> None:
     refused = call(running, "DisableKey", KeyId=arn)
     assert refused["code"] == "NotFoundException"
     assert call(running, "DisableKey", region="eu-west-1", KeyId=arn)["status"] == 200
+
+
+@pytest.mark.containers
+def test_a_key_is_shown_by_its_aliases(running: Served) -> None:
+    arn = running.testbed.new_key("with an alias", region="eu-west-2")
+    kms = running.client("kms", region="eu-west-2")
+    kms.create_alias(AliasName="alias/shown-by-the-console", TargetKeyId=arn)
+    before = newest(running.testbed.trail)
+    wait_until(lambda: "alias/shown-by-the-console" in panels(running)["keys"])
+    assert "alias/shown-by-the-con" in panels(running)["graph"]
+    kms.delete_alias(AliasName="alias/shown-by-the-console")
+    wait_until(lambda: "alias/shown-by-the-console" not in panels(running)["keys"])
+    recorded, _ = since(running.testbed.trail, USER_ACCOUNT, before, region="eu-west-2")
+    assert [record["eventName"] for record in recorded] == ["DeleteAlias"]
 
 
 @pytest.mark.containers

@@ -12,7 +12,7 @@ from testbed.console.snapshot import Snapshot
 from testbed.documented.engines import ActionRequired
 from testbed.engines.base import User
 from testbed.kms import grant
-from testbed.kms.base import SERVICE_ACCOUNT
+from testbed.kms.base import SERVICE_ACCOUNT, Kms
 from testbed.kms.key import DAY, Key
 from testbed.kms.ledger import Ledger
 from testbed.testbed import Testbed
@@ -29,10 +29,10 @@ def testbed(tmp_path: Path) -> Iterator[Testbed]:
         yield testbed
 
 
-def take(testbed: Testbed) -> Snapshot:
+def take(testbed: Testbed, localstack: Kms | None = None) -> Snapshot:
     ledger = Ledger(testbed.state)
     try:
-        return snapshot.take(testbed, ledger)
+        return snapshot.take(testbed, ledger, localstack or testbed.kms)
     finally:
         ledger.close()
 

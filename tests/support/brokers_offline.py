@@ -88,6 +88,7 @@ def offline(folder: Path, *, key_state: str = "Disabled") -> Iterator[Testbed]:
     testbed = SimpleNamespace(
         state=state,
         containers=NO_CONTAINERS,
+        kms_container=SimpleNamespace(url="http://127.0.0.1:1", status="missing"),
         user=services.user,
         region=services.user.region,
         clock=clock,

@@ -22,8 +22,21 @@ DYING = KEY.replace("1234abcd", "3456cdef")
 OWNED = KEY.replace("1234abcd", "4567def0").replace("000000000000", SERVICE_ACCOUNT)
 
 
+class _Running:
+    """An engine in which KMS runs, and every node that has a container."""
+
+    ID = "running"
+
+    def find(self) -> list[dict[str, str]]:
+        return [{"id": self.ID, "role": "kms", "status": "running"}]
+
+    def logs(self, *_: object) -> list[bytes]:
+        return [b"ready"]
+
+
 def furnish(testbed: Testbed) -> None:
     """Store keys in all states, brokers of all topologies under them, and calls."""
+    testbed.containers = _Running()  # type: ignore[assignment]
     now = testbed.clock.now()
     store(
         testbed,
@@ -42,9 +55,9 @@ def furnish(testbed: Testbed) -> None:
         storage_type="EFS",
     )
     _add(testbed, brokers_offline.add(testbed, pair), DYING)
-    testbed.brokers.list()
-    with suppress(NotFoundException):
-        testbed.brokers.reboot("b-unknown")
+    for call in (testbed.brokers.describe, testbed.brokers.reboot, testbed.brokers.delete):
+        with suppress(NotFoundException):
+            call("b-unknown")
 
 
 def _broken(testbed: Testbed, broker: Broker) -> Broker:
@@ -85,6 +98,11 @@ def _add(testbed: Testbed, broker: Broker, key: str) -> None:
                     starts=0,
                 ),
             )
+    nodes = tuple(
+        node if node.failure else replace(node, container_id=_Running.ID)
+        for node in testbed.brokers.peek(broker.broker_id).nodes
+    )
     testbed.brokers.amend(
-        broker.broker_id, lambda stored: replace(stored, key_arn=key, grants=tuple(noted))
+        broker.broker_id,
+        lambda stored: replace(stored, key_arn=key, grants=tuple(noted), nodes=nodes),
     )
