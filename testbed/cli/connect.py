@@ -18,9 +18,9 @@ def connect(
     state: StateOption = STATE,
     as_json: JsonOption = False,
 ) -> None:
-    """Print code that connects a client to a broker, with its address and password filled in.
+    """Print code that connects a client to a broker.
 
-    It sends a message and receives it again.
+    Address and password are filled in. It sends a message and receives it again.
     """
     from testbed.connect.clients import offered, snippet
 

@@ -52,7 +52,9 @@ def stop(state: StateOption = STATE, as_json: JsonOption = False) -> None:
 
 @app.command()
 def start(state: StateOption = STATE, as_json: JsonOption = False) -> None:
-    """Start again what `stop` has ended: KMS, all brokers with their data, and the endpoint.
+    """Start again what `stop` has ended.
+
+    That is KMS, all brokers with their data, and the endpoint.
 
     A broker whose key is invalid stays as it is, and comes back by itself with a valid one.
     """

@@ -74,7 +74,7 @@ def trail(
     state: StateOption = STATE,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what users did, as CloudTrail has recorded it, the newest last.
+    """Show what users did, by CloudTrail, the newest last.
 
     What services did is left out unless --all or --actor asks for it. A line for each record, on a
     terminal no longer than it is wide; with --json, each whole record on a line.

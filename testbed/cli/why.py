@@ -36,7 +36,7 @@ def why(
     state: StateOption = STATE,
     as_json: JsonOption = False,
 ) -> None:
-    """Say whether somebody may perform an action, and which statement decides.
+    """Say who may do what, and which statement decides.
 
     The exit status is 0 if it is allowed, and 2 if it is not.
     """

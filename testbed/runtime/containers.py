@@ -31,6 +31,10 @@ _MOUNTING: dict[str, dict[str, Any]] = {
     "fuse": {"devices": ["/dev/fuse"]},
     "loop": {"devices": ["/dev/loop-control"], "device_cgroup_rules": ["b 7:* rwm"]},
 }
+_FREEZES = 5  # attempts
+# What runc says on a busy machine; it leaves the retry to its caller, see
+# https://github.com/opencontainers/runc/pull/4388.
+_BUSY = "unable to freeze"
 
 
 @dataclass(frozen=True)
@@ -191,8 +195,14 @@ class Containers:
     def pause(self, identity: str) -> None:
         """Freeze its processes; harmless when they are frozen."""
         with translate("A container could not be paused"):
-            if self.state(identity).status != "paused":
-                self.client.api.pause(identity)
+            for attempt in range(_FREEZES):
+                if self.state(identity).status == "paused":
+                    return
+                try:
+                    self.client.api.pause(identity)
+                except APIError as error:
+                    if _BUSY not in str(error) or attempt + 1 == _FREEZES:
+                        raise
 
     def unpause(self, identity: str) -> None:
         """Let its processes go on; harmless when they do, or it is gone."""

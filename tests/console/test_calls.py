@@ -34,7 +34,7 @@ def panels(served: Served) -> dict[str, str]:
 def record_of(served: Served, outcome: dict[str, Any]) -> dict[str, Any]:
     """Return the one record of a call."""
     records = recent(served.testbed.trail, USER_ACCOUNT, 1000)
-    [record] = [each for each in records if each["requestID"] == outcome["request_id"]]
+    [record] = [each for each in records if each.get("requestID") == outcome["request_id"]]
     return record
 
 

@@ -49,14 +49,15 @@ class Pair:
 
 @contextmanager
 def activemq_pair(folder: Path, *, shared: bool = True) -> Iterator[Pair]:
-    """Start a pair. ``shared=False`` is the control: nodes unaware that they share a volume."""
+    """Start a pair. ``shared=False`` is the control: each node locks a volume of its own."""
     of = ActiveMQ()
     with testing() as containers:
         certificate = Authority.create().issue()
         image = built(containers, of.image("5.19"), "TESTBED_ACTIVEMQ_IMAGE")
         volume, data_key = new_volume(containers), secrets.token_hex(32)
+        second = volume if shared else new_volume(containers, "second")
         nodes = []
-        for number in (1, 2):
+        for number, attached in ((1, volume), (2, second)):
             hostname = HOSTNAME.replace(".", f"-{number}.", 1)
             spec = node_spec(
                 of, "5.19", (ALICE, BOB, CAROL), certificate=certificate, hostname=hostname
@@ -69,7 +70,7 @@ def activemq_pair(folder: Path, *, shared: bool = True) -> Iterator[Pair]:
                 image=image,
                 addresses=addresses,
                 ca_file=written(spec.ca_pem, folder),
-                volume=volume,
+                volume=attached,
                 data_key=data_key,
                 shared=shared,
                 name=f"node-{number}",
