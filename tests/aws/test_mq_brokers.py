@@ -12,6 +12,7 @@ from testbed import clients
 from testbed.account import default_vpc
 from testbed.clients import Destination
 from testbed.clients.base import Address
+from testbed.clients.console import Console
 from testbed.errors import ContainerFailed, NotAuthorized
 from testbed.kms.base import USER_ACCOUNT
 from testbed.library import MqBroker
@@ -51,6 +52,17 @@ class Created:
         with clients.connect(address) as client:
             client.publish(Destination.queue("through-the-api"), b"hello")
 
+    def add_queue(self, username: str, password: str, name: str) -> None:
+        """Add a queue on the console."""
+        endpoint = self.aws.testbed.brokers.describe(self.identity).endpoint("console")
+        address = Address(
+            "console", endpoint.host, endpoint.port, username, password, self.aws.endpoint.ca_file
+        )
+        mbean = "org.apache.activemq:type=Broker,brokerName=made-by-boto3"
+        Console(address).jolokia(
+            type="exec", mbean=mbean, operation="addQueue(java.lang.String)", arguments=[name]
+        )
+
 
 def wait(describe: Callable[[], dict[str, Any]], while_in: str) -> dict[str, Any]:
     end = time.monotonic() + LONG
@@ -87,6 +99,14 @@ def created(aws: Served) -> Iterator[Created]:
             {"Username": "admin", "Password": PASSWORD, "ConsoleAccess": True, "Groups": ["admins"]}
         ],
     }
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "mq.amazonaws.com"},
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": "arn:aws:logs:*:*:log-group:/aws/amazonmq/*",
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    aws.client("logs").put_resource_policy(policyName="AmazonMQ", policyDocument=document)
     answer = mq.create_broker(**request)
     first = mq.describe_broker(BrokerId=answer["BrokerId"])
     again = mq.create_broker(**request)
@@ -140,6 +160,22 @@ def test_describe_broker_gives_back_what_was_asked_for(created: Created) -> None
     ]
     assert "CreatorRequestId" not in answer
     assert answer["Created"] <= created.aws.testbed.clock.datetime()
+
+
+def logged(created: Created, group: str) -> list[str]:
+    """Return the messages in one of the broker's log groups; none if it does not exist."""
+    logs, name = created.aws.client("logs"), f"/aws/amazonmq/broker/{created.identity}/{group}"
+    groups = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=name) if groups else ()
+    return [event["message"] for page in pages for event in page["events"]]
+
+
+def test_what_it_writes_is_in_its_log_group(created: Created) -> None:
+    lines = logged(created, "general")
+    assert any("BrokerService - Apache ActiveMQ" in line and "started" in line for line in lines)
+    assert len(lines) == len(logged(created, "general")), "delivered once"
+    assert PASSWORD not in "".join(lines)
+    assert logged(created, "audit") == [], "it is off"
 
 
 def test_its_endpoints_take_its_user(created: Created) -> None:
@@ -284,6 +320,9 @@ def test_what_is_changed_waits_for_a_reboot(created: Created) -> None:
         True,
         None,
     )
+    created.add_queue("admin", SECOND, "audited")
+    assert any("addQueue" in line and "audited" in line for line in logged(created, "audit"))
+    assert SECOND not in "".join(logged(created, "audit"))
     assert after["Users"] == [{"Username": "admin"}, {"Username": "second"}]
     assert "Pending" not in mq.describe_user(BrokerId=identity, Username="second")
     created.connect("admin", SECOND)
