@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from testbed.clients.base import Destination
     from testbed.errors import TestbedError
     from testbed.faults.running import Faults
-    from testbed.library import ActiveMqBroker, Key, RabbitMqBroker
+    from testbed.key import Key
+    from testbed.library import ActiveMqBroker, RabbitMqBroker
     from testbed.recorded import Events
     from testbed.testbed import Testbed
 
@@ -42,7 +43,7 @@ _MODULES = {
     "Endpoint": "testbed.aws.endpoint",
     "Events": "testbed.recorded",
     "Faults": "testbed.faults.running",
-    "Key": "testbed.library",
+    "Key": "testbed.key",
     "RabbitMqBroker": "testbed.library",
     "Testbed": "testbed.testbed",
     "TestbedError": "testbed.errors",

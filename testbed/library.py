@@ -1,60 +1,34 @@
-"""Brokers and keys as users of the library handle them.
+"""Brokers as users of the library handle them.
 
 A broker is used as testcontainers' containers are: ``with RabbitMqBroker() as broker:`` starts it
 and leaves nothing behind. The pytest plugin's fixtures are objects of the same classes.
 """
 
+import logging
 import ssl
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
 from testbed.arn import Arn
+from testbed.broker.configurations import Configurations
 from testbed.broker.describe import describe
 from testbed.broker.model import Broker, Endpoint
+from testbed.broker.requests import CreateBroker
 from testbed.clients.base import Address
+from testbed.engines.base import User
 from testbed.errors import KmsError, TestbedError
-from testbed.kms.naming import owner
-from testbed.testbed import Testbed
+from testbed.key import Key
+from testbed.kms.base import Caller
+from testbed.testbed import RequestOptions, Testbed
+
+logger = logging.getLogger(__name__)
 
 _POLL = 0.2  # seconds between two looks at a broker's state
-
-
-@dataclass(frozen=True)
-class Key:
-    """A KMS key of the user's account. Methods are operations of KMS and raise ``KmsError``."""
-
-    testbed: Testbed
-    arn: str
-
-    def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        """Call a KMS operation on this key as its owner, for example ``call("DescribeKey")``."""
-        return self.testbed.kms.call(owner(self.arn), operation, {"KeyId": self.arn, **parameters})
-
-    @property
-    def state(self) -> str:
-        """``KeyState`` as DescribeKey returns it; looking leaves no record in the trail."""
-        with self.testbed.services.recorder.held():
-            return str(self.call("DescribeKey")["KeyMetadata"]["KeyState"])
-
-    def disable(self) -> None:
-        """DisableKey. It takes effect after the testbed's ``delay``."""
-        self.call("DisableKey")
-
-    def enable(self) -> None:
-        """EnableKey. It takes effect at once."""
-        self.call("EnableKey")
-
-    def schedule_deletion(self, days: int = 7) -> None:
-        """ScheduleKeyDeletion in ``days``, 7 to 30."""
-        self.call("ScheduleKeyDeletion", PendingWindowInDays=days)
-
-    def cancel_deletion(self) -> None:
-        """CancelKeyDeletion. The key is disabled afterwards."""
-        self.call("CancelKeyDeletion")
 
 
 class MqBroker:
@@ -71,6 +45,9 @@ class MqBroker:
         *,
         version: str = "",
         deployment: str = "SINGLE_INSTANCE",
+        storage: str = "",
+        users: Mapping[str, str] | None = None,
+        configuration: str = "",
         key: Key | None = None,
         image: str = "",
         testbed: Testbed | None = None,
@@ -80,10 +57,13 @@ class MqBroker:
         """Describe the broker that ``start``, or a ``with`` block, creates.
 
         ``version`` and ``deployment`` are CreateBroker's, such as ``"4.2"`` and
-        ``"CLUSTER_MULTI_AZ"``. ``key`` encrypts the broker; by default it gets a customer managed
-        key. ``image`` is an image of your own. ``testbed`` is where the broker runs; by default it
-        gets a testbed, in which a change of a key takes effect after ``delay`` seconds. ``region``
-        is the broker's: by default that of the key, or else of the testbed.
+        ``"CLUSTER_MULTI_AZ"``; ``storage`` is EBS or EFS, by default the deployment's usual one.
+        ``users`` has passwords by user names, of which the first is ``username``; by default there
+        is one. ``configuration`` is the text of a configuration. ``key`` encrypts the broker; by
+        default it gets a customer managed key. ``image`` is an image of your own. ``testbed`` is
+        where the broker runs; by default it gets a testbed, in which a change of a key takes effect
+        after ``delay`` seconds. ``region`` is the broker's: by default that of the key, or else of
+        the testbed.
         """
         if delay is not None and testbed:
             raise TestbedError(
@@ -95,6 +75,7 @@ class MqBroker:
                 f"The key {key.arn} belongs to another testbed.", hint="Add testbed=key.testbed."
             )
         self._version, self._deployment, self._image = version, deployment, image
+        self._storage, self._users, self._configuration = storage, users or {}, configuration
         self._key, self._delay, self._shared = key, delay, testbed
         self._region = region or (Arn.parse(key.arn).region if key else "")
         self._testbed, self._broker_id = testbed, ""
@@ -127,23 +108,36 @@ class MqBroker:
                 key = Key(testbed, testbed.new_key(description, region=self._region))
                 if self._shared:
                     undo.callback(_discard, key)
-            storage_type = "EFS" if self._deployment == "ACTIVE_STANDBY_MULTI_AZ" else "EBS"
-            request = testbed.request(
-                self.engine_type,
-                "library",
-                key.arn,
-                engine_version=self._version,
-                deployment_mode=self._deployment,
-                storage_type=storage_type,
-                image=self._image,
-            )
             caller = testbed.user_in(self._region)
-            broker = testbed.brokers.create(request, caller)
+            broker = testbed.brokers.create(self._request(testbed, key.arn, caller), caller)
             if self._shared:  # otherwise it goes with its testbed
                 undo.callback(testbed.brokers.delete, broker.broker_id, caller)
             self._testbed, self._broker_id = testbed, broker.broker_id
             self._clean_up = undo.pop_all()
         return self
+
+    def _request(self, testbed: Testbed, key_arn: str, caller: Caller) -> CreateBroker:
+        usual = "EFS" if self._deployment == "ACTIVE_STANDBY_MULTI_AZ" else "EBS"
+        options = RequestOptions(
+            engine_version=self._version,
+            deployment_mode=self._deployment,
+            storage_type=self._storage or usual,
+            image=self._image,
+        )
+        if self._users:
+            options["users"] = tuple(User(name, word) for name, word in self._users.items())
+        request = testbed.request(self.engine_type, "library", key_arn, **options)
+        if not self._configuration:
+            return request
+        configurations = Configurations(testbed.state, testbed.clock)
+        created = configurations.create(
+            caller, request.broker_name, self.engine_type, request.version, {}
+        )
+        created, warnings = configurations.update(caller, created.id, self._configuration, "")
+        for warning in warnings:
+            logger.warning("the configuration: %s", warning)
+        chosen = configurations.choose(caller, created.id, None, self.engine_type)
+        return replace(request, configuration=chosen)
 
     def stop(self) -> None:
         """Delete what ``start`` created."""

@@ -20,11 +20,15 @@ import pytest
 if TYPE_CHECKING:  # imported when a fixture is used, so that other test runs do not pay for it
     from testbed import ActiveMqBroker, Endpoint, Events, Faults, Key, RabbitMqBroker, Testbed
     from testbed.broker.model import Broker
+    from testbed.library import MqBroker
+    from testbed.pool import BrokerPool
 
 _TERMINAL, _BEGAN = pytest.StashKey[int](), pytest.StashKey[float]()
 _LOG_LINES = 200  # of each broker, in a failing test's report
 _ENGINES = {"rabbitmq_broker": "RABBITMQ", "activemq_broker": "ACTIVEMQ"}
 _PER_WORKER = "testbed_per_worker"
+_BROKERS = (*_ENGINES, "amazonmq_broker")
+_MARK = "amazonmq(engine, *, version, deployment, storage, users, configuration, image, delay)"
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +69,23 @@ def activemq_broker(
     from testbed import ActiveMqBroker
 
     return ActiveMqBroker.existing(testbed, _default_broker("ACTIVEMQ").broker_id)
+
+
+@pytest.fixture
+def amazonmq_broker(_pool: "BrokerPool", request: pytest.FixtureRequest) -> "MqBroker":
+    """Provide the broker of the mark ``amazonmq``, shared by all tests that want the same."""
+    mark = request.node.get_closest_marker("amazonmq")
+    if mark is None:
+        pytest.fail(f"amazonmq_broker needs the mark {_MARK}", pytrace=False)
+    return _pool.get(*mark.args, **mark.kwargs)
+
+
+@pytest.fixture(scope="session")
+def _pool(testbed: "Testbed") -> "Iterator[BrokerPool]":
+    from testbed.pool import BrokerPool
+
+    with BrokerPool(testbed) as pool:
+        yield pool
 
 
 @pytest.fixture(scope="session")
@@ -131,7 +152,7 @@ def queue_prefix(
 @pytest.fixture(autouse=True)
 def _usable_keys(request: pytest.FixtureRequest) -> Iterator[None]:
     """Put the key of each broker back that a test uses, whatever the test did."""
-    used = [name for name in _ENGINES if name in request.fixturenames]
+    used = [name for name in _BROKERS if name in request.fixturenames]
     if not used:  # most tests of most projects
         yield
         return
@@ -170,6 +191,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the terminal: while tests run, pytest captures what is written to the usual places."""
     config.stash[_TERMINAL] = os.dup(2)
+    config.addinivalue_line("markers", f"{_MARK}: the broker of the fixture amazonmq_broker")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -186,7 +208,7 @@ def pytest_runtest_makereport(
     if call.when == "setup":
         item.stash[_BEGAN] = call.start
     if report.failed:
-        brokers = {name: getattr(item, "funcargs", {}).get(name) for name in _ENGINES}
+        brokers = {name: getattr(item, "funcargs", {}).get(name) for name in _BROKERS}
         report.sections += [
             (f"log of {name}", _log_since(broker, item.stash.get(_BEGAN, call.start)))
             for name, broker in brokers.items()
@@ -195,7 +217,7 @@ def pytest_runtest_makereport(
     return report
 
 
-def _log_since(broker: "RabbitMqBroker | ActiveMqBroker", began: float) -> str:
+def _log_since(broker: "MqBroker", began: float) -> str:
     from testbed.errors import TestbedError
 
     try:

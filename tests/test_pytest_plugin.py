@@ -292,6 +292,54 @@ def test_a_clean_slate_for_each_test_and_a_report_with_the_log(
     assert prefix not in str(names)
 
 
+MARKED = """
+import pytest
+
+three = pytest.mark.amazonmq(
+    "RabbitMQ", version="4.2", users={"alice": "correct-horse-1"},
+    configuration="consumer_timeout = 120000",
+)
+
+
+@three
+def test_one(amazonmq_broker):
+    answer = amazonmq_broker.describe()
+    assert answer["EngineVersion"].startswith("4.2")
+    assert answer["Configurations"]["Current"]["Revision"] == 2
+    assert amazonmq_broker.username == "alice"
+    print("id", amazonmq_broker.broker_id)
+
+
+@three
+def test_another(amazonmq_broker):
+    print("id", amazonmq_broker.broker_id)
+
+
+def test_without(amazonmq_broker):
+    pass
+
+
+@pytest.mark.amazonmq("kafka")
+def test_unknown(amazonmq_broker):
+    pass
+"""
+
+
+def test_a_mark_describes_a_broker_that_its_tests_share(
+    project: Project, testbed: Testbed, rabbitmq_broker: MqBroker
+) -> None:
+    project.write(MARKED)
+    arguments = ("-rA", "--strict-markers")
+    status, output = project.pytest(*arguments, TESTBED_STATE=str(testbed.state.folder))
+    assert status == 1, output
+    assert "2 passed, 2 errors" in output, output
+    first, second = re.findall(r"^id (\S+)", output, re.MULTILINE)
+    assert first == second != rabbitmq_broker.broker_id
+    assert "amazonmq_broker needs the mark amazonmq(engine, *, version" in output
+    assert "Unknown engine 'kafka'" in output
+    assert first not in testbed.brokers.ids(), "it is deleted with the session"
+
+
 WORKERS = """
 import os, time
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from testbed.errors import NotFoundException
+from testbed.key import Key
 from testbed.kms.base import MQ, USER
-from testbed.library import Key
 from testbed.recorded import Events
 from testbed.testbed import Testbed
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import KmsError, VolumeRefused
+from testbed.key import Key
 from testbed.kms.base import USER
-from testbed.library import Key, MqBroker
+from testbed.library import MqBroker
 from testbed.runtime.cleanup import purge
 from testbed.runtime.containers import Containers
 from testbed.runtime.tasks import run_concurrently

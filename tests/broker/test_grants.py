@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 
 from testbed.errors import NotFoundException
-from testbed.library import Key
+from testbed.key import Key
 from testbed.testbed import Testbed
 
 pytestmark = pytest.mark.containers

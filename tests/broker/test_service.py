@@ -34,8 +34,9 @@ from testbed.errors import (
     TestbedError,
     VolumeRefused,
 )
+from testbed.key import Key
 from testbed.kms.base import USER, USER_ACCOUNT
-from testbed.library import Key, MqBroker
+from testbed.library import MqBroker
 from testbed.runtime import ports
 from testbed.storage import volumes
 from testbed.testbed import Testbed

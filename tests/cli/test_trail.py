@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import KmsError, NotFoundException
+from testbed.key import Key
 from testbed.kms.base import MQ, USER
-from testbed.library import Key
 from testbed.testbed import Testbed
 from tests.support.command_line import COMMAND, CommandLine
 
