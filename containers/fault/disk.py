@@ -1,5 +1,7 @@
 """Let the disk under a node's volume be full or slow: strace on the system calls of gocryptfs.
 
+Of a block volume, which has no process behind its mount, the broker's own calls are made slow.
+
 What the node has written stays, and what it reads is right. When this process ends, the calls are
 the kernel's again.
 """
@@ -21,7 +23,7 @@ def main(volume: str, *, free: int | None = None, delay: float = 0.0) -> None:
 
     Until SIGTERM. With nothing left, writes fail with ENOSPC. ``volume`` is where the node has it.
     """
-    process = find("gocryptfs")
+    process = find("gocryptfs", "beam.smp", "java")
     traced, rules = [], []
     if free is not None:
         rules.append(f"inject={_SPACE}:poke_exit=@arg2={space(process, volume, free)}")
@@ -54,12 +56,15 @@ def space(process: int, volume: str, free: int) -> str:
     return struct.pack("=5q", 0, found.f_bsize, found.f_blocks, blocks, blocks).hex()
 
 
-def find(name: str) -> int:
-    """Return the id of the process of that name."""
+def find(*names: str) -> int:
+    """Return the id of the process of the first of these names that there is."""
+    found = {}
     for comm in Path("/proc").glob("[0-9]*/comm"):
         try:
-            if comm.read_text().strip() == name:
-                return int(comm.parent.name)
+            found[comm.read_text().strip()] = int(comm.parent.name)
         except OSError:  # it has ended
             continue
-    sys.exit(f"there is no process {name}")
+    for name in names:
+        if name in found:
+            return found[name]
+    sys.exit(f"there is no process {' or '.join(names)}")

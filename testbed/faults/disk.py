@@ -4,6 +4,7 @@ import secrets
 import time
 from typing import Any
 
+from testbed.broker.model import Node
 from testbed.documented.engines import ALARMS
 from testbed.errors import TestbedError
 from testbed.faults import helper
@@ -22,6 +23,18 @@ from testbed.storage import raw
 _ALARM = ALARMS["disk"]
 _NOTICED_WITHIN = 30.0  # seconds; it looks for free space every 10
 _RABBITMQ = 20_000_000  # bytes that are left: below its limit, so that it stops publishers
+_FILLER = f"{raw.MOUNT}/.filler"  # which the next attachment removes (containers/base/enter)
+# The broker may write meanwhile, and the blocks that are left cannot be allocated but written.
+_FILL = """
+for _ in 1 2 3 4 5; do
+    rm -f "$1"
+    take=$(($(df --output=avail -B 1 "$2" | tail -n 1) - $3))
+    [ "$take" -gt 0 ] || exit 0
+    fallocate -l "$take" "$1" && break
+done
+[ -e "$1" ] || exit
+[ "$3" != 0 ] || ! cat /dev/zero >>"$1" 2>/dev/null
+"""
 
 
 def _free(text: str) -> int | None:
@@ -47,12 +60,7 @@ class DiskFull(Fault):
 
     def refusal(self, target: Target) -> str:
         for node in target.nodes:
-            if node.volume.kind == "block":
-                return (
-                    "A block volume has no process whose system calls could be answered: make it "
-                    "small with --volume-scale, and fill it with messages."
-                )
-            if not node.volume.encrypted:
+            if not node.volume.encrypted and node.volume.kind == "files":
                 return "The volume is not encrypted, so no process is behind its mount."
             if not target.testbed.containers.state(node.container_id).running:
                 return f"Node {node.name} does not run."
@@ -68,6 +76,9 @@ class DiskFull(Fault):
 
     def inject(self, target: Target, record: Record) -> None:
         for node in target.nodes:
+            if node.volume.kind == "block" and "free" in record["order"]:
+                _fill(target, node, record["order"]["free"])
+                continue
             helper.run(
                 target.testbed,
                 f"{record['helper']}-{node.name}",
@@ -85,6 +96,8 @@ class DiskFull(Fault):
         """
         for node in target.nodes:
             helper.remove(target.testbed, f"{record['helper']}-{node.name}")
+            if target.testbed.containers.state(node.container_id).running:  # else at its start
+                target.testbed.containers.execute(node.container_id, ["rm", "-f", _FILLER], "root")
             if _is_rabbitmq(target) and record["order"].get("free") == 0:
                 target.testbed.containers.kill(node.container_id)
         if _is_rabbitmq(target):
@@ -102,6 +115,18 @@ class DiskFull(Fault):
     def _record(self, target: Target, **order: Any) -> Record:
         name = f"fault-{secrets.token_hex(4)}"
         return {"subject": target.subject, "helper": name, "order": order}
+
+
+def _fill(target: Target, node: Node, free: int) -> None:
+    """Take all but ``free`` bytes of a block volume."""
+    command = ["sh", "-c", _FILL, "fill", _FILLER, raw.MOUNT, str(free)]
+    code, output = target.testbed.containers.execute(node.container_id, command, user="root")
+    if code:
+        raise TestbedError(
+            f"The volume of node {node.name} could not be filled: "
+            f"{output.decode(errors='replace').strip()}",
+            hint="`testbed status` shows which nodes run.",
+        )
 
 
 def _is_rabbitmq(target: Target) -> bool:
