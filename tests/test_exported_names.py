@@ -32,6 +32,13 @@ def test_each_is_importable_and_has_a_docstring() -> None:
         assert name in dir(testbed)
 
 
+def test_none_is_hidden_by_a_module_of_its_name() -> None:
+    """Importing a module of that name would put the module in its place."""
+    folder = Path(testbed.__file__).parent
+    modules = {path.stem for path in folder.iterdir()}
+    assert modules & set(testbed.__all__) == set()
+
+
 def test_each_is_a_heading_of_the_page() -> None:
     headings = set(re.findall(r"^### `(\w+)", PAGE, re.MULTILINE))
     assert headings == set(testbed.__all__)

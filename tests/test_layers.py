@@ -20,7 +20,7 @@ FLOORS = (
     "storage trail wire account",
     "services broker",
     "controls evidence inventory testbed",
-    "key library scenario aws bench connect console staff",
+    "key library scenario aws bench client_setup console staff",
     "faults pool recorded shared slates",
     "daemon __init__",
     "campaign",

@@ -22,7 +22,7 @@ def connect(
 
     Address and password are filled in. It sends a message and receives it again.
     """
-    from testbed.connect.clients import offered, snippet
+    from testbed.client_setup.clients import offered, snippet
 
     with errors_shown(as_json), existing(state) as testbed:
         stored = testbed.brokers.peek(broker)

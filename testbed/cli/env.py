@@ -46,8 +46,8 @@ def env(
     They are those of the testbed's Region. The brokers' passwords are among them.
     """
     from testbed.cli.endpoints import find_endpoint
-    from testbed.connect.formats import FORMATS
-    from testbed.connect.settings import settings
+    from testbed.client_setup.formats import FORMATS
+    from testbed.client_setup.settings import settings
 
     chosen = FORMATS[Name.JSON if as_json else output]
     with errors_shown(as_json), existing(state) as testbed:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from testbed.arn import Arn
 from testbed.broker import log_lines, node_container
-from testbed.connect.clients import CLIENTS, snippet
+from testbed.client_setup.clients import CLIENTS, snippet
 from testbed.console.graph import COLUMNS, Graph, lay_out
 from testbed.console.snapshot import Snapshot
 from testbed.documented.engines import DEPLOYMENT_MODES, VERSIONS

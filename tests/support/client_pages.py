@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from testbed.connect.clients import CLIENTS, Client
-from testbed.connect.formats import failover
-from testbed.connect.settings import with_credentials
+from testbed.client_setup.clients import CLIENTS, Client
+from testbed.client_setup.formats import failover
+from testbed.client_setup.settings import with_credentials
 
 FOLDER = Path(__file__).parents[2] / "docs" / "clients"
 _SECTION = re.compile(r"^## (\S+)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.connect.clients import CLIENTS
+from testbed.client_setup.clients import CLIENTS
 
 PROJECTS = Path(__file__).with_name("client_projects")
 Command = list[str]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.connect.clients import CLIENTS, SNIPPETS, offered, render, snippet
+from testbed.client_setup.clients import CLIENTS, SNIPPETS, offered, render, snippet
 from testbed.errors import TestbedError
 from testbed.testbed import Testbed
 from tests.support.brokers_offline import add, offline, request

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from testbed.connect.settings import settings, with_credentials
+from testbed.client_setup.settings import settings, with_credentials
 from testbed.testbed import Testbed
 from tests.support.brokers_offline import add, offline, request
 

@@ -9,8 +9,8 @@ import dotenv
 import pytest
 
 from testbed.cli.env import Name
-from testbed.connect.formats import FORMATS
-from testbed.connect.settings import BrokerSettings, Settings, Url
+from testbed.client_setup.formats import FORMATS
+from testbed.client_setup.settings import BrokerSettings, Settings, Url
 
 ODD = "pass 'wörd' \"$HOME\" \\ #1"
 RABBITMQ = BrokerSettings(

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from testbed.connect.clients import CLIENTS, render, snippet
+from testbed.client_setup.clients import CLIENTS, render, snippet
 from testbed.library import MqBroker
 from testbed.pki import Authority
 from testbed.pki.certificate import Certificate, truststore_p12

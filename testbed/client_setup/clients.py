@@ -13,8 +13,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from testbed.broker.model import Broker
-from testbed.connect.formats import failover
-from testbed.connect.settings import with_credentials
+from testbed.client_setup.formats import failover
+from testbed.client_setup.settings import with_credentials
 from testbed.errors import TestbedError
 from testbed.pki.authority import TRUSTSTORE, TRUSTSTORE_PASSWORD
 

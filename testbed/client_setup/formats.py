@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from testbed.connect.settings import MOUNTED, BrokerSettings, Settings
+from testbed.client_setup.settings import MOUNTED, BrokerSettings, Settings
 from testbed.pki.authority import TRUSTSTORE_PASSWORD
 
 _BARE = re.compile(r"[\w@%+=:,./-]*", re.ASCII)
