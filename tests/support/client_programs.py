@@ -24,7 +24,7 @@ def _python(code: str, folder: Path) -> Command:
 
 def _javascript(code: str, folder: Path) -> Command:
     if not (folder / "node_modules").exists():
-        _install(folder, "npm", "ci", "--silent", "--no-audit", "--no-fund")
+        _install(folder, "npm", "install", "--silent", "--no-audit", "--no-fund")
     program = folder / "greetings.mjs"
     program.write_text(code)
     return ["node", str(program)]
@@ -57,7 +57,7 @@ _PREPARE: Mapping[str, Callable[[str, Path], Command]] = {
 }
 _TOOLS = {"mjs": "npm", "java": "mvn", "go": "go"}
 _FILES = {
-    "mjs": ("package.json", "package-lock.json"),
+    "mjs": ("package.json",),
     "java": ("pom.xml",),
     "go": ("go.mod", "go.sum"),
 }
