@@ -8,6 +8,14 @@ from pathlib import Path
 from testbed.errors import StateBroken
 
 
+def is_at(path: Path, descriptor: int) -> bool:
+    """Return whether the open file is still the one at ``path``."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
 def create_private(path: Path) -> None:
     """Create an empty file of mode 0600 at ``path``. An existing file is not even opened.
 

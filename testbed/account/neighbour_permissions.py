@@ -85,8 +85,7 @@ class Permissions:
     def _arn(self, caller: Caller, part: str) -> str:
         if part == "*":
             return part
-        partition = regions.partition(caller.region).name
-        return f"arn:{partition}:{self.served.name}:{caller.region}:{caller.account}:{part}"
+        return regions.arn(self.served.name, caller.region, caller.account, part)
 
 
 def _values(member: Any) -> Sequence[Any]:

@@ -23,7 +23,7 @@ _CLASSES = {
 }
 
 
-class Neighbour:
+class MotoNeighbour:
     """One of moto's services, by botocore's name, as ``MotoBackends`` calls it."""
 
     def __init__(self, name: str) -> None:
@@ -77,7 +77,7 @@ class Neighbour:
         """See ``MotoService``."""
 
 
-class _Ec2(Neighbour):
+class _Ec2(MotoNeighbour):
     """EC2, whose backend is the testbed's own."""
 
     def new_backend(self, place: Place) -> Any:
@@ -87,7 +87,7 @@ class _Ec2(Neighbour):
         return Ec2Backend(place.region, place.account)
 
 
-class _Logs(Neighbour):
+class _Logs(MotoNeighbour):
     """CloudWatch Logs, whose events keep their ids apart over restarts, too."""
 
     def restore(self, backend: Any, content: dict[str, Any]) -> None:
@@ -103,6 +103,6 @@ class _Logs(Neighbour):
         events._event_id = max(events._event_id, *ids, -1) + 1  # noqa: SLF001 - moto has no other name for it
 
 
-def neighbour(name: str) -> Neighbour:
+def neighbour(name: str) -> MotoNeighbour:
     """Return a service by botocore's name. The first call of each loads it."""
-    return {"ec2": _Ec2, "logs": _Logs}.get(name, Neighbour)(name)
+    return {"ec2": _Ec2, "logs": _Logs}.get(name, MotoNeighbour)(name)

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from testbed.private_files import is_at
+
 _TICK = 0.1  # seconds
 
 
@@ -26,7 +28,7 @@ def using(folder: Path) -> Iterator[None]:
     while True:
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_SH)
-        if _is_at(path, descriptor):
+        if is_at(path, descriptor):
             break
         os.close(descriptor)  # the last user has removed it meanwhile
     try:
@@ -52,7 +54,7 @@ def last_user(folder: Path, patience: float = 0.0) -> Iterator[bool]:
         while not alone and time.monotonic() < deadline:
             time.sleep(_TICK)
             alone = _try_lock(descriptor)
-        alone = alone and _is_at(path, descriptor)
+        alone = alone and is_at(path, descriptor)
         yield alone
         if alone:
             path.unlink(missing_ok=True)
@@ -66,10 +68,3 @@ def _try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _is_at(path: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from testbed.errors import Interrupted, StateBroken
+from testbed.private_files import is_at
 
 logger = logging.getLogger(__name__)
 
@@ -118,21 +119,13 @@ def _lock(
     descriptor = os.open(path, flags, 0o600)
     try:
         _wait(descriptor, place, cancelled, wait=wait)
-        if _is_at(path, descriptor):
+        if is_at(path, descriptor):
             return descriptor
     except BaseException:
         os.close(descriptor)
         raise
     os.close(descriptor)
     return None
-
-
-def _is_at(path: Path, descriptor: int) -> bool:
-    """Return whether the open file is still the one at ``path``."""
-    try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
 
 
 def _wait(descriptor: int, place: str, cancelled: threading.Event, *, wait: bool) -> None:
