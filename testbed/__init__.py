@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from testbed.faults.running import Faults
     from testbed.key import Key
     from testbed.library import ActiveMqBroker, RabbitMqBroker
-    from testbed.recorded import Events
     from testbed.testbed import Testbed
+    from testbed.testing.events import Events
 
 # A library logs, and its user decides whether to see it.
 logging.getLogger("testbed").addHandler(logging.NullHandler())
@@ -41,7 +41,7 @@ _MODULES = {
     "ActiveMqBroker": "testbed.library",
     "Destination": "testbed.clients.base",
     "Endpoint": "testbed.aws.endpoint",
-    "Events": "testbed.recorded",
+    "Events": "testbed.testing.events",
     "Faults": "testbed.faults.running",
     "Key": "testbed.key",
     "RabbitMqBroker": "testbed.library",

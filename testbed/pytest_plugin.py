@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # imported when a fixture is used, so that other test runs do
     from testbed import ActiveMqBroker, Endpoint, Events, Faults, Key, RabbitMqBroker, Testbed
     from testbed.broker.model import Broker
     from testbed.library import MqBroker
-    from testbed.pool import BrokerPool
+    from testbed.testing.pool import BrokerPool
 
 _TERMINAL, _BEGAN = pytest.StashKey[int](), pytest.StashKey[float]()
 _LOG_LINES = 200  # of each broker, in a failing test's report
@@ -40,7 +40,7 @@ def testbed(_progress: None, pytestconfig: pytest.Config) -> "Iterator[Testbed]"
     folder = os.environ.get("TESTBED_STATE") or None
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
     if run and not folder and not pytestconfig.getini(_PER_WORKER):
-        from testbed.shared import shared_testbed
+        from testbed.testing.shared import shared_testbed
 
         with shared_testbed(Path(tempfile.gettempdir()) / f"testbed-{run}") as testbed:
             yield testbed
@@ -82,7 +82,7 @@ def amazonmq_broker(_pool: "BrokerPool", request: pytest.FixtureRequest) -> "MqB
 
 @pytest.fixture(scope="session")
 def _pool(testbed: "Testbed") -> "Iterator[BrokerPool]":
-    from testbed.pool import BrokerPool
+    from testbed.testing.pool import BrokerPool
 
     with BrokerPool(testbed) as pool:
         yield pool
@@ -132,7 +132,7 @@ def trail(testbed: "Testbed") -> "Events":
 @pytest.fixture
 def vhost(rabbitmq_broker: "RabbitMqBroker", request: pytest.FixtureRequest) -> Iterator[str]:
     """Provide the name of a virtual host for this test alone; it is removed with its queues."""
-    from testbed.slates import virtual_host
+    from testbed.testing.isolation import virtual_host
 
     with virtual_host(rabbitmq_broker, request.node.name) as name:
         yield name
@@ -143,7 +143,7 @@ def queue_prefix(
     activemq_broker: "ActiveMqBroker", request: pytest.FixtureRequest
 ) -> Iterator[str]:
     """Provide how the names of this test's queues and topics begin, which are then removed."""
-    from testbed.slates import queue_prefix
+    from testbed.testing.isolation import queue_prefix
 
     with queue_prefix(activemq_broker, request.node.name) as prefix:
         yield prefix
@@ -156,7 +156,7 @@ def _usable_keys(request: pytest.FixtureRequest) -> Iterator[None]:
     if not used:  # most tests of most projects
         yield
         return
-    from testbed.slates import usable_keys
+    from testbed.testing.isolation import usable_keys
 
     with usable_keys([request.getfixturevalue(name) for name in used]):
         yield

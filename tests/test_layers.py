@@ -21,7 +21,7 @@ FLOORS = (
     "services broker",
     "controls evidence inventory testbed",
     "key library scenario aws bench client_setup console staff",
-    "faults pool recorded shared slates",
+    "faults testing",
     "daemon __init__",
     "campaign",
     "cli pytest_plugin",

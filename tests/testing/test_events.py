@@ -8,8 +8,8 @@ import pytest
 from testbed.errors import NotFoundException
 from testbed.key import Key
 from testbed.kms.base import MQ, USER
-from testbed.recorded import Events
 from testbed.testbed import Testbed
+from testbed.testing.events import Events
 
 pytestmark = pytest.mark.containers
 

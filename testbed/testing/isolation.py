@@ -1,4 +1,4 @@
-"""What the tests of one session share and each wants for itself: a clean slate, and a usable key.
+"""What each test of a session wants for itself of what they share: names, and a usable key.
 
 Each function is a context manager for the length of a test. What a test leaves is removed as an
 administrator would do it, by the broker's own management interface.

@@ -10,8 +10,8 @@ from testbed.broker import rules
 from testbed.broker.describe import describe
 from testbed.errors import BadRequestException, TestbedError
 from testbed.library import ActiveMqBroker, MqBroker, RabbitMqBroker
-from testbed.pool import BrokerPool
 from testbed.testbed import Testbed
+from testbed.testing.pool import BrokerPool
 from tests.support.brokers_offline import KEY, add, offline
 
 

@@ -9,7 +9,7 @@ from testbed.clients import connect
 from testbed.clients.base import Destination
 from testbed.clients.console import Console
 from testbed.library import ActiveMqBroker, MqBroker, RabbitMqBroker
-from testbed.slates import queue_prefix, unique, usable_keys, virtual_host
+from testbed.testing.isolation import queue_prefix, unique, usable_keys, virtual_host
 
 pytestmark = pytest.mark.containers
 
