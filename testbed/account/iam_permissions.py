@@ -11,7 +11,7 @@ from testbed.documented import regions
 from testbed.documented.permissions import SERVICE_LINKED_ROLE, SERVICE_LINKED_ROLE_OF
 from testbed.errors import ApiError
 from testbed.kms.base import Caller
-from testbed.policy.evaluate import evaluate
+from testbed.policy.evaluate import evaluate, not_authorized
 
 
 @dataclass(frozen=True)
@@ -108,5 +108,5 @@ def _arn(caller: Caller, resource: str) -> str:
 
 
 def _denied(caller: Caller, action: str, resource: str, reason: str) -> ApiError:
-    sentence = f"User: {caller.principal} is not authorized to perform: {action} on resource: "
-    return ApiError(f"{sentence}{resource} {reason}".rstrip(), code="AccessDenied", status=403)
+    sentence = not_authorized(caller.principal, action, f"resource: {resource}", reason)
+    return ApiError(sentence, code="AccessDenied", status=403)

@@ -19,6 +19,7 @@ from testbed.arn import Arn
 from testbed.documented import regions
 from testbed.errors import ApiError
 from testbed.kms.base import Caller
+from testbed.policy.evaluate import not_authorized
 from testbed.policy.language import QUOTAS, MalformedPolicyDocument, parse, size
 from testbed.state.clock import Clock
 
@@ -132,7 +133,7 @@ class Sessions:
             raise ApiError(f"{arn} is invalid", code="ValidationError", status=400) from None
         role = self._identities.directory(account, caller.region).role_by_arn(arn)
         if role is None:
-            raise _denied(_not_authorized(caller, "sts:AssumeRole", arn))
+            raise _denied(not_authorized(caller.principal, "sts:AssumeRole", f"resource: {arn}"))
         return role
 
     def _may_assume(
@@ -161,7 +162,10 @@ class Sessions:
             decision = self._authorization.decide_on_role(caller, action, role.arn, given)
             if not decision.allowed:
                 explicit = decision.reason if "explicit deny" in decision.reason else ""
-                raise _denied(_not_authorized(caller, action, role.arn, explicit))
+                sentence = not_authorized(
+                    caller.principal, action, f"resource: {role.arn}", explicit
+                )
+                raise _denied(sentence)
         session = caller.credentials
         passed = dict(session.tags) if session else {}
         kept = {key: passed[key] for key in (session.transitive if session else ())}
@@ -282,11 +286,6 @@ def _credentials(session: Session) -> dict[str, Any]:
         "SessionToken": session.token,
         "Expiration": datetime.fromtimestamp(session.expires, UTC),
     }
-
-
-def _not_authorized(caller: Caller, action: str, resource: str, reason: str = "") -> str:
-    sentence = f"User: {caller.principal} is not authorized to perform: {action} on resource: "
-    return f"{sentence}{resource} {reason}".rstrip()
 
 
 def _denied(sentence: str) -> ApiError:

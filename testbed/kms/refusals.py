@@ -8,6 +8,7 @@ quote it. A sentence that is the testbed's own has a comment saying so.
 
 from testbed.documented.key_states import REFUSALS
 from testbed.errors import KmsError
+from testbed.policy.evaluate import not_authorized
 
 
 def refusal(code: str, sentence: str = "", hint: str = "") -> KmsError:
@@ -78,7 +79,7 @@ def access_denied(
         reason = reason or f"because no resource-based policy allows the {action} action"
     return refusal(
         "AccessDeniedException",
-        f"User: {principal} is not authorized to perform: {action} on {resource} {reason}",
+        not_authorized(principal, action, resource, reason),
     )
 
 

@@ -132,9 +132,8 @@ class Decision:
 
     def sentence(self, request: Request) -> str:
         """Return AWS's words for a refusal (DENIED)."""
-        return (
-            f"User: {request.principal.arn} is not authorized to perform: {request.action} "
-            f"on resource: {request.resource} {self.reason}"
+        return not_authorized(
+            request.principal.arn, request.action, f"resource: {request.resource}", self.reason
         )
 
 
@@ -149,6 +148,11 @@ class _Found:
 
 _Allows = Mapping[Source, _Found | None]
 """For each kind of policy that there is, the statement that allows the request."""
+
+
+def not_authorized(principal: str, action: str, on: str, reason: str = "") -> str:
+    """Return AWS's words for a refusal (DENIED); ``on`` is such as ``resource: ARN``."""
+    return f"User: {principal} is not authorized to perform: {action} on {on} {reason}".rstrip()
 
 
 def evaluate(request: Request, policies: Policies) -> Decision:
