@@ -10,7 +10,7 @@ from testbed.cli.base import JsonOption, errors_shown, new_app
 from testbed.cli.scenario import EvidenceOption, conclude, require_writable, verdict_printer
 from testbed.report import FILES
 
-_DURATION = "about four minutes on two cores, and two more when images have to be built."
+_DURATION = "about five minutes on two cores, and two more when images have to be built."
 app = new_app()
 
 

@@ -117,7 +117,7 @@ def show_verdict(verdict: ClaimVerdict, console: Console) -> None:
     style = _STYLES[verdict.status]
     about = f"{verdict.reason}: " * bool(verdict.reason) + verdict.claim.statement
     line = Text.assemble(
-        f"{verdict.claim.id:<4}", (f"{verdict.status:<18}", style), printable(about)
+        f"{verdict.claim.id:<4}", (f"{verdict.status:<17} ", style), printable(about)
     )
     console.print(line, no_wrap=True, overflow="ellipsis")
 

@@ -75,7 +75,7 @@ def test_a_verdict_that_comes_early_is_one_line(width: int) -> None:
         [line] = out.getvalue().splitlines()
         assert len(line) <= width
         assert line.split()[0] == verdict.claim.id
-        assert verdict.status in line
+        assert f"{verdict.status} " in line
 
 
 @pytest.mark.parametrize("width", [80, 120])
