@@ -1,8 +1,30 @@
 """`testbed images`: what the testbed runs, built here."""
 
-from testbed.cli.base import JsonOption, errors_shown, new_app, show
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-app = new_app("List, build and remove the testbed's images.")
+import typer
+
+from testbed.cli.base import JsonOption, errors_shown, new_app, show
+from testbed.errors import TestbedError
+
+if TYPE_CHECKING:  # commands start sooner without
+    from testbed.runtime.images import ImageSpec
+
+_LOAD_WITHIN = 600.0  # seconds for the engine to answer: an image has hundreds of megabytes
+_Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="IMAGE",
+        help="Such as localstack, rabbitmq-3.13, activemq-5.18, balancer (of clusters) or fault; "
+        "by default KMS and the default version of each engine.",
+        show_default=False,
+    ),
+]
+
+app = new_app("List, build, keep and remove the testbed's images.")
 
 
 @app.command("list")
@@ -25,20 +47,38 @@ def list_images(as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def build(as_json: JsonOption = False) -> None:
-    """Build what is missing, as `up` and `demo` do by themselves.
-
-    The images of KMS and of the default version of each engine.
-    """
-    from testbed.documented.engines import DEFAULT_VERSION
-    from testbed.engines.all import ENGINES
-    from testbed.runtime import engine, images
+def build(
+    names: _Names = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder to load images from, and to keep them in; files of others are removed."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Build what is missing, as `up` and `demo` do by themselves."""
+    from testbed.runtime import engine, image_files
     from testbed.runtime.builder import ensure_images
 
     with errors_shown(as_json):
-        brokers = [ENGINES[name].image(DEFAULT_VERSION[name]) for name in ENGINES]
-        tags = ensure_images(engine.connect(), [images.KMS, *brokers])
+        specs = _chosen(names)
+        client = engine.connect(timeout=_LOAD_WITHIN)
+        if cache:
+            image_files.load(client, specs, cache)
+        tags = ensure_images(client, specs)
+        if cache:
+            image_files.save(client, specs, cache)
         show(list(tags.values()), as_json, "\n".join)
+
+
+@app.command()
+def key(names: _Names = None, as_json: JsonOption = False) -> None:
+    """Print a digest of what goes into the images: the key of a build server's cache."""
+    with errors_shown(as_json):
+        digests = " ".join(sorted(spec.digest for spec in _chosen(names)))
+        document = {"key": hashlib.sha256(digests.encode()).hexdigest()[:16]}
+        show(document, as_json, lambda document: document["key"])
 
 
 @app.command()
@@ -52,3 +92,23 @@ def remove(as_json: JsonOption = False) -> None:
             as_json,
             lambda tags: "\n".join(tags) or "None.",
         )
+
+
+def _chosen(names: Sequence[str] | None) -> "list[ImageSpec]":
+    """Return the images of these names. Raises ``TestbedError`` for an unknown one."""
+    from testbed.documented.engines import DEFAULT_VERSION, VERSIONS
+    from testbed.engines import balancer
+    from testbed.engines.all import ENGINES
+    from testbed.runtime import images
+
+    brokers = [
+        engine.image(version) for name, engine in ENGINES.items() for version in VERSIONS[name]
+    ]
+    known = {spec.name: spec for spec in (images.KMS, *brokers, balancer.IMAGE, images.FAULT)}
+    defaults = [engine.image(DEFAULT_VERSION[name]).name for name, engine in ENGINES.items()]
+    try:
+        return [known[name] for name in dict.fromkeys(names or (images.KMS.name, *defaults))]
+    except KeyError as error:
+        raise TestbedError(
+            f"Unknown image {error.args[0]!r}.", hint=f"There are: {', '.join(known)}."
+        ) from error
