@@ -16,10 +16,13 @@ from moto.iam.responses import IamResponse
 from moto.iam.utils import generate_access_key_id_from_account_id
 
 from testbed.account import iam_rules, mfa
+from testbed.documented.permissions import (
+    SERVICE_LINKED_ROLE,
+    SERVICE_LINKED_ROLE_OF,
+    SERVICE_LINKED_ROLE_POLICY,
+)
 
 _SERVICES = "amazonaws.com"
-_LINKED_NAMES = {"mq.amazonaws.com": "AWSServiceRoleForAmazonMQ"}
-_LINKED_POLICIES = {"mq.amazonaws.com": "AmazonMQServiceRolePolicy"}
 
 
 class IamOperations(IamResponse):
@@ -125,17 +128,7 @@ class IamOperations(IamResponse):
         if not service.endswith(f".{_SERVICES}") or service == f".{_SERVICES}":
             raise IAMException("InvalidInput", f"{service} is not a valid service name.")
         result = super().create_service_linked_role()
-        role = _member(result, "Role")
-        if service in _LINKED_NAMES:
-            role.name = _LINKED_NAMES[service]
-            if sum(other.name == role.name for other in self.backend.get_roles()) > 1:
-                raise IAMException(
-                    "InvalidInput",
-                    f"Service role name {role.name} has been taken in this account, please try a "
-                    "different suffix.",
-                )
-            arn = f"arn:{self.partition}:iam::aws:policy/aws-service-role/"
-            self.backend.attach_role_policy(arn + _LINKED_POLICIES[service], role.name)
+        complete_linked_role(self.backend, _member(result, "Role"))
         return result
 
     def enable_mfa_device(self) -> ActionResult:
@@ -194,6 +187,24 @@ class IamOperations(IamResponse):
 
     def _unique(self, prefix: str) -> str:
         return generate_access_key_id_from_account_id(self.current_account, prefix, 21)
+
+
+def complete_linked_role(iam: Any, role: Any) -> None:
+    """Give moto's new service-linked role of Amazon MQ the name and the policy it has in AWS.
+
+    Raises ``IAMException`` if the account has it already. Other services' roles are left alone.
+    """
+    if role._linked_service != SERVICE_LINKED_ROLE_OF:  # noqa: SLF001 - moto has no other name for it
+        return
+    role.name = SERVICE_LINKED_ROLE
+    if sum(other.name == role.name for other in iam.get_roles()) > 1:
+        raise IAMException(
+            "InvalidInput",
+            f"Service role name {role.name} has been taken in this account, please try a "
+            "different suffix.",
+        )
+    policies = f"arn:{iam.partition}:iam::aws:policy/aws-service-role/"
+    iam.attach_role_policy(policies + SERVICE_LINKED_ROLE_POLICY, role.name)
 
 
 def _member(result: ActionResult, name: str) -> Any:

@@ -11,7 +11,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
-from testbed.broker import addresses, encryption, refusals, rules, strict_names, topology, updates
+from testbed.broker import (
+    addresses,
+    encryption,
+    refusals,
+    rules,
+    service_role,
+    strict_names,
+    topology,
+    updates,
+)
 from testbed.broker.cloudwatch_logs import LogDelivery
 from testbed.broker.configurations import Configurations
 from testbed.broker.health import Patience
@@ -53,6 +62,7 @@ class Brokers:
         self._user = services.user
         self._store = BrokerStore(services.state, services.stopping)
         self._configurations = Configurations(services.state, services.clock)
+        self._backends = services.backends
         self._networks = Networks(services.state, services.backends)
         self._logs = LogDelivery(services)
         self._nodes = Nodes(services, self._store)
@@ -359,6 +369,8 @@ class Brokers:
 
     def _begun(self, broker: Broker, caller: Caller) -> Broker:
         """Give a planned broker its grants and data keys, and a configuration unless it has one."""
+        if broker.engine_type == "RABBITMQ":
+            service_role.provide(self._backends, self._recorder, caller)
         self._logs.begin(broker, caller)
         broker = self._lifecycle.create_grants(broker, caller)
         if broker.configuration:

@@ -30,6 +30,7 @@ SOURCES = {
     "TAGGING": '"Tag naming limits and requirements", Tagging AWS Resources User Guide, 2026',
     "MQAUTH": '"Actions, resources, and condition keys for Amazon MQ", 2026',
     "MQIAM": '"API authentication and authorization for Amazon MQ", developer guide, 2026',
+    "MQSLR": '"Using service-linked roles for Amazon MQ", developer guide, 2026',
     "MQLOGS": '"Configuring Amazon MQ for ActiveMQ logs", developer guide, 2026',
     "IAMAUTH": '"Actions, resources, and condition keys for AWS IAM", 2026',
     "TF": "terraform-provider-aws, resource ``aws_mq_broker``, 2026",

@@ -1,6 +1,6 @@
 """What a caller of Amazon MQ's API has to be allowed, besides KMS's own permissions.
 
-Sources: MQAUTH, MQIAM.
+Sources: MQAUTH, MQIAM, MQSLR.
 """
 
 from collections.abc import Mapping
@@ -51,5 +51,7 @@ DELETE_BROKER_EC2 = ("ec2:DeleteNetworkInterface", "ec2:DetachNetworkInterface")
 DELETE_BROKER_INTERFACES = ("ec2:DeleteNetworkInterfacePermission",)
 AUTHORIZED_SERVICE: Mapping[str, str] = {"ec2:AuthorizedService": "mq.amazonaws.com"}
 
+# MQSLR: the role is created with the first RabbitMQ broker, unless it is there.
 SERVICE_LINKED_ROLE = "AWSServiceRoleForAmazonMQ"
 SERVICE_LINKED_ROLE_OF = "mq.amazonaws.com"
+SERVICE_LINKED_ROLE_POLICY = "AmazonMQServiceRolePolicy"

@@ -162,6 +162,18 @@ class Recorder:
             raise
         self._append_call(service, replace(call, answer=answer.elements))
 
+    def call_within(
+        self,
+        service: str,
+        caller: Caller,
+        operation: str,
+        parameters: Mapping[str, Any],
+        answer: Mapping[str, Any],
+    ) -> None:
+        """Record a call that a service has made for its caller, in the midst of the caller's own."""
+        call = Call(caller, operation, parameters, self._clock.now(), _id(), answer=answer)
+        self._append_call(service, call)
+
     def service_event(
         self, name: str, key_arn: str, at: float | None = None, **details: str
     ) -> None:
