@@ -6,18 +6,21 @@ For scenarios and tests. Each has exactly the permissions that it was created wi
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Self
 
 import boto3
+from botocore.exceptions import ClientError
 
 from testbed.account import mfa
 from testbed.aws.endpoint import Endpoint
+from testbed.evidence import Observation
 
 Statement = Mapping[str, Any]
+_DENIED = ("AccessDenied", "ForbiddenException")  # the second is Amazon MQ's, for KMS's refusal
 
 
 def allow(*actions: str, resource: str = "*", **rest: Any) -> Statement:
@@ -33,6 +36,20 @@ def deny(*actions: str, resource: str = "*", **rest: Any) -> Statement:
 def policy(*statements: Statement) -> str:
     """Return the document of a policy."""
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def denied(call: Callable[[], Any], reason: str = "") -> Observation:
+    """Call; ``yes`` if AWS denies it, with ``reason`` in its sentence."""
+    try:
+        call()
+    except ClientError as error:
+        refusal = error.response["Error"]
+        sentence = refusal["Message"]
+        return Observation(
+            refusal["Code"].startswith(_DENIED) and reason in sentence,
+            f"{refusal['Code']}: {sentence}",
+        )
+    return Observation(yes=False, evidence="the call is carried out")
 
 
 @dataclass(frozen=True)

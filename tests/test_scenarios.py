@@ -24,6 +24,13 @@ NAMES = sorted(path.stem for path in paths.data("scenarios").glob("[!_]*.py"))
 REASONS = {
     "imported_material": ("pending import", "INVALID_KMS_KEY", "IncorrectKeyMaterialException"),
     "key_disabled": ("DisabledException", "INVALID_KMS_KEY", "is disabled"),
+    "key_permissions": (
+        "no identity-based policy allows",
+        "explicit deny in an identity-based policy",
+        "no permissions boundary allows",
+        "no session policy allows",
+    ),
+    "least_privilege": ("no identity-based policy allows the kms:CreateGrant action",),
     "key_scheduled": ("pending deletion",),
     "wrong_caller": ("AccessDeniedException",),
 }

@@ -59,6 +59,14 @@ CLAIMS = (
         "the testbed's own AWS endpoint refuses TLS 1.0 and 1.1 and accepts 1.2 and 1.3",
     ),
     Claim(
+        "P7",
+        "Individual users with IAM, each with only the permissions of its job",
+        "a user or role whose identity policy lacks one action (`mq:CreateBroker`, "
+        "`kms:CreateGrant` on this key, `mq:RebootBroker` on this broker's ARN) is denied in AWS's "
+        "words and nothing happens; with the action it works; a Deny, a permissions boundary and a "
+        "session policy each take it away again",
+    ),
+    Claim(
         "P8",
         "Multi-factor authentication",
         "a policy that wants `aws:MultiFactorAuthPresent` denies DisableKey and "

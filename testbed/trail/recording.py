@@ -170,7 +170,7 @@ class Recorder:
         parameters: Mapping[str, Any],
         answer: Mapping[str, Any],
     ) -> None:
-        """Record a call that a service has made for its caller, in the midst of the caller's own."""
+        """Record a call that a service has made for its caller, within the caller's own."""
         call = Call(caller, operation, parameters, self._clock.now(), _id(), answer=answer)
         self._append_call(service, call)
 
