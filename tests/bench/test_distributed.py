@@ -27,7 +27,6 @@ from testbed.bench.target import Encryption, Endpoint, Target
 from testbed.cli.root import app
 from testbed.errors import ClientError, TestbedError
 from tests.support.bench_brokers import Broker
-from tests.support.nightly import first_then_nightly
 
 RUN = 0xBE9C
 
@@ -150,11 +149,9 @@ def test_the_locustfile_can_be_imported() -> None:
 @pytest.mark.containers
 @pytest.mark.parametrize(
     ("engine", "name"),
-    first_then_nightly(
-        [("rabbitmq", "durable-1k"), ("activemq", "durable-1k"), ("rabbitmq", "fan-out")],
-        "the other workloads",
-    ),
+    [("rabbitmq", "durable-1k"), ("activemq", "durable-1k"), ("rabbitmq", "fan-out")],
 )
+@pytest.mark.nightly("load by several processes; every push has test_load.py")
 def test_two_workers_lose_nothing(brokers: dict[str, Broker], engine: str, name: str) -> None:
     """Producers and consumers are of both workers, and the account is one."""
     work = short(name, rate=200.0, producers=2, consumers=2)

@@ -162,6 +162,7 @@ def test_the_standby_takes_over_again_and_again_with_nothing_confirmed_lost(pair
 
 
 @pytest.mark.containers
+@pytest.mark.nightly("both lost; every push has one")
 def test_both_are_lost_and_whichever_comes_back_has_everything(pair: Pair) -> None:
     addresses, orders = pair.addresses("stomp"), Destination.queue("both.lost")
     with Traffic(addresses[0], orders, rate=100, timeout=5, connect=failover(addresses)) as traffic:
@@ -195,6 +196,7 @@ def test_the_active_steps_down_when_asked_and_the_standby_stops_when_asked(pair:
 
 
 @pytest.mark.containers
+@pytest.mark.nightly("Java's own failover; every push has the address that answers")
 def test_javas_own_failover_transport_goes_on_at_the_other_node(pair: Pair) -> None:
     active = pair.active()
     standby = pair.other(active)

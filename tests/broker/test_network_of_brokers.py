@@ -195,6 +195,7 @@ def test_a_broker_is_lost_and_nothing_confirmed_with_it(network: dict[str, Node]
 
 
 @pytest.mark.containers
+@pytest.mark.nightly("bridges that must not be; every push has those that must")
 def test_control_a_broker_whose_certificate_is_not_accepted_gets_nothing(tmp_path: Path) -> None:
     """South's is of another authority; no certificate has the name that north uses for west."""
     names = NAMES
@@ -221,7 +222,7 @@ def test_control_a_broker_whose_certificate_is_not_accepted_gets_nothing(tmp_pat
 
 
 @pytest.mark.containers
-@pytest.mark.nightly("another password; every push has another certificate")
+@pytest.mark.nightly("bridges that must not be; every push has those that must")
 def test_control_a_user_with_another_password_there_gets_no_bridge(tmp_path: Path) -> None:
     names = NAMES[:2]
     other = dataclasses.replace(BOB, password="another-password-1")

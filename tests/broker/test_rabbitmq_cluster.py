@@ -23,7 +23,6 @@ from testbed.errors import ClientError
 from testbed.history import Kind
 from testbed.traffic import Traffic, drain
 from tests.support.broker_node import wait_for
-from tests.support.nightly import first_then_nightly
 from tests.support.rabbitmq_cluster import RabbitMQCluster, rabbitmq_cluster
 from tests.support.rabbitmq_node import ALICE, RELEASES_OF_4, Node
 
@@ -204,6 +203,7 @@ def test_a_node_is_lost_under_traffic_and_comes_back_with_nothing_confirmed_lost
 
 
 @pytest.mark.containers
+@pytest.mark.nightly("lost nodes; every push has scenario cluster")
 def test_a_client_that_connects_while_a_node_is_lost_gets_another_within_seconds(
     cluster: RabbitMQCluster,
 ) -> None:
@@ -235,6 +235,7 @@ def test_a_client_that_connects_while_a_node_is_lost_gets_another_within_seconds
 
 
 @pytest.mark.containers
+@pytest.mark.nightly("lost nodes; every push has scenario cluster")
 def test_a_connection_to_a_node_without_a_network_is_ended_within_seconds(
     cluster: RabbitMQCluster,
 ) -> None:
@@ -266,6 +267,7 @@ def test_a_connection_to_a_node_without_a_network_is_ended_within_seconds(
 
 
 @pytest.mark.containers
+@pytest.mark.nightly("lost nodes; every push has scenario cluster")
 def test_control_without_a_quorum_nothing_is_confirmed_and_with_it_again_everything_is_there(
     cluster: RabbitMQCluster,
 ) -> None:
@@ -330,7 +332,8 @@ def test_between_nodes_there_is_no_tls_as_documented(cluster: RabbitMQCluster) -
 
 
 @pytest.mark.containers
-@pytest.mark.parametrize("version", first_then_nightly(RELEASES_OF_4, "the other release"))
+@pytest.mark.parametrize("version", RELEASES_OF_4)
+@pytest.mark.nightly("TLS between nodes, which the service does not have")
 def test_control_between_nodes_there_is_tls_when_asked_for(tmp_path: Path, version: str) -> None:
     with rabbitmq_cluster(tmp_path, version, inter_node_tls=True) as cluster:
         assert speaks_tls(cluster.nodes[0], cluster.nodes[1])

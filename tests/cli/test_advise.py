@@ -65,6 +65,7 @@ def test_a_private_tag_is_the_only_advice_and_is_not_repeated(up: CommandLine, m
     assert "jane.doe" not in text.stdout + text.stderr + document.stdout + document.stderr
 
 
+@pytest.mark.nightly("the wish of a running endpoint; every push has that of a new one")
 def test_strict_names_are_for_the_running_endpoint_too(up: CommandLine, mq: Any) -> None:
     up.json("up", "--engine", "rabbitmq", "--strict-names")
     with pytest.raises(ClientError) as refused:

@@ -22,10 +22,7 @@ PHASES = {
     "demo, brokers starting": (DEMO, "activemq: starting ACTIVEMQ"),
 }
 NIGHTLY = pytest.mark.nightly("interruptions in other phases and by the other signal")
-INTERRUPTIONS = [
-    ("up, broker starting", signal.SIGTERM),
-    ("demo, scenario running", signal.SIGINT),
-]
+INTERRUPTIONS = [("up, broker starting", signal.SIGTERM)]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Interruptions at random moments, as many as a push has time for; a benchmark has hundreds."""
+"""Interruptions at random moments, as many as a night has time for; a benchmark has hundreds."""
 
 from pathlib import Path
 
@@ -26,6 +26,7 @@ def test_the_same_seed_gives_the_same_plan() -> None:
 
 
 @pytest.mark.containers
+@pytest.mark.nightly("random moments; every push has chosen ones in test_interrupted.py")
 def test_after_some_interruptions_down_leaves_nothing_and_up_serves(tmp_path: Path) -> None:
     command = CommandLine(tmp_path)
     assert list(session(command, plan(SEED, COUNT))) == []

@@ -49,6 +49,7 @@ def test_a_lost_node_comes_back_by_itself(
 
 
 @pytest.mark.containers
+@pytest.mark.nightly("a broker's life by maintenance alone; every push has a lost node")
 def test_what_a_process_began_and_did_not_finish_is_finished(testbed: Testbed) -> None:
     brokers = testbed.brokers
     identity = brokers.begin_create(testbed.request("RABBITMQ", "begun")).broker.broker_id

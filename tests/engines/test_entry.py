@@ -12,6 +12,7 @@ from testbed.errors import ConnectionRefused
 from tests.support.activemq_node import activemq
 from tests.support.activemq_node import spec as activemq_spec
 from tests.support.broker_node import BrokerNode, wait_for
+from tests.support.nightly import first_then_nightly
 from tests.support.rabbitmq_node import rabbitmq
 from tests.support.rabbitmq_node import spec as rabbitmq_spec
 
@@ -42,7 +43,7 @@ def restart(node: BrokerNode, attempt: int, attached: int) -> None:
     node.launch()
 
 
-@pytest.mark.parametrize("engine", ["rabbitmq", "activemq"])
+@pytest.mark.parametrize("engine", first_then_nightly(["rabbitmq", "activemq"], "the other engine"))
 def test_a_node_ends_with_the_process_behind_its_mount(
     engine: str, request: pytest.FixtureRequest
 ) -> None:

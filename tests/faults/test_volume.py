@@ -4,7 +4,6 @@ from testbed import Faults, RabbitMqBroker, Testbed
 from testbed.errors import TestbedError
 from testbed.library import MqBroker
 from tests.support.faults import confirmed, connected, new_queue, received, serves
-from tests.support.nightly import first_then_nightly
 
 pytestmark = pytest.mark.containers
 
@@ -27,9 +26,10 @@ def copies(testbed: Testbed) -> list[str]:
 
 @pytest.mark.parametrize(
     ("name", "reason", "broker"),
-    first_then_nightly(CASES, "a node starts several times"),
+    CASES,
     indirect=["broker"],
 )
+@pytest.mark.nightly("several starts of a node; every push has test_health.py")
 def test_the_node_does_not_come_back_until_the_end_of_the_block(
     broker: MqBroker, faults: Faults, name: str, reason: str
 ) -> None:

@@ -21,7 +21,6 @@ from testbed.wire.load import (
     run_under_load,
 )
 from tests.support.broker_node import HOSTNAME
-from tests.support.nightly import first_then_nightly
 from tests.support.tls_servers import NAME, Pki, python_tls, serving
 
 SUITES = [suite.code for suite in PROFILES["RABBITMQ"].suites]
@@ -203,10 +202,9 @@ def check_it(result: UnderLoad, count: int, a_second: float) -> None:
     print(f"longest pause {result.pause:.2f} s, before {result.pause_before:.2f} s")
 
 
+@pytest.mark.nightly("load on the listeners of real brokers")
 @pytest.mark.containers
-@pytest.mark.parametrize(
-    ("engine", "listener", "protocol"), first_then_nightly(CASES[:2], "the other engine")
-)
+@pytest.mark.parametrize(("engine", "listener", "protocol"), CASES[:2])
 def test_a_broker_serves_on(
     request: pytest.FixtureRequest, engine: str, listener: str, protocol: str
 ) -> None:
@@ -217,7 +215,7 @@ def test_a_broker_serves_on(
     )
 
 
-@pytest.mark.nightly("half a minute of heavy load on each listener")
+@pytest.mark.nightly("load on the listeners of real brokers")
 @pytest.mark.containers
 @pytest.mark.parametrize(("engine", "listener", "protocol"), CASES)
 def test_a_broker_serves_on_under_a_thousand_half_open_and_two_hundred_refused_a_second(
@@ -235,6 +233,7 @@ def signal_to_broker(node: Any, signal: str) -> None:
     node.run("sh", "-c", f"for each in /proc/[0-9]*; do {kill}; done")
 
 
+@pytest.mark.nightly("load on the listeners of real brokers")
 @pytest.mark.containers
 def test_control_a_broker_that_stops_serving_is_found(rabbitmq_node: Any) -> None:
     def stop() -> Refused:

@@ -246,7 +246,14 @@ def test_a_consumer_may_take_for_ever(by_name: Node) -> None:
     [
         ("", "localhost", "running"),
         ("", "its own name", "no"),
-        ("amqp_client.ssl_options.verify = verify_none\n", "its own name", "running"),
+        pytest.param(
+            "amqp_client.ssl_options.verify = verify_none\n",
+            "its own name",
+            "running",
+            marks=pytest.mark.nightly(
+                "a shovel that does not verify; every push has one that does"
+            ),
+        ),
     ],
 )
 def test_a_shovel_verifies_the_broker_it_sends_to_unless_told_otherwise(
