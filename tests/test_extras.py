@@ -68,6 +68,7 @@ def test_a_plain_install_needs_no_extra(statement: str) -> None:
     subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
 
 
+@pytest.mark.nightly("commands without their extra; every push has what they import")
 @pytest.mark.parametrize("command", [["demo"], ["scenario", "run"]])
 def test_scenarios_name_a_missing_extra_before_they_start(command: list[str]) -> None:
     program = (

@@ -88,6 +88,7 @@ def test_a_restart_changes_nothing(tmp_path: Path) -> None:
         iam.detach_user_policy(UserName="alice", PolicyArn=policy["Arn"])
 
 
+@pytest.mark.nightly("a kill amid hundreds of calls; every push has a restart")
 def test_everything_answered_before_a_kill_is_there_afterwards(tmp_path: Path) -> None:
     folder, answered = tmp_path / "state", {"users": set[str](), "keys": set[str]()}
     with serving(folder) as (server, iam):

@@ -213,6 +213,7 @@ def test_a_users_calls_are_recorded_as_the_users(aws: Served) -> None:
     }
 
 
+@pytest.mark.nightly("the AWS CLI; every push has boto3")
 def test_the_aws_cli_is_answered(aws: Served) -> None:
     cli = Cli(aws.endpoint, "us-east-1")
     cli.call("iam", "CreateUser", UserName="cli", Tags=[{"Key": "team", "Value": "blue"}])

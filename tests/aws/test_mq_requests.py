@@ -20,6 +20,7 @@ from tests.support import models
 from tests.support.answers import differences
 from tests.support.aws_endpoint import Answer, Served, refusal
 from tests.support.brokers_offline import add, offline, request
+from tests.support.nightly import first_then_nightly
 
 OPERATIONS = api_models.operations("mq")
 STARTS = {"CreateBroker", "RebootBroker", "DeleteBroker"}
@@ -59,7 +60,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield Served(testbed, endpoint)
 
 
-@pytest.fixture(params=["ACTIVEMQ", "RABBITMQ"])
+@pytest.fixture(params=first_then_nightly(["ACTIVEMQ", "RABBITMQ"], "the other engine"))
 def engine(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

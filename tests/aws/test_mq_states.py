@@ -27,6 +27,7 @@ from testbed.engines.base import User
 from tests.support.answers import differences
 from tests.support.aws_endpoint import Served, refusal
 from tests.support.brokers_offline import KEY, add, offline, request
+from tests.support.nightly import first_then_nightly
 
 MODEL = api_models.operations("mq")
 PASSWORD = "correct-horse-1"
@@ -132,7 +133,9 @@ def expected(operation: str, engine_type: str, state: str) -> tuple[str, str]:
     return "", ""
 
 
-@pytest.mark.parametrize("engine_type", ["ACTIVEMQ", "RABBITMQ"])
+@pytest.mark.parametrize(
+    "engine_type", first_then_nightly(["RABBITMQ", "ACTIVEMQ"], "the other engine")
+)
 @pytest.mark.parametrize("operation", sorted(MODEL))
 def test_an_operation_in_every_state(
     aws: Served, mq: BaseClient, operation: str, engine_type: str

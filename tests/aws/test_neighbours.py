@@ -328,6 +328,7 @@ def test_only_the_chosen_are_served(tmp_path: Path) -> None:
         assert aws.client("ec2").describe_vpcs()["Vpcs"]
 
 
+@pytest.mark.nightly("the AWS CLI; every push has boto3")
 def test_the_aws_cli_reads_and_writes_them(aws: Served) -> None:
     cli = Cli(aws.endpoint, "us-east-1")
     cli.call("ssm", "PutParameter", Name="cli", Value="x", Type="String")

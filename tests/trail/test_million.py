@@ -15,6 +15,7 @@ from testbed.trail.lookup import Attribute, events, lookup_events, newest, since
 from testbed.trail.record import Call, Setting, kms_record
 from testbed.trail.store import INDEX_EVERY, Trail, rows_of
 
+pytestmark = pytest.mark.nightly("a million records; every push has test_lookup.py")
 RECORDS, KEYS, A_SECOND = 1_000_000, 1000, 100
 START = 1_700_000_000
 END = START + RECORDS // A_SECOND
