@@ -12,12 +12,13 @@ WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 demo: setup
 	$(VENV)/bin/testbed demo --report $(REPORT)
 
-# Formatting, lint, types, and the tests that need no container: two minutes.
+# Formatting, lint, types, and the tests that need no container: two minutes. Three at a time, for
+# many of them wait: for a process, a timeout or the disk.
 check: setup
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
-	$(PYTEST) -n 2 -m "not containers" --nightly none
+	$(PYTEST) -n 3 -m "not containers" --nightly none
 
 format: setup
 	$(VENV)/bin/ruff format .
