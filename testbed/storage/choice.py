@@ -45,7 +45,7 @@ class VolumeChoice:
 
     def __str__(self) -> str:
         if self.wanted != "auto":
-            return f"{self.wanted}, as chosen"
+            return self.wanted
         if self.lacking is None:
             return "block or files, not tried yet"
         if self.lacking:

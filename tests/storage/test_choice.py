@@ -39,7 +39,7 @@ def test_there_is_no_choice_without_encryption() -> None:
 def test_what_was_chosen_is_not_tried(state: State, wanted: Wanted) -> None:
     choice.choose(state, wanted=wanted)
     assert choice.kind(state, not_tried) == wanted
-    assert str(chosen(state)) == f"{wanted}, as chosen"
+    assert str(chosen(state)) == wanted
 
 
 def test_block_volumes_are_tried_once_and_taken_if_they_attach(state: State) -> None:
