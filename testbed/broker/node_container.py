@@ -21,6 +21,7 @@ from testbed.storage import volumes
 logger = logging.getLogger(__name__)
 
 _REFUSALS = {12, 65, 66, 70}  # exit codes of containers/base/enter that concern the volume
+_LACKS = 66  # the engine or its kernel has no loop device, or no encryption in ext4
 TMPFS = {"/run/testbed": "mode=0700,size=32m", "/data": "mode=0755,size=1m"}
 MOUNTS: Mapping[str, Literal["fuse", "loop"]] = {"block": "loop", "files": "fuse"}
 READY_WITHIN = 120.0  # seconds
@@ -53,6 +54,7 @@ def spec(broker: Broker, node: Node, certificate: Certificate) -> NodeSpec:
         network_connectors=broker.network_connectors,
         configuration=broker.configuration.data if broker.configuration else "",
         host_instance_type=broker.settings.get("HostInstanceType", ""),
+        volume_size=node.volume.size,
         audit=bool((broker.settings.get("Logs") or {}).get("Audit")),
     )
 
@@ -198,7 +200,9 @@ def require_running(containers: Containers, broker: Broker, node: Node) -> None:
     if state.exit_code in _REFUSALS:
         raise VolumeRefused(
             f"The volume {node.volume.volume_id} does not attach: {words}",
-            hint="Nothing on it was changed.",
+            hint="After `testbed up --volumes files`, new brokers need no loop device."
+            if node.volume.kind == "block" and state.exit_code == _LACKS
+            else "Nothing on it was changed.",
         )
     raise ContainerFailed(
         f"The broker {broker.broker_name} stopped while starting (exit {state.exit_code}): "

@@ -90,6 +90,7 @@ class NodeSpec:
     # The customer's, as UpdateConfiguration takes it; empty: the service's default.
     configuration: str = ""
     host_instance_type: str = ""  # CreateBroker's; empty: the service's default
+    volume_size: int = 0  # bytes of a block volume; 0 for files
     audit: bool = False  # ActiveMQ: whether actions by JMX and the console are logged
 
 

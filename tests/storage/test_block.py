@@ -192,11 +192,15 @@ def test_it_is_as_large_as_it_was_ordered_and_grows_but_does_not_shrink(node: Ba
     assert node.run(_SHOW) == CANARY
 
 
-def test_when_it_is_full_writes_fail_and_what_is_there_stays(node: BareNode) -> None:
+def test_when_it_is_full_writes_fail_and_it_attaches_again(node: BareNode) -> None:
     node.attach()
     write(node)
     said = node.run("dd if=/dev/zero of=/data/broker/large bs=1M 2>&1 || true")
     assert "No space left on device" in said
+    assert node.run(_SHOW) == CANARY
+    node.detach()
+    node.attach()
+    assert node.run("df --output=avail /data/broker | tail -n 1") == "0", "control"
     assert node.run(_SHOW) == CANARY
     node.run("rm /data/broker/large; echo again >/data/broker/again")
 

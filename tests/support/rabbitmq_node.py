@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from testbed.clients.base import Address
@@ -55,7 +55,7 @@ def rabbitmq(folder: Path, node: NodeSpec, block_size: int = 0) -> Iterator[Node
     with testing() as containers:
         addresses, plaintext = places(broker, node)
         running = Node(
-            spec=node,
+            spec=replace(node, volume_size=block_size),
             engine=broker,
             containers=containers,
             image=built(containers, broker.image(node.version)),

@@ -43,6 +43,9 @@ _DISABLED = (
     "ecdsa_sha1 usage HandshakeSignature",
     "dsa_sha1 usage HandshakeSignature",
 )
+# How much the journals and their index may take: of a block volume, in percent, and of files. The
+# rest is for the filesystem, for what is rewritten, and for transient messages that memory lacks.
+_STORE, _OF_FILES = 85, "10 gb"
 _VERSIONS = ("SSLv3", "TLSv1", "TLSv1.1", "DTLSv1.0", "TLSv1.2", "TLSv1.3")
 
 
@@ -87,6 +90,7 @@ class ActiveMQ:
         node_properties = {
             "broker.name": node.broker_name,
             "keystore.password": node.keystore_password,
+            "store.limit": str(node.volume_size * _STORE // 100) if node.volume_size else _OF_FILES,
             "tls.options": "&".join(f"{name}={value}" for name, value in options.items()),
             "tls.suites": suites,
         }

@@ -32,6 +32,7 @@ PLUGINS = (
 )
 
 _RUN = "/run/testbed"
+_WAL = 512 * 2**20  # bytes; RabbitMQ's default for the log that all quorum queues share
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,9 @@ class RabbitMQ:
             yield "cluster_partition_handling", "pause_minority"
         yield "vm_memory_high_watermark.absolute", self.memory
         yield "disk_free_limit.absolute", "50MB"
+        if node.volume_size:
+            # What was consumed stays in it until it is full, and would keep a small volume full.
+            yield "raft.wal_max_size_bytes", str(min(_WAL, node.volume_size // 8))
         yield "log.console", "true"
 
 

@@ -122,6 +122,15 @@ def test_the_training_runs_on_a_nodes_own_settings() -> None:
     assert sorted(names) == sorted(read(ActiveMQ().files(spec())["etc/node.properties"]))
 
 
+def test_the_store_ends_before_its_volume_does() -> None:
+    def limit(size: int) -> str:
+        files = ActiveMQ().files(dataclasses.replace(spec(), volume_size=size))
+        return read(files["etc/node.properties"])["store.limit"]
+
+    assert limit(0) == "10 gb", "files have no size"
+    assert limit(100 * 2**20) == str(85 * 2**20)
+
+
 @pytest.mark.parametrize(
     ("profile", "allowed", "refused"),
     [

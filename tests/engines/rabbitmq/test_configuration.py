@@ -489,3 +489,12 @@ def test_control_a_configuration_appended_as_it_is_would_win() -> None:
     values = dict(line.partition(" = ")[::2] for line in conf.splitlines())
     assert {name: values[name] for name in OWN} != OWN
     assert "listeners.tcp.default" in values
+
+
+def test_the_log_of_quorum_queues_fits_a_small_volume() -> None:
+    def limit(size: int) -> str | None:
+        return rendered(dataclasses.replace(NODE, volume_size=size)).get("raft.wal_max_size_bytes")
+
+    assert limit(0) is None, "files have no size, and RabbitMQ's default is 512 MiB"
+    assert limit(80 * 2**20) == str(10 * 2**20)
+    assert limit(200 * 10**9) == str(512 * 2**20)
