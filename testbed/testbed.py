@@ -56,6 +56,7 @@ class RequestOptions(TypedDict, total=False):
     network_connectors: tuple[NetworkConnector, ...]
     inter_node_tls: bool
     volume_kind: Kind | None
+    volume_scale: float
     fixed_ports: bool
     image: str
     defects: Defects | None

@@ -20,6 +20,11 @@ from testbed.testbed import Testbed
 from testbed.verdicts import succeeded
 
 NAMES = sorted(path.stem for path in paths.data("scenarios").glob("[!_]*.py"))
+# Those that decide no claim.
+NIGHTLY = {
+    "full_disk": "disks filled with messages; every push has tests/faults/test_disk.py",
+    "throughput": "the cost, which decides no claim",
+}
 # What the evidence has to name, besides holding: AWS's own reason.
 REASONS = {
     "imported_material": ("pending import", "INVALID_KMS_KEY", "IncorrectKeyMaterialException"),
@@ -40,9 +45,7 @@ REASONS = {
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=pytest.mark.nightly("the cost, which decides no claim"))
-        if name == "throughput"
-        else name
+        pytest.param(name, marks=pytest.mark.nightly(NIGHTLY[name])) if name in NIGHTLY else name
         for name in NAMES
     ],
 )

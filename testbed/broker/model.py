@@ -154,6 +154,7 @@ class Broker:
     network_connectors: tuple[NetworkConnector, ...] = ()
     inter_node_tls: bool = False
     volume_kind: Kind | None = None
+    volume_scale: float | None = None
     defects: Defects | None = None
     keystore_password: str = field(default="", repr=False)
     cookie: str = field(default="", repr=False)

@@ -77,7 +77,8 @@ class Nodes:
         return self._with_volumes(broker, kind)
 
     def _with_volumes(self, broker: Broker, kind: volumes.Kind) -> Broker:
-        size = choice.image_size(broker.storage_size, choice.chosen(self._state).scale)
+        scale = broker.volume_scale or choice.chosen(self._state).scale
+        size = choice.image_size(broker.storage_size, scale)
         return self._store.change(broker, partial(Broker.with_volumes, kind=kind, size=size))
 
     # Containers

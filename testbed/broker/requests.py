@@ -27,7 +27,8 @@ class CreateBroker:
     by the API's names: they are checked, kept and returned, and have no effect here.
     ``network_connectors`` join an ActiveMQ broker to others. ``inter_node_tls`` encrypts the
     traffic between the nodes of a RabbitMQ cluster, which Amazon MQ does not do.
-    ``volume_kind`` is what its volumes are made of, instead of the testbed's choice for EBS.
+    ``volume_kind`` is what its volumes are made of, instead of the testbed's choice for EBS, and
+    block volumes have ``volume_scale`` of the documented size, instead of the testbed's.
     ``fixed_ports`` publishes the documented ports instead of free ones. ``image`` is an image of
     the user's own. ``defects`` make a control broker for a check.
     """
@@ -45,6 +46,7 @@ class CreateBroker:
     network_connectors: tuple[NetworkConnector, ...] = ()
     inter_node_tls: bool = False
     volume_kind: Kind | None = None
+    volume_scale: float | None = None
     fixed_ports: bool = False
     image: str = ""
     defects: Defects | None = None

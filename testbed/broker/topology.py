@@ -82,6 +82,7 @@ def plan(
         network_connectors=request.network_connectors,
         inter_node_tls=request.inter_node_tls,
         volume_kind=request.volume_kind,
+        volume_scale=request.volume_scale,
         defects=request.defects,
         keystore_password=secrets.token_hex(16),
         cookie=secrets.token_hex(32) if load_balancer else "",
