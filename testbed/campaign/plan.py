@@ -31,7 +31,7 @@ class Flow:
 class Topology:
     """A kind of deployment. Of two brokers, messages are sent to one and received from the other.
 
-    ``ordered`` is whether its queues promise order.
+    ``ordered`` is whether its queues promise order. ``storage_type`` is CreateBroker's.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Topology:
     nodes: int = 1
     brokers: int = 1
     ordered: bool = True
+    storage_type: str = "EBS"
 
 
 _RABBITMQ = tuple(
@@ -71,6 +72,7 @@ TOPOLOGIES = {
             "ACTIVE_STANDBY_MULTI_AZ",
             _ACTIVEMQ,
             2,
+            storage_type="EFS",
         ),
         Topology(
             "activemq-network",
@@ -80,6 +82,7 @@ TOPOLOGIES = {
             _QUEUES,
             brokers=2,
             ordered=False,
+            storage_type="EFS",
         ),
     )
 }
@@ -102,6 +105,7 @@ class Kind:
 
 
 _RABBITMQ_ONLY = ("rabbitmq-single", "rabbitmq-cluster")
+_ON_EBS = tuple(name for name, of in TOPOLOGIES.items() if of.storage_type == "EBS")
 
 KINDS = {
     kind.name: kind
@@ -121,8 +125,8 @@ KINDS = {
         Kind("damage-volume", (1.0, 3.0)),
         Kind("truncate-volume", (1.0, 3.0)),
         Kind("empty-volume", (1.0, 3.0)),
-        # ActiveMQ's nodes have a file system (EFS) unless asked otherwise, and so no older copy.
-        Kind("roll-back-volume", (1.0, 3.0), only=_RABBITMQ_ONLY),
+        # Of a file system (EFS) no older copy is noticed.
+        Kind("roll-back-volume", (1.0, 3.0), only=_ON_EBS),
         Kind("kms-down", (1.0, 3.0)),
         Kind("kms-pause", (1.0, 3.0)),
         Kind("kms-slow", (1.0, 3.0)),
@@ -143,6 +147,7 @@ LEFT_OUT = {
 
 # What must lose, and does: how the streams of a control send.
 CONTROLS = ("transient", "unconfirmed")
+_ALL = "all"  # the nodes that a fault hits, see ``Faults.inject``
 
 
 @dataclass(frozen=True)
@@ -217,13 +222,16 @@ def schedule(
     if not kinds:
         raise TestbedError(f"None of the faults {', '.join(faults)} applies to {topology.title}.")
     planned = [_round(seed, topology, number, kinds) for number in range(1, rounds + 1)]
-    if topology.nodes * topology.brokers == 1:
-        names = [name for _ in range(controls) for name in CONTROLS]
-        planned += [
-            _control(seed, topology, number, name)
-            for number, name in enumerate(names, start=rounds + 1)
-        ]
+    planned += [
+        _control(seed, topology, number, name)
+        for number, name in enumerate(_controls(topology) * controls, start=rounds + 1)
+    ]
     return tuple(planned)
+
+
+def _controls(topology: Topology) -> tuple[str, ...]:
+    """Return the controls that lose for sure: of several nodes, what was on its way may arrive."""
+    return CONTROLS if topology.nodes * topology.brokers == 1 else CONTROLS[:1]
 
 
 def find(planned: Sequence[Round], number: int) -> Round:
@@ -265,7 +273,13 @@ def _control(seed: int, topology: Topology, number: int, control: str) -> Round:
     rate = 4_000.0 if control == "unconfirmed" else 100.0
     stream = replace(_stream(random, flow, number), size=1_000, rate=rate, consumed=False)
     return Round(
-        topology.name, number, "kill", (stream,), _between(random, _BEFORE), control=control
+        topology.name,
+        number,
+        "kill",
+        (stream,),
+        _between(random, _BEFORE),
+        node=_ALL if _any_node(topology) else "",  # another one would have what it had
+        control=control,
     )
 
 

@@ -92,7 +92,7 @@ def stage(testbed: Testbed, topology: Topology, *, maintained: bool = True) -> I
                 key,
                 users=users,
                 deployment_mode=topology.deployment_mode,
-                storage_type="",
+                storage_type=topology.storage_type,
                 network_connectors=connectors,
             )
             broker = stack.enter_context(testbed.temporary_broker(request))

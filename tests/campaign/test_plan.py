@@ -67,6 +67,15 @@ def test_controls_come_last_and_are_told_apart() -> None:
     assert "control: transient" in str(planned[2])
 
 
+@pytest.mark.parametrize("name", TOPOLOGIES)
+def test_a_control_leaves_no_node_that_has_what_the_others_had(name: str) -> None:
+    controls = schedule(1, TOPOLOGIES[name], 0, controls=1)
+    single = name.endswith("-single")
+    assert [each.control for each in controls] == [*(CONTROLS if single else CONTROLS[:1])]
+    assert {each.node for each in controls} == {"all" if name == "rabbitmq-cluster" else ""}
+    assert {each.broker for each in controls} == {0}, "to which they are sent"
+
+
 def test_a_round_says_what_it_is() -> None:
     text = str(schedule(1, TOPOLOGIES["rabbitmq-cluster"], 1, faults=["pause"])[0])
     assert text.startswith("rabbitmq-cluster 1: pause of node ")
