@@ -35,7 +35,8 @@ Encryptions = Annotated[
     typer.Option(
         "--encryption",
         "-e",
-        help="plaintext, tls, tls:SUITE or tls:TLSv1.3, then +plain, +envelope, +envelope-cached.",
+        help="plaintext, tls, tls:SUITE or tls:TLSv1.3, then +block, +files, +plain or +plain-block"
+        " for the volume, and +envelope or +envelope-cached for the payload.",
     ),
 ]
 WarmUp = Annotated[
