@@ -74,7 +74,7 @@ def build(
 
 @app.command()
 def key(names: _Names = None, as_json: JsonOption = False) -> None:
-    """Print a digest of what goes into the images: the key of a build server's cache."""
+    """Print a digest of what goes into the images, as a cache's key."""
     with errors_shown(as_json):
         digests = " ".join(sorted(spec.digest for spec in _chosen(names)))
         document = {"key": hashlib.sha256(digests.encode()).hexdigest()[:16]}

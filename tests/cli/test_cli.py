@@ -259,22 +259,6 @@ def test_down_is_harmless_when_there_is_nothing(command: CommandLine) -> None:
     assert command.json("down") == {"containers": 0, "volumes": 0, "networks": 0}
 
 
-def test_every_command_explains_itself(command: CommandLine) -> None:
-    def walk(*path: str) -> None:
-        done = command.run(*path, "--help")
-        assert done.returncode == 0, path
-        assert "Usage: testbed" in done.stdout, path
-        lines = done.stdout.partition("Commands:\n")[2].splitlines()
-        for line in lines:
-            if line.startswith("  ") and line[2] != " ":
-                name, _, text = line.strip().partition(" ")
-                assert text.strip(), f"{path} {name} says nothing"
-                assert not text.endswith("..."), f"the line of {name} is cut off"
-                walk(*path, name)
-
-    walk()
-
-
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -1,25 +1,34 @@
-"""Every command by its help, and the page of commands; none starts anything."""
+"""Every command and subcommand by its help; none starts anything."""
 
-import pytest
-import typer
+from collections.abc import Iterator
+
 from typer.testing import CliRunner
 
-from testbed.cli.root import app
-
-COMMANDS = typer.main.get_command(app).list_commands(None)  # type: ignore[attr-defined]  # a group
+from testbed.cli.root import MODULES, app
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_has_its_help(command: str) -> None:
-    result = CliRunner().invoke(app, [command, "--help"])
-    assert result.exit_code == 0, result.output
-    usage, _, text = result.output.strip().partition("\n\n")
-    assert usage.startswith(f"Usage: testbed {command}")
-    assert text.strip()[0].isupper()
+def help_of(*path: str) -> str:
+    """Return what `--help` prints for a command on 80 columns."""
+    done = CliRunner().invoke(app, [*path, "--help"], prog_name="testbed", terminal_width=80)
+    assert done.exit_code == 0, done.output
+    return done.output
 
 
-def test_the_help_has_a_sentence_for_each() -> None:
-    lines = CliRunner().invoke(app, ["--help"]).output.splitlines()
-    for command in COMMANDS:
-        [line] = [line for line in lines if line.split()[:1] == [command]]
-        assert len(line.split()) > 2
+def lines_below(*path: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield each command below ``path`` with its line in the help of its group."""
+    for line in help_of(*path).partition("Commands:\n")[2].splitlines():
+        if line.startswith("  ") and line[2] != " ":
+            name, _, text = line.strip().partition(" ")
+            yield (*path, name), text.strip()
+            yield from lines_below(*path, name)
+
+
+def test_a_command_explains_itself_in_a_line_and_in_its_help() -> None:
+    lines = dict(lines_below())
+    assert lines.keys() >= {("bench", "run"), ("images", "key"), *((name,) for name in MODULES)}
+    for command, line in lines.items():
+        assert len(line.split()) > 1, command
+        assert not line.endswith("..."), f"the line of {command} is cut off"
+        usage, _, text = help_of(*command).strip().partition("\n\n")
+        assert usage.startswith(f"Usage: testbed {' '.join(command)}")
+        assert text.strip()[0].isupper()

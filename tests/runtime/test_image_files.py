@@ -39,6 +39,7 @@ def test_a_saved_image_is_loaded_and_not_built(
     identity = client.images.get(tag).id
     image_files.save(client, [spec], folder)
     client.images.remove(tag)
+    caplog.clear()  # another test may have asked for messages of this level
     caplog.set_level(logging.INFO)
     image_files.load(client, [spec], folder)
     ensure_images(client, [spec])
