@@ -183,7 +183,7 @@ def three_policies(folder: Path) -> Identities:
     ("caller", "share"), [(USER, 0.15), (AS_ROLE, 0.25)], ids=["root", "a role with 3 policies"]
 )
 def test_what_identities_cost(tmp_path: Path, caller: Caller, share: float) -> None:
-    policies = three_policies(tmp_path / "state").policies
+    policies = three_policies(tmp_path).policies
     aws = over(container(), tmp_path / "state", identities=policies)
     measure(aws, caller, prepared(aws, "", 3), share, identities=policies)
 
