@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,8 +33,10 @@ DETAILS = ["User", "Role", "Group", "LocalManagedPolicy"]
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple["subprocess.Popen[str]", BaseClient]]:
-    """Serve in another process, which is killed at the end."""
+def serving(
+    folder: Path, *services: str
+) -> Iterator[tuple["subprocess.Popen[str]", tuple[BaseClient, ...]]]:
+    """Serve in another process, which is killed at the end, with a client of each service."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     server = subprocess.Popen(
         [sys.executable, "-c", _SERVER, str(folder)],
@@ -45,18 +48,19 @@ def serving(folder: Path) -> Iterator[tuple["subprocess.Popen[str]", BaseClient]
         try:
             assert server.stdout
             port = int(server.stdout.readline())
-            yield (
-                server,
+            clients = (
                 boto3.client(
-                    "iam",
+                    service,
                     endpoint_url=f"https://localhost:{port}",
                     verify=str(folder / "ca.pem"),
                     region_name="us-east-1",
                     aws_access_key_id=ACCOUNT,
                     aws_secret_access_key="test",
                     config=ONCE,
-                ),
+                )
+                for service in services
             )
+            yield server, tuple(clients)
         finally:
             server.kill()
 
@@ -91,7 +95,7 @@ def test_a_restart_changes_nothing(tmp_path: Path) -> None:
 @pytest.mark.nightly("a kill amid hundreds of calls; every push has a restart")
 def test_everything_answered_before_a_kill_is_there_afterwards(tmp_path: Path) -> None:
     folder, answered = tmp_path / "state", {"users": set[str](), "keys": set[str]()}
-    with serving(folder) as (server, iam):
+    with serving(folder, "iam") as (server, (iam,)):
         killing = threading.Timer(2.0, lambda: os.kill(server.pid, signal.SIGKILL))
         iam.create_user(UserName="first")
         killing.start()
@@ -107,7 +111,7 @@ def test_everything_answered_before_a_kill_is_there_afterwards(tmp_path: Path) -
             pass
         server.wait()
     assert answered["users"]
-    with serving(folder) as (_, iam):
+    with serving(folder, "iam") as (_, (iam,)):
         users = {
             user["UserName"]
             for page in iam.get_paginator("list_users").paginate()
@@ -125,9 +129,73 @@ def test_everything_answered_before_a_kill_is_there_afterwards(tmp_path: Path) -
     assert len(users - answered["users"] - {"first"}) <= 1
 
 
+def test_what_neighbours_answered_before_a_kill_is_there_afterwards(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    services = ("ec2", "logs", "ssm", "secretsmanager", "cloudwatch", "events")
+    answered: dict[str, set[str]] = {service: set() for service in services}
+    with serving(folder, *services) as (server, clients):
+        for service, client_of in zip(services, clients, strict=True):
+            _add(service, client_of, "first")  # loads the service
+        killing = threading.Timer(2.0, lambda: os.kill(server.pid, signal.SIGKILL))
+        killing.start()
+        try:
+            for number in range(CALLS):
+                service = services[number % len(services)]
+                _add(service, clients[number % len(services)], f"n-{number}")
+                answered[service].add(f"n-{number}")
+        except (BotoCoreError, ClientError):
+            pass
+        server.wait()
+    assert all(answered.values())
+    with serving(folder, *services) as (_, clients):
+        found = {
+            service: _names(service, client_of)
+            for service, client_of in zip(services, clients, strict=True)
+        }
+    assert [name for each in services for name in answered[each] - found[each]] == []
+    # Without an answer one more may have been created; nothing else.
+    assert sum(len(found[each] - answered[each] - {"first"}) for each in services) <= 1
+
+
+def _add(service: str, client_of: BaseClient, name: str) -> None:
+    """Create something of a name; a log group gets an event, too."""
+    if service == "ec2":
+        client_of.create_security_group(GroupName=name, Description="-")
+    elif service == "logs":
+        client_of.create_log_group(logGroupName=name)
+        client_of.create_log_stream(logGroupName=name, logStreamName="s")
+        event = {"timestamp": int(time.time() * 1000), "message": name}
+        client_of.put_log_events(logGroupName=name, logStreamName="s", logEvents=[event])
+    elif service == "ssm":
+        client_of.put_parameter(Name=name, Value="v", Type="String")
+    elif service == "secretsmanager":
+        client_of.create_secret(Name=name, SecretString="v")
+    elif service == "cloudwatch":
+        client_of.put_metric_data(Namespace="n", MetricData=[{"MetricName": name, "Value": 1}])
+    else:
+        client_of.put_rule(Name=name, EventPattern='{"source": ["s"]}')
+
+
+def _names(service: str, client_of: BaseClient) -> set[str]:
+    """Return the names of what there is; of log groups, of those that have their event."""
+    operation, member, name = {
+        "ec2": ("describe_security_groups", "SecurityGroups", "GroupName"),
+        "logs": ("describe_log_groups", "logGroups", "logGroupName"),
+        "ssm": ("describe_parameters", "Parameters", "Name"),
+        "secretsmanager": ("list_secrets", "SecretList", "Name"),
+        "cloudwatch": ("list_metrics", "Metrics", "MetricName"),
+        "events": ("list_rules", "Rules", "Name"),
+    }[service]
+    pages = client_of.get_paginator(operation).paginate()
+    names = {str(item[name]) for page in pages for item in page[member]} - {"default"}
+    if service == "logs":
+        return {each for each in names if client_of.filter_log_events(logGroupName=each)["events"]}
+    return names
+
+
 def test_two_processes_see_each_others_changes(tmp_path: Path) -> None:
     folder = tmp_path / "state"
-    with served(folder) as aws, serving(folder) as (_, elsewhere):
+    with served(folder) as aws, serving(folder, "iam") as (_, (elsewhere,)):
         iam = aws.client("iam")
         for number in range(5):
             iam.create_user(UserName=f"here-{number}")
