@@ -34,6 +34,20 @@ def _key_of_secret(sent: Sent) -> str:
     return "The testbed encrypts secrets under no key of the customer's."
 
 
+def _namespace(sent: Sent) -> str:
+    """Return AWS's words for a namespace of its own, whichever it is."""
+    of_aws = str(sent.get("Namespace", "")).startswith("AWS/")
+    return "The value AWS/ for parameter Namespace is invalid." if of_aws else ""
+
+
+def _metric_queries(sent: Sent) -> str:
+    queries = sent.get("MetricDataQueries", ())
+    if any("Expression" in query for query in queries):
+        return "The testbed computes no metric math, and has no Metrics Insights."
+    stats = {str(query.get("MetricStat", {}).get("Stat", "Sum")) for query in queries}
+    return _PERCENTILES if stats - _STATISTICS else ""
+
+
 def _resource_policy(sent: Sent) -> str:
     try:
         parse(str(sent.get("policyDocument", "")), "resource")
@@ -42,7 +56,13 @@ def _resource_policy(sent: Sent) -> str:
     return ""
 
 
+_STATISTICS = {"Average", "Maximum", "Minimum", "SampleCount", "Sum"}
+_PERCENTILES = f"The testbed computes {', '.join(sorted(_STATISTICS))}, and no other statistics."
+
 _LIMITS: Mapping[tuple[str, str], tuple[Callable[[Sent], str], ...]] = {
+    ("cloudwatch", "PutMetricData"): (_namespace,),
+    ("cloudwatch", "GetMetricData"): (_metric_queries,),
+    ("cloudwatch", "GetMetricStatistics"): (_without("ExtendedStatistics", _PERCENTILES),),
     ("events", "PutTargets"): (_targets,),
     ("events", "PutRule"): (
         _without("ScheduleExpression", "The testbed has no schedules of EventBridge."),

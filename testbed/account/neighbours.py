@@ -1,4 +1,4 @@
-"""Services that moto answers for as they are: one ``MotoService`` with additions for two.
+"""Services that moto answers for as they are: one ``MotoService`` with additions for three.
 
 Loading this module loads nothing of moto; the first call of a service loads what it needs, which
 takes seconds for EC2.
@@ -87,6 +87,16 @@ class _Ec2(MotoNeighbour):
         return Ec2Backend(place.region, place.account)
 
 
+class _CloudWatch(MotoNeighbour):
+    """CloudWatch, whose backend is the testbed's own."""
+
+    def new_backend(self, place: Place) -> Any:
+        """See ``MotoService``."""
+        from testbed.account.metrics import MetricsBackend  # it loads moto
+
+        return MetricsBackend(place.region, place.account)
+
+
 class _Logs(MotoNeighbour):
     """CloudWatch Logs, whose events keep their ids apart over restarts, too."""
 
@@ -105,4 +115,5 @@ class _Logs(MotoNeighbour):
 
 def neighbour(name: str) -> MotoNeighbour:
     """Return a service by botocore's name. The first call of each loads it."""
-    return {"ec2": _Ec2, "logs": _Logs}.get(name, MotoNeighbour)(name)
+    own = {"ec2": _Ec2, "logs": _Logs, "cloudwatch": _CloudWatch}
+    return own.get(name, MotoNeighbour)(name)

@@ -22,6 +22,7 @@ from testbed.account.secure_strings import SecureStrings
 from testbed.account.store import Place
 from testbed.aws import json_protocol, query_protocol
 from testbed.aws.https import Request, Response
+from testbed.documented.metrics import NAMESPACE
 from testbed.documented.neighbours import Neighbour
 from testbed.errors import ApiError
 from testbed.kms.base import Caller
@@ -61,6 +62,8 @@ class NeighbourService:
                 self._check_unused(caller, sent)
             if served.name == "logs" and model.name.startswith(_READS):
                 self._bring_up_to_date(caller)
+            if served.name == "cloudwatch" and _is_about_brokers(model.name, sent):
+                self._testbed.brokers.measure(caller)
             if model.name == "PutParameter":
                 request = replace(
                     request, body=json.dumps(self._secure(caller).sealed(sent)).encode()
@@ -139,6 +142,15 @@ class NeighbourService:
         )
 
 
+def _is_about_brokers(operation: str, sent: Mapping[str, Any]) -> bool:
+    """Return whether a request of CloudWatch reads metrics of brokers, and not a further page."""
+    if operation == "ListMetrics":
+        return "NextToken" not in sent and sent.get("Namespace", NAMESPACE) == NAMESPACE
+    queries = (query.get("MetricStat", {}) for query in sent.get("MetricDataQueries", ()))
+    namespaces = {query.get("Metric", {}).get("Namespace") for query in queries}
+    return operation.startswith("Get") and NAMESPACE in {sent.get("Namespace"), *namespaces}
+
+
 def _is_json(request: Request) -> bool:
     return bool(request.header("x-amz-target"))
 
@@ -167,7 +179,8 @@ def _parameters(request: Request, model: OperationModel) -> dict[str, Any]:
 
 def _parsed(request: Request, model: OperationModel, answer: Answer) -> dict[str, Any]:
     """Return an answer in boto3's shape."""
-    protocol = "json" if _is_json(request) else model.service_model.metadata["protocol"]
+    in_xml = "ec2" if model.service_model.service_name == "ec2" else "query"
+    protocol = "json" if _is_json(request) else in_xml
     response = {"status_code": answer.status, "headers": {}, "body": answer.body}
     parsed: dict[str, Any] = create_parser(protocol).parse(response, model.output_shape)
     parsed.pop("ResponseMetadata", None)

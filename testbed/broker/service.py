@@ -26,6 +26,7 @@ from testbed.broker.configurations import Configurations
 from testbed.broker.health import Patience
 from testbed.broker.jobs import Job
 from testbed.broker.lifecycle import Lifecycle
+from testbed.broker.metrics import Metrics
 from testbed.broker.model import Broker, Node
 from testbed.broker.network import Networks
 from testbed.broker.nodes import Nodes
@@ -65,6 +66,7 @@ class Brokers:
         self._backends = services.backends
         self._networks = Networks(services.state, services.backends)
         self._logs = LogDelivery(services)
+        self._metrics = Metrics(services, self._consoles)
         self._nodes = Nodes(services, self._store)
         self._lifecycle = Lifecycle(services, self._store, self._nodes, patience)
         self._creating = threading.Lock()
@@ -216,6 +218,11 @@ class Brokers:
         for broker in self._store.of(caller):
             self._logs.deliver(broker)
 
+    def measure(self, caller: Caller) -> None:
+        """Ask the caller's brokers for what CloudWatch has of them."""
+        for broker in self._store.of(caller):
+            self._metrics.measure(broker)
+
     def kept_log(self, broker_id: str, node_name: str) -> str:
         """Return the end of what a node's last container printed that ended by itself.
 
@@ -258,6 +265,7 @@ class Brokers:
         """
         broker = self.check(broker_id)
         self._logs.deliver(broker)
+        self._metrics.keep_up(broker)
         try:
             with self._store.locked(broker, wait=False):
                 return self._lifecycle.maintain(self._store.get(broker.broker_id))
@@ -323,6 +331,13 @@ class Brokers:
         """Return the address of each instance, for ``clients.failover``. Raises ``KeyError``."""
         ca_file = self._state.ca_file if tls else None
         return addresses.of(broker, protocol, ca_file, user or broker.users[0])
+
+    def _consoles(self, broker: Broker) -> tuple[Address, ...]:
+        """Return where the nodes' management interfaces are; none if nobody may log in there."""
+        if broker.engine_type == "RABBITMQ":
+            return self.addresses(broker, "management")
+        user = next((user for user in broker.users if user.console_access), None)
+        return self.addresses(broker, "console", user=user) if user else ()
 
     def active(self, broker_id: str) -> Node:
         """Return the node of an active/standby broker that serves.

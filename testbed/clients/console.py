@@ -11,16 +11,19 @@ from typing import Any
 from testbed.clients.base import Address
 from testbed.errors import ClientError, ConnectionRefused, NotAuthorized
 
-_TIMEOUT = 30.0  # seconds, for each answer
+_TIMEOUT = 30.0
 _JOLOKIA = "/api/jolokia/"
 
 
 class Console:
     """A login at a console over HTTPS. Methods raise ``ClientError``."""
 
-    def __init__(self, address: Address) -> None:
-        """Take the address of a broker's ``management`` or ``console``; nothing is sent yet."""
-        self._address = address
+    def __init__(self, address: Address, timeout: float = _TIMEOUT) -> None:
+        """Take the address of a broker's ``management`` or ``console``; nothing is sent yet.
+
+        ``timeout`` is in seconds, for each answer.
+        """
+        self._address, self._timeout = address, timeout
         user = f"{address.username}:{address.password}".encode()
         self._headers = {
             "Authorization": f"Basic {base64.b64encode(user).decode()}",
@@ -56,7 +59,7 @@ class Console:
         """Send a request and return the answer's body."""
         context = ssl.create_default_context(cafile=str(self._address.ca_file))
         connection = http.client.HTTPSConnection(
-            self._address.host, self._address.port, context=context, timeout=_TIMEOUT
+            self._address.host, self._address.port, context=context, timeout=self._timeout
         )
         try:
             content = None if body is None else json.dumps(body)

@@ -1,6 +1,7 @@
 """What a container uses, where it is reached, and which processes of the engine's machine it is."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -37,6 +38,10 @@ class ContainerUsage:
     def counters(self) -> Counters:
         """Return the counters: current if ``at_once``; otherwise up to a second old."""
         return (self._kernel and self._kernel.counters()) or self._engine_counters()
+
+    def started(self) -> float:
+        """Return when it was started, in seconds since 1970."""
+        return datetime.fromisoformat(self._inspect()["State"]["StartedAt"]).timestamp()
 
     @property
     def at_once(self) -> bool:
