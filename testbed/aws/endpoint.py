@@ -13,6 +13,7 @@ from testbed.account.directory import AccessKey
 from testbed.account.sessions import Sessions
 from testbed.aws import cloudtrail, https
 from testbed.aws.callers import Callers
+from testbed.aws.cloudwatch_protocols import AnyProtocol
 from testbed.aws.dispatch import Dispatch, Service
 from testbed.aws.health import Health
 from testbed.aws.iam import Iam, managed_policy
@@ -97,16 +98,18 @@ def _services(testbed: Testbed, jobs: JobThreads) -> dict[str, Service]:
     sessions = Sessions(authorization, testbed.clock, partial(managed_policy, backends))
     configurations = Configurations(testbed.state, testbed.clock)
     context = Context(testbed.brokers, configurations, jobs.start)
+    neighbours: dict[str, Service] = {
+        served.signing_name: NeighbourService(served, testbed, authorization)
+        for served in NEIGHBOURS.values()
+    }
+    neighbours["monitoring"] = AnyProtocol(neighbours["monitoring"], "cloudwatch")
     return {
         "kms": JsonService("kms", "TrentService", testbed.kms.call),
         "mq": Mq(context, shared.recorder, authorization),
         "cloudtrail": cloudtrail.service(testbed.trail, authorization),
         "iam": Iam(backends, authorization, shared.recorder),
         "sts": Sts(sessions, shared.recorder),
-        **{
-            served.signing_name: NeighbourService(served, testbed, authorization)
-            for served in NEIGHBOURS.values()
-        },
+        **neighbours,
     }
 
 

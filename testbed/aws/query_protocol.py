@@ -4,6 +4,7 @@ botocore has the client's side of it.
 """
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,8 @@ from testbed.aws import shapes
 from testbed.aws.https import Request, Response
 from testbed.errors import ApiError
 
+_NUMBERS = ("integer", "long", "float", "double")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,19}(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 _FIELDS = 2000
 _Tree = dict[str, Any]
 
@@ -132,6 +135,9 @@ def _read(shape: Shape, found: Any, member: str) -> Any:
         if found.lower() not in ("true", "false"):
             raise shapes.Malformed(member, "true or false")
         return found.lower() == "true"
+    if shape.type_name in _NUMBERS and _NUMBER.fullmatch(found):
+        whole = found.lstrip("+-").isdigit()
+        return shapes.parse(shape, int(found) if whole else float(found), member)
     return shapes.from_text(shape, found, member)
 
 
