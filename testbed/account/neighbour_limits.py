@@ -28,12 +28,6 @@ def _without(member: str, sentence: str) -> Callable[[Sent], str]:
     return lambda sent: sentence if sent.get(member) else ""
 
 
-def _key_of_secret(sent: Sent) -> str:
-    if sent.get("KmsKeyId", "alias/aws/secretsmanager") == "alias/aws/secretsmanager":
-        return ""
-    return "The testbed encrypts secrets under no key of the customer's."
-
-
 def _namespace(sent: Sent) -> str:
     """Return AWS's words for a namespace of its own, whichever it is."""
     of_aws = str(sent.get("Namespace", "")).startswith("AWS/")
@@ -70,9 +64,7 @@ _LIMITS: Mapping[tuple[str, str], tuple[Callable[[Sent], str], ...]] = {
     ("logs", "PutResourcePolicy"): (_resource_policy,),
     ("logs", "CreateLogGroup"): (_without("kmsKeyId", "The testbed encrypts no log groups."),),
     ("secretsmanager", "CreateSecret"): (
-        _key_of_secret,
         _without("AddReplicaRegions", "The testbed replicates no secrets."),
     ),
-    ("secretsmanager", "UpdateSecret"): (_key_of_secret,),
     ("ssm", "PutParameter"): (_without("Policies", "The testbed has no parameter policies."),),
 }

@@ -18,6 +18,7 @@ from testbed.account.log_retention import expire, has_expired
 from testbed.account.moto_backends import Answer, Message
 from testbed.account.neighbour_permissions import Permissions
 from testbed.account.neighbours import neighbour
+from testbed.account.secret_keys import SecretKeys
 from testbed.account.secure_strings import SecureStrings
 from testbed.account.store import Place
 from testbed.aws import json_protocol, query_protocol
@@ -68,12 +69,18 @@ class NeighbourService:
                 request = replace(
                     request, body=json.dumps(self._secure(caller).sealed(sent)).encode()
                 )
-            answer = self._call(request, caller, model)
+            if served.name == "secretsmanager":
+                answer = self._of_secrets(request, caller, model)
+            else:
+                answer = self._call(request, caller, model)
             elements = _parsed(request, model, answer)
             if answer.status >= 400:
                 error = elements["Error"]
                 raise ApiError(error["Message"], code=error["Code"], status=answer.status)
             recorded.elements = elements
+            if served.name == "secretsmanager":
+                opened = self._secrets(caller).opened(json.loads(answer.body or "{}"))
+                answer = replace(answer, body=json.dumps(opened).encode())
             if served.name == "ssm":
                 opened = self._secure(caller).opened(json.loads(answer.body or "{}"))
                 answer = replace(answer, body=json.dumps(opened).encode())
@@ -101,6 +108,13 @@ class NeighbourService:
 
     def _secure(self, caller: Caller) -> SecureStrings:
         return SecureStrings(self._testbed.kms, caller)
+
+    def _secrets(self, caller: Caller) -> SecretKeys:
+        return SecretKeys(self._testbed.kms, caller, self._backends)
+
+    def _of_secrets(self, request: Request, caller: Caller, model: OperationModel) -> Answer:
+        with self._secrets(caller).sealed(model.name, request.body) as body:
+            return self._call(replace(request, body=body), caller, model)
 
     def _bring_up_to_date(self, caller: Caller) -> None:
         """Deliver what brokers have written, and remove the events whose time is over."""

@@ -1,0 +1,177 @@
+"""Secrets under a key of the customer's.
+
+Secrets Manager has KMS make a data key for each version, and decrypt it for each reading, in the
+caller's name ("Secret encryption and decryption in AWS Secrets Manager"). What is kept is the
+ciphertext, so a secret cannot be read without its key.
+"""
+
+import json
+import os
+import secrets
+import string
+import uuid
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from testbed.account.moto_backends import MotoBackends
+from testbed.account.neighbours import neighbour
+from testbed.account.store import Place
+from testbed.documented import regions
+from testbed.errors import ApiError, KmsError
+from testbed.kms.base import Caller, Kms, is_outage
+
+MANAGED = "alias/aws/secretsmanager"
+_SERVICE = "secretsmanager.amazonaws.com"
+_SEALED = "testbed-ciphertext:"
+_VALUES = ("SecretString", "SecretBinary")
+_VALIDATE = "RequestToValidateKeyAccess"
+_NONCE = 12  # bytes
+# The sentences of the API reference.
+_CANNOT_ENCRYPT = (
+    "Secrets Manager can't encrypt the protected secret text using the provided KMS key. Check "
+    "that the KMS key is available, enabled, and not in an invalid state."
+)
+_CANNOT_DECRYPT = (
+    "Secrets Manager can't decrypt the protected secret text using the provided KMS key."
+)
+_FAILURES = {
+    "GenerateDataKey": ("EncryptionFailure", _CANNOT_ENCRYPT),
+    "Decrypt": ("DecryptionFailure", _CANNOT_DECRYPT),
+}
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SecretKeys:
+    """The secrets of a caller. Methods raise ``ApiError`` where KMS refuses."""
+
+    kms: Kms
+    caller: Caller
+    backends: MotoBackends
+
+    @contextmanager
+    def sealed(self, operation: str, body: bytes) -> Iterator[bytes]:
+        """Yield a request with the ciphertext, if its secret has a key, for the call of moto."""
+        sent: Body = json.loads(body or "{}")
+        if operation not in ("CreateSecret", "PutSecretValue", "UpdateSecret"):
+            yield body
+            return
+        arn, current = self._stored(str(sent.get("SecretId", "")))
+        key = str(sent.get("KmsKeyId") or current)
+        if key == MANAGED and current == MANAGED:
+            yield body
+            return
+        value = next((member for member in _VALUES if member in sent), "")
+        if operation == "UpdateSecret" and key != current and not value:
+            raise ApiError(
+                "The testbed encrypts a secret under another key together with a new value alone.",
+                code="InvalidRequestException",
+                status=400,
+            )
+        if sent.get("KmsKeyId"):
+            self._validate(key)
+        if not value:
+            yield body
+        elif operation == "CreateSecret":
+            with self._new_arn(str(sent["Name"])) as new:
+                yield self._seal(sent, value, key, new)
+        else:
+            yield self._seal(sent, value, key, arn)
+
+    def opened(self, answer: Mapping[str, Any]) -> Body:
+        """Return an answer with the plaintext of its secrets."""
+        opened = self._opened(answer)
+        if "SecretValues" in answer:
+            opened |= {"SecretValues": [], "Errors": list(answer.get("Errors", ()))}
+            for secret in answer["SecretValues"]:
+                try:
+                    opened["SecretValues"].append(self._opened(secret))
+                except ApiError as error:
+                    refused = {"ErrorCode": error.code, "Message": str(error)}
+                    opened["Errors"].append({"SecretId": secret["ARN"], **refused})
+        return opened
+
+    def _seal(self, sent: Body, value: str, key: str, arn: str) -> bytes:
+        """Return a request in which a ciphertext is the value. Both kinds are kept as a string."""
+        if key == MANAGED:
+            return json.dumps(sent).encode()
+        version = str(sent.get("ClientRequestToken") or uuid.uuid4())
+        data = self._call("GenerateDataKey", _context(arn, version), KeyId=key, KeySpec="AES_256")
+        nonce, plain = os.urandom(_NONCE), json.dumps({value: sent[value]}).encode()
+        encrypted = nonce + AESGCM(data["Plaintext"]).encrypt(nonce, plain, None)
+        parts = (b64encode(part).decode() for part in (data["CiphertextBlob"], encrypted))
+        others = {name: sent[name] for name in sent if name not in _VALUES}
+        sealed = {"SecretString": _SEALED + ".".join(parts), "ClientRequestToken": version}
+        return json.dumps({**others, **sealed}).encode()
+
+    def _opened(self, secret: Mapping[str, Any]) -> Body:
+        text = str(secret.get("SecretString", ""))
+        if not text.startswith(_SEALED):
+            return dict(secret)
+        blob, sealed = (b64decode(part) for part in text.removeprefix(_SEALED).split("."))
+        context = _context(secret["ARN"], secret["VersionId"])
+        data = self._call("Decrypt", context, CiphertextBlob=blob)
+        plain = AESGCM(data["Plaintext"]).decrypt(sealed[:_NONCE], sealed[_NONCE:], None)
+        others = {name: secret[name] for name in secret if name != "SecretString"}
+        return {**others, **json.loads(plain)}
+
+    def _validate(self, key: str) -> None:
+        """Try whether the caller may use a key, as the service does when it gets one."""
+        if key == MANAGED:
+            return
+        context = _context(_VALIDATE, _VALIDATE)
+        made = self._call("GenerateDataKey", context, KeyId=key, KeySpec="AES_256")
+        self._call("Decrypt", context, CiphertextBlob=made["CiphertextBlob"])
+
+    def _stored(self, name: str) -> tuple[str, str]:
+        """Return the ARN and the key of a secret; of an unknown one no ARN."""
+
+        def look(moto: Any) -> tuple[str, str]:
+            for secret in moto.secrets.values():
+                if name in (secret.name, secret.arn):
+                    return secret.arn, secret.kms_key_id or MANAGED
+            return "", MANAGED
+
+        place = Place("secretsmanager", self.caller.account, self.caller.region)
+        return self.backends.read(neighbour("secretsmanager"), place, look)
+
+    @contextmanager
+    def _new_arn(self, name: str) -> Iterator[str]:
+        """Yield the ARN that moto gives to a new secret within the block."""
+        from moto.secretsmanager.utils import SecretsManagerSecretIdentifier  # it loads moto
+        from moto.utilities.id_generator import moto_id_manager
+
+        caller = self.caller
+        suffix = "".join(secrets.choice(string.ascii_letters) for _ in range(6))
+        identifier = SecretsManagerSecretIdentifier(caller.account, caller.region, name)
+        moto_id_manager.set_custom_id(identifier, suffix)
+        try:
+            resource = f"secret:{name}-{suffix}"
+            yield regions.arn("secretsmanager", caller.region, caller.account, resource)
+        finally:
+            moto_id_manager.unset_custom_id(identifier)
+
+    def _call(
+        self, operation: str, context: Mapping[str, str], **parameters: Any
+    ) -> Mapping[str, Any]:
+        sent = {**parameters, "EncryptionContext": context}
+        try:
+            return self.kms.call(self.caller.through(_SERVICE), operation, sent)
+        except KmsError as error:
+            if is_outage(error):
+                raise ApiError(
+                    "KMS does not answer.", code="InternalServiceError", status=500
+                ) from error
+            code, sentence = _FAILURES[operation]
+            if error.code == "AccessDeniedException":
+                code, sentence = error.code, "Access to KMS is not allowed"
+            raise ApiError(sentence, code=code, status=400) from error
+
+
+def _context(arn: str, version: str) -> dict[str, str]:
+    return {"SecretARN": arn, "SecretVersionId": version}
