@@ -14,12 +14,13 @@ from testbed.clients import Destination
 from testbed.clients.console import Console
 from testbed.documented.listeners import RABBITMQ
 from testbed.kms.base import USER_ACCOUNT, Caller, assumed_role
-from testbed.results import Finding
+from testbed.results import Finding, Output
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
 from testbed.trail.compare import trail_differences
 from testbed.trail.lookup import events
 from testbed.trail.samples import samples
+from testbed.watch import dependencies
 from testbed.wire.capture import IMAGE, Capture, capturing
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ _CLIENT_PORT = next(
 )
 
 
-def run(testbed: Testbed) -> Iterator[Finding | str]:
+def run(testbed: Testbed) -> Iterator[Output]:
     """Use a cluster like the service's, and as control one with TLS between its nodes."""
     alice = assumed_role(USER_ACCOUNT, testbed.region, _SESSION)
     key = testbed.kms.call(alice, "CreateKey", {"Description": "of a cluster"})["KeyMetadata"][
@@ -44,6 +45,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     with testbed.temporary_broker(
         testbed.request("RABBITMQ", "cluster", key, deployment_mode="CLUSTER_MULTI_AZ"), alice
     ) as cluster:
+        yield dependencies(testbed, cluster.broker_id, "a cluster of three, as it was created")
         yield _grants(testbed, key, alice)
         logger.info("  a canary, and a capture in the network of one node")
         replicated = _captured(testbed, cluster)

@@ -9,9 +9,10 @@ from testbed.cli.scenario import run_file
 from testbed.clients import Destination
 from testbed.errors import KmsError
 from testbed.evidence import Observation
-from testbed.results import Finding
+from testbed.results import Output
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
+from testbed.watch import dependencies
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ TURNS_CLOCK = True
 _QUEUE = Destination.queue("grant-revoked")
 
 
-def run(testbed: Testbed) -> Iterator[Finding | str]:
+def run(testbed: Testbed) -> Iterator[Output]:
     """Revoke the volume's grant of a new RabbitMQ broker under confirmed traffic."""
     brokers, kms = testbed.brokers, testbed.kms
     key = testbed.new_key("of a broker that loses a grant")
@@ -35,6 +36,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             inside = evidence.reports_invalid_key(brokers, identity)
             testbed.wait_out_delay()
             after = evidence.reports_invalid_key(brokers, identity)
+            yield dependencies(testbed, identity, "a broker whose volume's grant is revoked")
             reboot, attached = evidence.refuses_reboot(brokers, identity), evidence.serves(flow, 50)
             logger.info("  everything an owner might try")
             tried = [

@@ -10,9 +10,10 @@ from testbed.clients import QUEUE_PROTOCOL, Destination
 from testbed.engines.base import UNENCRYPTED
 from testbed.evidence import Observation
 from testbed.history import History, Recorder
-from testbed.results import Finding
+from testbed.results import Output
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
+from testbed.watch import Watch, dependencies
 
 logger = logging.getLogger(__name__)
 
@@ -25,46 +26,61 @@ ALONE = True  # it stops the default brokers
 _QUEUE = Destination.queue("key-disabled")
 
 
-def run(testbed: Testbed) -> Iterator[Finding | str]:
+def run(testbed: Testbed) -> Iterator[Output]:
     """Use a broker of each engine under continuous confirmed traffic."""
     for engine_type in ("RABBITMQ", "ACTIVEMQ"):
         yield from _story(testbed, testbed.default_broker(engine_type))
 
 
-def _story(testbed: Testbed, broker: Broker) -> Iterator[Finding | str]:
+def _story(testbed: Testbed, broker: Broker) -> Iterator[Output]:
     brokers, name, identity = testbed.brokers, broker.broker_name, broker.broker_id
-    with Traffic(
-        brokers.address(broker, QUEUE_PROTOCOL[broker.engine_type]), _QUEUE, rate=100
-    ) as flow:
+    with (
+        Traffic(
+            brokers.address(broker, QUEUE_PROTOCOL[broker.engine_type]), _QUEUE, rate=100
+        ) as flow,
+        Watch(testbed, identity) as watch,
+    ):
         # RabbitMQ may forget a queue that is less than a second old when it is killed.
         flow.wait_confirmed(150, 30)
         enabled = evidence.reports_invalid_key(brokers, identity)
 
         logger.info("  %s: DisableKey", name)
         testbed.kms.call(testbed.user, "DisableKey", {"KeyId": broker.key_arn})
+        watch.note("DisableKey")
         inside = evidence.reports_invalid_key(brokers, identity)
+        flow.wait_confirmed(50, 30)
         logger.info("  %s: the delay of %.0f s passes", name, testbed.delay)
         testbed.wait_out_delay()
+        watch.note(f"the delay of {testbed.delay:.0f} s is over")
         try:
             after = evidence.reports_invalid_key(brokers, identity)
-            attached = evidence.serves(flow, 50)
+            attached = evidence.serves(flow, 200)
             reboot = evidence.refuses_reboot(brokers, identity)
+            watch.note("RebootBroker", refused=reboot.yes)
             logger.info("  %s: losing its node", name)
             brokers.detach(identity)
+            watch.note("its node is lost")
             lost = evidence.stays_down(brokers, identity)
+            watch.note("the volume is attached again", refused=lost.yes)
+            broken = dependencies(testbed, identity, f"{name} without its key, its node lost")
         finally:
             logger.info("  %s: EnableKey", name)
             testbed.kms.call(testbed.user, "EnableKey", {"KeyId": broker.key_arn})
+            watch.note("EnableKey")
             returned = evidence.stays_down(brokers, identity)
+            watch.note("the volume is attached again", refused=returned.yes)
             brokers.maintain(identity)
         flow.wait_confirmed(20, 60)
         rebooted = evidence.refuses_reboot(brokers, identity)
+        watch.note("RebootBroker" if rebooted.yes else "it has rebooted", refused=rebooted.yes)
         flow.wait_confirmed(20, 60)
     running = evidence.reports_invalid_key(brokers, identity).inverse
     history = flow.recorder.history()
     address = brokers.address(brokers.peek(identity), QUEUE_PROTOCOL[broker.engine_type])
     account = checker.check(traffic.drain(address, _QUEUE, flow.recorder))
 
+    yield watch.timeline(f"{name} while its key is disabled and enabled", history)
+    yield broken
     yield evidence.contrast(
         "R9",
         name,

@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import Literal
 
 from testbed.documented.tls import Suite
+from testbed.graph import Dependencies
+from testbed.timeline import Timeline
 
 
 class Verdict(StrEnum):
@@ -95,6 +97,10 @@ class Matrix:
         )
 
 
+# What a scenario yields: findings, notes, and what is shown of what happened.
+Output = Finding | Matrix | Timeline | Dependencies | str
+
+
 @dataclass(frozen=True)
 class ScenarioResult:
     """One run of a scenario. ``error`` is empty unless the scenario did not finish."""
@@ -106,6 +112,8 @@ class ScenarioResult:
     error: str = ""
     notes: tuple[str, ...] = ()  # measurements and caveats that decide no claim
     matrices: tuple[Matrix, ...] = ()
+    timelines: tuple[Timeline, ...] = ()
+    dependencies: tuple[Dependencies, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ A scenario is one file of ``scenarios/`` with
 
 - ``TITLE``, one line, and ``CLAIMS``, the ids of the claims that it decides;
 - ``TURNS_CLOCK = True`` or ``ALONE = True``, if it cannot run beside any other, see ``Scenario``;
-- ``run(testbed)``, a generator of ``Finding``s, each with its control, of notes and of matrices.
+- ``run(testbed)``, a generator of ``Finding``s, each with its control, of notes, of matrices, of
+  time lines and of dependencies.
 
 It uses only what a user can use: ``testbed.brokers``, ``testbed.kms``, clients and observers.
 """
@@ -21,16 +22,20 @@ from functools import partial
 from importlib.metadata import version as version_of
 from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
 
 from testbed import paths
 from testbed.errors import TestbedError, is_of_interruption
-from testbed.results import Finding, Matrix, Run, ScenarioResult
+from testbed.graph import Dependencies
+from testbed.results import Finding, Matrix, Output, Run, ScenarioResult
 from testbed.runtime.tasks import run_concurrently
 from testbed.storage import choice
 from testbed.testbed import Testbed
+from testbed.timeline import Timeline
 from testbed.verdicts import ClaimVerdict, decide_run
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _PATIENCE = 5.0  # seconds that scenarios get to notice an interruption
 
@@ -46,7 +51,7 @@ class Scenario:
     name: str
     title: str
     claims: tuple[str, ...]
-    run: Callable[[Testbed], Iterator[Finding | Matrix | str]]
+    run: Callable[[Testbed], Iterator[Output]]
     turns_clock: bool = False
     alone: bool = False
 
@@ -68,20 +73,14 @@ def find(names: Sequence[str] = ()) -> list[Scenario]:
 def run(scenario: Scenario, testbed: Testbed) -> ScenarioResult:
     """Run a scenario. Its error becomes the result's ``error``, beside the findings until then."""
     started = time.monotonic()
-    findings: list[Finding] = []
-    notes: list[str] = []
-    matrices: list[Matrix] = []
+    items: list[Output] = []
     error = ""
     logger.info("scenario %s: %s", scenario.name, scenario.title)
     try:
         for item in scenario.run(testbed):
+            items.append(item)
             if isinstance(item, Finding):
-                findings.append(item)
                 logger.info("  %s %s: %s", item.verdict.value, item.claim, item.subject)
-            elif isinstance(item, Matrix):
-                matrices.append(item)
-            else:
-                notes.append(item)
     except Exception as caught:  # it must not take the others down
         if is_of_interruption(caught):  # it is for the whole run
             raise KeyboardInterrupt from caught
@@ -94,12 +93,18 @@ def run(scenario: Scenario, testbed: Testbed) -> ScenarioResult:
     return ScenarioResult(
         scenario.name,
         scenario.title,
-        tuple(findings),
+        _of(Finding, items),
         time.monotonic() - started,
         error,
-        tuple(notes),
-        tuple(matrices),
+        _of(str, items),
+        _of(Matrix, items),
+        _of(Timeline, items),
+        _of(Dependencies, items),
     )
+
+
+def _of(kind: type[T], items: Sequence[Output]) -> tuple[T, ...]:
+    return tuple(item for item in items if isinstance(item, kind))
 
 
 def run_all(

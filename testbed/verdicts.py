@@ -79,6 +79,14 @@ def tally(verdicts: Sequence[ClaimVerdict]) -> dict[str, int]:
     }
 
 
+def by_theme(verdicts: Sequence[ClaimVerdict]) -> dict[str, tuple[ClaimVerdict, ...]]:
+    """Group the claims by theme."""
+    groups: dict[str, list[ClaimVerdict]] = {}
+    for verdict in verdicts:
+        groups.setdefault(verdict.claim.theme, []).append(verdict)
+    return {theme: tuple(group) for theme, group in groups.items()}
+
+
 def succeeded(run: Run) -> bool:
     """Return whether no claim fails and every scenario finished."""
     return not any(scenario.error for scenario in run.scenarios) and all(

@@ -14,12 +14,12 @@ FLOORS = (
         "documented advice errors arn paths api_models api_validation history history_file policy "
         "protocols"
     ),
-    "default_region results checker extras private_files runtime",
+    "default_region graph timeline results checker extras private_files runtime",
     "engines clients pki state verdicts",
     "kms report traffic",
     "storage trail wire account",
     "services broker",
-    "controls evidence inventory testbed",
+    "controls evidence inventory testbed relations watch",
     "key library scenario aws bench client_setup console staff",
     "faults testing",
     "daemon __init__",

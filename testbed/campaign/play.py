@@ -3,7 +3,6 @@
 import logging
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -13,12 +12,13 @@ from typing import Protocol
 
 from testbed.broker.model import Node
 from testbed.campaign.plan import KINDS, Round, Stream
-from testbed.campaign.results import Played, Rate, State
+from testbed.campaign.results import Played, State
 from testbed.campaign.stage import Stage
 from testbed.checker import Account, check
 from testbed.errors import ClientError, TestbedError
-from testbed.history import Event, History, Kind, Recorder
+from testbed.history import History, Kind, Recorder
 from testbed.history_file import Writer
+from testbed.timeline import rates
 from testbed.traffic import Traffic, drain
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,6 @@ _AGAIN_WITHIN = 240.0  # seconds until each stream has confirmations again, and 
 _AGAIN = 5
 _DEAD_WITHIN = 60.0  # seconds that a broker may go on without its process or volume
 _SOON = 0.05  # seconds between two looks at a node that dies
-_STEP = 0.5  # seconds for which a rate is counted
 _CONFIRMATION = 5.0  # seconds that a message has to be confirmed
 _LOOK = 0.25  # seconds between two looks at the broker's state
 
@@ -243,19 +242,3 @@ def _pause(times: Sequence[float]) -> float:
 
 def _since(begun: float, at: float) -> float:
     return round(at - begun, 2) if at else 0.0
-
-
-def rates(events: "History | Sequence[Event]", begun: float) -> tuple[Rate, ...]:
-    """Return the rates from ``begun`` to the last event, in steps."""
-    counts: Counter[tuple[int, Kind]] = Counter(
-        (int((event.at - begun) // _STEP), event.kind) for event in events
-    )
-    last = max((step for step, _ in counts), default=-1)
-    return tuple(
-        Rate(
-            step * _STEP,
-            counts[step, Kind.CONFIRMED] / _STEP,
-            counts[step, Kind.RECEIVED] / _STEP,
-        )
-        for step in range(last + 1)
-    )

@@ -11,18 +11,10 @@ import msgspec
 from testbed.campaign.plan import Round
 from testbed.checker import Account
 from testbed.errors import TestbedError
+from testbed.timeline import Rate
 
 KIND = "amazonmq-testbed campaign"
 SCHEMA = 1  # goes up with every incompatible change of the document
-
-
-@dataclass(frozen=True)
-class Rate:
-    """Messages a second from ``at`` on, until the next one."""
-
-    at: float
-    confirmed: float
-    received: float
 
 
 @dataclass(frozen=True)

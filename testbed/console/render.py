@@ -2,20 +2,19 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from testbed.arn import Arn
 from testbed.broker import log_lines, node_container
 from testbed.client_setup.clients import CLIENTS, snippet
-from testbed.console.graph import COLUMNS, Graph, lay_out
 from testbed.console.snapshot import Snapshot
 from testbed.documented.engines import DEPLOYMENT_MODES, VERSIONS
 from testbed.documented.instance_types import DEFAULT_INSTANCE_TYPE
 from testbed.errors import NotFoundException, TestbedError
 from testbed.pki.authority import TRUSTSTORE_PASSWORD
-from testbed.report.text import printable
+from testbed.report import graph, timeline
 from testbed.testbed import Testbed
 
 if TYPE_CHECKING:
@@ -38,48 +37,15 @@ _ANY_KEY = """
 _NO_PASSWORD = "PASSWORD"  # noqa: S105 - it stands for one
 PANELS = ("summary", "brokers", "keys", "graph", "trail", "run")
 _LOG_LINES = 60
-# The drawing's sizes, in pixels.
-_WIDTH, _HEIGHT, _GAP, _ROW, _TOP = 176, 40, 44, 52, 28
 
 
 @cache
 def _environment() -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # not before the first page
+    from testbed.report import pages  # not before the first page
 
-    environment = Environment(
-        loader=PackageLoader("testbed.console", "pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: printable(value) if type(value) is str else value,
-    )
+    environment = pages.environment("testbed.console", "pages")
     environment.filters["key_id"] = lambda arn: Arn.parse(arn).resource_id
     return environment
-
-
-@dataclass(frozen=True)
-class Sketch:
-    """A graph's size and places in pixels."""
-
-    graph: Graph
-    columns: tuple[str, ...] = COLUMNS
-    box_width: int = _WIDTH
-    box_height: int = _HEIGHT
-
-    @property
-    def width(self) -> int:
-        return len(COLUMNS) * _WIDTH + (len(COLUMNS) - 1) * _GAP
-
-    @property
-    def height(self) -> int:
-        return _TOP + self.graph.rows * _ROW
-
-    def x(self, column: int) -> int:
-        return column * (_WIDTH + _GAP)
-
-    def y(self, row: float) -> float:
-        return _TOP + row * _ROW
 
 
 class Renderer:
@@ -90,7 +56,13 @@ class Renderer:
 
     def panels(self, shot: Snapshot, *, buttons: bool) -> dict[str, str]:
         """Return the HTML of each panel but the logs, with ``buttons`` that make calls or not."""
-        values = {"shot": shot, "buttons": buttons, "sketch": Sketch(lay_out(shot.chains))}
+        lines = shot.run.timelines if shot.run else ()
+        values = {
+            "shot": shot,
+            "buttons": buttons,
+            "sketch": graph.sketch(shot.chains),
+            "timelines": [timeline.Sketch(each) for each in lines],
+        }
         return {name: _render(f"{name}.html", values) for name in PANELS}
 
     def logs(self, broker: str) -> str:

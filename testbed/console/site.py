@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 PATH = "/console"
 _PAGES = Path(__file__).parent / "pages"
+_REPORT = Path(__file__).parents[1] / "report"
 _PATIENCE = 1.0  # seconds for LocalStack to answer
 _FRESH = 1.0  # seconds for which a snapshot is shown to all
 _POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -49,9 +51,10 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 _FILES = {
-    "console.css": "text/css",
-    "console.js": "text/javascript",
-    "icon.svg": "image/svg+xml",
+    "common.css": (_REPORT, "text/css"),
+    "console.css": (_PAGES, "text/css"),
+    "console.js": (_PAGES, "text/javascript"),
+    "icon.svg": (_PAGES, "image/svg+xml"),
 }
 
 
@@ -94,7 +97,7 @@ class Console:
             "/panels": self._poll,
             "/ca.pem": lambda _: self._trust("ca.pem", "application/x-pem-file"),
             f"/{TRUSTSTORE}": lambda _: self._trust(TRUSTSTORE, "application/x-pkcs12"),
-            "/report": self._report,
+            **{f"/{name}": partial(self._written, name) for name in last_run.PAGES},
         }
 
     def answers(self, request: Request) -> bool:
@@ -207,10 +210,10 @@ class Console:
         headers = {"Content-Type": kind, "Content-Disposition": f'attachment; filename="{name}"'}
         return Response(200, self._testbed.ca_file.with_name(name).read_bytes(), headers)
 
-    def _report(self, request: Request) -> Response:
-        page = last_run.page(self._testbed.state.folder)
+    def _written(self, name: str, request: Request) -> Response:
+        page = last_run.page(self._testbed.state.folder, name)
         if page is None:
-            raise Refused(404, "There is no report.")
+            raise Refused(404, f"There is no {name}.")
         headers = {
             "Content-Type": "text/html; charset=utf-8",
             "Content-Security-Policy": _REPORT_POLICY,
@@ -236,7 +239,8 @@ def _parsed(body: bytes) -> dict[str, Any]:
 
 
 def _file(name: str) -> Response:
-    return Response(200, (_PAGES / name).read_bytes(), {"Content-Type": _FILES[name]})
+    folder, kind = _FILES[name]
+    return Response(200, (folder / name).read_bytes(), {"Content-Type": kind})
 
 
 def _text(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:

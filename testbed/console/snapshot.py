@@ -12,15 +12,15 @@ from testbed.broker.describe import pending_change
 from testbed.broker.model import Broker
 from testbed.console import impact, last_run
 from testbed.console.aliases import aliases as aliases_of
-from testbed.console.graph import Chain
 from testbed.console.last_run import LastRun
-from testbed.console.relations import chains
 from testbed.console.trail_lines import TrailLine, fold
 from testbed.errors import TestbedError
+from testbed.graph import Chain
 from testbed.kms.base import SERVICE_ACCOUNT, Kms
 from testbed.kms.grant import Grant
 from testbed.kms.key import Key
 from testbed.kms.ledger import Ledger
+from testbed.relations import chains
 from testbed.testbed import Testbed
 from testbed.trail.filters import by_service
 from testbed.trail.lookup import recent
@@ -92,7 +92,10 @@ class KeyView:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A testbed at one moment. ``trail`` is what users did, ``all_trail`` what services did too."""
+    """A testbed at one moment. ``trail`` is what users did, ``all_trail`` what services did too.
+
+    ``benchmarked`` is when the last benchmark's page was written, empty without one.
+    """
 
     region: str
     kms: str
@@ -102,6 +105,7 @@ class Snapshot:
     trail: tuple[TrailLine, ...]
     all_trail: tuple[TrailLine, ...]
     run: LastRun | None
+    benchmarked: str
 
 
 def take(testbed: Testbed, ledger: Ledger, localstack: Kms) -> Snapshot:
@@ -113,6 +117,7 @@ def take(testbed: Testbed, ledger: Ledger, localstack: Kms) -> Snapshot:
     kms, statuses = _containers(testbed)
     account = testbed.user.account
     records = recent(testbed.trail, account, RECORDS)
+    benchmarked = last_run.benchmarked(testbed.state.folder)
     names = {broker.broker_id: broker.broker_name for broker in brokers}
     return Snapshot(
         region=testbed.region,
@@ -129,10 +134,11 @@ def take(testbed: Testbed, ledger: Ledger, localstack: Kms) -> Snapshot:
             )
             for key in keys
         ),
-        chains=tuple(chains(keys, aliases, grants, brokers, now)),
+        chains=tuple(chains(keys, aliases, grants, brokers, now=now, running=_running(statuses))),
         trail=fold((record for record in records if not by_service(record)), names, LINES),
         all_trail=fold(records, names, LINES),
         run=last_run.read(testbed.state.folder),
+        benchmarked="" if benchmarked is None else _time(benchmarked),
     )
 
 
@@ -144,6 +150,12 @@ def _containers(testbed: Testbed) -> tuple[str, Mapping[str, str] | None]:
         return _UNKNOWN, None
     kms = next((row["status"] for row in rows if row["role"] == "kms"), "missing")
     return kms, {row["id"]: row["status"] for row in rows}
+
+
+def _running(statuses: Mapping[str, str] | None) -> set[str] | None:
+    if statuses is None:
+        return None
+    return {container for container, status in statuses.items() if status == "running"}
 
 
 def _broker(broker: Broker, statuses: Mapping[str, str] | None, account: str) -> BrokerView:

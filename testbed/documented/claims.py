@@ -1,12 +1,19 @@
 """The statements of the data-protection page as checks. Sources: DP, DP-NEW where a row says so.
 
 A claim says what the page states and what has to be observed for it to hold; the verdict comes
-from findings (``testbed.verdicts``), never from a setting. P rows are about what customers put
-where, R about encryption at rest, G about grants, T about encryption in transit, E about encryption
-by the client.
+from findings (``testbed.verdicts``), never from a setting.
 """
 
 from dataclasses import dataclass
+
+# By the first letter of a claim's id.
+THEMES = {
+    "P": "What customers put where, and who calls",
+    "R": "Encryption at rest",
+    "G": "Grants",
+    "T": "Encryption in transit",
+    "E": "Encryption by the client",
+}
 
 
 @dataclass(frozen=True)
@@ -16,6 +23,11 @@ class Claim:
     id: str
     statement: str
     evidence: str
+
+    @property
+    def theme(self) -> str:
+        """The heading that it belongs under."""
+        return THEMES.get(self.id[:1], "Other")
 
 
 CLAIMS = (

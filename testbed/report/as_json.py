@@ -7,6 +7,8 @@ appear at any time.
 import json
 from typing import Any
 
+import msgspec
+
 from testbed.results import Finding, Matrix, Run
 from testbed.verdicts import decide_run, tally
 
@@ -81,6 +83,8 @@ def as_dict(run: Run) -> dict[str, Any]:
                 "findings": [_finding(finding) for finding in scenario.findings],
                 "notes": list(scenario.notes),
                 "matrices": [_matrix(matrix) for matrix in scenario.matrices],
+                "timelines": msgspec.to_builtins(scenario.timelines),
+                "dependencies": msgspec.to_builtins(scenario.dependencies),
             }
             for scenario in run.scenarios
         ],

@@ -3,26 +3,19 @@
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
-from testbed.report import matrix
-from testbed.report.text import printable
+from testbed.report import graph, matrix, pages, timeline
+from testbed.report.text import control
 from testbed.results import Run
-from testbed.verdicts import decide_run, tally
+from testbed.verdicts import by_theme, decide_run, tally
 
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("testbed.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        # Findings may contain characters that HTML cannot; the template does not.
-        finalize=lambda value: printable(value) if type(value) is str else value,
-    )
+    environment = pages.environment("testbed.report")
     environment.globals |= {
+        "control": control,
         "lines": matrix.lines,
         "mark": matrix.mark,
         "summary": matrix.summary,
@@ -34,10 +27,18 @@ def _environment() -> Environment:
 def render(run: Run) -> str:
     """Return the page. All text from the run is escaped."""
     verdicts = decide_run(run)
+    scenarios = run.scenarios
     values: dict[str, Any] = {
         "run": run,
-        "verdicts": verdicts,
+        "themes": by_theme([verdict for verdict in verdicts if verdict.findings]),
+        "unchecked": [verdict for verdict in verdicts if not verdict.findings],
         "tally": tally(verdicts),
-        "matrices": [matrix for scenario in run.scenarios for matrix in scenario.matrices],
+        "timelines": [timeline.Sketch(each) for ran in scenarios for each in ran.timelines],
+        "graphs": [
+            (each.subject, graph.sketch(each.chains))
+            for ran in scenarios
+            for each in ran.dependencies
+        ],
+        "matrices": [matrix for ran in scenarios for matrix in ran.matrices],
     }
     return _environment().get_template("page.html").render(values)

@@ -6,17 +6,21 @@ a scenario that did not finish is an error.
 
 import xml.etree.ElementTree as ET
 
-from testbed.report.text import printable
+from testbed.report.text import control, printable
 from testbed.results import Finding, Run, ScenarioResult, Verdict
 from testbed.verdicts import ClaimVerdict, decide_run
 
 
-def _lines(finding: Finding, label: str = "") -> list[str]:
-    lines = [
-        f"{label}{finding.verdict.value}: {finding.subject}",
-        *(f"  {sentence}" for sentence in finding.evidence),
-    ]
-    return lines + (_lines(finding.control, "control ") if finding.control else [])
+def _lines(finding: Finding) -> list[str]:
+    lines = [f"{finding.verdict.value}: {finding.subject}", *_evidence(finding)]
+    if finding.control:
+        lines.append(f"control {control(finding.control.verdict)}: {finding.control.subject}")
+        lines += _evidence(finding.control)
+    return lines
+
+
+def _evidence(finding: Finding) -> list[str]:
+    return [f"  {sentence}" for sentence in finding.evidence]
 
 
 def _case(suite: ET.Element, name: str, seconds: float = 0.0) -> ET.Element:

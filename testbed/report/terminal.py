@@ -6,9 +6,9 @@ from rich.table import Table
 from rich.text import Text
 
 from testbed.report import matrix
-from testbed.report.text import printable
+from testbed.report.text import control, printable
 from testbed.results import Finding, Run, ScenarioResult, Verdict
-from testbed.verdicts import NOT_CHECKED, ClaimVerdict, decide_run, tally
+from testbed.verdicts import NOT_CHECKED, ClaimVerdict, by_theme, decide_run, tally
 
 _STYLES = {
     Verdict.HOLDS.value: "bold green",
@@ -22,37 +22,44 @@ def _text(text: str, style: str = "") -> Text:
     return Text(printable(text), style=style)
 
 
-def _finding(finding: Finding, label: str = "") -> list[Text]:
-    lines = [
-        Text.assemble(
-            label,
-            (finding.verdict.value, _STYLES[finding.verdict.value]),
-            ": ",
-            printable(finding.subject),
-        )
-    ]
-    lines += [_text(f"  {sentence}", "dim") for sentence in finding.evidence]
+def _finding(finding: Finding) -> list[Text]:
+    verdict = (finding.verdict.value, _STYLES[finding.verdict.value])
+    lines = [Text.assemble(verdict, ": ", printable(finding.subject)), *_evidence(finding)]
     if finding.control:
-        lines += _finding(finding.control, "Control ")
+        about = ": ", printable(finding.control.subject)
+        lines.append(Text.assemble("Control ", _outcome(finding.control), *about))
+        lines += _evidence(finding.control)
     return lines
 
 
+def _evidence(finding: Finding) -> list[Text]:
+    return [_text(f"  {sentence}", "dim") for sentence in finding.evidence]
+
+
+def _outcome(finding: Finding) -> tuple[str, str]:
+    """Return what became of a control, in words and their style."""
+    failed = finding.verdict is Verdict.FAILS
+    return control(finding.verdict), "green" if failed else "bold red"
+
+
 def _brief(finding: Finding) -> Group:
-    """Render the subject and the control's verdict, then the first evidence cut to one line."""
+    """Render the subject and the control's outcome, then the first evidence cut to one line."""
     evidence = _text(f"  {finding.evidence[0] if finding.evidence else 'no evidence'}", "dim")
     evidence.no_wrap, evidence.overflow = True, "ellipsis"
-    control = f"control {finding.control.verdict.value}" if finding.control else "no control"
+    outcome = ("the control ", _outcome(finding.control)) if finding.control else ("no control",)
     return Group(
         Text.assemble(
             (finding.verdict.value, _STYLES[finding.verdict.value]),
-            f" {printable(finding.subject)} ({control})",
+            f" {printable(finding.subject)} (",
+            *outcome,
+            ")",
         ),
         evidence,
     )
 
 
-def _claims(verdicts: tuple[ClaimVerdict, ...], *, evidence: bool) -> Table:
-    table = Table(title="Claims", title_justify="left", expand=True)
+def _claims(theme: str, verdicts: tuple[ClaimVerdict, ...], *, evidence: bool) -> Table:
+    table = Table(title=theme, title_justify="left", expand=True)
     table.add_column("id", no_wrap=True, width=3)
     table.add_column("verdict", width=16)
     table.add_column("statement and evidence", ratio=1, overflow="fold")
@@ -98,13 +105,16 @@ def renderable(run: Run, *, evidence: bool = True) -> Group:
     counts = Text("  ").join(
         Text(f"{count} {status}", _STYLES[status]) for status, count in tally(verdicts).items()
     )
+    groups = by_theme([verdict for verdict in verdicts if verdict.findings])
+    if rest := tuple(verdict for verdict in verdicts if not verdict.findings):
+        groups["Not checked in this run"] = rest
     environment = ", ".join(f"{name} {value}" for name, value in run.environment.items())
     started = run.started.isoformat(timespec="seconds")
     heading = _text(f"Started {started}, took {run.seconds:.1f} s. {environment}")
     return Group(
         heading,
         Text(),
-        _claims(verdicts, evidence=evidence),
+        *(_claims(*group, evidence=evidence) for group in groups.items()),
         Text("Scenarios", "italic"),
         *map(_scenario, run.scenarios),
         Text(),

@@ -2,6 +2,8 @@
 
 import re
 
+from testbed.results import Verdict
+
 # No output format can carry these: control characters (terminal escapes among them) except tab and
 # newline, surrogates, and the two non-characters that XML 1.0 excludes.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -10,6 +12,11 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff
 def printable(text: str) -> str:
     """Return ``text`` with unprintable characters replaced by U+FFFD. It is not escaped."""
     return _UNPRINTABLE.sub("\ufffd", text)
+
+
+def control(verdict: Verdict) -> str:
+    """Return what became of a control, of which it is expected to fail."""
+    return "fails, as it must" if verdict is Verdict.FAILS else f"{verdict.value}, but has to fail"
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -7,12 +7,10 @@ import pytest
 
 from testbed import Testbed
 from testbed.campaign.plan import TOPOLOGIES, schedule
-from testbed.campaign.play import play, rates
-from testbed.campaign.results import Rate
+from testbed.campaign.play import play
 from testbed.campaign.run import inject
 from testbed.campaign.stage import Stage, stage
 from testbed.checker import check
-from testbed.history import Event, Kind
 from testbed.history_file import HistoryFile
 from tests.support.nightly import first_then_nightly
 
@@ -47,16 +45,3 @@ def test_controls_lose(staged: Stage, tmp_path: Path) -> None:
         assert result.ok, (planned, result.error, result.account)
         assert result.account
         assert result.account.lost
-
-
-def test_rates_are_counted_in_steps() -> None:
-    events = [
-        Event(Kind.ATTEMPTED, "1", 10.0),
-        Event(Kind.CONFIRMED, "1", 10.1),
-        Event(Kind.RECEIVED, "1", 11.2),
-    ]
-    assert rates(events, 10.0) == (
-        Rate(0.0, 2.0, 0.0),
-        Rate(0.5, 0.0, 0.0),
-        Rate(1.0, 0.0, 2.0),
-    )

@@ -13,7 +13,7 @@ from testbed.console.calls import OPERATIONS
 from testbed.console.site import Console
 from testbed.trail.lookup import newest
 from tests.support import console_content
-from tests.support.aws_endpoint import Served
+from tests.support.aws_endpoint import Answer, Served
 from tests.support.brokers_offline import KEY
 from tests.support.console import send
 
@@ -45,6 +45,8 @@ _PATHS = st.sampled_from(
         "/console/call",
         "/console/ca.pem",
         "/console/report",
+        "/console/benchmark",
+        "/console/common.css",
         "/console/console.js",
         "/console/pages/page.html",
     ]
@@ -143,12 +145,22 @@ def test_no_call_meets_a_fault(console: Console, furnished: Served, call: dict[s
         assert json.loads(answer.body)["status"] < 500, answer.body
 
 
+# What the page loads, and what it asks for every two seconds.
+LOADED = ("", "/common.css", "/console.css", "/console.js", "/icon.svg", "/report")
+POLLS = 5
+
+
 def test_fifty_browsers_at_once_are_all_answered(furnished: Served) -> None:
-    paths = ("/console", "/console/panels", "/console/panels", "/console/console.js")
+    before, hidden = newest(furnished.testbed.trail), secrets(furnished)
 
-    def visit(_: int) -> list[int]:
-        return [send(furnished, path).status for path in paths]
+    def browse(number: int) -> list[Answer]:
+        chosen = ("", "?logs=orders", "?broker=orders&client=pika")[number % 3]
+        paths = [*LOADED, *[f"/panels{chosen}"] * POLLS]
+        return [send(furnished, f"/console{path}") for path in paths]
 
-    with ThreadPoolExecutor(50) as visitors:
-        for statuses in visitors.map(visit, range(50)):
-            assert statuses == [200] * len(paths)
+    with ThreadPoolExecutor(50) as browsers:
+        answers = [answer for several in browsers.map(browse, range(50)) for answer in several]
+    assert len(answers) == 50 * (len(LOADED) + POLLS)
+    assert {answer.status for answer in answers} == {200}
+    assert not [secret for secret in hidden for answer in answers if secret in answer.body]
+    assert newest(furnished.testbed.trail) == before

@@ -8,9 +8,10 @@ import boto3
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
 
+from testbed import report
 from testbed.kms.key import Key
 from testbed.trail.lookup import newest
-from tests.support import brokers_offline
+from tests.support import brokers_offline, run_content
 from tests.support.aws_endpoint import Served, scope
 from tests.support.brokers_offline import KEY, request
 from tests.support.console import send, store, wait_until
@@ -20,6 +21,7 @@ READ = (
     "/console/panels",
     "/console/ca.pem",
     "/console/truststore.p12",
+    "/console/common.css",
     "/console/console.css",
     "/console/console.js",
     "/console/icon.svg",
@@ -130,14 +132,26 @@ def test_clients_of_aws_are_answered_as_before(served: Served) -> None:
     assert b"Amazon MQ has no GET /console" in send(served, "/console", headers=signed).body
 
 
-def test_the_last_run_is_shown_if_there_is_a_report(served: Served) -> None:
-    assert send(served, "/console/report").status == 404
+@pytest.mark.parametrize("name", ["report", "benchmark"])
+def test_a_page_of_the_last_run_is_shown_if_there_is_one(served: Served, name: str) -> None:
+    assert send(served, f"/console/{name}").status == 404
     folder = served.testbed.state.folder.parent / "report"
-    folder.mkdir()
-    (folder / "report.html").write_text("<script>alert(1)</script>")
-    report = send(served, "/console/report")
-    assert report.body == b"<script>alert(1)</script>"
-    assert report.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.html").write_text("<script>alert(1)</script>")
+    page = send(served, f"/console/{name}")
+    assert page.body == b"<script>alert(1)</script>"
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    link = f'href="/console/{name}"'
+    if name == "benchmark":
+        wait_until(lambda: link in send(served, "/console/panels").document["run"])
+
+
+def test_the_time_line_of_the_last_run_is_shown(served: Served) -> None:
+    folder = served.testbed.state.folder.parent / "report"
+    folder.mkdir(exist_ok=True)
+    report.write(run_content.full_run(), folder)
+    wait_until(lambda: "RebootBroker, refused" in send(served, "/console/panels").document["run"])
+    assert "style=" not in send(served, "/console/panels").document["run"], "CSP forbids it"
 
 
 def test_the_lines_to_copy_work(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,8 +16,10 @@ from rich.console import Console
 
 from testbed.documented.claims import CLAIMS
 from testbed.documented.tls import Suite
+from testbed.graph import Chain, Dependencies, Item
 from testbed.report import FILES, as_json, html, junit, terminal, write
 from testbed.results import Cell, Finding, Matrix, MatrixRow, Run, ScenarioResult, Verdict
+from testbed.timeline import Change, Lane, Moment, Rate, Timeline
 from testbed.verdicts import decide_run
 
 HOLDS, FAILS, NOT_REPRODUCIBLE = Verdict.HOLDS, Verdict.FAILS, Verdict.NOT_REPRODUCIBLE
@@ -86,7 +89,7 @@ def test_the_terminal_shows_everything_within_its_width(width: int) -> None:
     for expected in (
         "RABBITMQ amqps:5671",
         "two suites accepted",
-        "Control FAILS: a listener with a third suite",
+        "Control fails, as it must: a listener with a third suite",
         "LocalStack stopped",
     ):
         assert expected in flat
@@ -106,7 +109,7 @@ def test_the_terminal_shows_everything_within_its_width(width: int) -> None:
 def test_the_terminal_can_be_brief() -> None:
     brief = shown(FULL, evidence=False)
     assert "two suites accepted" in brief
-    assert "(control FAILS)" in brief
+    assert "(the control fails, as it must)" in re.sub(r"[\s│]+", " ", brief)
     assert "a listener with a third suite" not in brief, "the control's own evidence"
 
 
@@ -143,21 +146,48 @@ def test_the_page_stands_alone_and_shows_evidence_and_controls() -> None:
     parsed = Page(page)
     assert page.startswith("<!doctype html>")
     assert not any(
-        {"src", "href"} & attributes.keys() or tag in ("script", "link", "img")
-        for tag, attributes in parsed.tags
+        "src" in attributes or tag in ("script", "link", "img") for tag, attributes in parsed.tags
     )
+    assert all((attributes.get("href") or "#").startswith("#") for _, attributes in parsed.tags)
     assert "url(" not in page
     assert "@import" not in page
     assert "prefers-color-scheme: dark" in page
     for expected in (
         "two suites accepted",
-        "Control: ",
+        "fails, as it must",
         "extra suite: TLS_RSA_WITH_AES_128_CBC_SHA",
         "LocalStack stopped",
         "20.10",
     ):
         assert expected in parsed.text
-    assert sum(tag == "details" for tag, _ in parsed.tags) == len(CLAIMS)
+    assert sum(tag == "details" for tag, _ in parsed.tags) == 3, "those with evidence"
+
+
+def test_what_was_checked_comes_first_and_by_theme() -> None:
+    headings = [
+        "Encryption at rest",
+        "R8",
+        "R9",
+        "Encryption in transit",
+        "T3",
+        "Not checked in this run",
+        "P1",
+    ]
+    for text in (html.render(FULL).partition("</nav>")[2], shown(FULL)):
+        places = [re.search(rf"\b{heading}\b", text) for heading in headings]
+        starts = [place.start() for place in places if place]
+        assert len(starts) == len(headings)
+        assert starts == sorted(starts)
+
+
+def test_a_control_that_does_not_fail_is_shown_as_a_fault() -> None:
+    holds = replace(CONTROL, verdict=HOLDS)
+    run = run_of(scenario(finding(HOLDS, holds)))
+    words = "HOLDS, but has to fail"
+    assert f'<span class="badge bad">{words}</span>' in html.render(run)
+    assert f"control {words}: a listener" in junit.render(run)
+    assert f"Control {words}: a listener" in re.sub(r"[\s│]+", " ", shown(run))
+    assert words not in html.render(FULL)
 
 
 def test_junit_counts_and_names() -> None:
@@ -170,7 +200,7 @@ def test_junit_counts_and_names() -> None:
         case for case in claims.findall("testcase") if str(case.get("name")).startswith("T3 ")
     )
     assert case.find("failure") is None
-    assert "control FAILS" in str(case.findtext("system-out"))
+    assert "control fails, as it must: a listener" in str(case.findtext("system-out"))
 
 
 HOSTILE_RUN = Run(
@@ -200,6 +230,16 @@ HOSTILE_RUN = Run(
                     ),
                 ),
             ),
+            (
+                Timeline(
+                    HOSTILE,
+                    9.0,
+                    (),
+                    (Lane(HOSTILE, (Change(0.0, HOSTILE, "bad"),)),),
+                    (Moment(0.0, HOSTILE),),
+                ),
+            ),
+            (Dependencies(HOSTILE, (Chain(Item(HOSTILE, HOSTILE, HOSTILE)),)),),
         ),
     ),
 )
@@ -256,6 +296,31 @@ def matrices(draw: st.DrawFn) -> Matrix:
     return Matrix(draw(texts), tuple(listeners), tuple(draw(st.lists(row, max_size=2))))
 
 
+times = st.floats(0, 1e5)
+timelines = st.builds(
+    Timeline,
+    texts,
+    times,
+    st.lists(st.builds(Rate, times, times, times), max_size=3).map(tuple),
+    st.lists(
+        st.builds(
+            Lane,
+            texts,
+            st.lists(
+                st.builds(Change, times, texts, st.sampled_from(["good", "bad", "passing"])),
+                max_size=3,
+            ).map(tuple),
+        ),
+        max_size=2,
+    ).map(tuple),
+    st.lists(st.builds(Moment, times, texts, st.booleans()), max_size=3).map(tuple),
+)
+items = st.builds(Item, texts, texts, texts, st.booleans())
+dependencies = st.builds(
+    Dependencies,
+    texts,
+    st.lists(st.builds(Chain, items, items, items, st.tuples(items), items), max_size=2).map(tuple),
+)
 scenarios = st.builds(
     ScenarioResult,
     texts,
@@ -265,6 +330,8 @@ scenarios = st.builds(
     texts,
     st.lists(texts, max_size=3).map(tuple),
     st.lists(matrices(), max_size=2).map(tuple),
+    st.lists(timelines, max_size=1).map(tuple),
+    st.lists(dependencies, max_size=1).map(tuple),
 )
 runs = st.builds(
     Run,

@@ -4,9 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from testbed.campaign.plan import TOPOLOGIES, schedule
-from testbed.campaign.results import Campaign, Played, Rate, State
+from testbed.campaign.results import Campaign, Played, State
 from testbed.checker import check
 from testbed.history import Event, Kind
+from testbed.timeline import Rate
 
 [ROUND] = schedule(1, TOPOLOGIES["rabbitmq-single"], 1, faults=["kill"])
 SOUND = [Event(Kind.ATTEMPTED, "1", 1.0), Event(Kind.CONFIRMED, "1", 2.0)]

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import replace
 
+from testbed import report
 from testbed.broker.model import Broker, Failure, Grant, Pending
 from testbed.documented.engines import ActionRequired
 from testbed.documented.grants import grants
@@ -12,7 +13,7 @@ from testbed.kms import grant
 from testbed.kms.base import SERVICE_ACCOUNT
 from testbed.kms.key import Key
 from testbed.testbed import Testbed
-from tests.support import brokers_offline
+from tests.support import brokers_offline, run_content
 from tests.support.brokers_offline import KEY, request
 from tests.support.console import store
 
@@ -35,7 +36,10 @@ class _Running:
 
 
 def furnish(testbed: Testbed) -> None:
-    """Store keys in all states, brokers of all topologies under them, and calls."""
+    """Store keys in all states, brokers of all topologies under them, calls, and a report."""
+    folder = testbed.state.folder.parent / "report"
+    folder.mkdir()
+    report.write(run_content.full_run(), folder)
     testbed.containers = _Running()  # type: ignore[assignment]
     now = testbed.clock.now()
     store(

@@ -1,11 +1,11 @@
 """Which grant lets which service open which volume of which broker. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from testbed.arn import Arn
 from testbed.broker.model import Broker
-from testbed.console.graph import Chain, Item
 from testbed.documented.broker_states import IN_SERVICE
+from testbed.graph import Chain, Item
 from testbed.kms.grant import Grant
 from testbed.kms.key import Key
 from testbed.storage.volumes import Volume
@@ -16,12 +16,14 @@ def chains(
     aliases: Mapping[str, tuple[str, ...]],
     grants: Mapping[str, Sequence[Grant]],
     brokers: Sequence[Broker],
+    *,
     now: float,
+    running: Collection[str] | None,
 ) -> Iterator[Chain]:
     """Yield the chains of each key: its brokers' grants first, missing ones included.
 
-    ``aliases`` and ``grants`` are those of each key by its ARN. A key that is gone is one of its
-    brokers'.
+    ``aliases`` and ``grants`` are those of each key by its ARN; ``running`` are the ids of the
+    containers that run, None if that is unknown. A key that is gone is one of its brokers'.
     """
     known = {key.arn: key for key in keys}
     arns = [*known, *(broker.key_arn for broker in brokers if broker.key_arn)]
@@ -32,7 +34,7 @@ def chains(
         empty = True
         for broker in brokers:
             if broker.key_arn == arn:
-                for chain in _of_broker(item, broker, on_key):
+                for chain in _of_broker(item, broker, on_key, running):
                     empty = False
                     yield chain
         brokers_own = {grant.grant_id for broker in brokers for grant in broker.grants}
@@ -56,7 +58,9 @@ def _lasts(grant: Grant, now: float) -> bool:
     return grant.ends is None or now < grant.ends
 
 
-def _of_broker(key: Item, broker: Broker, on_key: Mapping[str, Grant]) -> Iterator[Chain]:
+def _of_broker(
+    key: Item, broker: Broker, on_key: Mapping[str, Grant], running: Collection[str] | None
+) -> Iterator[Chain]:
     serves = broker.broker_state in IN_SERVICE - {"CRITICAL_ACTION_REQUIRED"}
     owner = Item(broker.broker_id, broker.broker_name, broker.broker_state, sound=serves)
     for noted in broker.grants:
@@ -64,20 +68,21 @@ def _of_broker(key: Item, broker: Broker, on_key: Mapping[str, Grant]) -> Iterat
         detail = noted.grant_id[:8] if grant else "gone"
         item = Item(noted.grant_id, noted.name, detail, sound=grant is not None)
         volumes = tuple(
-            _volume_item(volume, broker)
+            _volume_item(volume, broker, running)
             for volume in broker.volumes
             if noted.volume_id in ("", volume.volume_id)
         )
         yield Chain(key, item, _service(grant.grantee if grant else "mq"), volumes, owner)
     if not broker.grants:
-        volumes = tuple(_volume_item(volume, broker) for volume in broker.volumes)
+        volumes = tuple(_volume_item(volume, broker, running) for volume in broker.volumes)
         yield Chain(key, None, None, volumes, owner)
 
 
-def _volume_item(volume: Volume, broker: Broker) -> Item:
+def _volume_item(volume: Volume, broker: Broker, running: Collection[str] | None) -> Item:
     nodes = [node for node in broker.nodes if node.volume.volume_id == volume.volume_id]
-    failed = any(node.failure for node in nodes)
-    names = ", ".join(f"node {node.name}" for node in nodes)
+    lost = [node for node in nodes if running is not None and node.container_id not in running]
+    failed = lost or [node for node in nodes if node.failure]
+    names = ", ".join(f"node {node.name}{' is lost' * (node in lost)}" for node in nodes)
     return Item(volume.volume_id, volume.volume_id, names, sound=not failed)
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.console.graph import Chain, Item, lay_out
+from testbed.graph import Chain, Item, lay_out
 
 KEY = Item("key", "key")
 SERVICE = Item("mq", "mq")

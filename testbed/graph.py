@@ -31,6 +31,14 @@ class Chain:
 
 
 @dataclass(frozen=True)
+class Dependencies:
+    """Chains at one moment; ``subject`` says of what."""
+
+    subject: str
+    chains: tuple[Chain, ...]
+
+
+@dataclass(frozen=True)
 class Box:
     """An item at its place; rows may lie half-way between two others."""
 
