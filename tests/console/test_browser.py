@@ -24,6 +24,7 @@ from tests.support.browser import (
     press,
     resize,
     text,
+    unfold,
     visit,
     wait,
 )
@@ -43,7 +44,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def browser(furnished: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    with chromium(furnished.endpoint.port, tmp_path_factory.mktemp("profile")) as driver:
+    with chromium(tmp_path_factory.mktemp("profile"), furnished.endpoint.port) as driver:
         yield driver
 
 
@@ -53,10 +54,10 @@ def page(browser: Chrome, furnished: Served) -> Chrome:
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [390, 768, 1600])
+@pytest.mark.parametrize("width", [390, 800, 1600])
 def test_everything_can_be_read(page: Chrome, width: int, dark: bool) -> None:
     resize(page, width, dark=dark)
-    page.execute_script("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+    unfold(page)
     keep_picture(page, f"{width}-{'dark' if dark else 'light'}", whole=True)
     assert faults(page) == []
     page.find_element(By.CSS_SELECTOR, "#keys button[data-days]").click()
@@ -73,9 +74,11 @@ def test_the_documentation_has_a_picture_of_it(page: Chrome) -> None:
 
 def test_control_what_cannot_be_read_is_found(page: Chrome) -> None:
     page.execute_script(
-        "document.querySelector('h1').style = 'position: relative; left: 1500px; color: #eee'"
+        "document.querySelector('h1').style = 'position: relative; left: 1500px; color: #eee';"
+        "document.querySelector('h2').style = 'width: 2rem; overflow-wrap: anywhere'"
     )
     found = " ".join(faults(page))
+    assert "broken: Brokers of H2" in found
     assert "outside: H1" in found
     assert "faint: H1" in found
 

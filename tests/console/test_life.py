@@ -38,7 +38,7 @@ def key(testbed: Testbed) -> str:
 
 @pytest.fixture(scope="module")
 def page(running: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    with chromium(running.endpoint.port, tmp_path_factory.mktemp("profile")) as driver:
+    with chromium(tmp_path_factory.mktemp("profile"), running.endpoint.port) as driver:
         yield visit(driver, running.endpoint.console)
 
 

@@ -22,14 +22,17 @@ from testbed.runtime import debian
 
 PACKAGES = ("chromium", "chromium-driver")
 
-# What is outside of the page, text that is wider than its box in a drawing, and text whose contrast
-# with its background is below 4.5 (WCAG 2.2, 1.4.3). Elements for screen readers alone are clipped.
+# What is outside of the page, text wider than its box in a drawing, text whose contrast with
+# its background is below 4.5 (WCAG 2.2, 1.4.3), and words that are broken although a line has room
+# for them: identifiers of more than 30 characters may be. Elements for screen readers alone are
+# clipped.
 _FAULTS = """
 const faults = [], width = document.documentElement.clientWidth;
 const kind = (e) => e.id || e.className.baseVal || e.className;
 const name = (e) => `${e.tagName} ${kind(e)}: ${e.textContent.trim().slice(0, 60)}`;
-const clipped = (e) => e.closest(".skip") || [...document.querySelectorAll("*")]
-  .some((p) => getComputedStyle(p).clipPath !== "none" && p.contains(e));
+const clips = [...document.querySelectorAll("*")]
+  .filter((p) => getComputedStyle(p).clipPath !== "none");
+const clipped = (e) => e.closest(".skip") || clips.some((p) => p.contains(e));
 const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
 const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
   .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
@@ -41,6 +44,8 @@ const behind = (e) => {
   }
   return [255, 255, 255];
 };
+const words = (node) => [...(node.nodeType === 3 ? node.textContent.matchAll(/[^\\s-]+/g) : [])]
+  .filter((word) => word[0].length <= 30);
 if (document.documentElement.scrollWidth > width) faults.push("the page scrolls sideways");
 for (const e of document.body.querySelectorAll("*")) {
   const box = e.getBoundingClientRect();
@@ -50,6 +55,13 @@ for (const e of document.body.querySelectorAll("*")) {
   if (!own || e instanceof SVGElement || e.tagName === "OPTION") continue;
   const [a, b] = [light(rgb(getComputedStyle(e).color)), light(behind(e))].sort((x, y) => y - x);
   if ((a + 0.05) / (b + 0.05) < 4.5) faults.push(`faint: ${name(e)}`);
+  for (const node of e.childNodes) for (const word of words(node)) {
+    const range = document.createRange();
+    range.setStart(node, word.index);
+    range.setEnd(node, word.index + word[0].length);
+    const lines = new Set([...range.getClientRects()].map((line) => Math.round(line.top)));
+    if (lines.size > 1) faults.push(`broken: ${word[0]} of ${name(e)}`);
+  }
 }
 for (const box of document.querySelectorAll("svg .box")) {
   const rect = box.querySelector("rect").getBoundingClientRect();
@@ -60,10 +72,18 @@ for (const box of document.querySelectorAll("svg .box")) {
 return faults;
 """
 
+_PLACE = """
+const box = document.querySelector(arguments[0]).getBoundingClientRect(), around = 16;
+return {
+  x: box.x + scrollX - around, y: box.y + scrollY - around,
+  width: box.width + 2 * around, height: box.height + 2 * around,
+};
+"""
+
 
 @contextmanager
-def chromium(port: int, folder: Path) -> Iterator[Chrome]:
-    """Start a browser that trusts the certificate of ``port``, with its profile in ``folder``.
+def chromium(folder: Path, port: int | None = None) -> Iterator[Chrome]:
+    """Start a browser with its profile in ``folder``, which trusts the certificate of ``port``.
 
     Installs it where that is possible, and skips the test elsewhere.
     """
@@ -81,9 +101,10 @@ def chromium(port: int, folder: Path) -> Iterator[Chrome]:
         "--hide-scrollbars",
         "--no-proxy-server",
         f"--user-data-dir={folder}",
-        f"--ignore-certificate-errors-spki-list={_fingerprint(port)}",
     ):
         options.add_argument(argument)
+    if port:
+        options.add_argument(f"--ignore-certificate-errors-spki-list={_fingerprint(port)}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = Chrome(options, Service(shutil.which("chromedriver")))
     driver.set_page_load_timeout(120)
@@ -103,7 +124,7 @@ def visit(driver: Chrome, url: str) -> Chrome:
     return driver
 
 
-def wait(driver: Chrome, holds: Callable[[], bool], seconds: float = 60) -> None:
+def wait(driver: Chrome, holds: Callable[[], bool], seconds: float = 180) -> None:
     """Wait for what the page shows a moment later."""
     WebDriverWait(driver, seconds, 0.1).until(lambda _: holds())
 
@@ -133,13 +154,21 @@ def resize(driver: Chrome, width: int, height: int = 900, *, dark: bool = False)
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
 
 
-def keep_picture(driver: Chrome, name: str, *, whole: bool = False) -> None:
+def unfold(driver: Chrome) -> None:
+    """Open everything that can be opened."""
+    driver.execute_script("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+
+
+def keep_picture(driver: Chrome, name: str, *, whole: bool = False, of: str = "") -> None:
     """Write a PNG image into the folder CONSOLE_PICTURES of the environment, if it is set.
 
-    It is of what the window shows, or of the ``whole`` page.
+    It is of what the window shows, of the ``whole`` page, or of the first element of a selector.
     """
     if folder := os.environ.get("CONSOLE_PICTURES"):
-        shot = driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": whole})
+        options: dict[str, Any] = {"captureBeyondViewport": whole or bool(of)}
+        if of:
+            options["clip"] = {**driver.execute_script(_PLACE, of), "scale": 1}
+        shot = driver.execute_cdp_cmd("Page.captureScreenshot", options)
         (Path(folder) / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
 
 
