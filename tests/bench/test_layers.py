@@ -38,11 +38,10 @@ def forbidden(file: str, source: str) -> set[tuple[str, ...]]:
         return next(number for number, names in enumerate(LAYERS) if name in names)
 
     own, *_ = Path(file).with_suffix("").parts
-    allowed = ("render", "svg") if file == "render/html.py" else ()  # the page's charts
     return {
         name
         for name in imports(source)
-        if layer(name[0]) > layer(own) or (own == name[0] == "render" and name[:2] != allowed)
+        if layer(name[0]) > layer(own) or own == name[0] == "render"
     }
 
 

@@ -1,15 +1,14 @@
 """A result as one HTML page that needs nothing else: no script, no font, no image, no network."""
 
 from collections.abc import Sequence
-from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from testbed.bench.analysis import CAVEAT, Comparison, caveats, steps, summaries
-from testbed.bench.render.svg import Axis, Bar, Line, lines, waterfall
+from testbed.bench.analysis import CAVEAT, Comparison, Summary, caveats, summaries
 from testbed.bench.results import Curve, Result, Series
-from testbed.report.text import number, printable
+from testbed.report import pages
+from testbed.report.charts import Axis, Bar, Line, bars, lines
+from testbed.report.text import number
 
 # Marks of a percentile curve: 1 / (1 - percentile), so that every nine takes the same space.
 _NINES = tuple(
@@ -17,20 +16,6 @@ _NINES = tuple(
     for percentile in (50.0, 90.0, 99.0, 99.9, 99.99)
 )
 _OFFERED = Axis("offered (msg/s)")
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("testbed.bench.render", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: printable(value) if type(value) is str else value,
-    )
-    environment.filters["number"] = number
-    return environment
 
 
 def render(result: Result, comparisons: Sequence[Comparison] = ()) -> str:
@@ -41,8 +26,9 @@ def render(result: Result, comparisons: Sequence[Comparison] = ()) -> str:
         "series": [
             {
                 "of": series,
-                "sides": summaries(series),
-                "waterfall": _waterfall(series),
+                "head": _head(series),
+                "rows": [_cells(side) for side in summaries(series)],
+                "bars": _bars(series),
                 "percentiles": _percentiles(series),
             }
             for series in result.series
@@ -56,24 +42,79 @@ def render(result: Result, comparisons: Sequence[Comparison] = ()) -> str:
             }
             for title, curves in _grouped(result.curves)
         ],
-        "comparisons": comparisons,
+        "comparisons": [
+            {
+                "of": comparison,
+                "head": ("", comparison.first, comparison.second, "ratio"),
+                "rows": [
+                    (row.label, number(row.first), number(row.second), str(row.ratio))
+                    for row in comparison.rows
+                ],
+            }
+            for comparison in comparisons
+        ],
         "comparison_caveat": CAVEAT,
+        "number": number,
     }
-    return _environment().get_template("page.html").render(values)
+    return pages.environment("testbed.bench.render").get_template("page.html").render(values)
+
+
+def _head(series: Series) -> tuple[str, ...]:
+    return (
+        "",
+        series.workload.unit,
+        "interval",
+        f"ratio to {series.sides[0].label}",
+        "publish delay p99",
+        f"{'connect' if series.connecting else 'confirm'} p50 / p99",
+        "end to end p50 / p99 / p99.9",
+        "broker CPU",
+        "generator CPU",
+        "bytes in / out",
+        "syncs",
+        "KMS calls",
+        "limit",
+    )
+
+
+def _cells(side: Summary) -> tuple[str, ...]:
+    waits = " / ".join(number(side.end_to_end.at(percentile)) for percentile in (50, 99, 99.9))
+    confirmed = " / ".join(number(side.confirmation.at(percentile)) for percentile in (50, 99))
+    return (
+        side.label,
+        number(side.rate),
+        f"{number(side.low)} to {number(side.high)} ({side.confidence:.0%})",
+        str(side.ratio or ""),
+        f"{number(side.delay.at(99))} ms",
+        f"{confirmed} ms",
+        f"{waits} ms" if side.end_to_end.count else "",
+        number(side.broker_cpu) + (" µs/msg" if side.broker_cpu is not None else ""),
+        f"{number(side.generator_cpu)} µs/msg",
+        f"{number(side.bytes_in)} / {number(side.bytes_out)}",
+        number(side.syncs),
+        number(side.kms_calls),
+        ", ".join(side.limits),
+    )
 
 
 def _picture(svg: str) -> Markup:
-    return Markup(svg)  # noqa: S704 - the svg module escapes all text
+    return Markup(svg)  # noqa: S704 - `charts` escapes all text
 
 
-def _waterfall(series: Series) -> Markup:
-    notes = [f"{step or 'not comparable'} of the one above" for step in steps(series)]
-    bars = [
-        Bar(summary.label, summary.rate, summary.low, summary.high, note)
-        for summary, note in zip(summaries(series), ["", *notes], strict=True)
+def _bars(series: Series) -> Markup:
+    drawn = [
+        Bar(
+            summary.label,
+            summary.rate,
+            summary.low,
+            summary.high,
+            f"ratio {summary.ratio}" if summary.ratio else "not comparable" if place else "",
+            series.rates(side),
+        )
+        for place, (summary, side) in enumerate(zip(summaries(series), series.sides, strict=True))
     ]
     title = f"{series.workload.title}: what each layer leaves"
-    return _picture(waterfall(title, series.workload.unit, bars))
+    return _picture(bars(title, series.workload.unit, drawn))
 
 
 def _percentiles(series: Series) -> Markup:

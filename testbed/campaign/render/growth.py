@@ -1,12 +1,10 @@
 """What was held during a soak: a table, and a small picture of each thing."""
 
-from html import escape
-
 from testbed.campaign.growth import Sample
 from testbed.campaign.soak import Soak
+from testbed.report import charts
 
 HEAD = ("held by the testbed", "after the warm-up", "at the end", "grown by the slope", "limit")
-_WIDTH, _HEIGHT, _LEFT = 640.0, 90.0, 52.0
 _UNITS = {"memory": "memory of the endpoint, MiB", "disk": "state folder, MiB"}
 
 
@@ -39,20 +37,8 @@ def line(soak: Soak) -> str:
 
 def draw(samples: tuple[Sample, ...], name: str) -> str:
     """Return the picture of one thing over time, from 0 on."""
-    points = [(sample.at, float(getattr(sample, name))) for sample in samples]
-    end = max((at for at, _ in points), default=0.0) or 1.0
-    peak = max((held for _, held in points), default=0.0) or 1.0
-    floor, width, height = _HEIGHT - 22, _WIDTH - _LEFT - 10, _HEIGHT - 32
-    path = " ".join(
-        f"{_LEFT + width * at / end:.1f},{floor - height * held / peak:.1f}" for at, held in points
-    )
-    title = escape(_UNITS.get(name, name), quote=True)
-    return (
-        f'<svg class="chart" role="img" aria-label="{title}" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}">'
-        f'<path class="axis" d="M{_LEFT:g} 10V{floor:g}H{_WIDTH - 10:g}"/>'
-        f'<polyline class="confirmed" points="{path}"/>'
-        f'<text class="end" x="{_LEFT - 5:g}" y="18">{peak:g}</text>'
-        f'<text class="end" x="{_LEFT - 5:g}" y="{floor:g}">0</text>'
-        f'<text x="{_LEFT:g}" y="{_HEIGHT - 6:g}">{title}</text>'
-        f'<text class="end" x="{_WIDTH - 10:g}" y="{_HEIGHT - 6:g}">{end:.0f} s</text></svg>'
+    what = _UNITS.get(name, name)
+    points = tuple((sample.at, float(getattr(sample, name))) for sample in samples)
+    return charts.lines(
+        what, charts.Axis("seconds"), charts.Axis(what), [charts.Line(what, points)]
     )

@@ -1,27 +1,12 @@
 """A campaign as one HTML page that needs nothing else: no script, font, image or network."""
 
-from functools import cache
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from testbed.campaign.plan import TOPOLOGIES
 from testbed.campaign.render import growth, text, timeline
 from testbed.campaign.results import Campaign
 from testbed.campaign.soak import Soak
-from testbed.report.text import printable
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("testbed.campaign.render", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: printable(value) if type(value) is str else value,
-    )
+from testbed.report import pages
 
 
 def render(campaign: Campaign, soak: Soak | None = None) -> str:
@@ -34,7 +19,7 @@ def render(campaign: Campaign, soak: Soak | None = None) -> str:
                 {
                     "of": played,
                     "line": text.line(played),
-                    "picture": Markup(timeline.draw(played)),  # noqa: S704 - it escapes all text
+                    "sketch": timeline.sketch(played),
                 }
                 for played in campaign.played
                 if played.round.topology == topology
@@ -49,7 +34,7 @@ def render(campaign: Campaign, soak: Soak | None = None) -> str:
         "head": text.HEAD,
         "topologies": topologies,
     }
-    return _environment().get_template("page.html").render(values)
+    return pages.environment("testbed.campaign.render").get_template("page.html").render(values)
 
 
 def _held(soak: Soak) -> dict[str, object]:
