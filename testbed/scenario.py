@@ -44,8 +44,9 @@ _PATIENCE = 5.0  # seconds that scenarios get to notice an interruption
 class Scenario:
     """A scenario; ``name`` is its file's, without the suffix.
 
-    ``turns_clock`` if it waits out KMS's delay or lets days pass. ``alone`` instead of
-    ``turns_clock`` if it also stops the default brokers, or counts or measures what others do.
+    ``turns_clock`` if it waits out KMS's delay or lets days pass, or if it has sessions, which
+    expire when another one does so. ``alone`` instead of ``turns_clock`` if it also stops the
+    default brokers, or counts or measures what others do.
     """
 
     name: str
