@@ -1,15 +1,24 @@
 """Verdicts on claims: only findings with evidence and a failing control make one hold."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.documented.claims import CLAIMS
+from testbed.documented.claims import CLAIMS, THEMES
 from testbed.results import Finding, Run, ScenarioResult, Verdict
-from testbed.verdicts import NOT_CHECKED, ClaimVerdict, decide, decide_run, succeeded, tally
+from testbed.verdicts import (
+    NOT_CHECKED,
+    ClaimVerdict,
+    by_theme,
+    decide,
+    decide_run,
+    succeeded,
+    tally,
+)
 
 HOLDS, FAILS, NOT_REPRODUCIBLE = Verdict.HOLDS, Verdict.FAILS, Verdict.NOT_REPRODUCIBLE
 CONTROL = Finding("T3", "a listener with a third suite", FAILS, ("an extra suite",))
@@ -43,6 +52,15 @@ def test_the_claims_are_complete_and_distinct() -> None:
         "E": 1,
     }
     assert all(claim.statement and claim.evidence for claim in CLAIMS)
+
+
+def test_claims_are_grouped_by_theme_in_their_order() -> None:
+    groups = by_theme(decide([]))
+    assert list(groups) == list(THEMES.values())
+    ids = [verdict.claim.id for group in groups.values() for verdict in group]
+    assert ids == [claim.id for claim in CLAIMS]
+    [unknown] = [verdict for verdict in decide([replace(GOOD, claim="X1")]) if verdict.findings]
+    assert list(by_theme([unknown])) == ["Other"]
 
 
 def test_a_claim_with_evidence_and_a_failing_control_holds() -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from html import escape
 
-_HEIGHT = 280.0  # pixels of a chart of lines
 _LEFT, _TOP, _BOTTOM = 72.0, 12.0, 46.0  # around it
 _BOX = 1000.0  # the plot's own width: it is stretched
 _BAR, _ROW = 24.0, 66.0  # heights of a bar, and of all that belongs to it
@@ -20,7 +19,7 @@ _MOST_DOTS = 24  # points of a line that are marked
 
 @dataclass(frozen=True)
 class Line:
-    """``points`` are x and y in rising x."""
+    """``points`` are x and y in rising x. A line without a label is in no legend."""
 
     label: str
     points: tuple[tuple[float, float], ...]
@@ -48,8 +47,8 @@ class Axis:
     ticks: tuple[tuple[float, str], ...] = ()
 
 
-def lines(title: str, x: Axis, y: Axis, drawn: Sequence[Line]) -> str:
-    """Draw a chart of lines; empty when there is nothing to draw."""
+def lines(title: str, x: Axis, y: Axis, drawn: Sequence[Line], height: float = 280.0) -> str:
+    """Draw a chart of lines, ``height`` pixels high; empty when there is nothing to draw."""
     visible = [
         Line(line.label, points)
         for line in drawn
@@ -59,7 +58,8 @@ def lines(title: str, x: Axis, y: Axis, drawn: Sequence[Line]) -> str:
         return ""
     xs, ys = zip(*(point for line in visible for point in line.points), strict=True)
     across = _scale([*xs, *(tick for tick, _ in x.ticks)], x, 0.0, 100.0)
-    up = _scale(ys, y, _HEIGHT - _BOTTOM, _TOP)
+    bottom = height - _BOTTOM
+    up = _scale(ys, y, bottom, _TOP)
     plot, dots = [], []
     for number, line in enumerate(visible):
         places = [(across.at(px), up.at(py)) for px, py in line.points]
@@ -67,11 +67,11 @@ def lines(title: str, x: Axis, y: Axis, drawn: Sequence[Line]) -> str:
         plot.append(f'<polyline class="{_colour(number)}"{_dash(number)} points="{path}"/>')
         if len(places) <= _MOST_DOTS:
             dots += [_dot(f"{_colour(number)} dot", px, py) for px, py in places]
-    box = f'viewBox="0 0 {_BOX:g} {_HEIGHT:g}" preserveAspectRatio="none"'
-    stretched = f'<svg width="100%" height="{_HEIGHT:g}" {box}>{"".join(plot)}</svg>'
-    chart = _picture(title, [*_grid(x, across, up), stretched, *dots], _HEIGHT)
-    legend = _legend([line.label for line in visible])
-    return f'<div class="plot">{_upright(y, up)}{chart}</div>{legend}'
+    box = f'viewBox="0 0 {_BOX:g} {height:g}" preserveAspectRatio="none"'
+    stretched = f'<svg width="100%" height="{height:g}" {box}>{"".join(plot)}</svg>'
+    chart = _picture(title, [*_grid(x, across, up, bottom), stretched, *dots], height)
+    legend = _legend([line.label for line in visible if line.label])
+    return f'<div class="plot">{_upright(y, up, bottom)}{chart}</div>{legend}'
 
 
 def bars(title: str, unit: str, drawn: Sequence[Bar]) -> str:
@@ -172,8 +172,7 @@ def _number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _grid(x: Axis, across: _Scale, up: _Scale) -> list[str]:
-    bottom = _HEIGHT - _BOTTOM
+def _grid(x: Axis, across: _Scale, up: _Scale, bottom: float) -> list[str]:
     parts = [_straight("grid", "0%", "100%", up.at(value), up.at(value)) for value, _ in up.ticks]
     parts.append(_straight("axis", "0%", "0%", _TOP, bottom))
     parts.append(_straight("axis", "0%", "100%", bottom, bottom))
@@ -182,16 +181,16 @@ def _grid(x: Axis, across: _Scale, up: _Scale) -> list[str]:
         parts.append(_straight("axis", f"{at:.2f}%", f"{at:.2f}%", bottom, bottom + 4))
         kind = "start" if at < 2 else "end" if at > 95 else "middle"
         parts.append(_text(kind, f"{at:.2f}%", bottom + 17, mark))
-    parts.append(_text("middle", "50%", _HEIGHT - 8, x.label))
+    parts.append(_text("middle", "50%", bottom + 38, x.label))
     return parts
 
 
-def _upright(y: Axis, up: _Scale) -> str:
+def _upright(y: Axis, up: _Scale, bottom: float) -> str:
     """Draw the labels to the left of a plot."""
-    middle = (_TOP + _HEIGHT - _BOTTOM) / 2
+    middle = (_TOP + bottom) / 2
     parts = [_text("end", f"{_LEFT - 6:g}", up.at(value) + 4, mark) for value, mark in up.ticks]
     parts.append(_text("middle", "14", middle, y.label, f' transform="rotate(-90 14 {middle:g})"'))
-    size = f'width="{_LEFT:g}" height="{_HEIGHT:g}"'
+    size = f'width="{_LEFT:g}" height="{bottom + _BOTTOM:g}"'
     return f'<svg {size} aria-hidden="true">{"".join(parts)}</svg>'
 
 
@@ -205,7 +204,7 @@ def _legend(labels: Sequence[str]) -> str:
         stroke = f'class="{_colour(number)}" stroke-width="2" fill="none"{_dash(number)}'
         line = f'<svg width="34" height="10" aria-hidden="true"><path {stroke} d="M0 5H34"/></svg>'
         items.append(f"<li>{line} {escape(label)}</li>")
-    return f'<ul class="legend">{"".join(items)}</ul>'
+    return f'<ul class="legend">{"".join(items)}</ul>' if items else ""
 
 
 def _picture(title: str, parts: Sequence[str], height: float) -> str:

@@ -4,31 +4,7 @@ import pytest
 
 from testbed.campaign.growth import LIMITS, Sample, growths, slope
 from testbed.campaign.render import growth, html
-from testbed.campaign.results import Played
-from testbed.campaign.soak import Soak
-from tests.support.campaign import a_campaign, played
-
-
-def samples(**more: float) -> tuple[Sample, ...]:
-    """Return 12 samples, a minute apart; what is named grows by so much in each."""
-    held = {
-        "memory": 90.0,
-        "descriptors": 30.0,
-        "threads": 9.0,
-        "containers": 3,
-        "volumes": 3,
-        "mounts": 40,
-        "disk": 1.0,
-    }
-    return tuple(
-        Sample(at=60.0 * n, **{name: held[name] + n * more.get(name, 0) for name in held})
-        for n in range(12)
-    )
-
-
-def soaked(*rounds: Played, **more: float) -> Soak:
-    taken = samples(**more)
-    return Soak(a_campaign(*rounds), taken, growths(taken), 1200, 4)
+from tests.support.campaign import a_campaign, played, samples, soaked
 
 
 def test_the_slope_is_that_of_the_line_whatever_an_outlier_says() -> None:

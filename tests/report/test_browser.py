@@ -13,14 +13,17 @@ from selenium.webdriver import Chrome
 
 from testbed import report, scenario
 from testbed.bench.render import html as bench_page
+from testbed.campaign.render import html as campaign_page
 from testbed.report import html as report_page
 from tests.support import run_content
 from tests.support.bench_results import a_result, a_series
 from tests.support.browser import chromium, errors, faults, keep_picture, resize, unfold
+from tests.support.campaign import a_campaign, played, soaked
 
 pytestmark = [pytest.mark.nightly("a real browser"), pytest.mark.timeout(600)]
 PAGES: dict[str, Callable[[], str]] = {
     "report": lambda: report_page.render(run_content.full_run()),
+    "campaign": lambda: campaign_page.render(a_campaign(played(), played(lost=True)), soaked()),
     "benchmark": lambda: bench_page.render(a_result(a_series(12404, 9972, 8799))),
 }
 

@@ -3,8 +3,10 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from testbed.campaign.growth import Sample, growths
 from testbed.campaign.plan import TOPOLOGIES, schedule
 from testbed.campaign.results import Campaign, Played, State
+from testbed.campaign.soak import Soak
 from testbed.checker import check
 from testbed.history import Event, Kind
 from testbed.timeline import Rate
@@ -40,3 +42,25 @@ def a_campaign(*rounds: Played) -> Campaign:
         environment={"machine": "x86_64, 2 CPUs"},
         played=rounds or (played(),),
     )
+
+
+def samples(**more: float) -> tuple[Sample, ...]:
+    """Return 12 samples, a minute apart; what is named grows by so much in each."""
+    held = {
+        "memory": 90.0,
+        "descriptors": 30.0,
+        "threads": 9.0,
+        "containers": 3,
+        "volumes": 3,
+        "mounts": 40,
+        "disk": 1.0,
+    }
+    return tuple(
+        Sample(at=60.0 * n, **{name: held[name] + n * more.get(name, 0) for name in held})
+        for n in range(12)
+    )
+
+
+def soaked(*rounds: Played, **more: float) -> Soak:
+    taken = samples(**more)
+    return Soak(a_campaign(*rounds), taken, growths(taken), 1200, 4)

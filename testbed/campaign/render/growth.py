@@ -5,6 +5,7 @@ from testbed.campaign.soak import Soak
 from testbed.report import charts
 
 HEAD = ("held by the testbed", "after the warm-up", "at the end", "grown by the slope", "limit")
+_HEIGHT = 220.0  # pixels of a picture
 _UNITS = {"memory": "memory of the endpoint, MiB", "disk": "state folder, MiB"}
 
 
@@ -39,6 +40,5 @@ def draw(samples: tuple[Sample, ...], name: str) -> str:
     """Return the picture of one thing over time, from 0 on."""
     what = _UNITS.get(name, name)
     points = tuple((sample.at, float(getattr(sample, name))) for sample in samples)
-    return charts.lines(
-        what, charts.Axis("seconds"), charts.Axis(what), [charts.Line(what, points)]
-    )
+    axes = charts.Axis("seconds"), charts.Axis(what)
+    return charts.lines(what, *axes, [charts.Line("", points)], _HEIGHT)

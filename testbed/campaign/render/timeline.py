@@ -18,7 +18,7 @@ def sketch(played: Played) -> Sketch:
             )
     states = tuple(Change(state.at, _words(state), _kind(state)) for state in played.states)
     lanes = (Lane("fault", tuple(faults)), Lane("broker", states))
-    return Sketch(Timeline(str(played.round), played.seconds, played.rates, lanes, tuple(moments)))
+    return Sketch(Timeline("", played.seconds, played.rates, lanes, tuple(moments)))
 
 
 def _words(state: State) -> str:
