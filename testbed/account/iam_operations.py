@@ -131,6 +131,12 @@ class IamOperations(IamResponse):
         complete_linked_role(self.backend, _member(result, "Role"))
         return result
 
+    def delete_service_linked_role(self) -> ActionResult:
+        role = self.backend.get_role(self._get_param("RoleName"))
+        for arn in list(role.managed_policies):
+            self.backend.detach_role_policy(arn, role.name)
+        return super().delete_service_linked_role()
+
     def enable_mfa_device(self) -> ActionResult:
         serial = self._get_param("SerialNumber")
         device = self.backend.virtual_mfa_devices.get(serial)

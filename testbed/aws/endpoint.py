@@ -18,6 +18,7 @@ from testbed.aws.dispatch import Dispatch, Service
 from testbed.aws.health import Health
 from testbed.aws.iam import Iam, managed_policy
 from testbed.aws.json_protocol import JsonService
+from testbed.aws.linked_roles import LinkedRoles
 from testbed.aws.mq import Mq
 from testbed.aws.mq.context import Context
 from testbed.aws.neighbours import NeighbourService
@@ -103,11 +104,12 @@ def _services(testbed: Testbed, jobs: JobThreads) -> dict[str, Service]:
         for served in NEIGHBOURS.values()
     }
     neighbours["monitoring"] = AnyProtocol(neighbours["monitoring"], "cloudwatch")
+    linked_roles = LinkedRoles(shared.identities, testbed.brokers.peek_all)
     return {
         "kms": JsonService("kms", "TrentService", testbed.kms.call),
         "mq": Mq(context, shared.recorder, authorization),
         "cloudtrail": cloudtrail.service(testbed.trail, authorization),
-        "iam": Iam(backends, authorization, shared.recorder),
+        "iam": Iam(backends, authorization, shared.recorder, linked_roles),
         "sts": Sts(sessions, shared.recorder),
         **neighbours,
     }

@@ -16,6 +16,7 @@ from testbed.account.moto_backends import Answer, Message, MotoBackends
 from testbed.account.store import Place
 from testbed.aws import query_protocol
 from testbed.aws.https import Request, Response
+from testbed.aws.linked_roles import LinkedRoles
 from testbed.documented import regions
 from testbed.errors import ApiError
 from testbed.kms.base import Caller
@@ -36,9 +37,14 @@ class Iam:
     """The service as ``dispatch`` calls it."""
 
     def __init__(
-        self, backends: MotoBackends, authorization: Authorization, recorder: Recorder
+        self,
+        backends: MotoBackends,
+        authorization: Authorization,
+        recorder: Recorder,
+        linked_roles: LinkedRoles,
     ) -> None:
         self._backends, self._recorder = backends, recorder
+        self._linked_roles = linked_roles
         self._authorization = authorization
 
     def answer(self, request: Request, caller: Caller) -> Response:
@@ -50,6 +56,7 @@ class Iam:
             sent = iam_permissions.of_caller(model.name, caller, sent)
             iam_permissions.check(self._authorization, caller, model.name, sent)
             query_protocol.check(model, sent)
+            self._linked_roles.check(model.name, caller, sent)
             if (own := self._own(model.name, caller, sent)) is not None:
                 return query_protocol.answer(model, own, request.request_id)
             _check_policies(model.name, sent)
@@ -73,7 +80,7 @@ class Iam:
             return last_used(self._recorder.trail, identities, caller, sent["AccessKeyId"])
         if simulate := _SIMULATORS.get(operation):
             return simulate(identities, caller, sent, self._recorder.now())
-        return None
+        return self._linked_roles.deletion(operation, caller, sent)
 
     def _call(
         self, request: Request, caller: Caller, model: OperationModel, sent: Mapping[str, Any]
