@@ -194,8 +194,8 @@ def _result(
     ordered: bool,
 ) -> Played:
     confirmations = _confirmations(history)
-    names = [stream.destination.name for stream in planned.streams]
-    recovery = _recovery([confirmations[name] for name in names], progress.ended)
+    times = [confirmations.get(stream.destination.name, []) for stream in planned.streams]
+    recovery = _recovery(times, progress.ended)
     return Played(
         round=planned,
         description=progress.description,
@@ -204,7 +204,8 @@ def _result(
         ended=_since(begun, progress.ended),
         recovery=recovery if progress.ended else None,
         pause=max((_pause(times) for times in confirmations.values()), default=0.0),
-        account=_account(history, ordered=ordered),
+        # What was not drained is not lost.
+        account=None if progress.error else _account(history, ordered=ordered),
         rates=rates(history, begun),
         states=tuple(State(_since(begun, at), *state) for at, state in seen),
         history=path.name,

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,8 @@ from testbed.campaign.play import play
 from testbed.campaign.run import inject
 from testbed.campaign.stage import Stage, stage
 from testbed.checker import check
+from testbed.clients.base import Address, Client
+from testbed.errors import ClientError
 from testbed.history_file import HistoryFile
 from tests.support.nightly import first_then_nightly
 
@@ -45,3 +49,21 @@ def test_controls_lose(staged: Stage, tmp_path: Path) -> None:
         assert result.ok, (planned, result.error, result.account)
         assert result.account
         assert result.account.lost
+
+
+def test_a_round_that_breaks_off_counts_no_losses(tmp_path: Path) -> None:
+    def refuse(_: Address) -> Client:
+        raise ClientError("It does not answer.")
+
+    topology = TOPOLOGIES["rabbitmq-single"]
+    staged: Any = SimpleNamespace(
+        topology=topology,
+        peek=lambda _: SimpleNamespace(broker_state="RUNNING", nodes=()),
+        runs=lambda _: True,
+        address=lambda _: Address("amqp", "localhost", 1, "", ""),
+        sender=lambda *_: refuse,
+        receiver=lambda _: refuse,
+    )
+    [planned] = schedule(SEED, topology, 1, faults=["pause"])
+    result = play(staged, planned, inject, tmp_path)
+    assert (result.error, result.account, result.ok) == ("It does not answer.", None, False)
