@@ -141,10 +141,11 @@ class Lifecycle:
 
         An active/standby broker's restart together: one still has the old one and would take over.
         """
-        self._nodes.issue_certificate(broker, defect)
-        if broker.standby:
-            return self._nodes.start(broker, broker.nodes)
-        return self._restart(broker)
+        with self._nodes.former_certificate(broker):
+            self._nodes.issue_certificate(broker, defect)
+            if broker.standby:
+                return self._nodes.start(broker, broker.nodes)
+            return self._restart(broker)
 
     def renew_grants(self, broker: Broker, ended: Collection[str]) -> Broker:
         """Create new grants for those whose ids are ``ended``. Raises ``KmsError``."""

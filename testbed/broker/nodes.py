@@ -22,7 +22,7 @@ from testbed.services import Services
 from testbed.state.locks import hold_lock
 from testbed.storage import choice, volumes
 
-_CERTIFICATE, _LOG = "certificate", "log"
+_CERTIFICATE, _FORMER, _LOG = "certificate", "former certificate", "log"
 
 
 class Nodes:
@@ -90,8 +90,7 @@ class Nodes:
         Raises ``VolumeRefused``, ``ContainerFailed``, ``KmsError`` or ``Interrupted``: the first
         node's reason.
         """
-        certificate = self._certificate(broker)
-        specs = {node.name: node_container.spec(broker, node, certificate) for node in chosen}
+        specs = {node.name: self.spec(broker, node) for node in chosen}
         data_keys: dict[str, bytes | None] = {}
         for node in chosen:
             with self._failure_kept(broker, node):
@@ -163,7 +162,9 @@ class Nodes:
 
     def spec(self, broker: Broker, node: Node) -> NodeSpec:
         """Return all that the engine knows of the node."""
-        return node_container.spec(broker, node, self._certificate(broker))
+        former = self._state.get(_FORMER, broker.broker_id) or {"chain": ""}
+        spec = node_container.spec(broker, node, self._certificate(broker))
+        return replace(spec, former_chain_pem=former["chain"].encode())
 
     def runs(self, instance: Node | LoadBalancer) -> bool:
         """Whether the instance's container runs."""
@@ -190,7 +191,7 @@ class Nodes:
 
         Raises ``ClientError`` while one does not answer.
         """
-        spec = node_container.spec(broker, broker.nodes[0], self._certificate(broker))
+        spec = self.spec(broker, broker.nodes[0])
         refused = []
         for instance in broker.instances:
             try:
@@ -221,7 +222,8 @@ class Nodes:
             self._containers.remove(row["id"])
         for volume in broker.volumes:
             self._containers.remove_volume(volume.volume_id)
-        self._state.delete(_CERTIFICATE, broker.broker_id)
+        for kind in (_CERTIFICATE, _FORMER):
+            self._state.delete(kind, broker.broker_id)
 
     def _launch(self, broker: Broker, node: Node, spec: NodeSpec, data_key: bytes | None) -> Node:
         if self._cancelled.is_set():
@@ -296,6 +298,14 @@ class Nodes:
         if document := self._state.get(_CERTIFICATE, broker.broker_id):
             return Certificate.from_document(document, broker.region)
         return self.issue_certificate(broker, broker.defects.certificate if broker.defects else "")
+
+    @contextmanager
+    def former_certificate(self, broker: Broker) -> Iterator[None]:
+        """Know the nodes by the certificate that they have, too, during the ``with`` block."""
+        chain = self._certificate(broker).chain_pem.decode()
+        self._state.put(_FORMER, broker.broker_id, {"chain": chain})
+        yield  # nodes that an error leaves have it still
+        self._state.delete(_FORMER, broker.broker_id)
 
     def issue_certificate(self, broker: Broker, defect: str = "") -> Certificate:
         """Issue a certificate with which nodes start from now on.

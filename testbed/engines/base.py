@@ -90,6 +90,7 @@ class NodeSpec:
     # The customer's, as UpdateConfiguration takes it; empty: the service's default.
     configuration: str = ""
     host_instance_type: str = ""  # CreateBroker's; empty: the service's default
+    former_chain_pem: bytes = b""  # of a cluster's other nodes, while all get another one
     volume_size: int = 0  # bytes of a block volume; 0 for files
     audit: bool = False  # ActiveMQ: whether actions by JMX and the console are logged
 

@@ -2,7 +2,7 @@ import ssl
 
 import pytest
 
-from testbed import Faults
+from testbed import Faults, RabbitMqBroker, Testbed
 from testbed.checker import check
 from testbed.clients import QUEUE_PROTOCOL
 from testbed.errors import ClientError
@@ -51,3 +51,22 @@ def test_an_expired_certificate_is_refused_until_the_end_of_the_block(
     with faults.expire_certificate(broker), pytest.raises(ClientError, match="expired"):
         connected(broker)
     assert serves(broker)
+
+
+@pytest.mark.nightly("a cluster")
+@pytest.mark.timeout(600)
+def test_the_nodes_of_a_cluster_get_it_one_after_the_other(
+    testbed: Testbed, faults: Faults
+) -> None:
+    """Meanwhile whoever connects meets nodes that have the former one."""
+    with RabbitMqBroker(deployment="CLUSTER_MULTI_AZ", testbed=testbed) as cluster:
+        address, queue = cluster.address("amqp"), new_queue()
+        with Traffic(address, queue, rate=20) as flow:
+            flow.wait_confirmed(20, 60)
+            faults.rotate_certificate(cluster)
+            flow.wait_confirmed(20, 120)
+            with faults.expire_certificate(cluster), pytest.raises(ClientError, match="expired"):
+                connected(cluster)
+            flow.wait_confirmed(20, 120)
+        account = check(drain(address, queue, flow.recorder))
+        assert account.ok, account

@@ -61,7 +61,8 @@ def _handshake(node: NodeSpec, host: str, port: int) -> ssl.SSLSocket:
     except BaseException:
         raw.close()
         raise
-    if secured.getpeercert(binary_form=True) != tls.leaf(node.chain_pem):
+    known = [tls.leaf(chain) for chain in (node.chain_pem, node.former_chain_pem) if chain]
+    if secured.getpeercert(binary_form=True) not in known:
         secured.close()
         raise ConnectionRefused(f"{host}:{port} has a foreign certificate.")
     return secured
