@@ -28,7 +28,7 @@ def device(testbed: Testbed, broker: Broker) -> str:
 def devices_in_use(testbed: Testbed, broker: Broker) -> int:
     """Count the loop devices of the engine's machine."""
     [node] = broker.nodes
-    command = ["sh", "-c", "ls -d /sys/block/loop*/loop | wc -l"]
+    command = ["sh", "-c", "ls -d /sys/block/loop*/loop 2>/dev/null | wc -l"]
     _, output = testbed.containers.execute(node.container_id, command)
     return int(output)
 
