@@ -219,7 +219,7 @@ class MqBroker:
         return ssl.create_default_context(cafile=str(self.ca_file))
 
     def address(self, protocol: str) -> Address:
-        """Return what ``testbed.client_setup`` needs."""
+        """Return what ``testbed.connect`` takes."""
         return self.testbed.brokers.address(self._broker, protocol)
 
     def describe(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from testbed.broker.model import Broker, LoadBalancer, Node
 from testbed.documented.engines import VOLUME_KEY_BYTES
 from testbed.documented.tls import PROFILES
 from testbed.engines import balancer, entry
+from testbed.engines.all import ENGINES
 from testbed.engines.base import Cluster, Engine, NodeSpec
 from testbed.errors import ClientError, ContainerFailed, Interrupted, VolumeRefused
 from testbed.pki import Certificate
@@ -59,6 +60,21 @@ def spec(broker: Broker, node: Node, certificate: Certificate) -> NodeSpec:
     )
 
 
+def container(instance: str, broker: Broker, node: Node) -> ContainerSpec:
+    """Return the node's container on its volume; ``instance`` is the testbed's."""
+    engine = ENGINES[broker.engine_type]
+    return ContainerSpec(
+        name=f"testbed-{instance}-{broker.broker_id[:10]}-{node.name}",
+        image=broker.image,
+        role=f"broker {broker.broker_id}",
+        ports=topology.published(engine, broker.engine_version, node.endpoints),
+        volumes={node.volume.volume_id: "/volume"},
+        tmpfs=TMPFS,
+        aliases=(node.hostname,),
+        mounts=MOUNTS[node.volume.kind],
+    )
+
+
 def run(
     containers: Containers,
     engine: Engine,
@@ -70,16 +86,7 @@ def run(
 ) -> str:
     """Start the node's container on its volume, and return its id. ``wait`` waits for it."""
     return containers.run(
-        ContainerSpec(
-            name=f"testbed-{containers.instance}-{broker.broker_id[:10]}-{node.name}",
-            image=broker.image,
-            role=f"broker {broker.broker_id}",
-            ports=topology.published(engine, broker.engine_version, node.endpoints),
-            volumes={node.volume.volume_id: "/volume"},
-            tmpfs=TMPFS,
-            aliases=(node.hostname,),
-            mounts=MOUNTS[node.volume.kind],
-        ),
+        container(containers.instance, broker, node),
         stdin=entry.secrets(
             engine,
             rendered,
@@ -120,23 +127,22 @@ def try_block(containers: Containers, image: str) -> str:
         containers.remove_volume(volume)
 
 
-def run_load_balancer(
-    containers: Containers, engine: Engine, broker: Broker, load_balancer: LoadBalancer
-) -> str:
-    """Start the container that forwards connections to the broker's nodes, and return its id."""
+def load_balancer(
+    instance: str, broker: Broker, load_balancer: LoadBalancer
+) -> tuple[ContainerSpec, bytes]:
+    """Return the container that forwards connections to the broker's nodes, and its input."""
+    engine = ENGINES[broker.engine_type]
     ports = topology.published(engine, broker.engine_version, load_balancer.endpoints)
     hostnames = [node.hostname for node in broker.nodes]
-    return containers.run(
-        ContainerSpec(
-            name=f"testbed-{containers.instance}-{broker.broker_id[:10]}",
-            image=load_balancer.image,
-            role=f"broker {broker.broker_id}",
-            ports=ports,
-            tmpfs=balancer.TMPFS,
-            aliases=(load_balancer.hostname,),
-        ),
-        stdin=balancer.configuration(hostnames, sorted({inside for _, inside in ports})),
+    spec = ContainerSpec(
+        name=f"testbed-{instance}-{broker.broker_id[:10]}",
+        image=load_balancer.image,
+        role=f"broker {broker.broker_id}",
+        ports=ports,
+        tmpfs=balancer.TMPFS,
+        aliases=(load_balancer.hostname,),
     )
+    return spec, balancer.configuration(hostnames, sorted({inside for _, inside in ports}))
 
 
 def wait(

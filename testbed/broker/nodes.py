@@ -247,8 +247,8 @@ class Nodes:
             return broker
         if load_balancer.container_id:
             self._containers.remove(load_balancer.container_id)
-        container_id = node_container.run_load_balancer(
-            self._containers, ENGINES[broker.engine_type], broker, load_balancer
+        container_id = self._containers.run(
+            *node_container.load_balancer(self._containers.instance, broker, load_balancer)
         )
         return self._store.change(
             broker, partial(Broker.with_load_balancer, container_id=container_id)

@@ -13,6 +13,7 @@ from functools import partial
 
 from testbed.broker import (
     addresses,
+    copies,
     encryption,
     refusals,
     rules,
@@ -230,6 +231,14 @@ class Brokers:
         """
         broker = self._store.get(broker_id)
         return self._nodes.log(broker, _chosen(broker, node_name)[0])
+
+    def copies(self, broker_id: str) -> tuple[copies.Copy, ...]:
+        """Return copies of the broker's containers, on empty volumes that no KMS key protects.
+
+        Raises ``NotFoundException``.
+        """
+        broker = self._store.get(broker_id)
+        return copies.of(broker, partial(self._nodes.spec, broker))
 
     @property
     def strict_names(self) -> bool:

@@ -19,6 +19,7 @@ MODULES = {
     "endpoints": "endpoints",
     "env": "env",
     "connect": "connect",
+    "export": "export",
     "aws": "aws",
     "advise": "advise",
     "logs": "logs",
@@ -34,7 +35,7 @@ MODULES = {
     "soak": "soak",
     "images": "images",
 }
-GROUPS = {"scenario", "fault", "bench", "campaign", "images"}
+GROUPS = {"scenario", "fault", "bench", "campaign", "images", "export"}
 
 
 class _LazyGroup(TyperGroup):

@@ -143,21 +143,9 @@ class Containers:
         if spec.aliases:
             endpoint = self.client.api.create_endpoint_config(aliases=list(spec.aliases))
             options["networking_config"] = {self._network(): endpoint}
-        if spec.mounts:
-            return options | {
-                **_MOUNTING[spec.mounts],
-                "cap_add": ["SYS_ADMIN"],
-                "security_opt": ["apparmor=unconfined"],
-            }
-        if spec.processes_of:  # AppArmor lets processes under its profile trace none without one
+        if spec.processes_of:
             options |= {"pid_mode": f"container:{spec.processes_of}"}
-            options |= {"cap_drop": ["ALL"], "cap_add": ["SYS_PTRACE"]}
-            return options | {"security_opt": ["apparmor=unconfined", "no-new-privileges"]}
-        return options | {
-            "cap_drop": ["ALL"],
-            "cap_add": list(spec.capabilities),
-            "security_opt": ["no-new-privileges"],
-        }
+        return options | privileges(spec)
 
     def _feed(self, identity: str, data: bytes) -> None:
         stream = self.client.api.attach_socket(identity, params={"stdin": 1, "stream": 1})
@@ -356,6 +344,27 @@ class Containers:
     def _has_network(self, name: str) -> bool:
         networks = self.client.networks.list(filters=self._filter)
         return any(network.name == name for network in networks)
+
+
+def privileges(spec: ContainerSpec) -> dict[str, Any]:
+    """Return what a container may do, in the words of the SDK and of Compose files."""
+    if spec.mounts:
+        return {
+            **_MOUNTING[spec.mounts],
+            "cap_add": ["SYS_ADMIN"],
+            "security_opt": ["apparmor=unconfined"],
+        }
+    if spec.processes_of:  # AppArmor lets processes under its profile trace none without one
+        return {
+            "cap_drop": ["ALL"],
+            "cap_add": ["SYS_PTRACE"],
+            "security_opt": ["apparmor=unconfined", "no-new-privileges"],
+        }
+    return {
+        "cap_drop": ["ALL"],
+        "cap_add": list(spec.capabilities),
+        "security_opt": ["no-new-privileges"],
+    }
 
 
 def _published(ports: Sequence[tuple[int, int]]) -> dict[str, Any]:
