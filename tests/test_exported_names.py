@@ -63,3 +63,16 @@ def test_importing_the_package_and_the_plugin_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_importing_the_plugin_imports_nothing_that_pytest_has_not_imported() -> None:
+    """So it costs other projects' runs some milliseconds."""
+    code = (
+        "import sys, _pytest.config\n"
+        "_pytest.config.get_config()  # imports pytest's own plugins\n"
+        "before = set(sys.modules)\n"
+        "import testbed.pytest_plugin\n"
+        "print(*sorted(set(sys.modules) - before))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["testbed", "testbed.pytest_plugin"]
