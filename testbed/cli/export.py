@@ -43,8 +43,8 @@ def compose(
 ) -> None:
     """Write a Compose file with copies of the brokers.
 
-    `docker compose up --wait` in its folder brings them up. They are those of the testbed's Region, without data, and without KMS and the endpoint. The
-    users are those of `testbed env`.
+    `docker compose up --wait` in its folder brings them up. They are those of the testbed's Region,
+    without data, and without KMS and the endpoint. The users are those of `testbed env`.
     """
     with errors_shown(as_json), existing(state) as testbed:
         document = {"files": [str(folder / name) for name in _write(testbed, folder)]}
