@@ -27,11 +27,13 @@ class MetricsBackend(CloudWatchBackend):
         self.of_brokers: dict[str, dict[int, tuple[Value, ...]]] = {}
 
     def put_values(self, broker_id: str, minute: int, values: Iterable[Value]) -> None:
-        """Keep a broker's values of a minute, which is in seconds since 1970."""
-        kept = {**self.of_brokers.get(broker_id, {}), minute: tuple(values)}
-        self.of_brokers[broker_id] = {
-            each: kept[each] for each in sorted(kept) if each > minute - KEPT
+        """Keep a broker's values of a minute, which is in seconds since 1970; forget old ones."""
+        minutes = {**self.of_brokers.get(broker_id, {}), minute: tuple(values)}
+        recent = {
+            broker: {at: kept[at] for at in sorted(kept) if at > minute - KEPT}
+            for broker, kept in {**self.of_brokers, broker_id: minutes}.items()
         }
+        self.of_brokers = {broker: kept for broker, kept in recent.items() if kept}
 
     def get_filtered_metrics(
         self, metric_name: str, namespace: str, dimensions: list[dict[str, str]]

@@ -18,10 +18,11 @@ from testbed.broker.model import Broker, Node
 from testbed.clients.base import Address
 from testbed.clients.console import Console
 from testbed.documented.metrics import DESTINATIONS, PERIOD, Dimensions, Value
-from testbed.errors import ClientError, ContainerFailed
+from testbed.errors import ClientError, ContainerFailed, EngineUnavailable
 from testbed.runtime.usage import ContainerUsage, Counters
 from testbed.services import Services
 
+_SILENT = (ClientError, ValueError)  # a console that does not answer, or not in JSON
 _TIMEOUT = 5.0  # seconds, for each answer of a console
 _BROKER = "org.apache.activemq:type=Broker,brokerName=*"
 _OF_BROKER = {
@@ -96,11 +97,11 @@ class Metrics:
         consoles = [Console(address, _TIMEOUT) for address in self._addresses(broker)]
         used = {}
         for node in broker.nodes:
-            with suppress(ContainerFailed):
+            with suppress(ContainerFailed, EngineUnavailable):
                 used[node] = self._processors.load(node)
         if broker.engine_type == "RABBITMQ":
             loads = {node.hostname: load for node, (_, load) in used.items()}
-            with suppress(ClientError):
+            with suppress(*_SILENT):
                 yield from tuple(_rabbitmq(consoles[0], broker.broker_name, loads))
             return
         for number, node in enumerate(broker.nodes):
@@ -111,7 +112,7 @@ class Metrics:
                 yield "NetworkIn", where, counters.received
                 yield "NetworkOut", where, counters.sent
             if consoles:
-                with suppress(ClientError):  # a standby's does not answer
+                with suppress(*_SILENT):  # a standby's does not answer
                     yield from tuple(_activemq(consoles[number], where))
 
 
@@ -119,12 +120,13 @@ def _rabbitmq(console: Console, name: str, loads: Mapping[str, float]) -> Iterat
     """Yield the values of a broker, its nodes and its queues; ``loads`` are of host names."""
     where = (("Broker", name),)
     overview = console.get("/api/overview")
-    totals, queues = overview["object_totals"], overview["queue_totals"]
+    # A customer's configuration may turn statistics off.
+    totals, queues = overview.get("object_totals", {}), overview.get("queue_totals", {})
+    rates = overview.get("message_stats", {})
     for kind in ("exchange", "queue", "connection", "channel", "consumer"):
-        yield f"{kind.capitalize()}Count", where, totals[f"{kind}s"]
+        yield f"{kind.capitalize()}Count", where, totals.get(f"{kind}s", 0)
     for member in ("messages", "messages_ready", "messages_unacknowledged"):
         yield _OF_RABBITMQ_QUEUE[member], where, queues.get(member, 0)
-    rates = overview["message_stats"]
     for kind in ("publish", "confirm", "ack"):
         yield f"{kind.capitalize()}Rate", where, rates.get(f"{kind}_details", {}).get("rate", 0.0)
     nodes = console.get("/api/nodes")

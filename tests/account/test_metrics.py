@@ -27,12 +27,12 @@ def aws(tmp_path: Path) -> Iterator[Served]:
         yield served_testbed
 
 
-def put(aws: Served, minute: int, *values: tuple[str, float]) -> None:
+def put(aws: Served, minute: int, *values: tuple[str, float], broker: str = "b-1") -> None:
     """Put a broker's values of a minute after ``START``."""
     at = int((START + minute * MINUTE).timestamp())
     measured = [(name, OF_QUEUE, value) for name, value in values]
     aws.testbed.services.backends.change(
-        neighbour("cloudwatch"), PLACE, lambda moto: moto.put_values("b-1", at, measured)
+        neighbour("cloudwatch"), PLACE, lambda moto: moto.put_values(broker, at, measured)
     )
 
 
@@ -97,6 +97,8 @@ def test_values_end_after_three_hours(aws: Served) -> None:
     assert points(aws, "QueueSize", **asked) == [(0, 1), (179, 2)]
     put(aws, 180, ("QueueSize", 3))
     assert points(aws, "QueueSize", **asked) == [(179, 2), (180, 3)]
+    put(aws, 400, ("QueueSize", 4), broker="b-2")
+    assert points(aws, "QueueSize", **asked) == [], "those of a broker that is gone, too"
 
 
 def test_periods_begin_with_the_first_minute(aws: Served) -> None:
