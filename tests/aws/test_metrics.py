@@ -123,6 +123,7 @@ def test_rabbitmqs_metrics_follow_the_broker(aws: Served, rabbitmq_broker: Rabbi
     assert statistic(cloudwatch, "RabbitMQMemUsed", of_broker) is None, "without the node"
 
 
+@pytest.mark.nightly("the other engine")
 def test_activemqs_metrics_follow_the_broker(aws: Served, activemq_broker: ActiveMqBroker) -> None:
     cloudwatch = aws.client("cloudwatch")
     queue, of_broker = (
@@ -172,6 +173,7 @@ def test_activemqs_metrics_follow_the_broker(aws: Served, activemq_broker: Activ
     assert 0 < heap < 100
 
 
+@pytest.mark.nightly("the AWS CLI; every push has boto3")
 def test_the_aws_cli_reads_them(aws: Served, rabbitmq_broker: RabbitMqBroker) -> None:
     cli, of_broker = (
         Cli(aws.endpoint, aws.testbed.region),
