@@ -3,7 +3,8 @@
 A scenario is one file of ``scenarios/`` with
 
 - ``TITLE``, one line, and ``CLAIMS``, the ids of the claims that it decides;
-- ``TURNS_CLOCK = True`` or ``ALONE = True``, if it cannot run beside any other, see ``Scenario``;
+- ``TURNS_CLOCK = True`` or ``ALONE = True``, if it cannot run beside any other, and
+  ``IN_DEMO = False``, if it is not part of the demonstration, see ``Scenario``;
 - ``run(testbed)``, a generator of ``Finding``s, each with its control, of notes, of matrices, of
   time lines and of dependencies.
 
@@ -46,7 +47,8 @@ class Scenario:
 
     ``turns_clock`` if it waits out KMS's delay or lets days pass, or if it has sessions, which
     expire when another one does so. ``alone`` instead of ``turns_clock`` if it also stops the
-    default brokers, or counts or measures what others do.
+    default brokers, or counts or measures what others do. Not ``in_demo`` if it decides no claim
+    and takes longer than the demonstration has.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Scenario:
     run: Callable[[Testbed], Iterator[Output]]
     turns_clock: bool = False
     alone: bool = False
+    in_demo: bool = True
 
 
 def find(names: Sequence[str] = ()) -> list[Scenario]:
@@ -186,6 +189,7 @@ def _load(path: Path) -> Scenario:
             module.run,
             getattr(module, "TURNS_CLOCK", False),
             getattr(module, "ALONE", False),
+            getattr(module, "IN_DEMO", True),
         )
     except Exception as error:
         raise TestbedError(

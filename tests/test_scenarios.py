@@ -93,6 +93,11 @@ def test_a_scenario_says_what_it_is(name: str) -> None:
     assert set(chosen.claims) <= {claim.id for claim in CLAIMS}
 
 
+def test_a_scenario_of_a_claim_is_in_the_demonstration() -> None:
+    left_out = [found for found in scenario.find() if not found.in_demo]
+    assert [(found.name, found.claims) for found in left_out] == [("full_disk", ())]
+
+
 def test_every_claim_has_a_scenario() -> None:
     decided = {claim for found in scenario.find() for claim in found.claims}
     assert {claim.id for claim in CLAIMS} - decided == set()

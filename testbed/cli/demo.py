@@ -25,7 +25,7 @@ def demo(
 ) -> None:
     """Run everything once, on a new testbed, and write a report.
 
-    Start the brokers, print their endpoints, run all scenarios, show and write the table of claims,
+    Start the brokers, print their endpoints, run the scenarios, show and write the table of claims,
     remove everything. Exit status 1 when a claim fails.
     """
     from testbed.cli.endpoints import describe_endpoints, render_endpoints
@@ -38,7 +38,7 @@ def demo(
     with errors_shown(as_json):
         require("clients")
         require_writable(report)
-        scenarios = find()
+        scenarios = [scenario for scenario in find() if scenario.in_demo]
         if not as_json:
             print(f"{len(scenarios)} scenarios: {_DURATION}", flush=True)
         with Testbed(delay=SEVERAL_HOURS) as testbed:
