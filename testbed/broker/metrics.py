@@ -120,15 +120,15 @@ def _rabbitmq(console: Console, name: str, loads: Mapping[str, float]) -> Iterat
     """Yield the values of a broker, its nodes and its queues; ``loads`` are of host names."""
     where = (("Broker", name),)
     overview = console.get("/api/overview")
-    # A customer's configuration may turn statistics off.
-    totals, queues = overview.get("object_totals", {}), overview.get("queue_totals", {})
-    rates = overview.get("message_stats", {})
-    for kind in ("exchange", "queue", "connection", "channel", "consumer"):
-        yield f"{kind.capitalize()}Count", where, totals.get(f"{kind}s", 0)
-    for member in ("messages", "messages_ready", "messages_unacknowledged"):
-        yield _OF_RABBITMQ_QUEUE[member], where, queues.get(member, 0)
-    for kind in ("publish", "confirm", "ack"):
-        yield f"{kind.capitalize()}Rate", where, rates.get(f"{kind}_details", {}).get("rate", 0.0)
+    if totals := overview.get("object_totals"):  # not where a configuration turns statistics off
+        queues, rates = overview.get("queue_totals", {}), overview.get("message_stats", {})
+        for kind in ("exchange", "queue", "connection", "channel", "consumer"):
+            yield f"{kind.capitalize()}Count", where, totals[f"{kind}s"]
+        for member in ("messages", "messages_ready", "messages_unacknowledged"):
+            yield _OF_RABBITMQ_QUEUE[member], where, queues.get(member, 0)
+        for kind in ("publish", "confirm", "ack"):
+            rate = rates.get(f"{kind}_details", {}).get("rate", 0.0)
+            yield f"{kind.capitalize()}Rate", where, rate
     nodes = console.get("/api/nodes")
     for node in nodes:
         if node["running"]:
