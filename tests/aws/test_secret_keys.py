@@ -1,6 +1,7 @@
 """Secrets under a key of the customer's are read with that key alone."""
 
 import json
+import uuid
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from tests.support.aws_endpoint import Served, refusal
 from tests.support.identities import allow, client, new_user
 
 pytestmark = pytest.mark.containers
-VALUE = "correct-horse-1"
+VALUE = f"value-{uuid.uuid4().hex}"  # no other test stores it
 
 
 @pytest.fixture
