@@ -98,6 +98,15 @@ def test_a_scenario_of_a_claim_is_in_the_demonstration() -> None:
     assert [(found.name, found.claims) for found in left_out] == [("full_disk", ())]
 
 
+def test_one_with_sessions_runs_beside_none_that_turns_the_clock() -> None:
+    """A day that passes in another scenario would end them."""
+    folder = paths.data("scenarios")
+    of_people = [name for name in NAMES if "testbed.staff" in (folder / f"{name}.py").read_text()]
+    assert len(of_people) > 3
+    for found in scenario.find(of_people):
+        assert found.turns_clock or found.alone, found.name
+
+
 def test_every_claim_has_a_scenario() -> None:
     decided = {claim for found in scenario.find() for claim in found.claims}
     assert {claim.id for claim in CLAIMS} - decided == set()
