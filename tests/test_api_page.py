@@ -12,7 +12,11 @@ EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 
 @pytest.mark.containers
-@pytest.mark.parametrize("example", EXAMPLES, ids=["import", "one broker", "several"])
+@pytest.mark.parametrize(
+    "example",
+    [*EXAMPLES[:2], pytest.param(EXAMPLES[2], marks=pytest.mark.nightly("several brokers"))],
+    ids=["import", "one broker", "several"],
+)
 def test_an_example_works(example: str) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error::ResourceWarning", "-c", example],

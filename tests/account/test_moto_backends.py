@@ -129,6 +129,7 @@ def test_everything_answered_before_a_kill_is_there_afterwards(tmp_path: Path) -
     assert len(users - answered["users"] - {"first"}) <= 1
 
 
+@pytest.mark.nightly("a kill amid hundreds of calls; every push has a restart")
 def test_what_neighbours_answered_before_a_kill_is_there_afterwards(tmp_path: Path) -> None:
     folder = tmp_path / "state"
     services = ("ec2", "logs", "ssm", "secretsmanager", "cloudwatch", "events")

@@ -80,6 +80,7 @@ def leader(cluster: RabbitMQCluster, name: str) -> Node:
 
 
 @pytest.mark.containers
+@pytest.mark.nightly("a cluster by itself; every push has scenario cluster")
 def test_three_nodes_are_one_broker_with_the_services_defaults(cluster: RabbitMQCluster) -> None:
     nodes = {node["name"]: node["running"] for node in ask(cluster, "nodes")}
     assert nodes == {f"rabbit@{node.spec.hostname}": True for node in cluster.nodes}
@@ -113,6 +114,7 @@ def test_three_nodes_are_one_broker_with_the_services_defaults(cluster: RabbitMQ
 
 
 @pytest.mark.containers
+@pytest.mark.nightly("a cluster by itself; every push has scenario cluster")
 def test_only_the_balancer_is_published_and_erlang_is_among_the_containers_alone(
     cluster: RabbitMQCluster,
 ) -> None:
@@ -128,6 +130,7 @@ def test_only_the_balancer_is_published_and_erlang_is_among_the_containers_alone
 
 @pytest.mark.containers
 @pytest.mark.parametrize("protocol", ["amqp", "amqp10"])
+@pytest.mark.nightly("a cluster by itself; every push has scenario cluster")
 def test_both_protocols_publish_and_receive_at_the_one_address(
     cluster: RabbitMQCluster, protocol: str
 ) -> None:
@@ -145,6 +148,7 @@ def test_both_protocols_publish_and_receive_at_the_one_address(
 
 
 @pytest.mark.containers
+@pytest.mark.nightly("a cluster by itself; every push has scenario cluster")
 def test_connections_are_spread_over_the_nodes(cluster: RabbitMQCluster) -> None:
     with ExitStack() as stack:
         for _ in range(6):
@@ -157,6 +161,7 @@ def test_connections_are_spread_over_the_nodes(cluster: RabbitMQCluster) -> None
 
 
 @pytest.mark.containers
+@pytest.mark.nightly("a cluster by itself; every push has scenario cluster")
 def test_the_cookie_is_one_and_nowhere_to_be_seen(cluster: RabbitMQCluster) -> None:
     assert cluster.nodes[0].spec.cluster
     cookie = cluster.nodes[0].spec.cluster.cookie
@@ -178,7 +183,7 @@ def test_the_cookie_is_one_and_nowhere_to_be_seen(cluster: RabbitMQCluster) -> N
 
 
 @pytest.mark.containers
-@pytest.mark.nightly("lost nodes; every push has scenario cluster")
+@pytest.mark.nightly("a cluster by itself; every push has scenario cluster")
 def test_a_node_is_lost_under_traffic_and_comes_back_with_nothing_confirmed_lost(
     cluster: RabbitMQCluster,
 ) -> None:
@@ -203,7 +208,7 @@ def test_a_node_is_lost_under_traffic_and_comes_back_with_nothing_confirmed_lost
 
 
 @pytest.mark.containers
-@pytest.mark.nightly("lost nodes; every push has scenario cluster")
+@pytest.mark.nightly("a cluster by itself; every push has scenario cluster")
 def test_a_client_that_connects_while_a_node_is_lost_gets_another_within_seconds(
     cluster: RabbitMQCluster,
 ) -> None:
@@ -235,7 +240,7 @@ def test_a_client_that_connects_while_a_node_is_lost_gets_another_within_seconds
 
 
 @pytest.mark.containers
-@pytest.mark.nightly("lost nodes; every push has scenario cluster")
+@pytest.mark.nightly("a cluster by itself; every push has scenario cluster")
 def test_a_connection_to_a_node_without_a_network_is_ended_within_seconds(
     cluster: RabbitMQCluster,
 ) -> None:
@@ -267,7 +272,7 @@ def test_a_connection_to_a_node_without_a_network_is_ended_within_seconds(
 
 
 @pytest.mark.containers
-@pytest.mark.nightly("lost nodes; every push has scenario cluster")
+@pytest.mark.nightly("a cluster by itself; every push has scenario cluster")
 def test_control_without_a_quorum_nothing_is_confirmed_and_with_it_again_everything_is_there(
     cluster: RabbitMQCluster,
 ) -> None:
@@ -291,7 +296,7 @@ def test_control_without_a_quorum_nothing_is_confirmed_and_with_it_again_everyth
 
 
 @pytest.mark.containers
-@pytest.mark.nightly("lost nodes; every push has scenario cluster")
+@pytest.mark.nightly("a cluster by itself; every push has scenario cluster")
 def test_all_nodes_are_lost_at_once_and_come_back(cluster: RabbitMQCluster) -> None:
     orders = queue(cluster, "all.at.once")
     address = cluster.address("amqp")
@@ -327,13 +332,14 @@ def speaks_tls(client: Node, server: Node) -> bool:
 
 
 @pytest.mark.containers
+@pytest.mark.nightly("a cluster by itself; every push has scenario cluster")
 def test_between_nodes_there_is_no_tls_as_documented(cluster: RabbitMQCluster) -> None:
     assert not speaks_tls(cluster.nodes[0], cluster.nodes[1])
 
 
 @pytest.mark.containers
 @pytest.mark.parametrize("version", RELEASES_OF_4)
-@pytest.mark.nightly("TLS between nodes, which the service does not have")
+@pytest.mark.nightly("a cluster by itself; every push has scenario cluster")
 def test_control_between_nodes_there_is_tls_when_asked_for(tmp_path: Path, version: str) -> None:
     with rabbitmq_cluster(tmp_path, version, inter_node_tls=True) as cluster:
         assert speaks_tls(cluster.nodes[0], cluster.nodes[1])

@@ -22,7 +22,6 @@ from testbed.documented.listeners import LISTENERS
 from testbed.scenario import find
 from tests.support.broker_node import wait_for
 from tests.support.command_line import COMMAND, CommandLine
-from tests.support.nightly import first_then_nightly
 
 pytestmark = pytest.mark.containers
 PASSWORD = "TESTBED_RABBITMQ_PASSWORD"
@@ -371,9 +370,8 @@ def test_an_engine_that_does_not_answer_is_not_looked_for_elsewhere(
     assert not command.state.exists()
 
 
-@pytest.mark.parametrize(
-    "as_json", first_then_nightly([True, False], "an engine that does not answer, without --json")
-)
+@pytest.mark.nightly("an engine that does not answer; every push has test_engine.py")
+@pytest.mark.parametrize("as_json", [True, False])
 def test_an_address_without_an_engine_is_reported(command: CommandLine, as_json: bool) -> None:
     """Something else listens at the address."""
     with socket.socket() as other:
