@@ -36,6 +36,14 @@ def test_a_round_that_failed_early_has_its_picture_too() -> None:
     assert "fault: none" in html.render(a_campaign(early))
 
 
+def test_a_fault_lasts_to_the_end_of_a_round_that_breaks_off() -> None:
+    broken_off = replace(played(recovery=None), ended=0.0, error="no broker")
+    sketch = timeline.sketch(broken_off)
+    bars = sketch.bars(sketch.timeline.lanes[0])
+    assert [bar.change.state for bar in bars] == ["none", "injected"]
+    assert all(bar.width >= 0 for bar in bars)
+
+
 def test_the_tables_have_a_row_for_each_fault() -> None:
     tables = text.markdown(a_campaign(played(), played(control="transient", lost=True)))
     assert "| kill | 1 | 1 | 0 | 0 | 0 | 0 | 4.0 s | 4.0 s |" in tables

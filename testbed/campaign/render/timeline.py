@@ -11,7 +11,8 @@ def sketch(played: Played) -> Sketch:
     if played.injected:
         moments.append(Moment(played.injected, played.description))
         faults.append(Change(played.injected, "injected", "bad"))
-        faults.append(Change(played.ended, "ended", "good"))
+        if played.ended:  # not where the round broke off before
+            faults.append(Change(played.ended, "ended", "good"))
         if played.recovery is not None:
             moments.append(
                 Moment(played.ended + played.recovery, f"recovered after {played.recovery:.1f} s")
