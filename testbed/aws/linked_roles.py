@@ -51,16 +51,16 @@ class LinkedRoles:
         self, operation: str, caller: Caller, sent: Mapping[str, Any]
     ) -> dict[str, Any] | None:
         """Return the answer about the deletion of a role in use; None about any other."""
-        used = self._used(caller)
-        if operation == "DeleteServiceLinkedRole" and used:
+        if operation == "DeleteServiceLinkedRole":
             role = self._role(caller, str(sent["RoleName"]))
-            if role and role.name == SERVICE_LINKED_ROLE:
+            if role and role.name == SERVICE_LINKED_ROLE and self._used(caller):
                 task = f"task/aws-service-role/{role.linked_service}/{role.name}/{uuid.uuid4()}"
                 return {"DeletionTaskId": task}
         if operation == "GetServiceLinkedRoleDeletionStatus":
             parts = str(sent["DeletionTaskId"]).split("/")
             if len(parts) == 5 and self._role(caller, parts[3]):
-                usage = [{"Region": place, "Resources": used[place]} for place in used]
+                used = self._used(caller).items()
+                usage = [{"Region": region, "Resources": arns} for region, arns in used]
                 return {"Status": "FAILED", "Reason": {"Reason": _IN_USE, "RoleUsageList": usage}}
         return None
 

@@ -78,11 +78,9 @@ class NeighbourService:
                 error = elements["Error"]
                 raise ApiError(error["Message"], code=error["Code"], status=answer.status)
             recorded.elements = elements
-            if served.name == "secretsmanager":
-                opened = self._secrets(caller).opened(json.loads(answer.body or "{}"))
-                answer = replace(answer, body=json.dumps(opened).encode())
-            if served.name == "ssm":
-                opened = self._secure(caller).opened(json.loads(answer.body or "{}"))
+            if served.name in ("secretsmanager", "ssm"):
+                keys = self._secure(caller) if served.name == "ssm" else self._secrets(caller)
+                opened = keys.opened(json.loads(answer.body or "{}"))
                 answer = replace(answer, body=json.dumps(opened).encode())
         return Response(200, answer.body, {"Content-Type": _content_type(request)})
 
