@@ -1,6 +1,5 @@
 """The commands on the pages: each exists as it is written, and each block is run by a test."""
 
-import os
 import re
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import pytest
 import typer
 
 from testbed.cli.root import app
+from tests.support.page_commands import environment
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [
@@ -105,22 +105,14 @@ def test_every_block_is_run_by_a_test() -> None:
         assert (ROOT / test).is_file() or not test.startswith("tests/"), test
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Return the environment of a shell that finds `testbed` and `aws`, with a state folder."""
-    clean = {
-        name: value
-        for name, value in os.environ.items()
-        if name == "TESTBED_PORTS" or not name.startswith(("AWS_", "TESTBED_"))
-    }
-    path = f"{Path(sys.executable).parent}:{clean['PATH']}"
-    return {**clean, "PATH": path, "TESTBED_STATE": str(folder / "state"), "AWS_PAGER": ""}
-
-
 def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script that finds `testbed` and `aws`, with a state folder."""
+    variables = environment(folder)
+    path = f"{Path(sys.executable).parent}:{variables['PATH']}"
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=folder,
-        env=environment(folder),
+        env={**variables, "PATH": path, "AWS_PAGER": ""},
         capture_output=True,
         text=True,
         timeout=600,

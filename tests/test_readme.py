@@ -3,13 +3,14 @@
 `make test` is this run itself, and `make demo` is left to test_scenarios.py.
 """
 
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support.page_commands import environment
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "README.md").read_text()
@@ -20,16 +21,6 @@ BY_OTHERS = {
     "make demo": "test_scenarios.py runs all scenarios, test_interrupted.py the command",
     "make test": "this run",
 }
-
-
-def environment(folder: Path) -> dict[str, str]:
-    """Return the environment of a shell in the checkout, with a state folder in ``folder``."""
-    clean = {
-        name: value
-        for name, value in os.environ.items()
-        if name == "TESTBED_PORTS" or not name.startswith(("AWS_", "TESTBED_"))
-    }
-    return {**clean, "TESTBED_STATE": str(folder / "state")}
 
 
 def script(block: str) -> str:
