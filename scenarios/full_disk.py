@@ -22,7 +22,6 @@ logger = logging.getLogger(__name__)
 
 TITLE = "Messages fill the disk: publishers wait, nothing confirmed is lost, and room ends it"
 CLAIMS = ()  # the page says nothing of it
-IN_DEMO = False  # it takes a minute
 _SCALE = 0.0006  # of 200 GB, which is 120 MB
 _SIZE = 100_000  # bytes of a message
 _PROTOCOL = {"RABBITMQ": "amqp", "ACTIVEMQ": "stomp"}

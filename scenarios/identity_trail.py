@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 TITLE = "One record for each call on IAM and STS, with who called, and no secret in it"
 CLAIMS = ("P4",)
-TURNS_CLOCK = True  # not itself: its sessions would expire if another did
+HAS_SESSIONS = True
 Record = Mapping[str, Any]
 
 

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 TITLE = "Who administers a key, and who uses it; a boundary, a session, a key of another account"
 CLAIMS = ("P7",)
-TURNS_CLOCK = True  # not itself: its sessions would expire if another did
+HAS_SESSIONS = True
 _OTHER = "333333333333"
 _USE = ("kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey*", "kms:DescribeKey")
 _ADMINISTER = ("kms:Describe*", "kms:Enable*", "kms:Disable*", "kms:Put*", "kms:Update*")

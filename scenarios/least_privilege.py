@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 TITLE = "An auditor, an operator, a pipeline and an administrator, each with its own permissions"
 CLAIMS = ("P7",)
-TURNS_CLOCK = True  # not itself: its sessions would expire if another did
+HAS_SESSIONS = True
 _PATIENCE = 240.0  # seconds in which a broker has to start or to end
 # What Amazon MQ asks of EC2 and IAM in the name of those who create and delete brokers.
 _OF_CREATORS = (

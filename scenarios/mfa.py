@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 TITLE = "DisableKey and ScheduleKeyDeletion need a second factor, and the trail tells who gave one"
 CLAIMS = ("P8",)
-TURNS_CLOCK = True  # not itself: its sessions would expire if another did
+HAS_SESSIONS = True
 _GUARDED = ("kms:DisableKey", "kms:ScheduleKeyDeletion")
 
 

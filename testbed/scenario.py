@@ -3,8 +3,8 @@
 A scenario is one file of ``scenarios/`` with
 
 - ``TITLE``, one line, and ``CLAIMS``, the ids of the claims that it decides;
-- ``TURNS_CLOCK = True`` or ``ALONE = True``, if it cannot run beside any other, and
-  ``IN_DEMO = False``, if it is not part of the demonstration, see ``Scenario``;
+- ``TURNS_CLOCK = True``, ``HAS_SESSIONS = True`` or ``ALONE = True``, if it cannot run beside any
+  other, see ``Scenario``;
 - ``run(testbed)``, a generator of ``Finding``s, each with its control, of notes, of matrices, of
   time lines and of dependencies.
 
@@ -29,6 +29,7 @@ from testbed import paths
 from testbed.errors import TestbedError, is_of_interruption
 from testbed.graph import Dependencies
 from testbed.results import Finding, Matrix, Output, Run, ScenarioResult
+from testbed.runtime.schedule import Schedule
 from testbed.runtime.tasks import run_concurrently
 from testbed.storage import choice
 from testbed.testbed import Testbed
@@ -45,10 +46,9 @@ _PATIENCE = 5.0  # seconds that scenarios get to notice an interruption
 class Scenario:
     """A scenario; ``name`` is its file's, without the suffix.
 
-    ``turns_clock`` if it waits out KMS's delay or lets days pass, or if it has sessions, which
-    expire when another one does so. ``alone`` instead of ``turns_clock`` if it also stops the
-    default brokers, or counts or measures what others do. Not ``in_demo`` if it decides no claim
-    and takes longer than the demonstration has.
+    ``turns_clock`` if it waits out KMS's delay or lets days pass; ``has_sessions`` if it has
+    sessions of STS, which expire when another one does so. ``alone`` if it stops the default
+    brokers, or counts or measures what others do.
     """
 
     name: str
@@ -56,8 +56,16 @@ class Scenario:
     claims: tuple[str, ...]
     run: Callable[[Testbed], Iterator[Output]]
     turns_clock: bool = False
+    has_sessions: bool = False
     alone: bool = False
-    in_demo: bool = True
+
+    def fits(self, other: "Scenario") -> bool:
+        """Return whether it can run beside another."""
+        if self.alone or other.alone:
+            return False
+        if self.turns_clock:
+            return not (other.turns_clock or other.has_sessions)
+        return not (self.has_sessions and other.turns_clock)
 
 
 def find(names: Sequence[str] = ()) -> list[Scenario]:
@@ -120,10 +128,10 @@ def run_all(
 ) -> Run:
     """Run the scenarios one after the other, or ``concurrently`` where they leave each other alone.
 
-    Then those that turn the clock run beside those that do not, and those that have to be alone
-    come last. When it is interrupted, what a scenario created may stay, so it is for a testbed that
-    is removed afterwards. ``on_verdict`` gets the verdict on each claim after the last scenario
-    about it.
+    Then two run at a time: those that fit with the fewest others begin, and those that have to be
+    alone come last. When it is interrupted, what a scenario created may stay, so it is for a
+    testbed that is removed afterwards. ``on_verdict`` gets the verdict on each claim after the last
+    scenario about it.
     """
     begun, started = time.monotonic(), datetime.now(UTC)
     results: dict[int, ScenarioResult] = {}  # by position
@@ -133,31 +141,34 @@ def run_all(
         in_order = tuple(results[position] for position in sorted(results))
         return Run(started, time.monotonic() - begun, {}, in_order)
 
-    def run_in_turn(positions: Sequence[int]) -> None:
-        for position in positions:
-            result = run(scenarios[position], testbed)
-            with finishing:
-                results[position] = result
-                pending = {
-                    claim
-                    for other, scenario in enumerate(scenarios)
-                    for claim in scenario.claims
-                    if other not in results
-                }
-                for verdict in decide_run(finished()):
-                    if verdict.claim.id in {*scenarios[position].claims} - pending:
-                        on_verdict(verdict)
+    def run_one(position: int) -> None:
+        result = run(scenarios[position], testbed)
+        with finishing:
+            results[position] = result
+            pending = {
+                claim
+                for other, scenario in enumerate(scenarios)
+                for claim in scenario.claims
+                if other not in results
+            }
+            for verdict in decide_run(finished()):
+                if verdict.claim.id in {*scenarios[position].claims} - pending:
+                    on_verdict(verdict)
+
+    def fit(one: int, other: int) -> bool:
+        return scenarios[one].fits(scenarios[other])
+
+    def urgency(position: int) -> tuple[bool, ...]:
+        chosen = scenarios[position]
+        return chosen.alone, chosen.has_sessions, not chosen.turns_clock
 
     positions = range(len(scenarios))
     if concurrently:
-        alone = [position for position in positions if scenarios[position].alone]
-        clock = [position for position in positions if scenarios[position].turns_clock]
-        others = [position for position in positions if position not in (*alone, *clock)]
-        side_by_side = [partial(run_in_turn, group) for group in (clock, others)]
-        run_concurrently(side_by_side, testbed.stop, patience=_PATIENCE)
-        run_in_turn(alone)
+        schedule = Schedule(sorted(positions, key=urgency), fit)
+        run_concurrently([partial(schedule.work, run_one)] * 2, testbed.stop, _PATIENCE)
     else:
-        run_in_turn(positions)
+        for position in positions:
+            run_one(position)
     return replace(finished(), environment=environment(testbed))
 
 
@@ -188,8 +199,8 @@ def _load(path: Path) -> Scenario:
             tuple(module.CLAIMS),
             module.run,
             getattr(module, "TURNS_CLOCK", False),
+            getattr(module, "HAS_SESSIONS", False),
             getattr(module, "ALONE", False),
-            getattr(module, "IN_DEMO", True),
         )
     except Exception as error:
         raise TestbedError(

@@ -93,18 +93,13 @@ def test_a_scenario_says_what_it_is(name: str) -> None:
     assert set(chosen.claims) <= {claim.id for claim in CLAIMS}
 
 
-def test_a_scenario_of_a_claim_is_in_the_demonstration() -> None:
-    left_out = [found for found in scenario.find() if not found.in_demo]
-    assert [(found.name, found.claims) for found in left_out] == [("full_disk", ())]
-
-
 def test_one_with_sessions_runs_beside_none_that_turns_the_clock() -> None:
     """A day that passes in another scenario would end them."""
     folder = paths.data("scenarios")
     of_people = [name for name in NAMES if "testbed.staff" in (folder / f"{name}.py").read_text()]
     assert len(of_people) > 3
     for found in scenario.find(of_people):
-        assert found.turns_clock or found.alone, found.name
+        assert found.has_sessions, found.name
 
 
 def test_every_claim_has_a_scenario() -> None:
@@ -252,19 +247,20 @@ def test_a_verdict_comes_with_the_last_scenario_about_its_claim(
     assert announced == [("R1", "HOLDS", 2), ("T1", "FAILS", 3)]
 
 
-def test_concurrently_none_that_has_to_be_alone_runs_beside_another(
+def test_concurrently_none_runs_beside_one_that_it_does_not_fit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The first of each group wait for each other; in sequence they would time out."""
-    together, running, most = threading.Barrier(2, timeout=30), Counter[str](), Counter[str]()
+    """The first of two kinds wait for each other; in sequence they would time out."""
+    together, running = threading.Barrier(2, timeout=30), Counter[str]()
+    beside: list[set[str]] = []
 
     def story(name: str) -> Callable[[Testbed], Iterator[Finding]]:
         def run(testbed: Testbed) -> Iterator[Finding]:
             kind = name.partition("-")[0]
+            beside.append({kind, *running.elements()})
+            assert not (kind != "other" and running[kind] and kind != "sessions")
             running[kind] += 1
-            most[kind] = max(most[kind], running[kind])
-            assert not (kind == "alone" and running["clock"] + running["other"])
-            if name.endswith("-1") and kind != "alone":
+            if name in ("clock-1", "other-1"):
                 together.wait()
             yield _finding(name)
             running[kind] -= 1
@@ -272,10 +268,16 @@ def test_concurrently_none_that_has_to_be_alone_runs_beside_another(
         return run
 
     monkeypatch.setattr(scenario, "environment", lambda testbed: {})
-    names = ["alone-1", "clock-1", "clock-2", "other-1", "alone-2", "other-2"]
+    names = ["alone-1", "sessions-1", "clock-1", "clock-2", "other-1", "alone-2", "sessions-2"]
     stories = [
         Scenario(
-            name, name, ("T1",), story(name), name.startswith("clock"), name.startswith("alone")
+            name,
+            name,
+            ("T1",),
+            story(name),
+            name.startswith("clock"),
+            name.startswith("sessions"),
+            name.startswith("alone"),
         )
         for name in names
     ]
@@ -287,7 +289,8 @@ def test_concurrently_none_that_has_to_be_alone_runs_beside_another(
     assert [(result.name, result.error) for result in run.scenarios] == [
         (name, "") for name in names
     ]
-    assert most == {"alone": 1, "clock": 1, "other": 1}
+    assert [kinds for kinds in beside if kinds >= {"alone"} and len(kinds) > 1] == []
+    assert [kinds for kinds in beside if kinds >= {"clock", "sessions"}] == []
     assert announced == ["HOLDS"]
 
 

@@ -38,7 +38,7 @@ def demo(
     with errors_shown(as_json):
         require("clients")
         require_writable(report)
-        scenarios = [scenario for scenario in find() if scenario.in_demo]
+        scenarios = find()
         if not as_json:
             print(f"{len(scenarios)} scenarios: {_DURATION}", flush=True)
         with Testbed(delay=SEVERAL_HOURS) as testbed:
