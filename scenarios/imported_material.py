@@ -2,8 +2,9 @@
 
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from testbed import checker, evidence, traffic
@@ -15,6 +16,7 @@ from testbed.evidence import Observation, ask
 from testbed.kms import material as materials
 from testbed.kms.base import USER_ACCOUNT
 from testbed.results import Finding
+from testbed.runtime.tasks import run_in_step
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
 from testbed.trail.lookup import events
@@ -30,20 +32,28 @@ _WRAPPING = "RSAES_OAEP_SHA_256"
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
-    """Use a new broker of each engine, under confirmed traffic."""
-    for engine_type in QUEUE_PROTOCOL:
-        key = testbed.new_key("with imported material", Origin="EXTERNAL")
-        material = secrets.token_bytes(LENGTHS["SYMMETRIC_DEFAULT"])
-        expires = datetime.fromtimestamp(testbed.clock.now() + _LIFETIME, UTC)
-        testbed.kms.call(
-            testbed.user, "ImportKeyMaterial", _wrapped(testbed, key, material, ValidTo=expires)
-        )
-        request = testbed.request(engine_type, "imported", key)
-        with testbed.temporary_broker(request) as broker:
-            yield from _story(testbed, broker, material)
+    """Use a new broker of each engine, under confirmed traffic, both at the same time."""
+    stories = [partial(_story, testbed, engine_type) for engine_type in QUEUE_PROTOCOL]
+    hour_passes = partial(testbed.clock.turn, _LIFETIME)
+    for findings in run_in_step(stories, hour_passes, testbed.stop):
+        yield from findings
 
 
-def _story(testbed: Testbed, broker: Broker, material: bytes) -> Iterator[Finding]:
+def _story(
+    testbed: Testbed, engine_type: str, hour_passes: Callable[[], object]
+) -> tuple[Finding, ...]:
+    key = testbed.new_key("with imported material", Origin="EXTERNAL")
+    material = secrets.token_bytes(LENGTHS["SYMMETRIC_DEFAULT"])
+    expires = datetime.fromtimestamp(testbed.clock.now() + _LIFETIME, UTC)
+    imported = _wrapped(testbed, key, material, ValidTo=expires)
+    testbed.kms.call(testbed.user, "ImportKeyMaterial", imported)
+    with testbed.temporary_broker(testbed.request(engine_type, "imported", key)) as broker:
+        return _expire(testbed, broker, material, hour_passes)
+
+
+def _expire(
+    testbed: Testbed, broker: Broker, material: bytes, hour_passes: Callable[[], object]
+) -> tuple[Finding, ...]:
     brokers, kms, name, identity = (
         testbed.brokers,
         testbed.kms,
@@ -57,7 +67,7 @@ def _story(testbed: Testbed, broker: Broker, material: bytes) -> Iterator[Findin
         # RabbitMQ may forget a queue that is less than a second old when it is killed.
         flow.wait_confirmed(150, 30)
         logger.info("  %s: an hour passes, and the material expires", name)
-        testbed.clock.turn(_LIFETIME)
+        hour_passes()
         expired = evidence.reports_invalid_key(brokers, identity)
         expired_state, lasting_state = _state(testbed, key), _state(testbed, lasting)
         attached = evidence.serves(flow, 50)
@@ -78,34 +88,36 @@ def _story(testbed: Testbed, broker: Broker, material: bytes) -> Iterator[Findin
     broker = brokers.peek(identity)
     account = checker.check(traffic.drain(brokers.address(broker, protocol), _QUEUE, flow.recorder))
 
-    yield evidence.contrast(
-        "R9",
-        f"{name}, imported key material expired",
-        (expired, reboot, lost),
-        f"{name} while its key has the material",
-        (valid, rebooted, returned),
-        also=(attached,),
-    )
-    yield evidence.contrast(
-        "R10",
-        f"{name}, the same material imported again",
-        (valid.inverse,),
-        f"{name}, other material imported instead",
-        (still.inverse,),
-        also=(other.refusal, rebooted.inverse, Observation(account.ok, str(account))),
-    )
     recorded = sum(
         record["eventName"] == "DeleteExpiredKeyMaterial" and key in str(record["resources"])
         for record in events(testbed.trail, USER_ACCOUNT, region=testbed.region)
     )
     deleted = f"the trail has {recorded} DeleteExpiredKeyMaterial"
-    yield evidence.contrast(
-        "R6",
-        f"the key of {name} after the time in ValidTo",
-        (_is_pending_import(expired_state),),
-        "a key whose material does not expire, at the same time",
-        (_is_pending_import(lasting_state),),
-        also=(Observation(recorded == 1, deleted), other.refusal),
+    return (
+        evidence.contrast(
+            "R9",
+            f"{name}, imported key material expired",
+            (expired, reboot, lost),
+            f"{name} while its key has the material",
+            (valid, rebooted, returned),
+            also=(attached,),
+        ),
+        evidence.contrast(
+            "R10",
+            f"{name}, the same material imported again",
+            (valid.inverse,),
+            f"{name}, other material imported instead",
+            (still.inverse,),
+            also=(other.refusal, rebooted.inverse, Observation(account.ok, str(account))),
+        ),
+        evidence.contrast(
+            "R6",
+            f"the key of {name} after the time in ValidTo",
+            (_is_pending_import(expired_state),),
+            "a key whose material does not expire, at the same time",
+            (_is_pending_import(lasting_state),),
+            also=(Observation(recorded == 1, deleted), other.refusal),
+        ),
     )
 
 

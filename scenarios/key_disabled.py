@@ -1,7 +1,8 @@
 """A working broker's key is disabled and enabled: what continues, fails and recovers."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from testbed import checker, evidence, traffic
 from testbed.broker.model import Broker
@@ -11,6 +12,7 @@ from testbed.engines.base import UNENCRYPTED
 from testbed.evidence import Observation
 from testbed.history import History, Recorder
 from testbed.results import Output
+from testbed.runtime.tasks import run_in_step
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic
 from testbed.watch import Watch, dependencies
@@ -27,12 +29,18 @@ _QUEUE = Destination.queue("key-disabled")
 
 
 def run(testbed: Testbed) -> Iterator[Output]:
-    """Use a broker of each engine under continuous confirmed traffic."""
-    for engine_type in ("RABBITMQ", "ACTIVEMQ"):
-        yield from _story(testbed, testbed.default_broker(engine_type))
+    """Use a broker of each engine under continuous confirmed traffic, both at the same time."""
+    stories = [
+        partial(_story, testbed, testbed.default_broker(engine_type))
+        for engine_type in QUEUE_PROTOCOL
+    ]
+    for outputs in run_in_step(stories, testbed.wait_out_delay, testbed.stop):
+        yield from outputs
 
 
-def _story(testbed: Testbed, broker: Broker) -> Iterator[Output]:
+def _story(
+    testbed: Testbed, broker: Broker, wait_out_delay: Callable[[], object]
+) -> tuple[Output, ...]:
     brokers, name, identity = testbed.brokers, broker.broker_name, broker.broker_id
     with (
         Traffic(
@@ -47,12 +55,12 @@ def _story(testbed: Testbed, broker: Broker) -> Iterator[Output]:
         logger.info("  %s: DisableKey", name)
         testbed.kms.call(testbed.user, "DisableKey", {"KeyId": broker.key_arn})
         watch.note("DisableKey")
-        inside = evidence.reports_invalid_key(brokers, identity)
-        flow.wait_confirmed(50, 30)
-        logger.info("  %s: the delay of %.0f s passes", name, testbed.delay)
-        testbed.wait_out_delay()
-        watch.note(f"the delay of {testbed.delay:.0f} s is over")
         try:
+            inside = evidence.reports_invalid_key(brokers, identity)
+            flow.wait_confirmed(50, 30)
+            logger.info("  %s: the delay of %.0f s passes", name, testbed.delay)
+            wait_out_delay()
+            watch.note(f"the delay of {testbed.delay:.0f} s is over")
             after = evidence.reports_invalid_key(brokers, identity)
             attached = evidence.serves(flow, 200)
             reboot = evidence.refuses_reboot(brokers, identity)
@@ -79,30 +87,32 @@ def _story(testbed: Testbed, broker: Broker) -> Iterator[Output]:
     address = brokers.address(brokers.peek(identity), QUEUE_PROTOCOL[broker.engine_type])
     account = checker.check(traffic.drain(address, _QUEUE, flow.recorder))
 
-    yield watch.timeline(f"{name} while its key is disabled and enabled", history)
-    yield broken
-    yield evidence.contrast(
-        "R9",
-        name,
-        (after, reboot, lost),
-        f"{name} while its key is enabled",
-        (enabled, rebooted, returned),
-        also=(attached,),
-    )
-    yield evidence.contrast(
-        "R11",
-        f"{name}, at once after DisableKey",
-        (inside.inverse,),
-        f"{name} once the delay of {testbed.delay:.0f} s is over",  # the same question
-        (after.inverse,),
-    )
-    yield evidence.contrast(
-        "R10",
-        f"{name} after EnableKey",
-        (Observation(account.ok, str(account)),),
-        "a broker that came back with an empty volume",
-        (_empty(testbed, broker, history),),
-        also=(running, rebooted.inverse),
+    return (
+        watch.timeline(f"{name} while its key is disabled and enabled", history),
+        broken,
+        evidence.contrast(
+            "R9",
+            name,
+            (after, reboot, lost),
+            f"{name} while its key is enabled",
+            (enabled, rebooted, returned),
+            also=(attached,),
+        ),
+        evidence.contrast(
+            "R11",
+            f"{name}, at once after DisableKey",
+            (inside.inverse,),
+            f"{name} once the delay of {testbed.delay:.0f} s is over",  # the same question
+            (after.inverse,),
+        ),
+        evidence.contrast(
+            "R10",
+            f"{name} after EnableKey",
+            (Observation(account.ok, str(account)),),
+            "a broker that came back with an empty volume",
+            (_empty(testbed, broker, history),),
+            also=(running, rebooted.inverse),
+        ),
     )
 
 

@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Generic, TypeVar
 
 from testbed.errors import Interrupted
@@ -82,3 +83,32 @@ def run_concurrently(
             task.wait(max(0.0, deadline - time.monotonic()))
         raise
     return [task.result() for task in tasks]
+
+
+def run_in_step(
+    work: Sequence[Callable[[Callable[[], object]], T]],
+    step: Callable[[], object],
+    on_interrupt: Callable[[], None] = lambda: None,
+) -> list[T]:
+    """Call each of ``work`` in a thread, with a function that waits until all have called it.
+
+    Then ``step`` is called once, and all go on. Return the results in order. When one raises, those
+    that wait end, and its error is raised.
+    """
+
+    def take_step() -> None:
+        step()
+
+    together = threading.Barrier(len(work), take_step)
+
+    def call(one: Callable[[Callable[[], object]], T]) -> list[T]:
+        try:
+            return [one(together.wait)]
+        except threading.BrokenBarrierError:
+            return []  # by the error of another
+        except BaseException:
+            together.abort()
+            raise
+
+    results = run_concurrently([partial(call, one) for one in work], on_interrupt)
+    return [result for ended in results for result in ended]

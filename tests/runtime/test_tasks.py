@@ -6,13 +6,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from testbed.errors import Interrupted
 from testbed.runtime.commands import run
-from testbed.runtime.tasks import Task, run_concurrently
+from testbed.runtime.tasks import Task, run_concurrently, run_in_step
 
 
 def test_results_come_in_the_order_asked_for() -> None:
@@ -44,6 +46,43 @@ def test_the_first_error_is_raised_after_the_others_have_ended() -> None:
     with pytest.raises(ValueError, match="one"):
         run_concurrently([fails, goes_on])
     assert ended.is_set()
+
+
+def test_those_in_step_wait_for_each_other_and_then_the_step_is_taken_once() -> None:
+    order: list[str] = []
+
+    def story(name: str, step: Callable[[], object]) -> str:
+        order.append("before")
+        step()
+        order.append("after")
+        return name
+
+    stories = [partial(story, name) for name in ("first", "second", "third")]
+    assert run_in_step(stories, lambda: order.append("step")) == ["first", "second", "third"]
+    assert order == ["before"] * 3 + ["step"] + ["after"] * 3
+
+
+@pytest.mark.parametrize("waits_first", [True, False])
+def test_the_error_of_one_in_step_is_raised_and_not_that_others_wait_in_vain(
+    waits_first: bool,
+) -> None:
+    def waits(step: Callable[[], object]) -> None:
+        step()
+
+    def fails(step: Callable[[], object]) -> None:
+        raise ValueError("before the step")
+
+    stories = [waits, fails] if waits_first else [fails, waits]
+    with pytest.raises(ValueError, match="before the step"):
+        run_in_step(stories, lambda: None)
+
+
+def test_the_error_of_the_step_is_raised() -> None:
+    def fails() -> None:
+        raise ValueError("the step")
+
+    with pytest.raises(ValueError, match="the step"):
+        run_in_step([lambda step: step()] * 2, fails)
 
 
 def test_a_task_has_its_result_as_often_as_asked() -> None:
