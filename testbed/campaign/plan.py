@@ -143,6 +143,7 @@ KINDS = {
 LEFT_OUT = {
     "expire-key-material": "the key of a campaign has KMS's own material",
     "turn-clock": "brokers do not go by the testbed's clock",
+    "restart-engine": "it ends the brokers of other campaigns, see tests/faults/test_engine.py",
 }
 
 # What must lose, and does: how the streams of a control send.

@@ -5,6 +5,7 @@ from testbed.faults.base import Fault
 from testbed.faults.certificate import ExpireCertificate, RotateCertificate
 from testbed.faults.clock import TurnClock
 from testbed.faults.disk import DiskFull, DiskSlow
+from testbed.faults.engine import RestartEngine
 from testbed.faults.grants import RevokeGrants
 from testbed.faults.key import DisableKey, ScheduleKeyDeletion
 from testbed.faults.kill import Kill
@@ -45,6 +46,7 @@ FAULTS: dict[str, Fault] = {
         RotateCertificate(),
         ExpireCertificate(),
         TurnClock(),
+        RestartEngine(),
     )
 }
 

@@ -63,7 +63,7 @@ class Fault(ABC):
     name: ClassVar[str]
     summary: ClassVar[str]  # what it does here
     in_aws: ClassVar[str]  # what it stands for
-    of: ClassVar[Literal["node", "broker", "kms", "testbed"]] = "node"
+    of: ClassVar[Literal["node", "broker", "kms", "testbed", "engine"]] = "node"
     lasts: ClassVar[bool] = True
     releases: ClassVar[bool] = False
     parameters: ClassVar[tuple[Parameter, ...]] = ()

@@ -216,9 +216,10 @@ class Faults:
                     self._put(replace(stored, holds=tuple(fault.holds(target))))
                 fault.undo(target, stored.record)
                 self._put(replace(stored, holds=()))  # its nodes may start again
-                if broker:
+                every = self._testbed.brokers.peek_all() if fault.of == "engine" else ()
+                for hit in (broker,) if broker else every:
                     with suppress(NotFoundException):  # deleted in the meantime
-                        self._bring_back(broker)
+                        self._bring_back(hit)
             self._state.delete(holds.KIND, identity)
             if not self.active():
                 helper.sweep(self._testbed)
@@ -237,7 +238,7 @@ class Faults:
         return undone
 
     def _target(self, fault: Fault, broker: MqBroker | str, node: str) -> Target:
-        if fault.of in ("kms", "testbed"):
+        if fault.of in ("kms", "testbed", "engine"):
             return Target(self._testbed)
         known = self._known(broker)
         if fault.of == "broker" or node == ALL_NODES:

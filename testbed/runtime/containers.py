@@ -293,6 +293,14 @@ class Containers:
             if not role or row["Labels"].get(ROLE) == role
         ]
 
+    def others(self) -> list[str]:
+        """Return the names of the running containers that are not the instance's."""
+        with translate("The containers could not be listed"):
+            rows = self.client.api.containers()
+        return sorted(
+            row["Names"][0].lstrip("/") for row in rows if row["Labels"].get(LABEL) != self.instance
+        )
+
     def create_volume(self, name: str) -> None:
         """Create a volume under the instance's label."""
         with translate(f"The volume {name} could not be created"):

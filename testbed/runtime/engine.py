@@ -55,6 +55,30 @@ def connect(*, start: bool = True, timeout: float = 60.0) -> docker.DockerClient
     return docker.DockerClient(base_url=host, timeout=int(timeout))
 
 
+def address() -> str:
+    """Return the address of the running engine. Raises ``EngineUnavailable``."""
+    host = _find_running()
+    if host is None:
+        raise EngineUnavailable("No container engine is running.", hint=_WHAT_TO_DO)
+    return host
+
+
+def wait_until_it_answers(host: str, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the engine that ``process`` is answers. Raises ``EngineUnavailable``."""
+    deadline = time.monotonic() + _START_WITHIN
+    while time.monotonic() < deadline:
+        if _answers(host):
+            return
+        if process.poll() is not None:
+            break
+        time.sleep(0.1)
+    lines = LOG.read_text(errors="replace").strip().splitlines()
+    raise EngineUnavailable(
+        f"dockerd did not come up: {lines[-1] if lines else 'its log is empty'}",
+        hint=f"{LOG} has its whole log. {_WHAT_TO_DO}",
+    )
+
+
 def require_disk(client: docker.DockerClient, needed: int, purpose: str) -> None:
     """Raise ``NotEnoughDisk`` when the engine's disk has less than ``needed`` bytes free.
 
@@ -163,18 +187,8 @@ def _start(daemon: str) -> str:
             cwd="/",
         )
     reap(process)
-    deadline = time.monotonic() + _START_WITHIN
-    while time.monotonic() < deadline:
-        if _answers(DEFAULT):
-            return DEFAULT
-        if process.poll() is not None:
-            break
-        time.sleep(0.1)
-    lines = LOG.read_text(errors="replace").strip().splitlines()
-    raise EngineUnavailable(
-        f"dockerd did not come up: {lines[-1] if lines else 'its log is empty'}",
-        hint=f"{LOG} has its whole log. {_WHAT_TO_DO}",
-    )
+    wait_until_it_answers(DEFAULT, process)
+    return DEFAULT
 
 
 def _ensure_installed() -> str:
