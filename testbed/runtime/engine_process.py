@@ -83,8 +83,8 @@ def find() -> EngineProcess:
     pid = _CREDENTIALS.unpack(packed)[0]
     try:
         process = psutil.Process(pid)
-        # systemd listens for it and starts it again by itself, with an environment of its own.
-        if process.name() != _NAME or "INVOCATION_ID" in process.environ():
+        # systemd starts it again by itself, and sets this variable in what it has started.
+        if process.name() != _NAME or process.environ().get("SYSTEMD_EXEC_PID") == str(pid):
             raise ContainerFailed(
                 f"The container engine at {address} was started by systemd or another manager.",
                 hint="Only one that the testbed or a shell has started is restarted.",
