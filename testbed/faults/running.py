@@ -183,7 +183,10 @@ class Faults:
         try:
             fault.inject(target, stored.record)
         except BaseException:
-            self.undo(stored.id)
+            try:
+                self.undo(stored.id)
+            except TestbedError as error:  # whoever comes next tries again
+                logger.warning("%s is not undone: %s", fault.name, error)
             raise
         if fault.releases:
             stored = replace(stored, holds=())

@@ -46,6 +46,7 @@ def create(mq: Any, tags: dict[str, str]) -> str:
     return str(made["Id"])
 
 
+@pytest.mark.nightly("advice by the command; every push has scenario names")
 def test_a_private_tag_is_the_only_advice_and_is_not_repeated(up: CommandLine, mq: Any) -> None:
     assert up.json("advise") == {"advice": [], "unread": []}
     assert up.run("advise").stdout.startswith("No advice")

@@ -54,6 +54,7 @@ def test_one_result_compares_with_nothing(tmp_path: Path) -> None:
     assert runner.invoke(app, ["bench", "compare", str(tmp_path / "a.json")]).exit_code == 1
 
 
+@pytest.mark.nightly("a whole run by the command; every push has test_load.py")
 @pytest.mark.containers
 def test_a_run_from_its_brokers_to_its_reports(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -209,6 +209,7 @@ def test_a_killed_kms_is_brought_back_with_its_keys(up: CommandLine) -> None:
     assert up.json("reboot", "rabbitmq")["BrokerState"] == "RUNNING"
 
 
+@pytest.mark.nightly("KMS brought back by the endpoint; every push has test_container.py")
 def test_a_killed_kms_is_reported_and_up_brings_it_back(up: CommandLine) -> None:
     assert process.stop(up.state), "or it would bring KMS back"
     [row] = up.containers.find("kms")
@@ -224,6 +225,7 @@ def test_a_killed_kms_is_reported_and_up_brings_it_back(up: CommandLine) -> None
     assert up.json("status")["kms"]["status"] == "running"
 
 
+@pytest.mark.nightly("a dead node and `up`; every push has test_maintenance.py")
 def test_a_node_that_died_is_back_after_up(up: CommandLine) -> None:
     """Either `up` or the maintenance brings it back, whichever is first."""
     [row] = [row for row in up.containers.find() if "broker" in row["role"]][:1]

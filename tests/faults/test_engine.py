@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import docker
 import pytest
 
 from testbed import Testbed
@@ -20,7 +19,8 @@ from testbed.errors import ContainerFailed
 from testbed.faults.base import Target
 from testbed.faults.engine import RestartEngine
 from testbed.runtime import engine, engine_process
-from testbed.runtime.containers import Containers
+from testbed.runtime.cleanup import LABEL
+from testbed.runtime.tasks import reap
 
 _STORY = """\
 import json, sys
@@ -44,18 +44,18 @@ with Testbed() as testbed, Faults(testbed) as faults:
 
 
 @pytest.mark.containers
-def test_it_is_refused_while_the_engine_runs_what_is_anothers(
-    testbed: Testbed, client: docker.DockerClient
-) -> None:
-    other = Containers(client, f"{testbed.containers.instance}-other")
-    image = testbed.default_broker("RABBITMQ").image
-    container = client.containers.run(
-        image, entrypoint="sleep", command="60", detach=True, labels=other._labels
+def test_it_is_refused_while_the_engine_runs_what_is_anothers(testbed: Testbed) -> None:
+    container = testbed.containers.client.containers.run(
+        testbed.default_broker("RABBITMQ").image,
+        entrypoint="sleep",
+        command="60",
+        detach=True,
+        labels={LABEL: f"{testbed.containers.instance}-other"},  # so that it cannot stay behind
     )
     try:
         refusal = RestartEngine().refusal(Target(testbed))
         assert "the engine also runs what is not this testbed's" in refusal
-        assert container.name in refusal
+        assert str(container.name) in refusal
     finally:
         container.remove(force=True)
 
@@ -85,6 +85,7 @@ def _own_engine(folder: Path) -> Iterator[list[str]]:
         script += f" --{option} {folder}/{option}"
     with (folder / "log").open("w") as log:
         started = subprocess.Popen(["unshare", "--net", "sh", "-c", script], stdout=log, stderr=log)
+    reap(started)  # the next engine would take the number of a zombie for a running one's
     network = f"--net=/proc/{started.pid}/ns/net"
     keeper = None
     try:
@@ -100,10 +101,11 @@ def _own_engine(folder: Path) -> Iterator[list[str]]:
         if keeper:
             keeper.terminate()
             keeper.wait(30)
-        started.poll()  # the fault has ended it and started another
         pid = (folder / "pidfile").read_text().strip()
         subprocess.run(["kill", pid], check=False)
         subprocess.run(["tail", "--pid", pid, "-f", "/dev/null"], check=True, timeout=60)
+        # One that was killed has left its mount of its folder on itself.
+        subprocess.run(["umount", "--lazy", folder / "data-root"], check=False, capture_output=True)
 
 
 @pytest.mark.containers
@@ -111,8 +113,7 @@ def _own_engine(folder: Path) -> Iterator[list[str]]:
 @pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("dockerd"), reason="an engine is started by root"
 )
-@pytest.mark.parametrize("volumes", ["files", "block"])
-@pytest.mark.parametrize("engine_type", ["RABBITMQ", "ACTIVEMQ"])
+@pytest.mark.parametrize(("engine_type", "volumes"), [("RABBITMQ", "block"), ("ACTIVEMQ", "files")])
 def test_confirmed_messages_outlive_the_engine(
     testbed: Testbed, engine_type: str, volumes: str
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.durations import UNKNOWN, recorded
 
-BUDGET = 60.0  # seconds of nightly tests in a run of `make test`
+BUDGET = 45.0  # seconds of nightly tests in a run of `make test`
 FILES = pytest.StashKey[set[Path]]()  # all that were collected
 _REASONS = pytest.StashKey[set[tuple[str, str]]]()  # why a file has nightly tests
 

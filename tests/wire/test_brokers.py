@@ -40,6 +40,7 @@ def scans(node: Any, scanned: dict[str, dict[str, ListenerScan]]) -> dict[str, L
     return scanned[node.container]
 
 
+@pytest.mark.nightly("a whole broker; every push has scenario handshakes")
 def test_a_whole_broker_is_exactly_as_documented_and_asked_with_few_handshakes(
     node: Any, scans: dict[str, ListenerScan]
 ) -> None:

@@ -178,6 +178,7 @@ def get(node: Node, path: str, user: User | None, password: str = "") -> tuple[i
     return answer.status, answer.read()
 
 
+@pytest.mark.nightly("suites of a node by itself; every push has scenario handshakes")
 @pytest.mark.containers
 def test_exactly_the_documented_suites_on_all_six_listeners(node: Node) -> None:
     scans = probe_all(node.addresses, server_name=HOSTNAME, ca_file=node.ca_file)
@@ -326,6 +327,7 @@ def test_no_secret_is_on_a_command_line_in_the_environment_in_the_log_or_on_disk
     assert {line for line in modes if not line.startswith("600 activemq")} == set()
 
 
+@pytest.mark.nightly("a killed node by itself; every push has test_service.py")
 @pytest.mark.containers
 def test_what_was_confirmed_survives_a_kill(node: Node) -> None:
     queue = Destination.queue("durable")
@@ -357,6 +359,7 @@ def test_it_stops_when_asked(node: Node) -> None:
 # Controls: what these checks must find
 
 
+@pytest.mark.nightly("suites of a node by itself; every push has scenario handshakes")
 @pytest.mark.containers
 def test_control_other_versions_a_19th_suite_and_plaintext_are_found(tmp_path: Path) -> None:
     weak = TlsProfile(("TLSv1.1", "TLSv1.2", "TLSv1.3"), (*ACTIVEMQ_SUITES, CHACHA))

@@ -146,6 +146,7 @@ def ask(
     return answer.status, answer.read()
 
 
+@pytest.mark.nightly("suites of a node by itself; every push has scenario handshakes")
 @pytest.mark.containers
 def test_exactly_the_two_suites_on_both_listeners(node: Node) -> None:
     scans = probe_all(node.addresses, server_name=HOSTNAME, ca_file=node.ca_file)
@@ -286,6 +287,7 @@ def test_no_secret_is_on_a_command_line_in_the_environment_in_the_log_or_on_the_
     assert not [line for line in files if not line.startswith("600 rabbitmq ")]
 
 
+@pytest.mark.nightly("a killed node by itself; every push has test_service.py")
 @pytest.mark.containers
 def test_what_was_confirmed_and_who_was_changed_survive_a_kill(node: Node) -> None:
     queue, bodies = Destination.queue("durable"), [b"%d" % number for number in range(200)]
@@ -329,6 +331,7 @@ def test_it_stops_when_asked(node: Node) -> None:
 # Controls: what these checks must find
 
 
+@pytest.mark.nightly("suites of a node by itself; every push has scenario handshakes")
 @pytest.mark.containers
 def test_control_other_versions_a_third_suite_and_plaintext_are_found(tmp_path: Path) -> None:
     weak = TlsProfile(("TLSv1.1", "TLSv1.2", "TLSv1.3"), (*RABBITMQ_SUITES, CBC))
