@@ -4,7 +4,8 @@ import contextlib
 import random
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,9 +16,6 @@ from tests.support.kms_authority import container
 from tests.support.kms_container import Container, localstack
 from tests.support.kms_machine import CONTEXTS, KeysAndGrants
 from tests.support.kms_model import CALLERS, DAY, DELAY, GRANTABLE, OWNER, POLICIES, SERVICE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 pytestmark = pytest.mark.containers
 
@@ -83,27 +81,32 @@ class Killed(KeysAndGrants):
         chance.choice(steps)()
 
 
-def killed_again_and_again(running: Container, kills: int, seed: int) -> None:
-    """Check that after each kill exactly those ciphertexts open that opened before."""
-    chance, run, left = random.Random(seed), Killed(), kills
+@contextlib.contextmanager
+def begun() -> Iterator[Killed]:
+    """Make two keys, ciphertexts under them, and a grant."""
+    run = Killed()
     try:
         run.create_key()
         run.create_key()
         for number, context in enumerate(CONTEXTS * 2):
             run.encrypt(OWNER, number, context)
         run.create_grant(OWNER, 0, SERVICE, SERVICE, set(GRANTABLE), (), (), "", True)
-        while left:
-            killing = threading.Timer(chance.uniform(0, 0.4), running.kill)
-            killing.start()
-            with contextlib.suppress(Outage):
-                while True:  # until it does not answer any more
-                    run.step(chance)
-            killing.join()
-            running.start()
-            run.everything_opens_that_should_and_nothing_more()
-            left -= 1
+        yield run
     finally:
         run.folder.cleanup()
+
+
+def kill_amid_calls(running: Container, run: Killed, chance: random.Random) -> None:
+    """Kill it after a moment, make calls until it does not answer any more, and start it again."""
+    killing = threading.Timer(chance.uniform(0, 0.4), running.kill)
+    killing.start()
+    try:
+        with contextlib.suppress(Outage):
+            while True:
+                run.step(chance)
+    finally:
+        killing.join()
+    running.start()
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(12, marks=LONG_RUN)])
@@ -113,12 +116,19 @@ def test_kms_killed_at_random_points_forgets_nothing_and_opens_nothing_more(kill
         running.start()
         Killed.running = running
         print(f"seed {seed}, {kills} kills")
-        killed_again_and_again(running, kills, seed)
+        chance = random.Random(seed)
+        with begun() as run:
+            for _ in range(kills):
+                kill_amid_calls(running, run, chance)
+                run.everything_opens_that_should_and_nothing_more()
 
 
 def test_control_a_kms_that_forgets_is_found_out() -> None:
     with localstack(tmpfs={"/etc/localstack/init/start.d": ""}) as forgetful:
         forgetful.start()
         Killed.running = forgetful
-        with pytest.raises((AssertionError, KmsError)):
-            killed_again_and_again(forgetful, 1, 1)
+        with begun() as run:
+            forgetful.kill()
+            forgetful.start()
+            with pytest.raises((AssertionError, KmsError)):
+                run.everything_opens_that_should_and_nothing_more()
