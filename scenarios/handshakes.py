@@ -111,7 +111,7 @@ def _looks(
     for kind, none in _PLANTED.items():
         found = [str(difference) for difference in differences if difference.kind == kind]
         looks.append(Observation(not found, "; ".join(found) or none))
-    rest = [str(each) for each in differences if each.kind not in _PLANTED]
+    rest = [str(difference) for difference in differences if difference.kind not in _PLANTED]
     return looks, (Observation(not rest, "; ".join((*rest, *observed(scan)))),)
 
 

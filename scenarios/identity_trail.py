@@ -34,7 +34,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         # IAM's events are in one Region of a partition, STS's where they were called.
         places = {testbed.region, regions.of_global_services(testbed.region)}
         options = [{**endpoint.client(), "region_name": place} for place in places]
-        trails: list[Any] = [boto3.client("cloudtrail", **each) for each in options]
+        trails: list[Any] = [boto3.client("cloudtrail", **own) for own in options]
         iam: Any = boto3.client("iam", **endpoint.client())
         person = staff.user("recorded", allow("iam:GetUser", "sts:AssumeRole"))
         role = staff.role("recorded", person, allow("iam:ListUsers"))

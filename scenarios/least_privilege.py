@@ -52,7 +52,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         logger.info("  a pipeline without the grant, an auditor and the pipeline create a broker")
         before, pipeline = _pipelines(staff, life.key)
         without, by_auditor, created = [
-            life.created_by(each) for each in (before, auditor, pipeline)
+            life.created_by(creator) for creator in (before, auditor, pipeline)
         ]
         yield contrast(
             "P7",

@@ -56,7 +56,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         for what in ("src-uri of shovel", "dest-uri of shovel", "uri of federation upstream"):
             looks = [(identity, f"{what} {name} in /") for name in credentials]
             yield _reported(f"the {what}", advice, *looks)
-        connectors = [(each, "networkConnector uri") for each in connected.values()]
+        connectors = [(connector, "networkConnector uri") for connector in connected.values()]
         yield _reported("the uri of a network connector", advice, *connectors)
         yield _unrepeated(testbed, rabbitmq, advice, password, stored)
         logger.info("  an LDAP server, and strict names")

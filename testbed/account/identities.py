@@ -142,7 +142,7 @@ def _session(session: Session, region: str) -> Caller:
             session.issuer,
             session.issued,
             session.mfa_at,
-            None if policies is None else tuple((each.name, each.text) for each in policies),
+            None if policies is None else tuple((policy.name, policy.text) for policy in policies),
             tuple(session.tags.items()),
             session.transitive,
             session.source_identity,

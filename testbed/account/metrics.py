@@ -40,9 +40,9 @@ class MetricsBackend(CloudWatchBackend):
     ) -> list[MetricDatumBase]:
         """Return one value of each metric."""
         found = {
-            (each.namespace, each.name, _dimensions(each)): each
-            for each in (*self.metric_data, *self._all_of_brokers())
-            if each.filter(namespace, metric_name, dimensions)
+            (datum.namespace, datum.name, _dimensions(datum)): datum
+            for datum in (*self.metric_data, *self._all_of_brokers())
+            if datum.filter(namespace, metric_name, dimensions)
         }
         return list(found.values())
 
@@ -88,8 +88,8 @@ class MetricsBackend(CloudWatchBackend):
                 {
                     "id": query["Id"],
                     "label": query.get("Label") or name,
-                    "values": [each.get_statistics_for_type(stat) for each in found],
-                    "timestamps": [each.timestamp for each in found],
+                    "values": [datum.get_statistics_for_type(stat) for datum in found],
+                    "timestamps": [datum.timestamp for datum in found],
                     "status_code": "Complete",
                 }
             )
@@ -133,7 +133,7 @@ class MetricsBackend(CloudWatchBackend):
     def _all_of_brokers(self) -> Iterator[MetricDatumBase]:
         for values in self.of_brokers.values():
             for name, dimensions in dict.fromkeys(
-                (name, dimensions) for each in values.values() for name, dimensions, _ in each
+                (name, dimensions) for found in values.values() for name, dimensions, _ in found
             ):
                 yield _datum(name, dimensions, 0, 0)
 
@@ -141,7 +141,7 @@ class MetricsBackend(CloudWatchBackend):
 def _asked(
     namespace: str, name: str, dimensions: Sequence[Mapping[str, str]], unit: str | None
 ) -> _Asked:
-    pairs = sorted((each["Name"], each["Value"]) for each in dimensions)
+    pairs = sorted((dimension["Name"], dimension["Value"]) for dimension in dimensions)
     return namespace, name, tuple(pairs), unit
 
 
@@ -170,7 +170,9 @@ def _datum(name: str, dimensions: Dimensions, minute: int, value: float) -> Metr
 
 
 def _dimensions(datum: MetricDatumBase) -> Dimensions:
-    return tuple(sorted((str(each.name), str(each.value)) for each in datum.dimensions))
+    return tuple(
+        sorted((str(dimension.name), str(dimension.value)) for dimension in datum.dimensions)
+    )
 
 
 def _naive(at: datetime) -> datetime:

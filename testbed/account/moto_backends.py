@@ -101,9 +101,9 @@ class MotoBackends:
                 serials = [self._current.pop(where)[0] for _, where in parts]  # until it is kept
                 answer = _answer(service, place, message, request_id)
                 if answer.status < 400:
-                    for (each, where), backend in zip(parts, backends, strict=True):
-                        self.store.put_backend(connection, where, _dump(each, backend))
-                        each.written(connection, where, backend)
+                    for (part, where), backend in zip(parts, backends, strict=True):
+                        self.store.put_backend(connection, where, _dump(part, backend))
+                        part.written(connection, where, backend)
             if answer.status < 400:
                 for (_, where), serial, backend in zip(parts, serials, backends, strict=True):
                     self._current[where] = (serial + 1, backend)

@@ -47,7 +47,7 @@ class SecureStrings:
         if "Parameter" in answer:
             opened["Parameter"] = self._opened(answer["Parameter"])
         if "Parameters" in answer:
-            opened["Parameters"] = [self._opened(each) for each in answer["Parameters"]]
+            opened["Parameters"] = [self._opened(parameter) for parameter in answer["Parameters"]]
         return opened
 
     def _opened(self, parameter: Mapping[str, Any]) -> dict[str, Any]:

@@ -201,11 +201,11 @@ class Sessions:
         documents = []
         if "Policy" in parameters:
             documents.append(Document("session policy", _checked(parameters["Policy"])))
-        for each in parameters.get("PolicyArns", ()):
-            found = self._find_policy(account, region, each["arn"])
+        for policy in parameters.get("PolicyArns", ()):
+            found = self._find_policy(account, region, policy["arn"])
             if found is None:
                 raise ApiError(
-                    f"PolicyArn {each['arn']} does not exist or is not attachable.",
+                    f"PolicyArn {policy['arn']} does not exist or is not attachable.",
                     code="MalformedPolicyDocument",
                     status=400,
                 )

@@ -145,7 +145,7 @@ def _put(broker: Broker, groups: Sequence[str], lines: Sequence[_Line], logs: An
     before: dict[str, int] = getattr(logs, "delivered", {})
     logs.delivered = dict(before)
     events: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for line in sorted(lines, key=lambda each: each.at):
+    for line in sorted(lines, key=lambda line: line.at):
         if line.at <= before.get(line.container, 0):
             continue
         logs.delivered[line.container] = line.at

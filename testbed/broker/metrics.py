@@ -160,8 +160,8 @@ def _activemq(console: Console, where: Dimensions) -> Iterator[Value]:
         mbeans = f"{_BROKER},destinationType={kind},destinationName=*"
         attributes = [*_OF_DESTINATION, "Name", "QueueSize"]
         answer = console.jolokia(type="read", mbean=mbeans, attribute=attributes) or {}
-        found += [(kind, each) for each in answer.values()]
-    found.sort(key=lambda each: each[1]["ConsumerCount"], reverse=True)
+        found += [(kind, destination) for destination in answer.values()]
+    found.sort(key=lambda named: named[1]["ConsumerCount"], reverse=True)
     for kind, destination in found[: DESTINATIONS["ACTIVEMQ"]]:
         of_destination = ((kind, destination["Name"]), *where)
         yield from _named(_OF_DESTINATION, destination, of_destination)

@@ -121,13 +121,13 @@ class _Ec2:
 
     def default_subnets(self, count: int) -> list[str]:
         """Return as many default subnets of the default VPC, in the order of their zones."""
-        own = [each for each in self._subnets.values() if each.vpc_id == self._default]
+        own = [subnet for subnet in self._subnets.values() if subnet.vpc_id == self._default]
         own.sort(key=lambda subnet: str(subnet.availability_zone))
         return [str(subnet.id) for subnet in own[:count]]
 
     def default_group(self) -> str:
         """Return the default security group of the default VPC."""
-        own = [each for each in self._groups.values() if each.vpc_id == self._default]
+        own = [group for group in self._groups.values() if group.vpc_id == self._default]
         return next(str(group.id) for group in own if group.name == "default")
 
     def has_gateway(self, vpc: str) -> bool:

@@ -32,7 +32,8 @@ def check_create(request: CreateBroker) -> None:
     check_parameters(request.parameters())
     connectors = request.network_connectors
     _refuse(
-        "networkConnectors", [Url(_REQUEST, "network connector", each.uri) for each in connectors]
+        "networkConnectors",
+        [Url(_REQUEST, "network connector", connector.uri) for connector in connectors],
     )
     if request.configuration:
         check_configuration(request.engine_type, request.configuration.data)

@@ -71,7 +71,9 @@ def growths(samples: Sequence[Sample], limits: Mapping[str, float] = LIMITS) -> 
             name=name,
             first=getattr(kept[0], name),
             last=getattr(kept[-1], name),
-            grown=round(slope([(each.at, getattr(each, name)) for each in kept]) * seconds, 2),
+            grown=round(
+                slope([(sample.at, getattr(sample, name)) for sample in kept]) * seconds, 2
+            ),
             limit=limits.get(name),
         )
         for name in Sample.__dataclass_fields__

@@ -79,8 +79,8 @@ class Row:
 def row(title: str, played: Iterable[Played]) -> Row:
     """Add rounds up."""
     rounds = list(played)
-    accounts = [each.account for each in rounds if each.account]
-    recoveries = [each.recovery for each in rounds if each.recovery is not None]
+    accounts = [entry.account for entry in rounds if entry.account]
+    recoveries = [entry.recovery for entry in rounds if entry.recovery is not None]
     return Row(
         title=title,
         rounds=len(rounds),
@@ -89,7 +89,7 @@ def row(title: str, played: Iterable[Played]) -> Row:
         duplicated=sum(len(account.duplicated) for account in accounts),
         unexpected=sum(len(account.unexpected) for account in accounts),
         disordered=sum(len(account.disordered) for account in accounts),
-        failed=sum(not each.ok for each in rounds),
+        failed=sum(not entry.ok for entry in rounds),
         median=median(recoveries) if recoveries else None,
         worst=max(recoveries, default=None),
     )
@@ -109,18 +109,18 @@ class Campaign:
     @property
     def ok(self) -> bool:
         """Whether every round came out as it has to, and there was one."""
-        return bool(self.played) and all(each.ok for each in self.played)
+        return bool(self.played) and all(entry.ok for entry in self.played)
 
     def rows(self) -> list[tuple[str, list[Row]]]:
         """Return for each topology a row for each fault, in the order of first appearance."""
         return [
             (topology, [row(fault, group) for fault, group in _grouped(rounds, _fault)])
-            for topology, rounds in _grouped(self.played, lambda each: each.round.topology)
+            for topology, rounds in _grouped(self.played, lambda entry: entry.round.topology)
         ]
 
     def total(self) -> Row:
         """Return all rounds but the controls, added up."""
-        return row("all", (each for each in self.played if not each.round.control))
+        return row("all", (entry for entry in self.played if not entry.round.control))
 
 
 def _fault(played: Played) -> str:
@@ -132,8 +132,8 @@ def _grouped(
     played: Iterable[Played], key: Callable[[Played], str]
 ) -> list[tuple[str, list[Played]]]:
     groups: dict[str, list[Played]] = {}
-    for each in played:
-        groups.setdefault(key(each), []).append(each)
+    for entry in played:
+        groups.setdefault(key(entry), []).append(entry)
     return list(groups.items())
 
 
@@ -164,7 +164,7 @@ def read(paths: Sequence[Path]) -> Campaign:
         environment={
             name: value for campaign in campaigns for name, value in campaign.environment.items()
         },
-        played=tuple(each for campaign in campaigns for each in campaign.played),
+        played=tuple(entry for campaign in campaigns for entry in campaign.played),
     )
 
 

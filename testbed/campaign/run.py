@@ -40,15 +40,15 @@ def run(
     def late() -> bool:
         return bool(minutes) and time.monotonic() - begun > minutes * 60
 
-    for name in dict.fromkeys(each.topology for each in planned):
+    for name in dict.fromkeys(entry.topology for entry in planned):
         if late():
             break
         with stage(testbed, TOPOLOGIES[name]) as staged:
             known |= environment(testbed)
-            for each in planned:
-                if each.topology == name and not late():
-                    logger.info("%s", each)
-                    played.append(play(staged, each, inject, folder))
+            for entry in planned:
+                if entry.topology == name and not late():
+                    logger.info("%s", entry)
+                    played.append(play(staged, entry, inject, folder))
                     on_played(played[-1])
     return Campaign(
         started, round(time.monotonic() - begun, 1), command, seed, known, tuple(played)

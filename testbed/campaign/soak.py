@@ -51,7 +51,7 @@ class Soak:
     @property
     def ok(self) -> bool:
         """Whether every round is ok and nothing has grown; too short a soak says neither."""
-        return self.campaign.ok and bool(self.growth) and all(each.ok for each in self.growth)
+        return self.campaign.ok and bool(self.growth) and all(grown.ok for grown in self.growth)
 
 
 def encode(soak: Soak) -> str:

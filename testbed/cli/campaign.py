@@ -53,7 +53,7 @@ def plan(
     with errors_shown(as_json):
         seed = _chosen(seed)
         planned = _planned(seed, topologies, faults, rounds, controls)
-        document = {"seed": seed, "rounds": [asdict(each) for each in planned]}
+        document = {"seed": seed, "rounds": [asdict(entry) for entry in planned]}
         show(document, as_json, lambda _: "\n".join([f"seed {seed}", *map(str, planned)]))
 
 

@@ -61,7 +61,7 @@ class Renderer:
             "shot": shot,
             "buttons": buttons,
             "sketch": graph.sketch(shot.chains),
-            "timelines": [timeline.Sketch(each) for each in lines],
+            "timelines": [timeline.Sketch(line) for line in lines],
         }
         return {name: _render(f"{name}.html", values) for name in PANELS}
 
@@ -88,7 +88,10 @@ class Renderer:
         """
         brokers = self._testbed.brokers.peek_all()
         values: dict[str, Any] = {"chosen": broker, "client": client, "clients": tuple(CLIENTS)}
-        values |= {"brokers": [(each.broker_id, each.broker_name) for each in brokers], "code": ""}
+        values |= {
+            "brokers": [(broker.broker_id, broker.broker_name) for broker in brokers],
+            "code": "",
+        }
         if broker and client:
             try:
                 known = self._testbed.brokers.peek(broker)

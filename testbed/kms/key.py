@@ -98,19 +98,23 @@ class Key:
     def belonging(self) -> tuple[Material, ...]:
         """The imported materials that belong to the key for good."""
         known = self.material_ids
-        return tuple(each for each in self.materials if each.id in known)
+        return tuple(material for material in self.materials if material.id in known)
 
     @property
     def pending_rotation(self) -> Material | None:
         """The imported material that RotateKeyOnDemand will make current."""
         belonging = self.belonging
-        return next((each for each in self.materials if each not in belonging), None)
+        return next((material for material in self.materials if material not in belonging), None)
 
     @property
     def expiring(self) -> Material | None:
         """The imported material that expires first."""
-        dated = [each for each in self.materials if each.imported and each.expires is not None]
-        return min(dated, key=lambda each: each.expires or 0, default=None)
+        dated = [
+            material
+            for material in self.materials
+            if material.imported and material.expires is not None
+        ]
+        return min(dated, key=lambda material: material.expires or 0, default=None)
 
     @property
     def due(self) -> float | None:
@@ -157,7 +161,7 @@ class Key:
 
     def replica(self, arn: str, now: float) -> "Key":
         """Return a new replica of this primary key, whose policy is still to be chosen."""
-        gone = tuple(replace(each, imported=False, expires=None) for each in self.belonging)
+        gone = tuple(replace(material, imported=False, expires=None) for material in self.belonging)
         key = replace(self, arn=arn, policy="", created=now, state="Enabled", unusable=None)
         return replace(key, materials=()).with_materials(gone, now) if self.external else key
 
@@ -226,7 +230,7 @@ def multi_region_members(key: Key, related: Sequence[Key]) -> dict[str, Any]:
         "MultiRegionKeyType": "REPLICA" if key.is_replica else "PRIMARY",
         "PrimaryKey": {"Arn": str(primary), "Region": primary.region},
         "ReplicaKeys": [
-            {"Arn": each.arn, "Region": each.region} for each in related if each.is_replica
+            {"Arn": other.arn, "Region": other.region} for other in related if other.is_replica
         ],
     }
     return {"MultiRegion": True, "MultiRegionConfiguration": configuration}

@@ -89,8 +89,8 @@ class _Reads(ABC):
         """Return the primary and all replicas of a multi-Region key in the order of creation."""
         rows = self._rows("SELECT body FROM keys WHERE id = ?", key.key_id)
         keys = [_decode_key(body) for (body,) in rows]
-        keys = [each for each in keys if each.account == key.account]
-        return sorted(keys, key=lambda each: (each.created, each.arn))
+        keys = [other for other in keys if other.account == key.account]
+        return sorted(keys, key=lambda other: (other.created, other.arn))
 
     def first_due(self) -> float:
         """Return when the next key or grant is due, infinity if none is."""

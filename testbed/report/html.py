@@ -33,11 +33,11 @@ def render(run: Run) -> str:
         "themes": by_theme([verdict for verdict in verdicts if verdict.findings]),
         "unchecked": [verdict for verdict in verdicts if not verdict.findings],
         "tally": tally(verdicts),
-        "timelines": [timeline.Sketch(each) for ran in scenarios for each in ran.timelines],
+        "timelines": [timeline.Sketch(line) for ran in scenarios for line in ran.timelines],
         "graphs": [
-            (each.subject, graph.sketch(each.chains))
+            (found.subject, graph.sketch(found.chains))
             for ran in scenarios
-            for each in ran.dependencies
+            for found in ran.dependencies
         ],
         "matrices": [matrix for ran in scenarios for matrix in ran.matrices],
     }

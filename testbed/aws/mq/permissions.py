@@ -77,8 +77,11 @@ class Permissions:
             return _arn(caller, f"configuration:{configuration_id}"), {}
         if operation in documented.ON_EITHER:
             arn = sent.get("ResourceArn", "")
-            tags = {each.arn: each.tags for each in self._context.brokers.peek_all(caller)}
-            tags |= {each.arn: each.tags for each in self._context.configurations.of(caller)}
+            tags = {broker.arn: broker.tags for broker in self._context.brokers.peek_all(caller)}
+            tags |= {
+                configuration.arn: configuration.tags
+                for configuration in self._context.configurations.of(caller)
+            }
             return arn, tags.get(arn, {})
         return "*", {}
 

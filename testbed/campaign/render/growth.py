@@ -13,20 +13,20 @@ def cells(soak: Soak) -> list[tuple[str, ...]]:
     """Return what stands in a table below ``HEAD``."""
     return [
         (
-            _UNITS.get(each.name, each.name),
-            f"{each.first:g}",
-            f"{each.last:g}",
-            f"{each.grown:+g}",
-            "" if each.limit is None else f"{each.limit:g}",
+            _UNITS.get(quantity.name, quantity.name),
+            f"{quantity.first:g}",
+            f"{quantity.last:g}",
+            f"{quantity.grown:+g}",
+            "" if quantity.limit is None else f"{quantity.limit:g}",
         )
-        for each in soak.growth
+        for quantity in soak.growth
     ]
 
 
 def line(soak: Soak) -> str:
     """Return the verdict in one line."""
     total = soak.campaign.total()
-    grown = [each.name for each in soak.growth if not each.ok]
+    grown = [quantity.name for quantity in soak.growth if not quantity.ok]
     what = f"grown: {', '.join(grown)}" if grown else "nothing has grown"
     return (
         f"{'ok' if soak.ok else 'NOT OK'}: {soak.campaign.seconds / 60:.0f} minutes, {total.rounds}"

@@ -43,7 +43,7 @@ def _held(soak: Soak) -> dict[str, object]:
         "rows": growth.cells(soak),
         "line": growth.line(soak),
         "pictures": [
-            Markup(growth.draw(soak.samples, each.name))  # noqa: S704 - it escapes all text
-            for each in soak.growth
+            Markup(growth.draw(soak.samples, quantity.name))  # noqa: S704 - it escapes all text
+            for quantity in soak.growth
         ],
     }

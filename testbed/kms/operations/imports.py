@@ -62,11 +62,11 @@ def import_material(services: KmsServices, call: KmsCall) -> dict[str, Any]:
         key = change.existing_key(call.key.arn)
         check_state(key, call.operation, call.now)
         identity = materials.id_of(key.key_id, material)
-        known = next((each for each in key.materials if each.id == identity), None)
+        known = next((candidate for candidate in key.materials if candidate.id == identity), None)
         _check_type(key, identity, _associated(change, key), request)
         description = request.get("KeyMaterialDescription", known.description if known else "")
         imported = Material(identity, expires, description)
-        listed = tuple(imported if each is known else each for each in key.materials)
+        listed = tuple(imported if candidate is known else candidate for candidate in key.materials)
         if known is None:
             listed = (*listed, imported)
         if key.symmetric:
@@ -88,7 +88,7 @@ def delete_material(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     with services.ledger.change() as change:
         key = change.existing_key(call.key.arn)
         identity = request.get("KeyMaterialId") or key.current_material
-        known = next((each for each in key.materials if each.id == identity), None)
+        known = next((candidate for candidate in key.materials if candidate.id == identity), None)
         if known is None and "KeyMaterialId" in request:
             raise refusals.no_such_material(key.arn, identity)
         if known and known.imported:
@@ -106,9 +106,9 @@ def forget(backend: Backend, change: Change, key: Key, material: Material, now: 
         _put_on_localstack(backend, key, materials.generate(key.spec))
     if material in key.belonging:
         gone = replace(material, imported=False, expires=None)
-        listed = tuple(gone if each is material else each for each in key.materials)
+        listed = tuple(gone if candidate is material else candidate for candidate in key.materials)
     else:  # it was pending rotation, so nothing was encrypted with it
-        listed = tuple(each for each in key.materials if each is not material)
+        listed = tuple(candidate for candidate in key.materials if candidate is not material)
         for replica in () if key.is_replica else change.related(key):
             same = replica.pending_rotation
             if replica.is_replica and same and same.id == material.id:
@@ -121,7 +121,9 @@ def expiration(imported: Iterable[Material]) -> dict[str, Any]:
     present = [material for material in imported if material.imported]
     if not present:
         return {}
-    expires = min((each.expires for each in present if each.expires is not None), default=None)
+    expires = min(
+        (candidate.expires for candidate in present if candidate.expires is not None), default=None
+    )
     if expires is None:
         return {"ExpirationModel": _DOES_NOT_EXPIRE}
     return {"ExpirationModel": _EXPIRES, "ValidTo": datetime.fromtimestamp(expires, UTC)}
@@ -148,8 +150,15 @@ def _unwrapped(ledger: Ledger, call: KmsCall) -> bytes:
 
 def _associated(change: Change, key: Key) -> set[str]:
     """Return the ids of the materials of a key, and of the primary of which it is a replica."""
-    keys = [each for each in change.related(key) if each.arn == key.arn or not each.is_replica]
-    return {*key.material_ids, *(material.id for each in keys for material in each.materials)}
+    keys = [
+        candidate
+        for candidate in change.related(key)
+        if candidate.arn == key.arn or not candidate.is_replica
+    ]
+    return {
+        *key.material_ids,
+        *(material.id for candidate in keys for material in candidate.materials),
+    }
 
 
 def _check_type(

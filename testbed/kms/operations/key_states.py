@@ -51,7 +51,7 @@ def schedule_deletion(services: KmsServices, call: KmsCall) -> dict[str, Any]:
             )
         check_state(key, "ScheduleKeyDeletion", call.now)
         # "The primary key can't be deleted until its replicas are" (API reference).
-        after = key.multi_region and any(each.is_replica for each in change.related(key))
+        after = key.multi_region and any(other.is_replica for other in change.related(key))
         after = after and not key.is_replica
         scheduled = key.scheduled(call.now, services.delay, days, after_replicas=after)
         change.put_key(scheduled)

@@ -63,13 +63,13 @@ def update_primary(services: KmsServices, call: KmsCall) -> dict[str, Any]:
         key = change.existing_key(call.key.arn)
         check_primary(key)
         keys = change.related(key)
-        coming = next((each for each in keys if each.region == region), None)
+        coming = next((other for other in keys if other.region == region), None)
         if coming is None or coming is key:
             raise refusals.no_such_key(key_arn(region, key.account, key.key_id))
         for changed in (key, coming):
             check_state(changed, call.operation, call.now)
-        for each in keys:
-            change.put_key(replace(each, primary_region=region))
+        for other in keys:
+            change.put_key(replace(other, primary_region=region))
     return {}
 
 
@@ -81,9 +81,9 @@ def check_primary(key: Key) -> None:
 
 def put_shared(change: Change, key: Key) -> None:
     """Keep a key, and what it shares with its replicas: rotation, and which materials there are."""
-    for each in change.related(key):
-        if each.arn != key.arn:
-            change.put_key(each.synchronized(key))
+    for other in change.related(key):
+        if other.arn != key.arn:
+            change.put_key(other.synchronized(key))
     change.put_key(key)
 
 

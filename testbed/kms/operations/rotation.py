@@ -110,14 +110,14 @@ def _listed(key: Key, related: Iterable[Key], *, everything: bool) -> list[dict[
     if entries:
         entries[-1]["KeyMaterialState"] = "CURRENT"
     if everything and (waiting := key.pending_rotation):
-        lacking = not key.is_replica and any(not _awaits(each, waiting.id) for each in related)
+        lacking = not key.is_replica and any(not _awaits(other, waiting.id) for other in related)
         state = "PENDING_MULTI_REGION_IMPORT_AND_ROTATION" if lacking else "PENDING_ROTATION"
         pending = {"KeyMaterialId": waiting.id, "KeyMaterialState": state}
         entries.append({"KeyId": key.arn, **pending})
     if not key.external:
         return entries
     known = {material.id: material for material in key.materials}
-    missing = {each: Material(each, imported=False) for each in key.material_ids}
+    missing = {identity: Material(identity, imported=False) for identity in key.material_ids}
     return [
         {**entry, **imports.entry((missing | known)[entry["KeyMaterialId"]])} for entry in entries
     ]
@@ -139,9 +139,9 @@ def _rotate_imported(key: Key, related: Iterable[Key], date: float) -> Key:
     waiting = key.pending_rotation
     if waiting is None:
         raise refusals.nothing_pending_rotation(key.arn)
-    for each in related:
-        if not _awaits(each, waiting.id):
-            raise refusals.nothing_pending_rotation(each.arn)
+    for other in related:
+        if not _awaits(other, waiting.id):
+            raise refusals.nothing_pending_rotation(other.arn)
     rotation = (waiting.id, date, "ON_DEMAND")
     return replace(key, rotations=(*key.rotations, rotation))
 
