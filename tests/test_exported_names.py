@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import testbed
+from testbed.documented.listeners import LISTENERS
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "api.md").read_text()
 
@@ -49,6 +50,16 @@ def test_every_public_member_is_on_the_page() -> None:
         members = {name for name in dir(kind) if not name.startswith("_")}
         missing = {name for name in members if not re.search(rf"`{name}\b", PAGE)}
         assert missing == set(), kind.__name__
+
+
+def test_every_protocol_of_a_listener_is_on_the_page() -> None:
+    protocols = {
+        protocol
+        for listeners in LISTENERS.values()
+        for listener in listeners
+        for protocol in listener.protocols
+    }
+    assert {protocol for protocol in protocols if f"`{protocol}`" not in PAGE} == set()
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

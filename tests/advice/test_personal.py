@@ -1,9 +1,13 @@
 """What looks personal or confidential, and the names of organisations, which do not."""
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from testbed.advice import personal
 from testbed.advice.personal import MASK, mask, recognise
 
 FOUND = {
@@ -205,6 +209,14 @@ def test_several_kinds_are_all_named() -> None:
 )
 def test_a_tags_key_tells_what_its_value_is(key: str, value: str, kinds: tuple[str, ...]) -> None:
     assert recognise(value, key) == kinds
+
+
+def test_every_kind_has_examples_and_a_row_of_the_page() -> None:
+    kinds = {kind.name for kind in personal._KINDS}
+    assert kinds == FOUND.keys()
+    page = (Path(__file__).resolve().parents[2] / "docs" / "advice.md").read_text()
+    rows = re.findall(r"^\| ([\w -]+) \|", page, re.MULTILINE)
+    assert set(rows) - {"kind"} == {kind.partition(" ")[2] for kind in kinds}
 
 
 @given(st.text(max_size=60), st.text(max_size=20))

@@ -116,6 +116,17 @@ def test_an_operation_asks_for_exactly_its_permission(
     assert outcome(aws, alice, name) == "AccessDeniedException"
 
 
+def test_an_operation_is_about_what_its_request_has_to_name() -> None:
+    for member, about in (
+        ("BrokerId", documented.ON_BROKERS),
+        ("ConfigurationId", documented.ON_CONFIGURATIONS),
+        ("ResourceArn", documented.ON_EITHER),
+    ):
+        shapes = {name: api_models.operations("mq")[name].input_shape for name in OPERATIONS}
+        naming = {name for name, shape in shapes.items() if shape and member in shape.members}
+        assert naming == about, member
+
+
 @pytest.mark.parametrize(
     "name", sorted(documented.ON_BROKERS | documented.ON_CONFIGURATIONS | documented.ON_EITHER)
 )

@@ -1,9 +1,11 @@
 """Every command and subcommand by its help; none starts anything."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from typer.testing import CliRunner
 
+from testbed import cli
 from testbed.cli.root import MODULES, app
 
 
@@ -21,6 +23,12 @@ def lines_below(*path: str) -> Iterator[tuple[tuple[str, ...], str]]:
             name, _, text = line.strip().partition(" ")
             yield (*path, name), text.strip()
             yield from lines_below(*path, name)
+
+
+def test_every_file_with_a_command_is_listed() -> None:
+    files = Path(cli.__file__).parent.glob("*.py")
+    with_a_command = {path.stem for path in files if "\napp = " in path.read_text()}
+    assert with_a_command - {"root"} == set(MODULES.values())
 
 
 def test_a_command_explains_itself_in_a_line_and_in_its_help() -> None:

@@ -1,5 +1,6 @@
 """What `testbed endpoints` says of a broker: what runs, and its names on both sides."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
@@ -10,11 +11,13 @@ import pytest
 
 from testbed.broker.model import Broker
 from testbed.cli.endpoints import VERSIONS_PAGE, describe_broker, render_endpoints
-from testbed.engines.rabbitmq.releases import DIFFERENCES
+from testbed.documented.engines import DEFAULT_VERSION, VERSIONS
+from testbed.documented.listeners import ACTIVEMQ
+from testbed.engines.rabbitmq.releases import DIFFERENCES, RELEASES
 from testbed.testbed import Testbed
 from tests.support.brokers_offline import add, offline, request
 
-ROOT = Path(__file__).resolve().parents[2]
+PAGE = (Path(__file__).resolve().parents[2] / VERSIONS_PAGE).read_text()
 
 
 @pytest.fixture
@@ -61,11 +64,19 @@ def test_the_versions_own_release_and_an_image_of_the_users_are_not(
     assert VERSIONS_PAGE not in rendered(document)
 
 
+def test_the_page_has_every_version_with_its_release() -> None:
+    rows = re.findall(r"^\| (\d[\d.]+)(, the default)? \| ([\d.]+)", PAGE, re.MULTILINE)
+    default = DEFAULT_VERSION["RABBITMQ"]
+    assert rows == [
+        (version, ", the default" if version == default else "", RELEASES[version])
+        for version in VERSIONS["RABBITMQ"]
+    ]
+
+
 def test_the_page_has_every_difference() -> None:
-    page = (ROOT / VERSIONS_PAGE).read_text()
     for difference in chain.from_iterable(DIFFERENCES.values()):
         row = f"| {difference.subject} | {difference.service} | {difference.here} |"
-        assert row in page
+        assert row in PAGE
 
 
 def test_other_brokers_have_a_name_of_aws_and_the_ports_of_the_container(testbed: Testbed) -> None:
@@ -76,7 +87,7 @@ def test_other_brokers_have_a_name_of_aws_and_the_ports_of_the_container(testbed
     names = [f"{pair.broker_id}-{number}.mq.us-east-1.amazonaws.com" for number in (1, 2)]
     document = describe_broker(pair)
     openwire = [f"ssl://{name}:61617" for name in names]
-    assert [row["inside_url"] for row in document["endpoints"]][::6] == openwire
+    assert [row["inside_url"] for row in document["endpoints"]][:: len(ACTIVEMQ)] == openwire
     assert f"in testbed-1: {', '.join(openwire)}" in rendered(document)
     host = f"{rabbitmq.broker_id}.mq.us-east-1.amazonaws.com"
     assert [row["inside_url"] for row in describe_broker(rabbitmq)["endpoints"]] == [

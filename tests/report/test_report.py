@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from testbed import report
 from testbed.documented.claims import CLAIMS
 from testbed.documented.tls import Suite
 from testbed.graph import Chain, Dependencies, Item
@@ -68,6 +69,16 @@ def test_a_file_of_each_format_is_written(tmp_path: Path) -> None:
         text = (tmp_path / name).read_text()
         assert all(claim.id in text for claim in CLAIMS)
         assert "LocalStack stopped" in text
+
+
+def test_every_format_is_written_and_on_the_page() -> None:
+    package = Path(report.__file__).parent
+    rendering = {
+        path.stem for path in package.glob("*.py") if "\ndef render(run: Run)" in path.read_text()
+    }
+    assert rendering == set(FILES.values())
+    page = (package.parents[1] / "README.md").read_text()
+    assert {name for name in FILES if f"`report/{name}`" not in page} == set()
 
 
 @pytest.mark.parametrize("width", [80, 120])

@@ -6,11 +6,15 @@ import pytest
 from lxml import etree
 
 from testbed.documented.activemq_elements import (
+    ATTRIBUTES,
+    COLLECTIONS,
     DEFAULT,
     DISALLOWED_ATTRIBUTE,
     DISALLOWED_ELEMENT,
     INVALID_VALUE,
     NAMESPACE,
+    ROOT,
+    SINCE,
 )
 from testbed.engines.activemq import values
 from testbed.engines.activemq.configuration import permitted, sanitize
@@ -47,6 +51,18 @@ def refusal(text: str) -> BadRequestException:
     assert (caught.value.error_attribute, caught.value.status) == ("data", 400)
     assert "\n" not in caught.value.message
     return caught.value
+
+
+def test_every_element_has_a_place_and_its_attributes() -> None:
+    placed = {
+        child
+        for collections in COLLECTIONS.values()
+        for collection in collections.values()
+        for child in collection.children
+    }
+    assert placed | {ROOT} == ATTRIBUTES.keys()
+    assert COLLECTIONS.keys() <= ATTRIBUTES.keys()
+    assert all(attribute in ATTRIBUTES[element] for element, attribute in SINCE)
 
 
 # What is taken out

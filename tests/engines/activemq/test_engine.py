@@ -86,6 +86,11 @@ def test_the_configuration_has_the_documented_listeners_and_no_plaintext_one() -
     assert text.count("${tls.options}") == 4, "wss has no such options: Console.limitSuites does it"
 
 
+def test_a_node_is_ready_when_every_listener_lets_a_client_in() -> None:
+    listeners = ActiveMQ().listeners("5.19")
+    assert {name for name, _ in readiness.LOGINS} == {listener.name for listener in listeners}
+
+
 def test_only_a_control_opens_plaintext_listeners() -> None:
     assert b" activemq.xml -Xmx1g" in ActiveMQ(heap="1g").files(spec())["start"]
     assert (

@@ -6,3 +6,7 @@ from testbed.kms.operations import OPERATIONS
 
 def test_every_line_is_an_operation_of_kms() -> None:
     assert set(OPERATIONS) <= set(api_models.operations("kms"))
+
+
+def test_all_others_are_localstacks_as_they_are() -> None:
+    assert set(api_models.operations("kms")) - set(OPERATIONS) == {"UpdateKeyDescription"}
