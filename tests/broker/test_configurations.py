@@ -12,13 +12,18 @@ from testbed.broker.encryption import EncryptionOptions
 from testbed.broker.model import Broker
 from testbed.broker.requests import Configuration
 from testbed.documented import activemq_elements, rabbitmq_keys
+from testbed.documented.engines import DEFAULT_VERSION
+from testbed.documented.instance_types import DISPLAY_NAMES
 from testbed.engines.base import Defects
 from testbed.errors import BadRequestException, ConflictException
 from testbed.kms.base import USER
 from testbed.testbed import Testbed
 from tests.support.brokers_offline import offline, request
 
-NAMES = {"ACTIVEMQ": "ActiveMQ 5.19", "RABBITMQ": "RabbitMQ 4.2"}
+NAMES = {
+    engine_type: f"{DISPLAY_NAMES[engine_type]} {version}"
+    for engine_type, version in DEFAULT_VERSION.items()
+}
 DATA = {"ACTIVEMQ": activemq_elements.DEFAULT, "RABBITMQ": rabbitmq_keys.DEFAULT}
 
 
