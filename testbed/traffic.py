@@ -94,15 +94,19 @@ class Traffic:
     def wait_confirmed(self, more: int, timeout: float) -> None:
         """Wait for ``more`` confirmations from now on.
 
-        Raises ``ClientError`` after ``timeout`` seconds.
+        Raises ``ClientError`` after ``timeout`` seconds, and what a thread raised at once.
         """
         with self._progress:
             before = self._confirmed
-            if not self._progress.wait_for(lambda: self._confirmed >= before + more, timeout):
+            if not self._progress.wait_for(
+                lambda: self._failure or self._confirmed >= before + more, timeout
+            ):
                 raise ClientError(
                     f"{self._confirmed - before} messages instead of {more} were confirmed "
                     f"within {timeout:g} s"
                 )
+            if self._failure:
+                raise self._failure
 
     def _open(self, work: Callable[[Client], None]) -> Client:
         connect = self._receive_by if work == self._consume else self._connect
@@ -129,7 +133,9 @@ class Traffic:
                 else:
                     return
         except BaseException as error:  # noqa: BLE001 - no outage: stop() raises it
-            self._failure = error
+            with self._progress:
+                self._failure = error
+                self._progress.notify_all()
 
     def _publish(self, client: Client) -> None:
         """Send until nothing is left. Raises ``ClientError`` if the client has to be replaced."""

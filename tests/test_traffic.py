@@ -242,6 +242,13 @@ def test_a_bug_is_not_mistaken_for_an_outage() -> None:
     assert broker.open_clients == 0
 
 
+def test_a_bug_ends_the_wait_for_confirmations() -> None:
+    broker = Memory(only(3, "bug"))
+    traffic = Traffic(ADDRESS, QUEUE, connect=broker.connect, **FAST)
+    with pytest.raises(RuntimeError, match="a bug"), traffic:
+        traffic.wait_confirmed(1000, 60)
+
+
 # Draining
 
 

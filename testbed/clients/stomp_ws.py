@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import websocket
 from stomp.adapter.ws import WSTransport
+from stomp.exception import ConnectionClosedException
 
 from testbed.clients import tls
 from testbed.clients.base import Address, Destination
@@ -39,6 +40,13 @@ class _WsTransport(WSTransport):  # type: ignore[misc] # stomp.py has no type hi
             raise ConnectionRefused(f"{tls.where(address)}: no WebSocket: {error}") from error
         stream.settimeout(None)  # silence is no failure once connected
         self.current_host_and_port = (address.host, address.port)
+
+    def send(self, encoded_frame: bytes) -> None:
+        """Send a frame. Raises ``ConnectionClosedException``, as stomp.py's own does."""
+        try:
+            super().send(encoded_frame)
+        except websocket.WebSocketException as error:
+            raise ConnectionClosedException(str(error)) from error
 
     def receive(self) -> bytes:
         """Return one message's bytes; none when the broker has closed, as the base expects."""

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stomp.exception import StompException
 
 from testbed.checker import check
 from testbed.clients import PROTOCOLS, Address, Client, Destination, connect
+from testbed.clients.stomp_ws import StompWsClient
 from testbed.errors import ClientError, ConnectionRefused, NotAuthorized
 from testbed.history import Recorder
 from testbed.traffic import Traffic, drain
@@ -299,6 +301,16 @@ def test_a_closed_client_says_so_and_may_be_closed_again(address: Address) -> No
         client.publish(destination("topic"), b"")
     with pytest.raises(ClientError):
         client.receive(timeout=0.1)
+
+
+@pytest.mark.containers
+def test_what_stomp_over_websocket_cannot_send_is_stomps_own_error(activemq_broker: Any) -> None:
+    """Its library raises another, which nobody expects when a client is closed."""
+    with connect(activemq_broker.address("stomp-ws")) as client:
+        assert isinstance(client, StompWsClient)
+        client._transport.socket.shutdown()
+        with pytest.raises(StompException):
+            client._transport.send(b"DISCONNECT\n\n\0")
 
 
 @pytest.mark.containers
