@@ -16,14 +16,19 @@ _FIRST_ERROR = (
     re.compile(r"\bERROR\b.*\w|Caused by: |^(java|org)\.[\w.]+(Exception|Error)\b"),  # ActiveMQ
     re.compile(r"\b(error|failed|cannot|exception)\b", re.IGNORECASE),
 )
+_PREFIX = r"((\S+ \S+ )?\[\w+\] <[^>]*>)?\s*"  # of RabbitMQ: the time, a level, a process
 # Of an Erlang process that crashed: its description, and the ends of terms.
 _DEBRIS = re.compile(
-    r"(\[\w+\] <[^>]*> )?\s*("
+    _PREFIX + r"("
     r"(heap_size|stack_size|reductions|messages|links|dictionary|trap_exit|status|neighbours|"
     r"ancestors|message_queue_len|initial call|pid|registered_name|crasher|supervisor|nodename|"
     r"application|exit_reason|type|offender|started|mfargs|restart_type|significant|shutdown|"
     r"child_type|errorContext|reason): ?.*|at .*|\W*)$"
 )
+
+
+# What RabbitMQ prints above the reason.
+_HEADING = re.compile(_PREFIX + r"(BOOT FAILED|(Exception|Error) during startup:)")
 
 
 def telling(log: str) -> str:
@@ -38,10 +43,12 @@ def telling(log: str) -> str:
     if entry or mount:
         return " | ".join(_short(line) for line in dict.fromkeys((*mount[:1], *entry[-1:])))
     said = [line for line in lines if not _DEBRIS.fullmatch(line)]
-    for pattern in _FIRST_ERROR:
-        for line in said:
-            if pattern.search(line):
-                return _short(line)
+    reasons = [line for line in said if not _HEADING.fullmatch(line)]
+    for candidates in (reasons, said):
+        for pattern in _FIRST_ERROR:
+            for line in candidates:
+                if pattern.search(line):
+                    return _short(line)
     return " | ".join(_short(line) for line in said[-2:])
 
 

@@ -147,9 +147,9 @@ def _wait_until_dead(staged: Stage, nodes: Sequence[Node]) -> None:
 
 
 def _wait_until_whole(staged: Stage, planned: Round) -> None:
-    """Wait until all nodes run, so that the next round begins as this one did."""
+    """Wait until clients can log in to all nodes: the next round begins as this one did."""
     end = time.monotonic() + _AGAIN_WITHIN
-    while _look(staged, planned)[1] < len(staged.peek(planned.broker).nodes):
+    while not staged.is_whole(planned.broker):
         if time.monotonic() > end:
             raise ClientError(f"A node was still missing after {_AGAIN_WITHIN:g} s.")
         time.sleep(_LOOK)

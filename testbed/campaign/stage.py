@@ -13,6 +13,7 @@ from testbed.broker.model import Broker, Node
 from testbed.campaign.plan import Stream, Topology
 from testbed.clients.amqp091 import Amqp091Client
 from testbed.clients.base import Address, Client, Destination
+from testbed.clients.console import Console
 from testbed.clients.failover import failover
 from testbed.clients.mqtt import MqttClient
 from testbed.clients.stomp_client import StompClient
@@ -42,6 +43,20 @@ class Stage:
     def runs(self, node: Node) -> bool:
         """Return whether the node's container runs; one that was replaced does not."""
         return self.testbed.containers.state(node.container_id).running
+
+    def is_whole(self, number: int) -> bool:
+        """Return whether clients can log in to the broker, and all nodes take part in it."""
+        broker = self.peek(number)
+        if not all(map(self.runs, broker.nodes)):
+            return False
+        try:
+            self.testbed.brokers.log_in(broker.broker_id)
+            if broker.load_balancer:
+                console = Console(self.testbed.brokers.address(broker, "management"))
+                return all(node["running"] for node in console.get("/api/nodes"))
+        except ClientError:
+            return False
+        return True
 
     def sender(self, stream: Stream, control: str = "") -> Connect:
         """Return how a publisher connects: to whichever instance serves, wherever it is by then."""

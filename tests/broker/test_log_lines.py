@@ -17,6 +17,13 @@ _CRASH = """\
     stack_size: 29
     reductions: 102
 """
+_REASON = _CRASH.replace(
+    "BOOT FAILED\n",
+    "BOOT FAILED\n"
+    "2026-11-28 10:00:02.0 [error] <0.254.0> Exception during startup:\n"
+    "2026-11-28 10:00:02.0 [error] <0.254.0>\n"
+    "2026-11-28 10:00:02.0 [error] <0.254.0> error:{case_clause,{ok,[]}}\n",
+)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +32,7 @@ _CRASH = """\
         ("", ""),
         ("one\n\ntwo\nthree\n", "two | three"),
         (_CRASH, "BOOT FAILED"),
+        (_REASON, "error:{case_clause,{ok,[]}}"),
         (
             _CRASH + "doRead 12: corrupt block #58: cipher: message authentication failed\n" * 9,
             "doRead 12: corrupt block #58: cipher: message authentication failed",
@@ -43,7 +51,7 @@ def test_it_is_the_entry_points_or_gocryptfs_or_the_brokers_first_error(
     log: str, words: str
 ) -> None:
     quoted = telling(log)
-    if _CRASH in log and "doRead" not in log:
+    if log in (_CRASH, _REASON):
         assert quoted.endswith(words)
         assert "heap_size" not in quoted
     else:

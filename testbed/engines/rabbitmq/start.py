@@ -8,6 +8,9 @@ _RUN = "/run/testbed"
 # VM itself saves the start of a second one, which would only look for epmd. Schedulers that wait
 # busily would waste a laptop's cores. A crash dump would be the broker's memory, outside the
 # encrypted volume. RabbitMQ 3 writes a log of upgrades to a file; it may be nowhere else either.
+# RabbitMQ does not sync its list of feature flags. After a loss of power it may be empty, and then
+# the node does not start any more; without one it does, and finds out which are enabled
+# (https://github.com/rabbitmq/rabbitmq-server/issues/4881).
 _START = f"""\
 umask 077
 %(cookie)s
@@ -19,6 +22,7 @@ export RABBITMQ_CONFIG_FILE={_RUN}/etc/rabbitmq.conf
 export RABBITMQ_ADVANCED_CONFIG_FILE={_RUN}/etc/advanced.config
 export RABBITMQ_ENABLED_PLUGINS_FILE={_RUN}/etc/enabled_plugins
 export ERL_CRASH_DUMP_BYTES=0
+[ -s "node/$RABBITMQ_NODENAME-feature_flags" ] || rm -f "node/$RABBITMQ_NODENAME-feature_flags"
 %(distribution)s
 export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="%(arguments)s \\
 -kernel inet_dist_listen_min 25672 inet_dist_listen_max 25672 \\

@@ -320,6 +320,19 @@ def test_what_was_confirmed_and_who_was_changed_survive_a_kill(node: Node) -> No
     assert node.run("cat", "/data/broker/.erlang.cookie", user="rabbitmq") == cookie
 
 
+@pytest.mark.nightly("a loss of power by itself; every push has a kill")
+@pytest.mark.containers
+def test_a_list_of_feature_flags_that_was_not_written_is_made_anew(node: Node) -> None:
+    flags = "/data/broker/node/rabbit@localhost-feature_flags"
+    before = node.run("cat", flags, user="rabbitmq")
+    assert "quorum_queue" in before
+    node.run("truncate", "-s", "0", flags, user="rabbitmq")
+    node.kill()
+    node.start()
+    connect(node.address("amqp")).close()
+    assert "quorum_queue" in node.run("cat", flags, user="rabbitmq")
+
+
 @pytest.mark.containers
 def test_it_stops_when_asked(node: Node) -> None:
     node.containers.stop(node.container, seconds=30)
