@@ -240,8 +240,11 @@ REFUSED = [
 def test_what_cannot_be_is_refused_and_nothing_is_left(
     testbed: Testbed, engine_type: str, mode: str, options: dict[str, Any], words: str
 ) -> None:
-    before = testbed.containers.find()
+    def of_brokers() -> list[dict[str, str]]:  # KMS may just be starting
+        return [row for row in testbed.containers.find() if row["role"] != "kms"]
+
+    before = of_brokers()
     with pytest.raises(BadRequestException, match=words):
         testbed.brokers.create(dataclasses.replace(request(engine_type, mode), **options))
-    assert testbed.containers.find() == before
+    assert of_brokers() == before
     assert not testbed.brokers.list()
