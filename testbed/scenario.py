@@ -128,10 +128,10 @@ def run_all(
 ) -> Run:
     """Run the scenarios one after the other, or ``concurrently`` where they leave each other alone.
 
-    Then two run at a time: those that fit with the fewest others begin, and those that have to be
-    alone come last. When it is interrupted, what a scenario created may stay, so it is for a
-    testbed that is removed afterwards. ``on_verdict`` gets the verdict on each claim after the last
-    scenario about it.
+    Then two run at a time: those that turn the clock begin, since no two of them fit, and those
+    that have to be alone come last. When it is interrupted, what a scenario created may stay, so it
+    is for a testbed that is removed afterwards. ``on_verdict`` gets the verdict on each claim after
+    the last scenario about it.
     """
     begun, started = time.monotonic(), datetime.now(UTC)
     results: dict[int, ScenarioResult] = {}  # by position

@@ -94,7 +94,7 @@ class Traffic:
     def wait_confirmed(self, more: int, timeout: float) -> None:
         """Wait for ``more`` confirmations from now on.
 
-        Raises ``ClientError`` after ``timeout`` seconds, and what a thread raised at once.
+        Raises ``ClientError`` after ``timeout`` seconds, and at once what a thread has raised.
         """
         with self._progress:
             before = self._confirmed

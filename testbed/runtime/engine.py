@@ -14,7 +14,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -63,8 +63,22 @@ def address() -> str:
     return host
 
 
-def wait_until_it_answers(host: str, process: subprocess.Popen[bytes]) -> None:
-    """Wait until the engine that ``process`` is answers. Raises ``EngineUnavailable``."""
+def launch(command: Sequence[str], host: str, environment: Mapping[str, str] | None = None) -> None:
+    """Start the engine by ``command`` and wait until it answers at ``host``; it outlives us.
+
+    ``environment`` is ours by default. Raises ``EngineUnavailable``.
+    """
+    with LOG.open("ab") as log:
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+        )
+    reap(process)
     deadline = time.monotonic() + _START_WITHIN
     while time.monotonic() < deadline:
         if _answers(host):
@@ -177,17 +191,7 @@ def _start(daemon: str) -> str:
     logger.info(
         "starting the container engine (dockerd, log in %s); it stays up for the next command", LOG
     )
-    with LOG.open("ab") as log:
-        process = subprocess.Popen(
-            [daemon],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            cwd="/",
-        )
-    reap(process)
-    wait_until_it_answers(DEFAULT, process)
+    launch([daemon], DEFAULT)
     return DEFAULT
 
 

@@ -4,7 +4,6 @@ import logging
 import os
 import socket
 import struct
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ import psutil
 
 from testbed.errors import ContainerFailed
 from testbed.runtime import engine
-from testbed.runtime.tasks import reap
 
 logger = logging.getLogger(__name__)
 
@@ -53,18 +51,7 @@ class EngineProcess:
                 )
             time.sleep(0.1)
         logger.info("the container engine has ended; starting it again")
-        with engine.LOG.open("ab") as log:
-            started = subprocess.Popen(
-                self.arguments,
-                env=dict(self.environment),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                cwd="/",
-            )
-        reap(started)
-        engine.wait_until_it_answers(self.address, started)
+        engine.launch(self.arguments, self.address, dict(self.environment))
 
 
 def find() -> EngineProcess:
