@@ -167,7 +167,7 @@ def _without_key(testbed: Testbed, cluster: Broker) -> Iterator[Finding]:
         testbed.wait_out_delay()
         without_key = evidence.reports_invalid_key(brokers, identity)
         reboot = evidence.refuses_reboot(brokers, identity)
-        brokers.detach(identity, lost)
+        brokers.upkeep.detach(identity, lost)
         down = evidence.stays_down(brokers, identity, lost)
         quorum = evidence.serves(flow, 50, timeout=60)
         incomplete = _all_nodes_run(testbed, cluster)

@@ -46,7 +46,7 @@ def _story(testbed: Testbed, broker_id: str, grant_name: str) -> tuple[Observati
     grant = next(candidate for candidate in broker.grants if candidate.name == grant_name)
 
     def look(when: str, timeout: float = 30.0) -> Observation:
-        brokers.maintain(broker_id)  # as the process behind `testbed up` does
+        brokers.upkeep.maintain(broker_id)  # as the process behind `testbed up` does
         state = describe(brokers.describe(broker_id))["BrokerState"]
         serves = evidence.serves(flow, 50, timeout=timeout)
         return Observation(

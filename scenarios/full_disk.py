@@ -80,7 +80,7 @@ def _fill(flow: Traffic) -> None:
 def _looks(testbed: Testbed, broker_id: str, flow: Traffic, timeout: float) -> list[Observation]:
     """Return whether publishers wait and, of RabbitMQ, whether DescribeBroker has the alarm."""
     serving = serves(flow, 5, timeout)
-    testbed.brokers.maintain(broker_id)  # as the process behind `testbed up` does
+    testbed.upkeep.maintain(broker_id)  # as the process behind `testbed up` does
     described = describe(testbed.brokers.describe(broker_id))
     codes = [action["ActionRequiredCode"] for action in described["ActionsRequired"]]
     state = f"DescribeBroker says {described['BrokerState']} {' '.join(codes)}".strip()

@@ -47,7 +47,7 @@ def run(testbed: Testbed) -> Iterator[Output]:
             traffic.drain(brokers.address(broker, "amqp"), _QUEUE, flow.recorder)
         )
         logger.info("  losing its node")
-        brokers.detach(identity)
+        brokers.upkeep.detach(identity)
         lost = evidence.stays_down(brokers, identity)
     with testbed.temporary_broker(testbed.request("RABBITMQ", "anew", key)) as anew:
         logger.info("  the same broker anew: with its grants, and then with its key disabled")
@@ -56,7 +56,7 @@ def run(testbed: Testbed) -> Iterator[Output]:
             evidence.reports_invalid_key(brokers, identity),
             evidence.refuses_reboot(brokers, identity),
         )
-        brokers.detach(identity)
+        brokers.upkeep.detach(identity)
         returned = evidence.stays_down(brokers, identity)
         kms.call(testbed.user, "DisableKey", {"KeyId": key})
         testbed.wait_out_delay()

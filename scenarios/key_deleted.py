@@ -31,7 +31,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         with Traffic(brokers.address(broker, "amqp"), _QUEUE, rate=100) as flow:
             flow.wait_confirmed(150, 30)
             logger.info("  losing its node while the key is there")
-            brokers.detach(identity)
+            brokers.upkeep.detach(identity)
             returned = evidence.stays_down(brokers, identity)
             sound = (_is_deleted(testbed, key), evidence.reports_invalid_key(brokers, identity))
             flow.wait_confirmed(150, 60)
@@ -45,7 +45,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             reported = evidence.reports_invalid_key(brokers, identity)
             attached = evidence.serves(flow, 50)
             logger.info("  losing its node")
-            brokers.detach(identity)
+            brokers.upkeep.detach(identity)
             lost = evidence.stays_down(brokers, identity)
             too_late = ask(kms, "CancelKeyDeletion", {"KeyId": key}, testbed.user)
         yield evidence.contrast(

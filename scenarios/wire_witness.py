@@ -133,7 +133,7 @@ def _failing_over(testbed: Testbed, defects: Defects | None) -> tuple[Verdict, t
         def exchange() -> None:
             with failover(addresses)(addresses[0]) as client:
                 client.publish(queue, canary)
-            testbed.brokers.detach(pair.broker_id, testbed.brokers.active(pair.broker_id).name)
+            testbed.upkeep.detach(pair.broker_id, testbed.brokers.active(pair.broker_id).name)
             with _patiently(failover(addresses), addresses) as client:
                 client.subscribe(queue)
                 if not client.receive(timeout=30):

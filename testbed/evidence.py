@@ -146,7 +146,7 @@ def ask(kms: Kms, operation: str, parameters: Mapping[str, Any], caller: Caller 
 
 def reports_invalid_key(brokers: Brokers, broker_id: str) -> Observation:
     """Call DescribeBroker after a periodic check; ``yes`` if it has the invalid-key code."""
-    brokers.check(broker_id)  # as the process behind `testbed up` does every few seconds
+    brokers.upkeep.check(broker_id)  # as the process behind `testbed up` does every few seconds
     described = describe(brokers.describe(broker_id))
     state = described["BrokerState"]
     codes = [
@@ -175,7 +175,7 @@ def stays_down(brokers: Brokers, broker_id: str, node_name: str = "") -> Observa
     Without ``node_name`` it is all of the broker, and then clients have to notice as well.
     """
     try:
-        brokers.attach(broker_id, node_name)
+        brokers.upkeep.attach(broker_id, node_name)
     except VolumeRefused as error:
         unreachable = bool(node_name) or not _accepts_clients(brokers, broker_id)
         clients_say = "" if node_name else f"; clients {'do not ' if unreachable else ''}connect"

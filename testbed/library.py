@@ -204,7 +204,7 @@ class MqBroker:
     @property
     def state(self) -> str:
         """``BrokerState``, after a check of the key."""
-        return self.testbed.brokers.check(self._broker_id).broker_state
+        return self.testbed.upkeep.check(self._broker_id).broker_state
 
     def port(self, protocol: str) -> int:
         """Return the port on this machine."""

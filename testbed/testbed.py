@@ -69,8 +69,9 @@ class Testbed:
     without its own folder is removed.
 
     ``user`` is who acts where nobody is named: the root of the user's account, in the testbed's
-    Region. ``kms`` is the way to KMS, ``brokers`` is Amazon MQ's control plane, ``clock`` is the
-    time that both go by, and ``trail`` is CloudTrail.
+    Region. ``kms`` is the way to KMS, ``brokers`` is Amazon MQ's control plane, ``upkeep`` is
+    what happens to brokers without a request, ``clock`` is the time that all go by, and ``trail``
+    is CloudTrail.
     """
 
     __test__ = False  # the name starts with "Test": pytest must not collect it
@@ -161,6 +162,7 @@ class Testbed:
         self.user = self.services.user
         self.trail, self.authority = self.services.trail, self.services.authority
         self.brokers = Brokers(self.services)
+        self.upkeep = self.brokers.upkeep
         self._controls = Controls(
             lambda engine_type, defects: self.brokers.create(
                 self.request(engine_type, "control", defects=defects)

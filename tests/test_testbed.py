@@ -118,7 +118,7 @@ def test_a_broker_whose_volume_is_gone_does_not_come_back_empty(tmp_path: Path) 
     try:
         broker = testbed.default_broker("RABBITMQ")
         volume = broker.nodes[0].volume.volume_id
-        testbed.brokers.detach(broker.broker_id)
+        testbed.upkeep.detach(broker.broker_id)
         testbed.containers.remove(broker.nodes[0].container_id)
         testbed.containers.remove_volume(volume)
         with pytest.raises(VolumeRefused, match=f"{volume} of rabbitmq is gone") as error:

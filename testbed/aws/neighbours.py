@@ -64,7 +64,7 @@ class NeighbourService:
             if served.name == "logs" and model.name.startswith(_READS):
                 self._bring_up_to_date(caller)
             if served.name == "cloudwatch" and _is_about_brokers(model.name, sent):
-                self._testbed.brokers.measure(caller)
+                self._testbed.upkeep.measure(caller)
             if model.name == "PutParameter":
                 request = replace(
                     request, body=json.dumps(self._secure(caller).sealed(sent)).encode()
@@ -116,7 +116,7 @@ class NeighbourService:
 
     def _bring_up_to_date(self, caller: Caller) -> None:
         """Deliver what brokers have written, and remove the events whose time is over."""
-        self._testbed.brokers.deliver_logs(caller)
+        self._testbed.upkeep.deliver_logs(caller)
         place, now = Place("logs", caller.account, caller.region), self._testbed.clock.now()
         logs = neighbour("logs")
         if self._backends.read(logs, place, lambda moto: has_expired(moto, now)):

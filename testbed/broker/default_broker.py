@@ -33,12 +33,12 @@ def ensure(
     """Return the user's default broker of ``engine_type``.
 
     Create it, or start its stopped nodes again. Raises ``TestbedError`` if it is not as ``options``
-    want it, and what ``Brokers.create`` and ``Brokers.revive`` raise.
+    want it, and what ``Brokers.create`` and ``Upkeep.revive`` raise.
     """
     name = NAMES[engine_type]
     try:
         _require(brokers.peek(name, user), kms, user, options)
-        return brokers.revive(name, user)
+        return brokers.upkeep.revive(name, user)
     except NotFoundException:
         pass
     key_id = options.kms_key_id or customer_key(kms, user, f"alias/testbed-{name}")

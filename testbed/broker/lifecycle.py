@@ -159,7 +159,7 @@ class Lifecycle:
         return broker
 
     def maintain(self, broker: Broker) -> Broker:
-        """Do what follows from the latest check; see ``Brokers.maintain``."""
+        """Do what follows from the latest check; see ``Upkeep.maintain``."""
         if broker.in_progress:
             self.finish(broker)
         elif broker.broker_state in maintenance.IN_SERVICE and not broker.key_problem:

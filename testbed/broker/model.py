@@ -10,6 +10,7 @@ from testbed.documented import regions
 from testbed.documented.engines import PATCH_VERSIONS, ActionRequired
 from testbed.documented.instance_types import DEFAULT_INSTANCE_TYPE, storage_size
 from testbed.engines.base import Defects, NetworkConnector, User
+from testbed.errors import TestbedError
 from testbed.kms.base import Caller, root
 from testbed.storage.volumes import Kind, Volume
 
@@ -252,6 +253,16 @@ class Broker:
     def node(self, name: str) -> Node:
         """Return the node of that name."""
         return next(node for node in self.nodes if node.name == name)
+
+    def nodes_named(self, name: str) -> tuple[Node, ...]:
+        """Return the node with this name, or all if it is empty. Raises ``TestbedError``."""
+        nodes = tuple(node for node in self.nodes if name in ("", node.name))
+        if not nodes:
+            raise TestbedError(
+                f"The broker {self.broker_name} has no node {name!r}.",
+                hint=f"Its nodes are {', '.join(node.name for node in self.nodes)}.",
+            )
+        return nodes
 
     def with_state(self, broker_state: str) -> "Broker":
         """Return a copy in ``broker_state``."""

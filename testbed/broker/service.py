@@ -6,7 +6,7 @@ the broker is ready, ``begin_create`` answers at once, as the service does, with
 """
 
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -33,12 +33,12 @@ from testbed.broker.network import Networks
 from testbed.broker.nodes import Nodes
 from testbed.broker.requests import CreateBroker, UpdateBroker
 from testbed.broker.store import BrokerStore
+from testbed.broker.upkeep import Upkeep
 from testbed.clients.base import Address
 from testbed.engines.base import User
-from testbed.errors import NotFoundException, TestbedError
+from testbed.errors import NotFoundException
 from testbed.kms.base import Caller
 from testbed.services import Services
-from testbed.state.locks import Busy
 from testbed.storage import choice
 
 CHECK_PERIOD = 2.0  # seconds between two checks of a key; the service's period is not documented
@@ -67,9 +67,16 @@ class Brokers:
         self._backends = services.backends
         self._networks = Networks(services.state, services.backends)
         self._logs = LogDelivery(services)
-        self._metrics = Metrics(services, self._consoles)
         self._nodes = Nodes(services, self._store)
         self._lifecycle = Lifecycle(services, self._store, self._nodes, patience)
+        self.upkeep = Upkeep(
+            services.containers,
+            self._store,
+            self._nodes,
+            self._lifecycle,
+            logs=self._logs,
+            metrics=Metrics(services, self._consoles),
+        )
         self._creating = threading.Lock()
 
     # Operations of the API
@@ -192,6 +199,13 @@ class Brokers:
             answer.elements = {"BrokerId": broker.broker_id}
             return self._job(broker)
 
+    def amend(self, broker_id: str, change: Callable[[Broker], Broker]) -> Broker:
+        """Change what needs no restart (tags), or waits for one (``pending``), in one step.
+
+        Raises ``NotFoundException``, and what ``change`` raises.
+        """
+        return self._store.change(self._store.get(broker_id), change)
+
     # For readers: without a record in the trail, and without a call to KMS
 
     def peek(self, broker_id: str, caller: Caller | None = None) -> Broker:
@@ -214,23 +228,13 @@ class Brokers:
         """Return all brokers, or the caller's, as they are stored, in the order of creation."""
         return self._store.of(caller) if caller else self._store.all()
 
-    def deliver_logs(self, caller: Caller) -> None:
-        """Deliver to CloudWatch Logs what the caller's brokers have written."""
-        for broker in self._store.of(caller):
-            self._logs.deliver(broker)
-
-    def measure(self, caller: Caller) -> None:
-        """Ask the caller's brokers for what CloudWatch has of them."""
-        for broker in self._store.of(caller):
-            self._metrics.measure(broker)
-
     def kept_log(self, broker_id: str, node_name: str) -> str:
         """Return the end of what a node's last container printed that ended by itself.
 
         Empty if there was none. Raises ``NotFoundException``.
         """
         broker = self._store.get(broker_id)
-        return self._nodes.log(broker, _chosen(broker, node_name)[0])
+        return self._nodes.log(broker, broker.nodes_named(node_name)[0])
 
     def copies(self, broker_id: str) -> tuple[copies.Copy, ...]:
         """Return copies of the broker's containers, on empty volumes that no KMS key protects.
@@ -244,87 +248,6 @@ class Brokers:
     def strict_names(self) -> bool:
         """Whether names that the page advises against are refused; see ``strict_names``."""
         return strict_names.chosen(self._state)
-
-    # What happens to a broker without a request; no operations of the API
-
-    def amend(self, broker_id: str, change: Callable[[Broker], Broker]) -> Broker:
-        """Change what needs no restart (tags), or waits for one (``pending``), in one step.
-
-        Raises ``NotFoundException``, and what ``change`` raises.
-        """
-        return self._store.change(self._store.get(broker_id), change)
-
-    def check(self, broker_id: str) -> Broker:
-        """Check the key and the grants now. Raises ``NotFoundException``."""
-        return self._lifecycle.check(self._store.get(broker_id))
-
-    def look_for_alarms(self, broker_id: str) -> Broker:
-        """Ask RabbitMQ for its alarms now. Raises ``NotFoundException``."""
-        return self._lifecycle.look_for_alarms(self._store.get(broker_id))
-
-    def maintain(self, broker_id: str) -> Broker:
-        """Run one round of Amazon MQ's maintenance: the check, and what follows from it.
-
-        A broker with a valid key gets its lost nodes back. With an invalid key, one on EFS stops:
-        the file system works without the key for the delay of KMS, and no longer (DP). One on EBS
-        keeps serving until it loses a node, which then stays lost. A node that runs and lets no
-        client in is ended first; see ``health``. One that does not come back is tried again with
-        growing pauses. What another process began and did not finish is finished. A locked broker
-        is left alone. Raises ``NotFoundException``, and what ``attach`` raises.
-        """
-        broker = self.check(broker_id)
-        self._logs.deliver(broker)
-        self._metrics.keep_up(broker)
-        try:
-            with self._store.locked(broker, wait=False):
-                return self._lifecycle.maintain(self._store.get(broker.broker_id))
-        except Busy:
-            return broker
-
-    def detach(self, broker_id: str, node_name: str = "") -> None:
-        """Lose one node, or all: kill the container, and with it the data key in memory."""
-        with self._locked(broker_id) as broker:
-            for node in _chosen(broker, node_name):
-                self._containers.kill(node.container_id)
-
-    def attach(self, broker_id: str, node_name: str = "") -> Broker:
-        """Attach the volume of one node, or of all, and start it.
-
-        Raises ``VolumeRefused`` when KMS does not open the data key or a grant is gone; the node
-        then does not run.
-        """
-        with self._locked(broker_id) as broker:
-            return self._nodes.start(broker, _chosen(broker, node_name))
-
-    def revive(self, broker_id: str, caller: Caller | None = None) -> Broker:
-        """Start the nodes that have stopped, and return when clients can log in to all.
-
-        Removes a broker whose creation or deletion was cut off; resumes one whose reboot was.
-        Raises ``NotFoundException``, and what ``attach`` raises.
-        """
-        broker_id = self._store.get(broker_id, caller).broker_id
-        with self._locked(broker_id) as broker:
-            if not broker.broker_state.startswith(("CREATION_", "DELETION_")):
-                return self._lifecycle.revive(broker)
-            self._lifecycle.erase(broker)
-        raise refusals.no_such_broker(broker_id)
-
-    def renew_certificate(self, broker_id: str, defect: str = "") -> Broker:
-        """Issue another certificate, and restart the nodes with it, one after the other.
-
-        ``defect`` is one of ``pki.bad_names``, empty for a sound one. Raises ``NotFoundException``,
-        and what ``attach`` raises.
-        """
-        with self._locked(broker_id) as broker:
-            return self._lifecycle.renew_certificate(broker, defect)
-
-    def renew_grants(self, broker_id: str, ended: Collection[str]) -> Broker:
-        """Create new grants in place of those with the ids ``ended``, which cannot be restored.
-
-        Raises ``NotFoundException``, or ``KmsError``.
-        """
-        with self._locked(broker_id) as broker:
-            return self._lifecycle.renew_grants(broker, ended)
 
     # Addresses
 
@@ -423,21 +346,5 @@ class Brokers:
 
     def _finish(self, broker_id: str) -> None:
         """Finish what the broker is in the middle of, unless another was faster."""
-        with suppress(NotFoundException), self._locked(broker_id) as broker:
+        with suppress(NotFoundException), self._store.holding(broker_id) as broker:
             self._lifecycle.finish(broker)
-
-    @contextmanager
-    def _locked(self, broker_id: str) -> Iterator[Broker]:
-        """Hold the broker's lock. Raises ``NotFoundException``."""
-        with self._store.locked(self._store.get(broker_id)):
-            yield self._store.get(broker_id)
-
-
-def _chosen(broker: Broker, node_name: str) -> tuple[Node, ...]:
-    chosen = tuple(node for node in broker.nodes if node_name in ("", node.name))
-    if not chosen:
-        raise TestbedError(
-            f"The broker {broker.broker_name} has no node {node_name!r}.",
-            hint=f"Its nodes are {', '.join(node.name for node in broker.nodes)}.",
-        )
-    return chosen

@@ -85,6 +85,12 @@ class BrokerStore:
                     if self.find(name) is None:
                         remove_lock(folder, name)
 
+    @contextmanager
+    def holding(self, broker_id: str) -> Iterator[Broker]:
+        """Hold a broker's lock, and yield it as it then is. Raises ``NotFoundException``."""
+        with self.locked(self.get(broker_id)):
+            yield self.get(broker_id)
+
     def granting(self) -> AbstractContextManager[None]:
         """Hold the lock under which grants are created and noted."""
         return hold_lock(self._state.folder, "grants", self._cancelled)

@@ -76,7 +76,7 @@ def _revive(testbed: "Testbed", broker_id: str) -> None:
     from testbed.errors import NotFoundException, VolumeRefused
 
     try:
-        testbed.brokers.revive(broker_id)
+        testbed.upkeep.revive(broker_id)
     except VolumeRefused as error:
         logger.warning("%s", error)
     except NotFoundException:

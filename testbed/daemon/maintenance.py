@@ -59,7 +59,7 @@ class Maintenance:
 
     def _round(self, broker_id: str) -> None:
         with self._logged(broker_id), suppress(NotFoundException):  # deleted in between
-            self._brokers.maintain(broker_id)
+            self._brokers.upkeep.maintain(broker_id)
 
     @contextmanager
     def _logged(self, subject: str) -> Iterator[None]:

@@ -16,7 +16,7 @@ class RotateCertificate(Fault):
         return "" if state == "RUNNING" else f"Its state is {state}."
 
     def inject(self, target: Target, record: Record) -> None:
-        target.testbed.brokers.renew_certificate(broker_of(target).broker_id, self.defect)
+        target.testbed.upkeep.renew_certificate(broker_of(target).broker_id, self.defect)
 
     def undo(self, target: Target, record: Record) -> None:
         """Keep the new certificate, which is as good as the old one."""
@@ -35,7 +35,7 @@ class ExpireCertificate(RotateCertificate):
     def undo(self, target: Target, record: Record) -> None:
         """Issue a new certificate."""
         if target.broker:
-            target.testbed.brokers.renew_certificate(target.broker.broker_id)
+            target.testbed.upkeep.renew_certificate(target.broker.broker_id)
 
     def describe(self, record: Record) -> str:
         return f"Gave {record['subject']} an expired certificate and restarted its nodes."

@@ -103,7 +103,10 @@ class DiskFull(Fault):
         if _is_rabbitmq(target):
             end, brokers = time.monotonic() + _NOTICED_WITHIN, target.testbed.brokers
             broker_id = broker_of(target).broker_id
-            while _ALARM in brokers.look_for_alarms(broker_id).alarms and time.monotonic() < end:
+            while (
+                _ALARM in brokers.upkeep.look_for_alarms(broker_id).alarms
+                and time.monotonic() < end
+            ):
                 time.sleep(0.2)
 
     def describe(self, record: Record) -> str:

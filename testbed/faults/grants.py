@@ -26,8 +26,8 @@ class RevokeGrants(DisableKey):
         """Create new grants, as CreateBroker did, in place of all of them."""
         if target.broker:
             self.inject(target, record)  # what an interruption has left
-            target.testbed.brokers.renew_grants(target.broker.broker_id, record["grants"])
-            target.testbed.brokers.check(target.broker.broker_id)
+            target.testbed.upkeep.renew_grants(target.broker.broker_id, record["grants"])
+            target.testbed.upkeep.check(target.broker.broker_id)
 
     def describe(self, record: Record) -> str:
         return (

@@ -43,7 +43,7 @@ class DisableKey(Fault):
                 raise
             logger.warning("the key %s is gone", key)
         if target.broker:
-            target.testbed.brokers.check(target.broker.broker_id)
+            target.testbed.upkeep.check(target.broker.broker_id)
 
     def describe(self, record: Record) -> str:
         return f"Disabled the key {record['key']}."

@@ -279,7 +279,7 @@ class Faults:
     def _bring_back(self, broker: Broker) -> None:
         """Start the nodes that do not run, and wait until clients can log in."""
         brokers, stopping = self._testbed.brokers, self._testbed.services.stopping
-        brokers.revive(broker.broker_id)
+        brokers.upkeep.revive(broker.broker_id)
         start = reported = time.monotonic()
         while True:
             try:

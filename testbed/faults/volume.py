@@ -87,7 +87,7 @@ class RollBackVolume(DamageVolume):
             older = str(node.volume.attached)
             _stop(target, [node])
             helper.change_volume(target.testbed, node.volume.volume_id, ["save", older])
-            broker = target.testbed.brokers.attach(broker_of(target).broker_id, node.name)
+            broker = target.testbed.upkeep.attach(broker_of(target).broker_id, node.name)
             self._harm(target, [broker.node(node.name)], ["restore", older])
 
     def describe(self, record: Record) -> str:
@@ -103,4 +103,4 @@ def _by_volume(target: Target) -> list[list[Node]]:
 
 def _stop(target: Target, nodes: Sequence[Node]) -> None:
     for node in nodes:
-        target.testbed.brokers.detach(broker_of(target).broker_id, node.name)
+        target.testbed.upkeep.detach(broker_of(target).broker_id, node.name)

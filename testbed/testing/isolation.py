@@ -106,5 +106,5 @@ def _put_back(broker: MqBroker) -> None:
         key.cancel_deletion()
     key.enable()
     brokers = broker.testbed.brokers
-    brokers.check(broker.broker_id)
-    brokers.revive(broker.broker_id)
+    brokers.upkeep.check(broker.broker_id)
+    brokers.upkeep.revive(broker.broker_id)

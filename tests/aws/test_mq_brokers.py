@@ -441,7 +441,7 @@ def test_a_creation_that_fails_says_so_and_leaves_only_its_entry(
         refusal(mq.update_broker, BrokerId=identity, Logs={"General": True})["Code"]
         == "BadRequestException"
     )
-    assert aws.testbed.brokers.maintain(identity).broker_state == "CREATION_FAILED"
+    assert aws.testbed.upkeep.maintain(identity).broker_state == "CREATION_FAILED"
     assert mq.delete_broker(BrokerId=identity)["BrokerId"] == identity
     with pytest.raises(mq.exceptions.NotFoundException):
         wait(lambda: mq.describe_broker(BrokerId=identity), "DELETION_IN_PROGRESS")

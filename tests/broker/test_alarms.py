@@ -24,7 +24,7 @@ def test_a_memory_alarm_is_reported_until_it_ends(rabbitmq_broker: MqBroker) -> 
     brokers, broker_id = rabbitmq_broker.testbed.brokers, rabbitmq_broker.broker_id
 
     def codes() -> list[str]:
-        actions = brokers.maintain(broker_id).actions_required
+        actions = brokers.upkeep.maintain(broker_id).actions_required
         return [action.action_required_code for action in actions]
 
     assert codes() == [], "control"

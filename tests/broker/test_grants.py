@@ -72,7 +72,7 @@ def test_a_killed_creation_leaves_no_grant(testbed: Testbed, kms_key: Key) -> No
             strays += len(present(kms_key) - noted)
             for broker in killed:
                 with pytest.raises(NotFoundException):  # as `testbed up` and maintenance remove it
-                    testbed.brokers.revive(broker.broker_id)
+                    testbed.upkeep.revive(broker.broker_id)
             testbed.wait_out_delay()
             assert present(kms_key) == set(), point
             if status == 0:

@@ -66,12 +66,12 @@ def lets_clients_in(broker: MqBroker) -> bool:
 def test_a_node_that_runs_and_answers_nobody_is_replaced(broker: MqBroker) -> None:
     brokers, before = impatient(broker.testbed), node_of(broker)
     for _ in range(3):
-        brokers.maintain(broker.broker_id)
+        brokers.upkeep.maintain(broker.broker_id)
     assert node_of(broker) == before, "control: one that answers is left alone"
     signal(broker, "STOP")
-    brokers.maintain(broker.broker_id)
+    brokers.upkeep.maintain(broker.broker_id)
     assert node_of(broker).container_id == before.container_id, "one slow answer ends no node"
-    brokers.maintain(broker.broker_id)
+    brokers.upkeep.maintain(broker.broker_id)
     assert node_of(broker).container_id != before.container_id
     assert lets_clients_in(broker)
 
@@ -80,7 +80,7 @@ def test_a_node_that_runs_and_answers_nobody_is_replaced(broker: MqBroker) -> No
 def test_up_returns_when_clients_can_log_in(activemq_broker: MqBroker) -> None:
     broker, before = activemq_broker, node_of(activemq_broker)
     signal(broker, "STOP")
-    impatient(broker.testbed).revive(broker.broker_id)
+    impatient(broker.testbed).upkeep.revive(broker.broker_id)
     assert lets_clients_in(broker)
     assert node_of(broker).container_id != before.container_id
 
@@ -92,7 +92,7 @@ def test_a_node_whose_broker_was_killed_comes_back_in_the_next_round(broker: MqB
         "the end of the node",
         lambda: not broker.testbed.containers.state(before.container_id).running,
     )
-    broker.testbed.brokers.maintain(broker.broker_id)
+    broker.testbed.upkeep.maintain(broker.broker_id)
     assert lets_clients_in(broker)
     assert broker.testbed.brokers.kept_log(broker.broker_id, "1"), "what it printed before"
 
@@ -113,7 +113,7 @@ def in_volume(broker: MqBroker, script: str) -> None:
 @contextmanager
 def damaged(broker: MqBroker, script: str) -> Iterator[None]:
     """Stop the node and damage its volume; afterwards put it right and wait for the broker."""
-    broker.testbed.brokers.detach(broker.broker_id)
+    broker.testbed.upkeep.detach(broker.broker_id)
     in_volume(broker, "cp -a /volume/. /copy/")
     try:
         in_volume(broker, script)
@@ -121,7 +121,7 @@ def damaged(broker: MqBroker, script: str) -> Iterator[None]:
     finally:
         in_volume(broker, "find /volume -mindepth 1 -delete; cp -a /copy/. /volume/")
         broker.testbed.containers.remove_volume(f"{node_of(broker).volume.volume_id}-copy")
-        broker.testbed.brokers.revive(broker.broker_id)
+        broker.testbed.upkeep.revive(broker.broker_id)
 
 
 # A byte behind the header of each file, except the small one that counts attachments.
@@ -159,7 +159,7 @@ def test_a_node_that_cannot_come_back_says_why_and_is_tried_again_with_pauses(
     testbed, identity = broker.testbed, broker.broker_id
     with damaged(broker, damage):
         with pytest.raises(TestbedError, match=reason) as failed:
-            testbed.brokers.maintain(identity)
+            testbed.upkeep.maintain(identity)
         assert "starts from nothing" not in failed.value.hint
         broken = stored(broker)
         assert broken.broker_state == "CRITICAL_ACTION_REQUIRED"
@@ -172,11 +172,11 @@ def test_a_node_that_cannot_come_back_says_why_and_is_tried_again_with_pauses(
         assert "node 1 failed 1x: " in shown
         log = command_line.run("logs", identity, "--state", testbed.state.folder)
         assert re.search(reason, log.stdout), log.stderr
-        testbed.brokers.maintain(identity)
+        testbed.upkeep.maintain(identity)
         assert node_of(broker).failure == broken.nodes[0].failure, "it pauses"
         testbed.clock.turn(11)
         with pytest.raises(TestbedError, match=reason):
-            testbed.brokers.maintain(identity)
+            testbed.upkeep.maintain(identity)
         failure = node_of(broker).failure
         assert failure
         assert failure.attempts == 2

@@ -96,7 +96,7 @@ def test_a_deletion_ends_only_when_the_grants_are_retired(testbed: Testbed) -> N
         testbed.brokers.delete(broker.broker_id)
     assert testbed.brokers.peek(broker.broker_id).broker_state == "DELETION_IN_PROGRESS"
     keys(testbed).errors.clear()
-    testbed.brokers.maintain(broker.broker_id)
+    testbed.upkeep.maintain(broker.broker_id)
     assert testbed.brokers.ids() == ()
 
 

@@ -173,20 +173,24 @@ class RealBroker(KeysAndBrokers):
             self.started()
 
     def lose(self) -> None:
-        self.brokers.detach(self.broker_id)
+        self.brokers.upkeep.detach(self.broker_id)
         self.runs = False
 
     def come_back(self) -> None:
         legal = self.attaches(self.broker_id, 0)
         self.answer_to(
-            lambda: self.brokers.attach(self.broker_id), "" if legal else "VolumeRefused", "attach"
+            lambda: self.brokers.upkeep.attach(self.broker_id),
+            "" if legal else "VolumeRefused",
+            "attach",
         )
         if legal:
             self.started()
 
     def maintain(self) -> None:
         lost = not self.runs
-        broker = self.answer_to(lambda: self.brokers.maintain(self.broker_id), "", "maintain")
+        broker = self.answer_to(
+            lambda: self.brokers.upkeep.maintain(self.broker_id), "", "maintain"
+        )
         self.agree(
             broker.broker_state, self.model.check(self.broker_id).state, "the state after maintain"
         )

@@ -174,7 +174,7 @@ def test_no_password_of_a_connector_is_visible(network: dict[str, Node]) -> None
 
 
 @pytest.mark.containers
-@pytest.mark.nightly("a lost broker of a network; every push has a lost node in test_service.py")
+@pytest.mark.nightly("a lost broker of a network; every push has a lost node in test_upkeep.py")
 def test_a_broker_is_lost_and_nothing_confirmed_with_it(network: dict[str, Node]) -> None:
     """A consumer at another broker; waiting messages are on the confirming broker's volume."""
     north, south = network["north"], network["south"]

@@ -77,7 +77,7 @@ def test_a_check_under_a_frozen_clock_counts_as_any_other(testbed: Testbed, froz
 def test_a_change_of_the_key_is_seen_by_the_check_and_then_by_peek(testbed: Testbed) -> None:
     broker = add(testbed, request())
     assert testbed.brokers.peek(broker.broker_id).broker_state == "RUNNING"
-    assert testbed.brokers.check(broker.broker_id).broker_state == "CRITICAL_ACTION_REQUIRED"
+    assert testbed.upkeep.check(broker.broker_id).broker_state == "CRITICAL_ACTION_REQUIRED"
     [peeked] = testbed.brokers.peek_all()
     assert peeked.broker_state == "CRITICAL_ACTION_REQUIRED"
     assert "is disabled" in peeked.actions_required[0].action_required_info

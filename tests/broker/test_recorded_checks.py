@@ -44,7 +44,7 @@ def test_checks_that_find_the_same_leave_no_record(testbed: Testbed, brokers: Br
     for state, records in (("Enabled", 0), ("Disabled", 1), ("Enabled", 2)):
         keys.state = state
         for _ in range(20):
-            brokers.check(broker.broker_id)
+            brokers.upkeep.check(broker.broker_id)
         assert recorded(testbed) == [by_mq] * records, state
     assert keys.calls == ["DescribeKey"] * 60, "control: each of them asked KMS"
 
@@ -54,5 +54,5 @@ def test_a_check_during_an_outage_leaves_none(testbed: Testbed, brokers: Brokers
     assert isinstance(keys, Keys)
     broker = add(testbed, request())
     keys.errors[""] = keys.errors["DescribeKey"] = "KMSInternalException"
-    brokers.check(broker.broker_id)
+    brokers.upkeep.check(broker.broker_id)
     assert (recorded(testbed), keys.calls) == ([], ["DescribeKey"])

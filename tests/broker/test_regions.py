@@ -92,8 +92,8 @@ def test_a_broker_of_one_account_under_a_key_of_another(testbed: Testbed) -> Non
         assert f"arn:aws:iam::{OTHER_ACCOUNT}:root" in {each["IssuingAccount"] for each in grants}
         testbed.kms.call(owner, "DisableKey", {"KeyId": opened})
         testbed.wait_out_delay()
-        assert testbed.brokers.check(broker.broker_id).broker_state == "CRITICAL_ACTION_REQUIRED"
+        assert testbed.upkeep.check(broker.broker_id).broker_state == "CRITICAL_ACTION_REQUIRED"
         testbed.kms.call(owner, "EnableKey", {"KeyId": opened})
-        assert testbed.brokers.check(broker.broker_id).broker_state == "RUNNING"
+        assert testbed.upkeep.check(broker.broker_id).broker_state == "RUNNING"
         testbed.brokers.reboot(broker.broker_id, creator)
     assert testbed.kms.call(owner, "ListGrants", {"KeyId": opened})["Grants"] == []

@@ -1,26 +1,19 @@
 """The life of real brokers through Amazon MQ's API: created, rebooted, lost, revived, deleted."""
 
-import contextlib
 import dataclasses
-import json
 import socket
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from testbed import clients, scenario
-from testbed.broker import encryption, store
+from testbed import scenario
+from testbed.broker import encryption
 from testbed.broker.default_broker import new_password
 from testbed.broker.describe import describe
 from testbed.broker.encryption import EncryptionOptions
-from testbed.broker.model import Broker, Pending
-from testbed.clients import Destination
-from testbed.documented.engines import DEFAULT_VERSION, INVALID_KMS_KEY
+from testbed.documented.engines import DEFAULT_VERSION
 from testbed.documented.grants import MQ_PRINCIPAL, ebs_principal
-from testbed.documented.instance_types import DEFAULT_INSTANCE_TYPE
 from testbed.documented.listeners import LISTENERS
 from testbed.documented.names import BROKER_NAME, PASSWORD_SENTENCE, USERNAME
 from testbed.documented.regions import DEFAULT_REGION
@@ -32,58 +25,21 @@ from testbed.errors import (
     KmsError,
     NotFoundException,
     TestbedError,
-    VolumeRefused,
 )
 from testbed.key import Key
 from testbed.kms.base import USER, USER_ACCOUNT
 from testbed.library import MqBroker
 from testbed.runtime import ports
-from testbed.storage import volumes
 from testbed.testbed import Testbed
 from testbed.trail.lookup import events
+from tests.support.broker_queues import consume, current, publish
 from tests.support.command_line import CommandLine
-from tests.support.messages import receive
 
 if TYPE_CHECKING:
     from testbed.broker.requests import CreateBroker
 
 pytestmark = pytest.mark.containers
 ENGINES = ("RABBITMQ", "ACTIVEMQ")
-
-
-@pytest.fixture(params=ENGINES)
-def broker(request: pytest.FixtureRequest) -> MqBroker:
-    """Return the session's broker of each engine; every test leaves it unchanged."""
-    fixture = {"RABBITMQ": "rabbitmq_broker", "ACTIVEMQ": "activemq_broker"}[request.param]
-    broker: MqBroker = request.getfixturevalue(fixture)
-    return broker
-
-
-def current(broker: MqBroker) -> Broker:
-    return broker.testbed.brokers.describe(broker.broker_id)
-
-
-def publish(broker: MqBroker, queue: str, count: int = 20) -> list[bytes]:
-    """Publish confirmed messages that survive a kill."""
-    bodies = [f"{queue} {number}".encode() for number in range(count)]
-    with clients.connect(
-        broker.address(clients.QUEUE_PROTOCOL[current(broker).engine_type])
-    ) as client:
-        for body in bodies:
-            client.publish(Destination.queue(queue), body)
-    if current(broker).engine_type == "RABBITMQ":
-        # RabbitMQ 4.0 can lose a quorum queue that is killed within a second of its declaration.
-        time.sleep(1.5)
-    return bodies
-
-
-def consume(broker: MqBroker, queue: str, count: int) -> list[bytes]:
-    """Receive the messages of the queue, and one too many if there is one."""
-    with clients.connect(
-        broker.address(clients.QUEUE_PROTOCOL[current(broker).engine_type])
-    ) as client:
-        client.subscribe(Destination.queue(queue))
-        return receive(client, count)
 
 
 def inventory(testbed: Testbed, key: str = "") -> dict[str, Any]:
@@ -94,21 +50,6 @@ def inventory(testbed: Testbed, key: str = "") -> dict[str, Any]:
         "documents": {kind: testbed.state.all(kind) for kind in ("broker", "certificate")},
         "grants": testbed.kms.call(USER, "ListGrants", {"KeyId": key})["Grants"] if key else [],
     }
-
-
-@contextlib.contextmanager
-def disabled(broker: MqBroker) -> Iterator[None]:
-    """Disable the key past its delay; afterwards enable it and revive the broker."""
-    testbed = broker.testbed
-    testbed.kms.call(USER, "DisableKey", {"KeyId": broker.key_arn})
-    testbed.wait_out_delay()
-    try:
-        yield
-    finally:
-        testbed.kms.call(USER, "EnableKey", {"KeyId": broker.key_arn})
-        testbed.wait_out_delay()
-        testbed.brokers.revive(broker.broker_id)
-        testbed.brokers.check(broker.broker_id)
 
 
 # Looked at
@@ -432,38 +373,6 @@ def test_a_reboot_keeps_ports_password_and_confirmed_messages(broker: MqBroker) 
     assert consume(broker, "rebooted", len(sent)) == sent
 
 
-def test_a_node_that_was_killed_is_revived_with_what_was_confirmed(broker: MqBroker) -> None:
-    sent, before = publish(broker, "killed"), current(broker)
-    broker.testbed.brokers.detach(broker.broker_id)
-    assert not broker.testbed.containers.state(before.nodes[0].container_id).running
-    after = broker.testbed.brokers.revive(broker.broker_id)
-    assert after.endpoints == before.endpoints
-    assert consume(broker, "killed", len(sent)) == sent
-    assert broker.testbed.brokers.revive(broker.broker_id).nodes == after.nodes, (
-        "nothing is left to do"
-    )
-
-
-@pytest.mark.parametrize("gone", [True, False], ids=["node gone", "node still serves"])
-def test_a_reboot_that_was_cut_off_is_finished_by_the_next_who_comes(
-    rabbitmq_broker: MqBroker, gone: bool
-) -> None:
-    """Start from what `kill -9` leaves: the state is stored, and the changes still wait."""
-    brokers, before = rabbitmq_broker.testbed.brokers, current(rabbitmq_broker)
-    pending = Pending(settings={"HostInstanceType": DEFAULT_INSTANCE_TYPE["RABBITMQ"]})
-    brokers.amend(
-        before.broker_id,
-        lambda stored: dataclasses.replace(
-            stored, broker_state="REBOOT_IN_PROGRESS", pending=pending
-        ),
-    )
-    if gone:
-        brokers.detach(before.broker_id)
-    after = brokers.revive(before.broker_id)
-    assert (after.broker_state, after.pending) == ("RUNNING", Pending())
-    assert after.nodes[0].container_id != before.nodes[0].container_id, "it was restarted"
-
-
 def test_a_reboot_does_not_begin_while_kms_does_not_answer(rabbitmq_broker: MqBroker) -> None:
     testbed, before = rabbitmq_broker.testbed, current(rabbitmq_broker)
     [kms] = testbed.containers.find("kms")
@@ -476,122 +385,3 @@ def test_a_reboot_does_not_begin_while_kms_does_not_answer(rabbitmq_broker: MqBr
         testbed.kms_container.wait_until_ready()
     after = current(rabbitmq_broker)
     assert (after.broker_state, after.nodes) == ("RUNNING", before.nodes), "it serves as before"
-
-
-def test_an_unknown_node_is_one_clear_error(broker: MqBroker) -> None:
-    for action in (broker.testbed.brokers.detach, broker.testbed.brokers.attach):
-        with pytest.raises(TestbedError, match="has no node '7'") as error:
-            action(broker.broker_id, "7")
-        assert error.value.hint == "Its nodes are 1."
-
-
-# The key
-
-
-def test_a_broker_without_its_key_says_so_with_the_code_of_its_engine(
-    broker: MqBroker,
-) -> None:
-    """The scenario key_disabled covers the rest."""
-    with disabled(broker):
-        after = broker.testbed.brokers.check(broker.broker_id)
-        [action] = after.actions_required
-        assert after.broker_state == "CRITICAL_ACTION_REQUIRED"
-        assert action.action_required_code == INVALID_KMS_KEY[after.engine_type]
-        assert broker.key_arn in action.action_required_info
-        assert "disabled" in action.action_required_info
-        [described] = broker.describe()["ActionsRequired"]
-        assert described["ActionRequiredCode"] == INVALID_KMS_KEY[after.engine_type]
-        with pytest.raises(BadRequestException, match="CRITICAL_ACTION_REQUIRED"):
-            broker.reboot()
-    assert current(broker).broker_state == "RUNNING"
-    assert current(broker).actions_required == ()
-
-
-def test_a_deny_by_encryption_context_quarantines_the_broker_until_it_goes(
-    broker: MqBroker,
-) -> None:
-    """It outweighs the grants, and stops the service's own Decrypt."""
-    kms, sent = broker.testbed.kms, publish(broker, "denied", 5)
-    named = {"KeyId": broker.key_arn}
-    before = kms.call(USER, "GetKeyPolicy", named)["Policy"]
-    [(name, volume_id)] = volumes.context(current(broker).nodes[0].volume.volume_id).items()
-
-    def deny(volume: str) -> Broker:
-        condition = {"StringEquals": {f"kms:EncryptionContext:{name}": volume}}
-        policy = json.loads(before)
-        policy["Statement"].append(
-            {
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": "kms:Decrypt",
-                "Resource": "*",
-                "Condition": condition,
-            }
-        )
-        kms.call(USER, "PutKeyPolicy", {**named, "Policy": json.dumps(policy)})
-        return broker.testbed.brokers.check(broker.broker_id)
-
-    try:
-        assert deny("vol-of-another").broker_state == "RUNNING", "control"
-        after = deny(volume_id)
-        assert after.broker_state == "CRITICAL_ACTION_REQUIRED"
-        [action] = after.actions_required
-        assert action.action_required_code == INVALID_KMS_KEY[after.engine_type]
-        assert "with an explicit deny in a resource-based policy" in action.action_required_info
-        with pytest.raises(BadRequestException, match="CRITICAL_ACTION_REQUIRED"):
-            broker.reboot()
-    finally:
-        kms.call(USER, "PutKeyPolicy", {**named, "Policy": before})
-        broker.testbed.brokers.check(broker.broker_id)
-    assert current(broker).broker_state == "RUNNING"
-    broker.reboot()
-    assert consume(broker, "denied", len(sent)) == sent
-
-
-def test_a_data_key_of_another_volume_does_not_open_it_and_nothing_is_written(
-    broker: MqBroker,
-) -> None:
-    """Another wrapped key with the right context opens, but does not fit the volume's header."""
-    testbed, sent, stored = broker.testbed, publish(broker, "other-key", 5), current(broker)
-    node = stored.nodes[0]
-    testbed.brokers.detach(broker.broker_id)
-    untouched = _digest(testbed, stored)
-    other = volumes.create(testbed.kms, broker.key_arn, node.volume.volume_id)
-    other = other.ordered(node.volume.kind, node.volume.size)
-    _store(
-        testbed,
-        dataclasses.replace(current(broker), nodes=(dataclasses.replace(node, volume=other),)),
-    )
-    try:
-        with pytest.raises(VolumeRefused, match="the data key does not open the volume") as error:
-            testbed.brokers.attach(broker.broker_id)
-        assert error.value.hint == "Nothing on it was changed."
-    finally:
-        _store(
-            testbed,
-            dataclasses.replace(
-                current(broker),
-                nodes=(dataclasses.replace(current(broker).nodes[0], volume=node.volume),),
-            ),
-        )
-        after = _digest(testbed, stored)
-        testbed.brokers.revive(broker.broker_id)
-    assert after == untouched
-    assert consume(broker, "other-key", len(sent)) == sent
-
-
-def _store(testbed: Testbed, broker: Broker) -> None:
-    testbed.state.put("broker", broker.broker_id, store.to_document(broker))
-
-
-def _digest(testbed: Testbed, broker: Broker) -> str:
-    """Return the digest of the volume of a broker that does not run: of each byte and name."""
-    volume = broker.nodes[0].volume.volume_id
-    output = testbed.containers.client.containers.run(
-        broker.image,
-        ["-c", "tar --create --sparse --sort=name --directory /volume . | sha256sum"],
-        entrypoint="sh",
-        volumes={volume: {"bind": "/volume", "mode": "ro"}},
-        remove=True,
-    )
-    return str(output.decode())

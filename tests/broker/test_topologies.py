@@ -148,7 +148,7 @@ def protocols(broker: Broker) -> list[str]:
 
 
 @pytest.mark.containers
-@pytest.mark.nightly("each deployment by itself; every push has test_service.py and the cluster's")
+@pytest.mark.nightly("each deployment by itself; every push has test_upkeep.py and the cluster's")
 @pytest.mark.parametrize(("engine_type", "mode"), MODES)
 def test_a_broker_is_created_used_on_every_listener_loses_a_node_and_is_deleted(
     testbed: Testbed, engine_type: str, mode: str
@@ -172,10 +172,10 @@ def test_a_broker_is_created_used_on_every_listener_loses_a_node_and_is_deleted(
         # RabbitMQ 4.0 can lose a quorum queue's content if killed within a second of declaration.
         flow.wait_confirmed(120, timeout=60)
         lost = testbed.brokers.active(broker.broker_id) if broker.standby else broker.nodes[0]
-        testbed.brokers.detach(broker.broker_id, lost.name)
+        testbed.upkeep.detach(broker.broker_id, lost.name)
         if len(broker.nodes) > 1:
             flow.wait_confirmed(50, timeout=60)
-        assert testbed.brokers.maintain(broker.broker_id).broker_state == "RUNNING"
+        assert testbed.upkeep.maintain(broker.broker_id).broker_state == "RUNNING"
         flow.wait_confirmed(50, timeout=60)
     account = check(drain(addresses[0], orders, flow.recorder, connect=failover(addresses)))
     assert account.ok, str(account)
@@ -210,7 +210,7 @@ def test_a_network_of_brokers_is_created_and_loses_one(testbed: Testbed) -> None
             return False
 
     wait_for("the bridge", joined, timeout=180)
-    testbed.brokers.detach(north.broker_id, testbed.brokers.active(north.broker_id).name)
+    testbed.upkeep.detach(north.broker_id, testbed.brokers.active(north.broker_id).name)
     wait_for("the bridge to the standby", joined, timeout=300)
     for broker in (north, south):
         testbed.brokers.delete(broker.broker_id)

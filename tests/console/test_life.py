@@ -60,7 +60,7 @@ def shows(page: Chrome, identity: str, words: str, testbed: Testbed) -> None:
     """Wait until a broker's card has these words, while maintenance goes on."""
 
     def holds() -> bool:
-        testbed.brokers.maintain(identity)
+        testbed.upkeep.maintain(identity)
         return words in text(page, f"broker-{identity}")
 
     wait(page, holds, 300)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from testbed.broker.service import Brokers
+from testbed.broker.upkeep import Upkeep
 from testbed.daemon.maintenance import Maintenance
 from testbed.errors import ContainerFailed, StateBroken
 from testbed.library import MqBroker
@@ -28,7 +29,7 @@ def test_a_lost_node_comes_back_by_itself(
 ) -> None:
     identity = rabbitmq_broker.broker_id
     [before] = testbed.brokers.describe(identity).nodes
-    testbed.brokers.detach(identity)
+    testbed.upkeep.detach(identity)
     assert not testbed.containers.state(before.container_id).running
     maintenance = Maintenance(testbed.brokers, period=0.2)
     maintenance.start()
@@ -65,19 +66,13 @@ def test_what_a_process_began_and_did_not_finish_is_finished(testbed: Testbed) -
         maintenance.stop(120)
 
 
-class Failing(Brokers):
+class Failing(Upkeep):
     """One broker is well, one fails, and one is busy until ``busy`` is set."""
 
     def __init__(self) -> None:
         self.rounds: list[str] = []
         self.busy = threading.Event()
         self.trouble: Exception | None = ContainerFailed("disk full")
-
-    def ids(self) -> tuple[str, ...]:
-        if len(self.rounds) > 5 and "broken" not in self.rounds:
-            self.rounds.append("broken")
-            raise StateBroken("temporary")
-        return ("b-well", "b-failing", "b-busy")
 
     def maintain(self, broker_id: str) -> Any:
         self.rounds.append(broker_id)
@@ -87,25 +82,37 @@ class Failing(Brokers):
             raise self.trouble
 
 
+class FailingBrokers(Brokers):
+    def __init__(self, upkeep: Failing) -> None:
+        self.upkeep: Failing = upkeep
+
+    def ids(self) -> tuple[str, ...]:
+        rounds = self.upkeep.rounds
+        if len(rounds) > 5 and "broken" not in rounds:
+            rounds.append("broken")
+            raise StateBroken("temporary")
+        return ("b-well", "b-failing", "b-busy")
+
+
 def test_errors_end_nothing_and_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    brokers = Failing()
-    maintenance = Maintenance(brokers, period=0.01)
+    upkeep = Failing()
+    maintenance = Maintenance(FailingBrokers(upkeep), period=0.01)
     maintenance.start()
-    wait_until(lambda: brokers.rounds.count("b-failing") > 10)
+    wait_until(lambda: upkeep.rounds.count("b-failing") > 10)
     assert caplog.messages.count("b-failing: ContainerFailed: disk full") == 1
-    assert brokers.rounds.count("b-busy") == 1, "one round at a time, and it delays nothing else"
-    brokers.trouble = ValueError("another")
+    assert upkeep.rounds.count("b-busy") == 1, "one round at a time, and it delays nothing else"
+    upkeep.trouble = ValueError("another")
     wait_until(lambda: "b-failing: ValueError: another" in caplog.messages)
-    brokers.trouble = None
-    rounds = brokers.rounds.count("b-failing")
-    wait_until(lambda: brokers.rounds.count("b-failing") > rounds + 1)
-    brokers.trouble = ValueError("another")
+    upkeep.trouble = None
+    rounds = upkeep.rounds.count("b-failing")
+    wait_until(lambda: upkeep.rounds.count("b-failing") > rounds + 1)
+    upkeep.trouble = ValueError("another")
     wait_until(lambda: caplog.messages.count("b-failing: ValueError: another") == 2)
-    brokers.busy.set()
+    upkeep.busy.set()
     maintenance.stop()
-    count = len(brokers.rounds)
+    count = len(upkeep.rounds)
     time.sleep(0.1)
-    assert len(brokers.rounds) == count, "it stays stopped"
+    assert len(upkeep.rounds) == count, "it stays stopped"
     assert [line for line in caplog.messages if "temporary" in line] == [
         "maintenance: StateBroken: temporary"
     ]

@@ -38,7 +38,7 @@ def test_a_certificate_is_rotated_under_traffic(broker: MqBroker, faults: Faults
     assert after != before
     account = check(drain(address, queue, flow.recorder))
     assert account.ok, account
-    broker.testbed.brokers.revive(broker.broker_id)
+    broker.testbed.upkeep.revive(broker.broker_id)
     assert certificate(broker) == after, "control: it changes no more"
 
 

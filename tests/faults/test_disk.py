@@ -29,7 +29,7 @@ def test_rabbitmq_blocks_publishers_and_keeps_what_it_confirmed(
                 assert received(rabbitmq_broker, queue, len(bodies)) >= bodies
                 bodies.clear()
                 require_alarm(rabbitmq_broker)
-    assert brokers.maintain(rabbitmq_broker.broker_id).broker_state == "RUNNING"
+    assert brokers.upkeep.maintain(rabbitmq_broker.broker_id).broker_state == "RUNNING"
     with connected(rabbitmq_broker) as client:
         assert confirms(client, queue, body=b"after the fault")
     assert received(rabbitmq_broker, queue, len(bodies) + 1) >= bodies | {b"after the fault"}
@@ -38,7 +38,7 @@ def test_rabbitmq_blocks_publishers_and_keeps_what_it_confirmed(
 def require_alarm(broker: MqBroker) -> None:
     """Assert that Amazon MQ knows, and does not reboot the broker."""
     brokers = broker.testbed.brokers
-    alarmed = brokers.maintain(broker.broker_id)
+    alarmed = brokers.upkeep.maintain(broker.broker_id)
     assert alarmed.broker_state == "CRITICAL_ACTION_REQUIRED"
     codes = [action.action_required_code for action in alarmed.actions_required]
     assert codes == ["RABBITMQ_DISK_ALARM"]

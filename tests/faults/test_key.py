@@ -23,7 +23,7 @@ def test_the_key_works_again_after_the_block(
         with pytest.raises(KmsError) as refused:
             testbed.kms.call(broker.owner, "Encrypt", plain)
         assert refused.value.code == code
-        assert testbed.brokers.check(broker.broker_id).broker_state == "CRITICAL_ACTION_REQUIRED"
+        assert testbed.upkeep.check(broker.broker_id).broker_state == "CRITICAL_ACTION_REQUIRED"
         with pytest.raises(TestbedError, match="does not apply"):  # twice
             faults.inject(name, rabbitmq_broker)
     assert testbed.kms.call(broker.owner, "Encrypt", plain)

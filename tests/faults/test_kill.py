@@ -13,7 +13,7 @@ def test_a_killed_node_stays_dead_until_the_end_of_the_block(
     brokers = broker.testbed.brokers
     with faults.kill(broker) as killed:
         assert "Killed" in killed.description
-        brokers.maintain(broker.broker_id)
+        brokers.upkeep.maintain(broker.broker_id)
         assert not serves(broker)
     assert serves(broker)
 
@@ -24,5 +24,5 @@ def test_without_a_hold_maintenance_brings_it_back(
     killed = faults.kill(rabbitmq_broker, hold=False)
     assert killed.is_undone
     assert not serves(rabbitmq_broker)
-    rabbitmq_broker.testbed.brokers.maintain(rabbitmq_broker.broker_id)
+    rabbitmq_broker.testbed.upkeep.maintain(rabbitmq_broker.broker_id)
     assert serves(rabbitmq_broker)

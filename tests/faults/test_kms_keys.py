@@ -18,7 +18,7 @@ def test_keys_are_unknown_until_the_end_of_the_block(
         with pytest.raises(KmsError) as refused:
             testbed.kms.call(broker.owner, "Decrypt", {"CiphertextBlob": sealed})
         assert refused.value.code in {"NotFoundException", "AccessDeniedException"}
-        assert testbed.brokers.check(broker.broker_id).broker_state == "CRITICAL_ACTION_REQUIRED"
+        assert testbed.upkeep.check(broker.broker_id).broker_state == "CRITICAL_ACTION_REQUIRED"
     opened = testbed.kms.call(broker.owner, "Decrypt", {"CiphertextBlob": sealed})
     assert opened["Plaintext"] == b"a secret"
-    assert testbed.brokers.check(broker.broker_id).broker_state == "RUNNING"
+    assert testbed.upkeep.check(broker.broker_id).broker_state == "RUNNING"

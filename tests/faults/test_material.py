@@ -50,11 +50,11 @@ def test_the_material_is_gone_until_the_end_of_the_block(
     with faults.expire_key_material(RabbitMqBroker.existing(testbed, broker.broker_id)) as expired:
         assert broker.key_arn in expired.description
         assert state(testbed, broker) == "PendingImport"
-        checked = testbed.brokers.check(broker.broker_id)
+        checked = testbed.upkeep.check(broker.broker_id)
         assert checked.broker_state == "CRITICAL_ACTION_REQUIRED"
     assert state(testbed, broker) == "Enabled"
     assert testbed.brokers.peek(broker.broker_id).broker_state == "RUNNING"
-    testbed.brokers.attach(broker.broker_id)  # which opens its data key
+    testbed.upkeep.attach(broker.broker_id)  # which opens its data key
 
 
 def test_control_material_of_kms_does_not_expire(rabbitmq_broker: MqBroker, faults: Faults) -> None:

@@ -40,7 +40,7 @@ def test_the_node_does_not_come_back_until_the_end_of_the_block(
     with faults.inject(name, broker) as fault:
         assert "volume" in fault.description
         with pytest.raises(TestbedError, match=reason):
-            brokers.maintain(broker.broker_id)
+            brokers.upkeep.maintain(broker.broker_id)
         known = brokers.peek(broker.broker_id)
         assert known.broker_state == "CRITICAL_ACTION_REQUIRED"
         assert "does not come back" in known.actions_required[0].action_required_info

@@ -249,7 +249,9 @@ class KeysAndBrokers(KeysAndGrants):
         broker_id, _ = self.chosen(number)
         nodes = self.stored(broker_id).nodes
         place = node % len(nodes)
-        self.comes_back(lambda: self.brokers.attach(broker_id, nodes[place].name), broker_id, place)
+        self.comes_back(
+            lambda: self.brokers.upkeep.attach(broker_id, nodes[place].name), broker_id, place
+        )
 
     def comes_back(self, call: Callable[[], Any], broker_id: str, *places: int) -> None:
         legal = all(self.attaches(broker_id, place) for place in places)

@@ -85,6 +85,7 @@ def offline(folder: Path, *, key_state: str = "Disabled") -> Iterator[Testbed]:
         identities=Identities(AccountStore(folder)),
         stopping=cast("Any", SimpleNamespace(is_set=lambda: False)),
     )
+    brokers = Brokers(services)
     testbed = SimpleNamespace(
         state=state,
         containers=NO_CONTAINERS,
@@ -97,7 +98,8 @@ def offline(folder: Path, *, key_state: str = "Disabled") -> Iterator[Testbed]:
         authority=authority,
         ca_file=state.ca_file,
         services=services,
-        brokers=Brokers(services),
+        brokers=brokers,
+        upkeep=brokers.upkeep,
     )
     try:
         yield cast("Testbed", testbed)

@@ -332,7 +332,7 @@ def test_no_secret_is_on_a_command_line_in_the_environment_in_the_log_or_on_disk
     assert {line for line in modes if not line.startswith("600 activemq")} == set()
 
 
-@pytest.mark.nightly("a killed node by itself; every push has test_service.py")
+@pytest.mark.nightly("a killed node by itself; every push has test_upkeep.py")
 @pytest.mark.containers
 def test_what_was_confirmed_survives_a_kill(node: Node) -> None:
     queue = Destination.queue("durable")

@@ -287,7 +287,7 @@ def test_no_secret_is_on_a_command_line_in_the_environment_in_the_log_or_on_the_
     assert not [line for line in files if not line.startswith("600 rabbitmq ")]
 
 
-@pytest.mark.nightly("a killed node by itself; every push has test_service.py")
+@pytest.mark.nightly("a killed node by itself; every push has test_upkeep.py")
 @pytest.mark.containers
 def test_what_was_confirmed_and_who_was_changed_survive_a_kill(node: Node) -> None:
     queue, bodies = Destination.queue("durable"), [b"%d" % number for number in range(200)]
