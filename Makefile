@@ -47,6 +47,7 @@ benchmarks: setup
 ROUNDS ?= 10
 SEED   ?= 1
 faults: setup
+	rm -f $(REPORT)/faults/*.jsonl
 	$(VENV)/bin/testbed campaign run --rounds $(ROUNDS) --seed $(SEED) --folder $(REPORT)/faults
 
 setup: $(VENV)/installed

@@ -27,7 +27,7 @@ from testbed.trail.lookup import events
 
 logger = logging.getLogger(__name__)
 
-TITLE = "EncryptionOptions: a customer's key, none, and seven that are refused"
+TITLE = "EncryptionOptions: a customer's key, none, and eight that are refused"
 CLAIMS = ("R2", "R3", "R4")
 ALONE = True  # it counts what is left behind
 

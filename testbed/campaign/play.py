@@ -53,7 +53,10 @@ def play(staged: Stage, planned: Round, inject: Inject, folder: Path) -> Played:
     path = folder / f"{planned.topology}-{planned.number:03}.jsonl"
     begun = time.monotonic()
     progress = _Progress()
-    with Writer(path, ordered=staged.topology.ordered) as writer, _watched(staged, planned) as seen:
+    with (
+        Writer(path, ordered=staged.topology.ordered) as writer,
+        _watched(staged, planned, progress) as seen,
+    ):
         recorder = Recorder(write=writer.write)
         try:
             _go(staged, planned, inject, recorder, progress)
@@ -162,14 +165,20 @@ def _look(staged: Stage, planned: Round) -> tuple[str, int, int]:
 
 
 @contextmanager
-def _watched(staged: Stage, planned: Round) -> Iterator[list[tuple[float, tuple[str, int, int]]]]:
+def _watched(
+    staged: Stage, planned: Round, progress: _Progress
+) -> Iterator[list[tuple[float, tuple[str, int, int]]]]:
     """Collect the broker's states, each with the time of its beginning, in a thread."""
     seen: list[tuple[float, tuple[str, int, int]]] = []
     stopping = threading.Event()
 
     def watch() -> None:
         while not stopping.is_set():
-            now = _look(staged, planned)
+            try:
+                now = _look(staged, planned)
+            except TestbedError as error:
+                progress.error = progress.error or f"The broker cannot be watched: {error}"
+                return
             if not seen or seen[-1][1] != now:
                 seen.append((time.monotonic(), now))
             stopping.wait(_LOOK)

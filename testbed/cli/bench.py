@@ -30,6 +30,7 @@ from testbed.cli.bench_options import (
     conclude,
     open_testbed,
     remote_target,
+    require_files,
 )
 from testbed.cli.bench_table import table, yardstick
 from testbed.errors import TestbedError
@@ -115,6 +116,7 @@ def run(
         from testbed.bench.spec import Case, load_driver, load_workload
         from testbed.bench.target import Encryption
 
+        require_files(json_file, html_file)
         axis = tuple(map(Encryption.parse, encryptions))
         if turn and (rate or search):
             raise TestbedError("--turn needs whole rounds without a rate: leave out --rate.")
@@ -136,6 +138,8 @@ def run(
             _check_turns(cases)
         if endpoint and len(chosen) > 1:
             raise TestbedError("An endpoint speaks one protocol: give one --driver.")
+        if endpoint and encryptions != _LAYERS:
+            raise TestbedError("An endpoint is encrypted as it is: leave out --encryption.")
         remote = remote_target(endpoint, username, password_file, ca_file, chosen[0].protocol)
         with nullcontext() if remote else open_testbed(fresh=fresh, state=state) as testbed:
             result = run_cases(testbed, cases, command_line(), ProgressObserver(), remote=remote)
@@ -146,6 +150,11 @@ def _check_turns(cases: Sequence["Case"]) -> None:
     from testbed.bench.spec import MOST_IN_TURNS, takes_turns
 
     for case in cases:
+        if case.workload.rate:
+            raise TestbedError(
+                f"{case.workload.name} has a rate, which is kept throughout a round: "
+                "its sides cannot take turns within one."
+            )
         if not takes_turns(case.workload, case.driver):
             raise TestbedError(
                 f"{case.driver.name} sends more than {MOST_IN_TURNS} messages at once: "
@@ -167,6 +176,7 @@ def compare(
         from testbed.bench.render import html, terminal
         from testbed.bench.results import read
 
+        require_files(html_file)
         if len(files) < 2:
             raise TestbedError("There is nothing to compare with one result: give two or more.")
         results = [(str(file), read(file)) for file in files]
@@ -184,6 +194,7 @@ def show_file(
     with errors_shown():
         from testbed.bench.results import read
 
+        require_files(html_file)
         conclude(read(file), None, html_file)
 
 
@@ -226,6 +237,7 @@ def scale(
         from testbed.bench.spec import Case, load_driver, load_workload
         from testbed.bench.target import Encryption
 
+        require_files(json_file, html_file)
         driver = load_driver(driver_name)
         workload = changed(
             load_workload(workload_name), rounds=1, warm_up=warm_up, duration=duration, rate=rate

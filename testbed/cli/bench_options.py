@@ -1,5 +1,6 @@
 """What the commands of `testbed bench` share: options, targets, and how they conclude."""
 
+import os
 import shlex
 import sys
 from contextlib import AbstractContextManager, nullcontext
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from testbed.cli.scenario import require_writable
 from testbed.errors import TestbedError
 
 if TYPE_CHECKING:
@@ -100,6 +102,15 @@ def _password(file: Path | None) -> str:
         return (sys.stdin.readline() if str(file) == "-" else file.read_text()).rstrip("\n")
     except OSError as error:
         raise TestbedError(f"{file} cannot be read: {error.strerror}.") from error
+
+
+def require_files(*files: Path | None) -> None:
+    """Raise ``TestbedError`` if one of ``files`` cannot be written, before an hour of work."""
+    for file in filter(None, files):
+        if not file.exists():
+            require_writable(file.parent)
+        elif file.is_dir() or not os.access(file, os.W_OK):
+            raise TestbedError(f"{file} cannot be written.", hint="Name another file.")
 
 
 def conclude(result: "Result", json_file: Path | None, html_file: Path | None) -> None:

@@ -15,6 +15,7 @@ from testbed.cli.bench_options import (
     command_line,
     conclude,
     open_testbed,
+    require_files,
     write,
 )
 from testbed.errors import TestbedError
@@ -31,10 +32,12 @@ ENGINES = ["RABBITMQ", "ACTIVEMQ"]
 def yardstick(
     engines: Annotated[
         list[str],
-        typer.Option("--engine", help="RABBITMQ or ACTIVEMQ; may be repeated."),
+        typer.Option("--engine", help="rabbitmq or activemq; may be repeated."),
     ] = ENGINES,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds on each side.")] = 8,
-    duration: Annotated[float, typer.Option(help="Seconds of measuring in each round.")] = 5.0,
+    duration: Annotated[
+        float, typer.Option(min=0.1, help="Seconds of measuring in each round.")
+    ] = 5.0,
     fresh: Fresh = False,
     state: StateOption = STATE,
 ) -> None:
@@ -45,8 +48,13 @@ def yardstick(
     with errors_shown():
         from testbed.bench.yardstick import compare_generators
 
+        chosen = [engine.upper() for engine in engines]
+        if unknown := [engine for engine in chosen if engine not in ENGINES]:
+            raise TestbedError(
+                f"Unknown engine {unknown[0]!r}.", hint=f"There are: {', '.join(ENGINES)}."
+            )
         with open_testbed(fresh=fresh, state=state) as testbed:
-            for engine in engines:
+            for engine in chosen:
                 compared = compare_generators(testbed, engine, rounds=rounds, duration=duration)
                 print(compared, flush=True)
 
@@ -79,6 +87,7 @@ def table(
         from testbed.bench.run import run_cases
         from testbed.bench.table import orders, sections
 
+        require_files(docs, json_file, html_file)
         rounds, warm_up, duration = (5, 0.3, 0.7) if short else (8, 1.0, 2.0)
         chosen = [
             section

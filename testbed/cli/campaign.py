@@ -90,13 +90,14 @@ def run(
     with errors_shown(as_json):
         require("clients")
         require_writable(folder)
+        require_no_histories(folder)
         seed = _chosen(seed)
         planned = _planned(seed, topologies, faults, rounds, controls)
         if number is not None:
             if len(topologies) != 1:
                 raise TestbedError("--round needs one --topology: each numbers its own rounds.")
             planned = [find(planned, number)]
-        command = _command(seed, topologies, faults, rounds, controls)
+        command = _command(seed, topologies, faults, rounds, controls, number)
         logger.info("repeated by: %s", command)
         with (
             tempfile.TemporaryDirectory(prefix="testbed-histories-") as histories,
@@ -152,14 +153,31 @@ def _planned(
 
 
 def _command(
-    seed: int, topologies: list[str], faults: list[str], rounds: int, controls: int
+    seed: int,
+    topologies: list[str],
+    faults: list[str],
+    rounds: int,
+    controls: int,
+    number: int | None,
 ) -> str:
     names = [
         *(f"--topology {name}" for name in topologies),
         *(f"--fault {name}" for name in faults),
+        *([] if number is None else [f"--round {number}"]),
     ]
     options = [f"--seed {seed}", f"--rounds {rounds}", f"--controls {controls}", *names]
     return f"testbed campaign run {' '.join(options)}"
+
+
+def require_no_histories(folder: Path | None) -> None:
+    """Raise ``TestbedError`` for a folder with histories, which no round writes over."""
+    from testbed.errors import TestbedError
+
+    if folder and (earlier := sorted(folder.glob("*.jsonl"))):
+        raise TestbedError(
+            f"{folder} has histories of an earlier run, such as {earlier[0].name}.",
+            hint="Name another folder, or remove them.",
+        )
 
 
 def _conclude(campaign: "Campaign", folder: Path | None, as_json: bool) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from testbed.cli.base import STATE, JsonOption, StateOption, errors_shown, existing, new_app, show
+from testbed.cli.scenario import require_writable
 from testbed.errors import TestbedError
 
 if TYPE_CHECKING:  # commands start sooner without
@@ -71,6 +72,7 @@ def _write(testbed: "Testbed", folder: Path) -> list[str]:
             f"{folder / 'compose.yaml'} exists already.",
             hint="Name another folder, or remove this one, after `docker compose down --volumes`.",
         )
+    require_writable(folder)
     services = [
         Service(copy.name, copy.container, f"{_SECRETS}/{copy.name}", copy.listening, copy.after)
         for copy in copies

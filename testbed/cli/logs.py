@@ -1,6 +1,9 @@
 """`testbed logs`: the output of containers."""
 
 import sys
+from functools import partial
+from itertools import chain
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,9 +17,10 @@ from testbed.cli.base import (
     new_app,
     show,
 )
+from testbed.errors import TestbedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
 app = new_app()
 
@@ -25,7 +29,7 @@ app = new_app()
 def logs(
     broker: Annotated[str, typer.Argument(help="A broker's name or id, or `kms`.")],
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Continue until the container stops.")
+        bool, typer.Option("--follow", "-f", help="Continue until the containers stop.")
     ] = False,
     tail: Annotated[
         int, typer.Option(min=0, help="The number of lines from the end; all when 0.")
@@ -45,6 +49,8 @@ def logs(
         containers = testbed.containers
         sources: dict[str, Iterable[bytes]]
         if broker == "kms":
+            if previous:
+                raise TestbedError("Nothing is kept of KMS's previous containers.")
             sources = {
                 row["id"]: containers.logs(row["id"], tail or None, follow)
                 for row in containers.find("kms")
@@ -61,15 +67,40 @@ def logs(
                     else containers.logs(node.container_id, tail or None, follow)
                 )
         if as_json:
-            texts = {
+            document = {
                 name: b"".join(pieces).decode(errors="replace") for name, pieces in sources.items()
             }
-            show(texts, as_json, str)
+            show(document, as_json, str)
             return
-        for pieces in sources.values():
-            for piece in pieces:
-                sys.stdout.buffer.write(piece)
-                sys.stdout.buffer.flush()
+        texts = list(sources.values())
+        for piece in _merged(texts) if follow else chain.from_iterable(texts):
+            sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+
+
+def _merged(sources: "Sequence[Iterable[bytes]]") -> "Iterator[bytes]":
+    """Yield what each source has as it comes, until all have ended. Raises what one has raised."""
+    from testbed.runtime.tasks import Task
+
+    arrived: SimpleQueue[bytes | None] = SimpleQueue()  # None: one source has ended
+    tasks = [Task(partial(_hand_over, source, arrived)) for source in sources]
+    open_sources = len(tasks)
+    while open_sources:
+        piece = arrived.get()
+        if piece is None:
+            open_sources -= 1
+        else:
+            yield piece
+    for task in tasks:
+        task.result()
+
+
+def _hand_over(source: "Iterable[bytes]", arrived: "SimpleQueue[bytes | None]") -> None:
+    try:
+        for piece in source:
+            arrived.put(piece)
+    finally:
+        arrived.put(None)
 
 
 def _end(text: str, lines: int) -> str:

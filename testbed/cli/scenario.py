@@ -118,7 +118,7 @@ def conclude(run: "Run", report: Path | None, evidence: bool, as_json: bool) -> 
 
 
 def require_writable(report: Path | None) -> None:
-    """Raise ``TestbedError`` if the report cannot be written, before minutes of work for it."""
+    """Make a folder. Raises ``TestbedError`` if it is not writable, before minutes of work."""
     if report is None:
         return
     try:
@@ -127,6 +127,6 @@ def require_writable(report: Path | None) -> None:
             pass
     except OSError as error:
         raise TestbedError(
-            f"No report can be written into {report}: {error}.",
-            hint="Name another folder with --report.",
+            f"Nothing can be written into {report}: {error}.",
+            hint="Name another folder.",
         ) from error

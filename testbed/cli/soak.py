@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from testbed.cli.base import JsonOption, errors_shown, new_app
+from testbed.cli.campaign import require_no_histories
 from testbed.cli.scenario import require_writable
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ def soak(
     with errors_shown(as_json):
         require("clients")
         require_writable(folder)
+        require_no_histories(folder)
         seed = secrets.randbelow(1_000_000) if seed is None else seed
         command = f"testbed soak --hours {hours:g} --seed {seed}"
         logger.info("repeated by: %s", command)

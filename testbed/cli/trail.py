@@ -3,7 +3,8 @@
 import logging
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +17,7 @@ from testbed.errors import TestbedError
 from testbed.kms.base import USER_ACCOUNT
 
 if TYPE_CHECKING:
+    from testbed.trail.filters import Filter
     from testbed.trail.lookup import Attribute
     from testbed.trail.store import Trail
 
@@ -79,7 +81,7 @@ def trail(
     What services did is left out unless --all or --actor asks for it. A line for each record, on a
     terminal no longer than it is wide; with --json, each whole record on a line.
     """
-    from testbed.trail.broker_names import broker_names, created_in, synonyms
+    from testbed.trail.broker_names import broker_names, synonyms
     from testbed.trail.export import export
     from testbed.trail.filters import Filter, newest_of
     from testbed.trail.lookup import events, newest
@@ -108,9 +110,10 @@ def trail(
             logger.info("%d calls by services are left out: --all shows them", hidden)
         if follow:
             logger.info("following; Ctrl-C ends it")
-            for record in _followed(testbed.trail, account, region, cursor, chosen):
-                names |= created_in(record)
-                if wanted.is_met(record) and not wanted.is_hidden(record):
+            records = _followed(testbed.trail, account, region, cursor, chosen)
+            shown = {record["eventID"] for record in matches}  # some came while these were read
+            for record in _wanted(records, wanted, names, broker):
+                if record["eventID"] not in shown:
                     _show(record, names, as_json)
 
 
@@ -131,6 +134,20 @@ def _followed(
         records, cursor = since(trail, account, cursor, region=region, attribute=attribute)
         yield from records
         time.sleep(_POLL)
+
+
+def _wanted(
+    records: Iterable[Mapping[str, Any]], wanted: "Filter", names: dict[str, str], broker: str
+) -> Iterator[Mapping[str, Any]]:
+    """Yield what is wanted, and add the brokers that are created meanwhile to ``names``."""
+    from testbed.trail.broker_names import created_in, synonyms
+
+    for record in records:
+        if new := created_in(record):
+            names |= new
+            wanted = replace(wanted, brokers=synonyms(broker, names))
+        if wanted.is_met(record) and not wanted.is_hidden(record):
+            yield record
 
 
 def _attribute(text: str) -> "Attribute | None":

@@ -38,7 +38,7 @@ def why(
 ) -> None:
     """Say who may do what, and which statement decides.
 
-    The exit status is 0 if it is allowed, and 2 if it is not.
+    The exit status is 0 if it is allowed, and 3 if it is not.
     """
     from testbed.account.authorization import Authorization
     from testbed.account.why import explain, someone
@@ -62,7 +62,7 @@ def why(
         )
     show(explanation, as_json, _render)
     if not explanation["allowed"]:
-        raise typer.Exit(2)
+        raise typer.Exit(3)
 
 
 def _checked(action: str) -> str:

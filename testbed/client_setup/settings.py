@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from testbed.broker import topology
 from testbed.broker.model import Broker, Endpoint, LoadBalancer, Node
+from testbed.errors import TestbedError
 from testbed.pki.authority import TRUSTSTORE, TRUSTSTORE_PASSWORD
 from testbed.testbed import Testbed
 
@@ -57,7 +58,10 @@ class Settings:
         return self.folder / TRUSTSTORE
 
     def variables(self, folder: Path | None = None) -> dict[str, str]:
-        """Return everything as variables. ``folder`` is where the client finds the authority."""
+        """Return everything as variables. ``folder`` is where the client finds the authority.
+
+        Raises ``TestbedError`` for brokers whose variables would have the same names.
+        """
         folder = folder or self.folder
         variables = {
             **self.aws,
@@ -65,8 +69,14 @@ class Settings:
             "TESTBED_TRUSTSTORE": str(folder / TRUSTSTORE),
             "TESTBED_TRUSTSTORE_PASSWORD": TRUSTSTORE_PASSWORD,
         }
+        owners: dict[str, str] = {}
         for broker in self.brokers:
             prefix = f"TESTBED_{_upper(broker.name)}"
+            if (other := owners.setdefault(prefix, broker.name)) != broker.name:
+                raise TestbedError(
+                    f"{other} and {broker.name} have the same variables, {prefix}_....",
+                    hint="`testbed connect` and the API tell them apart.",
+                )
             for url in broker.urls:
                 instance = f"_{url.number}" if url.number > 1 else ""
                 variables[f"{prefix}_{_upper(url.listener)}{instance}"] = url.url

@@ -28,6 +28,8 @@ from testbed.errors import ClientError, ConnectionRefused, NotAuthorized, NotCon
 _PREFETCH = 50
 _GOODBYE_SECONDS = 3.0
 _LOGIN = ("amqp:unauthorized-access", "Authentication failed")
+# Why a broker closes a link to which it has refused a message; for other reasons it may have it.
+_NOT_TAKEN = ("amqp:unauthorized-access", "amqp:link:message-size-exceeded")
 
 
 class _Inbox(MessagingHandler):
@@ -96,6 +98,7 @@ class Amqp10Client:
         self._rabbitmq = properties.get("product") == "RabbitMQ"
 
     def publish(self, destination: Destination, body: bytes, *, timeout: float = 10.0) -> None:
+        sender = None
         try:
             self._check_open()
             sender = self._sender(destination)
@@ -107,6 +110,8 @@ class Amqp10Client:
             ) from error
         except LinkDetached as error:
             self._senders.pop(destination, None)
+            if sender is not None and error.condition not in _NOT_TAKEN:  # it was on its way
+                raise NotConfirmed(f"publish to {destination.name}: {error}") from error
             raise _detached(error) from error
         except (proton.ProtonException, OSError) as error:
             raise NotConfirmed(f"publish to {destination.name}: {error}") from error

@@ -8,7 +8,7 @@ import logging
 import re
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from urllib.parse import quote
 
 from testbed.clients.console import Console
@@ -58,12 +58,11 @@ def usable_keys(brokers: Sequence[MqBroker]) -> Iterator[None]:
     Then the nodes that stopped meanwhile are started again. A key that is gone, or whose key
     material is, cannot be put back: raises what KMS says.
     """
-    enabled = [broker for broker in brokers if _state(broker) == "Enabled"]
-    try:
+    with ExitStack() as stack:  # one that raises keeps none of the others
+        for broker in brokers:
+            if _state(broker) == "Enabled":
+                stack.callback(_put_back, broker)
         yield
-    finally:
-        for broker in enabled:
-            _put_back(broker)
 
 
 def unique(name: str) -> str:

@@ -50,6 +50,24 @@ def test_a_wrong_argument_is_one_line_and_starts_nothing(
     assert not (tmp_path / "state").exists()
 
 
+def test_a_file_that_cannot_be_written_is_refused_first(tmp_path: Path) -> None:
+    for option in ("--json", "--html"):
+        done = runner.invoke(
+            app, ["bench", "run", option, "/proc/none/a", "--state", str(tmp_path)]
+        )
+        assert done.exit_code == 1
+        assert "Nothing can be written into /proc/none" in done.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_yardstick_has_a_known_engine(tmp_path: Path) -> None:
+    arguments = ["bench", "yardstick", "--engine", "kafka", "--state", str(tmp_path / "state")]
+    done = runner.invoke(app, arguments)
+    assert done.exit_code == 1
+    assert "Unknown engine 'KAFKA'" in done.output
+    assert not (tmp_path / "state").exists()
+
+
 def test_one_result_compares_with_nothing(tmp_path: Path) -> None:
     assert runner.invoke(app, ["bench", "compare", str(tmp_path / "a.json")]).exit_code == 1
 

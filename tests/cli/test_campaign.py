@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from testbed.campaign.results import encode
-from testbed.cli.campaign import app
+from testbed.cli.campaign import _command, app
 from tests.support.campaign import a_campaign, played
 
 
@@ -36,6 +36,19 @@ def test_what_makes_no_sense_is_one_line(arguments: tuple[str, ...], message: st
     assert result.exit_code == 1
     assert message in result.output
     assert "Traceback" not in result.output
+
+
+def test_histories_of_an_earlier_run_are_kept_and_nothing_starts(tmp_path: Path) -> None:
+    (tmp_path / "rabbitmq-single-001.jsonl").write_text("kept")
+    result = invoke("run", "--folder", str(tmp_path))
+    assert result.exit_code == 1
+    assert "histories of an earlier run, such as rabbitmq-single-001.jsonl" in result.output
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["kept"]
+
+
+def test_one_round_is_repeated_by_its_number() -> None:
+    assert _command(7, ["rabbitmq-single"], [], 10, 1, 3).endswith("--round 3")
+    assert "--round " not in _command(7, ["rabbitmq-single"], [], 10, 1, None), "control"
 
 
 @pytest.mark.parametrize("lost", [False, True])

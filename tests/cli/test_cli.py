@@ -295,7 +295,7 @@ def test_wrong_usage_is_exit_status_2(command: CommandLine, arguments: tuple[str
         (("scenario", "run", "no_such", "--fresh"), "There is no scenario 'no_such'", "at_rest"),
         (
             ("demo", "--report", "/proc/report"),
-            "No report can be written into /proc/report",
+            "Nothing can be written into /proc/report",
             "--report",
         ),
     ],

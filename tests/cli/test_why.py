@@ -50,10 +50,10 @@ def test_the_decision_its_statement_and_the_status(aws: Served) -> None:
         "allowed by statement 1 (Everything) of inline policy own of user alice" in allowed.output
     )
     denied = run("alice", "mq:DeleteBroker", broker.arn)
-    assert denied.exit_code == 2
+    assert denied.exit_code == 3
     assert "denied by statement 2 of inline policy own of user alice" in denied.output
     missing = run("alice", "kms:CreateKey")
-    assert missing.exit_code == 2
+    assert missing.exit_code == 3
     assert "because no identity-based policy allows the kms:CreateKey action" in missing.output
     assert "allowed by" in run("root", "mq:DeleteBroker").output
 
@@ -70,8 +70,8 @@ def test_tags_of_the_broker_and_given_keys_count(aws: Served) -> None:
         allow("mq:CreateBroker", Condition={"StringEquals": {"aws:RequestTag/team": "blue"}}),
     )
     assert run("alice", "mq:RebootBroker", broker.arn).exit_code == 0
-    assert run("alice", "mq:RebootBroker").exit_code == 2
-    assert run("alice", "mq:CreateBroker").exit_code == 2
+    assert run("alice", "mq:RebootBroker").exit_code == 3
+    assert run("alice", "mq:CreateBroker").exit_code == 3
     assert run("alice", "mq:CreateBroker", "--context", "aws:RequestTag/team=blue").exit_code == 0
 
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from testbed.client_setup.settings import settings, with_credentials
+from testbed.errors import TestbedError
 from testbed.testbed import Testbed
 from tests.support.brokers_offline import add, offline, request
 
@@ -17,6 +18,14 @@ def testbed(tmp_path: Path) -> Iterator[Testbed]:
     with offline(tmp_path / "state") as testbed:
         testbed.containers = SimpleNamespace(network="testbed-1")  # type: ignore[assignment]
         yield testbed
+
+
+def test_brokers_with_the_same_variables_are_refused(testbed: Testbed) -> None:
+    add(testbed, request("RABBITMQ", "orders-eu"))
+    assert settings(testbed, {}).variables()["TESTBED_ORDERS_EU_USERNAME"], "control"
+    add(testbed, request("ACTIVEMQ", "orders_EU"))
+    with pytest.raises(TestbedError, match="orders-eu and orders_EU have the same variables"):
+        settings(testbed, {}).variables()
 
 
 def test_each_instance_of_a_standby_has_its_variables(testbed: Testbed) -> None:

@@ -67,9 +67,10 @@ function report(sentence, good, details) {
 }
 
 async function send() {
+  const call = pending;
   element("dialog-send").disabled = true;
   if (!element("dialog-days").hidden) {
-    pending.parameters.PendingWindowInDays = Number(element("days").value);
+    call.parameters.PendingWindowInDays = Number(element("days").value);
   }
   try {
     const answer = await fetch("/console/call", {
@@ -78,15 +79,16 @@ async function send() {
         "Content-Type": "application/json",
         "X-Console-Token": document.querySelector("meta[name=console-token]").content,
       },
-      body: JSON.stringify(pending),
+      body: JSON.stringify(call),
     });
     if (!answer.ok) throw new Error(await answer.text());
     const outcome = await answer.json();
     const words = [outcome.status, outcome.code, outcome.message].filter(Boolean).join(" ");
     const details = outcome.code ? "" : JSON.stringify(outcome.answer, null, 2);
-    report(`${words} (request ${outcome.request_id})`, !outcome.code, details);
+    if (call === pending) report(`${words} (request ${outcome.request_id})`, !outcome.code, details);
     await update();
   } catch (error) {
+    if (call !== pending) return; // the dialog is another call's by now
     report(`Not called: ${error.message}`, false);
     element("dialog-send").disabled = false;
   }
