@@ -5,6 +5,7 @@ instance's label, whatever happened to the process that created it.
 """
 
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +13,6 @@ from typing import Any, Literal
 
 import docker
 from docker.errors import APIError, NotFound
-from testcontainers.core.container import ExecConfig
 
 from testbed.errors import ContainerFailed
 from testbed.runtime import engine
@@ -35,6 +35,7 @@ _FREEZES = 5  # attempts
 # What runc says on a busy machine; it leaves the retry to its caller, see
 # https://github.com/opencontainers/runc/pull/4388.
 _BUSY = "unable to freeze"
+_EXIT_KNOWN_WITHIN = 60.0  # seconds; the output may end before its command, as far as we see it
 
 
 @dataclass(frozen=True)
@@ -253,16 +254,35 @@ class Containers:
     def execute(self, identity: str, argv: Sequence[str], user: str = "") -> tuple[int, bytes]:
         """Run a command in it and return the exit code and the output."""
         with translate(f"`{argv[0]}` could not be run in a container"):
-            container = EngineContainer.get(self.client, identity)
-            answer = container.exec(ExecConfig(list(argv), user=user))
-            return answer.exit_code or 0, answer.output
+            api = self.client.api
+            command = api.exec_create(identity, list(argv), user=user)["Id"]
+            output: bytes = api.exec_start(command)
+            return self._exit_code(command, argv[0]), output
 
-    def output(self, identity: str, argv: Sequence[str]) -> Iterator[bytes]:
-        """Run a command in it as root, and yield its standard output in chunks."""
+    def output(
+        self, identity: str, argv: Sequence[str], accepted: Sequence[int] = (0,)
+    ) -> Iterator[bytes]:
+        """Run a command in it as root, and yield its standard output in chunks.
+
+        Raises ``ContainerFailed`` at the end unless its exit code is ``accepted``: what was yielded
+        is not all of it then.
+        """
         with translate(f"`{argv[0]}` could not be run in a container"):
             api = self.client.api
             command = api.exec_create(identity, list(argv), user="root", stderr=False)["Id"]
             yield from api.exec_start(command, stream=True)
+            code = self._exit_code(command, argv[0])
+        if code not in accepted:
+            raise ContainerFailed(f"`{argv[0]}` failed in a container (exit {code}).")
+
+    def _exit_code(self, command: str, name: str) -> int:
+        """Return the exit code of a command whose output has ended; a lost one is no success."""
+        deadline = time.monotonic() + _EXIT_KNOWN_WITHIN
+        while (code := self.client.api.exec_inspect(command)["ExitCode"]) is None:
+            if time.monotonic() > deadline:
+                raise ContainerFailed(f"The engine does not say how `{name}` ended in a container.")
+            time.sleep(0.05)
+        return int(code)
 
     def archive(self, identity: str, path: str) -> Iterator[bytes]:
         """Yield everything under ``path`` as a tar stream, as it is outside the container.
