@@ -4,8 +4,14 @@ ActiveMQ speaks it in text frames only: bytes that are not UTF-8 cannot be sent,
 replaced when another protocol sent them.
 """
 
+import select
 import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar
 
 import websocket
 from stomp.adapter.ws import WSTransport
@@ -17,6 +23,63 @@ from testbed.clients.stomp_client import StompClient
 from testbed.errors import ClientError, ConnectionRefused
 
 _SUBPROTOCOL = "v12.stomp"  # as STOMP's WebSocket clients register it
+_LOOK_EVERY = 500  # milliseconds; a socket that is closed meanwhile wakes nobody
+T = TypeVar("T")
+
+
+class SharedSocket:
+    """A connected socket on which one thread sends while another receives, and closes it.
+
+    OpenSSL's objects are for one thread at a time. They know a descriptor by its number: what is
+    still sent while another thread closes the socket goes to the connection that has got the number
+    since, an engine's for example. So each step is taken under a lock, and none waits in it.
+    """
+
+    def __init__(self, stream: socket.socket) -> None:
+        self._stream, self._timeout = stream, stream.gettimeout()
+        stream.settimeout(0)  # `_step` waits
+        self._lock = threading.Lock()
+
+    def gettimeout(self) -> float | None:
+        return self._timeout
+
+    def settimeout(self, timeout: float | None) -> None:
+        self._timeout = timeout
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def recv(self, count: int) -> bytes:
+        return self._step(lambda: self._stream.recv(count), select.POLLIN)
+
+    def send(self, data: bytes) -> int:
+        return self._step(lambda: self._stream.send(data), select.POLLOUT)
+
+    def shutdown(self, how: int) -> None:
+        with self._lock:
+            socket.socket.shutdown(self._stream, how)  # an SSLSocket's own would end TLS, too
+
+    def close(self) -> None:
+        with self._lock:
+            self._stream.close()
+
+    def _step(self, step: Callable[[], T], event: int) -> T:
+        timeout, start = self._timeout, time.monotonic()
+        while True:
+            with self._lock:
+                try:
+                    return step()
+                except ssl.SSLWantReadError:
+                    awaited = select.POLLIN
+                except ssl.SSLWantWriteError:
+                    awaited = select.POLLOUT
+                except BlockingIOError:
+                    awaited = event
+                poll = select.poll()
+                poll.register(self._stream, awaited)
+            poll.poll(_LOOK_EVERY)
+            if timeout is not None and time.monotonic() - start > timeout:
+                raise TimeoutError("timed out")
 
 
 class _WsTransport(WSTransport):  # type: ignore[misc] # stomp.py has no type hints
@@ -26,7 +89,7 @@ class _WsTransport(WSTransport):  # type: ignore[misc] # stomp.py has no type hi
 
     def attempt_connection(self) -> None:
         address = self._address
-        stream = tls.open_socket(address, self._timeout)
+        stream = SharedSocket(tls.open_socket(address, self._timeout))
         scheme = "ws" if address.ca_file is None else "wss"
         try:
             self.socket = websocket.create_connection(
