@@ -15,7 +15,6 @@ from testbed.broker.model import Broker, Grant, Node
 from testbed.broker.nodes import Nodes
 from testbed.broker.store import BrokerStore
 from testbed.documented.grants import grants as shapes_of
-from testbed.engines.all import ENGINES
 from testbed.errors import ClientError, Interrupted, KmsError, TestbedError, VolumeRefused
 from testbed.kms.base import Caller
 from testbed.services import Services
@@ -274,11 +273,9 @@ class Lifecycle:
         logger.info("%s: rebooting", broker.broker_name)
         version = broker.pending.engine_version
         try:
-            if version:  # before anything changes, since it may be unavailable
-                self._nodes.ensure_image(ENGINES[broker.engine_type].image(version))
+            if version:  # while it is pending: it may be unavailable, or this may be cut off
+                broker = self._nodes.ensure_images(broker, version)
             broker = self._nodes.resize_volumes(self._store.change(broker, Broker.applied))
-            if version:
-                broker = self._nodes.ensure_images(broker)
             self._restart(broker)
         finally:  # the reboot is over, successful or not; the check says if the key is the reason
             self.check(self._store.change(broker, maintenance.in_service))

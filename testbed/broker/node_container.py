@@ -85,8 +85,10 @@ def run(
     data_key: bytes | None,
 ) -> str:
     """Start the node's container on its volume, and return its id. ``wait`` waits for it."""
+    specification = container(containers.instance, broker, node)
+    containers.remove(specification.name)  # one that a killed process started and did not note
     return containers.run(
-        container(containers.instance, broker, node),
+        specification,
         stdin=entry.secrets(
             engine,
             rendered,

@@ -47,14 +47,14 @@ class Nodes:
         """Build or pull the image unless it is there, and return its tag."""
         return Task(partial(self._containers.ensure_image, image)).result(self._cancelled)
 
-    def ensure_images(self, broker: Broker) -> Broker:
-        """Build the images of the broker's version. An image of the user's own stays."""
+    def ensure_images(self, broker: Broker, version: str = "") -> Broker:
+        """Build the images of ``version``, or of the broker's. An image of the user's own stays."""
         if broker.load_balancer and not broker.load_balancer.image:
             tag = self.ensure_image(balancer.IMAGE)
             broker = self._store.change(broker, partial(Broker.with_load_balancer, image=tag))
         if not broker.running_version:
             return broker
-        engine, version = ENGINES[broker.engine_type], broker.engine_version
+        engine, version = ENGINES[broker.engine_type], version or broker.engine_version
         tag, release = self.ensure_image(engine.image(version)), engine.running_version(version)
         return self._store.change(broker, partial(replace, image=tag, running_version=release))
 
@@ -245,11 +245,9 @@ class Nodes:
         load_balancer = broker.load_balancer
         if not load_balancer or self.runs(load_balancer):
             return broker
-        if load_balancer.container_id:
-            self._containers.remove(load_balancer.container_id)
-        container_id = self._containers.run(
-            *node_container.load_balancer(self._containers.instance, broker, load_balancer)
-        )
+        spec, stdin = node_container.load_balancer(self._containers.instance, broker, load_balancer)
+        self._containers.remove(spec.name)  # the last one, noted or not
+        container_id = self._containers.run(spec, stdin)
         return self._store.change(
             broker, partial(Broker.with_load_balancer, container_id=container_id)
         )

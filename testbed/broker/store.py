@@ -88,8 +88,9 @@ class BrokerStore:
     @contextmanager
     def holding(self, broker_id: str) -> Iterator[Broker]:
         """Hold a broker's lock, and yield it as it then is. Raises ``NotFoundException``."""
-        with self.locked(self.get(broker_id)):
-            yield self.get(broker_id)
+        broker = self.get(broker_id)
+        with self.locked(broker):
+            yield self.get(broker.broker_id)  # by name it may be another one by now
 
     def granting(self) -> AbstractContextManager[None]:
         """Hold the lock under which grants are created and noted."""

@@ -1,6 +1,7 @@
 """No operation is answered with success when KMS keeps it from happening."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import pytest
 
 from testbed.aws.endpoint import serve
 from testbed.broker.model import Broker, Grant
+from testbed.broker.nodes import Nodes
 from testbed.engines.base import User
-from testbed.errors import BadRequestException, KmsError
+from testbed.errors import BadRequestException, Interrupted, KmsError
 from testbed.storage.volumes import Volume
 from testbed.testbed import Testbed
 from tests.support.aws_endpoint import Served, refusal
@@ -108,3 +110,33 @@ def test_a_control_without_a_key_is_deleted(testbed: Testbed) -> None:
     testbed.brokers.delete(broker.broker_id)
     assert testbed.brokers.ids() == ()
     assert "RetireGrant" not in keys(testbed).calls
+
+
+def test_a_reboot_that_is_cut_off_leaves_no_version_without_its_image(
+    testbed: Testbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = running(testbed, "RABBITMQ")
+    testbed.brokers.amend(
+        broker.broker_id,
+        lambda stored: replace(
+            stored,
+            running_version="3.13.7",
+            engine_version="3.13",
+            pending=replace(stored.pending, engine_version="4.2"),
+        ),
+    )
+    job = testbed.brokers.begin_reboot(broker.broker_id)
+    answers = iter(["the-image"])
+
+    def ensure_image(*_: object) -> str:
+        """Build the image once; then the program is interrupted."""
+        if image := next(answers, ""):
+            return image
+        raise Interrupted("Interrupted.")
+
+    monkeypatch.setattr(Nodes, "ensure_image", ensure_image)
+    monkeypatch.setattr(Nodes, "start", lambda _, broker, nodes: broker)
+    with suppress(Interrupted):
+        job.finish()
+    after = testbed.brokers.peek(broker.broker_id)
+    assert (after.engine_version, after.image) == ("4.2", "the-image")

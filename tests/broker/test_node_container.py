@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from testbed.broker import topology
+from testbed.broker import node_container, topology
 from testbed.broker.node_container import require_running, try_block
+from testbed.engines import entry
+from testbed.engines.all import ENGINES
 from testbed.errors import VolumeRefused
 from testbed.kms.base import USER
 from testbed.runtime import containers as runtime
@@ -45,3 +49,26 @@ def test_a_broker_that_gets_no_loop_device_says_what_needs_none(
         with pytest.raises(VolumeRefused, match="does not attach: .*loop.* cannot be") as error:
             require_running(containers, broker, stopped)
     assert "--volumes files" in error.value.hint
+
+
+def test_a_container_that_a_killed_process_did_not_note_makes_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(entry, "secrets", lambda *_, **__: b"")
+    broker = topology.plan(request("RABBITMQ"), USER, "an-image", None, datetime.now(UTC))
+    [node], done = broker.nodes, list[tuple[str, str]]()
+    containers = SimpleNamespace(
+        instance="test",
+        remove=lambda name: done.append(("remove", name)),
+        run=lambda spec, stdin: done.append(("run", spec.name)),
+    )
+    node_container.run(
+        cast("Any", containers),
+        ENGINES["RABBITMQ"],
+        broker,
+        node,
+        rendered=cast("Any", None),
+        data_key=None,
+    )
+    name = f"testbed-test-{broker.broker_id[:10]}-{node.name}"
+    assert done == [("remove", name), ("run", name)]

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,3 +79,21 @@ def test_the_lock_of_a_broker_goes_with_it(testbed: Testbed) -> None:
     with store.locked(broker):  # by another, who had waited for it
         pass
     assert list(folder.glob("b-*")) == []
+
+
+def test_a_broker_that_is_held_by_name_is_the_one_that_is_locked(
+    testbed: Testbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = BrokerStore(testbed.state, threading.Event())
+    first = add(testbed, request())
+
+    @contextmanager
+    def locked_late(broker: Broker) -> Iterator[None]:
+        """Another thread deletes the broker and creates one of its name before the lock is free."""
+        store.remove(broker)
+        add(testbed, request())
+        yield
+
+    monkeypatch.setattr(store, "locked", locked_late)
+    with pytest.raises(NotFoundException), store.holding(first.broker_name):
+        pass
