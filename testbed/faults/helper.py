@@ -100,7 +100,8 @@ def _wait_until_ready(testbed: Testbed, identity: str, within: float) -> None:
     containers, end = testbed.containers, time.monotonic() + within
     while True:
         ended = not containers.state(identity).running
-        if b"ready" in b"".join(containers.logs(identity)):
+        # A line of its own: "already exists" is what a refusal says.
+        if b"ready" in b"".join(containers.logs(identity)).splitlines():
             return
         if ended or time.monotonic() > end:
             raise ContainerFailed(

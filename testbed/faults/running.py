@@ -174,7 +174,7 @@ class Faults:
             fault=fault.name,
             broker_id=target.broker.broker_id if target.broker else "",
             nodes=tuple(node.name for node in target.nodes),
-            holds=tuple(fault.holds(target)) if hold else (),
+            holds=tuple(fault.holds(target)) if hold or fault.lasts else (),
             record=fault.plan(target, parse(fault, parameters)),
             deadline=steady_time() + seconds if seconds else 0.0,
         )

@@ -92,7 +92,7 @@ class _Builder:
                     if line.startswith("Step "):
                         logger.info("image %s: %s", spec.name, line[:100].splitlines()[0])
         except (DockerException, BuildError, OSError) as error:
-            raise _build_failed(spec, str(error), []) from error
+            raise _build_failed(spec, str(error), lines) from error
 
     def _pull(self, image: str) -> str:
         """Pull an image of the user's, unless the engine has it, and return its name."""
@@ -100,7 +100,7 @@ class _Builder:
             logger.info("image %s: pulling", image)
             try:
                 self._client.images.pull(image)
-            except DockerException as error:
+            except (DockerException, OSError) as error:
                 reason = getattr(error, "explanation", error)
                 raise ImageBuildFailed(
                     f"The image {image} is not on this engine and could not be pulled: {reason}",

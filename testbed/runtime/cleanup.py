@@ -69,5 +69,5 @@ def _remove_all(client: docker.DockerClient, filters: dict[str, Any]) -> dict[st
 
 
 def _try(action: Callable[[], Any]) -> None:
-    with suppress(APIError):  # the next round looks again
+    with suppress(APIError, OSError):  # refused, or no answer in time: the next round looks again
         action()

@@ -52,7 +52,12 @@ def connect(*, start: bool = True, timeout: float = 60.0) -> docker.DockerClient
             if not start:
                 raise EngineUnavailable("No container engine is running.", hint=_WHAT_TO_DO)
             host = _start_once()
-    return docker.DockerClient(base_url=host, timeout=int(timeout))
+    try:
+        return docker.DockerClient(base_url=host, timeout=int(timeout))  # asks it for its version
+    except DockerException as error:
+        raise EngineUnavailable(
+            f"The container engine at {host} does not answer: {error}", hint=_WHAT_TO_DO
+        ) from error
 
 
 def address() -> str:

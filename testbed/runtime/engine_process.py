@@ -43,7 +43,7 @@ class EngineProcess:
         else:
             process.terminate()
         deadline = time.monotonic() + _ENDS_WITHIN
-        while any(one.is_running() for one in ending):
+        while any(map(_runs, ending)):
             if time.monotonic() > deadline:
                 raise ContainerFailed(
                     f"The container engine did not end within {_ENDS_WITHIN:.0f} s.",
@@ -52,6 +52,14 @@ class EngineProcess:
             time.sleep(0.1)
         logger.info("the container engine has ended; starting it again")
         engine.launch(self.arguments, self.address, dict(self.environment))
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Return whether it has not ended; one may stay as a zombie where nothing waits for it."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def find() -> EngineProcess:

@@ -7,10 +7,10 @@ from contextlib import suppress
 from typing import Any
 
 import docker
-from docker.errors import DockerException
 
-from testbed.errors import ContainerFailed
+from testbed.errors import ContainerFailed, EngineUnavailable
 from testbed.runtime import engine
+from testbed.runtime.docker_errors import translate
 
 _ENDED = "The command in the container has ended."
 # Stream, and length of what follows (Docker Engine API, "attach to a container").
@@ -23,13 +23,12 @@ class Exec:
     def __init__(self, client: docker.DockerClient, container_id: str, argv: list[str]) -> None:
         self._client = client
         try:
-            identity = client.api.exec_create(container_id, argv, stdin=True, stderr=False)["Id"]
-            self._stream: Any = client.api.exec_start(identity, socket=True)
-        except DockerException as error:
+            with translate(f"`{argv[0]}` could not be run in a container"):
+                identity = client.api.exec_create(container_id, argv, stdin=True, stderr=False)
+                self._stream: Any = client.api.exec_start(identity["Id"], socket=True)
+        except BaseException:
             client.close()
-            raise ContainerFailed(
-                f"`{argv[0]}` could not be run in a container: {error}"
-            ) from error
+            raise
         stream: Any = self._stream
         self._socket: socket.socket = getattr(stream, "_sock", stream)
         self._framed, self._output = b"", b""
@@ -84,7 +83,11 @@ class Exec:
 
 def open_exec(container_id: str, argv: list[str]) -> Exec:
     """Run ``argv`` in the container. Raises ``ContainerFailed``."""
-    return Exec(engine.connect(start=False), container_id, argv)
+    try:
+        client = engine.connect(start=False)
+    except EngineUnavailable as error:  # a busy one may be late
+        raise ContainerFailed(f"`{argv[0]}` could not be run in a container: {error}") from error
+    return Exec(client, container_id, argv)
 
 
 def close_stream(stream: Any) -> None:

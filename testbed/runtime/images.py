@@ -14,6 +14,7 @@ import docker
 from docker.errors import APIError, ImageNotFound
 
 from testbed import paths
+from testbed.runtime.docker_errors import translate
 
 REPOSITORY = "amazonmq-testbed"
 LABEL = "amazonmq-testbed.image"
@@ -82,11 +83,12 @@ def missing(client: docker.DockerClient, specs: Sequence[ImageSpec]) -> list[Ima
 
 
 def exists(client: docker.DockerClient, tag: str) -> bool:
-    """Return whether the engine has an image of this name."""
-    try:
-        client.images.get(tag)
-    except ImageNotFound:
-        return False
+    """Return whether the engine has an image of this name. Raises ``ContainerFailed``."""
+    with translate(f"The image {tag} could not be looked up"):
+        try:
+            client.images.get(tag)
+        except ImageNotFound:
+            return False
     return True
 
 

@@ -9,6 +9,9 @@ from testbed.errors import TestbedError
 from testbed.faults import base
 from testbed.faults.all import FAULTS, find
 from testbed.faults.base import Fault
+from testbed.faults.running import Faults
+from testbed.state import holds
+from tests.support.brokers_offline import offline
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "faults.md").read_text()
 
@@ -75,3 +78,9 @@ def test_each_fault_has_its_test() -> None:
     called = set(re.findall(r'"([a-z-]+)"', tests))
     called |= {name.replace("_", "-") for name in re.findall(r"faults\.(\w+)\(", tests)}
     assert set(FAULTS) <= called
+
+
+def test_a_fault_that_lasts_holds_what_it_hits_even_when_it_is_not_asked_to(tmp_path: Path) -> None:
+    with offline(tmp_path / "state") as testbed:
+        Faults(testbed).inject("kms-down", hold=False)
+        assert holds.is_held(testbed.state, holds.KMS), "or maintenance would undo it at once"

@@ -7,9 +7,12 @@ import sys
 import time
 import uuid
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import docker
 import pytest
+import requests
 
 from testbed.runtime.cleanup import purge
 from testbed.runtime.containers import Containers, ContainerSpec
@@ -68,3 +71,24 @@ time.sleep(60)
     assert mine.find() == []
     assert not folder.exists()
     assert purge(client, instance) == {"containers": 0, "volumes": 0, "networks": 0}
+
+
+def test_a_container_whose_removal_is_not_answered_in_time_is_removed_in_the_next_round() -> None:
+    left = ["a", "b"]
+    tries: list[str] = []
+
+    def remove(identity: str, **_: bool) -> None:
+        tries.append(identity)
+        if len(tries) == 1:
+            raise requests.exceptions.ReadTimeout("Read timed out.")
+        left.remove(identity)
+
+    api = SimpleNamespace(
+        containers=lambda **_: [{"Id": identity} for identity in left],
+        remove_container=remove,
+        volumes=lambda **_: {"Volumes": None},
+        networks=lambda **_: [],
+    )
+    counts = purge(cast("Any", SimpleNamespace(api=api)))
+    assert counts == {"containers": 2, "volumes": 0, "networks": 0}
+    assert left == []

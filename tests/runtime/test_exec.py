@@ -1,12 +1,15 @@
 """A command in a container."""
 
-import pytest
+from types import SimpleNamespace
+from typing import Any, cast
 
-from testbed.errors import (
-    ContainerFailed,
-)
+import pytest
+import requests
+
+from testbed.errors import ContainerFailed
+from testbed.runtime import engine
 from testbed.runtime.containers import Containers, ContainerSpec
-from testbed.runtime.exec import open_exec
+from testbed.runtime.exec import Exec, open_exec
 
 pytestmark = pytest.mark.containers
 
@@ -26,3 +29,21 @@ def test_a_command_in_a_container_talks_and_its_end_is_noticed(
     with pytest.raises(ContainerFailed):
         command.read(1, 5)
     command.close()
+
+
+def test_an_engine_that_does_not_answer_in_time_is_an_error_of_the_container(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closed: list[int] = []
+
+    def late(*_: Any, **__: Any) -> None:
+        raise requests.exceptions.ReadTimeout("Read timed out.")
+
+    client = SimpleNamespace(api=SimpleNamespace(exec_create=late), close=lambda: closed.append(1))
+    with pytest.raises(ContainerFailed, match="`cat` could not be run in a container: Read timed"):
+        Exec(cast("Any", client), "id", ["cat"])
+    assert closed == [1]
+    monkeypatch.setattr(engine, "_find_running", lambda: None)
+    monkeypatch.setattr(engine, "_require_permission", lambda _: None)
+    with pytest.raises(ContainerFailed, match="No container engine is running"):
+        open_exec("id", ["cat"])
