@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from testbed.arn import Arn
+from testbed.documented import regions
 from testbed.errors import KmsError
 from testbed.kms import condition_keys, key_policy, refusals
 from testbed.kms.base import Caller
@@ -20,8 +21,8 @@ from testbed.kms.call import KmsCall, KmsServices
 from testbed.kms.condition_keys import Subject
 from testbed.kms.grant import grant_id_of
 from testbed.kms.key import Key
-from testbed.kms.naming import KeyNames, key_arn
-from testbed.kms.principals import grantee_names
+from testbed.kms.naming import KeyNames, alias_arn, key_arn
+from testbed.kms.principals import belongs_to, grantee_names
 from testbed.policy.evaluate import ADMINISTRATOR, Decision, Policies, Request, evaluate
 
 Identities = Callable[[Caller], Policies]
@@ -31,7 +32,7 @@ _PERMISSIONS = {
     "ReEncrypt": (("SourceKeyId", "ReEncryptFrom"), ("DestinationKeyId", "ReEncryptTo")),
     "CreateAlias": (("TargetKeyId", "CreateAlias"),),
     "UpdateAlias": (("TargetKeyId", "UpdateAlias"),),
-    "RetireGrant": (),  # decided by the grant
+    "RetireGrant": (),  # see ``_check_retirement``
     "ListAliases": (),  # decided by the account alone
 }
 # Keys of another account can be used, and their grants administered (API reference,
@@ -114,26 +115,63 @@ class Authorization:
             key = keys["KeyId"]
             coming = key_arn(parameters["PrimaryRegion"], key.account, key.key_id)
             self._permitted(call, operation, coming)
-        elif not permissions and operation != "RetireGrant":
-            self._check_identity(call)
+        elif operation == "RetireGrant":
+            self._check_retirement(call)
+        elif not permissions:
+            self._check_identity(call, operation, parameters.get("KeyId") or "*")
             if "KeyId" in parameters:
                 keys = {"KeyId": self._names.key(call.ledger, parameters["KeyId"])}
+        for also, action, arn in _also_needed(call):
+            self._check_identity(also, action, arn)
         return replace(call, keys=keys)
 
-    def _check_identity(self, call: KmsCall) -> None:
-        """Check an operation about no key, or about keys of the caller's account alone.
+    def _check_retirement(self, call: KmsCall) -> None:
+        """Check RetireGrant; a grant that cannot be retired is left to the operation.
+
+        "The grant determines who can retire it". The key's policy has no effect; a Deny of the
+        caller's own policies has, and who belongs to an account that may needs its permission
+        (KMS, "Retiring and revoking grants").
+        """
+        parameters = call.parameters
+        token = parameters.get("GrantToken", "")
+        grant = call.ledger.grant(grant_id_of(token) if token else parameters.get("GrantId", ""))
+        if (
+            grant is None
+            or grant.ends is not None
+            or (token and not grant.issued(token))
+            or parameters.get("KeyId", grant.key_arn) != grant.key_arn
+        ):
+            return
+        key, retirers = self._names.key(call.ledger, grant.key_arn), grant.retirers
+        policies = replace(
+            self._identities(call.caller), granted=lambda _: retirers, delegates=True
+        )
+        request = condition_keys.request(
+            Subject(self._services, call, call.operation, key), key.arn
+        )
+        decision = evaluate(request, policies)
+        if not decision.allowed:
+            raise refusals.access_denied(
+                call.caller.principal,
+                "kms:RetireGrant",
+                key.arn,
+                other_account=not belongs_to(call.caller, key.account),
+                reason=decision.reason,
+            )
+
+    def _check_identity(self, call: KmsCall, action: str, arn: str) -> None:
+        """Check an action on no key, or on what is in the caller's account alone.
 
         A service has no identity policies, which could forbid it.
         """
-        caller, action = call.caller, f"kms:{call.operation}"
-        arn = call.parameters.get("KeyId") or "*"
+        caller = call.caller
         other_account, reason = arn != "*" and Arn.parse(arn).account != caller.account, ""
         if caller.kind != "AWSService":
-            request = condition_keys.request(Subject(self._services, call, call.operation), arn)
+            request = condition_keys.request(Subject(self._services, call, action), arn)
             reason = evaluate(request, self._identities(caller)).reason
         if other_account or reason:
             raise refusals.access_denied(
-                caller.principal, action, arn, other_account=other_account, reason=reason
+                caller.principal, f"kms:{action}", arn, other_account=other_account, reason=reason
             )
 
     def _permitted(self, call: KmsCall, action: str, arn: str) -> Key:
@@ -181,6 +219,27 @@ class Authorization:
         )
         request = condition_keys.request(Subject(self._services, call, action, key), key.arn)
         return evaluate(request, policies)
+
+
+def _also_needed(call: KmsCall) -> Iterator[tuple[KmsCall, str, str]]:
+    """Yield what the caller's own policies have to allow as well (API reference).
+
+    It is the call as they see it, the action and the ARN: of the alias, or of the key to be made.
+    """
+    caller, parameters = call.caller, call.parameters
+    region, key_id, here = caller.region, "*", regions.partition(caller.region)
+    if call.operation in ("CreateAlias", "UpdateAlias", "DeleteAlias"):
+        alias = alias_arn(region, caller.account, parameters["AliasName"])
+        yield call, call.operation, alias
+    if call.operation == "ReplicateKey":
+        region, key_id = parameters["ReplicaRegion"], Arn.parse(parameters["KeyId"]).resource_id
+        if not regions.exists(region) or regions.partition(region) != here:
+            return  # the operation refuses it
+        created = {**parameters, "MultiRegion": True}
+        call = replace(call, caller=replace(caller, region=region), parameters=created)
+        yield call, "CreateKey", "*"
+    if call.operation in ("CreateKey", "ReplicateKey") and parameters.get("Tags"):
+        yield call, "TagResource", key_arn(region, caller.account, key_id)
 
 
 def _grant_of(call: KmsCall, token: str) -> str:

@@ -41,9 +41,10 @@ class Credentials:
     """The access key of a caller that IAM or STS knows.
 
     ``principal_id`` is the unique id (``AIDA...``, or ``AROA...:session``). ``issuer`` is the ARN
-    of the role, or of the federating user, whose session it is. ``issued`` and ``mfa_at``, when the
-    MFA code was given, are in seconds since 1970; a long-term key has neither. ``policies`` are the
-    session policies with their names, None for none; ``tags`` those of the principal and session.
+    of the role, or of the federating user, whose session it is; ``issuer_id`` is that user's unique
+    id. ``issued`` and ``mfa_at``, when the MFA code was given, are in seconds since 1970; a
+    long-term key has neither. ``policies`` are the session policies with their names, None for
+    none; ``tags`` those of the principal and session.
     """
 
     access_key_id: str
@@ -55,6 +56,7 @@ class Credentials:
     tags: tuple[tuple[str, str], ...] = ()
     transitive: tuple[str, ...] = ()
     source_identity: str = ""
+    issuer_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Any
 from testbed.arn import Arn
 from testbed.documented import regions
 from testbed.kms.base import Caller
-from testbed.kms.principals import belongs_to, is_named
+from testbed.kms.principals import is_named
 
 # What a grant can allow, by what the key is for (KMS, "Grant operations").
 _ADMINISTERING = ("CreateGrant", "RetireGrant", "DescribeKey")
@@ -95,16 +95,15 @@ class Grant:
             constraints, self.constraints
         )
 
-    def retirable_by(self, caller: Caller) -> bool:
-        """Return whether ``caller`` may retire the grant.
+    @property
+    def retirers(self) -> tuple[str, ...]:
+        """Those who may retire the grant, as a policy names them.
 
-        The retiring principal may, the grantee if RetireGrant is granted, and the issuing account.
+        They are the retiring principal, the grantee if RetireGrant is granted, and the issuing
+        account.
         """
-        return (
-            (bool(self.retiring) and is_named(self.retiring, caller))
-            or ("RetireGrant" in self.operations and is_named(self.grantee, caller))
-            or belongs_to(caller, self.issuing_account)
-        )
+        grantee = self.grantee if "RetireGrant" in self.operations else ""
+        return tuple(filter(None, (self.retiring, grantee, self.issuing_account)))
 
     def same_request(self, other: "Grant") -> bool:
         """Return whether both come from the same named CreateGrant, sent twice."""

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -165,6 +166,39 @@ def test_another_account_needs_its_own_identity_policy_too(tmp_path: Path) -> No
     )
     assert aws.code(ADMIN, "ListAliases", KeyId=key) == "AccessDeniedException"
     assert aws.code(USER, "ListAliases", KeyId=key) == ""
+
+
+def test_aliases_tags_and_replicas_need_more_of_the_callers_own_policies(tmp_path: Path) -> None:
+    """API reference, "Required permissions" of each operation."""
+    own: list[dict[str, Any]] = []
+
+    def identities(caller: Caller) -> Policies:
+        if caller == USER:
+            return Policies((ADMINISTRATOR,))
+        return Policies((parse({"Statement": own}, "identity"),))
+
+    aws = over(container(), tmp_path / "s", identities=identities)
+    key, primary = aws.key(), aws.key(MultiRegion=True)
+    alias = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:alias/mine"
+
+    def may(operation: str, *actions: str, resource: str = "*", **parameters: Any) -> bool:
+        own[:] = [{"Effect": "Allow", "Action": list(actions), "Resource": resource}]
+        return aws.code(ADMIN, operation, **parameters) != "AccessDeniedException"
+
+    of_alias = {"AliasName": "alias/mine", "TargetKeyId": key}
+    assert not may("CreateAlias", "kms:CreateAlias", resource=key, **of_alias)
+    assert not may("CreateAlias", "kms:CreateAlias", resource=alias, **of_alias)
+    assert may("CreateAlias", "kms:CreateAlias", **of_alias)
+    assert not may("UpdateAlias", "kms:UpdateAlias", resource=key, **of_alias)
+    assert not may("DeleteAlias", "kms:DeleteAlias", resource=key, AliasName="alias/mine")
+    tags = [{"TagKey": "team", "TagValue": "blue"}]
+    assert may("CreateKey", "kms:CreateKey")
+    assert not may("CreateKey", "kms:CreateKey", Tags=tags)
+    assert may("CreateKey", "kms:CreateKey", "kms:TagResource", Tags=tags)
+    replica: dict[str, Any] = {"KeyId": primary, "ReplicaRegion": "eu-west-1"}
+    assert not may("ReplicateKey", "kms:ReplicateKey", **replica)
+    assert not may("ReplicateKey", "kms:ReplicateKey", "kms:CreateKey", Tags=tags, **replica)
+    assert may("ReplicateKey", "kms:ReplicateKey", "kms:CreateKey", **replica)
 
 
 def test_services_have_their_rights_from_grants_and_policies_that_name_them(aws: Authority) -> None:

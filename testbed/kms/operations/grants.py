@@ -14,9 +14,8 @@ from dataclasses import replace
 from typing import Any
 
 from testbed.arn import Arn
-from testbed.kms import condition_keys, key_policy, refusals
+from testbed.kms import refusals
 from testbed.kms.call import KmsCall, KmsServices
-from testbed.kms.condition_keys import Subject
 from testbed.kms.grant import (
     LONGEST_VALUE,
     MOST_PAIRS,
@@ -28,8 +27,7 @@ from testbed.kms.grant import (
 from testbed.kms.key import Key, check_state
 from testbed.kms.ledger import Change
 from testbed.kms.paging import page
-from testbed.kms.principals import PRINCIPAL_ARN, belongs_to, without_path
-from testbed.policy.evaluate import Policies, evaluate
+from testbed.kms.principals import PRINCIPAL_ARN, without_path
 
 GRANTS_PER_KEY = 50_000  # KMS, "Resource quotas"
 _PRINCIPAL = re.compile(PRINCIPAL_ARN)
@@ -129,28 +127,7 @@ def retire(services: KmsServices, call: KmsCall) -> dict[str, Any]:
             if issued is None or not issued.issued(token):
                 raise refusals.invalid_grant_token()
             key_arn, grant_id = issued.key_arn, issued.grant_id
-        grant = _current(change, grant_id, key_arn)
-        denied = _denied(services, call, change.existing_key(key_arn))
-        if denied or not grant.retirable_by(call.caller):
-            raise refusals.access_denied(
-                call.caller.principal,
-                "kms:RetireGrant",
-                key_arn,
-                other_account=not belongs_to(call.caller, Arn.parse(key_arn).account),
-                reason=denied,
-            )
-        return _end(services, call, change, grant)
-
-
-def _denied(services: KmsServices, call: KmsCall, key: Key) -> str:
-    """Return AWS's reason if the key's policy denies RetireGrant.
-
-    "A policy alone cannot allow access to this operation" (KMS, "AWS KMS permissions").
-    """
-    request = condition_keys.request(Subject(services, call, call.operation, key), key.arn)
-    decision = evaluate(request, Policies(resource=key_policy.in_force(key.policy)))
-    explicit = decision.statement is not None and decision.statement.effect == "Deny"
-    return decision.reason if explicit else ""
+        return _end(services, call, change, _current(change, grant_id, key_arn))
 
 
 def _same_request(change: Change, grant: Grant) -> Grant | None:

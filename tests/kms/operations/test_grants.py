@@ -9,6 +9,8 @@ import pytest
 
 from testbed.documented import grants as documented
 from testbed.kms.base import MQ, USER, USER_ACCOUNT, Caller
+from testbed.policy.evaluate import ADMINISTRATOR, Policies
+from testbed.policy.language import parse
 from tests.support.key_policies import ROOT, Statement, allow, deny, document
 from tests.support.kms_authority import (
     ADMIN,
@@ -423,8 +425,8 @@ def test_an_ended_grant_is_off_the_list_at_once_and_in_effect_for_the_delay(
     assert aws.ledger.grant(grant) is None, "and then it is deleted"
 
 
-def test_a_policy_denies_retiring_and_allows_it_to_nobody(aws: Authority) -> None:
-    """KMS, "AWS KMS permissions": it is "determined primarily by the grant"."""
+def test_a_keys_policy_has_no_effect_on_retiring(aws: Authority) -> None:
+    """KMS, "AWS KMS permissions": RetireGrant "is not effective in a key policy"."""
     key = aws.key()
     grant = aws.grant(key, GRANTEE.principal, "Decrypt", RetiringPrincipal=GRANTEE.principal)
 
@@ -434,9 +436,33 @@ def test_a_policy_denies_retiring_and_allows_it_to_nobody(aws: Authority) -> Non
         return aws.code(caller, "RetireGrant", KeyId=key, GrantId=grant)
 
     assert retire(STRANGER, allow({"AWS": "*"}, "kms:RetireGrant")) == "AccessDeniedException"
-    named = {"AWS": GRANTEE.principal}
-    assert retire(GRANTEE, deny(named, "kms:RetireGrant")) == "AccessDeniedException"
-    assert retire(GRANTEE, deny(named, "kms:RevokeGrant")) == ""
+    assert retire(GRANTEE, deny({"AWS": GRANTEE.principal}, "kms:RetireGrant")) == ""
+
+
+def test_the_callers_own_policies_have_one(tmp_path: Path) -> None:
+    """A Deny is final, and who is only of the issuing account needs the permission."""
+    own: dict[str, str] = {}
+
+    def identities(caller: Caller) -> Policies:
+        if caller == USER:
+            return Policies((ADMINISTRATOR,))
+        effect = own.get(caller.principal)
+        statement = {"Effect": effect, "Action": "kms:RetireGrant", "Resource": "*"}
+        return Policies((parse({"Statement": statement}, "identity"),) if effect else ())
+
+    aws = over(container(), tmp_path / "s", identities=identities)
+    key = aws.key()
+
+    def retire(caller: Caller, effect: str = "") -> str:
+        own[caller.principal] = effect
+        grant = aws.grant(key, GRANTEE.principal, "Decrypt", RetiringPrincipal=GRANTEE.principal)
+        return aws.code(caller, "RetireGrant", KeyId=key, GrantId=grant)
+
+    assert retire(GRANTEE) == ""
+    assert retire(GRANTEE, "Deny") == "AccessDeniedException"
+    assert retire(ADMIN) == "AccessDeniedException"
+    assert retire(ADMIN, "Allow") == ""
+    assert retire(STRANGER, "Allow") == "AccessDeniedException"
 
 
 def test_who_may_revoke_and_who_may_retire(aws: Authority) -> None:
