@@ -7,9 +7,12 @@ ciphertext, so a parameter cannot be read without its key.
 
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from testbed.account.moto_backends import MotoBackends
+from testbed.account.neighbours import neighbour
+from testbed.account.store import Place
 from testbed.documented import regions
 from testbed.errors import ApiError, KmsError
 from testbed.kms.base import Caller, Kms, is_outage
@@ -25,14 +28,18 @@ class SecureStrings:
 
     kms: Kms
     caller: Caller
+    backends: MotoBackends
 
     def sealed(self, sent: Mapping[str, Any]) -> dict[str, Any]:
         """Return a PutParameter request with the ciphertext, if it names a key.
 
-        Raises ``ApiError`` where KMS refuses.
+        A new version without ``Type`` has that of the one before; without ``KeyId`` it is under
+        the default key, whichever the one before was under. Raises ``ApiError`` where KMS refuses.
         """
-        if sent.get("Type") != "SecureString" or sent.get("KeyId", MANAGED) == MANAGED:
+        if (sent.get("Type") or self._stored_type(sent["Name"])) != "SecureString":
             return dict(sent)
+        if sent.get("KeyId", MANAGED) == MANAGED:
+            return {**sent, "KeyId": MANAGED}  # moto would keep the key of the version before
         answer = self._call(
             "Encrypt",
             KeyId=sent["KeyId"],
@@ -61,6 +68,16 @@ class SecureStrings:
         )
         return {**parameter, "Value": answer["Plaintext"].decode()}
 
+    def _stored_type(self, name: str) -> str:
+        """Return the type of a parameter, empty for an unknown one."""
+
+        def look(moto: Any) -> str:
+            versions = moto._parameters.get(name)  # noqa: SLF001 - moto has no other name for it
+            return str(versions[-1].parameter_type) if versions else ""
+
+        place = Place("ssm", self.caller.account, self.caller.region)
+        return self.backends.read(neighbour("ssm"), place, look)
+
     def _context(self, name: str) -> dict[str, str]:
         resource = f"parameter/{name.lstrip('/')}"
         arn = regions.arn("ssm", self.caller.region, self.caller.account, resource)
@@ -68,7 +85,7 @@ class SecureStrings:
 
     def _call(self, operation: str, **parameters: Any) -> Mapping[str, Any]:
         try:
-            return self.kms.call(replace(self.caller, invoked_by=_SERVICE), operation, parameters)
+            return self.kms.call(self.caller.through(_SERVICE), operation, parameters)
         except KmsError as error:
             if is_outage(error):
                 raise ApiError(

@@ -105,7 +105,7 @@ class NeighbourService:
         neighbour_limits.check(self._served.name, model.name, sent)
 
     def _secure(self, caller: Caller) -> SecureStrings:
-        return SecureStrings(self._testbed.kms, caller)
+        return SecureStrings(self._testbed.kms, caller, self._backends)
 
     def _secrets(self, caller: Caller) -> SecretKeys:
         return SecretKeys(self._testbed.kms, caller, self._backends)

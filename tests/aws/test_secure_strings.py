@@ -42,3 +42,18 @@ def test_a_parameter_is_read_with_its_key_alone(aws: Served) -> None:
     arn = f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/secure/password"
     contexts = [record["requestParameters"].get("encryptionContext") for record in records]
     assert {"PARAMETER_ARN": arn} in contexts
+
+
+def test_a_new_version_is_encrypted_too(aws: Served) -> None:
+    ssm, kms = aws.client("ssm"), aws.client("kms")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    name = "/secure/renewed"
+    ssm.put_parameter(Name=name, Value="old", Type="SecureString", KeyId=key)
+    ssm.put_parameter(Name=name, Value=SECRET, KeyId=key, Overwrite=True)
+    assert ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"] == SECRET
+    assert SECRET not in ssm.get_parameter(Name=name)["Parameter"]["Value"]
+    ssm.put_parameter(Name=name, Value="under the default key", Overwrite=True)
+    [shown] = ssm.describe_parameters(
+        ParameterFilters=[{"Key": "Name", "Option": "Equals", "Values": [name]}]
+    )["Parameters"]
+    assert shown["KeyId"] == "alias/aws/ssm"
