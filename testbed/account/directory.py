@@ -86,8 +86,9 @@ class Directory:
 class Session:
     """Temporary credentials. Times are in seconds since 1970.
 
-    ``principal`` is the ARN of the session's caller, ``issuer`` that of its role, and ``mfa_at``
-    the time of the code, if one was given. ``policies`` are session policies, None for none.
+    ``principal`` is the ARN of the session's caller, ``issuer`` that of its role or federating
+    user, whose unique id is ``issuer_id``, and ``mfa_at`` the time of the code, if one was given.
+    ``policies`` are session policies, None for none.
     """
 
     access_key_id: str
@@ -106,3 +107,4 @@ class Session:
     tags: Mapping[str, str] = field(default_factory=dict)
     transitive: tuple[str, ...] = ()
     source_identity: str = ""
+    issuer_id: str = ""

@@ -78,7 +78,7 @@ class Identities:
             return _EVERYTHING
         owner = credentials.issuer or caller.principal
         own = _EVERYTHING
-        if caller.kind != "Root":
+        if not _is_root(owner):
             own = self._own((caller.account, regions.partition(caller.region).name), owner)
         if credentials.policies is None:
             return own
@@ -111,7 +111,8 @@ class Identities:
 
     def _stands(self, session: Session) -> bool:
         """Return whether the identity of a session is still the one that it was issued to."""
-        if session.kind == "Root":
+        issuer = session.issuer or session.principal
+        if _is_root(issuer):
             return True
         directory = self.store.directories().get((session.account, session.partition))
         if directory is None:
@@ -119,7 +120,13 @@ class Identities:
         if session.kind == "AssumedRole":
             role = directory.role_by_arn(session.issuer)
             return role is not None and session.principal_id.startswith(f"{role.role_id}:")
-        return directory.user_by_arn(session.issuer or session.principal) is not None
+        user = directory.user_by_arn(issuer)
+        return user is not None and user.user_id == (session.issuer_id or session.principal_id)
+
+
+def _is_root(arn: str) -> bool:
+    """Return whether this is the root user of an account, who is always there."""
+    return arn.endswith(":root")
 
 
 def user_caller(user: User, access_key_id: str, account: str, region: str) -> Caller:
@@ -146,6 +153,7 @@ def _session(session: Session, region: str) -> Caller:
             tuple(session.tags.items()),
             session.transitive,
             session.source_identity,
+            session.issuer_id,
         ),
     )
 

@@ -7,7 +7,7 @@ testbed's clock; codes of MFA devices go by the real time, as authenticator appl
 import base64
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -81,6 +81,7 @@ class Sessions:
             session,
             principal_id=f"{caller.account}:{name}",
             issuer=caller.principal,
+            issuer_id=self.caller_identity(caller, {})["UserId"],
             policies=self._session_policies(parameters, caller.account, caller.region) or (),
             tags=_tags(parameters),
         )
@@ -93,6 +94,8 @@ class Sessions:
         arn, name = parameters["RoleArn"], parameters["RoleSessionName"]
         if caller.kind == "Root":
             raise _denied("Roles may not be assumed by root accounts.")
+        if caller.kind == "FederatedUser":  # of STS they may ask who they are (API reference)
+            raise _denied(not_authorized(caller.principal, "sts:AssumeRole", f"resource: {arn}"))
         role = self._role(caller, arn)
         with_mfa = self._mfa_time(caller, parameters)
         transitive, source_identity = self._may_assume(
@@ -167,15 +170,8 @@ class Sessions:
                 )
                 raise _denied(sentence)
         session = caller.credentials
-        passed = dict(session.tags) if session else {}
-        kept = {key: passed[key] for key in (session.transitive if session else ())}
-        if kept.keys() & tags.keys():
-            raise ApiError(
-                "One of the specified transitive tag keys can't be set because it conflicts with "
-                "a transitive tag key from the calling session.",
-                code="InvalidParameterValue",
-                status=400,
-            )
+        kept = _transitive(session.tags, session.transitive) if session else {}
+        _check_tags(parameters, kept)
         identity = session.source_identity if session else ""
         return kept, identity or parameters.get("SourceIdentity", "")
 
@@ -269,6 +265,30 @@ def _checked(text: str) -> str:
 
 def _tags(parameters: Mapping[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in parameters.get("Tags", ())}
+
+
+def _transitive(tags: Iterable[tuple[str, str]], keys: Iterable[str]) -> dict[str, str]:
+    """Return the tags with these keys, whose case does not count."""
+    wanted = {key.lower() for key in keys}
+    return {key: value for key, value in tags if key.lower() in wanted}
+
+
+def _check_tags(parameters: Mapping[str, Any], inherited: Iterable[str]) -> None:
+    """Raise ``ApiError`` for tags that a session cannot have; the case of keys does not count."""
+    keys = [tag["Key"].lower() for tag in parameters.get("Tags", ())]
+    transitive = {key.lower() for key in parameters.get("TransitiveTagKeys", ())}
+    if len(set(keys)) < len(keys):
+        sentence = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+    elif not transitive <= set(keys):
+        sentence = "The specified transitive tag key must be included in the requested tags."
+    elif {key.lower() for key in inherited} & set(keys):
+        sentence = (
+            "One of the specified transitive tag keys can't be set because it conflicts with "
+            "a transitive tag key from the calling session."
+        )
+    else:
+        return
+    raise ApiError(sentence, code="InvalidParameterValue", status=400)
 
 
 def _overlaid(*layers: Mapping[str, str]) -> dict[str, str]:

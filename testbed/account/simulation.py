@@ -10,6 +10,7 @@ from typing import Any
 
 from testbed.account.identities import Identities
 from testbed.account.why import someone
+from testbed.documented import regions
 from testbed.errors import ApiError, TestbedError
 from testbed.kms.base import Caller
 from testbed.kms.principals import principal
@@ -30,9 +31,16 @@ def principal_policy(
 def custom_policy(
     identities: Identities, caller: Caller, parameters: Mapping[str, Any], now: float
 ) -> dict[str, Any]:
-    """Simulate the policies in the request alone, as those of ``CallerArn`` or the caller."""
+    """Simulate the policies in the request alone, as those of ``CallerArn`` or the caller.
+
+    The root user needs no policy, and a federated one has session policies too: in their place it
+    is a user of the account.
+    """
     who = parameters.get("CallerArn")
     simulated = _someone(identities, caller, who, now) if who else caller
+    if simulated.kind in ("Root", "FederatedUser"):
+        arn = regions.iam_arn(caller.region, caller.account, "user/simulated")
+        simulated = Caller(arn, caller.account, "IAMUser", region=caller.region)
     return _answer(simulated, Policies(_policies(parameters, "PolicyInputList")), parameters)
 
 

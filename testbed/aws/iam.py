@@ -51,6 +51,7 @@ class Iam:
         """Perform the operation. Raises ``ApiError``, for ``refusal``."""
         model = query_protocol.operation(request, "iam")
         sent = query_protocol.parameters(request, model)
+        _require_usable(caller)
         home = replace(caller, region=regions.of_global_services(caller.region))
         with self._recorder.api_call("iam", home, model.name, sent) as recorded:
             sent = iam_permissions.of_caller(model.name, caller, sent)
@@ -104,6 +105,23 @@ class Iam:
             ),
             changes=not model.name.startswith(_READS),
             request_id=request.request_id,
+        )
+
+
+def _require_usable(caller: Caller) -> None:
+    """Refuse sessions that STS gives without access to IAM, in AWS's words.
+
+    Those of GetSessionToken have it with an MFA code alone, and federated users never (API
+    reference of STS).
+    """
+    session = caller.credentials
+    if session is None or session.issued is None or caller.kind == "AssumedRole":
+        return
+    if caller.kind == "FederatedUser" or session.mfa_at is None:
+        raise ApiError(
+            "The security token included in the request is invalid",
+            code="InvalidClientTokenId",
+            status=403,
         )
 
 

@@ -47,7 +47,8 @@ def _session_context(caller: Caller, session_started: float) -> dict[str, Any]:
     if caller.kind == "AssumedRole":
         context = {"sessionIssuer": _issuer(caller, "Role"), "webIdFederationData": {}}
     elif caller.kind == "FederatedUser":
-        context = {"sessionIssuer": _issuer(caller, "IAMUser")}
+        by_root = _issuer_arn(caller).endswith(":root")
+        context = {"sessionIssuer": _issuer(caller, "Root" if by_root else "IAMUser")}
     with_mfa = credentials is not None and credentials.mfa_at is not None
     context["attributes"] = {
         "creationDate": timestamp(issued),
@@ -60,13 +61,14 @@ def _session_context(caller: Caller, session_started: float) -> dict[str, Any]:
 
 def _issuer(caller: Caller, kind: str) -> dict[str, str]:
     arn = _issuer_arn(caller)
-    return {
+    unique_id = caller.credentials.issuer_id if caller.credentials else ""
+    issuer = {
         "type": kind,
-        "principalId": _principal_id(caller).partition(":")[0],
+        "principalId": unique_id or _principal_id(caller).partition(":")[0],
         "arn": arn,
         "accountId": caller.account,
-        "userName": _name(arn),
     }
+    return issuer if kind == "Root" else {**issuer, "userName": _name(arn)}
 
 
 def _issuer_arn(caller: Caller) -> str:

@@ -83,11 +83,13 @@ def test_policies_in_the_request_count_too(aws: Served) -> None:
 
 
 def test_a_custom_policy_is_alone(aws: Served) -> None:
-    answer = client(aws, "iam", new_user(aws, "bob", allow("iam:*"))).simulate_custom_policy(
-        PolicyInputList=[policy(allow("s3:*"))], ActionNames=["s3:GetObject", "iam:GetUser"]
-    )
-    decisions = [result["EvalDecision"] for result in answer["EvaluationResults"]]
-    assert decisions == ["allowed", "implicitDeny"]
+    of_user = client(aws, "iam", new_user(aws, "bob", allow("iam:*")))
+    for iam in (of_user, aws.client("iam")):  # the root's
+        answer = iam.simulate_custom_policy(
+            PolicyInputList=[policy(allow("s3:*"))], ActionNames=["s3:GetObject", "iam:GetUser"]
+        )
+        decisions = [result["EvalDecision"] for result in answer["EvaluationResults"]]
+        assert decisions == ["allowed", "implicitDeny"]
 
 
 def test_roles_are_simulated_and_strangers_are_not(aws: Served) -> None:

@@ -179,6 +179,26 @@ def test_external_id_tags_and_source_identity_are_conditions(aws: Served) -> Non
     assert session["sourceIdentity"] == "alice"
 
 
+def test_the_case_of_tag_keys_does_not_count(aws: Served) -> None:
+    role = new_role(aws, "chained", EVERYONE, allow("sts:*"))
+    sts = client(aws, "sts", new_user(aws, "chain", allow("sts:*")))
+    session = {"RoleArn": role, "RoleSessionName": "session"}
+    blue = {"Key": "Team", "Value": "blue"}
+    for tags, word in (
+        ([], "must be included"),
+        ([{"Key": "other", "Value": "x"}], "must be included"),
+        ([blue, {"Key": "TEAM", "Value": "red"}], "Duplicate"),
+    ):
+        refused = refusal(sts.assume_role, **session, Tags=tags, TransitiveTagKeys=["team"])
+        assert refused["Code"] == "InvalidParameterValue"
+        assert word in refused["Message"]
+    answer = sts.assume_role(**session, Tags=[blue], TransitiveTagKeys=["team"])
+    next_sts = client(aws, "sts", Person.of(answer["Credentials"]))
+    next_sts.assume_role(**session)
+    refused = refusal(next_sts.assume_role, **session, Tags=[{"Key": "TEAM", "Value": "red"}])
+    assert "conflicts with a transitive tag key" in refused["Message"]
+
+
 def test_durations_have_limits(aws: Served) -> None:
     role = new_role(aws, "short", EVERYONE)
     sts = client(aws, "sts", new_user(aws, "hurry", allow("sts:*")))
@@ -233,6 +253,23 @@ def test_a_trust_policy_may_want_a_code(aws: Served) -> None:
     assert context["sessionIssuer"]["userName"] == "guarded"
 
 
+def test_sessions_without_a_code_have_no_access_to_iam(aws: Served) -> None:
+    person = new_user(aws, "administrator", allow("*"))
+    serial, seed = device(aws, "administrator")
+    sts = client(aws, "sts", person)
+    given = {"SerialNumber": serial, "TokenCode": mfa.code(seed, time.time())}
+    federated = sts.get_federation_token(Name="visitor", Policy=policy(allow("*")))
+    for answer in (sts.get_session_token(), federated):
+        session = Person.of(answer["Credentials"])
+        assert refusal(client(aws, "iam", session).list_users)["Code"] == "InvalidClientTokenId"
+    with_code = Person.of(sts.get_session_token(**given)["Credentials"])
+    assert client(aws, "iam", with_code).list_users()["Users"]
+    role = new_role(aws, "of-nobody-federated", EVERYONE)
+    visitor = client(aws, "sts", Person.of(federated["Credentials"]))
+    refused = refusal(visitor.assume_role, RoleArn=role, RoleSessionName="session")
+    assert refused["Code"] == "AccessDenied"
+
+
 def test_sessions_get_no_session_tokens(aws: Served) -> None:
     person = new_user(aws, "nested", allow("sts:*"))
     session = Person.of(client(aws, "sts", person).get_session_token()["Credentials"])
@@ -252,7 +289,32 @@ def test_a_federated_user_is_recorded_with_its_issuer(aws: Served) -> None:
     )
     context = who["sessionContext"]
     assert isinstance(context, dict)
+    user = aws.client("iam").get_user(UserName="broker")["User"]
     assert context["sessionIssuer"]["userName"] == "broker"
+    assert context["sessionIssuer"]["principalId"] == user["UserId"]
+
+
+def test_a_session_ends_with_its_user_whatever_comes_after(aws: Served) -> None:
+    iam, person = aws.client("iam"), new_user(aws, "gone")
+    session = Person.of(client(aws, "sts", person).get_session_token()["Credentials"])
+    iam.delete_access_key(UserName="gone", AccessKeyId=person.access_key_id)
+    iam.delete_user(UserName="gone")
+    iam.create_user(UserName="gone")
+    refused = refusal(client(aws, "sts", session).get_caller_identity)
+    assert refused["Code"] == "InvalidClientTokenId"
+
+
+def test_a_federated_user_of_the_root_may_what_its_policy_says(aws: Served) -> None:
+    answer = aws.client("sts").get_federation_token(
+        Name="guest", Policy=policy(allow("mq:ListBrokers"))
+    )
+    guest = Person.of(answer["Credentials"])
+    mq = client(aws, "mq", guest)
+    assert mq.list_brokers()["BrokerSummaries"] == []
+    assert refusal(mq.list_configurations)["Code"] == "AccessDeniedException"
+    context = identity(aws, guest)["sessionContext"]
+    assert isinstance(context, dict)
+    assert (context["sessionIssuer"]["type"], context["sessionIssuer"]["arn"]) == ("Root", EVERYONE)
 
 
 def test_what_is_recorded_of_a_session_is_not_its_secret(aws: Served) -> None:
