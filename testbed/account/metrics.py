@@ -25,15 +25,20 @@ class MetricsBackend(CloudWatchBackend):
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
         self.of_brokers: dict[str, dict[int, tuple[Value, ...]]] = {}
+        self.forgotten: dict[str, tuple[Value, ...]] = {}  # each broker's values before those
 
     def put_values(self, broker_id: str, minute: int, values: Iterable[Value]) -> None:
         """Keep a broker's values of a minute, which is in seconds since 1970; forget old ones."""
         minutes = {**self.of_brokers.get(broker_id, {}), minute: tuple(values)}
-        recent = {
-            broker: {at: kept[at] for at in sorted(kept) if at > minute - KEPT}
-            for broker, kept in {**self.of_brokers, broker_id: minutes}.items()
-        }
-        self.of_brokers = {broker: kept for broker, kept in recent.items() if kept}
+        recent: dict[str, dict[int, tuple[Value, ...]]] = {}
+        before: dict[str, tuple[Value, ...]] = {}
+        for broker, kept in {**self.of_brokers, broker_id: minutes}.items():
+            of_broker = {at: kept[at] for at in sorted(kept) if at > minute - KEPT}
+            if of_broker:
+                recent[broker] = of_broker
+                last = max((at for at in kept if at not in of_broker), default=None)
+                before[broker] = self.forgotten.get(broker, ()) if last is None else kept[last]
+        self.of_brokers, self.forgotten = recent, before
 
     def get_filtered_metrics(
         self, metric_name: str, namespace: str, dimensions: list[dict[str, str]]
@@ -127,8 +132,8 @@ class MetricsBackend(CloudWatchBackend):
             if same and unit in (None, datum.unit):
                 yield datum
         if namespace == NAMESPACE and unit in (None, UNITS.get(name)):
-            for values in self.of_brokers.values():
-                yield from _of_broker(values, name, dimensions)
+            for broker, values in self.of_brokers.items():
+                yield from _of_broker(values, self.forgotten.get(broker, ()), name, dimensions)
 
     def _all_of_brokers(self) -> Iterator[MetricDatumBase]:
         for values in self.of_brokers.values():
@@ -146,10 +151,19 @@ def _asked(
 
 
 def _of_broker(
-    minutes: Mapping[int, tuple[Value, ...]], name: str, dimensions: Dimensions
+    minutes: Mapping[int, tuple[Value, ...]],
+    forgotten: Iterable[Value],
+    name: str,
+    dimensions: Dimensions,
 ) -> Iterator[MetricDatumBase]:
-    """Yield the values of a metric; of those per minute, what was added since the one before."""
+    """Yield the values of a metric; of those per minute, what was added since the one before.
+
+    ``forgotten`` are the values of the last minute before ``minutes``.
+    """
     before = 0.0
+    for own, where, value in forgotten:
+        if own == name and tuple(sorted(where)) == dimensions:
+            before = value
     for minute, values in minutes.items():
         for own, where, value in values:
             if own != name or tuple(sorted(where)) != dimensions:

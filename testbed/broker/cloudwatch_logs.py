@@ -4,7 +4,6 @@ Each line that a node prints is an event of its own. What was delivered of a con
 the events, so nothing is delivered twice.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,7 +18,7 @@ from testbed.documented import log_groups, regions
 from testbed.errors import ContainerFailed
 from testbed.kms.base import MQ, Caller
 from testbed.policy.evaluate import evaluate
-from testbed.policy.language import MalformedPolicyDocument, parse
+from testbed.policy.language import Policy, parse
 from testbed.services import Services
 
 _OWN = "testbed-enter: "  # lines of the entry point: no broker's
@@ -108,11 +107,7 @@ class LogDelivery:
         stream = log_groups.stream(broker.engine_type, broker.broker_id, broker.nodes[0].name)
         name = log_groups.name(broker.broker_id, group)
         resource = _arn(broker, f"log-group:{name}:log-stream:{stream}")
-        try:
-            policy = parse(_together(documents), "resource")
-        except MalformedPolicyDocument:
-            return False
-        policies = replace(self._identities.policies(service), resource=policy)
+        policies = replace(self._identities.policies(service), resource=_together(documents))
         return all(
             evaluate(self._authorization.request(service, action, resource), policies).allowed
             for action in _WRITES
@@ -131,13 +126,14 @@ class LogDelivery:
             return
 
 
-def _together(documents: Sequence[str]) -> dict[str, Any]:
-    """Return the statements of all resource policies of an account as one policy."""
-    statements: list[Any] = []
-    for document in documents:
-        found = json.loads(document).get("Statement", [])
-        statements += found if isinstance(found, list) else [found]
-    return {"Version": "2012-10-17", "Statement": statements}
+def _together(documents: Sequence[str]) -> Policy:
+    """Return the statements of all resource policies of an account as one policy.
+
+    Each document is read alone: it has its own version, and may repeat another one's ``Sid``.
+    PutResourcePolicy has refused what is malformed.
+    """
+    policies = [parse(document, "resource") for document in documents]
+    return Policy(tuple(statement for policy in policies for statement in policy.statements))
 
 
 def _put(broker: Broker, groups: Sequence[str], lines: Sequence[_Line], logs: Any) -> None:

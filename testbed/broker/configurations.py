@@ -5,6 +5,7 @@ sanitising left it, and never changes.
 """
 
 import re
+import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -89,6 +90,7 @@ class Configurations:
 
     def __init__(self, state: State, clock: Clock) -> None:
         self._state, self._clock = state, clock
+        self._creating = threading.Lock()
 
     def create(
         self,
@@ -108,13 +110,14 @@ class Configurations:
             raise refusals.unknown_version(engine_type, engine_version)
         if not _NAME.fullmatch(name):
             raise refusals.bad(_NAME_SENTENCE, "name")
-        if any(configuration.name == name for configuration in self.of(caller)):
-            raise refusals.configuration_exists()
         rules.check_tags(tags)
         shown = shown_engine_type or engine_type
-        return self._add(
-            caller, name, engine_type, engine_version, shown_engine_type=shown, tags=tags
-        )
+        with self._creating:
+            if any(configuration.name == name for configuration in self.of(caller)):
+                raise refusals.configuration_exists()
+            return self._add(
+                caller, name, engine_type, engine_version, shown_engine_type=shown, tags=tags
+            )
 
     def create_default(self, broker: Broker) -> Configuration:
         """Create the configuration of a broker that was created without one, and return it.

@@ -26,6 +26,8 @@ def apply(broker: Broker, request: UpdateBroker) -> Broker:
     for name, value in request.settings.items():
         if name in _WITH_REBOOT:
             later[name] = value
+            if value == broker.settings.get(name):
+                del later[name]
         elif name not in NOT_OFFERED:
             now[name] = value
     return replace(broker, settings=now, pending=replace(pending, settings=later))

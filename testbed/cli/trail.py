@@ -110,9 +110,9 @@ def trail(
             logger.info("%d calls by services are left out: --all shows them", hidden)
         if follow:
             logger.info("following; Ctrl-C ends it")
-            records = _followed(testbed.trail, account, region, cursor, chosen)
+            coming = _followed(testbed.trail, account, region, cursor, chosen)
             shown = {record["eventID"] for record in matches}  # some came while these were read
-            for record in _wanted(records, wanted, names, broker):
+            for record in _wanted(coming, wanted, names, broker):
                 if record["eventID"] not in shown:
                     _show(record, names, as_json)
 

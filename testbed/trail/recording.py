@@ -189,8 +189,8 @@ class Recorder:
 
     def last_usage(self, key_arn: str) -> dict[str, Any]:
         """Return KMS's ``KeyLastUsageData`` of a key, empty for a key that was never used."""
-        about = Attribute("ResourceName", key_arn)
-        for record in events(self.trail, Arn.parse(key_arn).account, attribute=about):
+        key, about = Arn.parse(key_arn), Attribute("ResourceName", key_arn)
+        for record in events(self.trail, key.account, region=key.region, attribute=about):
             if record["eventName"] in CRYPTOGRAPHIC and "errorCode" not in record:
                 return {
                     "Operation": record["eventName"],

@@ -101,6 +101,13 @@ def test_values_end_after_three_hours(aws: Served) -> None:
     assert points(aws, "QueueSize", **asked) == [], "those of a broker that is gone, too"
 
 
+def test_what_is_counted_per_minute_begins_with_what_was_forgotten(aws: Served) -> None:
+    for minute, total in ((0, 1000), (1, 1001), (181, 1003), (182, 1004), (183, 1004)):
+        put(aws, minute, ("EnqueueCount", total))
+    asked: dict[str, Any] = {"EndTime": START + 200 * MINUTE}
+    assert points(aws, "EnqueueCount", **asked) == [(181, 2), (182, 1), (183, 0)]
+
+
 def test_periods_begin_with_the_first_minute(aws: Served) -> None:
     put(aws, 3, ("QueueSize", 1))
     asked: dict[str, Any] = {"StartTime": START + timedelta(seconds=130), "Period": 300}

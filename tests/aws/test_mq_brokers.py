@@ -20,7 +20,8 @@ from tests.support.aws_endpoint import OTHER_ACCOUNT, Served, refusal
 from tests.support.broker_node import retry_login
 
 pytestmark = pytest.mark.containers
-PASSWORD, SECOND = "correct-horse-1", "battery-staple-2"
+# Of this file alone: another one puts a password where the trail keeps it, into the name of a host.
+PASSWORD, SECOND = "correct-horse-of-brokers", "battery-staple-of-brokers"
 LONG = 240.0  # seconds; a broker takes about ten on an idle machine
 
 

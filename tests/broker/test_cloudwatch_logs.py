@@ -122,6 +122,19 @@ def test_activemq_needs_a_resource_policy(aws: Served, changed: dict[str, Any]) 
     assert len(delivered(aws, own, "general")) == 1
 
 
+def test_resource_policies_may_have_statements_of_the_same_sid(aws: Served) -> None:
+    delivery, own = LogDelivery(aws.testbed.services), broker(aws.testbed, General=True)
+    other = {**POLICY, "Sid": "Logs", "Principal": {"Service": "es.amazonaws.com"}}
+    aws.client("logs").put_resource_policy(
+        policyName="search",
+        policyDocument=json.dumps({"Version": "2012-10-17", "Statement": other}),
+    )
+    allow(aws, Sid="Logs")
+    delivery.begin(own, USER)
+    delivery.deliver(own)
+    assert len(delivered(aws, own, "general")) == 1
+
+
 def test_activemq_needs_a_creator_who_may_create_log_groups(aws: Served) -> None:
     delivery, own = LogDelivery(aws.testbed.services), broker(aws.testbed, General=True)
     allow(aws)

@@ -37,6 +37,14 @@ def test_settings_change_at_once_or_with_a_reboot(testbed: Testbed) -> None:
     assert updated.applied().settings["HostInstanceType"] == "mq.m5.xlarge"
 
 
+def test_what_stays_as_it_is_waits_for_nothing(testbed: Testbed) -> None:
+    broker = add(testbed, request("ACTIVEMQ"))
+    for instance_type in ("mq.m5.xlarge", "mq.m5.large"):
+        update = UpdateBroker(settings={"HostInstanceType": instance_type})
+        updated = testbed.brokers.update(broker.broker_id, update)
+    assert "PendingHostInstanceType" not in describe.describe(updated)
+
+
 def cluster(testbed: Testbed, kind: Kind, gigabytes: int = 50) -> Broker:
     """Store a cluster with volumes of a kind and size."""
     asked = replace(

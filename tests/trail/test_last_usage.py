@@ -1,5 +1,6 @@
 """When a key was last used, as KMS answers it from the trail."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from testbed.errors import KmsError
-from testbed.kms.base import USER, USER_ACCOUNT
+from testbed.kms.base import USER, USER_ACCOUNT, root
 from testbed.state.clock import Clock
 from testbed.state.store import State
 from testbed.trail.lookup import events
@@ -58,6 +59,15 @@ def test_what_is_refused_and_what_uses_no_key_do_not_count(recorder: Recorder) -
     recorder.kms_call(call("Decrypt", 200, error=KmsError("", code="DisabledException")))
     recorder.kms_call(call("DescribeKey", 300))
     assert recorder.last_usage(KEY)["KmsRequestId"] == "request at 100"
+
+
+def test_a_key_is_used_in_its_own_region(recorder: Recorder) -> None:
+    region = "eu-central-1"
+    key = KEY.replace("us-east-1", region)
+    used = call("Encrypt", 100, {"KeyId": key})
+    recorder.kms_call(replace(used, caller=root(USER_ACCOUNT, region)))
+    assert recorder.last_usage(key)["KmsRequestId"] == "request at 100"
+    assert recorder.last_usage(KEY) == {}
 
 
 def test_re_encryption_uses_both_keys(recorder: Recorder) -> None:
