@@ -5,12 +5,12 @@ rounds.
 """
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from statistics import median
 
-from testbed.bench.results import MOST_STOLEN, Result, Series, Side
+from testbed.bench.results import MOST_STOLEN, Result, Round, Series, Side
 from testbed.bench.statistics import Distribution, Ratio, distribution, interval, spread, unpaired
 
 STOLEN = 0.02  # the share of the processors' time from which on it is worth a caveat
@@ -125,19 +125,24 @@ def _summary(series: Series, side: Side) -> Summary:
     )
 
 
-def stolen_share(result: Result) -> float:
-    """Return the share of all processors' time that the hypervisor gave to other machines."""
+def _rounds(result: Result) -> list[Round]:
     rounds = [
         measured for series in result.series for side in series.sides for measured in side.rounds
     ]
-    rounds += [point.round for curve in result.curves for point in curve.points]
+    return rounds + [point.round for curve in result.curves for point in curve.points]
+
+
+def stolen_share(result: Result) -> float:
+    """Return the share of all processors' time that the hypervisor gave to other machines."""
+    rounds = _rounds(result)
     return sum(measured.stolen for measured in rounds) / len(rounds) if rounds else 0.0
 
 
 def caveats(result: Result) -> tuple[str, ...]:
     """Return what has to stand beside the numbers, depending on the numbers."""
-    notes = [_SHARED_MACHINE]
     sides = [(series, side) for series in result.series for side in series.sides]
+    elsewhere = bool(sides) and all(side.route == "remote" for _, side in sides)
+    notes = [] if elsewhere else [_SHARED_MACHINE]
     for series, side in sides:
         if "generator" in series.limits(side):
             notes.append(
@@ -186,7 +191,8 @@ def _about_routes(routes: set[str]) -> list[str]:
 def _about_machine(result: Result) -> list[str]:
     notes = []
     load = result.environment.get("load before", "0")
-    if float(load) > _BUSY_BEFORE * (os.cpu_count() or 1):
+    cores = max((measured.cores for measured in _rounds(result)), default=0)
+    if float(load) > _BUSY_BEFORE * (cores or os.cpu_count() or 1):
         notes.append(f"The machine was busy with something else at the start (load {load}).")
     stolen = stolen_share(result)
     if stolen > STOLEN:
@@ -218,7 +224,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """``second`` against ``first``. ``changed`` names what differs in the environment."""
+    """``second`` against ``first``.
+
+    ``changed`` names what differs besides the measured: in the environment, and of the sides in the
+    workload, the driver, the broker's version and the route.
+    """
 
     title: str
     first: str
@@ -236,6 +246,12 @@ def compare(named: Sequence[tuple[str, Result]]) -> tuple[Comparison, ...]:
 def _comparison(first: str, base: Result, second: str, other: Result) -> Comparison:
     others = _sides(other)
     rows = []
+    changed = [
+        f"{name}: {base.environment.get(name, 'unknown')} and "
+        f"{other.environment.get(name, 'unknown')}"
+        for name in dict.fromkeys([*base.environment, *other.environment])
+        if base.environment.get(name) != other.environment.get(name)
+    ]
     for key, (series, side) in _sides(base).items():
         if key not in others:
             continue
@@ -244,13 +260,27 @@ def _comparison(first: str, base: Result, second: str, other: Result) -> Compari
         if all(before) and all(after):
             medians = series.median(side), other_series.median(other_side)
             rows.append(Row(", ".join(key), *medians, unpaired(before, after)))
-    changed = tuple(
-        f"{name}: {base.environment.get(name, 'unknown')} and "
-        f"{other.environment.get(name, 'unknown')}"
-        for name in dict.fromkeys([*base.environment, *other.environment])
-        if base.environment.get(name) != other.environment.get(name)
-    )
-    return Comparison(f"{second} with {first}", first, second, tuple(rows), changed)
+            changed += _changed(", ".join(key), _settings(series, side), _settings(*others[key]))
+    return Comparison(f"{second} with {first}", first, second, tuple(rows), tuple(changed))
+
+
+def _settings(series: Series, side: Side) -> dict[str, object]:
+    """Return what a rate depends on, by its name: names of files say little of what is in them."""
+    return {
+        **{f"workload's {name}": value for name, value in asdict(series.workload).items()},
+        **{f"driver's {name}": value for name, value in asdict(series.driver).items()},
+        "broker": side.running,
+        "route": side.route,
+    }
+
+
+def _changed(
+    label: str, first: Mapping[str, object], second: Mapping[str, object]
+) -> Iterator[str]:
+    for name, value in first.items():
+        # Any number of rounds has a median; a title and a path are no load.
+        if not name.endswith(("title", "payload", "rounds")) and value != second[name]:
+            yield f"{label}, {name}: {value} and {second[name]}"
 
 
 def _sides(result: Result) -> dict[tuple[str, str, str], tuple[Series, Side]]:

@@ -34,11 +34,14 @@ KIND = "amazonmq-testbed benchmark"
 class Round:
     """One round of a workload on one target. Rates are per second of the measuring.
 
+    ``seconds`` is the measuring's length, in turns with the time in which the last messages of each
+    turn were answered.
     ``busiest`` is the processor time of the busiest generator process, in cores; ``stolen`` the
     share of the machine's processor time that the hypervisor gave to other machines, 0 if unknown.
     ``kms_calls`` are those of the generators in the whole measuring. ``broker`` is None for an
     inaccessible container. ``account`` is about all messages, ``sample`` the checker's
-    account of the full history of every 61st message.
+    account of the full history of every 61st message. ``cores`` are the measuring machine's, which
+    is not always the one that reads the result; 0 if unknown.
     """
 
     seconds: float
@@ -55,17 +58,28 @@ class Round:
     broker: Usage | None
     account: Account | None
     sample: Account | None
+    cores: int = 0
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was lost. A round that is not ok is no result."""
-        return (self.account is None or self.account.ok) and (self.sample is None or self.sample.ok)
+        """Whether nothing was lost, and everything confirmed. Otherwise it is no result."""
+        return not self.failure
 
     @property
     def failure(self) -> str:
-        """The account that is not ok."""
-        account = self.account if self.account and not self.account.ok else self.sample
-        return f"not all messages arrived, so there is no result: {account}"
+        """Why it is no result; empty if it is one.
+
+        What the broker refused or never answered has no latency: only the others would be measured.
+        """
+        for account in filter(None, (self.account, self.sample)):
+            if not account.ok:
+                return f"not all messages arrived, so there is no result: {account}"
+            if account.failed or account.unknown:
+                return (
+                    "not all messages were confirmed, so there is no result: "
+                    f"{account}, {account.failed} refused"
+                )
+        return ""
 
 
 def throughput(workload: Workload, measured: Round) -> float:
@@ -87,9 +101,7 @@ def kept_up(workload: Workload, driver: Driver, measured: Round) -> bool:
     return throughput(workload, measured) + allowed >= _KEPT_UP * workload.rate
 
 
-def limit(
-    workload: Workload, driver: Driver, measured: Round, cores: int = os.cpu_count() or 1
-) -> str:
+def limit(workload: Workload, driver: Driver, measured: Round) -> str:
     """Return the limit: ``rate`` (it was kept), ``generator``, ``machine`` or ``broker``.
 
     ``machine`` means that generators and broker both want its cores.
@@ -102,7 +114,7 @@ def limit(
     broker, generators = measured.broker, measured.generator_cores
     if (
         broker
-        and broker.cores + generators >= _BUSY * cores * left
+        and broker.cores + generators >= _BUSY * (measured.cores or os.cpu_count() or 1) * left
         and generators > broker.cores / 2
     ):
         return "machine"

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 from testbed.bench.host import Meter, Reading, Usage, stolen, usage
 from testbed.bench.load.accounting import account
 from testbed.bench.load.base import Shape
 from testbed.bench.load.fleet import Fleet, Progress
-from testbed.bench.load.worker import Assignment, Job, Part, Span, Times
+from testbed.bench.load.worker import PAUSE, Assignment, Job, Part, Span, Times
 from testbed.bench.results import Round
 from testbed.bench.spec import Driver, Workload, producers
 from testbed.bench.statistics import Distribution, distribution
@@ -21,7 +22,6 @@ from testbed.clients.base import Destination
 from testbed.history import Event, History, Kind
 
 Show = Callable[[Progress], None]
-_PAUSE = 0.1  # of a turn, before the next one: for what is still in flight
 _SENDING, _TAKING = ("produce", "request", "visit"), ("consume", "request")
 
 
@@ -188,7 +188,7 @@ def _turns(
     """Return the spans of each side, and when the next turn may begin."""
     count = max(1, round(seconds / turn)) if turn and sides > 1 else 1
     length = round(seconds / count * 1e9)
-    pause = int(_PAUSE * length) if sides > 1 else 0
+    pause = int(PAUSE * length) if sides > 1 else 0
     spans: list[list[Span]] = [[] for _ in range(sides)]
     for number in range(count):
         for side in sorted(range(sides), reverse=number % 2 == 1):
@@ -204,7 +204,12 @@ def round_of(
     broker: Usage | None = None,
     stolen_share: float = 0.0,
 ) -> Round:
-    """Add the parts up. ``broker`` is what the broker's container used."""
+    """Add the parts up. ``broker`` is what the broker's container used.
+
+    ``seconds`` is how long was measured, unless the sides took turns: then the parts say it.
+    """
+    worked = [part.worked for part in parts if part.role in _SENDING and part.worked]
+    seconds = fmean(worked) if worked else seconds
 
     def merged(roles: tuple[str, ...], name: str) -> Distribution:
         return distribution(
@@ -232,6 +237,7 @@ def round_of(
         broker=broker,
         account=None if visiting else _account(plan, parts),
         sample=None if visiting or not sampled else _sample(plan, parts),
+        cores=os.cpu_count() or 1,
     )
 
 

@@ -147,8 +147,8 @@ class Driver:
 
     ``generator``: ``fast`` writes prepared frames (AMQP 0-9-1 and OpenWire), ``client`` is the
     library that users have, one message at a time. ``connections`` is the number of connections
-    for each producer of the workload; they share its window, with at most ``pipeline`` messages
-    on each (0 for no limit), and run in ``processes`` processes.
+    for each producer of the workload; they share its window, with at least one message and at most
+    ``pipeline`` messages on each (0 for no limit), and run in ``processes`` processes.
 
     ``route``: ``direct`` goes to the container's own address where this machine can reach it,
     ``published`` to the port on 127.0.0.1 through the engine's proxy, ``inside`` to the

@@ -75,7 +75,8 @@ def sections(*, rounds: int, warm_up: float, duration: float) -> tuple[Section, 
         ),
         section(
             "Other patterns",
-            "Requests with replies, ten in flight; one message to five subscribers.",
+            "Requests with replies, ten in flight (on ActiveMQ 32, one on each connection); one "
+            "message to five subscribers.",
             *(
                 (workload, engine, LAYERS)
                 for workload in ("request-reply", "fan-out")

@@ -42,9 +42,15 @@ def test_a_side_that_did_nothing_is_not_compared() -> None:
     assert summaries(broken)[1].ratio is None
 
 
+def _measured_on(cores: int) -> Side:
+    return Side("tls", LAYERS[2], "4.0.5", "container", (replace(a_round(1000), cores=cores),))
+
+
 def test_caveats_say_what_the_numbers_call_for() -> None:
     busy = " ".join(caveats(a_result(load="9.0")))
     assert "busy with something else" in busy
+    many = replace(a_series(1000), sides=(_measured_on(64),))
+    assert "busy" not in " ".join(caveats(replace(a_result(many, load="9.0"), curves=())))
     noisy = " ".join(caveats(a_result(a_series(1000, 940, noise=0.5))))
     assert "more than 10 % apart" in noisy
     calm = " ".join(caveats(a_result()))
@@ -67,6 +73,9 @@ def test_caveats_say_what_the_numbers_call_for() -> None:
         ),
     )
     assert "the generator was the limit" in " ".join(caveats(a_result(bound)))
+    assert "share this machine's processors" in calm
+    remote = replace(series, sides=tuple(replace(side, route="remote") for side in series.sides))
+    assert "share this machine's processors" not in " ".join(caveats(a_result(remote)))
 
 
 def test_results_of_different_runs_are_compared() -> None:
@@ -81,3 +90,17 @@ def test_results_of_different_runs_are_compared() -> None:
         [("first", a_result()), ("second", a_result(a_series(1000, 940, 700, seed=2)))]
     )
     assert [row.ratio.verdict for row in same.rows] == [Verdict.NOISE] * 3
+    assert same.changed == ()
+
+
+def test_a_comparison_says_what_was_measured_otherwise_under_the_same_name() -> None:
+    series = a_series(1000)
+    larger = replace(series.workload, size=65536, title="Another", rounds=3)
+    [side] = series.sides
+    other = replace(series, workload=larger, sides=(replace(side, running="4.3.0"),))
+    [comparison] = compare([("first", a_result(series)), ("second", a_result(other))])
+    label = "durable-1k, rabbitmq, plaintext, plain volume"
+    assert comparison.changed == (
+        f"{label}, workload's size: 1024 and 65536",
+        f"{label}, broker: 4.0.5 and 4.3.0",
+    )

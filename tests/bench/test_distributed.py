@@ -143,6 +143,34 @@ def test_the_locustfile_can_be_imported() -> None:
     assert done.stdout.strip() == "ProducerUser", done.stderr
 
 
+_MASTER = """
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from testbed.bench.distributed import locustfile as file
+from testbed.bench.distributed.run import Report, pack
+from testbed.bench.load.worker import Part
+
+nothing = lambda *_, **__: None
+runner = SimpleNamespace(worker_count=2, exceptions={}, register_message=nothing,
+                         send_message=nothing, stop=nothing, quit=nothing)
+master = file.MasterLoad(Path(sys.argv[1]), runner)
+master._spawned.set()
+master._reports = [[pack(Part("visit", connected=5))], []]
+master._run()
+print(*Report.read(Path(sys.argv[1]).with_suffix(".report")).errors)
+"""
+
+
+def test_a_worker_that_was_stopped_before_its_end_makes_it_no_result(tmp_path: Path) -> None:
+    """Nobody accounts for connections: without its part, they would only be fewer."""
+    path, work = tmp_path / "load.json", short("connect", warm_up=0.0, duration=0.1)
+    LoadSpec(work, load_driver("rabbitmq"), remote_target(tmp_path), 1).write(path)
+    command = [sys.executable, "-c", _MASTER, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True)  # noqa: PLW1510 - asserted
+    assert "stopped before it had measured" in done.stdout, done.stderr
+
+
 # On real brokers, by two workers.
 
 

@@ -67,6 +67,17 @@ def test_a_lost_message_makes_the_round_no_result(fleet: Fleet, server: AmqpServ
     assert not measured.ok
 
 
+@pytest.mark.parametrize("what", ["refuse", "ignore"])
+def test_a_message_without_a_confirmation_makes_the_round_no_result(
+    fleet: Fleet, server: AmqpServer, what: str
+) -> None:
+    setattr(server, what, 5)
+    planned = impatient(plan(short("durable-1k"), DRIVER, server.target()))
+    measured = play(fleet, planned, 0.1, 0.3)
+    assert not measured.ok
+    assert measured.failure.startswith("not all messages were confirmed")
+
+
 def test_a_wrong_password_ends_the_round(fleet: Fleet, server: AmqpServer) -> None:
     planned = plan(short("durable-1k"), DRIVER, server.target(password="another"))
     with pytest.raises(ClientError, match="refused the login"):

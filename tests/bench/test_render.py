@@ -24,6 +24,13 @@ def test_the_page_needs_nothing_else() -> None:
     assert "Generators and broker share" in page
 
 
+def test_a_comparison_on_the_page_says_that_the_machines_differ() -> None:
+    here = a_result()
+    there = replace(here, environment={**here.environment, "machine": "aarch64, 64 CPUs"})
+    page = html.render(here, compare([("a.json", here), ("b.json", there)]))
+    assert "machine: x86_64, 2 CPUs and aarch64, 64 CPUs" in page
+
+
 def test_what_comes_from_outside_is_escaped() -> None:
     series = a_series(1000, 940)
     evil = replace(

@@ -29,7 +29,16 @@ LIMITS = [
 
 @pytest.mark.parametrize(("measured", "rate", "expected"), LIMITS)
 def test_which_side_was_the_limit(measured: Round, rate: float, expected: str) -> None:
-    assert limit(replace(WORK, rate=rate), load_driver("rabbitmq"), measured, cores=2) == expected
+    measured = replace(measured, cores=2)
+    assert limit(replace(WORK, rate=rate), load_driver("rabbitmq"), measured) == expected
+
+
+def test_the_limit_is_that_of_the_machine_that_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``bench show`` may run anywhere."""
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    measured = replace(a_round(1000, cores=1.0), generator_cores=0.9, cores=2)
+    assert limit(WORK, load_driver("rabbitmq"), measured) == "machine"
+    assert limit(WORK, load_driver("rabbitmq"), replace(measured, cores=16)) == "broker"
 
 
 def test_the_highest_rate_sustained_is_below_the_first_that_was_not() -> None:

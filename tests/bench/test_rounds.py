@@ -1,13 +1,19 @@
 """When each side of a round works."""
 
 import itertools
+import time
+from multiprocessing import Pipe
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.bench.load.worker import Times
-from testbed.bench.rounds import in_turns
+from testbed.bench.load.base import Shape
+from testbed.bench.load.roles import Measured, Visitor
+from testbed.bench.load.worker import Job, Times, _Round
+from testbed.bench.rounds import Plan, in_turns, round_of
+from testbed.bench.target import Target
+from testbed.clients.base import Address
 
 MS = 1_000_000
 
@@ -47,3 +53,30 @@ def test_all_sides_work_as_long_and_one_at_a_time(
     assert max(end for side in times for _, end in side.warm) <= min(
         begin for side in times for begin, _ in side.measured
     )
+
+
+@pytest.mark.parametrize("milliseconds", [15, 33])
+def test_the_time_after_a_turn_in_which_its_last_visit_ends_counts(milliseconds: int) -> None:
+    """A turn of 40 ms has room for two or three visits of 15 ms: what it began has its time."""
+    took: list[float] = []
+
+    def visit() -> None:
+        begun = time.monotonic()
+        time.sleep(milliseconds / 1000)
+        took.append(time.monotonic() - begun)
+
+    address = Address("amqp", "127.0.0.1", 5671, "user", "secret")
+    job = Job("visit", "fast", Target("RABBITMQ", address), (), 1, Shape())
+    measured = Measured()
+    [first, _] = in_turns(2, 0.0, 0.32, 0.04)
+    pipe, _other = Pipe()
+    of_round = _Round(
+        job,
+        [Visitor(visit, 0.0, measured)],
+        measured,
+        first.shifted(time.monotonic_ns()),
+        pipe=pipe,
+        counters=[0, 0, 0],
+    )
+    result = round_of(Plan(1, (job,)), [of_round.drive()], 0.32)
+    assert result.connected == pytest.approx(len(took) / sum(took), rel=0.05)

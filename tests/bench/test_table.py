@@ -10,12 +10,14 @@ from typer.testing import CliRunner
 from testbed.bench import results
 from testbed.bench.render import markdown
 from testbed.bench.results import Series, Settings, Side, Yardstick
+from testbed.bench.rounds import plan
 from testbed.bench.spec import DRIVERS, load_driver, load_workload
 from testbed.bench.statistics import Ratio, ratio
 from testbed.bench.table import Section, orders, outcome, sections, volume_costs
-from testbed.bench.target import Encryption
+from testbed.bench.target import Encryption, Target
 from testbed.cli.root import app
 from testbed.clients import PROTOCOLS
+from testbed.clients.base import Address
 from testbed.errors import TestbedError
 from tests.support.bench_results import a_result, a_series
 
@@ -45,6 +47,16 @@ def test_the_table_has_every_protocol_and_size() -> None:
         65536,
         1048576,
     }
+
+
+def test_what_the_table_says_of_requests_in_flight_is_what_is_planned() -> None:
+    [about] = [section.about for section in TABLE if "patterns" in section.title]
+    assert "ten in flight (on ActiveMQ 32" in about
+    address = Address("amqp", "127.0.0.1", 5671, "user", "secret")
+    for name, expected in (("rabbitmq", 10), ("activemq", 32)):
+        planned = plan(load_workload("request-reply"), load_driver(name), Target("", address))
+        requests = [job for job in planned.jobs if job.role == "request"]
+        assert sum(job.window * len(job.assignments) for job in requests) == expected
 
 
 ORDERS = [
@@ -131,6 +143,7 @@ def test_the_page_has_every_number_and_what_is_missing() -> None:
     assert "2 of 2 expected orders hold" in page
     assert "PerfTest (1 producers, 1 consumers, 500 in flight) | 1,000 | 900 " in page
     assert page.count("not reached") == 2
+    assert "does not say what encryption costs" in page
     short = markdown.render(
         a_result(under("transient-64k", "tls:AES256-SHA+plain", rates=(1000.0,))), [section]
     )

@@ -26,11 +26,12 @@ class _Message:
 class AmqpServer:
     """Confirms every message and delivers it. ``lose`` is the number of one that is not delivered.
 
-    Numbers count from 1, over all queues.
+    ``refuse`` is one that is neither delivered nor confirmed, and ``ignore`` one that is delivered
+    and has no answer. Numbers count from 1, over all queues.
     """
 
     def __init__(self) -> None:
-        self.lose = 0
+        self.lose = self.refuse = self.ignore = 0
         self.published = 0
         self._lock = threading.Lock()
         self._queues: dict[bytes, deque[_Message]] = defaultdict(deque)
@@ -69,9 +70,11 @@ class AmqpServer:
                     continue
                 assert message is not None
                 if self._complete(message, kind, payload):
-                    self._route(message)
+                    number = self._route(message)
                     confirmed += 1
-                    connection.sendall(method((60, 80), struct.pack(">QB", confirmed, 0)))
+                    answer = (60, 120) if number == self.refuse else (60, 80)
+                    if number != self.ignore:
+                        connection.sendall(method(answer, struct.pack(">QB", confirmed, 0)))
 
     def _answer(self, connection: socket.socket, payload: bytes) -> _Message | None:
         """Answer a method. Returns the message that it announces."""
@@ -116,14 +119,16 @@ class AmqpServer:
             message.missing -= len(payload)
         return not message.missing
 
-    def _route(self, message: _Message) -> None:
+    def _route(self, message: _Message) -> int:
+        """Deliver a message. Returns its number."""
         with self._lock:
             self.published += 1
-            if self.published == self.lose:
-                return
+            if self.published in (self.lose, self.refuse):
+                return self.published
             for queue in self._bindings[message.key] if message.exchange else {message.key}:
                 self._queues[queue].append(message)
                 self._deliver(queue)
+            return self.published
 
     def _deliver(self, queue: bytes) -> None:
         if queue not in self._consumers:

@@ -265,6 +265,8 @@ class MasterLoad(Load):
         errors = [failure["msg"] for failure in self._runner.exceptions.values()]
         if not errors and len(self._reports) < workers:
             errors = [f"{workers - len(self._reports)} of {workers} workers did not report"]
+        if not errors and ready and not all(self._reports):
+            errors = ["a worker was stopped before it had measured to the end"]
         if not errors and not ready:
             errors = [f"not everyone was ready within {_READY_WITHIN:g} s"]
         parts = tuple(unpack(part) for report in self._reports for part in report)

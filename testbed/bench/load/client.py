@@ -37,17 +37,16 @@ class _ClearPayload:
 
 
 def _make_payload(target: Target) -> Payload:
-    """Return the payload handling for a target's encryption.
+    """Return the payload handling of one connection, which counts its own calls of KMS."""
+    payload = _encrypting(target)
+    return _TextPayload(payload) if target.address.protocol == "stomp-ws" else payload
 
-    Raises ``ClientError`` for encrypted payloads without a key.
-    """
+
+def _encrypting(target: Target) -> Payload:
     kind, key = target.encryption.payload, target.envelope
     if kind == "clear":
         return _ClearPayload()
-    if key is None:
-        raise ClientError(
-            "encrypted payloads need a KMS key, and this broker's KMS is not available"
-        )
+    assert key is not None, "generator() has looked"
     import boto3  # takes its time, and most workers do without
 
     from testbed.clients.envelope import Envelope
@@ -99,9 +98,8 @@ class ClientSender:
         run: int,
         producer: int,
         outstanding: Outstanding,
-        payload: Payload,
     ) -> None:
-        self.outstanding, self._payload = outstanding, payload
+        self.outstanding, self._payload = outstanding, _make_payload(target)
         self._destination = _mapped(target, destination)
         self._run, self._producer = run, producer
         self._rest = filler(run, producer, shape.size, shape.content)
@@ -145,10 +143,8 @@ class ClientSender:
 class ClientReceiver:
     """See ``base.Receiver``. Each message is acknowledged by itself."""
 
-    def __init__(
-        self, target: Target, destination: Destination, shape: Shape, payload: Payload
-    ) -> None:
-        self._payload, self._shape = payload, shape
+    def __init__(self, target: Target, destination: Destination, shape: Shape) -> None:
+        self._payload, self._shape = _make_payload(target), shape
         self._client = clients.connect(target.address)
         try:
             self._client.subscribe(_mapped(target, destination))
@@ -215,11 +211,12 @@ class ClientReceiver:
 
 def generator(target: Target) -> Generator:
     """Return the generator for a target. Raises ``ClientError`` for a payload without a key."""
-    payload = _make_payload(target)
-    if target.address.protocol == "stomp-ws":
-        payload = _TextPayload(payload)
+    if target.encryption.payload != "clear" and target.envelope is None:
+        raise ClientError(
+            "encrypted payloads need a KMS key, and this broker's KMS is not available"
+        )
     return Generator(
-        partial(ClientSender, target, payload=payload),
-        partial(ClientReceiver, target, payload=payload),
+        partial(ClientSender, target),
+        partial(ClientReceiver, target),
         lambda: clients.connect(target.address).close(),
     )

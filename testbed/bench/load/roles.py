@@ -103,6 +103,11 @@ class Role:
         """Do what is due. Returns when to call again (ns), 0 for when something arrives."""
         return 0
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something that it sent has no answer yet."""
+        return False
+
     def poll(self) -> None:
         """Take what has arrived."""
 
@@ -148,6 +153,10 @@ class Producer(Role):
             self._send(due)
             self._sender.flush()
         return max(self._timetable.next, now + _TICK)
+
+    @property
+    def waiting(self) -> bool:
+        return self._in_flight() > 0
 
     def _in_flight(self) -> int:
         return len(self._sender.outstanding)

@@ -35,6 +35,7 @@ from testbed.errors import TestbedError
 from testbed.history import Event
 
 _LONGEST_WAIT = 0.05  # seconds without a look at the clock
+PAUSE = 0.1  # of a turn, before the next one: for what is still in flight
 CONFIRMED, RECEIVED, CONNECTED = range(3)  # indexes of a worker's shared counters
 
 
@@ -92,7 +93,9 @@ class Part:
     """What one worker measured.
 
     Counts, encoded histograms and processor seconds are of the measuring time alone; ``sent``,
-    ``tallies`` (packed) and ``samples`` (by connection) are of the whole round.
+    ``tallies`` (packed) and ``samples`` (by connection) are of the whole round. ``worked`` is how
+    many seconds the measured turns of a side that takes turns took, each until what it had begun
+    was answered; 0 for whole rounds.
     """
 
     role: str
@@ -108,6 +111,7 @@ class Part:
     tallies: tuple[dict[int, bytes], ...] = ()
     samples: tuple[tuple[Event, ...], ...] = field(default=(), repr=False)
     error: str = ""
+    worked: float = 0.0
 
     @classmethod
     def of(cls, role: str, measured: Measured, cpu: float, kms_calls: int = 0) -> "Part":
@@ -220,8 +224,11 @@ class _Round:
         self._warm_up = Measured(measured.confirmed, measured.received, measured.connected)
         measured.clear()
         cpu, calls = time.process_time(), self._kms_calls()
-        for turn in self._times.measured:
-            self._turn(*turn)
+        turns = self._times.measured
+        worked = sum(self._turn(*turn, settle=len(turns) > 1) for turn in turns)
+        if len(turns) > 1:
+            begin, end = turns[-1]
+            self._idle_until(end + int(PAUSE * (end - begin)))  # as after each turn before it
         cpu, calls = time.process_time() - cpu, self._kms_calls() - calls
         part = Part.of(self._job.role, measured, cpu, calls)
         if self._job.role in ("produce", "request"):
@@ -237,6 +244,7 @@ class _Round:
         consumers = [role for role in self._roles if isinstance(role, Consumer)]
         return replace(
             part,
+            worked=worked / 1e9 if len(turns) > 1 else 0.0,
             sent=tuple(sent for role in self._roles for sent in role.sent()),
             tallies=tuple(consumer.tally.packed() for consumer in consumers),
             samples=tuple(tuple(role.sample(self._job.run)) for role in self._roles),
@@ -245,12 +253,24 @@ class _Round:
     def _kms_calls(self) -> int:
         return sum(socket.kms_calls for socket in self._sockets)
 
-    def _turn(self, begin: int, end: int) -> None:
+    def _turn(self, begin: int, end: int, *, settle: bool = False) -> int:
+        """Work for a turn. Returns the ns that it took.
+
+        With ``settle`` that is until everything is answered: what a turn has begun counts, so the
+        time that it took has to count, too. Of few messages a turn it is a good part.
+        """
         self._idle_until(begin)
+        begun = time.monotonic_ns()
         while (now := time.monotonic_ns()) < end:
             wake = min((at for role in self._roles if (at := role.step(now))), default=end)
             self._wait((min(end, wake) - time.monotonic_ns()) / 1e9)
             self._waste(now)
+        latest = time.monotonic_ns() + int(self._job.patience * 1e9)
+        while settle and any(role.waiting for role in self._roles):
+            if time.monotonic_ns() > latest:
+                break  # the account will say what was not answered
+            self._wait(_LONGEST_WAIT)
+        return time.monotonic_ns() - begun
 
     def _idle_until(self, deadline: int) -> None:
         """Only take the answers to what is in flight; they count for the turn that sent it."""

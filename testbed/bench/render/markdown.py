@@ -125,6 +125,10 @@ def _curves(curves: Sequence[Curve]) -> list[str]:
         "",
         "## Highest rate sustained",
         "",
+        "The highest of the few rates that were tried, one round each, below the first that was",
+        "not sustained. It is a step of a coarse scale, which one disturbed round may move: it",
+        "does not say what encryption costs.",
+        "",
         "| workload | driver | | msg/s |",
         "|---|---|---|---:|",
         *(
