@@ -1,6 +1,6 @@
 """What comes out of a campaign, as frozen data, and as one JSON document."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -152,7 +152,7 @@ def encode(campaign: Campaign) -> str:
 def read(paths: Sequence[Path]) -> Campaign:
     """Read documents that ``encode`` returned, and put their rounds together.
 
-    Raises ``TestbedError`` for anything else.
+    ``seed`` is the first one's; the commands have all. Raises ``TestbedError`` for anything else.
     """
     campaigns = [_read(path) for path in paths]
     first = campaigns[0]
@@ -161,11 +161,18 @@ def read(paths: Sequence[Path]) -> Campaign:
         seconds=sum(campaign.seconds for campaign in campaigns),
         command="; ".join(dict.fromkeys(campaign.command for campaign in campaigns)),
         seed=first.seed,
-        environment={
-            name: value for campaign in campaigns for name, value in campaign.environment.items()
-        },
+        environment=_together([campaign.environment for campaign in campaigns]),
         played=tuple(entry for campaign in campaigns for entry in campaign.played),
     )
+
+
+def _together(environments: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Return all values of each fact: the campaigns may be from different machines."""
+    names = dict.fromkeys(name for facts in environments for name in facts)
+    return {
+        name: "; ".join(dict.fromkeys(facts[name] for facts in environments if name in facts))
+        for name in names
+    }
 
 
 def _read(path: Path) -> Campaign:

@@ -50,6 +50,16 @@ def test_the_tables_have_a_row_for_each_fault() -> None:
     assert "| kill, control: transient | 1 | 1 | 1 |" in tables
 
 
+def test_the_tables_name_the_rounds_that_failed() -> None:
+    sound = text.markdown(a_campaign())
+    assert sound.startswith("Made by `testbed campaign run --seed 1`, 2026-01-31, 1 minutes.")
+    assert "did not come out" not in sound
+    broken_off = replace(played(recovery=None), error="the broker did not come back")
+    tables = text.markdown(a_campaign(played(), broken_off))
+    assert "**1 of 2 rounds did not come out as they have to:**" in tables
+    assert "the broker did not come back" in tables.splitlines()[-1]
+
+
 def test_the_terminal_ends_with_the_verdict() -> None:
     assert text.terminal(a_campaign()).splitlines()[-1].startswith("ok: 1 rounds")
     lost = text.terminal(a_campaign(played(lost=True)))

@@ -50,6 +50,11 @@ def test_a_document_is_read_again_and_several_are_put_together(tmp_path: Path) -
     both = read([first, second])
     assert both.played == (played(), played(lost=True))
     assert both.seconds == 120
+    elsewhere = replace(a_campaign(), command="another", environment={"machine": "aarch64"})
+    second.write_text(encode(elsewhere))
+    both = read([first, second])
+    assert both.environment == {"machine": "x86_64, 2 CPUs; aarch64"}
+    assert both.command == "testbed campaign run --seed 1; another"
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"kind": "amazonmq-testbed campaign"}', "[1"])

@@ -52,7 +52,8 @@ def markdown(campaign: Campaign) -> str:
 
 def _markdown(campaign: Campaign) -> Iterator[str]:
     minutes = f"{campaign.seconds / 60:.0f} minutes"
-    yield f"Seed {campaign.seed}, {campaign.started.date().isoformat()}, {minutes}."
+    # The command, not the seed: several results that were put together have several.
+    yield f"Made by `{campaign.command}`, {campaign.started.date().isoformat()}, {minutes}."
     yield ""
     for name, value in campaign.environment.items():
         yield f"- {name}: {value}"
@@ -64,6 +65,13 @@ def _markdown(campaign: Campaign) -> Iterator[str]:
         yield "|---" + "|--:" * (len(HEAD) - 1) + "|"
         for row in rows:
             yield _table_line(cells(row))
+    if failed := [played for played in campaign.played if not played.ok]:
+        # The tables alone would not tell a round that broke off from one that lost nothing.
+        yield ""
+        of_all = f"{len(failed)} of {len(campaign.played)} rounds"
+        yield f"**{of_all} did not come out as they have to:**"
+        yield ""
+        yield from (f"- {line(played)}" for played in failed)
 
 
 def _table_line(texts: Sequence[str]) -> str:
