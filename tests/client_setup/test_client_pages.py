@@ -40,6 +40,8 @@ def test_each_client_has_its_code_on_a_page() -> None:
     assert client_pages.sections().keys() == CLIENTS.keys()
     for name, client in CLIENTS.items():
         assert client_pages.code(name) == render(client, client_pages.values(client)), name
+        before, after = client_pages.prose(name)
+        assert before.count("`") % 2 == after.count("`") % 2 == 0, name
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,12 @@ def code(name: str) -> str:
     return str(_CODE.findall(sections()[name])[0])
 
 
+def prose(name: str) -> tuple[str, str]:
+    """Return what stands before and after a client's code."""
+    before, _, after = _CODE.split(sections()[name], maxsplit=1)
+    return before, after
+
+
 def error(name: str) -> str:
     """Return the text by which the page says that a client complains about the authority."""
     return str(_ERROR.findall(sections()[name])[0])
