@@ -1,6 +1,7 @@
 """Client-side encryption: a sealed payload is opaque to console and disk, and needs the key."""
 
 import base64
+import json
 import logging
 import secrets
 from collections.abc import Callable, Iterator
@@ -105,11 +106,15 @@ def _inspect(
 
 
 def _console(testbed: Testbed, broker: Broker, queue: str) -> bytes:
-    """Return the queue's messages from the management interface or the console's API."""
+    """Return the queue's messages from the management interface or the console's API.
+
+    Raises ``ClientError`` when it shows none: no payload can be read in that either.
+    """
     console = Console(testbed.brokers.address(broker, _CONSOLE[broker.engine_type]))
     if broker.engine_type == "RABBITMQ":
         request = {"count": 10, "ackmode": "ack_requeue_true", "encoding": "auto"}
         answer = console.request("POST", f"/api/queues/%2F/{quote(queue)}/get", request)
+        messages = json.loads(answer)
     else:
         name = (
             f"org.apache.activemq:type=Broker,brokerName={broker.broker_name},"
@@ -117,6 +122,9 @@ def _console(testbed: Testbed, broker: Broker, queue: str) -> bytes:
         )
         browse = {"type": "exec", "mbean": name, "operation": "browse()"}
         answer = console.request("POST", "/api/jolokia/", browse)
+        messages = json.loads(answer).get("value")  # Jolokia answers errors with HTTP 200, too
+    if not messages:
+        raise ClientError(f"the console of {broker.engine_type} does not show the message")
     return answer.replace(b" ", b"")
 
 

@@ -58,6 +58,7 @@ def run(testbed: Testbed) -> Iterator[Output]:
         logger.info("  the same with TLS between the nodes")
         encrypted = _captured(testbed, contrast)
     between, to_clients = _in_the_clear(replicated)
+    # Of both, what crossed between nodes was seen: otherwise the control would have no canary, too.
     between_encrypted, to_clients_too = _in_the_clear(encrypted)
     yield evidence.contrast(
         "T4",
@@ -131,8 +132,12 @@ def _captured(testbed: Testbed, cluster: Broker) -> _Crossed:
 
 
 def _in_the_clear(crossed: _Crossed) -> tuple[evidence.Observation, evidence.Observation]:
-    """Return whether the canary is on the link between nodes, and absent from that to clients."""
+    """Return whether the canary is on the link between nodes, and absent from that to clients.
+
+    The second is no, too, if what crossed is too little to have a canary in it.
+    """
     needle = {"the canary": crossed.canary}
+    replicated = crossed.node.payload_bytes - crossed.node.on(_CLIENT_PORT).payload_bytes
     to_clients, client = crossed.front.on(_CLIENT_PORT), crossed.front.find(needle)
     between = [
         sighting
@@ -148,10 +153,12 @@ def _in_the_clear(crossed: _Crossed) -> tuple[evidence.Observation, evidence.Obs
         evidence.Observation(
             not client
             and to_clients.payload_bytes > 0
+            and replicated >= len(crossed.canary)
             and crossed.node.whole
             and crossed.front.whole,
             f"to clients: {client[0] if client else 'the canary is in no packet'}, "
-            f"of {to_clients.payload_bytes:,} bytes on port {_CLIENT_PORT}, "
+            f"of {to_clients.payload_bytes:,} bytes on port {_CLIENT_PORT} "
+            f"and {replicated:,} between the nodes, "
             f"{'none' if crossed.node.whole and crossed.front.whole else 'some'} missed in between",
         ),
     )

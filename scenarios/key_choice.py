@@ -20,7 +20,7 @@ from testbed.cli.scenario import run_file
 from testbed.errors import ApiError
 from testbed.evidence import Observation, contrast
 from testbed.kms.base import SERVICE_ACCOUNT, USER_ACCOUNT, root
-from testbed.results import Finding, Verdict
+from testbed.results import Finding
 from testbed.storage import volumes
 from testbed.testbed import Testbed
 from testbed.trail.lookup import events
@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 TITLE = "EncryptionOptions: a customer's key, none, and eight that are refused"
 CLAIMS = ("R2", "R3", "R4")
 ALONE = True  # it counts what is left behind
+_CREATED = "CreateBroker is carried out"
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
@@ -108,36 +109,36 @@ def _owned(testbed: Testbed, broker: Broker) -> Finding:
     """Judge R3: the key is used, and is in neither the account's listing nor its trail."""
     key = broker.nodes[0].volume.key_arn
 
-    def hidden(arn: str) -> tuple[bool, tuple[str, ...]]:
+    def hidden(arn: str) -> tuple[Observation, Observation]:
         listed = any(entry["KeyArn"] == arn for entry in _keys(testbed))
         recorded = sum(
             arn in str(record)
             for record in events(testbed.trail, USER_ACCOUNT, region=testbed.region)
         )
-        return not listed and not recorded, (
-            f"{arn} {'is' if listed else 'is not'} in the account's ListKeys",
-            f"{recorded} records of the account's trail name it",
+        return (
+            Observation(
+                not listed, f"{arn} {'is' if listed else 'is not'} in the account's ListKeys"
+            ),
+            Observation(not recorded, f"{recorded} records of the account's trail name it"),
         )
 
     works = sum(
         key in str(record)
         for record in events(testbed.trail, SERVICE_ACCOUNT, region=testbed.region)
     )
-    absent, evidence = hidden(key)
-    # A customer's key is in both.
-    visible, control = hidden(testbed.default_broker("RABBITMQ").key_arn)
-    return Finding(
+    return contrast(
         "R3",
         "a broker for which no key was given",
-        Verdict.of(absent and works > 0 and broker.key_ownership == "AWS_OWNED"),
-        (
-            *evidence,
-            (
+        hidden(key),
+        "a customer managed key",  # which is in both
+        hidden(testbed.default_broker("RABBITMQ").key_arn),
+        also=(
+            Observation(
+                works > 0 and broker.key_ownership == "AWS_OWNED",
                 f"{works} records of Amazon MQ's own account name it: "
-                "it wraps and opens the volume's data key"
+                "it wraps and opens the volume's data key",
             ),
         ),
-        Finding("R3", "a customer managed key", Verdict.of(visible), control),
     )
 
 
@@ -167,9 +168,12 @@ def _refused(testbed: Testbed) -> Iterator[Finding]:
         "a key of another region": testbed.new_key("elsewhere", region=elsewhere),
     }
     fits = _creation(testbed, testbed.request("RABBITMQ", "fits", good))
+    # A control that is refused for another reason would answer with no, too.
+    created = Observation(fits.evidence == _CREATED, f"with a key that fits: {fits.evidence}")
     for description, key in bad.items():
         unfit = _creation(testbed, testbed.request("RABBITMQ", "unfit", key))
-        yield contrast("R4", description, (unfit,), "a symmetric key that is enabled", (fits,))
+        control = "a symmetric key that is enabled"
+        yield contrast("R4", description, (unfit,), control, (fits,), also=(created,))
 
 
 def _creation(testbed: Testbed, request: CreateBroker) -> Observation:
@@ -186,7 +190,7 @@ def _creation(testbed: Testbed, request: CreateBroker) -> Observation:
             f"{'nothing is left behind' if left == before else f'left behind: {left}'}",
         )
     testbed.brokers.delete(broker.broker_id)
-    return Observation(yes=False, evidence="CreateBroker is carried out")
+    return Observation(yes=False, evidence=_CREATED)
 
 
 def _inventory(testbed: Testbed) -> tuple[int, int, int]:

@@ -30,8 +30,8 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         flow.wait_confirmed(50, 30)
         logger.info("  ScheduleKeyDeletion")
         scheduled = ask(kms, "ScheduleKeyDeletion", deletion, testbed.user)
-        testbed.wait_out_delay()
         try:
+            testbed.wait_out_delay()
             pending = (
                 evidence.reports_invalid_key(brokers, identity),
                 evidence.refuses_reboot(brokers, identity),
@@ -41,13 +41,15 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         finally:
             logger.info("  CancelKeyDeletion")
             cancelled = ask(kms, "CancelKeyDeletion", key, testbed.user)
-            disabled = _has_state(testbed, broker.key_arn, "Disabled")
-            still = (
-                evidence.reports_invalid_key(brokers, identity),
-                evidence.refuses_reboot(brokers, identity),
-            )
-            logger.info("  EnableKey")
-            enabled = ask(kms, "EnableKey", key, testbed.user)
+            try:
+                disabled = _has_state(testbed, broker.key_arn, "Disabled")
+                still = (
+                    evidence.reports_invalid_key(brokers, identity),
+                    evidence.refuses_reboot(brokers, identity),
+                )
+            finally:
+                logger.info("  EnableKey")
+                enabled = ask(kms, "EnableKey", key, testbed.user)
         after = (
             evidence.reports_invalid_key(brokers, identity),
             evidence.refuses_reboot(brokers, identity),

@@ -1,9 +1,10 @@
 """The life of one broker, from CreateBroker to DeleteBroker, as CloudTrail has it."""
 
+import base64
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,7 +52,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         "KeyMetadata"
     ]["Arn"]
     request = testbed.request("RABBITMQ", "life", key)
-    with serve(testbed) as endpoint:
+    with serve(testbed) as endpoint, ExitStack() as undo:
         cloudtrail = boto3.client("cloudtrail", **endpoint.client())
 
         def about(*names: str) -> list[Record]:
@@ -59,6 +60,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
 
         logger.info("  CreateBroker, and one more grant")
         broker = brokers.create(request, alice)
+        undo.callback(brokers.delete, broker.broker_id)
         created = about(key)
         own = {"KeyId": key, "GranteePrincipal": alice.principal, "Operations": ["DescribeKey"]}
         kms.call(alice, "CreateGrant", own)
@@ -79,9 +81,12 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         kms.call(alice, "EnableKey", {"KeyId": key})
         brokers.reboot(broker.broker_id, alice)
         brokers.delete(broker.broker_id, alice)
+        undo.pop_all()  # it is deleted
         assert data_key is not None
         password = request.users[0].password
-        secret = (password, broker.keystore_password, data_key.hex())
+        # In hex as a node gets it, and in base64 as KMS answers with it.
+        forms = (data_key.hex(), base64.b64encode(data_key).decode())
+        secret = (password, broker.keystore_password, *forms)
         life = about(key, broker.broker_name, broker.broker_id)
         careless = {"KeyId": key, "Description": f"the password is {password}"}
         kms.call(alice, "UpdateKeyDescription", careless)

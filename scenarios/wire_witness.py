@@ -15,7 +15,8 @@ from testbed.clients.failover import failover
 from testbed.documented.listeners import ACTIVEMQ_CLOSED, LISTENERS
 from testbed.engines.base import UNENCRYPTED, Defects, NetworkConnector
 from testbed.errors import ClientError
-from testbed.results import Finding, Verdict
+from testbed.evidence import Observation, contrast
+from testbed.results import Finding
 from testbed.testbed import Testbed
 from testbed.wire.capture import IMAGE, Capture, capturing
 
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 TITLE = "No canary and no password on any link, of clients or between ActiveMQ brokers"
 CLAIMS = ("T1", "T5", "T7")
 _CLAIM = {"RABBITMQ": "T1", "ACTIVEMQ": "T5"}
+Looks = tuple[Observation, Observation]
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
@@ -37,13 +39,14 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             if protocol in clients.PROTOCOLS
         ]
         logger.info("  clients of %s, over %s", broker.broker_name, ", ".join(protocols))
-        result = _of_clients(testbed, broker, protocols)
+        looks = _of_clients(testbed, broker, protocols)
         control = testbed.control(engine_type, UNENCRYPTED)
-        yield Finding(
+        yield _finding(
             claim,
             f"client links of {broker.broker_name}",
-            *result,
-            _in_clear(claim, testbed, control, clients.QUEUE_PROTOCOL[engine_type]),
+            looks,
+            "a client link without TLS",
+            _of_clients(testbed, control, [clients.QUEUE_PROTOCOL[engine_type]], tls=False),
         )
     logger.info("  a network of two brokers")
     yield _network(testbed)
@@ -53,7 +56,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
 
 def _of_clients(
     testbed: Testbed, broker: Broker, protocols: Sequence[str], *, tls: bool = True
-) -> tuple[Verdict, tuple[str, ...]]:
+) -> Looks:
     canary = _canary()
 
     def exchange() -> None:
@@ -67,12 +70,6 @@ def _of_clients(
     return _judged(_captured(testbed, [broker], exchange), _needles(broker, canary))
 
 
-def _in_clear(claim: str, testbed: Testbed, control: Broker, protocol: str) -> Finding:
-    return Finding(
-        claim, "a client link without TLS", *_of_clients(testbed, control, [protocol], tls=False)
-    )
-
-
 def _network(testbed: Testbed) -> Finding:
     """Judge T7: a message to one broker is consumed at the other; the control's link lacks TLS."""
     north = testbed.default_broker("ACTIVEMQ")
@@ -80,15 +77,12 @@ def _network(testbed: Testbed) -> Finding:
     plain = testbed.control("ACTIVEMQ", UNENCRYPTED)
     uri = f"static:(tcp://{plain.nodes[0].hostname}:{ACTIVEMQ_CLOSED['openwire']})"
     in_clear = _crossing(testbed, plain, uri)
-    return Finding(
-        "T7",
-        "a network of two brokers",
-        *crossed,
-        Finding("T7", "a connector to a plaintext listener", *in_clear),
+    return _finding(
+        "T7", "a network of two brokers", crossed, "a connector to a plaintext listener", in_clear
     )
 
 
-def _crossing(testbed: Testbed, north: Broker, uri: str) -> tuple[Verdict, tuple[str, ...]]:
+def _crossing(testbed: Testbed, north: Broker, uri: str) -> Looks:
     canary, queue = _canary(), Destination.queue("witness")
     connector = NetworkConnector("to-north", uri, north.users[0].username)
     with testbed.temporary_broker(
@@ -110,15 +104,16 @@ def _pair(testbed: Testbed) -> Finding:
     """Judge T7: the active is lost with a message, the standby takes over and has it."""
     secured = _failing_over(testbed, None)
     in_clear = _failing_over(testbed, Defects(plaintext_listener=True))
-    return Finding(
+    return _finding(
         "T7",
         "an active broker and its standby",
-        *secured,
-        Finding("T7", "the same with plaintext listeners", *in_clear),
+        secured,
+        "the same with plaintext listeners",
+        in_clear,
     )
 
 
-def _failing_over(testbed: Testbed, defects: Defects | None) -> tuple[Verdict, tuple[str, ...]]:
+def _failing_over(testbed: Testbed, defects: Defects | None) -> Looks:
     canary, queue = _canary(), Destination.queue("witness")
     request = testbed.request(
         "ACTIVEMQ",
@@ -171,21 +166,35 @@ def _captured(
         return [recording.stop() for recording in recordings]
 
 
-def _judged(
-    captures: Sequence[Capture], needles: Mapping[str, bytes]
-) -> tuple[Verdict, tuple[str, ...]]:
+def _finding(
+    claim: str, subject: str, looks: Looks, control_subject: str, control: Looks
+) -> Finding:
+    """Judge that a link has no needle; the control's has one.
+
+    Both have to be seen whole: a control that captured nothing would find no needle on any link.
+    """
+    (absent, seen), (in_clear, seen_too) = looks, control
+    also = (seen, seen_too)
+    return contrast(claim, subject, (absent,), control_subject, (in_clear,), also=also)
+
+
+def _judged(captures: Sequence[Capture], needles: Mapping[str, bytes]) -> Looks:
+    """Return whether no packet has a needle, and whether every packet was seen."""
     sightings = [str(sighting) for capture in captures for sighting in capture.find(needles)]
     payload, packets = (
         sum(capture.payload_bytes for capture in captures),
         sum(capture.packets for capture in captures),
     )
     whole = all(capture.whole for capture in captures)
-    evidence = (
-        f"{packets} packets with {payload:,} bytes of payload, "
-        f"{'none' if whole else 'some'} missed in between"
-    )
     absent = f"{', '.join(needles)}: in no packet, as they are, in hex or in base64"
-    return Verdict.of(not sightings and payload > 0 and whole), (*(sightings or [absent]), evidence)
+    return (
+        Observation(not sightings, "; ".join(sightings) or absent),
+        Observation(
+            payload > 0 and whole,
+            f"{packets} packets with {payload:,} bytes of payload, "
+            f"{'none' if whole else 'some'} missed in between",
+        ),
+    )
 
 
 def _needles(broker: Broker, canary: bytes) -> dict[str, bytes]:

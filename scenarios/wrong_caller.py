@@ -49,6 +49,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         )
 
         logger.info("  with the grant that is bound to the volume alone")
+        described = ask(kms, "DescribeKey", {"KeyId": key}, mq)
         service_grants = [grant for grant in broker.grants if not grant.volume_id]
         for grant in service_grants:
             kms.call(mq, "RetireGrant", {"KeyId": key, "GrantId": grant.grant_id})
@@ -66,7 +67,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         yield _denied(
             "an operation of a grant that is retired",
             ask(kms, "DescribeKey", {"KeyId": key}, mq),
-            bound,
+            described,
         )
         for grant in (candidate for candidate in broker.grants if candidate.volume_id):
             kms.call(

@@ -2,9 +2,11 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from testbed.broker.model import Broker
 from testbed.engines.base import Defects
+from testbed.errors import TestbedError
 from testbed.runtime.tasks import Task
 
 
@@ -27,9 +29,12 @@ class Controls:
         try:
             return start.result()
         except BaseException:
+            kind = (engine_type, defects)
             with self._lock:
-                if start.wait(0):  # it failed: the next one who asks may have more luck
-                    self._starts.pop((engine_type, defects), None)
+                # It failed: the next one who asks may have more luck. One who waited, too, may have
+                # asked already, and that start is not the failed one.
+                if start.wait(0) and self._starts.get(kind) is start:
+                    del self._starts[kind]
             raise
 
     def start(self, engine_type: str, defects: Defects) -> Task[Broker]:
@@ -41,8 +46,16 @@ class Controls:
             return self._starts[kind]
 
     def close(self) -> None:
-        """Delete all of them."""
+        """Delete all of them. Raises an error of a deletion when all have been tried."""
         with self._lock:
             starts, self._starts = self._starts, {}
-        for start in starts.values():
-            self._delete(start.result().broker_id)
+        with ExitStack() as deletions:
+            for start in starts.values():
+                deletions.callback(self._end, start)
+
+    def _end(self, start: Task[Broker]) -> None:
+        try:
+            broker = start.result()
+        except TestbedError:  # there is nothing to delete
+            return
+        self._delete(broker.broker_id)

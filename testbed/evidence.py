@@ -49,7 +49,9 @@ def contrast(
     """Judge that every look is ``yes``; the control is the same looks, of which each must be no.
 
     So each look alone tells the fault. ``also`` has to be yes for the finding to hold, and does not
-    depend on the fault. Raises ``ValueError`` when the control does not repeat each look.
+    depend on the fault. The evidence begins with what is not as it has to be, since its first
+    sentence is the reason of a verdict. Raises ``ValueError`` when the control does not repeat each
+    look.
     """
     if not looks or len(looks) != len(control_looks):
         raise ValueError(f"{subject}: {len(looks)} looks, and {len(control_looks)} in the control")
@@ -57,9 +59,9 @@ def contrast(
         claim,
         control_subject,
         Verdict.of(any(look.yes for look in control_looks)),
-        tuple(look.evidence for look in control_looks),
+        tuple(look.evidence for look in sorted(control_looks, key=lambda look: not look.yes)),
     )
-    seen = (*looks, *also)
+    seen = sorted((*looks, *also), key=lambda look: look.yes)
     holds = all(look.yes for look in seen)
     return Finding(
         claim, subject, Verdict.of(holds), tuple(look.evidence for look in seen), control
@@ -170,9 +172,10 @@ def refuses_reboot(brokers: Brokers, broker_id: str) -> Observation:
 
 
 def stays_down(brokers: Brokers, broker_id: str, node_name: str = "") -> Observation:
-    """Try to bring a lost node back; ``yes`` if it stays lost.
+    """Try to bring a lost node back; ``yes`` if its volume is refused, and so it stays lost.
 
-    Without ``node_name`` it is all of the broker, and then clients have to notice as well.
+    Without ``node_name`` it is all of the broker, and then clients have to notice as well. Raises
+    ``ClientError`` when the volume attaches and the broker does not serve: that tells nothing.
     """
     try:
         brokers.upkeep.attach(broker_id, node_name)
@@ -182,8 +185,9 @@ def stays_down(brokers: Brokers, broker_id: str, node_name: str = "") -> Observa
         return Observation(
             unreachable, f"the node that was lost does not come back: {error}{clients_say}"
         )
-    back = bool(node_name) or _accepts_clients(brokers, broker_id)
-    return Observation(not back, f"the node that was lost is {'' if back else 'not '}back")
+    if not node_name and not _accepts_clients(brokers, broker_id):
+        raise ClientError("The volume of the node that was lost attaches; clients do not connect.")
+    return Observation(yes=False, evidence="the node that was lost is back")
 
 
 def _accepts_clients(brokers: Brokers, broker_id: str) -> bool:

@@ -103,7 +103,10 @@ Output = Finding | Matrix | Timeline | Dependencies | str
 
 @dataclass(frozen=True)
 class ScenarioResult:
-    """One run of a scenario. ``error`` is empty unless the scenario did not finish."""
+    """One run of a scenario. ``error`` is empty unless the scenario did not finish.
+
+    ``claims`` are those that it decides, whether or not it came to a finding about them.
+    """
 
     name: str
     title: str
@@ -114,6 +117,7 @@ class ScenarioResult:
     matrices: tuple[Matrix, ...] = ()
     timelines: tuple[Timeline, ...] = ()
     dependencies: tuple[Dependencies, ...] = ()
+    claims: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

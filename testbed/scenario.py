@@ -112,6 +112,7 @@ def run(scenario: Scenario, testbed: Testbed) -> ScenarioResult:
         _of(Matrix, items),
         _of(Timeline, items),
         _of(Dependencies, items),
+        scenario.claims,
     )
 
 
@@ -173,8 +174,14 @@ def run_all(
 
 
 def environment(testbed: Testbed) -> dict[str, str]:
-    """Return what the results depend on: versions and the machine."""
-    engine = testbed.containers.describe_engine()
+    """Return what the results depend on: versions and the machine.
+
+    An engine that has ended since is not described: the results are worth more.
+    """
+    try:
+        engine = testbed.containers.describe_engine()
+    except TestbedError as error:
+        engine = {"version": str(error), "kernel": "unknown", "processors": "?"}
     running = {
         f"{broker.engine_type} {broker.engine_version}": broker.runs
         for broker in testbed.brokers.peek_all()

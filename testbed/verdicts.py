@@ -53,13 +53,14 @@ def decide(findings: Sequence[Finding]) -> tuple[ClaimVerdict, ...]:
 def decide_run(run: Run) -> tuple[ClaimVerdict, ...]:
     """Return the verdicts on the claims of ``run``.
 
-    A claim that would hold stays unchecked if one of its scenarios did not finish.
+    A claim that would hold stays unchecked if one of its scenarios did not finish, also one that
+    broke off before its first finding.
     """
     unfinished = {
-        finding.claim: f"scenario {scenario.name} did not finish"
+        claim: f"scenario {scenario.name} did not finish"
         for scenario in run.scenarios
         if scenario.error
-        for finding in scenario.findings
+        for claim in (*scenario.claims, *(finding.claim for finding in scenario.findings))
     }
     return tuple(
         replace(verdict, verdict=None, reason=unfinished[verdict.claim.id])

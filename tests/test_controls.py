@@ -62,3 +62,43 @@ def test_a_failed_start_is_raised_and_tried_again_by_the_next() -> None:
     assert service.controls.get("RABBITMQ", UNENCRYPTED).broker_id == "b-2"
     service.controls.close()
     assert service.deleted == ["b-2"]
+
+
+def test_a_start_after_a_failed_one_is_not_forgotten_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    service = Service(failing=1)
+    failed = service.controls.start("RABBITMQ", UNENCRYPTED)
+    raise_its_error = failed.result
+
+    def result() -> Any:
+        """Let another one who waited, too, ask again before this one goes on."""
+        monkeypatch.setattr(failed, "result", raise_its_error)
+        with pytest.raises(TestbedError):
+            service.controls.get("RABBITMQ", UNENCRYPTED)
+        assert service.controls.get("RABBITMQ", UNENCRYPTED).broker_id == "b-2"
+        return raise_its_error()
+
+    monkeypatch.setattr(failed, "result", result)
+    with pytest.raises(TestbedError, match="no memory"):
+        service.controls.get("RABBITMQ", UNENCRYPTED)
+    service.controls.close()
+    assert service.deleted == ["b-2"]
+
+
+def test_close_deletes_the_others_when_one_failed_or_cannot_be_deleted() -> None:
+    service = Service(failing=1)
+    service.controls.start("RABBITMQ", Defects(plain_volume=True)).wait()
+    broken = service.controls.get("RABBITMQ", UNENCRYPTED).broker_id
+    service.controls.get("ACTIVEMQ", UNENCRYPTED)
+    deleted: list[str] = []
+
+    def delete(broker_id: str) -> None:
+        if broker_id == broken:
+            raise TestbedError("KMS does not answer")
+        deleted.append(broker_id)
+
+    service.controls._delete = delete
+    with pytest.raises(TestbedError, match="KMS does not answer"):
+        service.controls.close()
+    assert deleted == ["b-3"]

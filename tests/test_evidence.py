@@ -2,11 +2,14 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from testbed import scenario
+from testbed import clients, evidence, scenario
 from testbed.documented.claims import CLAIMS
+from testbed.errors import ClientError
 from testbed.evidence import Observation, contrast
 from testbed.results import Verdict
 from testbed.verdicts import decide
@@ -39,6 +42,16 @@ def test_a_claim_holds_if_every_look_tells_the_fault(
     assert len(finding.evidence) == len(looks) + len(also)
 
 
+def test_the_reason_of_a_verdict_is_the_look_that_failed() -> None:
+    looks, also = [YES, NO], [Observation(yes=True, evidence="besides")]
+    finding = contrast("T1", "a subject", looks, "its control", [NO, YES], also=also)
+    [verdict] = [verdict for verdict in decide([finding]) if verdict.claim.id == "T1"]
+    assert verdict.reason == "a subject: no"
+    assert finding.evidence == ("no", "yes", "besides")
+    assert finding.control
+    assert finding.control.evidence == ("yes", "no")
+
+
 @pytest.mark.parametrize(("looks", "control"), [([], []), ([YES], []), ([YES], [NO, NO])])
 def test_a_control_that_does_not_repeat_every_look_is_none(
     looks: list[Observation], control: list[Observation]
@@ -50,6 +63,28 @@ def test_a_control_that_does_not_repeat_every_look_is_none(
 def test_the_inverse_of_a_look_has_its_evidence() -> None:
     assert (YES.inverse.yes, YES.inverse.evidence) == (False, "yes")
     assert YES.inverse.inverse == YES
+
+
+@pytest.mark.parametrize("serves", [True, False])
+def test_a_node_whose_volume_attaches_does_not_stay_down_even_if_it_does_not_serve(
+    serves: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connect(_: object) -> SimpleNamespace:
+        if not serves:
+            raise ClientError("nobody answers")
+        return SimpleNamespace(close=lambda: None)
+
+    monkeypatch.setattr(clients, "connect", connect)
+    brokers: Any = SimpleNamespace(
+        upkeep=SimpleNamespace(attach=lambda *_: None),
+        peek=lambda _: SimpleNamespace(engine_type="RABBITMQ"),
+        address=lambda *_: None,
+    )
+    if serves:
+        assert not evidence.stays_down(brokers, "b-1").yes
+    else:
+        with pytest.raises(ClientError, match="clients do not connect"):
+            evidence.stays_down(brokers, "b-1")
 
 
 def test_the_page_has_a_row_for_each_claim_of_each_scenario() -> None:

@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,12 +13,18 @@ from typing import Any
 import pytest
 
 from testbed import paths, scenario
+from testbed.aws import https
 from testbed.documented.claims import CLAIMS
-from testbed.errors import TestbedError
+from testbed.errors import ClientError, ContainerFailed, TestbedError
+from testbed.pki import Authority
 from testbed.results import Finding, Matrix, ScenarioResult, Verdict
 from testbed.scenario import Scenario
+from testbed.storage import choice
 from testbed.testbed import Testbed
-from testbed.verdicts import succeeded
+from testbed.verdicts import decide, succeeded
+from testbed.wire.capture import Capture
+from testbed.wire.packets import Endpoint, Stream
+from testbed.wire.prober import probe
 
 NAMES = sorted(path.stem for path in paths.data("scenarios").glob("[!_]*.py"))
 # Those that decide no claim.
@@ -133,7 +140,25 @@ def test_a_broken_file_is_one_clear_line(
     assert "TITLE, CLAIMS and run" in error.value.hint
 
 
-# How one is run: scenarios of this file, which use no testbed
+@pytest.mark.parametrize(
+    ("asked", "tells"), [(("TLSv1.1", "TLSv1.2", "TLSv1.3"), True), (("TLSv1.2", "TLSv1.3"), False)]
+)
+def test_an_endpoint_is_no_control_of_versions_for_its_suites(
+    asked: tuple[str, ...], tells: bool, tmp_path: Path
+) -> None:
+    module = scenario._import(paths.data("scenarios") / "api_tls.py")
+    authority, ca_file = Authority.create(), tmp_path / "ca.pem"
+    authority.write_ca(ca_file)
+    probing = partial(probe, module.HOST, server_name=module.HOST, ca_file=ca_file)
+    context = https.context(authority.issue(names=[module.HOST]))
+    with https.HttpsServer(0, context, lambda _: https.Response(404)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        newer, as_documented = module._looks(probing(server.server_port))
+        server.shutdown()
+    with module._old_endpoint(authority) as port:
+        older, others = module._looks(probing(port, versions=asked))
+    assert (newer.yes, as_documented.yes, others.yes) == (True, True, False)
+    assert older.yes is not tells
 
 
 def _finding(subject: str) -> Finding:
@@ -218,7 +243,26 @@ def test_one_that_breaks_off_does_not_take_the_others_down(monkeypatch: pytest.M
         ("sound", False, 1),
         ("again", True, 0),
     ]
+    assert [result.claims for result in run.scenarios] == [("T1",)] * 3
     assert not succeeded(run)
+
+
+def test_an_engine_that_has_ended_takes_no_results_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def sound(testbed: Testbed) -> Iterator[Finding]:
+        yield _finding("sound")
+
+    def describe_engine() -> dict[str, str]:
+        raise ContainerFailed("The engine could not be described.")
+
+    monkeypatch.setattr(choice, "chosen", lambda _: "files")
+    testbed: Any = SimpleNamespace(
+        containers=SimpleNamespace(describe_engine=describe_engine),
+        brokers=SimpleNamespace(peek_all=list),
+        state=None,
+    )
+    run = scenario.run_all([Scenario("story", "A story", ("T1",), sound)], testbed)
+    assert [len(result.findings) for result in run.scenarios] == [1]
+    assert run.environment["engine"] == "The engine could not be described."
 
 
 def test_a_verdict_comes_with_the_last_scenario_about_its_claim(
@@ -304,3 +348,48 @@ def test_an_interruption_is_not_lost_in_a_clean_up_that_fails() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         scenario.run(Scenario("story", "A story", ("T1",), story), None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("on_control", "holds"),
+    [(b"a canary and a password", True), (b"something else", False), (b"", False)],
+)
+def test_a_control_in_which_no_packet_was_seen_does_not_tell_that_needles_are_found(
+    on_control: bytes, holds: bool
+) -> None:
+    def capture(*pieces: bytes) -> Capture:
+        ends = Endpoint("10.0.0.1", 1), Endpoint("10.0.0.2", 2)
+        return Capture(1, 100, (Stream(*ends, 1, 100, tuple(filter(None, pieces))),))
+
+    module = scenario._import(paths.data("scenarios") / "wire_witness.py")
+    needles = {"the canary": b"a canary", "the password": b"a password"}
+    secured, control = (
+        module._judged([capture(payload)], needles) for payload in (b"\x16\x03\x03", on_control)
+    )
+    finding = module._finding("T1", "links", secured, "a link without TLS", control)
+    [verdict] = [verdict for verdict in decide([finding]) if verdict.findings]
+    assert (verdict.verdict is Verdict.HOLDS) == holds
+
+
+@pytest.mark.parametrize(
+    ("engine_type", "answer", "shown"),
+    [
+        ("RABBITMQ", b'[{"payload": "sealed"}]', True),
+        ("RABBITMQ", b"[]", False),
+        ("ACTIVEMQ", b'{"status": 200, "value": [{"BodyPreview": [1, 2]}]}', True),
+        ("ACTIVEMQ", b'{"status": 200, "value": []}', False),
+        ("ACTIVEMQ", b'{"status": 404, "error": "no such MBean"}', False),
+    ],
+)
+def test_a_console_that_shows_no_message_does_not_hide_its_payload(
+    engine_type: str, answer: bytes, shown: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = scenario._import(paths.data("scenarios") / "client_side.py")
+    monkeypatch.setattr(module, "Console", lambda _: SimpleNamespace(request=lambda *_: answer))
+    testbed: Any = SimpleNamespace(brokers=SimpleNamespace(address=lambda *_: None))
+    broker = SimpleNamespace(engine_type=engine_type, broker_name="one")
+    if shown:
+        assert module._console(testbed, broker, "queue") == answer.replace(b" ", b"")
+    else:
+        with pytest.raises(ClientError, match="does not show the message"):
+            module._console(testbed, broker, "queue")

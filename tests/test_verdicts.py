@@ -111,6 +111,16 @@ def test_findings_of_an_unfinished_scenario_hold_nothing() -> None:
     assert succeeded(run_of())
 
 
+def test_a_scenario_that_breaks_off_before_its_first_finding_leaves_its_claims_unchecked() -> None:
+    broken = replace(scenario(error="lost the broker"), name="broken", claims=("T3",))
+    decided = next(
+        verdict
+        for verdict in decide_run(run_of(scenario(GOOD), broken))
+        if verdict.claim.id == "T3"
+    )
+    assert (decided.verdict, decided.reason) == (None, "scenario broken did not finish")
+
+
 def test_a_failure_in_an_unfinished_scenario_still_fails() -> None:
     run = run_of(scenario(finding(FAILS), error="lost the broker"))
     assert next(verdict for verdict in decide_run(run) if verdict.claim.id == "T3").verdict is FAILS

@@ -49,4 +49,4 @@ def demo(
             if not as_json:
                 print(render_endpoints(describe_endpoints(testbed)), flush=True)
             run = run_all(scenarios, testbed, verdict_printer(as_json), concurrently=True)
-        conclude(run, report, evidence, as_json)
+            conclude(run, report, evidence, as_json)  # before a removal that may fail

@@ -83,7 +83,7 @@ def run_scenarios(
         require_writable(report)
         with Testbed(delay=SEVERAL_HOURS) if fresh else Testbed(state) as testbed:
             run = run_all(scenarios, testbed, verdict_printer(as_json), concurrently=fresh)
-        conclude(run, report, evidence, as_json)
+            conclude(run, report, evidence, as_json)  # before a removal that may fail
 
 
 def verdict_printer(as_json: bool) -> "Callable[[ClaimVerdict], None]":

@@ -5,7 +5,7 @@ import http.client
 import json
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from testbed.clients.base import Address
@@ -46,14 +46,15 @@ class Console:
 
     @contextmanager
     def temporary(self, documents: Mapping[str, object]) -> Iterator[None]:
-        """Put each document behind its path for the length of a ``with`` block."""
-        for path, document in documents.items():
-            self.request("PUT", path, document)
-        try:
+        """Put each document behind its path for the length of a ``with`` block.
+
+        What was put is removed again, also when a later one cannot be put or removed.
+        """
+        with ExitStack() as undo:
+            for path, document in documents.items():
+                self.request("PUT", path, document)
+                undo.callback(self.request, "DELETE", path)
             yield
-        finally:
-            for path in documents:
-                self.request("DELETE", path)
 
     def request(self, method: str, path: str, body: object = None) -> bytes:
         """Send a request and return the answer's body."""
