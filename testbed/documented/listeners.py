@@ -1,8 +1,8 @@
 """The listeners of each engine: protocol, URL scheme and port. All are TLS.
 
 Sources: GUIDE22 and TF for ActiveMQ, WWR for RabbitMQ. RabbitMQ's management interface answers on
-both 443 and 15671; on RabbitMQ 4, AMQP 1.0 shares port 5671 with AMQP 0-9-1. The Prometheus
-endpoint (16001, RabbitMQ 4.2 and later, TF) is present from that version on.
+both 443 and 15671; on RabbitMQ 4, AMQP 1.0 shares port 5671 with AMQP 0-9-1. Not here is the
+Prometheus endpoint that the service has from RabbitMQ 4.2 on (16001, TF).
 """
 
 from dataclasses import dataclass

@@ -15,7 +15,10 @@ def configured(engine_type: str, data: str) -> Iterator[tuple[str, str]]:
 
 
 def _in_xml(data: str) -> Iterator[tuple[str, str]]:
-    parser = etree.XMLParser(resolve_entities=False, load_dtd=False, no_network=True, recover=True)
+    # It was text: whatever encoding its declaration names, such as .NET's utf-16, it has no longer.
+    parser = etree.XMLParser(
+        encoding="utf-8", resolve_entities=False, load_dtd=False, no_network=True, recover=True
+    )
     root = etree.fromstring(data.encode(errors="replace"), parser) if data.strip() else None
     for element in () if root is None else root.getroottree().iter(etree.Element, etree.Comment):
         name = etree.QName(element).localname if isinstance(element.tag, str) else "comment"

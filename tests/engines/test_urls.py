@@ -30,6 +30,11 @@ XML = f'<broker xmlns="{activemq_elements.NAMESPACE}">{{}}</broker>'
                 ("e text", "https://h"),
             ],
         ),
+        (
+            "ACTIVEMQ",
+            '<?xml version="1.0" encoding="utf-16"?>' + XML.format('<a uri="ssl://u:p@h"/>'),
+            [("a uri", "ssl://u:p@h")],
+        ),
         ("ACTIVEMQ", activemq_elements.DEFAULT, []),
         ("ACTIVEMQ", "", []),
         ("ACTIVEMQ", "no XML", []),

@@ -62,9 +62,9 @@ def _fits(allowed: Value, text: str) -> bool:
         return bool(_DOUBLE.fullmatch(text))
     if allowed.kind in _BITS:
         end = 2 ** _BITS[allowed.kind]
-        return bool(_NUMBER.fullmatch(text)) and max(-end, allowed.minimum or -end) <= int(
-            text
-        ) <= min(end - 1, allowed.maximum or end - 1)
+        least = -end if allowed.minimum is None else allowed.minimum
+        most = end - 1 if allowed.maximum is None else allowed.maximum
+        return bool(_NUMBER.fullmatch(text)) and least <= int(text) <= most
     return True
 
 

@@ -149,12 +149,16 @@ REMOVED = [
         broker("<persistenceAdapter><kahaDB checkpointInterval='4999'/></persistenceAdapter>"),
         (INVALID_VALUE, "kahaDB", "checkpointInterval"),
     ),
-    (
-        broker(
-            "<systemUsage><systemUsage><memoryUsage><memoryUsage percentOfJvmHeap='71'/>"
-            "</memoryUsage></systemUsage></systemUsage>"
-        ),
-        (INVALID_VALUE, "memoryUsage", "percentOfJvmHeap"),
+    *(
+        (
+            broker(
+                "<systemUsage><systemUsage><memoryUsage>"
+                f"<memoryUsage percentOfJvmHeap='{percent}'/>"
+                "</memoryUsage></systemUsage></systemUsage>"
+            ),
+            (INVALID_VALUE, "memoryUsage", "percentOfJvmHeap"),
+        )
+        for percent in (-1, 71)
     ),
     (
         broker(NETWORK.format("uri='static:(ssl://h:1)' password='p'")),
