@@ -296,7 +296,7 @@ def test_wrong_usage_is_exit_status_2(command: CommandLine, arguments: tuple[str
         (
             ("demo", "--report", "/proc/report"),
             "Nothing can be written into /proc/report",
-            "--report",
+            "another folder",
         ),
     ],
 )
