@@ -37,6 +37,12 @@ os.environ["AWS_CONFIG_FILE"] = os.devnull
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Keep how the run ended, of which make says only that it failed; see .ci/run."""
+    if not hasattr(session.config, "workerinput") and session.config.cache:
+        session.config.cache.set("testbed/exitstatus", int(exitstatus))
+
+
 @pytest.fixture(scope="session")
 def rabbitmq_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rabbitmq_nodes.Node]:
     folder = tmp_path_factory.mktemp("rabbitmq")
