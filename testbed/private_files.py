@@ -1,5 +1,6 @@
 """Files that only their owner may read."""
 
+import fcntl
 import os
 import tempfile
 from contextlib import suppress
@@ -14,6 +15,17 @@ def is_at(path: Path, descriptor: int) -> bool:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:
         return False
+
+
+def close_locked(descriptor: int, holder: int) -> None:
+    """Close a file, and free its lock if this is the process that holds it.
+
+    Closing alone would not do: a child that was forked meanwhile has the file open as well, and
+    would keep the lock for its own life.
+    """
+    if os.getpid() == holder:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
 
 
 def create_private(path: Path) -> None:

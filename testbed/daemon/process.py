@@ -28,6 +28,8 @@ GO = b"serve\n"
 _TICK = 0.05  # seconds
 _SAME_START = 60.0  # seconds by which a clock may be set between two looks at one process
 _FOUND_WITHIN = 1.0  # seconds; ``find`` holds the lock for an instant as well
+_PUBLISHED_WITHIN = 1.0  # seconds from the lock to the document, on a busy machine
+_LENGTH = 128  # bytes of the document, with blanks behind it
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,8 @@ class ServerLock:
     def publish(self, port: int) -> None:
         """Write this process's id, and the port at which it serves, into the file."""
         server = Server(os.getpid(), psutil.Process().create_time(), port)
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, json.dumps(asdict(server)).encode(), 0)
+        # In one piece over the former one of the same length: ``find`` may read at any moment.
+        os.pwrite(self._file, json.dumps(asdict(server)).ljust(_LENGTH).encode(), 0)
 
     @property
     def is_current(self) -> bool:
@@ -87,18 +89,27 @@ class ServerLock:
 
 
 def find(folder: Path) -> Server | None:
-    """Return the server of ``folder``, or None when none lives."""
+    """Return the server of ``folder``, or None when none lives.
+
+    One that has just taken the lock is waited for: until it has written its own document, the file
+    has the one of the server before it.
+    """
     try:
         file = os.open(folder / FILE, os.O_RDWR)
     except OSError:
         return None
+    deadline = time.monotonic() + _PUBLISHED_WITHIN
     try:
-        if _try_lock(file, fcntl.LOCK_SH):
-            return None
-        document = _read(file)
-        return Server(**document) if document.keys() == {"pid", "started", "port"} else None
+        while not _try_lock(file, fcntl.LOCK_SH):
+            document = _read(file)
+            named = document.keys() == {"pid", "started", "port"}
+            server = Server(**document) if named else None
+            if (server and _process(server)) or time.monotonic() > deadline:
+                return server
+            time.sleep(_TICK)
     finally:
         os.close(file)
+    return None
 
 
 def stop(folder: Path, patience: float = 10.0) -> bool:
@@ -109,10 +120,10 @@ def stop(folder: Path, patience: float = 10.0) -> bool:
     server = find(folder)
     if server is None:
         return False
+    process = _process(server)
+    if process is None:
+        return True  # it has just ended
     with suppress(psutil.NoSuchProcess):
-        process = psutil.Process(server.pid)
-        if abs(process.create_time() - server.started) > _SAME_START:
-            return True  # the id is another process's by now
         for end in (process.terminate, process.kill):
             end()
             deadline = time.monotonic() + patience
@@ -121,6 +132,16 @@ def stop(folder: Path, patience: float = 10.0) -> bool:
                     return True
                 time.sleep(_TICK)
     return True
+
+
+def _process(server: Server) -> psutil.Process | None:
+    """Return the server's process; None when it has ended, and its id may be another's by now."""
+    try:
+        process = psutil.Process(server.pid)
+        same = abs(process.create_time() - server.started) <= _SAME_START
+    except psutil.NoSuchProcess:
+        return None
+    return process if same else None
 
 
 def is_alive(process: psutil.Process) -> bool:

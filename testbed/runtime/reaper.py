@@ -10,10 +10,11 @@ import os
 import shutil
 import subprocess
 import sys
+import weakref
 from contextlib import suppress
 from pathlib import Path
 
-_DISMISSED = b"dismissed"
+_DISMISSED = b"dismissed\n"
 _LEAVING = 10.0  # seconds in which all owners end that are killed together
 
 
@@ -36,19 +37,37 @@ class Reaper:
             cwd="/",
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
+        _reapers.add(self)
 
     def dismiss(self) -> None:
         """End the process: everything is cleaned up."""
         assert self._process.stdin is not None
-        with suppress(OSError):  # it was killed
+        with suppress(OSError, ValueError):  # it was killed; this is a forked child
             self._process.stdin.write(_DISMISSED)
             self._process.stdin.close()
         self._process.wait()
 
+    def let_go(self) -> None:
+        """Close this end of the pipe in a child that was forked: the owner is its parent."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+
+_reapers: "weakref.WeakSet[Reaper]" = weakref.WeakSet()
+
+
+def _let_go_of_all() -> None:
+    for reaper in _reapers:
+        reaper.let_go()
+
+
+# A child of the owner's, such as a worker of ``multiprocessing``, may outlive it.
+os.register_at_fork(after_in_child=_let_go_of_all)
+
 
 def main(instance: str, folder: str, shared: str = "") -> None:
     """Wait for the owner's end, and clean up unless dismissed."""
-    if sys.stdin.buffer.read() == _DISMISSED:
+    if sys.stdin.buffer.readline() == _DISMISSED:
         return
     if not shared:
         _clean_up(instance, folder)

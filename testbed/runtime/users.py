@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from testbed.private_files import is_at
+from testbed.private_files import close_locked, is_at
 
 _TICK = 0.1  # seconds
 
@@ -24,7 +24,7 @@ def lock_of(folder: Path) -> Path:
 @contextmanager
 def using(folder: Path) -> Iterator[None]:
     """Be one of the users of ``folder``. Waits while the last one cleans up."""
-    path = lock_of(folder)
+    path, user = lock_of(folder), os.getpid()
     while True:
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_SH)
@@ -34,7 +34,7 @@ def using(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        os.close(descriptor)
+        close_locked(descriptor, user)
 
 
 @contextmanager

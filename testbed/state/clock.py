@@ -60,8 +60,13 @@ class Clock:
         """
         if seconds < 0:
             raise ValueError("the clock can only be turned forward")
-        _, offset, _ = self._read()
-        self._state.put(_KIND, _OFFSET, {"seconds": offset + seconds})
+        # In one step: of two turns at once, one would be lost, and time might run back.
+        self._state.update(
+            _KIND,
+            _OFFSET,
+            lambda offset: {"seconds": offset["seconds"] + seconds},
+            missing={"seconds": 0.0},
+        )
         return self.now()
 
     def anchor(self) -> None:

@@ -92,8 +92,9 @@ class Database:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Alone among all threads and processes; kept as a whole, or not at all if it raises."""
         with self._writer() as writer:
-            writer.execute("BEGIN IMMEDIATE")
             try:
+                # Inside: Ctrl-C while it waits for another process is raised when it has begun.
+                writer.execute("BEGIN IMMEDIATE")
                 yield writer
                 writer.execute("COMMIT")
             except BaseException:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from testbed.errors import Interrupted, StateBroken
-from testbed.private_files import is_at
+from testbed.private_files import close_locked, is_at
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ def hold_lock(
     ``StateBroken`` when the folder is gone.
     """
     path, place, descriptor = folder / f"{name}{SUFFIX}", f"on {name} in {folder}", None
+    holder = os.getpid()
     try:
         while descriptor is None:
             descriptor = _lock(path, os.O_CREAT | os.O_RDWR, place, cancelled, wait=wait)
@@ -48,7 +49,7 @@ def hold_lock(
     try:
         yield
     finally:
-        os.close(descriptor)
+        close_locked(descriptor, holder)
 
 
 def remove_lock(folder: Path, name: str) -> None:

@@ -78,17 +78,22 @@ class State:
         return json.loads(rows[0][0]) if rows else None
 
     def update(
-        self, kind: str, identity: str, change: Callable[[dict[str, Any]], Mapping[str, Any]]
+        self,
+        kind: str,
+        identity: str,
+        change: Callable[[dict[str, Any]], Mapping[str, Any]],
+        missing: Mapping[str, Any] | None = None,
     ) -> dict[str, Any] | None:
         """Change a document in one step and return it; None for an unknown one.
 
-        What ``change`` raises is raised, and nothing is changed.
+        With ``missing`` that is what an unknown one was. What ``change`` raises is raised, and
+        nothing is changed.
         """
         with self._database.transaction() as database:
             row = database.execute(_GET, (kind, identity)).fetchone()
-            if row is None:
+            if row is None and missing is None:
                 return None
-            body = json.dumps(change(json.loads(row[0])))
+            body = json.dumps(change(json.loads(row[0]) if row else dict(missing or {})))
             database.execute(_PUT, (kind, identity, body))
         updated: dict[str, Any] = json.loads(body)
         return updated

@@ -1,10 +1,12 @@
 """The process behind a testbed that is up: found again, ended, and never left over."""
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -42,6 +44,40 @@ def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
 
 def lives(pid: int) -> bool:
     return psutil.pid_exists(pid) and is_alive(psutil.Process(pid))
+
+
+@pytest.mark.parametrize("former", ['{"pid": %d, "started": %f, "port": 4567}', "", "{"])
+def test_one_that_has_just_taken_the_lock_is_not_the_one_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, former: str
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        started = psutil.Process(ended.pid).create_time()
+    (tmp_path / FILE).write_text(former % (ended.pid, started) if "%" in former else former)
+    with monkeypatch.context() as patch:
+        patch.setattr(ServerLock, "publish", lambda *_: None)
+        lock = ServerLock(tmp_path)
+    threading.Timer(0.3, lock.publish, [0]).start()
+    found = find(tmp_path)
+    assert found
+    assert (found.pid, found.port) == (os.getpid(), 0)
+    lock.release()
+    assert find(tmp_path) is None
+
+
+def test_its_document_is_whole_whenever_it_is_read(tmp_path: Path) -> None:
+    lock, ended = ServerLock(tmp_path), threading.Event()
+
+    def publish() -> None:
+        for port in range(2000):
+            lock.publish(port * 7919 % 65536)
+        ended.set()
+
+    writer = threading.Thread(target=publish)
+    writer.start()
+    while not ended.is_set():
+        assert json.loads((tmp_path / FILE).read_bytes())["pid"] == os.getpid()
+    writer.join()
+    lock.release()
 
 
 @pytest.fixture(scope="module")

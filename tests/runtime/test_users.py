@@ -1,5 +1,6 @@
 """Users of one folder: the last to leave is alone with it, however the others ended."""
 
+import multiprocessing
 import signal
 import subprocess
 import sys
@@ -52,6 +53,15 @@ def test_a_user_that_is_killed_has_left(folder: Path) -> None:
         user.send_signal(signal.SIGKILL)
         user.wait()
     assert is_last(folder)
+
+
+def test_a_forked_child_is_no_user(folder: Path) -> None:
+    with using(folder):
+        child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+        child.start()
+    assert is_last(folder)
+    child.kill()
+    child.join()
 
 
 def test_patience_is_for_those_who_are_leaving(folder: Path) -> None:

@@ -53,6 +53,20 @@ def test_threads_may_share_one(tmp_path: Path) -> None:
     assert max(times) - min(times) < 60
 
 
+def test_turns_at_once_all_count(tmp_path: Path) -> None:
+    State(tmp_path / "s")
+
+    def turn(_: int) -> None:
+        clock = Clock(State(tmp_path / "s"))
+        for _ in range(25):
+            before = clock.now()
+            assert clock.turn(DAY) >= before + DAY
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(turn, range(4)))
+    assert Clock(State(tmp_path / "s")).now() - time.time() == pytest.approx(100 * DAY, abs=60)
+
+
 def test_time_does_not_run_back(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="only be turned forward"):
         Clock(State(tmp_path / "s")).turn(-1)

@@ -2,6 +2,7 @@
 
 import gc
 import multiprocessing
+import signal
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -113,6 +114,20 @@ def test_a_database_that_is_dropped_is_closed(tmp_path: Path) -> None:
     assert descriptors() > before
     del dropped
     assert descriptors() == before
+
+
+def test_an_interruption_while_it_begins_leaves_no_transaction_open(tmp_path: Path) -> None:
+    """Python raises what Ctrl-C raises when SQLite's call has returned."""
+    file = database(tmp_path / "file")
+    other = sqlite3.connect(tmp_path / "file", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    threading.Timer(0.5, other.execute, ["COMMIT"]).start()
+    threading.Timer(0.2, signal.raise_signal, [signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt), file.transaction():
+        pass
+    file.write("INSERT INTO t VALUES (1)")
+    assert other.execute("SELECT * FROM t").fetchall() == [(1,)], "it is committed"
+    other.close()
 
 
 def test_a_transaction_that_raises_changes_nothing(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """Locks among threads and processes, free when their holder ends."""
 
 import logging
+import multiprocessing
 import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,16 @@ def test_threads_take_turns(tmp_path: Path) -> None:
     for thread in threads:
         thread.join(60)
     assert most == 1
+
+
+def test_a_forked_child_keeps_none(tmp_path: Path) -> None:
+    with hold_lock(tmp_path, "kms", NEVER):
+        child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+        child.start()
+    with hold_lock(tmp_path, "kms", NEVER, wait=False):
+        pass
+    child.kill()
+    child.join()
 
 
 def test_another_name_and_another_folder_are_other_locks(tmp_path: Path) -> None:

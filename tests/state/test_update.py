@@ -26,6 +26,15 @@ def test_changes_from_several_threads_are_all_kept(tmp_path: Path) -> None:
     assert state.get("broker", "b") == {"count": 100}
 
 
+def test_an_unknown_document_may_be_what_was_missing(tmp_path: Path) -> None:
+    state = State(tmp_path / "state")
+    for count in (1, 2):
+        updated = state.update(
+            "broker", "b", lambda document: {"count": document["count"] + 1}, missing={"count": 0}
+        )
+        assert updated == state.get("broker", "b") == {"count": count}
+
+
 def test_a_change_that_raises_changes_nothing(tmp_path: Path) -> None:
     state = State(tmp_path / "state")
     state.put("broker", "b", {"count": 0})
