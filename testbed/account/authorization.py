@@ -57,8 +57,7 @@ class Authorization:
         self, caller: Caller, action: str, role_arn: str, given: Given | None = None
     ) -> Decision:
         """Decide with the trust policy of a role; an unknown role trusts nobody."""
-        account = role_arn.split(":")[4] if role_arn.count(":") > 4 else ""
-        role = self.identities.directory(account, caller.region).role_by_arn(role_arn)
+        role = self.identities.directory(_account(role_arn), caller.region).role_by_arn(role_arn)
         return self.decide(caller, action, role_arn, given, trust=_trust(role))
 
     def request(
@@ -66,7 +65,10 @@ class Authorization:
     ) -> Request:
         """Return the request that policies decide on."""
         asked = _Asked(caller, self._clock.now())
-        own = {name.lower(): _values(value) for name, value in (given or {}).items()}
+        own: dict[str, tuple[str, ...]] = {
+            "aws:resourceaccount": (_account(resource) or caller.account,)
+        }
+        own |= {name.lower(): _values(value) for name, value in (given or {}).items()}
 
         def find(name: str) -> Sequence[str]:
             if name in own:
@@ -83,6 +85,12 @@ class Authorization:
         if not decision.allowed:
             request = self.request(caller, action, resource, given)
             raise ApiError(decision.sentence(request), code="AccessDenied", status=403)
+
+
+def _account(resource: str) -> str:
+    """Return the account in an ARN; empty for none, as in those of AWS's own policies."""
+    segments = resource.split(":", 5)
+    return segments[4] if len(segments) == 6 and segments[4].isdigit() else ""
 
 
 _NOBODY = parse({"Statement": {"Effect": "Deny", "Principal": "*", "Action": "sts:*"}}, "trust")

@@ -5,6 +5,7 @@ Loading this module loads moto, which takes half a second: import it at the firs
 
 import json
 from collections.abc import Iterator, Mapping
+from copy import copy
 from functools import cache
 from sqlite3 import Connection
 from typing import Any
@@ -36,8 +37,9 @@ class Iam:
     def new_backend(self, place: Place) -> IAMBackend:
         """See ``MotoService``."""
         backend = IAMBackend(place.region, place.account)
-        backend.aws_managed_policies = list(aws_policies(place.account, place.region).values())
-        backend.managed_policies = dict(aws_policies(place.account, place.region))
+        policies = aws_policies(place.account, place.region).items()
+        own = {arn: copy(policy) for arn, policy in policies}  # each counts its attachments
+        backend.managed_policies, backend.aws_managed_policies = dict(own), list(own.values())
         return backend
 
     def respond(self, message: Message, account: str) -> tuple[int, Mapping[str, str], str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from testbed.account.authorization import Authorization, Given
@@ -24,10 +25,38 @@ class _Subject:
 
 
 def of_caller(operation: str, caller: Caller, sent: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the request with the caller's name, where it is about the caller."""
-    if operation in documented.OF_CALLER and "UserName" not in sent and caller.kind == "IAMUser":
-        return {**sent, "UserName": caller.principal.rpartition("/")[2]}
-    return dict(sent)
+    """Return the request with the caller's name, where it is about the caller.
+
+    Raises ``ValidationError`` in AWS's words if that is neither a user nor the root user.
+    """
+    if not _is_of_caller(operation, sent) or caller.kind == "Root":
+        return dict(sent)
+    if caller.kind != "IAMUser":
+        sentence = "Must specify userName when calling with non-User credentials"
+        raise ApiError(sentence, code="ValidationError", status=400)
+    return {**sent, "UserName": caller.principal.rpartition("/")[2]}
+
+
+def of_root(operation: str, caller: Caller, sent: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the answer about the root user, who has nothing in IAM here; None about others."""
+    if caller.kind != "Root" or not _is_of_caller(operation, sent):
+        return None
+    if operation == "ChangePassword":  # nobody's, as moto has none
+        return None
+    if operation == "GetUser":
+        made = datetime.fromtimestamp(0, UTC)
+        return {"User": {"UserId": caller.account, "Arn": caller.principal, "CreateDate": made}}
+    if kept := documented.OF_ROOT.get(operation):
+        return {kept: [], "IsTruncated": False}
+    raise ApiError(
+        f"The testbed's root user has nothing in IAM for {operation}; name a user.",
+        code="NoSuchEntity",
+        status=404,
+    )
+
+
+def _is_of_caller(operation: str, sent: Mapping[str, Any]) -> bool:
+    return operation in documented.OF_CALLER and "UserName" not in sent
 
 
 def check(
@@ -59,7 +88,8 @@ def _needed(
     given: dict[str, Any] = {
         key: sent[member] for member, key in documented.KEYS.items() if member in sent
     }
-    tags = {tag["Key"]: tag["Value"] for tag in sent.get("Tags", ())}
+    # What a tag lacks is refused after this, with all else that breaks the model.
+    tags = {tag["Key"]: tag.get("Value", "") for tag in sent.get("Tags", ()) if "Key" in tag}
     given |= {f"aws:RequestTag/{key}": value for key, value in tags.items()}
     given["aws:TagKeys"] = tuple(tags or sent.get("TagKeys", ()))
     for key, value in subject.tags.items():
@@ -82,6 +112,11 @@ def _subject(
         name = SERVICE_LINKED_ROLE if service == SERVICE_LINKED_ROLE_OF else "*"
         arn = _arn(caller, f"role/aws-service-role/{service}/{name}")
         return _Subject(arn, arn, {})
+    if operation == "GetAccessKeyLastUsed":
+        wanted = sent.get("AccessKeyId")
+        owners = (user for key, user in directory.access_keys() if key.access_key_id == wanted)
+        if owner := next(owners, None):
+            return _named(caller, directory, "user", owner.name, path)
     for member, kind in documented.MEMBERS.items():
         if member not in sent or (member == "PolicyName" and operation != "CreatePolicy"):
             continue

@@ -26,14 +26,21 @@ class Known:
     expires: float | None = None
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """Directories, and what was derived from these alone, whatever other threads see by now."""
+
+    directories: Mapping[_Place, Directory]
+    keys: Mapping[str, tuple[_Place, AccessKey, User]] = field(default_factory=dict)
+    policies: dict[tuple[_Place, str], Policies] = field(default_factory=dict)
+
+
 class Identities:
     """The identities in all accounts of one testbed."""
 
     def __init__(self, store: AccountStore) -> None:
         self.store = store
-        self._seen: Mapping[_Place, Directory] = {}
-        self._keys: dict[str, tuple[_Place, AccessKey, User]] = {}
-        self._policies: dict[tuple[_Place, str], Policies] = {}
+        self._seen = _Seen({})
 
     def directory(self, account: str, region: str) -> Directory:
         """Return who is in an account, in the partition of ``region``."""
@@ -86,28 +93,28 @@ class Identities:
         return Policies(own.identity, boundary=own.boundary, session=session)
 
     def _own(self, place: _Place, arn: str) -> Policies:
-        directory = self._look().get(place)
-        found = self._policies.get((place, arn))
+        seen = self._look()
+        found = seen.policies.get((place, arn))
         if found is None:
+            directory = seen.directories.get(place)
             owner = directory and (directory.user_by_arn(arn) or directory.role_by_arn(arn))
-            found = self._policies[place, arn] = _parsed(owner) if owner else _NOTHING
+            found = seen.policies[place, arn] = _parsed(owner) if owner else _NOTHING
         return found
 
     def _key(self, access_key_id: str) -> tuple[_Place, AccessKey, User] | None:
-        self._look()
-        return self._keys.get(access_key_id)
+        return self._look().keys.get(access_key_id)
 
-    def _look(self) -> Mapping[_Place, Directory]:
+    def _look(self) -> _Seen:
         """Return the directories; what was derived from older ones is forgotten."""
-        directories = self.store.directories()
-        if directories is not self._seen:
+        directories, seen = self.store.directories(), self._seen
+        if directories is not seen.directories:
             keys = {
                 key.access_key_id: (place, key, user)
                 for place, directory in directories.items()
                 for key, user in directory.access_keys()
             }
-            self._keys, self._policies, self._seen = keys, {}, directories
-        return directories
+            self._seen = seen = _Seen(directories, keys)
+        return seen
 
     def _stands(self, session: Session) -> bool:
         """Return whether the identity of a session is still the one that it was issued to."""

@@ -54,15 +54,26 @@ _STATISTICS = {"Average", "Maximum", "Minimum", "SampleCount", "Sum"}
 _PERCENTILES = f"The testbed computes {', '.join(sorted(_STATISTICS))}, and no other statistics."
 
 _LIMITS: Mapping[tuple[str, str], tuple[Callable[[Sent], str], ...]] = {
-    ("cloudwatch", "PutMetricData"): (_namespace,),
+    ("cloudwatch", "PutMetricData"): (
+        _namespace,
+        _without("EntityMetricData", "The testbed keeps no metrics of entities."),
+    ),
     ("cloudwatch", "GetMetricData"): (_metric_queries,),
     ("cloudwatch", "GetMetricStatistics"): (_without("ExtendedStatistics", _PERCENTILES),),
+    ("events", "CreateEventBus"): (
+        _without("KmsKeyIdentifier", "The testbed encrypts no event buses."),
+        _without("DeadLetterConfig", "The testbed has no dead-letter queues."),
+        _without("LogConfig", "The testbed's event buses have no logs."),
+    ),
     ("events", "PutTargets"): (_targets,),
     ("events", "PutRule"): (
         _without("ScheduleExpression", "The testbed has no schedules of EventBridge."),
     ),
     ("logs", "PutResourcePolicy"): (_resource_policy,),
-    ("logs", "CreateLogGroup"): (_without("kmsKeyId", "The testbed encrypts no log groups."),),
+    ("logs", "CreateLogGroup"): (
+        _without("kmsKeyId", "The testbed encrypts no log groups."),
+        _without("deletionProtectionEnabled", "The testbed protects no log groups from deletion."),
+    ),
     ("secretsmanager", "CreateSecret"): (
         _without("AddReplicaRegions", "The testbed replicates no secrets."),
     ),

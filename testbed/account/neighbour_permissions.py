@@ -13,6 +13,8 @@ from testbed.documented.neighbours import Neighbour
 from testbed.errors import ApiError
 from testbed.kms.base import Caller
 
+_BUS = "default"  # of every account in every Region
+
 
 @dataclass(frozen=True)
 class Permissions:
@@ -23,9 +25,14 @@ class Permissions:
     served: Neighbour
 
     def check(self, caller: Caller, operation: str, sent: Mapping[str, Any]) -> None:
-        """Raise ``ApiError`` unless the caller may: for each resource that the request names."""
+        """Raise ``ApiError`` unless the caller may: for each resource that the request names.
+
+        Each secret of a batch needs a permission of its own, see ``SecretKeys.may_read``.
+        """
         if caller.credentials is None:
             return
+        if operation == "BatchGetSecretValue" and "Filters" in sent:  # API reference
+            self.check(caller, "ListSecrets", {})
         served, decide = self.served, self.authorization.decide
         action, given = f"{served.name}:{operation}", _given(sent)
         for resource, tags in self._resources(caller, operation, sent):
@@ -46,9 +53,15 @@ class Permissions:
         served = self.served
         if served.name == "ec2" and operation.startswith("Describe"):
             return [(served.anything, {})]
+        if operation == "PutEvents":
+            entries = sent.get("Entries", ())
+            buses = dict.fromkeys(str(entry.get("EventBusName", _BUS)) for entry in entries)
+            return [(self._arn_of(caller, "event-bus/{}", bus), {}) for bus in buses or (_BUS,)]
+        if served.name == "events":
+            sent = _on_its_bus(sent)
         named = [
             (self._arn_of(caller, part, str(value)), self._tags(caller, str(value)))
-            for member, part in served.resources.items()
+            for member, part in served.apart.get(operation, served.resources).items()
             for value in _values(sent.get(member))
         ]
         if operation in served.created:
@@ -88,6 +101,14 @@ class Permissions:
         return regions.arn(self.served.name, caller.region, caller.account, part)
 
 
+def _on_its_bus(sent: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a request of EventBridge with its rule as in ARNs: ``name``, or ``bus/name``."""
+    bus = str(sent.get("EventBusName", _BUS)).rpartition(":event-bus/")[2]
+    if bus == _BUS:
+        return sent
+    return {**sent, **{name: f"{bus}/{sent[name]}" for name in ("Name", "Rule") if name in sent}}
+
+
 def _values(member: Any) -> Sequence[Any]:
     if member is None:
         return ()
@@ -102,7 +123,7 @@ def _of_secret(backend: Any, name: str) -> dict[str, str]:
 
 
 def _of_log_group(backend: Any, name: str) -> dict[str, str]:
-    group = backend.groups.get(name)
+    group = backend.groups.get(name.rpartition(":log-group:")[2].removesuffix(":*"))
     return dict(backend.tagger.get_tag_dict_for_resource(group.arn)) if group else {}
 
 

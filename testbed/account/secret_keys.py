@@ -11,7 +11,7 @@ import secrets
 import string
 import uuid
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +39,9 @@ _CANNOT_ENCRYPT = (
 _CANNOT_DECRYPT = (
     "Secrets Manager can't decrypt the protected secret text using the provided KMS key."
 )
+_DELETED = (
+    "You can't perform this operation on the secret because it was marked for deletion."  # AWS's
+)
 _FAILURES = {
     "GenerateDataKey": ("EncryptionFailure", _CANNOT_ENCRYPT),
     "Decrypt": ("DecryptionFailure", _CANNOT_DECRYPT),
@@ -48,11 +51,15 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True)
 class SecretKeys:
-    """The secrets of a caller. Methods raise ``ApiError`` where KMS refuses."""
+    """The secrets of a caller. Methods raise ``ApiError`` where KMS refuses.
+
+    ``may_read`` raises it for the ARN of a secret in a batch that the caller may not read.
+    """
 
     kms: Kms
     caller: Caller
     backends: MotoBackends
+    may_read: Callable[[str], None]
 
     @contextmanager
     def sealed(self, operation: str, body: bytes) -> Iterator[bytes]:
@@ -61,7 +68,10 @@ class SecretKeys:
         if operation not in ("CreateSecret", "PutSecretValue", "UpdateSecret"):
             yield body
             return
-        arn, current = self._stored(str(sent.get("SecretId", "")))
+        name = str(sent.get("SecretId", ""))
+        arn, current = self._stored(name)
+        if operation == "PutSecretValue" and self._is_deleted(name):  # moto keeps the value
+            raise ApiError(_DELETED, code="InvalidRequestException", status=400)
         key = str(sent.get("KmsKeyId") or current)
         if key == MANAGED and current == MANAGED:
             yield body
@@ -90,6 +100,7 @@ class SecretKeys:
             opened |= {"SecretValues": [], "Errors": list(answer.get("Errors", ()))}
             for secret in answer["SecretValues"]:
                 try:
+                    self.may_read(secret["ARN"])
                     opened["SecretValues"].append(self._opened(secret))
                 except ApiError as error:
                     refused = {"ErrorCode": error.code, "Message": str(error)}
@@ -136,6 +147,19 @@ class SecretKeys:
                 if name in (secret.name, secret.arn):
                     return secret.arn, secret.kms_key_id or MANAGED
             return "", MANAGED
+
+        place = Place("secretsmanager", self.caller.account, self.caller.region)
+        return self.backends.read(neighbour("secretsmanager"), place, look)
+
+    def _is_deleted(self, name: str) -> bool:
+        """Return whether a secret is in its recovery window."""
+
+        def look(moto: Any) -> bool:
+            return any(
+                secret.is_deleted()
+                for secret in moto.secrets.values()
+                if name in (secret.name, secret.arn)
+            )
 
         place = Place("secretsmanager", self.caller.account, self.caller.region)
         return self.backends.read(neighbour("secretsmanager"), place, look)

@@ -5,6 +5,7 @@ encryption context ("How AWS Systems Manager Parameter Store uses AWS KMS"). Wha
 ciphertext, so a parameter cannot be read without its key.
 """
 
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,7 +37,8 @@ class SecureStrings:
         A new version without ``Type`` has that of the one before; without ``KeyId`` it is under
         the default key, whichever the one before was under. Raises ``ApiError`` where KMS refuses.
         """
-        if (sent.get("Type") or self._stored_type(sent["Name"])) != "SecureString":
+        sent = self._with_pattern(sent)
+        if (sent.get("Type") or self._stored(sent["Name"], "parameter_type")) != "SecureString":
             return dict(sent)
         if sent.get("KeyId", MANAGED) == MANAGED:
             return {**sent, "KeyId": MANAGED}  # moto would keep the key of the version before
@@ -68,12 +70,32 @@ class SecureStrings:
         )
         return {**parameter, "Value": answer["Plaintext"].decode()}
 
-    def _stored_type(self, name: str) -> str:
-        """Return the type of a parameter, empty for an unknown one."""
+    def _with_pattern(self, sent: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the request with the pattern that counts; a version keeps that of the one before.
+
+        Raises ``ApiError`` for a value that does not match it ("Creating Parameter Store parameters
+        using the AWS CLI"); moto looks at none.
+        """
+        pattern = sent.get("AllowedPattern") or self._stored(sent["Name"], "allowed_pattern")
+        if not pattern:
+            return sent
+        try:
+            fits = re.fullmatch(pattern, str(sent["Value"]))
+        except re.error as error:
+            sentence = f"The pattern {pattern} is not valid."
+            raise ApiError(sentence, code="InvalidAllowedPatternException", status=400) from error
+        if not fits:
+            sentence = f"Parameter value, cannot be validated against allowedPattern: {pattern}"
+            raise ApiError(sentence, code="ParameterPatternMismatchException", status=400)
+        return {**sent, "AllowedPattern": pattern}
+
+    def _stored(self, name: str, attribute: str) -> str:
+        """Return what moto has of a parameter, empty for an unknown one."""
 
         def look(moto: Any) -> str:
-            versions = moto._parameters.get(name)  # noqa: SLF001 - moto has no other name for it
-            return str(versions[-1].parameter_type) if versions else ""
+            parameters = moto._parameters  # noqa: SLF001 - moto has no other name for it
+            versions = parameters.get(parameters.normalize_name(name))  # "/a" is kept as "a"
+            return str(getattr(versions[-1], attribute) or "") if versions else ""
 
         place = Place("ssm", self.caller.account, self.caller.region)
         return self.backends.read(neighbour("ssm"), place, look)

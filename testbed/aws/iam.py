@@ -77,6 +77,8 @@ class Iam:
     ) -> dict[str, Any] | None:
         """Return the answer of an operation that moto lacks, or has no answer to; else None."""
         identities = self._authorization.identities
+        if of_root := iam_permissions.of_root(operation, caller, sent):
+            return of_root
         if operation == "GetAccessKeyLastUsed":
             return last_used(self._recorder.trail, identities, caller, sent["AccessKeyId"])
         if simulate := _SIMULATORS.get(operation):

@@ -103,12 +103,22 @@ class NeighbourService:
             sentence = api_validation.sentence(errors)
             raise ApiError(sentence, code=self._served.invalid, status=400)
         neighbour_limits.check(self._served.name, model.name, sent)
+        if sent.get("DryRun"):  # of EC2; moto does some of these all the same
+            sentence = "Request would have succeeded, but DryRun flag is set."
+            raise ApiError(sentence, code="DryRunOperation", status=412)
 
     def _secure(self, caller: Caller) -> SecureStrings:
         return SecureStrings(self._testbed.kms, caller, self._backends)
 
     def _secrets(self, caller: Caller) -> SecretKeys:
-        return SecretKeys(self._testbed.kms, caller, self._backends)
+        def may_read(arn: str) -> None:
+            """Decide on a secret of a batch, and record it, as the service does for each."""
+            sent = {"SecretId": arn}
+            self._permissions.check(caller, "GetSecretValue", sent)
+            record = self._testbed.services.recorder.call_within
+            record("secretsmanager", caller, "GetSecretValue", sent, {})
+
+        return SecretKeys(self._testbed.kms, caller, self._backends, may_read)
 
     def _of_secrets(self, request: Request, caller: Caller, model: OperationModel) -> Answer:
         with self._secrets(caller).sealed(model.name, request.body) as body:

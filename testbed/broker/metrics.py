@@ -24,6 +24,7 @@ from testbed.services import Services
 
 _SILENT = (ClientError, ValueError)  # a console that does not answer, or not in JSON
 _TIMEOUT = 5.0  # seconds, for each answer of a console
+_CONTAINERS = 1000  # whose last use of the processors is remembered
 _BROKER = "org.apache.activemq:type=Broker,brokerName=*"
 _OF_BROKER = {
     "CurrentConnectionsCount": "CurrentConnectionsCount",
@@ -84,7 +85,9 @@ class Metrics:
         """Put a broker's values of this minute in place of those that there are."""
         if broker.broker_state not in IN_SERVICE:
             return
-        self._minutes[broker.broker_id] = minute = _minute()
+        minute, minutes = _minute(), dict(self._minutes)
+        kept = {other: at for other, at in minutes.items() if at == minute}  # others may be gone
+        self._minutes = {**kept, broker.broker_id: minute}
         values = tuple(self._values(broker))
         self._backends.change(
             neighbour("cloudwatch"),
@@ -187,9 +190,11 @@ class _Processors:
         with ContainerUsage(node.container_id) as usage:
             counters, now = usage.counters(), time.time()
             with self._guard:
-                before = self._before.get(node.container_id)
+                before = self._before.pop(node.container_id, None)
                 since, used = before or (usage.started(), 0.0)
                 self._before[node.container_id] = now, counters.cpu
+                if len(self._before) > _CONTAINERS:
+                    del self._before[next(iter(self._before))]  # looked at longest ago
         seconds = max(now - since, 0.001) * (os.cpu_count() or 1)
         return counters, min(max(100 * (counters.cpu - used) / seconds, 0.0), 100.0)
 

@@ -33,6 +33,7 @@ SOURCES = {
     "MQSLR": '"Using service-linked roles for Amazon MQ", developer guide, 2026',
     "MQLOGS": '"Configuring Amazon MQ for ActiveMQ logs", developer guide, 2026',
     "MQMETRICS": '"Available CloudWatch metrics" for ActiveMQ and RabbitMQ, developer guide, 2026',
+    "SMKMS": '"Secret encryption and decryption in AWS Secrets Manager", guide, samples of 2018',
     "IAMAUTH": '"Actions, resources, and condition keys for AWS IAM", 2026',
     "TF": "terraform-provider-aws, resource ``aws_mq_broker``, 2026",
     "CTG": "AWS CloudTrail User Guide: record contents, userIdentity, log file names",

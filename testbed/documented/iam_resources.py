@@ -1,7 +1,7 @@
 """What each operation of IAM is about (IAMAUTH).
 
 An operation that is not listed is about what the first member of ``MEMBERS`` in its request names,
-or about nothing in particular.
+or about nothing in particular. GetAccessKeyLastUsed is about the user whose key it is.
 """
 
 from collections.abc import Mapping
@@ -53,6 +53,12 @@ OF_CALLER = frozenset(
         "UploadSigningCertificate",
     ]
 )
+# What the root user has none of, in the answers about the caller.
+OF_ROOT: Mapping[str, str] = {
+    "ListAccessKeys": "AccessKeyMetadata",
+    "ListMFADevices": "MFADevices",
+    "ListSigningCertificates": "Certificates",
+}
 CREATES = frozenset(
     [
         "CreateGroup",

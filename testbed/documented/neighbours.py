@@ -17,7 +17,8 @@ class Neighbour:
     ``signed_for`` is its name in signatures and CloudTrail. ``resources`` has the resource part of
     ARNs, where ``{}`` is the value of a request's member (the service's page of the Service
     Authorization Reference); an operation that none of them suits is about ``anything``.
-    ``created`` has the resource of operations that name none yet. ``invalid`` is the code for a
+    ``created`` has the resource of operations that name none yet, and ``apart`` the operations
+    whose members name something else than ``resources`` says. ``invalid`` is the code for a
     request that breaks the model. ``data`` operations leave no record (the service's CloudTrail
     page).
     """
@@ -28,6 +29,7 @@ class Neighbour:
     signed_for: str = ""
     resources: Members = field(default_factory=dict)
     created: Members = field(default_factory=dict)
+    apart: Mapping[str, Members] = field(default_factory=dict)
     anything: str = "*"
     invalid: str = "ValidationException"
     denied: str = "AccessDeniedException"
@@ -128,6 +130,7 @@ _LOGS = Neighbour(
         "logGroupName": "log-group:{}:log-stream:",
         "logGroupNamePrefix": "log-group:{}:log-stream:",
         "logGroupIdentifier": "log-group:{}:log-stream:",
+        "resourceArn": "{}",
     },
     anything="log-group::log-stream:",
     invalid="InvalidParameterException",
@@ -150,7 +153,7 @@ _SECRETS = Neighbour(
         "GetResourcePolicy GetSecretValue ListSecretVersionIds ListSecrets PutSecretValue "
         "RestoreSecret TagResource UntagResource UpdateSecret UpdateSecretVersionStage"
     ),
-    resources={"SecretId": "secret:{}", "Name": "secret:{}", "SecretIdList": "secret:{}"},
+    resources={"SecretId": "secret:{}", "Name": "secret:{}"},
 )
 _SSM = Neighbour(
     "ssm",
@@ -177,8 +180,13 @@ _EVENTS = Neighbour(
         "ListTargetsByRule PutEvents PutRule PutTargets RemoveTargets TagResource "
         "TestEventPattern UntagResource"
     ),
-    resources={"Name": "rule/{}", "Rule": "rule/{}", "EventBusName": "event-bus/{}"},
-    created={"PutEvents": "event-bus/default"},
+    # Of a rule on a bus of the account's own the bus is part of the name, not a further resource.
+    resources={"Name": "rule/{}", "Rule": "rule/{}", "ResourceARN": "{}"},
+    apart={
+        "CreateEventBus": {"Name": "event-bus/{}"},
+        "DeleteEventBus": {"Name": "event-bus/{}"},
+        "DescribeEventBus": {"Name": "event-bus/{}"},
+    },
     data=_set("PutEvents"),
     along=("logs",),
 )

@@ -9,8 +9,10 @@ policy that names it, let it. The key that it manages itself it may describe, na
 use by grants alone.
 """
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from testbed.arn import Arn
 from testbed.documented import regions
@@ -22,7 +24,7 @@ from testbed.kms.condition_keys import Subject
 from testbed.kms.grant import grant_id_of
 from testbed.kms.key import Key
 from testbed.kms.naming import KeyNames, alias_arn, key_arn
-from testbed.kms.principals import belongs_to, grantee_names
+from testbed.kms.principals import PRINCIPAL_ARN, belongs_to, grantee_names
 from testbed.policy.evaluate import ADMINISTRATOR, Decision, Policies, Request, evaluate
 
 Identities = Callable[[Caller], Policies]
@@ -118,7 +120,7 @@ class Authorization:
         elif operation == "RetireGrant":
             self._check_retirement(call)
         elif not permissions:
-            self._check_identity(call, operation, parameters.get("KeyId") or "*")
+            self._check_identity(call, operation, _about(parameters))
             if "KeyId" in parameters:
                 keys = {"KeyId": self._names.key(call.ledger, parameters["KeyId"])}
         for also, action, arn in _also_needed(call):
@@ -219,6 +221,17 @@ class Authorization:
         )
         request = condition_keys.request(Subject(self._services, call, action, key), key.arn)
         return evaluate(request, policies)
+
+
+def _about(parameters: Mapping[str, Any]) -> str:
+    """Return what an operation that needs no permission on a key is about: an ARN, or ``*``.
+
+    "The authorized resource in ListRetirableGrants calls is the retiring principal" (API
+    reference), except for a service, which has no ARN.
+    """
+    principal = parameters.get("RetiringPrincipal", "")
+    own = principal if re.fullmatch(PRINCIPAL_ARN, principal) else ""
+    return str(parameters.get("KeyId") or own or "*")
 
 
 def _also_needed(call: KmsCall) -> Iterator[tuple[KmsCall, str, str]]:

@@ -6,7 +6,8 @@ also differ in these points:
 - A KMS call that Amazon MQ makes with a user's session has ``invokedBy``, and CreateGrant then has
   Amazon MQ's event source (DP).
 - A service has its DNS name as address and user agent, and ``sharedEventID``: the event is
-  delivered to the service's account and to the key's (CTG, DP).
+  delivered to the service's account and to the key's (CTG, DP). So has one that calls with a
+  user's session (SMKMS), except for Amazon MQ, whose calls have the user's (DP).
 - A refused call has null ``responseElements`` and, in ``errorCode``, the API's own code, except
   that a denied one has "AccessDenied".
 - A call over TLS has ``tlsDetails``; a service's own calls have none (CTG).
@@ -265,7 +266,10 @@ def service_event_record(
 
 def _begin(call: Call, setting: Setting, source: str, event: Event) -> dict[str, Any]:
     """Return the members in front of the request's own, in CloudTrail's order."""
-    by_service = call.caller.kind == "AWSService"
+    by_service = call.caller.kind == "AWSService" or call.caller.invoked_by not in (
+        "",
+        FORWARDED_BY,
+    )
     record: dict[str, Any] = {
         "eventVersion": setting.event_version,
         "userIdentity": user_identity(call.caller, setting.session_started),

@@ -212,6 +212,13 @@ def test_testbeds_in_one_process_share_nothing(tmp_path: Path) -> None:
         new_user(second, "bob")
         listed = first.client("iam").list_users()["Users"]
         assert [user["UserName"] for user in listed] == ["alice"]
+        policy = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+        first.client("iam").attach_user_policy(UserName="alice", PolicyArn=policy)
+        counts = [
+            each.client("iam").get_policy(PolicyArn=policy)["Policy"]["AttachmentCount"]
+            for each in (first, second)
+        ]
+        assert counts == [1, 0]
 
 
 def test_a_refused_change_leaves_what_was_there(tmp_path: Path) -> None:

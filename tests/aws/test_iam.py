@@ -13,6 +13,7 @@ from tests.support.aws_tools import Cli, Refused
 from tests.support.identities import (
     ACCOUNT,
     OTHER,
+    Person,
     allow,
     client,
     new_role,
@@ -66,6 +67,33 @@ def test_each_account_and_partition_has_its_own_identities(aws: Served) -> None:
     assert arn == f"arn:aws:iam::{ACCOUNT}:user/only-here"
     china = aws.client("iam", region="cn-north-1").create_user(UserName="x")["User"]["Arn"]
     assert china == f"arn:aws-cn:iam::{ACCOUNT}:user/x"
+
+
+def test_the_root_user_and_a_role_are_no_users(aws: Served) -> None:
+    """Quoted in aws/aws-sdk-java#1304; of the root user IAM shows the ARN and no name."""
+    root = aws.client("iam")
+    user = root.get_user()["User"]
+    assert (user["Arn"], user["UserId"]) == (f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT)
+    assert "UserName" not in user
+    assert root.list_access_keys()["AccessKeyMetadata"] == []
+    assert root.list_mfa_devices()["MFADevices"] == []
+    person = new_user(aws, "rooted", allow("*"))
+    assert refusal(root.create_access_key)["Code"] == "NoSuchEntity"
+    assert refusal(root.delete_access_key, AccessKeyId=person.access_key_id)["Code"] == (
+        "NoSuchEntity"
+    )
+    role = new_role(aws, "no-user", f"arn:aws:iam::{ACCOUNT}:root", allow("*"))
+    session = client(aws, "sts", person).assume_role(RoleArn=role, RoleSessionName="session")
+    iam = client(aws, "iam", Person.of(session["Credentials"]))
+    for call in (iam.get_user, iam.list_access_keys, iam.create_access_key):
+        refused = refusal(call)
+        assert (refused["Code"], refused["Message"]) == (
+            "ValidationError",
+            "Must specify userName when calling with non-User credentials",
+        )
+    refused = refusal(iam.delete_access_key, AccessKeyId=person.access_key_id)
+    assert refused["Code"] == "ValidationError"
+    assert iam.list_access_keys(UserName="rooted")["AccessKeyMetadata"]
 
 
 def test_a_boundary_is_a_policy_that_exists(aws: Served) -> None:

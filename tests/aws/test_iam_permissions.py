@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 
 from tests.support.aws_endpoint import Served, refusal
 from tests.support.identities import (
@@ -38,6 +40,13 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture(scope="module")
 def me(aws: Served) -> Person:
     return new_user(aws, "me")
+
+
+def _keys(person: Person) -> dict[str, str]:
+    return {
+        "aws_access_key_id": person.access_key_id,
+        "aws_secret_access_key": person.secret,
+    }
 
 
 def give(aws: Served, *statements: dict[str, Any]) -> None:
@@ -92,6 +101,26 @@ def test_an_operation_asks_for_its_permission_on_its_resource(
     )
     give(aws, allow(action, resource=arn))
     call(**parameters)
+
+
+def test_the_use_of_an_access_key_is_about_its_user(aws: Served, me: Person) -> None:
+    """IAM User Guide, "Permissions required to manage access keys"."""
+    give(aws, allow("iam:GetAccessKeyLastUsed", resource="arn:aws:iam::*:user/${aws:username}"))
+    iam = client(aws, "iam", me)
+    found = iam.get_access_key_last_used(AccessKeyId=me.access_key_id)
+    assert found["UserName"] == "me"
+    other, *_ = aws.client("iam").list_access_keys(UserName="other")["AccessKeyMetadata"]
+    refused = refusal(iam.get_access_key_last_used, AccessKeyId=other["AccessKeyId"])
+    assert "iam:GetAccessKeyLastUsed on resource: user other because" in refused["Message"]
+
+
+def test_a_tag_without_a_value_is_the_clients_mistake(aws: Served, me: Person) -> None:
+    give(aws, allow("iam:*"))
+    loose = Config(parameter_validation=False, retries={"total_max_attempts": 1})
+    iam = boto3.client("iam", **{**aws.endpoint.client(), **_keys(me)}, config=loose)
+    for tag in ({"Key": "team"}, {"Value": "blue"}):
+        refused = refusal(iam.tag_user, UserName="other", Tags=[tag])
+        assert refused["Code"] == "ValidationError", tag
 
 
 def test_what_a_user_may_attach_can_be_a_condition(aws: Served, me: Person) -> None:

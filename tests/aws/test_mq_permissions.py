@@ -174,6 +174,18 @@ def test_a_refused_call_is_recorded_and_changes_nothing(aws: Served, alice: Pers
     assert event["Username"] == "alice"
 
 
+def test_the_account_of_the_resource_is_a_condition(aws: Served, alice: Person) -> None:
+    """GLOBAL: ``aws:ResourceAccount`` is in the context of most requests, as of these."""
+    own = {"StringEquals": {"aws:ResourceAccount": "${aws:PrincipalAccount}"}}
+    give(aws, allow("*", Condition=own))
+    client(aws, "mq", alice).list_brokers()
+    client(aws, "iam", alice).get_user()
+    client(aws, "ssm", alice).describe_parameters()
+    theirs = OTHERS.replace(ACCOUNT, "222222222222")
+    refused = refusal(client(aws, "mq", alice).list_tags, ResourceArn=theirs)
+    assert refused["Code"] == "AccessDeniedException"
+
+
 def test_tags_of_request_and_resource_are_conditions(aws: Served, alice: Person) -> None:
     condition = {"StringEquals": {"aws:RequestTag/team": "blue"}}
     give(aws, allow("mq:*", *EC2, Condition=condition))

@@ -69,6 +69,22 @@ def test_a_network_is_what_was_made(aws: Served) -> None:
     assert refused["Code"] == "InvalidSubnetID.NotFound"
 
 
+def test_a_dry_run_changes_nothing(aws: Served) -> None:
+    ec2 = aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
+    before = ec2.describe_vpcs()["Vpcs"]
+    for call, parameters in (
+        (ec2.create_vpc, {"CidrBlock": "10.8.0.0/16"}),
+        (ec2.delete_vpc, {"VpcId": vpc}),
+        (ec2.create_tags, {"Resources": [vpc], "Tags": [{"Key": "a", "Value": "b"}]}),
+    ):
+        assert refusal(call, DryRun=True, **parameters)["Code"] == "DryRunOperation"
+    assert ec2.describe_vpcs()["Vpcs"] == before
+    nobody = client(aws, "ec2", new_user(aws, "dry"))
+    refused = refusal(nobody.delete_vpc, VpcId=vpc, DryRun=True)
+    assert refused["Code"] == "UnauthorizedOperation"
+
+
 def test_what_is_in_use_is_not_deleted(aws: Served) -> None:
     ec2 = aws.client("ec2", region="eu-west-2")
     before = ec2.describe_network_acls()["NetworkAcls"]
@@ -150,6 +166,44 @@ def test_an_event_reaches_the_log_group_of_its_rule(aws: Served) -> None:
     assert refused["Message"] == "The testbed delivers events to log groups alone."
 
 
+def test_a_rule_is_one_resource_on_whichever_bus_and_a_bus_another(aws: Served) -> None:
+    """Service Authorization Reference, EventBridge: rules on the default and on custom buses."""
+    events = f"arn:aws:events:us-east-1:{ACCOUNT}"
+    pattern = json.dumps({"source": ["app"]})
+    rules = new_user(
+        aws,
+        "rules",
+        *(allow("events:*", resource=f"{events}:rule/{name}") for name in ("app-*", "own/*")),
+    )
+    aws.client("events").create_event_bus(Name="own")
+    mine = client(aws, "events", rules)
+    rule = mine.put_rule(Name="app-1", EventPattern=pattern, EventBusName="default")["RuleArn"]
+    mine.put_rule(Name="any", EventPattern=pattern, EventBusName="own")
+    mine.put_rule(Name="any", EventPattern=pattern, EventBusName=f"{events}:event-bus/own")
+    assert mine.list_tags_for_resource(ResourceARN=rule)["Tags"] == []
+    refused = refusal(mine.put_rule, Name="any", EventPattern=pattern)
+    assert f"on resource: {events}:rule/any because" in refused["Message"]
+    refused = refusal(mine.create_event_bus, Name="app-2")
+    assert f"on resource: {events}:event-bus/app-2 because" in refused["Message"]
+    buses = new_user(aws, "buses", allow("events:*", resource=f"{events}:event-bus/own*"))
+    mine = client(aws, "events", buses)
+    mine.create_event_bus(Name="own-2")
+    entry = {"Source": "app", "DetailType": "t", "Detail": "{}", "EventBusName": "own-2"}
+    assert mine.put_events(Entries=[entry])["FailedEntryCount"] == 0
+    refused = refusal(mine.put_events, Entries=[entry, {**entry, "EventBusName": "default"}])
+    assert f"on resource: {events}:event-bus/default because" in refused["Message"]
+
+
+def test_the_tags_of_a_log_group_are_about_the_group(aws: Served) -> None:
+    logs = aws.client("logs")
+    logs.create_log_group(logGroupName="/tagged", tags={"team": "blue"})
+    arn = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/tagged"
+    own = {"StringEquals": {"aws:ResourceTag/team": "blue"}}
+    person = new_user(aws, "tagger", allow("logs:ListTagsForResource", resource=arn, Condition=own))
+    found = client(aws, "logs", person).list_tags_for_resource(resourceArn=arn)
+    assert found["tags"] == {"team": "blue"}
+
+
 def test_log_events_end_with_their_retention(tmp_path: Path) -> None:
     with served(tmp_path / "state") as aws:
         logs = aws.client("logs")
@@ -190,6 +244,18 @@ def test_what_nothing_stands_behind_is_refused_in_plain_words(
     )
 
 
+@pytest.mark.parametrize("name", ["plain", "/one", "/of/two"])
+def test_a_new_version_without_a_type_is_encrypted_whatever_its_name(
+    aws: Served, name: str
+) -> None:
+    """Without containers KMS does not answer, so a version that needs a key is not kept."""
+    ssm = aws.client("ssm")
+    ssm.put_parameter(Name=name, Value="old", Type="SecureString")
+    new = {"Name": name, "Value": "new", "KeyId": "alias/mine", "Overwrite": True}
+    assert refusal(ssm.put_parameter, **new)["Code"] in ("InternalServerError", "InvalidKeyId")
+    assert ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"] == "old"
+
+
 def test_identity_policies_decide(aws: Served) -> None:
     aws.client("ssm").put_parameter(Name="/team/one", Value="1", Type="String")
     aws.client("ssm").put_parameter(Name="/team/two", Value="2", Type="String")
@@ -217,6 +283,45 @@ def test_identity_policies_decide(aws: Served) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters"),
+    [
+        ("events", "create_event_bus", {"Name": "bus", "KmsKeyIdentifier": "alias/mine"}),
+        ("logs", "create_log_group", {"logGroupName": "/p", "deletionProtectionEnabled": True}),
+        ("cloudwatch", "put_metric_data", {"Namespace": "n", "EntityMetricData": [
+            {"MetricData": [{"MetricName": "m", "Value": 1.0}]}]}),
+    ],
+)  # fmt: skip
+def test_what_would_be_kept_without_effect_is_refused(
+    aws: Served, service: str, operation: str, parameters: dict[str, Any]
+) -> None:
+    refused = refusal(getattr(aws.client(service), operation), **parameters)
+    assert refused["Message"].startswith("The testbed ")
+
+
+def test_a_parameter_keeps_its_pattern(aws: Served) -> None:
+    ssm, put = aws.client("ssm"), {"Name": "/patterned", "Type": "String", "Overwrite": True}
+    ssm.put_parameter(**put, Value="100", AllowedPattern=r"\d{1,4}")
+    ssm.put_parameter(**put, Value="200")
+    for _ in range(2):
+        refused = refusal(ssm.put_parameter, **put, Value="10,000")
+        assert refused["Code"] == "ParameterPatternMismatchException"
+        assert refused["Message"].endswith(r"cannot be validated against allowedPattern: \d{1,4}")
+    assert ssm.get_parameter(Name="/patterned")["Parameter"]["Value"] == "200"
+    refused = refusal(ssm.put_parameter, **put, Value="1", AllowedPattern="(")
+    assert refused["Code"] == "InvalidAllowedPatternException"
+
+
+def test_a_secret_that_is_deleted_gets_no_value(aws: Served) -> None:
+    secrets = aws.client("secretsmanager")
+    secrets.create_secret(Name="deleted", SecretString="one")
+    secrets.delete_secret(SecretId="deleted", RecoveryWindowInDays=7)
+    refused = refusal(secrets.put_secret_value, SecretId="deleted", SecretString="two")
+    assert refused["Code"] == "InvalidRequestException"
+    secrets.restore_secret(SecretId="deleted")
+    assert secrets.get_secret_value(SecretId="deleted")["SecretString"] == "one"
+
+
 def test_a_secret_is_allowed_by_its_whole_arn(aws: Served) -> None:
     made = aws.client("secretsmanager").create_secret(Name="whole", SecretString="x-1")
     person = new_user(
@@ -226,6 +331,32 @@ def test_a_secret_is_allowed_by_its_whole_arn(aws: Served) -> None:
     assert secrets.get_secret_value(SecretId="whole")["SecretString"] == "x-1"
     assert secrets.get_secret_value(SecretId=made["ARN"])["SecretString"] == "x-1"
     assert refusal(secrets.get_secret_value, SecretId="mq")["Code"] == "AccessDeniedException"
+
+
+def test_a_batch_has_the_secrets_that_its_reader_may_read_one_by_one(aws: Served) -> None:
+    """API reference, BatchGetSecretValue: GetSecretValue for each, with filters ListSecrets."""
+    admin = aws.client("secretsmanager")
+    mine, theirs = (
+        admin.create_secret(Name=f"batch-{name}", SecretString=name)["ARN"] for name in "ab"
+    )
+    batch = "secretsmanager:BatchGetSecretValue"
+    read = allow("secretsmanager:GetSecretValue", resource=mine)
+    person = new_user(aws, "batch", allow(batch), read)
+    secrets = client(aws, "secretsmanager", person)
+    answer = secrets.batch_get_secret_value(SecretIdList=["batch-a", "batch-b"])
+    assert [secret["SecretString"] for secret in answer["SecretValues"]] == ["a"]
+    [error] = answer["Errors"]
+    assert (error["SecretId"], error["ErrorCode"]) == (theirs, "AccessDeniedException")
+    assert theirs in error["Message"]
+    about = [{"AttributeKey": "Username", "AttributeValue": "batch"}]
+    events = aws.client("cloudtrail").lookup_events(LookupAttributes=about)["Events"]
+    assert [event["EventName"] for event in events] == ["BatchGetSecretValue", "GetSecretValue"]
+    by_name = [{"Key": "name", "Values": ["batch-"]}]
+    refused = refusal(secrets.batch_get_secret_value, Filters=by_name)
+    assert "secretsmanager:ListSecrets" in refused["Message"]
+    lister = new_user(aws, "lister", allow(batch, "secretsmanager:ListSecrets"), read)
+    found = client(aws, "secretsmanager", lister).batch_get_secret_value(Filters=by_name)
+    assert [secret["ARN"] for secret in found["SecretValues"]] == [mine]
 
 
 @pytest.mark.parametrize("team", ["blue", "red"])

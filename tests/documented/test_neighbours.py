@@ -23,6 +23,8 @@ def test_every_member_that_names_a_resource_is_one_of_a_request(served: Neighbou
     shapes = [operations[name].input_shape for name in served.operations]
     members = {name for shape in shapes if shape for name in shape.members}
     assert set(served.resources) <= members
+    for name, apart in served.apart.items():
+        assert set(apart) <= set(operations[name].input_shape.members)
 
 
 @EACH

@@ -181,6 +181,15 @@ def test_a_grant_made_by_amazon_mq_in_the_users_session_has_amazon_mqs_source_an
     assert shown["sourceIPAddress"] == kind.source_ip
 
 
+@pytest.mark.parametrize("kind", [USER, ALICE, SESSION])
+@pytest.mark.parametrize("name", ["secretsmanager.amazonaws.com", "ssm.amazonaws.com"])
+def test_other_services_have_their_own_address_in_a_users_session(kind: Caller, name: str) -> None:
+    """SMKMS: the samples of GenerateDataKey and Decrypt."""
+    shown = record("Decrypt", {}, replace(kind, invoked_by=name))
+    assert (shown["userIdentity"]["type"], shown["userIdentity"]["invokedBy"]) == (kind.kind, name)
+    assert (shown["sourceIPAddress"], shown["userAgent"]) == (name, name)
+
+
 @pytest.mark.parametrize(
     ("operation", "caller"),
     [

@@ -87,7 +87,10 @@ def list_of_key(services: KmsServices, call: KmsCall) -> dict[str, Any]:
 
 
 def list_retirable(services: KmsServices, call: KmsCall) -> dict[str, Any]:
-    """ListRetirableGrants."""
+    """ListRetirableGrants, of a principal of the caller's account: on keys of any account.
+
+    A service is in no account, so others see what it may retire in their own.
+    """
     caller = call.caller
     if "RetiringPrincipal" not in call.parameters:
         raise refusals.missing("retiringPrincipal")
@@ -96,6 +99,7 @@ def list_retirable(services: KmsServices, call: KmsCall) -> dict[str, Any]:
         grant
         for grant in call.ledger.grants(retiring=without_path(principal))
         if principal == caller.principal
+        or principal.startswith("arn:")
         or caller.account in (grant.issuing_account, Arn.parse(grant.key_arn).account)
     ]
     if caller.kind == "AWSService":
