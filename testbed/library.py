@@ -79,6 +79,7 @@ class MqBroker:
         self._key, self._delay, self._shared = key, delay, testbed
         self._region = region or (Arn.parse(key.arn).region if key else "")
         self._testbed, self._broker_id = testbed, ""
+        self._is_started = self._was_there = False
         self._clean_up = ExitStack()
 
     @classmethod
@@ -91,13 +92,17 @@ class MqBroker:
         """
         broker = cls(testbed=testbed)
         broker._broker_id = testbed.brokers.peek(broker_id).broker_id
+        broker._is_started = broker._was_there = True
         return broker
 
     def start(self) -> Self:
         """Create the broker and wait until every listener answers a login.
 
-        Raises ``EngineUnavailable``, or what ``Brokers.create`` raises; leaves nothing behind then.
+        One that was started already, or was there, stays as it is. Raises ``EngineUnavailable``, or
+        what ``Brokers.create`` raises; leaves nothing behind then.
         """
+        if self._is_started:
+            return self
         with ExitStack() as undo:
             testbed = self._shared or undo.enter_context(
                 Testbed(delay=self._delay, region=self._region)
@@ -114,6 +119,7 @@ class MqBroker:
                 undo.callback(testbed.brokers.delete, broker.broker_id, caller)
             self._testbed, self._broker_id = testbed, broker.broker_id
             self._clean_up = undo.pop_all()
+            self._is_started = True
         return self
 
     def _request(self, testbed: Testbed, key_arn: str, caller: Caller) -> CreateBroker:
@@ -142,6 +148,7 @@ class MqBroker:
     def stop(self) -> None:
         """Delete what ``start`` created."""
         self._clean_up.close()
+        self._is_started = self._was_there
 
     def __enter__(self) -> Self:
         return self.start()

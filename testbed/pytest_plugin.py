@@ -240,7 +240,8 @@ class _ProgressHandler(logging.Handler):
         self._terminal = terminal
 
     def emit(self, record: logging.LogRecord) -> None:
-        os.write(self._terminal, f"testbed: {record.getMessage()}\n".encode())
+        with suppress(OSError):  # nobody reads it any more, as behind `| head`: the work goes on
+            os.write(self._terminal, f"testbed: {record.getMessage()}\n".encode())
 
 
 @pytest.fixture(scope="session")

@@ -2,17 +2,20 @@
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from testbed.account.identities import Identities
 from testbed.account.moto_backends import MotoBackends
 from testbed.account.store import AccountStore
 from testbed.default_region import checked, default_region
+from testbed.errors import TestbedError
 from testbed.kms.authority import KmsAuthority
 from testbed.kms.base import DELAY, USER, USER_ACCOUNT, Caller, Kms, root
 from testbed.kms.container import KmsContainer
+from testbed.kms.key import DAY
 from testbed.kms.localstack import LocalStackKms
+from testbed.kms.operations.key_states import SHORTEST_WINDOW
 from testbed.kms.retrying import RetryingKms
 from testbed.pki import Authority
 from testbed.runtime import ports
@@ -59,12 +62,14 @@ class Settings:
 
     ``kms_port`` stays the same for the folder's life, so that clients survive a restart of KMS.
     ``delay`` is the number of seconds until a disabled key or a revoked grant takes effect.
-    ``region`` is where those act who name no Region.
+    ``region`` is where those act who name no Region. ``are_new``: they replace some that other
+    processes may have read.
     """
 
     kms_port: int
     delay: float
     region: str
+    are_new: bool = field(default=False, compare=False)
 
     @classmethod
     def load(
@@ -72,18 +77,28 @@ class Settings:
     ) -> "Settings":
         """Return the settings of ``state``; what is given replaces what is stored.
 
-        Raises ``TestbedError`` if AWS has no such Region.
+        Raises ``TestbedError`` if AWS has no such Region, or for a delay that makes no sense.
         """
         with hold_lock(state.folder, "settings", stopping):
             stored = state.get(_KIND, "common")
             document = stored or {"kms_port": ports.free(1)[0], "delay": DELAY}
             if delay is not None:
-                document = {**document, "delay": delay}
+                document = {**document, "delay": _checked_delay(delay)}
             if region or not stored:
                 document = {**document, "region": checked(region or default_region())}
             if document != stored:
                 state.put(_KIND, "common", document)
-        return cls(**document)
+        return cls(**document, are_new=bool(stored) and document != stored)
+
+
+def _checked_delay(delay: float) -> float:
+    longest = SHORTEST_WINDOW * DAY
+    if not 0 <= delay < longest:
+        raise TestbedError(
+            f"The delay cannot be {delay:g} seconds.",
+            hint=f"0 or more, and less than {longest:.0f}: the shortest window of a deletion.",
+        )
+    return delay
 
 
 def assemble(

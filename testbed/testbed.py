@@ -95,7 +95,8 @@ class Testbed:
         Without ``folder`` it is a temporary one, which is removed at the end of the ``with`` block,
         or when the process ends in any way. ``kms_image`` is a LocalStack image of your own.
         ``delay`` is the number of seconds until a disabled key or a revoked grant takes effect; it
-        is kept for the folder's life, and the default is ``testbed.kms.base.DELAY``. ``region`` is
+        is kept for the folder's life, and the default is ``testbed.kms.base.DELAY``; processes that
+        use the folder already go on with the former one, see ``has_new_settings``. ``region`` is
         where everyone acts who names no Region, and is kept as well; by default it is the one that
         AWS's tools find in the environment or the AWS profile, or us-east-1. So is
         ``strict_names``: whether names, tags and URLs that the data-protection page advises
@@ -143,7 +144,7 @@ class Testbed:
     ) -> None:
         self.state = state
         settings = Settings.load(state, delay, region, self._stopping)
-        self.delay = settings.delay
+        self.delay, self.has_new_settings = settings.delay, settings.are_new
         self.kms_container = KmsContainer(self.containers, state, settings.kms_port, self._stopping)
         if start:
             self.kms_container.start(kms_image)
@@ -268,8 +269,10 @@ class Testbed:
 
     def close(self) -> None:
         """Delete control brokers and disconnect from the engine; everything else keeps running."""
-        self._controls.close()
-        self.containers.close()
+        try:
+            self._controls.close()
+        finally:
+            self.containers.close()
 
     def stop(self) -> None:
         """Give up what is being started in other threads, for good."""

@@ -67,6 +67,7 @@ def test_the_region_is_kept_until_another_is_named(
     with pytest.raises(TestbedError):
         Settings.load(state, None, "mars-north-1", stopping)
     assert Settings.load(state, None, "", stopping) == other
+    assert (first.are_new, other.are_new) == (False, True)
     assert Settings.load(State(tmp_path / "new"), None, "", stopping).region == "sa-east-1"
 
 

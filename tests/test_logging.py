@@ -1,8 +1,13 @@
 """What the testbed logs: nothing that a user sees, unless the user or a command asks for it."""
 
 import logging
+import os
 import subprocess
 import sys
+
+import pytest
+
+from testbed.pytest_plugin import _ProgressHandler
 
 _LOG = """
 import logging, testbed
@@ -48,3 +53,22 @@ def test_a_client_library_is_muted_only_while_a_node_is_asked_for_a_login() -> N
     with readiness._muted("pika"):
         assert pika.handlers != before
     assert pika.handlers == before
+
+
+def test_progress_that_nobody_reads_any_more_stops_no_work(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    record = logging.LogRecord("testbed", logging.INFO, "", 0, "starting", None, None)
+    _ProgressHandler(writing).emit(record)
+    os.close(writing)
+    script = (
+        "import logging; from testbed.cli.base import show_progress; show_progress();"
+        "[logging.getLogger('testbed').info('starting') for _ in range(3)]; print('went on')"
+    )
+    reading, writing = os.pipe()
+    os.close(reading)
+    subprocess.run([sys.executable, "-c", script], stderr=writing, check=False)
+    os.close(writing)
+    assert capfd.readouterr().out == "went on\n"

@@ -103,7 +103,11 @@ def run(
 
 
 def try_block(containers: Containers, image: str) -> str:
-    """Attach an encrypted block volume in a container of its own; return why it fails, or ""."""
+    """Attach an encrypted block volume in a container of its own; return why it fails, or "".
+
+    The answer is kept for the life of a folder. Raises ``ContainerFailed`` for what is none: an
+    engine that does not answer in time, or a container that was killed.
+    """
     volume = volumes.new_id()
     containers.create_volume(volume)
     try:
@@ -120,13 +124,21 @@ def try_block(containers: Containers, image: str) -> str:
         )
         try:
             code = containers.wait(container_id)
-            return "" if code == 0 else containers.last_words(container_id) or f"exit {code}"
+            words = containers.last_words(container_id) or f"exit {code}"
         finally:
             containers.remove(container_id)
     except ContainerFailed as error:
-        return str(error)
+        if "/dev/" in str(error) or "device" in str(error).lower():  # the engine refuses it
+            return str(error)
+        raise
     finally:
         containers.remove_volume(volume)
+    if code and code not in _REFUSALS:
+        raise ContainerFailed(
+            f"Whether block volumes attach here could not be tried: {words}.",
+            hint="The next broker tries again; `testbed up --volumes files` needs no trial.",
+        )
+    return words if code else ""
 
 
 def load_balancer(

@@ -5,7 +5,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,7 +33,8 @@ class ProgressHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """See ``logging.Handler``."""
         seconds = time.monotonic() - _started
-        print(f"[{seconds:6.1f} s] {record.getMessage()}", file=sys.stderr, flush=True)
+        with suppress(OSError):  # nobody reads it any more, as behind `| head`: the work goes on
+            print(f"[{seconds:6.1f} s] {record.getMessage()}", file=sys.stderr, flush=True)
 
 
 def show_progress() -> None:

@@ -131,6 +131,7 @@ def up(
     from testbed.broker import default_broker
     from testbed.broker.default_broker import DefaultBrokerOptions
     from testbed.cli.endpoints import describe_endpoints, render_endpoints
+    from testbed.daemon import process
     from testbed.default_region import checked
     from testbed.state.locks import hold_folder
     from testbed.state.store import is_ours
@@ -169,6 +170,8 @@ def up(
                 volumes=volumes,
                 volume_scale=volume_scale,
             )
+            if testbed.has_new_settings:  # what serves has read the former ones
+                process.stop(state)
             starts = [
                 partial(testbed.default_broker, engine_type, options)
                 for engine_type, options in wishes.items()

@@ -47,7 +47,7 @@ class RestartEngine(Fault):
 
     def undo(self, target: Target, record: Record) -> None:
         """Start KMS, and wait until it answers; the brokers' nodes follow."""
-        target.testbed.kms_container.start()
+        target.testbed.kms_container.start(by_fault=True)
         target.testbed.kms_container.wait_until_ready()
 
     def describe(self, record: Record) -> str:

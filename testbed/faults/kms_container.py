@@ -20,7 +20,7 @@ class KmsDown(Fault):
     def undo(self, target: Target, record: Record) -> None:
         """Start it again, with its keys, and wait until it answers."""
         container = target.testbed.kms_container
-        container.start()
+        container.start(by_fault=True)
         container.wait_until_ready()
 
     def describe(self, record: Record) -> str:

@@ -31,5 +31,5 @@ class KmsForget(KmsDown):
         container = target.testbed.kms_container
         super().inject(target, {})
         helper.change_volume(target.testbed, container.name, *steps)
-        container.start()
+        container.start(by_fault=True)
         container.wait_until_ready()

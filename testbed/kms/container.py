@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from testbed.errors import ContainerFailed, Interrupted, KmsError
+from testbed.errors import ContainerFailed, Interrupted, KmsError, TestbedError
 from testbed.kms.localstack import LocalStackKms
 from testbed.runtime import images
 from testbed.runtime.containers import Containers, ContainerSpec
@@ -48,12 +48,14 @@ class KmsContainer:
         """Docker's word for the container's state, or ``missing``."""
         return next((row["status"] for row in self._containers.find("kms")), "missing")
 
-    def start(self, image: str = "") -> None:
-        """Start the container in a thread unless it runs.
+    def start(self, image: str = "", *, by_fault: bool = False) -> None:
+        """Start the container in a thread unless it runs, or a fault holds it.
 
-        ``image`` names a LocalStack image of the user's; by default it is the one that ran before.
+        ``by_fault``: that fault itself starts it. ``image`` names a LocalStack image of the user's;
+        by default it is the one that ran before. Where another one runs, ``wait_until_ready`` says
+        so.
         """
-        self._task = Task(partial(self._start, image))
+        self._task = Task(partial(self._start, image, by_fault=by_fault))
 
     def recover(self) -> None:
         """Start the container again, with its keys, if it has ended and no fault holds it."""
@@ -81,10 +83,14 @@ class KmsContainer:
         if self._task is not None:
             self._task.wait(patience)
 
-    def _start(self, image: str) -> None:
+    def _start(self, image: str, *, by_fault: bool) -> None:
         with hold_lock(self._state.folder, "kms", self._stopping):
+            if not by_fault and holds.is_held(self._state, holds.KMS):
+                return  # calls fail as they do for those who were here before
             before = self._state.get(_KIND, _ID) or {}
-            if self.status != "running" or before.get("port") != self._port:
+            if self.status == "running" and before.get("port") == self._port:
+                _require_image(image, before.get("image", ""))
+            else:
                 self._require_keys(before)
                 image = image or before.get("image", "")
                 spec = images.own_kms(image) if image else images.KMS
@@ -140,3 +146,11 @@ class KmsContainer:
                     f"KMS stopped while starting: {self._containers.last_words(row['id'])}",
                     hint="`testbed down` removes it with all its keys; `testbed up` starts anew.",
                 )
+
+
+def _require_image(wanted: str, running: str) -> None:
+    if wanted not in ("", running):
+        raise TestbedError(
+            f"KMS runs already, with {running or 'an image of the testbed'}, not {wanted}.",
+            hint="After `testbed stop` it starts with another image and its keys.",
+        )

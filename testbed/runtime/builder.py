@@ -18,6 +18,7 @@ from docker.errors import BuildError, DockerException
 
 from testbed.errors import ImageBuildFailed, TestbedError
 from testbed.runtime import commands, debian, engine
+from testbed.runtime.docker_errors import translate
 from testbed.runtime.images import LABEL, REPOSITORY, ImageSpec, exists
 from testbed.runtime.tasks import run_concurrently
 
@@ -144,9 +145,13 @@ class _Builder:
                 last = " ".join(output.strip().splitlines()[-3:])
                 raise TestbedError(f"mmdebstrap failed: {last}")
             repository, _, version = tag.partition(":")
-            self._client.api.import_image_from_file(
-                str(archive), repository=repository, tag=version, changes=[f"LABEL {LABEL}=debian"]
-            )
+            changes = [f"LABEL {LABEL}=debian"]
+            with translate(f"The image {tag} could not be imported"):
+                answer = self._client.api.import_image_from_file(
+                    str(archive), repository=repository, tag=version, changes=changes
+                )
+        if not exists(self._client, tag):  # the engine's answer has the status 200 even then
+            raise TestbedError(f"The image {tag} could not be imported: {str(answer).strip()}")
         return tag
 
 

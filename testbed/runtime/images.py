@@ -14,7 +14,7 @@ import docker
 from docker.errors import APIError, ImageNotFound
 
 from testbed import paths
-from testbed.runtime.docker_errors import translate
+from testbed.runtime.docker_errors import ignore_missing, translate
 
 REPOSITORY = "amazonmq-testbed"
 LABEL = "amazonmq-testbed.image"
@@ -94,9 +94,11 @@ def exists(client: docker.DockerClient, tag: str) -> bool:
 
 def list_images(client: docker.DockerClient) -> list[dict[str, object]]:
     """Return the testbed's images on this engine: tag, size in bytes, time of creation."""
+    with translate("The images could not be listed"):
+        found = client.images.list(filters={"label": LABEL})
     return [
         {"tag": tag, "bytes": image.attrs["Size"], "created": image.attrs["Created"]}
-        for image in client.images.list(filters={"label": LABEL})
+        for image in found
         for tag in image.tags
     ]
 
@@ -105,10 +107,13 @@ def remove(client: docker.DockerClient) -> list[str]:
     """Remove the testbed's images, except those in use, and return their tags."""
     removed = []
     for row in list_images(client):
-        try:
-            client.images.remove(str(row["tag"]))
-            removed.append(str(row["tag"]))
-        except APIError as error:
-            if error.status_code != 409:  # in use by a container
+        tag = str(row["tag"])
+        with ignore_missing(), translate(f"The image {tag} could not be removed"):
+            try:
+                client.images.remove(tag)
+            except APIError as error:
+                if error.status_code == 409:  # in use by a container
+                    continue
                 raise
+            removed.append(tag)
     return removed

@@ -80,11 +80,12 @@ def _default() -> Wanted:
 def kind(state: State, attempt: Callable[[], str]) -> Kind:
     """Return the kind of EBS's volumes. ``attempt`` attaches a block volume and says what failed.
 
-    It is called once in the life of the folder. Hold a lock.
+    It is called once in the life of the folder; nothing is kept of one that raises. Hold a lock.
     """
     known = chosen(state)
     if known.kind is None:
-        known = replace(known, lacking=attempt())
+        lacking = attempt()
+        known = replace(chosen(state), lacking=lacking)  # another choice may have been made since
     state.put(_KIND, _KEY, asdict(known))
     assert known.kind
     return known.kind

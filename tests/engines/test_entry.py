@@ -88,6 +88,17 @@ def test_an_emptied_volume_is_not_formatted_again(rabbitmq_node: BrokerNode) -> 
     node.wait()
 
 
+@pytest.mark.parametrize("left", ["gocryptfs.conf.tmp", "gocryptfs.conf"])
+def test_a_part_of_a_header_that_a_killed_start_left_is_made_anew(
+    rabbitmq_node: BrokerNode, left: str
+) -> None:
+    node = rabbitmq_node
+    assert node.containers.execute(node.container, [*_AS_ROOT, "-delete"])[0] == 0
+    node.run("touch", f"/volume/{left}")
+    restart(node, attempt=1, attached=0)
+    node.wait()
+
+
 def test_an_older_copy_of_a_volume_is_not_taken_for_it(
     rabbitmq_node: BrokerNode, tmp_path: Path
 ) -> None:

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from testbed.errors import TestbedError
+from testbed.errors import ContainerFailed, TestbedError
 from testbed.state.store import State
 from testbed.storage import choice
 from testbed.storage.choice import Wanted, chosen
@@ -57,6 +57,27 @@ def test_files_are_taken_otherwise_and_the_reason_is_kept(state: State) -> None:
     assert "files, since block volumes do not attach: no loop device" in str(chosen(state))
     choice.choose(state, wanted="auto")
     assert choice.kind(state, works) == "block", "it is tried again when it is chosen again"
+
+
+def test_a_trial_that_raises_is_tried_again(state: State) -> None:
+    def breaks_off() -> str:
+        raise ContainerFailed("no answer in time")
+
+    choice.choose(state, wanted="auto")
+    with pytest.raises(ContainerFailed):
+        choice.kind(state, breaks_off)
+    assert choice.kind(state, works) == "block"
+
+
+def test_a_choice_that_is_made_during_the_trial_counts(state: State) -> None:
+    def works_slowly() -> str:
+        choice.choose(state, wanted="files", scale=0.5)
+        return ""
+
+    choice.choose(state, wanted="auto")
+    assert choice.kind(state, works_slowly) == "files"
+    assert chosen(state).wanted == "files"
+    assert chosen(state).scale == 0.5
 
 
 def test_the_scale_stays_when_the_kind_is_chosen(state: State) -> None:

@@ -1,5 +1,6 @@
 """The installed `testbed` command in a separate process, and what is left of it afterwards."""
 
+import atexit
 import json
 import os
 import re
@@ -11,16 +12,41 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from testbed.clients.base import Address
 from testbed.runtime import engine
 from testbed.runtime.containers import Containers
-from testbed.state.store import instance_of
+from testbed.state.store import MARK, instance_of
 
 COMMAND = Path(sys.executable).parent / "testbed"
 _MARK = "TESTBED_TEST_MARK"
+# Reads state folders, one a line, until this process ends; takes down what is still there then.
+_CLEANER = f"""
+import subprocess, sys
+from pathlib import Path
+for state in sys.stdin.read().splitlines():
+    if (Path(state) / "{MARK}").exists():
+        subprocess.run(["{COMMAND}", "down", "--state", state])
+"""
+
+
+@cache
+def _cleaner() -> "subprocess.Popen[str]":
+    """Start what cleans up after this process: a run of tests may be killed, `testbed up` stays."""
+    cleaner = subprocess.Popen(
+        [sys.executable, "-c", _CLEANER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+        cwd="/",
+    )
+    atexit.register(cleaner.communicate)  # a run that ends waits for it
+    return cleaner
 
 
 @dataclass
@@ -30,6 +56,12 @@ class CommandLine:
     folder: Path
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
     first: str = ""  # the output of the first command, where a fixture keeps it
+
+    def __post_init__(self) -> None:
+        cleaner = _cleaner()
+        assert cleaner.stdin
+        cleaner.stdin.write(f"{self.state}\n")
+        cleaner.stdin.flush()
 
     @property
     def state(self) -> Path:
