@@ -53,6 +53,31 @@ def test_only_tests_that_failed_get_a_second_run(
     assert ("FLAKY: tests/test_a.py::test_b" in done.stdout) == (runs == 2 and succeeds)
 
 
+def test_what_failed_in_an_earlier_run_does_not_stand_for_what_failed_in_this_one(
+    tmp_path: Path,
+) -> None:
+    """A test without a container fails, so those with one are not reached; one failed before."""
+    script = [
+        'known=.pytest_cache/v/cache/lastfailed; mkdir -p "${known%/*}" .pytest_cache/v/testbed',
+        "case $1 in *--last-failed*) grep -q containers $known || exit 5; exit 0;; esac",
+        '[ -s $known ] || echo "{}" >$known',
+        "sed -i 's/}/, \"tests\\/test_a.py::test_b\": true}/; s/{, /{/' $known",
+        "echo 1 >.pytest_cache/v/testbed/exitstatus; exit 1",
+    ]
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(".ci/run", tmp_path / ".ci" / "run")
+    (tmp_path / "Makefile").write_text(_MAKEFILE.format(check=0))
+    (tmp_path / "run-tests").write_text("\n".join(script))
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    cache = tmp_path / ".pytest_cache" / "v" / "cache"
+    cache.mkdir(parents=True)
+    (cache / "lastfailed").write_text('{"tests/test_containers.py::test_c": true}')
+    done = subprocess.run([tmp_path / ".ci" / "run"], capture_output=True, text=True, check=False)
+    assert done.returncode != 0, done.stdout
+    assert '{"tests/test_a.py::test_b": true}' in (cache / "lastfailed").read_text()
+
+
 def test_how_a_run_ended_is_kept(tmp_path: Path) -> None:
     conftest = Path("tests/conftest.py").read_text()
     start = conftest.index("def pytest_sessionfinish")

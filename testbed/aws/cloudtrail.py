@@ -10,19 +10,21 @@ from testbed.documented.cloudtrail import LOOKUP_MAX_RESULTS
 from testbed.errors import ApiError
 from testbed.kms.base import Caller
 from testbed.trail.lookup import Attribute, as_event, lookup_events
+from testbed.trail.recording import Recorder
 from testbed.trail.store import Trail
 
 
-def service(trail: Trail, authorization: Authorization) -> JsonService:
-    """Return the service over ``trail``."""
+def service(recorder: Recorder, authorization: Authorization) -> JsonService:
+    """Return the service over the trail of ``recorder``, in which its own calls are, too."""
 
     def call(caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        decision = authorization.decide(caller, f"cloudtrail:{operation}")
-        if not decision.allowed:
-            request = authorization.request(caller, f"cloudtrail:{operation}")
-            sentence = decision.sentence(request)
-            raise ApiError(sentence, code="AccessDeniedException", status=400)
-        return _call(trail, caller, operation, parameters)
+        with recorder.api_call("cloudtrail", caller, operation, parameters):
+            decision = authorization.decide(caller, f"cloudtrail:{operation}")
+            if not decision.allowed:
+                request = authorization.request(caller, f"cloudtrail:{operation}")
+                sentence = decision.sentence(request)
+                raise ApiError(sentence, code="AccessDeniedException", status=400)
+            return _call(recorder.trail, caller, operation, parameters)
 
     return JsonService("cloudtrail", "CloudTrail_20131101", call)
 

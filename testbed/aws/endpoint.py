@@ -108,7 +108,7 @@ def _services(testbed: Testbed, jobs: JobThreads) -> dict[str, Service]:
     return {
         "kms": JsonService("kms", "TrentService", testbed.kms.call),
         "mq": Mq(context, shared.recorder, authorization),
-        "cloudtrail": cloudtrail.service(testbed.trail, authorization),
+        "cloudtrail": cloudtrail.service(shared.recorder, authorization),
         "iam": Iam(backends, authorization, shared.recorder, linked_roles),
         "sts": Sts(sessions, shared.recorder),
         **neighbours,

@@ -37,7 +37,9 @@ def stop(state: StateOption = STATE, as_json: JsonOption = False) -> None:
         require_testbed(state)
         process.stop(state)
         with existing(state) as testbed:
-            running = [row for row in testbed.containers.find() if row["status"] == "running"]
+            # One that a fault has paused ends as well: the engine lets it go on to do so.
+            alive = ("running", "paused")
+            running = [row for row in testbed.containers.find() if row["status"] in alive]
             brokers = [row["id"] for row in running if row["role"] != "kms"]
             run_concurrently([partial(testbed.containers.stop, one) for one in brokers])
             for row in running:  # KMS last: brokers that end may ask it

@@ -22,7 +22,7 @@ from testbed.kms.base import Caller
 from testbed.kms.call import KmsCall, KmsServices
 from testbed.kms.condition_keys import Subject
 from testbed.kms.grant import grant_id_of
-from testbed.kms.key import Key
+from testbed.kms.key import Key, related_arn
 from testbed.kms.naming import KeyNames, alias_arn, key_arn
 from testbed.kms.principals import PRINCIPAL_ARN, belongs_to, grantee_names
 from testbed.policy.evaluate import ADMINISTRATOR, Decision, Policies, Request, evaluate
@@ -114,8 +114,10 @@ class Authorization:
             self._permitted(call, operation, target)
         elif operation == "UpdatePrimaryRegion":
             # So has the key that becomes the primary.
-            key = keys["KeyId"]
-            coming = key_arn(parameters["PrimaryRegion"], key.account, key.key_id)
+            region = parameters["PrimaryRegion"]
+            coming = related_arn(keys["KeyId"], region)
+            if not regions.exists(region):
+                raise refusals.no_such_key(coming)
             self._permitted(call, operation, coming)
         elif operation == "RetireGrant":
             self._check_retirement(call)
@@ -140,8 +142,8 @@ class Authorization:
         if (
             grant is None
             or grant.ends is not None
-            or (token and not grant.issued(token))
-            or parameters.get("KeyId", grant.key_arn) != grant.key_arn
+            # Beside a token, which names its key, a ``KeyId`` counts for nothing.
+            or (not grant.issued(token) if token else parameters.get("KeyId") != grant.key_arn)
         ):
             return
         key, retirers = self._names.key(call.ledger, grant.key_arn), grant.retirers

@@ -70,10 +70,17 @@ class KmsContainer:
         self._task = Task(self._require_running)
 
     def wait_until_ready(self) -> None:
-        """Return when KMS answers. Raises what kept it from starting, at each call."""
+        """Return when KMS answers. Raises what kept it from starting, at each call.
+
+        One that had not answered in time, or did not run when it was joined, is asked again.
+        """
         if self._task is None:
             raise RuntimeError("neither started nor joined")
-        self._task.result()
+        try:
+            self._task.result()
+        except KmsError:
+            self._require_running()
+            LocalStackKms(self.url).wait_until_answering(0.0)
 
     def wait_until_given_up(self, patience: float) -> None:
         """Wait until the start has ended, for ``patience`` seconds at most.

@@ -223,6 +223,11 @@ class Key:
         )
 
 
+def related_arn(key: Key, region: str) -> str:
+    """Return what the ARN of a related multi-Region key is, or would be, in any ``region``."""
+    return str(replace(Arn.parse(key.arn), region=region))
+
+
 def multi_region_members(key: Key, related: Sequence[Key]) -> dict[str, Any]:
     """Return DescribeKey's members about a multi-Region key, ``related`` to itself and others."""
     primary = replace(Arn.parse(key.arn), region=key.primary_region)

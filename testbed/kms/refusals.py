@@ -46,6 +46,11 @@ def alias_of_alias() -> KmsError:
     return refusal("ValidationException", "Aliases must refer to keys. Not aliases")  # as in moto
 
 
+def alias_of_another_kind(alias: str) -> KmsError:
+    # The testbed's own sentence; AWS's code for this is not documented either.
+    return invalid(f"{alias} can only be given to a key of the same type and usage as its own.")
+
+
 def invalid_arn(text: str) -> KmsError:
     return refusal("InvalidArnException", f"Invalid arn {text}")
 

@@ -171,6 +171,7 @@ KMS = (  # KMSAUTH, KMSKEYS
     ConditionKey("kms:MessageType", "string", "that parameter of Sign and Verify"),
     ConditionKey("kms:MultiRegion", "bool", "whether the key is a multi-Region key"),
     ConditionKey("kms:MultiRegionKeyType", "string", "PRIMARY or REPLICA"),
+    ConditionKey("kms:PolicyName", "string", "that parameter of GetKeyPolicy and PutKeyPolicy"),
     ConditionKey("kms:PrimaryRegion", "string", "that parameter of UpdatePrimaryRegion"),
     ConditionKey("kms:ReEncryptOnSameKey", "bool", "whether ReEncrypt uses one key for both"),
     ConditionKey(

@@ -43,7 +43,8 @@ _starting = threading.Lock()  # so would two threads of one
 def connect(*, start: bool = True, timeout: float = 60.0) -> docker.DockerClient:
     """Return a client of the engine, with ``timeout`` seconds for each answer.
 
-    With ``start=False`` only a running engine is looked for. Raises ``EngineUnavailable``.
+    With ``start=False`` only a running engine is looked for. Raises ``EngineUnavailable`` where
+    there is none, and ``ContainerFailed`` for one that breaks off: its containers may run.
     """
     with _starting:
         host = _find_running()
@@ -52,12 +53,8 @@ def connect(*, start: bool = True, timeout: float = 60.0) -> docker.DockerClient
             if not start:
                 raise EngineUnavailable("No container engine is running.", hint=_WHAT_TO_DO)
             host = _start_once()
-    try:
+    with translate(f"The container engine at {host} does not answer"):
         return docker.DockerClient(base_url=host, timeout=int(timeout))  # asks it for its version
-    except DockerException as error:
-        raise EngineUnavailable(
-            f"The container engine at {host} does not answer: {error}", hint=_WHAT_TO_DO
-        ) from error
 
 
 def address() -> str:

@@ -73,7 +73,8 @@ class Database:
     def version(self) -> int:
         """Return a number that changes with every commit, by whatever thread or process.
 
-        It costs some microseconds: what was read may be kept until it changes.
+        It costs some microseconds: what was read may be kept until it changes. In a child process
+        it is another one: SQLite counts anew for each connection.
         """
         try:
             connections = self._own()
@@ -81,7 +82,7 @@ class Database:
                 [version] = connections.reader.execute("PRAGMA data_version").fetchone()
         except sqlite3.Error as error:
             raise self._broken(error) from error
-        return int(version)
+        return connections.process << 32 | int(version)
 
     def write(self, statement: str, *values: Any) -> int:
         """Execute one statement as a separate transaction; return the last row's id."""

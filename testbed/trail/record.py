@@ -100,8 +100,6 @@ def elsewhere(call: Call) -> Call | None:
     parameters = dict(call.parameters)
     if call.operation == "UpdatePrimaryRegion":
         there = replace(call.caller, region=parameters["PrimaryRegion"])
-        if there == call.caller:
-            return None
         key_id = str(parameters["KeyId"]).rpartition("/")[2]
         return replace(call, caller=there, parameters={**parameters, "KeyId": key_id})
     there = replace(call.caller, region=parameters.pop("ReplicaRegion"))

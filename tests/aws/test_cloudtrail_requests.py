@@ -50,6 +50,23 @@ def test_a_legal_look_up_is_answered_by_the_model(aws: Served) -> None:
         assert [*differences(LOOKUP.output_shape, answer.document)] == [], document
 
 
+def test_a_look_up_is_recorded_after_what_it_answers(aws: Served) -> None:
+    found = {"AttributeKey": "EventName", "AttributeValue": "LookupEvents"}
+    first, second = (
+        aws.client("cloudtrail").lookup_events(LookupAttributes=[found], MaxResults=1)
+        for _ in range(2)
+    )
+    [event] = second["Events"]
+    record = json.loads(event["CloudTrailEvent"])
+    assert record["requestID"] == first["ResponseMetadata"]["RequestId"]
+    assert (record["eventSource"], record["readOnly"]) == ("cloudtrail.amazonaws.com", True)
+    assert record["requestParameters"] == {
+        "lookupAttributes": [{"attributeKey": "EventName", "attributeValue": "LookupEvents"}],
+        "maxResults": 1,
+    }
+    assert record["responseElements"] is None
+
+
 def test_every_fault_of_a_look_up_gets_its_code(aws: Served) -> None:
     wrong = {}
     for malformed in models.malformed(LOOKUP, {}):

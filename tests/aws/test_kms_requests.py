@@ -71,7 +71,7 @@ REFUSED = {
     "Encapsulate": "InvalidKeyUsageException",
     "ImportKeyMaterial": "InvalidImportTokenException",
     "UpdateCustomKeyStore": "CustomKeyStoreNotFoundException",
-    "UpdatePrimaryRegion": "UnsupportedOperationException",
+    "UpdatePrimaryRegion": "NotFoundException",
 }
 # Codes that any operation may answer (API reference, "Common errors"), and those of the members
 # that get any legal value.

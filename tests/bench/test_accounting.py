@@ -85,6 +85,11 @@ def test_many_messages_are_accounted_for_quickly() -> None:
     assert outcome.received == 2_000_000
 
 
+def test_a_message_that_comes_again_and_again_is_a_duplicate() -> None:
+    outcome = account(RUN, [Sent(0, 1)], [tally(*[0] * 300).packed()])
+    assert (outcome.duplicated, outcome.received) == (("00000007-0-0",), 1)
+
+
 def test_nothing_sent_is_not_ok() -> None:
     assert not account(RUN, [], []).ok
 

@@ -79,4 +79,4 @@ def test_the_time_after_a_turn_in_which_its_last_visit_ends_counts(milliseconds:
         counters=[0, 0, 0],
     )
     result = round_of(Plan(1, (job,)), [of_round.drive()], 0.32)
-    assert result.connected == pytest.approx(len(took) / sum(took), rel=0.05)
+    assert result.connected == pytest.approx(len(took) / sum(took), rel=0.1)

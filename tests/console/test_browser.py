@@ -135,6 +135,23 @@ def test_a_broker_is_deleted_by_its_button(page: Chrome, furnished: Served) -> N
     )
 
 
+def test_a_call_that_was_made_is_not_called_unmade(page: Chrome, furnished: Served) -> None:
+    """Whoever reads that a call was not made makes it again."""
+    broker = brokers_offline.add(furnished.testbed, request(name="called"))
+    wait(page, lambda: "called" in text(page, "brokers"))
+    page.execute_script(
+        "const { fetch } = window;"
+        "window.fetch = (to, how) => (to === '/console/call' ? fetch(to, how)"
+        " : Promise.resolve(new Response('The engine hangs.', { status: 500 })));"
+    )
+    page.find_element(By.ID, f"DeleteBroker-{broker.broker_id}").click()
+    page.find_element(By.ID, "dialog-send").click()
+    wait(page, lambda: text(page, "dialog-result") != "")
+    wait(page, lambda: "The engine hangs." in text(page, "live"))
+    assert text(page, "dialog-result").startswith("200")
+    assert not page.find_element(By.ID, "dialog-send").is_enabled()
+
+
 def test_a_broker_is_requested_by_the_form(page: Chrome) -> None:
     page.find_element(By.CSS_SELECTOR, "#create summary").click()
     for name, value in (("name", "a name"), ("username", "someone"), ("password", "unspoken-pw-1")):

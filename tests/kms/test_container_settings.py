@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from testbed.errors import TestbedError
+from testbed.errors import KmsError, TestbedError
 from testbed.kms.base import DELAY
 from testbed.kms.container import KmsContainer
 from testbed.kms.localstack import LocalStackKms
@@ -65,3 +65,27 @@ def test_one_that_a_fault_holds_is_left_to_it(tmp_path: Path) -> None:
     with pytest.raises(TestbedError, match="not localstack:2"):
         kms.wait_until_ready()
     assert looked == ["kms"], "control: the fault that ends starts it"
+
+
+def test_one_that_was_too_slow_once_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = KmsError("KMS does not answer.", code="KMSInternalException", status=500)
+    errors, row = [slow, slow], {"id": "1", "status": "running"}
+
+    def wait(*_: object, **__: object) -> None:
+        if errors:
+            raise errors.pop()
+
+    monkeypatch.setattr(LocalStackKms, "wait_until_answering", wait)
+    state = State(tmp_path / "state")
+    state.put("settings", "kms-container", {"image": "", "port": 4000})
+    containers = SimpleNamespace(find=lambda _: [row])
+    kms = KmsContainer(cast("Any", containers), state, 4000, NEVER)
+    kms.start()
+    with pytest.raises(KmsError, match="does not answer"):
+        kms.wait_until_ready()
+    kms.wait_until_ready()
+    row["status"] = "exited"
+    with pytest.raises(KmsError, match="does not run"):
+        kms.wait_until_ready()

@@ -227,6 +227,26 @@ def test_a_child_process_has_a_separate_connection(tmp_path: Path) -> None:
     assert stored(ledger).policy == "{1}"
 
 
+def test_a_child_process_does_not_go_by_what_its_parent_remembers(tmp_path: Path) -> None:
+    with Ledger(State(tmp_path / "s")).change() as change:
+        change.put_key(KEY)
+    ledger, fork = Ledger(State(tmp_path / "s")), multiprocessing.get_context("fork")
+    assert stored(ledger.view()).state == "Enabled"
+    changed, seen = fork.Event(), fork.Queue()
+
+    def look() -> None:
+        changed.wait(30)
+        seen.put(stored(ledger.view()).state)
+
+    child = fork.Process(target=look)
+    child.start()
+    with ledger.change() as change:
+        change.put_key(replace(KEY, state="Disabled"))
+    changed.set()
+    assert seen.get(timeout=30) == "Disabled"
+    child.join(30)
+
+
 WRITER = """
 import sys
 from dataclasses import replace

@@ -34,6 +34,7 @@ KMS = {
     "kms:MessageType": "String",
     "kms:MultiRegion": "Bool",
     "kms:MultiRegionKeyType": "String",
+    "kms:PolicyName": "String",  # API reference, GetKeyPolicy and PutKeyPolicy
     "kms:PrimaryRegion": "String",
     "kms:ReEncryptOnSameKey": "Bool",
     "kms:RecipientAttestation:ImageSha384": "String",

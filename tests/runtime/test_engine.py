@@ -9,13 +9,17 @@ from pathlib import Path
 
 import docker
 import pytest
+from docker.errors import DockerException
 
 from testbed.errors import (
+    ContainerFailed,
     EngineUnavailable,
     NotEnoughDisk,
 )
 from testbed.runtime import debian, engine
 from testbed.runtime.engine import require_disk
+from testbed.state.store import State, is_ours
+from testbed.testbed import down
 
 
 @pytest.mark.containers
@@ -34,6 +38,22 @@ def test_an_engine_that_is_named_and_does_not_answer_is_not_replaced(
     with pytest.raises(EngineUnavailable, match="DOCKER_HOST=unix:///no/such.sock") as error:
         engine.connect()
     assert "Docker Desktop" in error.value.hint
+
+
+def test_an_engine_that_breaks_off_is_not_taken_for_none_by_a_removal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its containers may run: without the folder nobody would find them any more."""
+    folder = State(tmp_path / "state").folder
+
+    def break_off(**_: object) -> None:
+        raise DockerException("Error while fetching server API version: Read timed out.")
+
+    monkeypatch.setattr(engine, "_find_running", lambda: "unix:///busy.sock")
+    monkeypatch.setattr(docker, "DockerClient", break_off)
+    with pytest.raises(ContainerFailed, match=r"unix:///busy.sock does not answer: .*timed out"):
+        down(folder)
+    assert is_ours(folder)
 
 
 def test_where_no_engine_can_be_started_the_error_says_what_to_do(

@@ -5,6 +5,7 @@ import multiprocessing
 import signal
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,10 +122,25 @@ def test_an_interruption_while_it_begins_leaves_no_transaction_open(tmp_path: Pa
     file = database(tmp_path / "file")
     other = sqlite3.connect(tmp_path / "file", isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
-    threading.Timer(0.5, other.execute, ["COMMIT"]).start()
-    threading.Timer(0.2, signal.raise_signal, [signal.SIGINT]).start()
-    with pytest.raises(KeyboardInterrupt), file.transaction():
-        pass
+
+    def interrupt() -> None:
+        # One after the other, and all within ``raises``: an interruption that comes before or after
+        # it ends the whole run of the tests.
+        time.sleep(0.2)
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(0.3)
+        other.execute("COMMIT")
+
+    interrupting = threading.Thread(target=interrupt)
+
+    def begin() -> None:
+        interrupting.start()
+        with file.transaction():
+            pass
+
+    with pytest.raises(KeyboardInterrupt):
+        begin()
+    interrupting.join()
     file.write("INSERT INTO t VALUES (1)")
     assert other.execute("SELECT * FROM t").fetchall() == [(1,)], "it is committed"
     other.close()

@@ -18,6 +18,7 @@ from testbed.checker import Account
 from testbed.history import Kind
 
 SAMPLE = 61  # a prime, so that no size of a batch or a frame hides from it
+MOST = 255  # receipts of a message that are counted: a byte holds no more
 # How each body begins: run, producer, number (from 0), intended sending time (ns, monotonic).
 HEADER = Struct(">IIQQ")
 
@@ -110,7 +111,7 @@ class Sent:
 
 
 class Tally:
-    """How often each number of each producer was received (at most 255 times)."""
+    """How often each number of each producer was received; from ``MOST`` on it stays there."""
 
     def __init__(self) -> None:
         self._counts: dict[int, bytearray] = {}
@@ -124,7 +125,9 @@ class Tally:
 
     def add(self, producer: int, number: int) -> None:
         """Count one message."""
-        self.of(producer, number)[number] += 1
+        counts = self.of(producer, number)
+        if counts[number] < MOST:
+            counts[number] += 1
 
     def packed(self) -> dict[int, bytes]:
         """Return the compressed counts of each producer."""
@@ -198,4 +201,4 @@ def _add_counts(total: bytearray, more: bytes) -> None:
     total.extend(bytes(max(0, len(more) - len(total))))
     for number, times in enumerate(more):
         if times:
-            total[number] = min(255, total[number] + times)
+            total[number] = min(MOST, total[number] + times)

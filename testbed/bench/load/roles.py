@@ -14,7 +14,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
-from testbed.bench.load.accounting import SAMPLE, Outstanding, Sent, Tally, message_name
+from testbed.bench.load.accounting import (
+    MOST,
+    SAMPLE,
+    Outstanding,
+    Sent,
+    Tally,
+    message_name,
+)
 from testbed.bench.load.base import Arrival, Receiver, Sender
 from testbed.bench.statistics import Latencies
 from testbed.errors import ClientError
@@ -225,7 +232,8 @@ class Consumer(Role):
                 raise ClientError("a message of another run arrived: the destination was not empty")
             if producer != last or number >= len(counts):
                 last, counts = producer, self.tally.of(producer, number)
-            counts[number] += 1
+            if counts[number] < MOST:
+                counts[number] += 1
             if not number % SAMPLE:
                 name = message_name(run, producer, number)
                 self._sample.append(Event(Kind.RECEIVED, name, now / 1e9))

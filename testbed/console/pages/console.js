@@ -1,5 +1,6 @@
 // Replaces the panels that have changed, every two seconds while the page is visible.
 const PERIOD = 2000; // milliseconds
+const PATIENCE = 10000; // milliseconds for an answer: what is older is not called live
 const live = document.getElementById("live");
 const shown = new Map();
 
@@ -17,7 +18,8 @@ function replace(panel, html) {
 }
 
 async function update() {
-  const answer = await fetch(`/console/panels${location.search}`);
+  const signal = AbortSignal.timeout(PATIENCE);
+  const answer = await fetch(`/console/panels${location.search}`, { signal });
   if (!answer.ok) throw new Error(await answer.text());
   for (const [id, html] of Object.entries(await answer.json())) {
     replace(document.getElementById(id), html);
@@ -86,7 +88,7 @@ async function send() {
     const words = [outcome.status, outcome.code, outcome.message].filter(Boolean).join(" ");
     const details = outcome.code ? "" : JSON.stringify(outcome.answer, null, 2);
     if (call === pending) report(`${words} (request ${outcome.request_id})`, !outcome.code, details);
-    await update();
+    update().catch(() => {}); // the call is made, whatever the page shows: the next poll says so
   } catch (error) {
     if (call !== pending) return; // the dialog is another call's by now
     report(`Not called: ${error.message}`, false);

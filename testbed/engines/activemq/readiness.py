@@ -98,7 +98,7 @@ def _sasl_frame(connection: ssl.SSLSocket) -> bytes:
 
 def _stomp(connection: ssl.SSLSocket, user: User) -> None:
     connection.sendall(_stomp_connect(user))
-    _require(stomp.is_connected(connection.recv(4096)), "stomp")
+    _require(stomp.is_connected(_some(connection.recv(4096))), "stomp")
 
 
 def _stomp_connect(user: User) -> bytes:
@@ -126,8 +126,7 @@ def _over_websocket(
             "wss://localhost/", socket=connection, subprotocols=[protocol]
         )
         channel.send(connect(user), opcode)
-        answer = channel.recv()
-        _require(is_accepted(answer.encode() if isinstance(answer, str) else answer), protocol)
+        _require(is_accepted(_some(channel.recv())), protocol)
 
     return speak
 
@@ -156,11 +155,15 @@ def _require(accepted: bool, protocol: str) -> None:
 def _exactly(connection: ssl.SSLSocket, count: int) -> bytes:
     data = b""
     while len(data) < count:
-        piece = connection.recv(count - len(data))
-        if not piece:
-            raise EOFError("the connection was closed")
-        data += piece
+        data += _some(connection.recv(count - len(data)))
     return data
+
+
+def _some(data: bytes | str) -> bytes:
+    """Return what was received. A connection that ends without an answer has refused nobody."""
+    if not data:
+        raise EOFError("the connection was closed")
+    return data.encode() if isinstance(data, str) else data
 
 
 LOGINS: tuple[Login, ...] = (

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from testbed.errors import KmsError
 from testbed.kms.condition_keys.subject import Found, MemberReader, Reader, Subject, as_text
 from testbed.kms.key import DAY
 from testbed.kms.naming import owner
@@ -55,7 +56,12 @@ def _resource_aliases(subject: Subject) -> Found:
     if subject.key is None:
         return None
     backend, key = subject.services.backend, subject.key
-    aliases = backend.list_all(owner(key.arn), "ListAliases", "Aliases", KeyId=key.arn)
+    try:
+        aliases = backend.list_all(owner(key.arn), "ListAliases", "Aliases", KeyId=key.arn)
+    except KmsError as error:
+        if error.code != "NotFoundException":
+            raise
+        return None  # CreateKey or ReplicateKey has still to make it
     return [alias["AliasName"] for alias in aliases]
 
 

@@ -63,6 +63,13 @@ def _grant_is_for_aws_resource(subject: Subject) -> Found:
     return as_text(subject.by_service) if about_grants else None
 
 
+def _policy_name(subject: Subject) -> Found:
+    """Return the policy's name, also of the PutKeyPolicy that a new policy has to allow."""
+    if subject.action not in ("GetKeyPolicy", "PutKeyPolicy"):
+        return None
+    return subject.parameter("PolicyName") or "default"
+
+
 def _reencrypt_on_same_key(subject: Subject) -> Found:
     if subject.call.operation != "ReEncrypt":
         return None
@@ -107,6 +114,7 @@ READERS: Mapping[str, Reader] = {
     "kms:KeyAgreementAlgorithm": _parameter("KeyAgreementAlgorithm", "DeriveSharedSecret"),
     "kms:MacAlgorithm": _parameter("MacAlgorithm", "GenerateMac", "VerifyMac"),
     "kms:MessageType": _parameter("MessageType", "Sign", "Verify", default="RAW"),
+    "kms:PolicyName": _policy_name,
     "kms:PrimaryRegion": _parameter("PrimaryRegion", "UpdatePrimaryRegion"),
     "kms:ReEncryptOnSameKey": _reencrypt_on_same_key,
     "kms:ReplicaRegion": _parameter("ReplicaRegion", "ReplicateKey"),

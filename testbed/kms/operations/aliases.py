@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from testbed.documented.key_listings import PREDEFINED_ALIASES
+from testbed.kms import refusals
 from testbed.kms.call import KmsCall, KmsServices
 from testbed.kms.naming import alias_arn
 from testbed.kms.paging import page
@@ -14,6 +15,8 @@ def change(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     """CreateAlias, UpdateAlias and DeleteAlias."""
     arn = alias_arn(call.caller.region, call.caller.account, call.parameters["AliasName"])
     with services.ledger.change() as ledger:
+        if call.operation == "UpdateAlias":
+            _check_kind(services, call)
         answer = services.backend.call(call.caller, call.operation, call.parameters)
         if call.operation != "UpdateAlias":
             ledger.drop_alias(arn)
@@ -34,6 +37,22 @@ def list_aliases(services: KmsServices, call: KmsCall) -> dict[str, Any]:
             arn = alias_arn(caller.region, caller.account, name)
             aliases.setdefault(name, {"AliasName": name, "AliasArn": arn})
     return page(call, "Aliases", aliases.items())
+
+
+def _check_kind(services: KmsServices, call: KmsCall) -> None:
+    """Raise ``ValidationException`` unless the new key is of the type and usage of the current one.
+
+    "This restriction prevents errors in code that uses aliases" (API reference, UpdateAlias).
+    """
+    alias, new = call.parameters["AliasName"], call.keys["TargetKeyId"]
+    metadata = services.backend.call(call.caller, "DescribeKey", {"KeyId": alias})["KeyMetadata"]
+    if (_type(metadata["KeySpec"]), metadata["KeyUsage"]) != (_type(new.spec), new.usage):
+        raise refusals.alias_of_another_kind(alias)
+
+
+def _type(spec: str) -> str:
+    """Return whether a key spec is symmetric, asymmetric or for HMAC."""
+    return next((kind for kind in ("SYMMETRIC", "HMAC") if spec.startswith(kind)), "ASYMMETRIC")
 
 
 def _entry(alias: Mapping[str, Any], times: tuple[float, float] | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from testbed.documented import regions
 from testbed.kms import key_policy, refusals
 from testbed.kms.call import KmsCall, KmsServices
-from testbed.kms.key import Key, check_state, multi_region_members
+from testbed.kms.key import Key, check_state, multi_region_members, related_arn
 from testbed.kms.ledger import Change
 from testbed.kms.naming import key_arn, owner
 from testbed.kms.operations import policies
@@ -40,6 +40,8 @@ def replicate(services: KmsServices, call: KmsCall) -> dict[str, Any]:
         primary = change.existing_key(primary.arn)
         check_primary(primary)
         check_state(primary, call.operation, call.now)
+        # Of the primary as it is now: it may have been rotated since the call began.
+        replica = primary.replica(replica.arn, call.now)
         if change.key(replica.arn):
             raise refusals.refusal("AlreadyExistsException", f"{replica.arn} already exists.")
         request = {"KeyId": primary.arn, "ReplicaRegion": region}
@@ -63,9 +65,11 @@ def update_primary(services: KmsServices, call: KmsCall) -> dict[str, Any]:
         key = change.existing_key(call.key.arn)
         check_primary(key)
         keys = change.related(key)
-        coming = next((other for other in keys if other.region == region), None)
-        if coming is None or coming is key:
-            raise refusals.no_such_key(key_arn(region, key.account, key.key_id))
+        coming = next(
+            (other for other in keys if other.is_replica and other.region == region), None
+        )
+        if coming is None:
+            raise refusals.no_such_key(related_arn(key, region))
         for changed in (key, coming):
             check_state(changed, call.operation, call.now)
         for other in keys:

@@ -13,7 +13,10 @@ from testbed.kms.paging import page
 
 def put(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     """PutKeyPolicy. Raises ``MalformedPolicyDocumentException``."""
-    if call.parameters.get("PolicyName", "default") != "default":
+    name = call.parameters.get("PolicyName", "default")
+    if name == "AWS_RAM":  # the sentence is the API reference's
+        raise refusals.invalid("The AWS_RAM policy can only be managed by the RAM service.")
+    if name != "default":
         raise refusals.refusal("UnsupportedOperationException", "Only default policy is supported")
     with services.ledger.change() as change:
         key = change.existing_key(call.key.arn)

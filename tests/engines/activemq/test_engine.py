@@ -10,8 +10,11 @@ import ssl
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import websocket
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,6 +92,20 @@ def test_the_configuration_has_the_documented_listeners_and_no_plaintext_one() -
 def test_a_node_is_ready_when_every_listener_lets_a_client_in() -> None:
     listeners = ActiveMQ().listeners("5.19")
     assert {name for name, _ in readiness.LOGINS} == {listener.name for listener in listeners}
+
+
+@pytest.mark.parametrize("name", ["stomp", "wss"])
+def test_a_connection_that_ends_without_an_answer_refuses_nobody(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refusal means that a node is ready whose authorization map keeps the user out."""
+    _, speak = next(login for login in readiness.LOGINS if login[0] == name)
+    for answer, error in (("", EOFError), ("ERROR\nmessage:no\n\n\0", NotAuthorized)):
+        connection: Any = SimpleNamespace(sendall=len, recv=lambda _, told=answer: told.encode())
+        channel = SimpleNamespace(send=lambda *_: None, recv=lambda told=answer: told)
+        monkeypatch.setattr(websocket, "create_connection", lambda *_, to=channel, **__: to)
+        with pytest.raises(error):
+            speak(connection, ALICE)
 
 
 def test_only_a_control_opens_plaintext_listeners() -> None:

@@ -225,7 +225,13 @@ def test_a_policy_is_put_got_and_heeded(aws: Authority) -> None:
         aws.code(ADMIN, "PutKeyPolicy", KeyId=key, PolicyName="other", Policy=own_key)
         == "UnsupportedOperationException"
     )
-    assert aws.code(ADMIN, "GetKeyPolicy", KeyId=key, PolicyName="other") == "NotFoundException"
+    shared = aws.refusal(ADMIN, "PutKeyPolicy", KeyId=key, PolicyName="AWS_RAM", Policy=own_key)
+    assert str(shared) == (
+        "ValidationException: The AWS_RAM policy can only be managed by the RAM service."
+    )
+    for absent in ("other", "AWS_RAM"):
+        code = aws.code(ADMIN, "GetKeyPolicy", KeyId=key, PolicyName=absent)
+        assert code == "NotFoundException"
 
     aws.call(
         ADMIN,

@@ -1,0 +1,50 @@
+"""RetireGrant by a token: the grant alone decides who may, whatever else is sent. No container."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.errors import KmsError
+from testbed.kms.authority import KmsAuthority
+from testbed.kms.base import USER, USER_ACCOUNT, Caller
+from testbed.kms.grant import Grant
+from testbed.kms.key import Key
+from testbed.kms.ledger import Ledger
+from testbed.state.clock import Clock
+from testbed.state.store import State
+
+KEY = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+OTHER_KEY = KEY.replace("key/1234", "key/4321")
+STRANGER = Caller("arn:aws:iam::222222222222:user/stranger", "222222222222", "IAMUser")
+
+
+class NoBackend:
+    """Keys and grants are the ledger's alone."""
+
+    def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        raise AssertionError(operation)
+
+
+@pytest.mark.parametrize(
+    "beside", [{}, {"KeyId": KEY}, {"KeyId": OTHER_KEY}, {"GrantId": "0" * 64}]
+)
+def test_who_has_a_token_may_not_retire_its_grant_for_that(
+    tmp_path: Path, beside: dict[str, str]
+) -> None:
+    state = State(tmp_path / "state")
+    grant = Grant("12" * 32, KEY, USER.principal, ("Decrypt",), USER_ACCOUNT, 0, 0, secret="secret")
+    with Ledger(state).change() as change:
+        change.put_key(Key(KEY, "{}"))
+        change.put_grant(grant)
+    kms = KmsAuthority(NoBackend(), state, Clock(state))
+    sent = {"GrantToken": grant.token(), **beside}
+    with pytest.raises(KmsError) as refused:
+        kms.call(STRANGER, "RetireGrant", sent)
+    assert refused.value.code == "AccessDeniedException"
+    assert Ledger(state).view().grant(grant.grant_id) == grant
+    kms.call(USER, "RetireGrant", sent)
+    ended = Ledger(state).view().grant(grant.grant_id)
+    assert ended
+    assert ended.ends is not None
