@@ -100,6 +100,8 @@ def elsewhere(call: Call) -> Call | None:
     parameters = dict(call.parameters)
     if call.operation == "UpdatePrimaryRegion":
         there = replace(call.caller, region=parameters["PrimaryRegion"])
+        if there == call.caller:  # it is the other one's record already
+            return None
         key_id = str(parameters["KeyId"]).rpartition("/")[2]
         return replace(call, caller=there, parameters={**parameters, "KeyId": key_id})
     there = replace(call.caller, region=parameters.pop("ReplicaRegion"))
