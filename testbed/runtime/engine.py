@@ -15,13 +15,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import docker
 from docker.errors import DockerException
 
-from testbed.errors import EngineUnavailable, NotEnoughDisk, TestbedError
+from testbed.errors import ContainerFailed, EngineUnavailable, NotEnoughDisk, TestbedError
 from testbed.runtime import debian
 from testbed.runtime.docker_errors import translate
 from testbed.runtime.tasks import reap
@@ -36,6 +36,7 @@ _WHAT_TO_DO = (
     "engine by itself."
 )
 _START_WITHIN = 60.0  # seconds
+_ANSWERS_WITHIN = 5  # seconds
 _LOCK = LOG.with_suffix(".lock")  # two processes would start two engines
 _starting = threading.Lock()  # so would two threads of one
 
@@ -83,8 +84,9 @@ def launch(command: Sequence[str], host: str, environment: Mapping[str, str] | N
     reap(process)
     deadline = time.monotonic() + _START_WITHIN
     while time.monotonic() < deadline:
-        if _answers(host):
-            return
+        with suppress(ContainerFailed):  # it is there, and busy
+            if _answers(host):
+                return
         if process.poll() is not None:
             break
         time.sleep(0.1)
@@ -114,10 +116,19 @@ def require_disk(client: docker.DockerClient, needed: int, purpose: str) -> None
 
 
 def _find_running() -> str | None:
-    """Return the address of an engine that answers."""
+    """Return the address of an engine that answers. Raises ``ContainerFailed`` for a busy one."""
     named = os.environ.get("DOCKER_HOST")
     if not named:
-        return next((host for host in _usual_addresses() if _answers(host)), None)
+        busy = None
+        for host in _usual_addresses():
+            try:
+                if _answers(host):
+                    return host
+            except ContainerFailed as error:
+                busy = error
+        if busy:
+            raise busy
+        return None
     if not _answers(named):
         _require_permission([named])
         raise EngineUnavailable(
@@ -146,12 +157,18 @@ def _usual_addresses() -> Iterator[str]:
 
 
 def _answers(host: str) -> bool:
+    """Return whether there is an engine. Raises ``ContainerFailed`` for one that is too busy."""
     if host.startswith("unix://") and not Path(host.removeprefix("unix://")).exists():
         return False
     try:
-        with closing(docker.DockerClient(base_url=host, timeout=5)) as client:
+        with closing(docker.DockerClient(base_url=host, timeout=_ANSWERS_WITHIN)) as client:
             return client.ping()
-    except (DockerException, OSError):  # refused, forbidden, not an engine
+    except (DockerException, OSError) as error:  # refused, forbidden, not an engine
+        if "Read timed out" in str(error):  # somebody listens: what it runs is there
+            raise ContainerFailed(
+                f"The container engine at {host} does not answer within {_ANSWERS_WITHIN} s.",
+                hint="It may be busy: try again, or see whether `docker info` answers.",
+            ) from error
         return False
 
 

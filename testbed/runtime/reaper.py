@@ -10,11 +10,13 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import weakref
 from contextlib import suppress
 from pathlib import Path
 
 _DISMISSED = b"dismissed\n"
+_ENGINE_ANSWERS_WITHIN = 600.0  # seconds
 _LEAVING = 10.0  # seconds in which all owners end that are killed together
 
 
@@ -80,11 +82,18 @@ def main(instance: str, folder: str, shared: str = "") -> None:
 
 
 def _clean_up(instance: str, folder: str) -> None:
+    from testbed.errors import ContainerFailed
     from testbed.runtime import engine
     from testbed.runtime.cleanup import purge
 
+    deadline = time.monotonic() + _ENGINE_ANSWERS_WITHIN
     try:
-        purge(engine.connect(start=False), instance, quiet_for=5.0)
+        while time.monotonic() < deadline:
+            try:
+                purge(engine.connect(start=False), instance, quiet_for=5.0)
+                break
+            except ContainerFailed:  # the engine is busy
+                time.sleep(5)
     finally:
         if folder:
             shutil.rmtree(folder, ignore_errors=True)

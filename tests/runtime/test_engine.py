@@ -56,6 +56,26 @@ def test_an_engine_that_breaks_off_is_not_taken_for_none_by_a_removal(
     assert is_ours(folder)
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_an_engine_that_listens_and_does_not_answer_is_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    folder = State(tmp_path / "state").folder
+    monkeypatch.setattr(engine, "_ANSWERS_WITHIN", 1)
+    with tempfile.TemporaryDirectory() as short, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{short}/busy.sock")
+        listener.listen()
+        address = f"unix://{short}/busy.sock"
+        if named:
+            monkeypatch.setenv("DOCKER_HOST", address)
+        else:
+            monkeypatch.delenv("DOCKER_HOST", raising=False)
+            monkeypatch.setattr(engine, "_usual_addresses", lambda: iter((address,)))
+        with pytest.raises(ContainerFailed, match="does not answer within 1 s"):
+            down(folder)
+    assert is_ours(folder)
+
+
 def test_where_no_engine_can_be_started_the_error_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

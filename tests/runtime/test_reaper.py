@@ -8,6 +8,10 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from testbed.errors import ContainerFailed, EngineUnavailable
+from testbed.runtime import engine
 from testbed.runtime import reaper as reapers
 from testbed.runtime.reaper import Reaper
 
@@ -67,3 +71,20 @@ def test_a_forked_child_that_outlives_a_killed_owner_does_not_keep_it(tmp_path: 
                 time.sleep(0.1)
         finally:
             os.kill(child, signal.SIGKILL)
+
+
+def test_a_busy_engine_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the folder nobody would find what still runs."""
+    folder, seen = tmp_path / "testbed", list[bool]()
+    folder.mkdir()
+
+    def connect(**_: object) -> None:
+        seen.append(folder.exists())
+        raise ContainerFailed("busy") if len(seen) < 3 else EngineUnavailable("none runs")
+
+    monkeypatch.setattr(engine, "connect", connect)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    with pytest.raises(EngineUnavailable):
+        reapers._clean_up("no-such-instance", str(folder))
+    assert seen == [True, True, True]
+    assert not folder.exists()
