@@ -39,8 +39,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Keep how the run ended, of which make says only that it failed; see .ci/run."""
-    if not hasattr(session.config, "workerinput") and session.config.cache:
-        session.config.cache.set("testbed/exitstatus", int(exitstatus))
+    cache = getattr(session.config, "cache", None)  # its plugin may be off
+    if not hasattr(session.config, "workerinput") and cache:
+        cache.set("testbed/exitstatus", int(exitstatus))
 
 
 @pytest.fixture(scope="session")

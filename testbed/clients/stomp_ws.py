@@ -49,6 +49,11 @@ class SharedSocket:
     def fileno(self) -> int:
         return self._stream.fileno()
 
+    @property
+    def _closed(self) -> bool:
+        """Whether it is closed; websocket-client closes nothing that does not say so."""
+        return self.fileno() < 0
+
     def recv(self, count: int) -> bytes:
         return self._step(lambda: self._stream.recv(count), select.POLLIN)
 

@@ -4,8 +4,10 @@ import socket
 import ssl
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+import websocket
 
 from testbed.clients import tls
 from testbed.clients.base import Address
@@ -64,3 +66,15 @@ def test_what_is_sent_while_another_thread_closes_it_reaches_no_other_connection
             peer.recv(1)
         for other in others:
             other.close()
+
+
+def test_websocket_client_closes_it() -> None:
+    ours, other = socket.socketpair()
+    shared = SharedSocket(ours)
+    connection: Any = websocket.WebSocket()
+    connection.sock = shared
+    connection.shutdown()
+    assert shared.fileno() < 0
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        shared.recv(1)
+    other.close()
