@@ -239,6 +239,7 @@ def test_who_needs_no_iam_gets_no_file(tmp_path: Path) -> None:
         assert (folder / DATABASE).stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.nightly("AWS's own policies, which change with moto alone")
 def test_every_policy_of_aws_can_be_decided_by() -> None:
     from testbed.account import iam
 

@@ -132,7 +132,15 @@ def context(certificate: Certificate, folder: Path) -> ssl.SSLContext:
     return context
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.nightly("celery's refusals, which it tries again"))
+        if name == "celery"
+        else name
+        for name in NAMES
+    ],
+)
 def test_an_unknown_authority_and_another_host_are_refused(
     name: str, offered: Offered, folders: dict[str, Path]
 ) -> None:
