@@ -126,7 +126,7 @@ key=$(aws kms list-keys --query 'Keys[0].KeyId' --output text)
 aws iam create-role --role-name deployer --assume-role-policy-document '{
   "Version": "2012-10-17",
   "Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}}'
-testbed() { command testbed "$@" || { code=$?; [ "$1 $code" = "why 2" ]; }; }
+testbed() { command testbed "$@" || { code=$?; [ "$1 $code" = "why 3" ]; }; }
 """
 
 

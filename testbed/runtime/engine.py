@@ -167,7 +167,8 @@ def _answers(host: str) -> bool:
         if "Read timed out" in str(error):  # somebody listens: what it runs is there
             raise ContainerFailed(
                 f"The container engine at {host} does not answer within {_ANSWERS_WITHIN} s.",
-                hint="It may be busy: try again, or see whether `docker info` answers.",
+                hint="It may be busy, or another program listens there: see whether `docker info` "
+                "answers.",
             ) from error
         return False
 

@@ -384,7 +384,8 @@ def test_an_address_without_an_engine_is_reported(command: CommandLine, as_json:
             "up", *(["--json"] if as_json else []), environment={"DOCKER_HOST": host}
         )
     assert done.returncode == 1
-    assert f"error: No container engine answers at DOCKER_HOST={host}." in done.stderr
+    assert f"error: The container engine at {host} does not answer within 5 s." in done.stderr
+    assert "another program listens there" in done.stderr
     assert "Traceback" not in done.stderr
     if as_json:
         assert set(json.loads(done.stdout)) == {"error", "hint"}
