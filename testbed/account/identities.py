@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from testbed.account.directory import AccessKey, Directory, Document, Role, Session, User
 from testbed.account.store import AccountStore
 from testbed.documented import regions
-from testbed.kms.base import Caller, Credentials
+from testbed.kms.base import Caller, Credentials, is_root
 from testbed.policy.evaluate import ADMINISTRATOR, Policies
 from testbed.policy.language import Policy, parse
 
@@ -85,7 +85,7 @@ class Identities:
             return _EVERYTHING
         owner = credentials.issuer or caller.principal
         own = _EVERYTHING
-        if not _is_root(owner):
+        if not is_root(owner):
             own = self._own((caller.account, regions.partition(caller.region).name), owner)
         if credentials.policies is None:
             return own
@@ -119,7 +119,7 @@ class Identities:
     def _stands(self, session: Session) -> bool:
         """Return whether the identity of a session is still the one that it was issued to."""
         issuer = session.issuer or session.principal
-        if _is_root(issuer):
+        if is_root(issuer):
             return True
         directory = self.store.directories().get((session.account, session.partition))
         if directory is None:
@@ -129,11 +129,6 @@ class Identities:
             return role is not None and session.principal_id.startswith(f"{role.role_id}:")
         user = directory.user_by_arn(issuer)
         return user is not None and user.user_id == (session.issuer_id or session.principal_id)
-
-
-def _is_root(arn: str) -> bool:
-    """Return whether this is the root user of an account, who is always there."""
-    return arn.endswith(":root")
 
 
 def user_caller(user: User, access_key_id: str, account: str, region: str) -> Caller:

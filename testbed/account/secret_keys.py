@@ -68,9 +68,8 @@ class SecretKeys:
         if operation not in ("CreateSecret", "PutSecretValue", "UpdateSecret"):
             yield body
             return
-        name = str(sent.get("SecretId", ""))
-        arn, current = self._stored(name)
-        if operation == "PutSecretValue" and self._is_deleted(name):  # moto keeps the value
+        arn, current, is_deleted = self._stored(str(sent.get("SecretId", "")))
+        if operation == "PutSecretValue" and is_deleted:  # moto keeps the value
             raise ApiError(_DELETED, code="InvalidRequestException", status=400)
         key = str(sent.get("KmsKeyId") or current)
         if key == MANAGED and current == MANAGED:
@@ -139,27 +138,14 @@ class SecretKeys:
         made = self._call("GenerateDataKey", context, KeyId=key, KeySpec="AES_256")
         self._call("Decrypt", context, CiphertextBlob=made["CiphertextBlob"])
 
-    def _stored(self, name: str) -> tuple[str, str]:
-        """Return the ARN and the key of a secret; of an unknown one no ARN."""
+    def _stored(self, name: str) -> tuple[str, str, bool]:
+        """Return a secret's ARN, key, and whether it is deleted; of an unknown one no ARN."""
 
-        def look(moto: Any) -> tuple[str, str]:
+        def look(moto: Any) -> tuple[str, str, bool]:
             for secret in moto.secrets.values():
                 if name in (secret.name, secret.arn):
-                    return secret.arn, secret.kms_key_id or MANAGED
-            return "", MANAGED
-
-        place = Place("secretsmanager", self.caller.account, self.caller.region)
-        return self.backends.read(neighbour("secretsmanager"), place, look)
-
-    def _is_deleted(self, name: str) -> bool:
-        """Return whether a secret is in its recovery window."""
-
-        def look(moto: Any) -> bool:
-            return any(
-                secret.is_deleted()
-                for secret in moto.secrets.values()
-                if name in (secret.name, secret.arn)
-            )
+                    return secret.arn, secret.kms_key_id or MANAGED, secret.is_deleted()
+            return "", MANAGED, False
 
         place = Place("secretsmanager", self.caller.account, self.caller.region)
         return self.backends.read(neighbour("secretsmanager"), place, look)

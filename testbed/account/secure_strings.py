@@ -37,8 +37,9 @@ class SecureStrings:
         A new version without ``Type`` has that of the one before; without ``KeyId`` it is under
         the default key, whichever the one before was under. Raises ``ApiError`` where KMS refuses.
         """
-        sent = self._with_pattern(sent)
-        if (sent.get("Type") or self._stored(sent["Name"], "parameter_type")) != "SecureString":
+        kind, pattern = self._stored(sent["Name"])
+        sent = _with_pattern(sent, pattern)
+        if sent.get("Type", kind) != "SecureString":
             return dict(sent)
         if sent.get("KeyId", MANAGED) == MANAGED:
             return {**sent, "KeyId": MANAGED}  # moto would keep the key of the version before
@@ -70,32 +71,15 @@ class SecureStrings:
         )
         return {**parameter, "Value": answer["Plaintext"].decode()}
 
-    def _with_pattern(self, sent: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the request with the pattern that counts; a version keeps that of the one before.
+    def _stored(self, name: str) -> tuple[str, str]:
+        """Return the type and the pattern of a parameter, empty for an unknown one."""
 
-        Raises ``ApiError`` for a value that does not match it ("Creating Parameter Store parameters
-        using the AWS CLI"); moto looks at none.
-        """
-        pattern = sent.get("AllowedPattern") or self._stored(sent["Name"], "allowed_pattern")
-        if not pattern:
-            return sent
-        try:
-            fits = re.fullmatch(pattern, str(sent["Value"]))
-        except re.error as error:
-            sentence = f"The pattern {pattern} is not valid."
-            raise ApiError(sentence, code="InvalidAllowedPatternException", status=400) from error
-        if not fits:
-            sentence = f"Parameter value, cannot be validated against allowedPattern: {pattern}"
-            raise ApiError(sentence, code="ParameterPatternMismatchException", status=400)
-        return {**sent, "AllowedPattern": pattern}
-
-    def _stored(self, name: str, attribute: str) -> str:
-        """Return what moto has of a parameter, empty for an unknown one."""
-
-        def look(moto: Any) -> str:
+        def look(moto: Any) -> tuple[str, str]:
             parameters = moto._parameters  # noqa: SLF001 - moto has no other name for it
             versions = parameters.get(parameters.normalize_name(name))  # "/a" is kept as "a"
-            return str(getattr(versions[-1], attribute) or "") if versions else ""
+            if not versions:
+                return "", ""
+            return versions[-1].parameter_type, versions[-1].allowed_pattern or ""
 
         place = Place("ssm", self.caller.account, self.caller.region)
         return self.backends.read(neighbour("ssm"), place, look)
@@ -117,3 +101,23 @@ class SecureStrings:
             raise ApiError(
                 error.message, code=error.code if denied else "InvalidKeyId", status=400
             ) from error
+
+
+def _with_pattern(sent: Mapping[str, Any], kept: str) -> Mapping[str, Any]:
+    """Return the request with the pattern that counts: its own, or the one ``kept`` from before.
+
+    Raises ``ApiError`` for a value that does not match it ("Creating Parameter Store parameters
+    using the AWS CLI"); moto looks at none.
+    """
+    pattern = sent.get("AllowedPattern") or kept
+    if not pattern:
+        return sent
+    try:
+        fits = re.fullmatch(pattern, str(sent["Value"]))
+    except re.error as error:
+        sentence = f"The pattern {pattern} is not valid."
+        raise ApiError(sentence, code="InvalidAllowedPatternException", status=400) from error
+    if not fits:
+        sentence = f"Parameter value, cannot be validated against allowedPattern: {pattern}"
+        raise ApiError(sentence, code="ParameterPatternMismatchException", status=400)
+    return {**sent, "AllowedPattern": pattern}

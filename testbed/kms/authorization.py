@@ -242,12 +242,13 @@ def _also_needed(call: KmsCall) -> Iterator[tuple[KmsCall, str, str]]:
     It is the call as they see it, the action and the ARN: of the alias, or of the key to be made.
     """
     caller, parameters = call.caller, call.parameters
-    region, key_id, here = caller.region, "*", regions.partition(caller.region)
+    region, key_id = caller.region, "*"
     if call.operation in ("CreateAlias", "UpdateAlias", "DeleteAlias"):
         alias = alias_arn(region, caller.account, parameters["AliasName"])
         yield call, call.operation, alias
     if call.operation == "ReplicateKey":
         region, key_id = parameters["ReplicaRegion"], Arn.parse(parameters["KeyId"]).resource_id
+        here = regions.partition(caller.region)
         if not regions.exists(region) or regions.partition(region) != here:
             return  # the operation refuses it
         created = {**parameters, "MultiRegion": True}

@@ -105,6 +105,11 @@ def root(account: str, region: str) -> Caller:
     return Caller(regions.iam_arn(region, account, "root"), account, "Root", region=region)
 
 
+def is_root(arn: str) -> bool:
+    """Return whether this is the root user of an account, who is always there."""
+    return arn.endswith(":root")
+
+
 def assumed_role(account: str, region: str, session: str) -> Caller:
     """Return the session ``role/name`` of a role of the account, calling in ``region``."""
     principal = regions.iam_arn(region, account, f"assumed-role/{session}", service="sts")

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from testbed.documented import regions
-from testbed.kms.base import Caller
+from testbed.kms.base import Caller, is_root
 
 
 def user_identity(caller: Caller, session_started: float) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def _session_context(caller: Caller, session_started: float) -> dict[str, Any]:
     if caller.kind == "AssumedRole":
         context = {"sessionIssuer": _issuer(caller, "Role"), "webIdFederationData": {}}
     elif caller.kind == "FederatedUser":
-        by_root = _issuer_arn(caller).endswith(":root")
+        by_root = is_root(_issuer_arn(caller))
         context = {"sessionIssuer": _issuer(caller, "Root" if by_root else "IAMUser")}
     with_mfa = credentials is not None and credentials.mfa_at is not None
     context["attributes"] = {

@@ -1,9 +1,7 @@
 """UpdatePrimaryRegion: where no replica is, none becomes the primary."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,11 +9,12 @@ from testbed.documented.regions import DEFAULT_REGION
 from testbed.errors import KmsError
 from testbed.kms import key_policy
 from testbed.kms.authority import KmsAuthority
-from testbed.kms.base import USER, USER_ACCOUNT, Caller
+from testbed.kms.base import USER, USER_ACCOUNT
 from testbed.kms.key import Key, related_arn
 from testbed.kms.ledger import Ledger
 from testbed.state.clock import Clock
 from testbed.state.store import State
+from tests.support.kms_offline import NoBackend
 
 PRIMARY = Key(
     f"arn:aws:kms:{DEFAULT_REGION}:{USER_ACCOUNT}:key/mrk-1234abcd12ab34cd56ef1234567890ab",
@@ -23,13 +22,6 @@ PRIMARY = Key(
     primary_region=DEFAULT_REGION,
 )
 WEST = "us-west-2"
-
-
-class NoBackend:
-    """The ledger knows which key is the primary."""
-
-    def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        raise AssertionError(operation)
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """ListRetirableGrants: whose grants are shown, and to whom. No key is looked at."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,6 +13,7 @@ from testbed.policy.evaluate import Policies
 from testbed.policy.language import parse
 from testbed.state.clock import Clock
 from testbed.state.store import State
+from tests.support.kms_offline import NoBackend
 
 OTHER_ACCOUNT = "222222222222"
 KEY = f"arn:aws:kms:us-east-1:{OTHER_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -22,13 +21,6 @@ ROLE = f"arn:aws:iam::{USER_ACCOUNT}:role/Ops"
 ALICE = Caller(f"arn:aws:iam::{USER_ACCOUNT}:user/alice", USER_ACCOUNT, "IAMUser")
 OWNER = Caller(f"arn:aws:iam::{OTHER_ACCOUNT}:root", OTHER_ACCOUNT, "Root")
 ALLOWED = {"Effect": "Allow", "Action": "kms:ListRetirableGrants", "Resource": ROLE}
-
-
-class NoBackend:
-    """Grants are the ledger's alone."""
-
-    def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        raise AssertionError(operation)
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """RetireGrant by a token: the grant alone decides who may, whatever else is sent. No container."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,17 +12,11 @@ from testbed.kms.key import Key
 from testbed.kms.ledger import Ledger
 from testbed.state.clock import Clock
 from testbed.state.store import State
+from tests.support.kms_offline import NoBackend
 
 KEY = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 OTHER_KEY = KEY.replace("key/1234", "key/4321")
 STRANGER = Caller("arn:aws:iam::222222222222:user/stranger", "222222222222", "IAMUser")
-
-
-class NoBackend:
-    """Keys and grants are the ledger's alone."""
-
-    def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        raise AssertionError(operation)
 
 
 @pytest.mark.parametrize(
