@@ -97,7 +97,10 @@ def row(title: str, played: Iterable[Played]) -> Row:
 
 @dataclass(frozen=True)
 class Campaign:
-    """A whole campaign. ``environment`` names versions and the machine."""
+    """A whole campaign. ``environment`` names versions and the machine.
+
+    ``broken_off`` is what ended it before its last round.
+    """
 
     started: datetime
     seconds: float
@@ -105,11 +108,17 @@ class Campaign:
     seed: int
     environment: dict[str, str]
     played: tuple[Played, ...]
+    broken_off: str = ""
+
+    @property
+    def rounds_ok(self) -> bool:
+        """Whether every round came out as it has to, and there was one."""
+        return bool(self.played) and all(entry.ok for entry in self.played)
 
     @property
     def ok(self) -> bool:
-        """Whether every round came out as it has to, and there was one."""
-        return bool(self.played) and all(entry.ok for entry in self.played)
+        """Whether it went to its end, and every round came out as it has to."""
+        return self.rounds_ok and not self.broken_off
 
     def rows(self) -> list[tuple[str, list[Row]]]:
         """Return for each topology a row for each fault, in the order of first appearance."""
@@ -163,6 +172,7 @@ def read(paths: Sequence[Path]) -> Campaign:
         seed=first.seed,
         environment=_together([campaign.environment for campaign in campaigns]),
         played=tuple(entry for campaign in campaigns for entry in campaign.played),
+        broken_off=" ".join(filter(None, (campaign.broken_off for campaign in campaigns))),
     )
 
 

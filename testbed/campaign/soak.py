@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -14,13 +14,14 @@ from typing import Any
 import boto3
 import msgspec
 import psutil
+from botocore.exceptions import BotoCoreError, ClientError
 
 from testbed.aws.endpoint import Endpoint
 from testbed.campaign.growth import Growth, Sample, growths
 from testbed.campaign.plan import TOPOLOGIES, schedule
 from testbed.campaign.play import play
 from testbed.campaign.results import Campaign, Played
-from testbed.campaign.run import inject
+from testbed.campaign.run import inject, keeping
 from testbed.campaign.stage import stage
 from testbed.daemon import process
 from testbed.errors import TestbedError
@@ -36,6 +37,7 @@ _CALLS = 50  # pairs of calls to KMS in a turn
 _CREATE_EVERY = 3  # turns
 _CREATED_WITHIN = 300.0  # seconds
 _POLL = 0.5  # seconds
+_FOREIGN = (BotoCoreError, ClientError, psutil.Error, OSError)  # of the calls and the samples
 
 
 @dataclass(frozen=True)
@@ -71,34 +73,61 @@ def run(
 ) -> Soak:
     """Go on for so many seconds, and write the histories of the rounds into ``folder``.
 
-    Raises as ``Brokers.create`` and the calls to KMS do.
+    What ends it after its first round is in the result; before, it raises as ``Brokers.create``
+    and the calls to KMS do.
     """
     started, begun = datetime.now(UTC), time.monotonic()
-    played: list[Played] = []
-    samples: list[Sample] = []
+    done = _Done()
+    with keeping(done.played, *_FOREIGN) as reasons:
+        _go(testbed, folder, done, seed=seed, begun=begun, seconds=seconds, on_played=on_played)
+    took = round(time.monotonic() - begun, 1)
+    campaign = Campaign(
+        started, took, command, seed, done.environment, tuple(done.played), " ".join(reasons)
+    )
+    samples = tuple(done.samples)
+    return Soak(campaign, samples, growths(samples), done.calls, done.created)
+
+
+class _Done:
+    """What was done so far."""
+
+    def __init__(self) -> None:
+        self.environment: dict[str, str] = {}
+        self.played: list[Played] = []
+        self.samples: list[Sample] = []
+        self.calls = self.created = 0
+
+
+def _go(
+    testbed: Testbed,
+    folder: Path,
+    done: _Done,
+    *,
+    seed: int,
+    begun: float,
+    seconds: float,
+    on_played: Callable[[Played], None],
+) -> None:
     with _served(testbed) as (server, endpoint), ExitStack() as stack:
         stages = [
             stack.enter_context(stage(testbed, TOPOLOGIES[name], maintained=False))
             for name in _TOPOLOGIES
         ]
-        known = environment(testbed)
-        calls = _Calls(endpoint, Random(f"{seed}/soak"))  # noqa: S311 - no secret
+        done.environment = environment(testbed)
+        random = Random(f"{seed}/soak")  # noqa: S311 - no secret
+        calls = stack.enter_context(closing(_Calls(endpoint, random, done)))
         for turn in count():
             if turn and time.monotonic() - begun > seconds:
                 break
             number, index = divmod(turn, len(stages))
             planned = schedule(seed, stages[index].topology, number + 1)[-1]
             logger.info("%s", planned)
-            played.append(play(stages[index], planned, inject, folder))
-            on_played(played[-1])
+            done.played.append(play(stages[index], planned, inject, folder))
+            on_played(done.played[-1])
             calls.use_keys()
             if turn % _CREATE_EVERY == 0:
                 calls.create_and_delete()
-            samples.append(_sample(testbed, server, round(time.monotonic() - begun, 1)))
-        calls.close()
-    took = round(time.monotonic() - begun, 1)
-    campaign = Campaign(started, took, command, seed, known, tuple(played))
-    return Soak(campaign, tuple(samples), growths(samples), calls.made, calls.created)
+            done.samples.append(_sample(testbed, server, round(time.monotonic() - begun, 1)))
 
 
 @contextmanager
@@ -120,12 +149,11 @@ def _served(testbed: Testbed) -> Iterator[tuple[psutil.Process, Endpoint]]:
 class _Calls:
     """What goes on through the endpoint beside the rounds."""
 
-    def __init__(self, endpoint: Endpoint, random: Random) -> None:
+    def __init__(self, endpoint: Endpoint, random: Random, done: _Done) -> None:
         self._kms: Any = boto3.client("kms", **endpoint.client())
         self._mq: Any = boto3.client("mq", **endpoint.client())
-        self._random = random
+        self._random, self._done = random, done
         self._key = self._kms.create_key(Description="Of a soak")["KeyMetadata"]["KeyId"]
-        self.made = self.created = 0
 
     def use_keys(self) -> None:
         """Encrypt and decrypt, and disable and enable the key in between."""
@@ -135,16 +163,16 @@ class _Calls:
             if number == _CALLS // 2:
                 self._kms.disable_key(KeyId=self._key)
                 self._kms.enable_key(KeyId=self._key)
-                self.made += 2
+                self._done.calls += 2
             opened = self._kms.decrypt(CiphertextBlob=blob)["Plaintext"]
             if opened != secret:
                 raise TestbedError("KMS decrypted to something else.")
-            self.made += 2
+            self._done.calls += 2
 
     def create_and_delete(self) -> None:
         """Create a broker under the key, wait until it runs, and delete it."""
         broker_id = self._mq.create_broker(
-            BrokerName=f"soak-{self.created}",
+            BrokerName=f"soak-{self._done.created}",
             EngineType="RABBITMQ",
             EngineVersion="4.2",
             HostInstanceType="mq.m7g.large",
@@ -157,7 +185,7 @@ class _Calls:
         self._wait(lambda: self._state(broker_id) == "RUNNING", f"the creation of {broker_id}")
         self._mq.delete_broker(BrokerId=broker_id)
         self._wait(lambda: not self._state(broker_id), f"the deletion of {broker_id}")
-        self.created += 1
+        self._done.created += 1
 
     def close(self) -> None:
         self._kms.close()

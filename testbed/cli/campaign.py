@@ -75,8 +75,9 @@ def run(
 ) -> None:
     """Play rounds on new brokers, which are removed afterwards.
 
-    Exit status 1 when something confirmed is lost, something is unexpected or out of order, a
-    broker does not recover, or a control loses nothing.
+    What was played when Ctrl-C or an error ends it is kept. Exit status 1 when something confirmed
+    is lost, something is unexpected or out of order, a broker does not recover, a control loses
+    nothing, or it breaks off.
     """
     import tempfile
 

@@ -29,8 +29,9 @@ def soak(
 ) -> None:
     """Mix faults and traffic for hours, and watch for growth.
 
-    It uses a new testbed, which is removed afterwards. Exit status 1 when something confirmed is
-    lost, or memory, descriptors, threads, containers, volumes or mounts grow.
+    It uses a new testbed, which is removed afterwards. What was played when Ctrl-C or an error ends
+    it is kept. Exit status 1 when something confirmed is lost, it breaks off, or memory,
+    descriptors, threads, containers, volumes or mounts grow.
     """
     import tempfile
 

@@ -60,6 +60,16 @@ def test_the_tables_name_the_rounds_that_failed() -> None:
     assert "the broker did not come back" in tables.splitlines()[-1]
 
 
+def test_what_broke_off_is_said_everywhere() -> None:
+    reason = "It broke off: no <disk>."
+    broken_off = replace(a_campaign(), broken_off=reason)
+    assert text.terminal(broken_off).splitlines()[-2] == reason
+    assert text.terminal(broken_off).splitlines()[-1].startswith("NOT OK")
+    assert f"**{reason}**" in text.markdown(broken_off)
+    page = html.render(broken_off)
+    assert "Every round came out as it has to. It broke off: no &lt;disk&gt;." in page
+
+
 def test_the_terminal_ends_with_the_verdict() -> None:
     assert text.terminal(a_campaign()).splitlines()[-1].startswith("ok: 1 rounds")
     lost = text.terminal(a_campaign(played(lost=True)))

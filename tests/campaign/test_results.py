@@ -29,6 +29,15 @@ def test_a_campaign_without_rounds_proves_nothing() -> None:
     assert not a_campaign(played(), played(lost=True)).ok
 
 
+def test_a_campaign_that_broke_off_is_not_ok(tmp_path: Path) -> None:
+    broken_off = replace(a_campaign(), broken_off="It was interrupted.")
+    assert broken_off.rounds_ok
+    assert not broken_off.ok
+    file = tmp_path / "faults.json"
+    file.write_text(encode(broken_off))
+    assert read([file, file]).broken_off == "It was interrupted. It was interrupted."
+
+
 def test_rounds_are_added_up_and_controls_are_apart() -> None:
     campaign = a_campaign(
         played(recovery=1.0), played(recovery=5.0), played(control="transient", lost=True)

@@ -57,6 +57,9 @@ def _markdown(campaign: Campaign) -> Iterator[str]:
     yield ""
     for name, value in campaign.environment.items():
         yield f"- {name}: {value}"
+    if campaign.broken_off:
+        yield ""
+        yield f"**{campaign.broken_off}**"
     for topology, rows in campaign.rows():
         yield ""
         yield f"### {TOPOLOGIES[topology].title}"
@@ -90,6 +93,8 @@ def _terminal(campaign: Campaign) -> Iterator[str]:
         yield from columns([HEAD, *map(cells, rows)])
     total = campaign.total()
     yield ""
+    if campaign.broken_off:
+        yield campaign.broken_off
     yield (
         f"{'ok' if campaign.ok else 'NOT OK'}: {total.rounds} rounds and their controls, "
         f"{total.confirmed:,} messages confirmed, {total.lost} lost, "
