@@ -50,6 +50,27 @@ def _resource_policy(sent: Sent) -> str:
     return ""
 
 
+def _parameter_size(sent: Sent) -> str:
+    """Return AWS's words for a value that the parameter's tier has no room for.
+
+    A parameter that is overwritten keeps its tier, which the request does not tell.
+    """
+    tier = str(sent.get("Tier", "" if sent.get("Overwrite") else "Standard"))
+    size = len(str(sent.get("Value", "")))
+    if tier == "Standard" and size > _STANDARD_SIZE:
+        return (
+            f"Standard tier parameters support a maximum parameter value of {_STANDARD_SIZE} "
+            "characters. To create a larger parameter value, upgrade the parameter to use the "
+            "advanced-parameter tier. For more information, see https://docs.aws.amazon.com/"
+            "systems-manager/latest/userguide/parameter-store-advanced-parameters.html"
+        )
+    if size > _ADVANCED_SIZE:
+        return f"Parameters support a maximum parameter value of {_ADVANCED_SIZE} characters."
+    return ""
+
+
+# Characters (Systems Manager User Guide, "Managing parameter tiers").
+_STANDARD_SIZE, _ADVANCED_SIZE = 4096, 8192
 _STATISTICS = {"Average", "Maximum", "Minimum", "SampleCount", "Sum"}
 _PERCENTILES = f"The testbed computes {', '.join(sorted(_STATISTICS))}, and no other statistics."
 
@@ -77,5 +98,8 @@ _LIMITS: Mapping[tuple[str, str], tuple[Callable[[Sent], str], ...]] = {
     ("secretsmanager", "CreateSecret"): (
         _without("AddReplicaRegions", "The testbed replicates no secrets."),
     ),
-    ("ssm", "PutParameter"): (_without("Policies", "The testbed has no parameter policies."),),
+    ("ssm", "PutParameter"): (
+        _without("Policies", "The testbed has no parameter policies."),
+        _parameter_size,
+    ),
 }
