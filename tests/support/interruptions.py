@@ -57,6 +57,7 @@ API = "the endpoint"
 SIGNALS = (SIGINT, SIGTERM, SIGKILL)
 _ADVICE = "advise"  # has status 1 when there is some, or a broker cannot be asked
 SOON = 60.0  # seconds
+_STARTED = 1.0  # seconds until Python runs the command, which handles signals from then on
 _NAME = "interrupted"
 _ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=120)
 
@@ -189,6 +190,8 @@ def _interrupt_command(command: CommandLine, interruption: Interruption) -> Iter
     status, seconds = running.end(interruption.how)
     if seconds > SOON:
         yield f"it took {seconds:.0f} s to end"
+    if status == -interruption.how and interruption.after < _STARTED:
+        return  # Python itself ended, in its own words
     if status not in (130, 0, 1) and (status, interruption.how) != (-SIGKILL, SIGKILL):
         yield f"exit status {status}: {running.lines[-5:]}"
     yield from _said(running, "it")
