@@ -5,6 +5,7 @@ from typing import Any
 
 from testbed.errors import KmsError
 from testbed.faults.base import Fault, Options, Record, Target, broker_of
+from testbed.kms import naming
 from testbed.kms.operations.key_states import SHORTEST_WINDOW
 
 logger = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ class DisableKey(Fault):
         broker = broker_of(target)
         if broker.key_ownership != "CUSTOMER_MANAGED":
             return "Only a customer managed key can be disabled or deleted."
-        if (state := _state(target, broker.key_arn)) != "Enabled":
+        if (state := state_of(target, broker.key_arn)) != "Enabled":
             return f"The state of its key is {state}."
         return ""
 
@@ -34,9 +35,9 @@ class DisableKey(Fault):
         """Enable the key, and check it. A key that KMS has deleted stays deleted."""
         key = record["key"]
         try:
-            if _state(target, key) == "PendingDeletion":
+            if state_of(target, key) == "PendingDeletion":
                 call_owner(target, "CancelKeyDeletion", key)
-            if _state(target, key) == "Disabled":
+            if state_of(target, key) == "Disabled":
                 call_owner(target, "EnableKey", key)
         except KmsError as error:
             if error.code != "NotFoundException":
@@ -63,11 +64,13 @@ class ScheduleKeyDeletion(DisableKey):
         return f"Scheduled the deletion of the key {record['key']}."
 
 
-def _state(target: Target, key: str) -> str:
+def state_of(target: Target, key: str) -> str:
+    """Return the key's state. Raises ``KmsError``."""
     return str(call_owner(target, "DescribeKey", key)["KeyMetadata"]["KeyState"])
 
 
 def call_owner(target: Target, operation: str, key: str, **parameters: Any) -> dict[str, Any]:
-    """Call KMS as the broker's owner. Raises ``KmsError``."""
-    caller = target.broker.owner if target.broker else target.testbed.user
+    """Call KMS as the broker's owner, who owns its key, too. Raises ``KmsError``."""
+    # A broker may be deleted before its fault is undone.
+    caller = target.broker.owner if target.broker else naming.owner(key)
     return target.testbed.kms.call(caller, operation, {"KeyId": key, **parameters})

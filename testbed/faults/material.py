@@ -5,8 +5,9 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
 
+from testbed.errors import KmsError
 from testbed.faults.base import Options, Record, Target, broker_of
-from testbed.faults.key import DisableKey, call_owner
+from testbed.faults.key import DisableKey, call_owner, state_of
 from testbed.kms import material
 from testbed.kms.ledger import Ledger
 
@@ -45,12 +46,22 @@ class ExpireKeyMaterial(DisableKey):
         clock.turn(_SOON)
 
     def undo(self, target: Target, record: Record) -> None:
-        """Import it again, until the date that it had unless that is over, and check the key."""
+        """Import it again, until the date that it had unless that is over, and check the key.
+
+        A key whose deletion is pending takes no material, and one that KMS has deleted stays
+        deleted.
+        """
         expires = record["expires"] and datetime.fromisoformat(record["expires"])
-        if expires and expires > target.testbed.clock.datetime():
-            _import(target, record, ValidTo=expires)
-        else:
-            _import(target, record, ExpirationModel="KEY_MATERIAL_DOES_NOT_EXPIRE")
+        try:
+            if state_of(target, record["key"]) == "PendingDeletion":
+                call_owner(target, "CancelKeyDeletion", record["key"])
+            if expires and expires > target.testbed.clock.datetime():
+                _import(target, record, ValidTo=expires)
+            else:
+                _import(target, record, ExpirationModel="KEY_MATERIAL_DOES_NOT_EXPIRE")
+        except KmsError as error:
+            if error.code != "NotFoundException":
+                raise
         super().undo(target, record)
 
     def describe(self, record: Record) -> str:

@@ -190,8 +190,11 @@ class Faults:
             raise
         if fault.releases:
             stored = replace(stored, holds=())
-        # With what the injection has added to the record, unless it was undone already.
-        self._state.update(holds.KIND, stored.id, lambda _: msgspec.to_builtins(stored))
+        # With what the injection has added to the record.
+        if not self._state.update(holds.KIND, stored.id, lambda _: msgspec.to_builtins(stored)):
+            # Another process undid it meanwhile, perhaps before it was done.
+            self._put(stored)
+            self.undo(stored.id)
         if not hold and not fault.lasts:
             self._state.delete(holds.KIND, stored.id)
         return Injection(self, stored)
@@ -212,17 +215,17 @@ class Faults:
                 return
             stored = msgspec.convert(document, Stored)
             fault, broker = registry.find(stored.fault), self._broker(stored)
-            if broker or not stored.broker_id:
-                nodes = tuple(n for n in (broker.nodes if broker else ()) if n.name in stored.nodes)
-                target = Target(self._testbed, broker, nodes)
-                if fault.releases:
-                    self._put(replace(stored, holds=tuple(fault.holds(target))))
-                fault.undo(target, stored.record)
-                self._put(replace(stored, holds=()))  # its nodes may start again
-                every = self._testbed.brokers.peek_all() if fault.of == "engine" else ()
-                for hit in (broker,) if broker else every:
-                    with suppress(NotFoundException):  # deleted in the meantime
-                        self._bring_back(hit)
+            # Of a broker that was deleted in the meantime, what outlives it: its key.
+            nodes = tuple(n for n in (broker.nodes if broker else ()) if n.name in stored.nodes)
+            target = Target(self._testbed, broker, nodes)
+            if fault.releases and broker:
+                self._put(replace(stored, holds=tuple(fault.holds(target))))
+            fault.undo(target, stored.record)
+            self._put(replace(stored, holds=()))  # its nodes may start again
+            every = self._testbed.brokers.peek_all() if fault.of == "engine" else ()
+            for hit in (broker,) if broker else every:
+                with suppress(NotFoundException):  # deleted in the meantime
+                    self._bring_back(hit)
             self._state.delete(holds.KIND, identity)
             if not self.active():
                 helper.sweep(self._testbed)
@@ -230,14 +233,25 @@ class Faults:
     def undo_all(self, *, abandoned: bool = False) -> list[str]:
         """Undo all faults, the latest first, and return what each had done.
 
-        ``abandoned``: only those whose process has ended without undoing them.
+        ``abandoned``: only those whose process has ended without undoing them. Raises the error of
+        the first that could not be undone when all have been tried.
         """
-        undone = []
+        undone: list[str] = []
+        errors: list[TestbedError] = []
         for stored in reversed(self.active()):
             if stored.is_abandoned or not abandoned:
-                undone.append(Injection(self, stored).description)
-                logger.info("undoing a fault: %s", undone[-1])
-                self.undo(stored.id)
+                description = Injection(self, stored).description
+                logger.info("undoing a fault: %s", description)
+                try:
+                    self.undo(stored.id)
+                except Interrupted:
+                    raise
+                except TestbedError as error:
+                    errors.append(error)
+                else:
+                    undone.append(description)
+        if errors:
+            raise errors[0]
         return undone
 
     def _target(self, fault: Fault, broker: MqBroker | str, node: str) -> Target:
