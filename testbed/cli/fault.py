@@ -73,13 +73,14 @@ def run_fault(
 ) -> None:
     """Inject a fault, wait, and undo it; on Ctrl-C it is undone at once."""
     from testbed.faults.all import find
-    from testbed.faults.base import duration
+    from testbed.faults.base import duration, parse
     from testbed.faults.running import Faults
 
     with errors_shown(as_json):
         fault = find(name)
         seconds = duration(how_long or DEFAULT_DURATION)
         given = dict(map(_pair, parameters))
+        parse(fault, given)
         with existing(state) as testbed, Faults(testbed) as faults:
             stays = fault.lasts or bool(how_long)
             started = time.monotonic()

@@ -17,11 +17,11 @@ Record = dict[str, Any]
 # Of parameters, by name, parsed.
 Options = Mapping[str, Any]
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
+_DURATION = re.compile(r"(\d{1,12}(?:\.\d+)?)(ms|s|m|h|d)?")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_RATE = re.compile(r"(\d+(?:\.\d+)?)([kM])?B?(?:/s)?")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)([kMG])?B?")
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?)%?")
+_RATE = re.compile(r"(\d{1,12}(?:\.\d+)?)([kM])?B?(?:/s)?")
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d+)?)([kMG])?B?")
+_PERCENT = re.compile(r"(\d{1,12}(?:\.\d+)?)%?")
 
 
 @dataclass(frozen=True)

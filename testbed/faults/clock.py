@@ -1,6 +1,11 @@
 """Turn the testbed's clock."""
 
+from datetime import UTC, datetime
+
+from testbed.errors import TestbedError
 from testbed.faults.base import Fault, Options, Parameter, Record, Target, seconds
+
+_LATEST = 9000  # years: what is due after it has a date, too
 
 
 class TurnClock(Fault):
@@ -12,7 +17,13 @@ class TurnClock(Fault):
     parameters = (Parameter("by", "7d", "how far", seconds),)
 
     def plan(self, target: Target, options: Options) -> Record:
-        return {"subject": target.subject, "by": options["by"]}
+        clock, by = target.testbed.clock, options["by"]
+        if clock.now() + by > datetime(_LATEST, 1, 1, tzinfo=UTC).timestamp():
+            raise TestbedError(
+                f"The clock cannot be turned forward by {by:g} s.",
+                hint=f"It is {clock.datetime():%Y}, goes to the year {_LATEST}, and never back.",
+            )
+        return {"subject": target.subject, "by": by}
 
     def inject(self, target: Target, record: Record) -> None:
         target.testbed.clock.turn(record["by"])

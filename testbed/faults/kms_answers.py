@@ -41,4 +41,4 @@ class KmsThrottle(Fault):
         """Leave it to the end of the record."""
 
     def describe(self, record: Record) -> str:
-        return f"Let KMS throttle {record[KEY]['throttled']:.0%} of the calls."
+        return f"Let KMS throttle {100 * record[KEY]['throttled']:g}% of the calls."

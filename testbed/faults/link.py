@@ -115,7 +115,8 @@ class LossyLink(Cut):
         return self._record(target, loss=options["loss"])
 
     def describe(self, record: Record) -> str:
-        return f"Let {record['order']['loss']:.0%} of the packets of {record['subject']} get lost."
+        loss = 100 * record["order"]["loss"]
+        return f"Let {loss:g}% of the packets of {record['subject']} get lost."
 
 
 def _name(record: Record, node: str) -> str:

@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from testbed.cli.fault import app
 from testbed.errors import TestbedError
 from testbed.faults import base
 from testbed.faults.all import FAULTS, find
@@ -84,3 +86,35 @@ def test_a_fault_that_lasts_holds_what_it_hits_even_when_it_is_not_asked_to(tmp_
     with offline(tmp_path / "state") as testbed:
         Faults(testbed).inject("kms-down", hold=False)
         assert holds.is_held(testbed.state, holds.KMS), "or maintenance would undo it at once"
+
+
+def test_a_part_of_a_percent_is_said() -> None:
+    lost = {"subject": "it", "order": {"loss": base.share("0.5%")}}
+    assert "Let 0.5% of" in find("lossy-link").describe(lost)
+    assert "7% of" in find("kms-throttle").describe({"kms": {"throttled": base.share("7%")}})
+
+
+@pytest.mark.parametrize("by", ["4000000d", "9" * 12 + "d"])
+def test_the_clock_is_not_turned_beyond_all_dates(tmp_path: Path, by: str) -> None:
+    with offline(tmp_path / "state") as testbed:
+        before = testbed.clock.datetime()
+        with pytest.raises(TestbedError, match="cannot be turned forward by"):
+            Faults(testbed).turn_clock(by=by)
+        assert Faults(testbed).turn_clock(by="3650d")
+        assert testbed.clock.datetime().year in (before.year + 9, before.year + 10), "control"
+
+
+@pytest.mark.parametrize(
+    ("fault", "name"), [("turn-clock", "by"), ("disk-full", "free"), ("slow-link", "rate")]
+)
+def test_a_number_without_end_is_refused(fault: str, name: str) -> None:
+    with pytest.raises(TestbedError, match=f"{name}='9+' is not a "):
+        base.parse(find(fault), {name: "9" * 400})
+
+
+@pytest.mark.parametrize("name", ["node", "broker", "hold", "seconds", "name"])
+def test_what_the_command_has_options_for_is_no_parameter(tmp_path: Path, name: str) -> None:
+    command = ["run", "pause", "--broker", "x", "--param", f"{name}=1", "--state", str(tmp_path)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 1
+    assert f"The fault pause has no parameter '{name}'" in result.stderr
