@@ -138,7 +138,7 @@ def _planned(
     seed: int, topologies: list[str], faults: list[str], rounds: int, controls: int
 ) -> "list[Round]":
     """Return the rounds of all topologies. A fault that applies to none of them is refused."""
-    from testbed.campaign.plan import TOPOLOGIES, schedule
+    from testbed.campaign.plan import KINDS, TOPOLOGIES, applies, schedule
     from testbed.errors import TestbedError
 
     for name in topologies:
@@ -146,11 +146,18 @@ def _planned(
             raise TestbedError(
                 f"There is no topology {name!r}.", hint=f"There are: {', '.join(TOPOLOGIES)}."
             )
-    return [
-        planned
-        for name in topologies or TOPOLOGIES
-        for planned in schedule(seed, TOPOLOGIES[name], rounds, faults=faults, controls=controls)
+    # Each once: a topology numbers its rounds, and their histories.
+    chosen = [TOPOLOGIES[name] for name in dict.fromkeys(topologies or TOPOLOGIES)]
+    planned = [
+        entry
+        for topology in chosen
+        for entry in schedule(seed, topology, rounds, faults=faults, controls=controls)
     ]
+    for name in faults:
+        if not any(applies(KINDS[name], topology) for topology in chosen):
+            titles = ", ".join(topology.title for topology in chosen)
+            raise TestbedError(f"The fault {name} does not apply to {titles}.")
+    return planned
 
 
 def _command(

@@ -23,11 +23,21 @@ def test_the_plan_is_printed_and_is_the_same_for_a_seed() -> None:
     assert len(document["rounds"]) == len(first.output.splitlines()) - 1
 
 
+def test_a_topology_that_is_named_twice_has_its_rounds_once() -> None:
+    once = ("plan", "--seed", "7", "--rounds", "2", "-t", "rabbitmq-single")
+    assert invoke(*once, "-t", "rabbitmq-single").output == invoke(*once).output
+    assert invoke(*once, "-t", "activemq-single").output != invoke(*once).output, "control"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("plan", "--topology", "star"), "no topology 'star'"),
         (("plan", "--fault", "flood"), "no fault 'flood'"),
+        (
+            ("plan", "-t", "activemq-single", "-f", "kill", "-f", "disk-full"),
+            "The fault disk-full does not apply to ActiveMQ, single instance.",
+        ),
         (("run", "--round", "1"), "--round needs one --topology"),
     ],
 )
