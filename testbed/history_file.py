@@ -34,10 +34,11 @@ class Writer:
     """Writes a new file. It is complete when its ``with`` block ends without an exception.
 
     ``ordered`` is whether the destinations promise order, see ``checker.check``. Raises
-    ``TestbedError`` if the file exists or cannot be written.
+    ``TestbedError`` if the file exists or cannot be written, also later on.
     """
 
     def __init__(self, path: Path, *, ordered: bool = True) -> None:
+        self._path = path
         try:
             self._file = path.open("xb", buffering=0)
         except OSError as error:
@@ -51,7 +52,12 @@ class Writer:
         self._events += 1
 
     def _line(self, content: msgspec.Struct) -> None:
-        self._file.write(self._encoder.encode(content) + b"\n")
+        line = self._encoder.encode(content) + b"\n"
+        try:
+            while line:  # the system may take a part of it, as when its disk gets full
+                line = line[self._file.write(line) :]
+        except OSError as error:
+            raise TestbedError(f"{self._path} cannot be written: {error}.") from error
 
     def __enter__(self) -> Self:
         return self
@@ -76,6 +82,8 @@ class HistoryFile:
 
     def __init__(self, path: Path) -> None:
         self.path, self.broken_off = path, False
+        if path.exists() and not path.is_file():
+            raise TestbedError(f"{path} is no file, which a history has to be: it is read twice.")
         try:
             with path.open("rb") as file:
                 header = msgspec.json.decode(file.readline(), type=_Header)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import resource
 import signal
 import subprocess
 import sys
@@ -118,4 +120,27 @@ def test_a_damaged_file_is_refused(
 
 def test_a_missing_file_is_one_line(path: Path) -> None:
     with pytest.raises(TestbedError, match="cannot be read as a history: .*No such file"):
+        HistoryFile(path)
+
+
+def test_a_full_disk_is_said_in_one_line(path: Path) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # an error then, in the middle of a line
+
+    program = "import sys; from tests.test_history_file import *; record(Path(sys.argv[1]))"
+    done = subprocess.run(
+        [sys.executable, "-c", program, path],
+        check=False,
+        capture_output=True,
+        text=True,
+        preexec_fn=limit,
+    )
+    assert path.stat().st_size == 200
+    assert re.search(r"TestbedError: .*run.jsonl cannot be written: .*File too large", done.stderr)
+
+
+def test_what_cannot_be_read_twice_is_refused(path: Path) -> None:
+    os.mkfifo(path)
+    with pytest.raises(TestbedError, match="is no file"):
         HistoryFile(path)
