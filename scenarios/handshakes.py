@@ -135,15 +135,17 @@ def _no_plaintext(
     in_clear: Mapping[str, ListenerScan],
 ) -> Finding:
     """T1: what is open answers only over TLS, and what the service does not offer is closed."""
-    return Finding(
+    return contrast(
         "T1",
         broker.broker_name,
-        *_only_tls(scans),
-        Finding("T1", "a broker with a plaintext listener", *_only_tls(in_clear)),
+        (_only_tls(scans),),
+        "a broker with a plaintext listener",
+        (_only_tls(in_clear),),
+        also=(_answers(scans),),
     )
 
 
-def _only_tls(scans: Mapping[str, ListenerScan]) -> tuple[Verdict, tuple[str, ...]]:
+def _only_tls(scans: Mapping[str, ListenerScan]) -> Observation:
     served = [
         f"{name} serves {answer.protocol} in plaintext"
         for name, scan in scans.items()
@@ -155,7 +157,22 @@ def _only_tls(scans: Mapping[str, ListenerScan]) -> tuple[Verdict, tuple[str, ..
         for name, scan in scans.items()
         for answer in scan.plaintext
     ]
-    return (Verdict.FAILS, tuple(served)) if served else (Verdict.HOLDS, tuple(refused))
+    return Observation(not served, "; ".join(served or refused))
+
+
+def _answers(scans: Mapping[str, ListenerScan]) -> Observation:
+    """Return whether each listener answers over TLS: one that is gone serves nothing in plaintext.
+
+    Not so in the control, which has to fail for what it serves.
+    """
+    silent = [
+        f"{name} does not answer over TLS: {scan.verified.reason}"
+        for name, scan in scans.items()
+        if not scan.verified.accepted
+    ]
+    return Observation(
+        bool(scans) and not silent, "; ".join(silent) or f"over TLS, {', '.join(scans)} answer"
+    )
 
 
 def _verdict(

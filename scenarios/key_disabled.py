@@ -1,6 +1,7 @@
 """A working broker's key is disabled and enabled: what continues, fails and recovers."""
 
 import logging
+import secrets
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -25,7 +26,6 @@ TITLE = (
 )
 CLAIMS = ("R9", "R10", "R11")
 ALONE = True  # it stops the default brokers
-_QUEUE = Destination.queue("key-disabled")
 
 
 def run(testbed: Testbed) -> Iterator[Output]:
@@ -42,9 +42,10 @@ def _story(
     testbed: Testbed, broker: Broker, wait_out_delay: Callable[[], object]
 ) -> tuple[Output, ...]:
     brokers, name, identity = testbed.brokers, broker.broker_name, broker.broker_id
+    queue = Destination.queue(f"key-disabled-{secrets.token_hex(4)}")
     with (
         Traffic(
-            brokers.address(broker, QUEUE_PROTOCOL[broker.engine_type]), _QUEUE, rate=100
+            brokers.address(broker, QUEUE_PROTOCOL[broker.engine_type]), queue, rate=100
         ) as flow,
         Watch(testbed, identity) as watch,
     ):
@@ -85,7 +86,7 @@ def _story(
     running = evidence.reports_invalid_key(brokers, identity).inverse
     history = flow.recorder.history()
     address = brokers.address(brokers.peek(identity), QUEUE_PROTOCOL[broker.engine_type])
-    account = checker.check(traffic.drain(address, _QUEUE, flow.recorder))
+    account = checker.check(traffic.drain(address, queue, flow.recorder))
 
     return (
         watch.timeline(f"{name} while its key is disabled and enabled", history),
@@ -110,17 +111,17 @@ def _story(
             f"{name} after EnableKey",
             (Observation(account.ok, str(account)),),
             "a broker that came back with an empty volume",
-            (_empty(testbed, broker, history),),
+            (_empty(testbed, broker, queue, history),),
             also=(running, rebooted.inverse),
         ),
     )
 
 
-def _empty(testbed: Testbed, broker: Broker, history: History) -> Observation:
+def _empty(testbed: Testbed, broker: Broker, queue: Destination, history: History) -> Observation:
     """Account for the same messages at another broker, which has none of them."""
     empty = testbed.control(broker.engine_type, UNENCRYPTED)
     address = testbed.brokers.address(empty, QUEUE_PROTOCOL[broker.engine_type])
-    account = checker.check(traffic.drain(address, _QUEUE, Recorder.of(history), patience=2.0))
+    account = checker.check(traffic.drain(address, queue, Recorder.of(history), patience=2.0))
     return Observation(account.ok, str(account))
 
 

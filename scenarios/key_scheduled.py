@@ -1,6 +1,7 @@
 """A key's deletion is scheduled under a working broker, then cancelled: it stays disabled."""
 
 import logging
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +19,6 @@ logger = logging.getLogger(__name__)
 TITLE = "ScheduleKeyDeletion and CancelKeyDeletion: maintained again only after EnableKey"
 CLAIMS = ("R6", "R9", "R10")
 ALONE = True  # it reboots a default broker
-_QUEUE = Destination.queue("key-scheduled")
 
 
 def run(testbed: Testbed) -> Iterator[Finding | str]:
@@ -26,7 +26,8 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     brokers, kms, broker = testbed.brokers, testbed.kms, testbed.default_broker("RABBITMQ")
     name, identity, key = broker.broker_name, broker.broker_id, {"KeyId": broker.key_arn}
     deletion = {**key, "PendingWindowInDays": 7}
-    with Traffic(brokers.address(broker, "amqp"), _QUEUE, rate=100) as flow:
+    queue = Destination.queue(f"key-scheduled-{secrets.token_hex(4)}")
+    with Traffic(brokers.address(broker, "amqp"), queue, rate=100) as flow:
         flow.wait_confirmed(50, 30)
         logger.info("  ScheduleKeyDeletion")
         scheduled = ask(kms, "ScheduleKeyDeletion", deletion, testbed.user)
@@ -56,7 +57,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
         )
         flow.wait_confirmed(20, 60)
     account = checker.check(
-        traffic.drain(brokers.address(brokers.peek(identity), "amqp"), _QUEUE, flow.recorder)
+        traffic.drain(brokers.address(brokers.peek(identity), "amqp"), queue, flow.recorder)
     )
 
     yield evidence.contrast(

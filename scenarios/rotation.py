@@ -1,6 +1,7 @@
 """A working broker's key is rotated, on demand and by the clock: old volumes still open."""
 
 import logging
+import secrets
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,7 +21,6 @@ logger = logging.getLogger(__name__)
 TITLE = "RotateKeyOnDemand and automatic rotation: old volumes still open"
 CLAIMS = ("R6",)
 ALONE = True  # it reboots a default broker
-_QUEUE = Destination.queue("rotation")
 _YEAR = 366 * 86400.0
 
 
@@ -33,7 +33,8 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
     # The default broker's key keeps what an earlier run has done to it.
     earlier = _rotations(testbed, key)
     rotates = kms.call(testbed.user, "GetKeyRotationStatus", key)["KeyRotationEnabled"]
-    with Traffic(brokers.address(broker, "amqp"), _QUEUE, rate=100) as flow:
+    queue = Destination.queue(f"rotation-{secrets.token_hex(4)}")
+    with Traffic(brokers.address(broker, "amqp"), queue, rate=100) as flow:
         flow.wait_confirmed(50, 30)
         logger.info("  RotateKeyOnDemand, and a reboot")
         kms.call(testbed.user, "RotateKeyOnDemand", key)
@@ -50,7 +51,7 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             if not rotates:
                 kms.call(testbed.user, "DisableKeyRotation", key)
     account = checker.check(
-        traffic.drain(brokers.address(brokers.peek(identity), "amqp"), _QUEUE, flow.recorder)
+        traffic.drain(brokers.address(brokers.peek(identity), "amqp"), queue, flow.recorder)
     )
     rotated = Observation(
         {"ON_DEMAND", "AUTOMATIC"} <= set(rotations), f"rotations: {', '.join(rotations)}"

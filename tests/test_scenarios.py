@@ -14,6 +14,7 @@ import pytest
 
 from testbed import paths, scenario
 from testbed.aws import https
+from testbed.clients.base import Destination
 from testbed.documented.claims import CLAIMS
 from testbed.errors import ClientError, ContainerFailed, TestbedError
 from testbed.pki import Authority
@@ -25,6 +26,7 @@ from testbed.verdicts import decide, succeeded
 from testbed.wire.capture import Capture
 from testbed.wire.packets import Endpoint, Stream
 from testbed.wire.prober import probe
+from testbed.wire.scan import ListenerScan, PlaintextAnswer, Refusal, Verification
 
 NAMES = sorted(path.stem for path in paths.data("scenarios").glob("[!_]*.py"))
 # Those that decide no claim.
@@ -393,3 +395,38 @@ def test_a_console_that_shows_no_message_does_not_hide_its_payload(
     else:
         with pytest.raises(ClientError, match="does not show the message"):
             module._console(testbed, broker, "queue")
+
+
+def test_listeners_that_are_gone_do_not_tell_that_plaintext_is_refused() -> None:
+    module = scenario._import(paths.data("scenarios") / "handshakes.py")
+    broker: Any = SimpleNamespace(broker_name="rabbitmq")
+
+    def scans(kind: Any, *, over_tls: bool) -> dict[str, ListenerScan]:
+        answer = PlaintextAnswer("amqp", Refusal(kind, "an answer"))
+        verified = Verification(over_tls, "" if over_tls else "Connection refused")
+        plain = (answer,)
+        unknown = Verification(accepted=False)
+        scan = ListenerScan(
+            "localhost", 5671, "", (), plain, None, verified, unknown, unknown, 1, 0.0
+        )
+        return {"amqp": scan}
+
+    def verdict(seen: dict[str, ListenerScan], control: dict[str, ListenerScan]) -> Any:
+        finding = module._no_plaintext(broker, seen, control)
+        return next(found.verdict for found in decide([finding]) if found.claim.id == "T1")
+
+    refused, served = scans("closed", over_tls=True), scans("bytes", over_tls=False)
+    gone = scans("unreachable", over_tls=False)
+    assert verdict(refused, served) is Verdict.HOLDS
+    assert verdict(gone, served) is Verdict.FAILS
+    assert verdict(refused, gone) is Verdict.FAILS, "the control fails for what it serves alone"
+
+
+# full_disk asks a default broker for its image alone.
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "full_disk"])
+def test_what_an_earlier_run_has_left_in_a_default_broker_is_not_received(name: str) -> None:
+    """One that was broken off leaves its messages, which a second one would find unexpected."""
+    source = (paths.data("scenarios") / f"{name}.py").read_text()
+    module = scenario._import(paths.data("scenarios") / f"{name}.py")
+    if "default_broker(" in source and "Traffic(" in source:
+        assert not [value for value in vars(module).values() if isinstance(value, Destination)]
