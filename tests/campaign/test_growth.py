@@ -1,5 +1,7 @@
 """The slope, the limits, and how they are shown."""
 
+from dataclasses import replace
+
 import pytest
 
 from testbed.campaign.growth import LIMITS, Sample, growths, slope
@@ -20,6 +22,22 @@ def test_flat_lines_are_ok_and_so_is_a_jump_during_the_warm_up() -> None:
     flat = samples()
     cold = (Sample(0.0, 10.0, 5, 2, 3, 3, 40, 0.1), *flat[1:])
     assert all(each.ok for each in growths(cold))
+
+
+@pytest.mark.parametrize("name", ["containers", "volumes"])
+def test_one_that_is_left_behind_is_noticed_and_one_that_goes_again_is_not(name: str) -> None:
+    flat = samples()
+
+    def grown(numbers: range) -> list[str]:
+        taken = [
+            replace(sample, **{name: getattr(sample, name) + (number in numbers)})
+            for number, sample in enumerate(flat)
+        ]
+        return [each.name for each in growths(taken) if not each.ok]
+
+    half = len(flat) // 2
+    assert grown(range(half, len(flat))) == [name]
+    assert grown(range(half, half + 1)) == grown(range(len(flat) - 1, len(flat))) == []
 
 
 @pytest.mark.parametrize("name", LIMITS)

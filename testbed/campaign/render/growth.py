@@ -4,7 +4,7 @@ from testbed.campaign.growth import Sample
 from testbed.campaign.soak import Soak
 from testbed.report import charts
 
-HEAD = ("held by the testbed", "after the warm-up", "at the end", "grown by the slope", "limit")
+HEAD = ("held by the testbed", "after the warm-up", "at the end", "grown", "limit")
 _HEIGHT = 220.0  # pixels of a picture
 _UNITS = {"memory": "memory of the endpoint, MiB", "disk": "state folder, MiB"}
 
