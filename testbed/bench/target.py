@@ -20,7 +20,8 @@ _VERSIONS = ("", "TLSv1.2", "TLSv1.3")
 def one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
     """Raise ``ValueError`` unless ``value`` is allowed."""
     if value not in allowed:
-        raise ValueError(f"{name} should be one of {', '.join(allowed)}, not {value!r}")
+        words = ", ".join(filter(None, allowed))
+        raise ValueError(f"{name} should be one of {words}, not {value!r}")
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,14 @@ class Endpoint:
 
     def target(self, protocol: str) -> Target:
         """Return the endpoint as a target for ``protocol``. Raises ``TestbedError``."""
-        parts = urlsplit(self.url)
+        try:
+            parts = urlsplit(self.url)
+            port = parts.port
+        except ValueError:  # whose text may have a part of a password
+            raise TestbedError(
+                "The endpoint's URL has no host or port that makes sense.",
+                hint="For example amqps://b-1234.mq.us-east-1.amazonaws.com:5671.",
+            ) from None
         schemes = {
             listener.scheme: (engine, listener)
             for engine, listeners in LISTENERS.items()
@@ -163,7 +171,7 @@ class Endpoint:
         address = Address(
             protocol,
             parts.hostname,
-            parts.port or listener.port,
+            port or listener.port,
             self.username,
             self.password,
             self.ca_file or _authorities(),

@@ -102,6 +102,8 @@ def _password(file: Path | None) -> str:
         return (sys.stdin.readline() if str(file) == "-" else file.read_text()).rstrip("\n")
     except OSError as error:
         raise TestbedError(f"{file} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError:  # whose text has what could not be decoded
+        raise TestbedError(f"{file} has no text, and so no password.") from None
 
 
 def require_files(*files: Path | None) -> None:

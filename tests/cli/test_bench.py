@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,11 @@ def test_what_is_shipped_is_listed() -> None:
             ["-d", "rabbitmq", "--endpoint", "amqps://b-1.mq.us-east-1.amazonaws.com"],
             "--password-file",
         ),
+        (
+            ["-d", "rabbitmq", "--endpoint", "amqps://b-1:5671", "--password-file", sys.executable],
+            "has no text, and so no password",
+        ),
+        (["-e", "tls:TLSv1.1"], "version should be one of TLSv1.2, TLSv1.3, not 'TLSv1.1'"),
     ],
 )
 def test_a_wrong_argument_is_one_line_and_starts_nothing(
