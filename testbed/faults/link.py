@@ -11,10 +11,12 @@ from testbed.faults.base import (
     Parameter,
     Record,
     Target,
+    broker_of,
     bytes_per_second,
     seconds,
     share,
 )
+from testbed.state import holds
 
 _RULES = ("running", "paused")  # containers whose network exists, and with it the rules
 
@@ -91,10 +93,24 @@ class SlowLink(Cut):
     name = "slow-link"
     summary = "Delay each packet from and to the node, and limit the bytes a second."
     in_aws = "The network between Availability Zones, or to the clients, is slow."
-    parameters = (
+    parameters: ClassVar[tuple[Parameter, ...]] = (
         Parameter("delay", "200ms", "of each packet, each way", seconds),
         Parameter("rate", "0", "such as 64kB/s, each way; 0 for no limit", bytes_per_second),
     )
+
+    def refusal(self, target: Target) -> str:
+        """Refuse a link with another fault: what is let through here passes its rules, too."""
+        broker_id, hit = broker_of(target).broker_id, {node.name for node in target.nodes}
+        others = [
+            document["fault"]
+            for document in target.testbed.state.all(holds.KIND)
+            if document["broker_id"] == broker_id
+            and hit.intersection(document["nodes"])
+            and "chain" in document["record"]
+        ]
+        if others:
+            return f"{' and '.join(others)} is at work there, and would have no effect any more."
+        return super().refusal(target)
 
     def plan(self, target: Target, options: Options) -> Record:
         return self._record(target, delay=options["delay"], rate=options["rate"])
@@ -105,7 +121,7 @@ class SlowLink(Cut):
         return f"Delayed packets of {record['subject']} by {order['delay']:g} s each way{rate}."
 
 
-class LossyLink(Cut):
+class LossyLink(SlowLink):
     name = "lossy-link"
     summary = "Lose a part of the packets from and to the node."
     in_aws = "The network loses packets: connections stall, and some break."

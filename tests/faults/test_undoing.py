@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -170,3 +171,25 @@ def test_a_key_that_is_gone_stays_gone(testbed: Testbed, name: str) -> None:
     keys.errors[""] = "KMSInternalException"
     with pytest.raises(KmsError):  # control
         registry.find(name).undo(Target(testbed), {"key": KEY, "material": "", "expires": ""})
+
+
+@pytest.mark.parametrize("name", ["slow-link", "lossy-link"])
+def test_a_link_that_has_a_fault_gets_no_second_one_that_would_end_it(
+    testbed: Testbed, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    running = SimpleNamespace(status="running")
+    monkeypatch.setattr(testbed.containers, "state", lambda _: running, raising=False)
+    broker, other = (add(testbed, request(name=each)) for each in ("orders", "other"))
+    first: dict[str, Any] = {
+        "fault": "cut",
+        "broker_id": broker.broker_id,
+        "nodes": [broker.nodes[0].name],
+        "record": {"chain": "a-chain"},
+    }
+    testbed.state.put(holds.KIND, "first", first)
+    fault = registry.find(name)
+    assert "cut is at work there" in fault.refusal(Target(testbed, broker, broker.nodes))
+    assert not fault.refusal(Target(testbed, other, other.nodes)), "control"
+    assert not registry.find("cut").refusal(Target(testbed, broker, broker.nodes)), "control"
+    testbed.state.put(holds.KIND, "first", {**first, "record": {}})  # of another kind
+    assert not fault.refusal(Target(testbed, broker, broker.nodes))
