@@ -41,8 +41,8 @@ def run(testbed: Testbed) -> Iterator[Finding | str]:
             early = ask(kms, "EnableKey", key, testbed.user)
         finally:
             logger.info("  CancelKeyDeletion")
-            cancelled = ask(kms, "CancelKeyDeletion", key, testbed.user)
             try:
+                cancelled = ask(kms, "CancelKeyDeletion", key, testbed.user)
                 disabled = _has_state(testbed, broker.key_arn, "Disabled")
                 still = (
                     evidence.reports_invalid_key(brokers, identity),

@@ -16,7 +16,7 @@ from testbed.broker import strict_names
 from testbed.broker.describe import describe
 from testbed.broker.service import Brokers
 from testbed.errors import BadRequestException, ClientError, KmsError, TestbedError, VolumeRefused
-from testbed.kms.base import USER, Caller, Kms
+from testbed.kms.base import USER, Caller, Kms, is_outage
 from testbed.results import Finding, Verdict
 from testbed.state.store import State
 from testbed.traffic import Traffic
@@ -138,10 +138,12 @@ def with_strict_names(state: State, attempt: Callable[[], T]) -> tuple[T, T]:
 
 
 def ask(kms: Kms, operation: str, parameters: Mapping[str, Any], caller: Caller = USER) -> Answer:
-    """Call KMS. An outage counts as a refusal, and the evidence says so."""
+    """Call KMS. Raises ``KmsError`` when it does not answer, or throttles: neither is a refusal."""
     try:
         kms.call(caller, operation, parameters)
     except KmsError as error:
+        if is_outage(error):
+            raise
         return Answer(error.code, f"{operation} by {caller.principal} is refused: {error}")
     return Answer("", f"{operation} by {caller.principal} is carried out")
 

@@ -9,7 +9,7 @@ import pytest
 
 from testbed import clients, evidence, scenario
 from testbed.documented.claims import CLAIMS
-from testbed.errors import ClientError
+from testbed.errors import ClientError, KmsError
 from testbed.evidence import Observation, contrast
 from testbed.results import Verdict
 from testbed.verdicts import decide
@@ -85,6 +85,18 @@ def test_a_node_whose_volume_attaches_does_not_stay_down_even_if_it_does_not_ser
     else:
         with pytest.raises(ClientError, match="clients do not connect"):
             evidence.stays_down(brokers, "b-1")
+
+
+@pytest.mark.parametrize("code", ["KMSInternalException", "ThrottlingException"])
+def test_a_kms_that_does_not_answer_has_refused_nothing(code: str) -> None:
+    def call(*_: object) -> None:
+        raise KmsError("It fails.", code=code)
+
+    with pytest.raises(KmsError):
+        evidence.ask(SimpleNamespace(call=call), "Decrypt", {})
+    code = "AccessDeniedException"
+    answer = evidence.ask(SimpleNamespace(call=call), "Decrypt", {})
+    assert answer.denied, "control"
 
 
 def test_the_page_has_a_row_for_each_claim_of_each_scenario() -> None:
