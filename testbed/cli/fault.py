@@ -81,6 +81,11 @@ def run_fault(
         seconds = duration(how_long or DEFAULT_DURATION)
         given = dict(map(_pair, parameters))
         parse(fault, given)
+        if how_long and not fault.lasts and fault.of in ("broker", "testbed"):
+            raise TestbedError(
+                f"{fault.name} is over at once, and undoing takes nothing of it back.",
+                hint="Leave out --for.",
+            )
         with existing(state) as testbed, Faults(testbed) as faults:
             stays = fault.lasts or bool(how_long)
             started = time.monotonic()

@@ -118,3 +118,18 @@ def test_what_the_command_has_options_for_is_no_parameter(tmp_path: Path, name: 
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 1
     assert f"The fault pause has no parameter '{name}'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("turn-clock", "is over at once"),
+        ("rotate-certificate", "is over at once"),
+        ("kill", "There is no testbed"),  # control: what it hit can be left as it is for a while
+        ("expire-certificate", "There is no testbed"),
+    ],
+)
+def test_a_time_for_what_is_not_undone_is_refused(tmp_path: Path, name: str, message: str) -> None:
+    result = CliRunner().invoke(app, ["run", name, "--for", "1s", "--state", str(tmp_path)])
+    assert result.exit_code == 1
+    assert message in result.stderr
