@@ -5,7 +5,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +20,7 @@ from testbed.errors import (
     Interrupted,
     NotFoundException,
     TestbedError,
+    VolumeRefused,
 )
 from testbed.faults import all as registry
 from testbed.faults import helper
@@ -208,7 +209,11 @@ class Faults:
         return self._state.get(holds.KIND, identity) is None
 
     def undo(self, identity: str) -> None:
-        """Undo a fault, and wait until its broker serves; harmless when it is undone."""
+        """Undo a fault, and wait until its broker serves; harmless when it is undone.
+
+        Raises ``VolumeRefused`` when the fault is undone and a node does not come back all the
+        same, for the sake of its key.
+        """
         with hold_lock(self._state.folder, _LOCK, self._testbed.services.stopping):
             document = self._state.get(holds.KIND, identity)
             if document is None:
@@ -223,12 +228,19 @@ class Faults:
             fault.undo(target, stored.record)
             self._put(replace(stored, holds=()))  # its nodes may start again
             every = self._testbed.brokers.peek_all() if fault.of == "engine" else ()
+            refused: VolumeRefused | None = None
             for hit in (broker,) if broker else every:
-                with suppress(NotFoundException):  # deleted in the meantime
+                try:
                     self._bring_back(hit)
+                except NotFoundException:  # deleted in the meantime
+                    continue
+                except VolumeRefused as error:  # its key is not usable: no work of this fault
+                    refused = error
             self._state.delete(holds.KIND, identity)
             if not self.active():
                 helper.sweep(self._testbed)
+            if refused:
+                raise refused
 
     def undo_all(self, *, abandoned: bool = False) -> list[str]:
         """Undo all faults, the latest first, and return what each had done.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from testbed.errors import KmsError, TestbedError
+from testbed.errors import ContainerFailed, KmsError, TestbedError, VolumeRefused
 from testbed.faults import all as registry
 from testbed.faults.base import Fault, Record, Target
 from testbed.faults.running import Faults
@@ -193,3 +193,21 @@ def test_a_link_that_has_a_fault_gets_no_second_one_that_would_end_it(
     assert not registry.find("cut").refusal(Target(testbed, broker, broker.nodes)), "control"
     testbed.state.put(holds.KIND, "first", {**first, "record": {}})  # of another kind
     assert not fault.refusal(Target(testbed, broker, broker.nodes))
+
+
+@pytest.mark.parametrize(("error", "left"), [(VolumeRefused, 0), (ContainerFailed, 1)])
+def test_a_node_that_its_key_keeps_down_does_not_keep_the_fault(
+    testbed: Testbed, monkeypatch: pytest.MonkeyPatch, error: type[TestbedError], left: int
+) -> None:
+    """Otherwise `testbed up` would fail for ever, and nobody could enable the key."""
+
+    def revive(_: str) -> None:
+        raise error("It does not come back.")
+
+    broker = add(testbed, request())
+    monkeypatch.setattr(testbed.containers, "kill", lambda _: None, raising=False)
+    monkeypatch.setattr(testbed.brokers.upkeep, "revive", revive)
+    killed = Faults(testbed).inject("kill", broker.broker_id)
+    with pytest.raises(error, match="does not come back"):
+        killed.undo()
+    assert len(Faults(testbed).active()) == left
