@@ -24,6 +24,7 @@ from testbed.campaign.results import Campaign, Played
 from testbed.campaign.run import inject, keeping
 from testbed.campaign.stage import stage
 from testbed.daemon import process
+from testbed.documented.engines import DEFAULT_VERSION
 from testbed.errors import TestbedError
 from testbed.scenario import environment
 from testbed.testbed import Testbed
@@ -174,7 +175,7 @@ class _Calls:
         broker_id = self._mq.create_broker(
             BrokerName=f"soak-{self._done.created}",
             EngineType="RABBITMQ",
-            EngineVersion="4.2",
+            EngineVersion=DEFAULT_VERSION["RABBITMQ"],
             HostInstanceType="mq.m7g.large",
             DeploymentMode="SINGLE_INSTANCE",
             PubliclyAccessible=True,

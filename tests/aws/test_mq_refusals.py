@@ -44,7 +44,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
         {"EngineVersion": "3.13.7"},
         (
             "Broker engine version [3.13.7] is invalid for broker engine type [RABBITMQ]. "
-            "Valid values: [4.3, 4.2, 3.13]."
+            f"Valid values: [{', '.join(VERSIONS['RABBITMQ'])}]."
         ),
         "engineVersion",
     ),

@@ -12,6 +12,7 @@ import pytest
 
 from testbed.account import default_vpc
 from testbed.aws.endpoint import serve
+from testbed.documented.engines import VERSIONS
 from testbed.kms.base import USER_ACCOUNT
 from tests.support.aws_endpoint import Served, refusal
 from tests.support.brokers_offline import offline
@@ -161,7 +162,7 @@ UNSOUND: Mapping[str, tuple[Mapping[str, Any], str]] = {
     ),
     "a version of years ago": (
         {**ACTIVEMQ, "EngineVersion": "5.15.0"},
-        "Valid values: [5.19, 5.18].",
+        f"Valid values: [{', '.join(VERSIONS['ACTIVEMQ'])}].",
     ),
     "RabbitMQ on EFS": ({**RABBITMQ, "StorageType": "efs"}, "storage type [EFS]"),
     "audit logs of RabbitMQ": (
