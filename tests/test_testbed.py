@@ -70,7 +70,7 @@ def test_reading_starts_nothing(tmp_path: Path) -> None:
         first.containers.kill(row["id"])
         looking = Testbed(first.state.folder, start=False)
         started = time.monotonic()
-        with pytest.raises(KmsError, match="KMS does not run") as error:
+        with pytest.raises(KmsError, match="KMS is not running") as error:
             looking.kms.call(USER, "CreateKey", {})
         assert "testbed up" in error.value.hint
         assert time.monotonic() - started < 8, "it does not wait"

@@ -39,7 +39,7 @@ def aws(
             endpoint = find_endpoint(testbed)
         if endpoint is None:
             raise TestbedError(
-                "The endpoint for AWS tools does not run.", hint="`testbed up` starts it."
+                "The endpoint for AWS tools is not running.", hint="`testbed up` starts it."
             )
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)

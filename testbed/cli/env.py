@@ -53,7 +53,7 @@ def env(
     with errors_shown(as_json), existing(state) as testbed:
         aws = find_endpoint(testbed)
         if aws is None:
-            logger.warning("the endpoint for AWS tools does not run: `testbed up` starts it")
+            logger.warning("the endpoint for AWS tools is not running: `testbed up` starts it")
         environment = aws.environment() if aws else {}
         values = settings(testbed, environment, inside=chosen.inside, credentials=credentials)
         print(chosen.render(values))

@@ -130,7 +130,7 @@ def _count_down(injection: "Injection", end: float) -> None:
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise TestbedError(f"{text!r} is no parameter.", hint="Write --param name=value.")
+        raise TestbedError(f"{text!r} is not a parameter.", hint="Write --param name=value.")
     return name, value
 
 

@@ -70,7 +70,7 @@ def _volume(node: dict[str, Any]) -> str:
 
 def _render(document: dict[str, Any]) -> str:
     lines = [
-        f"endpoint   {document['aws'] or 'does not run'}",
+        f"endpoint   {document['aws'] or 'not running'}",
         f"Region     {document['region']}",
         f"KMS        {document['kms']['status']}  {document['kms']['url']}",
         f"volumes    {document['volumes']}",

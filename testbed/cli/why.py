@@ -69,7 +69,7 @@ def _checked(action: str) -> str:
     service, colon, name = action.partition(":")
     if not (service and colon and name):
         raise TestbedError(
-            f"{action} is no action.", hint="Actions have a service in front: mq:RebootBroker."
+            f"{action} is not an action.", hint="Actions have a service in front: mq:RebootBroker."
         )
     return action
 
@@ -77,7 +77,7 @@ def _checked(action: str) -> str:
 def _pair(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals:
-        raise TestbedError(f"{text} is no condition key with a value.", hint="Write KEY=VALUE.")
+        raise TestbedError(f"{text} is not a condition key with a value.", hint="Write KEY=VALUE.")
     return key, value
 
 

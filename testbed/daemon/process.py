@@ -61,7 +61,7 @@ class ServerLock:
             if time.monotonic() > deadline:
                 os.close(self._file)
                 raise TestbedError(
-                    f"The endpoint of {folder} runs already.",
+                    f"The endpoint of {folder} is already running.",
                     hint="`testbed env` says where; `testbed down` ends it.",
                 )
             time.sleep(_TICK)

@@ -49,8 +49,8 @@ class Target:
             return "the testbed"
         if len(self.broker.nodes) == 1:
             return self.broker.broker_name
-        names = " and ".join(node.name for node in self.nodes)
-        return f"node {names} of {self.broker.broker_name}"
+        names = ", ".join(node.name for node in self.nodes)
+        return f"{'nodes' if self.nodes[1:] else 'node'} {names} of {self.broker.broker_name}"
 
 
 class Fault(ABC):
@@ -164,5 +164,7 @@ def duration(text: str) -> float:
     except ValueError as error:
         raise TestbedError(f"{text!r} is not {error}.") from error
     if not 0 < value < math.inf:
-        raise TestbedError(f"{text!r} is no time.", hint="A fault lasts more than 0 seconds.")
+        raise TestbedError(
+            f"{text!r} is not a usable duration.", hint="A fault lasts more than 0 seconds."
+        )
     return value

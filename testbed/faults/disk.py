@@ -63,7 +63,7 @@ class DiskFull(Fault):
             if not node.volume.encrypted and node.volume.kind == "files":
                 return "The volume is not encrypted, so no process is behind its mount."
             if not target.testbed.containers.state(node.container_id).running:
-                return f"Node {node.name} does not run."
+                return f"Node {node.name} is not running."
         return ""
 
     def plan(self, target: Target, options: Options) -> Record:

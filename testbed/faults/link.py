@@ -41,7 +41,9 @@ class Cut(Fault):
             for node in target.nodes
             if target.testbed.containers.state(node.container_id).status not in _RULES
         ]
-        return f"Node {' and '.join(stopped)} does not run." if stopped else ""
+        if len(stopped) > 1:
+            return f"Nodes {', '.join(stopped)} are not running."
+        return f"Node {stopped[0]} is not running." if stopped else ""
 
     def plan(self, target: Target, options: Options) -> Record:
         if options["whom"] == "peers" and (not target.broker or len(target.broker.nodes) == 1):

@@ -138,7 +138,7 @@ class KmsContainer:
     def _require_running(self) -> None:
         if self.status != "running":
             raise KmsError(
-                "KMS does not run.",
+                "KMS is not running.",
                 code="KMSInternalException",
                 status=500,
                 hint="`testbed up` starts it again with its keys.",
@@ -158,6 +158,6 @@ class KmsContainer:
 def _require_image(wanted: str, running: str) -> None:
     if wanted not in ("", running):
         raise TestbedError(
-            f"KMS runs already, with {running or 'an image of the testbed'}, not {wanted}.",
-            hint="After `testbed stop` it starts with another image and its keys.",
+            f"KMS is already running, with {running or 'an image of the testbed'}, not {wanted}.",
+            hint="After `testbed stop`, it starts with the other image and keeps its keys.",
         )

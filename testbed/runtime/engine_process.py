@@ -91,5 +91,5 @@ def find() -> EngineProcess:
         )
     except psutil.Error as error:
         raise ContainerFailed(
-            f"The container engine at {address} is no process that user {os.getuid()} may restart."
+            f"User {os.getuid()} may not restart the container engine at {address}."
         ) from error

@@ -97,7 +97,7 @@ def test_what_is_stopped_starts_again_with_its_data(up: CommandLine) -> None:
 
 def test_one_is_enough(up: CommandLine) -> None:
     error, hint = up.error("serve")
-    assert "runs already" in error
+    assert "is already running" in error
     assert "testbed down" in hint
 
 
@@ -112,7 +112,7 @@ def test_without_its_process_the_endpoint_is_reported_as_down_and_serve_stands_i
         pass
     done = up.run("env")
     assert "AWS_ENDPOINT_URL" not in done.stdout
-    assert "does not run" in done.stderr
+    assert "is not running" in done.stderr
     environment = {**os.environ, "TESTBED_STATE": str(up.state)}
     serving = subprocess.Popen(
         [COMMAND, "serve"],

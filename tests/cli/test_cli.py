@@ -216,7 +216,7 @@ def test_a_killed_kms_is_reported_and_up_brings_it_back(up: CommandLine) -> None
     up.containers.kill(row["id"])
     assert up.json("status")["kms"]["status"] == "exited"
     assert up.run("endpoints").returncode == 0, "where clients connect does not depend on it"
-    assert "KMS does not run" in up.error("reboot", "rabbitmq")[0]
+    assert "KMS is not running" in up.error("reboot", "rabbitmq")[0]
     assert [broker["nodes"][0]["container"] for broker in up.json("status")["brokers"]] == [
         "running",
         "running",

@@ -86,8 +86,8 @@ def test_json_has_all_of_it(aws: Served) -> None:
     ("words", "message"),
     [
         (("nobody", "mq:ListBrokers"), "IAM has no user and no role nobody"),
-        (("root", "ListBrokers"), "ListBrokers is no action"),
-        (("root", "mq:ListBrokers", "--context", "a"), "no condition key with a value"),
+        (("root", "ListBrokers"), "ListBrokers is not an action"),
+        (("root", "mq:ListBrokers", "--context", "a"), "a is not a condition key with a value"),
     ],
 )
 def test_mistakes_are_said(aws: Served, words: tuple[str, ...], message: str) -> None:

@@ -112,7 +112,7 @@ def test_it_serves_apart_from_its_starter_and_is_found_again(up: Testbed, served
     with process.launch(up.state.folder) as again:
         again.serve()
     assert find(folder) == served, "it is there already"
-    with pytest.raises(TestbedError, match="runs already"):
+    with pytest.raises(TestbedError, match="is already running"):
         ServerLock(folder)
 
 
@@ -208,7 +208,7 @@ def test_what_keeps_it_from_serving_is_reported(up: Testbed) -> None:
     launch = Launch(up.state.folder)
     lock = ServerLock(up.state.folder)
     try:
-        with pytest.raises(TestbedError, match="did not start: .*runs already"):
+        with pytest.raises(TestbedError, match="did not start: .*is already running"):
             launch.serve()
     finally:
         lock.release()

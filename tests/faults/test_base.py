@@ -2,6 +2,8 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -10,7 +12,7 @@ from testbed.cli.fault import app
 from testbed.errors import TestbedError
 from testbed.faults import base
 from testbed.faults.all import FAULTS, find
-from testbed.faults.base import Fault
+from testbed.faults.base import Fault, Target
 from testbed.faults.running import Faults
 from testbed.state import holds
 from tests.support.brokers_offline import offline
@@ -80,6 +82,17 @@ def test_each_fault_has_its_test() -> None:
     called = set(re.findall(r'"([a-z-]+)"', tests))
     called |= {name.replace("_", "-") for name in re.findall(r"faults\.(\w+)\(", tests)}
     assert set(FAULTS) <= called
+
+
+def test_a_target_is_named_in_the_singular_and_in_the_plural() -> None:
+    nodes: Any = [SimpleNamespace(name=name, container_id="") for name in "123"]
+    broker: Any = SimpleNamespace(broker_name="orders", nodes=nodes)
+    state = SimpleNamespace(status="exited")
+    testbed: Any = SimpleNamespace(containers=SimpleNamespace(state=lambda _: state))
+    one, more = (Target(testbed, broker, tuple(nodes[:count])) for count in (1, 3))
+    assert [one.subject, more.subject] == ["node 1 of orders", "nodes 1, 2, 3 of orders"]
+    refusals = [find("cut").refusal(target) for target in (one, more)]
+    assert refusals == ["Node 1 is not running.", "Nodes 1, 2, 3 are not running."]
 
 
 def test_a_fault_that_lasts_holds_what_it_hits_even_when_it_is_not_asked_to(tmp_path: Path) -> None:

@@ -87,5 +87,5 @@ def test_one_that_was_too_slow_once_is_asked_again(
         kms.wait_until_ready()
     kms.wait_until_ready()
     row["status"] = "exited"
-    with pytest.raises(KmsError, match="does not run"):
+    with pytest.raises(KmsError, match="is not running"):
         kms.wait_until_ready()
