@@ -1,7 +1,7 @@
 """The command line: one file per command or group of commands, imported when it is used.
 
-Results go to standard output, progress to standard error. Exit status: 0 done; 1 refused, failed or
-a claim that fails, advice; 2 wrong usage; 3 denied (`why`); 130 interrupted.
+Results go to standard output, progress to standard error. Exit status: 0 done; 1 refused or failed,
+a claim fails, or there is advice; 2 wrong usage; 3 denied (`why`); 130 interrupted.
 """
 
 import atexit

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from testbed.bench.spec import Case
 
 _LAYERS = ["plaintext+plain", "tls+plain", "tls"]
-app = new_app("What encryption costs: throughput and latency on real brokers.")
+app = new_app("Measure what encryption costs on real brokers.")
 
 
 @app.command("list")
@@ -98,7 +98,7 @@ def run(
     ] = False,
     sweep: Annotated[
         bool,
-        typer.Option("--sweep", help="Measure at rising rates too."),
+        typer.Option("--sweep", help="Also measure at rising rates."),
     ] = False,
     endpoint: Url = "",
     username: Username = "",
@@ -206,7 +206,9 @@ def scale(
     driver_name: Annotated[
         str, typer.Option("--driver", "-d", help="A driver's name or file.")
     ] = "rabbitmq",
-    encryption: Annotated[str, typer.Option("--encryption", "-e", help="As for run; one.")] = "tls",
+    encryption: Annotated[
+        str, typer.Option("--encryption", "-e", help="One of those that `run` takes.")
+    ] = "tls",
     workers: Annotated[int, typer.Option(min=1, help="Workers on this machine.")] = 2,
     others: Annotated[
         int,

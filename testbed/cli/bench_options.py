@@ -50,7 +50,7 @@ Duration = Annotated[
 ]
 Rate = Annotated[
     float | None,
-    typer.Option(help="Messages a second of all producers, instead of the workload's."),
+    typer.Option(help="Messages a second of all producers together, instead of the workload's."),
 ]
 Url = Annotated[
     str,
@@ -65,7 +65,9 @@ CaFile = Annotated[
     Path | None,
     typer.Option(help="For --endpoint: the authorities to trust, this machine's by default."),
 ]
-Fresh = Annotated[bool, typer.Option("--fresh", help="On a new testbed, removed afterwards.")]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Use a new testbed, and remove it afterwards.")
+]
 
 
 def open_testbed(*, fresh: bool, state: Path) -> "AbstractContextManager[Testbed]":

@@ -62,7 +62,7 @@ def yardstick(
 def table(
     short: Annotated[
         bool,
-        typer.Option("--short", help="In minutes, not an hour: to see that it works."),
+        typer.Option("--short", help="Take minutes instead of an hour, to see that it works."),
     ] = False,
     only: Annotated[
         list[str], typer.Option("--section", help="Only sections whose title contains this.")

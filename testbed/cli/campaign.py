@@ -31,10 +31,8 @@ Controls = Annotated[
 Seed = Annotated[
     int | None, typer.Option(help="What the schedule is made from; random by default.")
 ]
-Folder = Annotated[
-    Path | None,
-    typer.Option(help="Write faults.json, faults.html, faults.md and the histories into it."),
-]
+_FILES = "Write faults.json, faults.html, faults.md"
+Folder = Annotated[Path | None, typer.Option(help=f"{_FILES} and the histories into it.")]
 app = new_app("Inject faults under traffic, and count what is lost.")
 
 
@@ -68,7 +66,7 @@ def run(
         int | None, typer.Option("--round", help="Play this round alone; needs one topology.")
     ] = None,
     minutes: Annotated[
-        float, typer.Option(min=0, help="Begin no round later than this; 0 for no limit.")
+        float, typer.Option(min=0, help="Begin no round after so many minutes; 0 for no limit.")
     ] = 0.0,
     folder: Folder = None,
     as_json: JsonOption = False,
@@ -118,8 +116,8 @@ def run(
 
 @app.command("show")
 def show_files(
-    files: Annotated[list[Path], typer.Argument(help="Results as JSON; put together if several.")],
-    folder: Folder = None,
+    files: Annotated[list[Path], typer.Argument(help="Results as JSON; several are put together.")],
+    folder: Annotated[Path | None, typer.Option(help=f"{_FILES} into it.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show results again. Exit status as for run."""

@@ -20,7 +20,7 @@ def connect(
 ) -> None:
     """Print code that connects a client to a broker.
 
-    Address and password are filled in. It sends a message and receives it again.
+    Address and password are filled in. The code sends a message and receives it again.
     """
     from testbed.client_setup.clients import offered, snippet
 

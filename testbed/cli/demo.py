@@ -18,7 +18,7 @@ app = new_app()
 def demo(
     report: Annotated[
         Path,
-        typer.Option("--report", help=f"Where {', '.join(FILES)} (JUnit) go."),
+        typer.Option("--report", help=f"The folder for {', '.join(FILES)} (JUnit)."),
     ] = Path("report"),
     evidence: EvidenceOption = False,
     as_json: JsonOption = False,

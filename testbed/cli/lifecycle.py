@@ -56,7 +56,7 @@ def up(
     ] = "",
     kms_key_id: Annotated[
         str,
-        typer.Option(help="The key that encrypts the brokers; by default each gets a key."),
+        typer.Option(help="The key that encrypts the brokers; by default each gets its own."),
     ] = "",
     delay: Annotated[
         float | None,
@@ -99,15 +99,15 @@ def up(
     only: Annotated[
         str,
         typer.Option(
-            help="Serve only these of the services around Amazon MQ, such as mq,kms,ec2; all for "
-            "all, which is the default."
+            help="Serve only these of the services around Amazon MQ, such as mq,kms,ec2; `all` "
+            "serves every one, and is the default."
         ),
     ] = "",
     volumes: Annotated[
         Wanted | None,
         typer.Option(
-            help="What EBS is made of, encrypted in both cases: block devices, files, or auto: "
-            f"block devices where they work; {VARIABLE}, or {DEFAULT}, by default.",
+            help="What EBS volumes are made of, encrypted in both cases: block devices, files, or "
+            f"auto, which is block devices where they work; {VARIABLE}, or {DEFAULT}, by default.",
             show_default=False,
         ),
     ] = None,
@@ -116,7 +116,7 @@ def up(
         typer.Option(
             min=0.001,
             max=1,
-            help=f"Of the documented size, what a block volume has; {SCALE:g} by default.",
+            help=f"The share of the documented size that a block volume has; {SCALE:g} by default.",
             show_default=False,
         ),
     ] = None,

@@ -36,14 +36,16 @@ def logs(
     ] = 0,
     previous: Annotated[
         bool,
-        typer.Option("--previous", help="Of the last containers that ended by themselves."),
+        typer.Option(
+            "--previous", help="Print what the last containers wrote that ended by themselves."
+        ),
     ] = False,
     state: StateOption = STATE,
     as_json: JsonOption = False,
 ) -> None:
     """Print the logs of a broker's nodes, or of KMS.
 
-    Of a node that did not come back, what its last container printed.
+    For a node that did not come back, print what its last container wrote.
     """
     with errors_shown(as_json), existing(state) as testbed:
         containers = testbed.containers

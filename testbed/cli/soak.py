@@ -17,7 +17,7 @@ app = new_app()
 
 @app.command()
 def soak(
-    hours: Annotated[float, typer.Option(min=0, help="For how long.")] = 0.4,
+    hours: Annotated[float, typer.Option(min=0, help="How long to go on.")] = 0.4,
     seed: Annotated[
         int | None, typer.Option(help="What the schedule is made from; random by default.")
     ] = None,

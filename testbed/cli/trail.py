@@ -38,7 +38,7 @@ def trail(
         ),
     ] = "",
     everything: Annotated[
-        bool, typer.Option("--all", help="Show what services did by themselves, too.")
+        bool, typer.Option("--all", help="Also show what services did by themselves.")
     ] = False,
     actor: Annotated[
         str,
@@ -76,10 +76,10 @@ def trail(
     state: StateOption = STATE,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what users did, by CloudTrail, the newest last.
+    """Show what users did, as CloudTrail records it, the newest last.
 
-    What services did is left out unless --all or --actor asks for it. A line for each record, on a
-    terminal no longer than it is wide; with --json, each whole record on a line.
+    What services did is left out unless --all or --actor asks for it. Each record is a line, cut to
+    the width of a terminal; with --json, the line is the whole record.
     """
     from testbed.trail.broker_names import broker_names, synonyms
     from testbed.trail.export import export
