@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 _BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -45,6 +46,7 @@ BY_OTHERS = {
     "docs/clients/java.md": "tests/client_setup/test_formats.py",
     "docs/clients/tools.md": "tests/client_setup/test_client_pages.py",
     "docs/compose.md": "tests/cli/test_export.py",
+    "docs/faults.md": "tests/test_readme.py",
     "docs/histories.md": "tests/cli/test_check.py",
     "docs/measuring.md": "tests/bench/test_table.py",
     "docs/neighbours.md": "tests/aws/test_neighbours.py",
