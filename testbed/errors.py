@@ -71,7 +71,7 @@ class StateBroken(TestbedError):
     def because_of(cls, error: Exception, message: str, hint: str) -> "StateBroken":
         """Return the error for one of the system or of SQLite, whose reason follows ``message``.
 
-        ``hint`` is for all others than a full disk.
+        ``hint`` is for any error but a full disk.
         """
         reason = getattr(error, "strerror", "") or str(error)
         is_full = getattr(error, "errno", 0) in _FULL or "disk is full" in reason

@@ -86,7 +86,7 @@ class MqBroker:
     def existing(cls, testbed: Testbed, broker_id: str) -> Self:
         """Return the broker of that id or name in ``testbed``, which ``stop`` leaves running.
 
-        The same name may be another broker's in another Region: the testbed's comes first.
+        Of brokers of that name in several Regions, the one in the testbed's Region comes first.
 
         Raises ``NotFoundException``.
         """
@@ -238,7 +238,7 @@ class MqBroker:
         self.testbed.brokers.reboot(self.broker_id, self._broker.owner)
 
     def wait_for(self, state: str, timeout: float = 60.0) -> None:
-        """Wait until ``state`` is the broker's. Raises ``TestbedError`` after ``timeout`` s."""
+        """Wait until the broker is in ``state``. Raises ``TestbedError`` after ``timeout`` s."""
         end = time.monotonic() + timeout
         while (current := self.state) != state:
             if time.monotonic() > end:

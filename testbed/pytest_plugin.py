@@ -74,7 +74,7 @@ def activemq_broker(
 
 @pytest.fixture
 def amazonmq_broker(_pool: "BrokerPool", request: pytest.FixtureRequest) -> "MqBroker":
-    """Provide the broker of the mark ``amazonmq``, shared by all tests that want the same."""
+    """Provide the broker that the mark ``amazonmq`` describes, shared by tests that want it."""
     mark = request.node.get_closest_marker("amazonmq")
     if mark is None:
         pytest.fail(f"amazonmq_broker needs the mark {_MARK}", pytrace=False)
@@ -114,7 +114,7 @@ def kms_key(testbed: "Testbed") -> "Iterator[Key]":
 def faults(testbed: "Testbed") -> "Iterator[Faults]":
     """Provide faults to inject (``faults.pause(rabbitmq_broker)``), and undo them after the test.
 
-    In a ``with`` statement one is undone at the end of the block.
+    A fault in a ``with`` statement is undone at the end of the block.
     """
     from testbed import Faults
 
@@ -143,7 +143,7 @@ def vhost(rabbitmq_broker: "RabbitMqBroker", request: pytest.FixtureRequest) -> 
 def queue_prefix(
     activemq_broker: "ActiveMqBroker", request: pytest.FixtureRequest
 ) -> Iterator[str]:
-    """Provide how the names of this test's queues and topics begin, which are then removed."""
+    """Provide a prefix for this test's queues and topics, which are removed after the test."""
     from testbed.testing.isolation import queue_prefix
 
     with queue_prefix(activemq_broker, request.node.name) as prefix:
@@ -152,7 +152,7 @@ def queue_prefix(
 
 @pytest.fixture(autouse=True)
 def _usable_keys(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Put the key of each broker back that a test uses, whatever the test did."""
+    """Put back the key of each broker that a test uses, whatever the test did."""
     used = [name for name in _BROKERS if name in request.fixturenames]
     if not used:  # most tests of most projects
         yield

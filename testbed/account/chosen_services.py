@@ -26,7 +26,7 @@ def checked(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def choose(state: State, names: Iterable[str]) -> None:
-    """Choose, for the life of the folder. KMS, Amazon MQ, CloudTrail, IAM and STS always are.
+    """Choose for the life of the folder. KMS, Amazon MQ, CloudTrail, IAM and STS stay.
 
     Raises ``TestbedError`` for an unknown name.
     """

@@ -1,7 +1,7 @@
 """IAM's operations in moto, with what moto lacks or answers otherwise than AWS.
 
 The ids of users, groups, policies and instance profiles have IAM's prefixes; users can have a
-permissions boundary; an MFA device is enabled by two codes of it; the role of Amazon MQ has its
+permissions boundary; an MFA device is enabled by two of its codes; the role of Amazon MQ has its
 own name. An operation that moto would answer without doing anything is refused.
 """
 

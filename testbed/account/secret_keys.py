@@ -78,7 +78,7 @@ class SecretKeys:
         value = next((member for member in _VALUES if member in sent), "")
         if operation == "UpdateSecret" and key != current and not value:
             raise ApiError(
-                "The testbed encrypts a secret under another key together with a new value alone.",
+                "The testbed changes a secret's key only together with its value.",
                 code="InvalidRequestException",
                 status=400,
             )

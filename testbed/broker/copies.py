@@ -22,7 +22,7 @@ class Copy:
     """A container by its name, which is the broker's; ``input`` is read when it starts.
 
     It is ready when something listens on all of ``listening``, which is empty where one node is a
-    standby, and comes ``after`` those that have to be ready before.
+    standby. It starts when those in ``after`` are ready.
     """
 
     name: str

@@ -20,7 +20,7 @@ class Neighbour:
     ``created`` has the resource of operations that name none yet, and ``apart`` the operations
     whose members name something else than ``resources`` says. ``invalid`` is the code for a
     request that breaks the model. ``data`` operations leave no record (the service's CloudTrail
-    page).
+    page). ``along`` names the services that it reads from or writes to.
     """
 
     name: str

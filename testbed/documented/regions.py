@@ -40,7 +40,7 @@ def partition(region: str) -> Partition:
 
 
 def of_global_services(region: str) -> str:
-    """Return the Region in which the partition of ``region`` has its services without Regions."""
+    """Return the Region in which the partition of ``region`` has its global services."""
     return _GLOBAL_SERVICES.get(partition(region).name, region)
 
 

@@ -90,9 +90,9 @@ class DiskFull(Fault):
             )
 
     def undo(self, target: Target, record: Record) -> None:
-        """Let the disk be as it is, and wait until RabbitMQ has noticed.
+        """Let the disk work again, and wait until RabbitMQ has noticed.
 
-        A RabbitMQ whose writes have failed is ended: it does not write on.
+        A RabbitMQ whose writes have failed is ended, since it does not write any more.
         """
         for node in target.nodes:
             helper.remove(target.testbed, f"{record['helper']}-{node.name}")

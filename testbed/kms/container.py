@@ -115,8 +115,8 @@ class KmsContainer:
         if before and not self._containers.has_volume(self.name):
             raise ContainerFailed(
                 f"KMS's volume {self.name} is gone, and with it all keys.",
-                hint="Nothing opens the brokers' data again. `testbed down` removes what is left; "
-                "`testbed up` starts anew.",
+                hint="The brokers' data cannot be opened any more. `testbed down` removes what is "
+                "left; `testbed up` starts anew.",
             )
 
     def _run(self, tag: str) -> None:

@@ -111,7 +111,7 @@ def check_lockout(document: str, request: Request) -> None:
 
 
 def _is_valid(kind: str, name: str) -> bool:
-    """Return whether KMS takes a principal. The unique id of a deleted one it does not."""
+    """Return whether KMS takes a principal: not the unique id of a deleted one."""
     if kind != "AWS":
         return kind in ("*", "Service")
     return name == "*" or name.startswith("arn:") or _ACCOUNT.fullmatch(name) is not None

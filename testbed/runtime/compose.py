@@ -20,7 +20,7 @@ class Service:
     """A container by its name; ``input_file``, beside the Compose file, is its standard input.
 
     It is healthy when something listens on all of ``listening``, and has no health if that is
-    empty. It starts when those ``after`` which it comes are healthy.
+    empty. It starts when those in ``after`` are healthy.
     """
 
     name: str

@@ -233,7 +233,7 @@ class Containers:
             )
 
     def timed_lines(self, identity: str, since: int) -> Iterator[tuple[int, str]]:
-        """Yield the lines of its output after ``since``, with their times: nanoseconds of 1970."""
+        """Yield the lines of its output after ``since``, with times in nanoseconds since 1970."""
         with translate("The logs could not be read"):
             content = self.client.api.logs(
                 identity, timestamps=True, since=max(since / 1e9 - 1, 0.001)

@@ -225,5 +225,7 @@ def _ensure_installed() -> str:
             raise EngineUnavailable(error.message, hint=error.hint) from error
         daemon = shutil.which("dockerd")
     if daemon is None:
-        raise EngineUnavailable("docker.io was installed and brought no dockerd.", hint=_WHAT_TO_DO)
+        raise EngineUnavailable(
+            "The package docker.io was installed, and has no dockerd.", hint=_WHAT_TO_DO
+        )
     return daemon

@@ -39,7 +39,7 @@ def using(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def last_user(folder: Path, patience: float = 0.0) -> Iterator[bool]:
-    """Yield whether nobody uses ``folder``; nobody can then begin to during the block.
+    """Yield whether nobody uses ``folder``; nobody can begin to use it during the block.
 
     Others get ``patience`` seconds to leave.
     """
