@@ -223,7 +223,9 @@ class Settings:
             if self.transaction
             else f"{self.window} in flight"
         )
-        return f"{self.producers} producers, {self.consumers} consumers, {in_flight}"
+        counted = ((self.producers, "producer"), (self.consumers, "consumer"))
+        of = (f"{count} {kind}{'s' if count != 1 else ''}" for count, kind in counted)
+        return f"{', '.join(of)}, {in_flight}"
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,9 @@ def run(
         require_files(json_file, html_file)
         axis = tuple(map(Encryption.parse, encryptions))
         if turn and (rate or search):
-            raise TestbedError("--turn needs whole rounds without a rate: leave out --rate.")
+            raise TestbedError(
+                "--turn needs whole rounds without a rate: leave out --rate and --search."
+            )
         chosen = [load_driver(name) for name in drivers]
         changes = {
             "rounds": rounds,

@@ -203,7 +203,7 @@ def _observed_version(scan: VersionScan) -> str:
         return f"{scan.version}: refused ({scan.refusal})"
     order = f", the {scan.preference}'s order decides" if scan.preference else ""
     return (
-        f"{scan.version}: {len(scan.accepted)} suites accepted, "
+        f"{scan.version}: {len(scan.accepted)} suite{'s' if scan.accepted[1:] else ''} accepted, "
         f"{len(scan.confirmed)} confirmed by a complete handshake{order}; then {scan.refusal}"
     )
 

@@ -141,7 +141,7 @@ def test_the_page_has_every_number_and_what_is_missing() -> None:
     assert "- brokers: RABBITMQ 4.0.5\n" in page
     assert "| TLS, encrypted volume |" in page
     assert "2 of 2 expected orders hold" in page
-    assert "PerfTest (1 producers, 1 consumers, 500 in flight) | 1,000 | 900 " in page
+    assert "PerfTest (1 producer, 1 consumer, 500 in flight) | 1,000 | 900 " in page
     assert page.count("not reached") == 2
     assert "does not say what encryption costs" in page
     short = markdown.render(
