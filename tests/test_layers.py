@@ -87,6 +87,12 @@ def test_every_room_has_its_floor() -> None:
     assert {room(module) for module in MODULES} == set(FLOOR)
 
 
+def test_every_room_is_on_the_page() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    rooms = FLOOR.keys() - {"__init__"}
+    assert {name for name in rooms if f"`{name}`" not in page and f"`{name}/`" not in page} == set()
+
+
 def test_no_import_leads_upwards() -> None:
     assert climbs(GRAPH) == []
 
