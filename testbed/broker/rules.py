@@ -99,25 +99,29 @@ def _check_own_members(request: CreateBroker) -> None:
 
 
 def check_update(broker: Broker, request: UpdateBroker) -> None:
-    """Check an UpdateBroker request. Raises ``BadRequestException``."""
+    """Check an UpdateBroker request, by what the broker will be after its next reboot.
+
+    Raises ``BadRequestException``.
+    """
     engine, settings = broker.engine_type, request.settings
     check_state(broker, "UpdateBroker")
     check_offered(settings)
     if engine == "RABBITMQ" and "SecurityGroups" in settings:
         raise refusals.security_groups_on_rabbitmq()
-    version = request.engine_version or broker.engine_version
+    pending = broker.pending
+    version = request.engine_version or pending.engine_version or broker.engine_version
     check_version(engine, version, settings)
     if version != broker.engine_version:
         _check_upgrade(broker, version)
-    if "HostInstanceType" in settings:
+    ordered = {**broker.settings, **pending.settings, **settings}
+    if request.engine_version or "HostInstanceType" in settings:
         check_instance(
             engine,
             version,
             broker.storage_type,
             broker.deployment_mode,
-            settings["HostInstanceType"],
+            ordered.get("HostInstanceType", DEFAULT_INSTANCE_TYPE[engine]),
         )
-    ordered = {**broker.settings, **broker.pending.settings, **settings}
     if "StorageSize" in settings:
         check_storage_size(
             engine, version, broker.deployment_mode, ordered, least=broker.storage_size
@@ -125,14 +129,11 @@ def check_update(broker: Broker, request: UpdateBroker) -> None:
         if any(volume.kind == "files" for volume in broker.volumes):
             raise refusals.storage_without_size()
     check_settings(engine, settings)
-    if request.configuration:
-        check_configuration(
-            engine,
-            version,
-            broker.deployment_mode,
-            {**broker.settings, **settings},
-            request.configuration,
-        )
+    configuration = request.configuration or pending.configuration or broker.configuration
+    if configuration and (
+        request.configuration or request.engine_version or "HostInstanceType" in settings
+    ):
+        check_configuration(engine, version, broker.deployment_mode, ordered, configuration)
 
 
 def check_state(broker: Broker, operation: str) -> None:

@@ -11,6 +11,7 @@ from testbed.broker import describe, users
 from testbed.broker.model import Broker
 from testbed.broker.requests import Configuration, UpdateBroker
 from testbed.documented import activemq_elements
+from testbed.documented.rabbitmq_keys import MAXIMA
 from testbed.engines.base import User
 from testbed.errors import BadRequestException, ConflictException, NotFoundException
 from testbed.storage.volumes import Kind
@@ -99,6 +100,55 @@ def test_a_version_and_a_configuration_wait_and_can_be_taken_back(testbed: Testb
     back = testbed.brokers.update(broker.broker_id, UpdateBroker(engine_version="5.18"))
     assert back.pending.engine_version == ""
     assert back.pending.configuration == chosen, "what is left out stays"
+
+
+def limited(instance_type: str) -> Configuration:
+    """Return a configuration that fits this instance type and larger ones only."""
+    most = MAXIMA["SINGLE_INSTANCE"][instance_type]["connection_max"]
+    return Configuration("c-1", 1, f"connection_max = {most}\n")
+
+
+def sized(instance_type: str) -> UpdateBroker:
+    return UpdateBroker(settings={"HostInstanceType": instance_type})
+
+
+def test_a_smaller_instance_has_to_fit_the_configuration(testbed: Testbed) -> None:
+    chosen = replace(request(), configuration=limited("mq.m7g.large"))
+    broker = add(testbed, chosen)
+    with pytest.raises(BadRequestException, match="larger than maximum allowed limit:300"):
+        testbed.brokers.update(broker.broker_id, sized("mq.m7g.medium"))
+    testbed.brokers.update(broker.broker_id, sized("mq.m7g.xlarge"))
+
+
+def test_a_configuration_has_to_fit_the_instance_that_waits(testbed: Testbed) -> None:
+    broker = add(testbed, request())
+    wanted = UpdateBroker(configuration=limited("mq.m7g.large"))
+    testbed.brokers.update(broker.broker_id, sized("mq.m7g.medium"))
+    with pytest.raises(BadRequestException, match="larger than maximum allowed limit:300"):
+        testbed.brokers.update(broker.broker_id, wanted)
+    testbed.brokers.update(broker.broker_id, sized("mq.m7g.xlarge"))
+    updated = testbed.brokers.update(
+        broker.broker_id, UpdateBroker(configuration=limited("mq.m7g.xlarge"))
+    )
+    assert updated.pending.configuration
+    with pytest.raises(BadRequestException, match="larger than maximum allowed limit:5000"):
+        testbed.brokers.update(broker.broker_id, sized("mq.m7g.large"))
+
+
+def test_a_configuration_has_to_fit_the_version_that_waits(testbed: Testbed) -> None:
+    broker = add(testbed, replace(request(), engine_version="4.2"))
+    testbed.brokers.amend(
+        broker.broker_id,
+        lambda stored: replace(stored, engine_version="3.13", running_version="3.13.7"),
+    )
+    sections = "{{m7g.large.1}}\nconnection_max = 100\n{{m7g.large.1}}\n"
+    wanted = UpdateBroker(configuration=Configuration("c-1", 1, sections))
+    with pytest.raises(BadRequestException, match="are for RabbitMQ 4"):
+        testbed.brokers.update(broker.broker_id, wanted)
+    testbed.brokers.update(broker.broker_id, UpdateBroker(engine_version="4.2"))
+    testbed.brokers.update(broker.broker_id, wanted)
+    with pytest.raises(BadRequestException, match="are for RabbitMQ 4"):
+        testbed.brokers.update(broker.broker_id, UpdateBroker(engine_version="3.13"))
 
 
 def test_a_broker_is_not_downgraded_and_not_changed_while_it_reboots(testbed: Testbed) -> None:
