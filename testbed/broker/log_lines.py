@@ -53,8 +53,8 @@ def telling(log: str) -> str:
 
 
 def without(text: str, secrets: tuple[str, ...]) -> str:
-    """Return ``text`` with the ``secrets`` blotted out."""
-    for secret in filter(None, secrets):
+    """Return ``text`` with the ``secrets`` blotted out; one may be a part of another."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, "***")
     return text
 

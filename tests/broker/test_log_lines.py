@@ -67,3 +67,9 @@ def test_colours_are_left_out_and_long_lines_cut() -> None:
 
 def test_no_secret_stays() -> None:
     assert without("as jane with s3cret-s3cret", ("s3cret-s3cret", "")) == "as jane with ***"
+
+
+def test_a_password_that_begins_another_leaves_nothing_of_it() -> None:
+    assert without("as jane with s3cret-s3cret-2", ("s3cret-s3cret", "s3cret-s3cret-2")) == (
+        "as jane with ***"
+    )
