@@ -96,6 +96,14 @@ def _check_own_members(request: CreateBroker) -> None:
         )
     if request.network_connectors and request.engine_type != "ACTIVEMQ":
         raise refusals.bad("Only ActiveMQ brokers have network connectors.", "engineType")
+    names = {user.username for user in request.users}
+    for connector in request.network_connectors:
+        if connector.username not in names:
+            raise refusals.bad(
+                f"The network connector {connector.name} logs in as {connector.username}, "
+                f"who is not a user of the broker {request.broker_name}.",
+                "users",
+            )
 
 
 def check_update(broker: Broker, request: UpdateBroker) -> None:

@@ -1,13 +1,14 @@
 """A network of ActiveMQ brokers: messages cross from one to another over TLS."""
 
-import dataclasses
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from testbed.broker import rules
 from testbed.checker import check
 from testbed.clients import Destination, connect
 from testbed.engines.activemq.engine import ActiveMQ
@@ -18,6 +19,7 @@ from testbed.traffic import Traffic, drain
 from tests.support.activemq_network import NAMES, activemq_network, hostname, mesh
 from tests.support.activemq_node import ALICE, BOB, Node, spec
 from tests.support.broker_node import wait_for
+from tests.support.brokers_offline import request
 
 PROTOCOLS = {
     "openwire": "openwire",
@@ -38,9 +40,7 @@ CONNECTOR = NetworkConnector(
 
 
 def rendered(connector: NetworkConnector) -> bytes:
-    return ActiveMQ().files(dataclasses.replace(spec(), network_connectors=(connector,)))[
-        "etc/activemq.xml"
-    ]
+    return ActiveMQ().files(replace(spec(), network_connectors=(connector,)))["etc/activemq.xml"]
 
 
 def test_a_connector_is_rendered_whole_and_without_a_password() -> None:
@@ -64,14 +64,19 @@ def test_a_broker_without_connectors_has_none_in_its_configuration() -> None:
 @pytest.mark.parametrize("attribute", ["${keystore.password}", "#{systemProperties}"])
 def test_an_expression_is_refused(attribute: str) -> None:
     with pytest.raises(BadRequestException, match="static value"):
-        rendered(dataclasses.replace(CONNECTOR, attributes=(("destinationFilter", attribute),)))
+        rendered(replace(CONNECTOR, attributes=(("destinationFilter", attribute),)))
 
 
 def test_a_user_that_the_broker_does_not_have_is_refused() -> None:
-    with pytest.raises(
-        BadRequestException, match="mallory, who is not a user of the broker orders"
-    ):
-        rendered(dataclasses.replace(CONNECTOR, username="mallory"))
+    wanted = replace(request("ACTIVEMQ"), network_connectors=(CONNECTOR,))
+    with pytest.raises(BadRequestException, match="alice, who is not a user of the broker offline"):
+        rules.check_create(wanted, ())
+    rules.check_create(replace(wanted, users=(ALICE,)), ())
+
+
+def test_a_connector_whose_user_was_deleted_keeps_no_broker_from_starting() -> None:
+    connector = replace(CONNECTOR, username="deleted")
+    assert b'userName="deleted"' in rendered(connector)
 
 
 # Real networks
@@ -226,7 +231,7 @@ def test_control_a_broker_whose_certificate_is_not_accepted_gets_nothing(tmp_pat
 @pytest.mark.nightly("bridges that must not be; every push has those that must")
 def test_control_a_user_with_another_password_there_gets_no_bridge(tmp_path: Path) -> None:
     names = NAMES[:2]
-    other = dataclasses.replace(BOB, password="another-password-1")
+    other = replace(BOB, password="another-password-1")
     with activemq_network(tmp_path, names, mesh(names), users={"south": (ALICE, other)}) as nodes:
         wait_for(
             "the refusal",

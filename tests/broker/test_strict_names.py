@@ -34,7 +34,7 @@ CASES: dict[str, tuple[CreateBroker, str, str]] = {
     "tag": (replace(request(), tags={"owner": PRIVATE}), "tags", TAGS_SENTENCE),
     "tag's key": (replace(request(), tags={PRIVATE: "owner"}), "tags", TAGS_SENTENCE),
     "network connector": (
-        replace(ACTIVEMQ, network_connectors=(NetworkConnector("n", URL, "u"),)),
+        replace(ACTIVEMQ, network_connectors=(NetworkConnector("n", URL, "admin"),)),
         "networkConnectors",
         URL_SENTENCE,
     ),
