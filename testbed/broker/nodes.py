@@ -69,6 +69,8 @@ class Nodes:
             kind = broker.volume_kind or choice.kind(self._state, attempt)
         if kind == "files" and "StorageSize" in broker.settings:
             raise refusals.storage_without_size()
+        scale = broker.volume_scale or choice.chosen(self._state).scale
+        broker = self._store.change(broker, partial(replace, volume_scale=scale))  # for its life
         return self._with_volumes(broker, kind)
 
     def resize_volumes(self, broker: Broker) -> Broker:

@@ -9,11 +9,14 @@ import pytest
 from testbed.account import default_vpc
 from testbed.broker import describe, users
 from testbed.broker.model import Broker
+from testbed.broker.nodes import Nodes
 from testbed.broker.requests import Configuration, UpdateBroker
+from testbed.broker.store import BrokerStore
 from testbed.documented import activemq_elements
 from testbed.documented.rabbitmq_keys import MAXIMA
 from testbed.engines.base import User
 from testbed.errors import BadRequestException, ConflictException, NotFoundException
+from testbed.storage import choice
 from testbed.storage.volumes import Kind
 from testbed.testbed import Testbed
 from tests.support.brokers_offline import add, offline, request
@@ -68,6 +71,21 @@ def test_storage_grows_with_the_next_reboot(testbed: Testbed) -> None:
     grown = applied.with_volumes("block", size=1100)
     assert {volume.size for volume in grown.volumes} == {1100}
     assert {volume.size for volume in grown.with_volumes("block", size=900).volumes} == {1100}
+
+
+def test_storage_keeps_the_scale_that_it_was_made_in(testbed: Testbed) -> None:
+    store = BrokerStore(testbed.state, testbed.services.stopping)
+    nodes = Nodes(testbed.services, store)
+    choice.choose(testbed.state, wanted="block", scale=0.002)
+    planned = nodes.plan_volumes(cluster(testbed, "files"))
+    assert {volume.size for volume in planned.volumes} == {choice.image_size(50, 0.002)}
+    choice.choose(testbed.state, scale=0.02)
+    assert nodes.resize_volumes(planned).volumes == planned.volumes, "it has not grown"
+    choice.choose(testbed.state, scale=0.001)
+    update = UpdateBroker(settings={"StorageSize": 55})
+    grown = store.put(testbed.brokers.update(planned.broker_id, update).applied())
+    sizes = {volume.size for volume in nodes.resize_volumes(grown).volumes}
+    assert sizes == {choice.image_size(55, 0.002)}
 
 
 @pytest.mark.parametrize("gigabytes", [45, 52, 0, -5])
