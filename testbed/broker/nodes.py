@@ -266,9 +266,12 @@ class Nodes:
                 cancelled=self._cancelled,
             )
         except BaseException as error:
-            if isinstance(error, TestbedError):
-                self._keep_log(broker, node)
-            self._containers.remove(node.container_id)  # a running node is one that was ready
+            try:
+                if isinstance(error, TestbedError):
+                    self._keep_log(broker, node)
+                    self._logs.deliver(broker)
+            finally:
+                self._containers.remove(node.container_id)  # a running node is one that was ready
             raise
 
     def _data_key(self, broker: Broker, node: Node) -> bytes | None:

@@ -8,9 +8,15 @@ from typing import Any
 
 import pytest
 
+from testbed.broker import node_container
 from testbed.broker.cloudwatch_logs import LogDelivery
 from testbed.broker.model import Broker
+from testbed.broker.nodes import Nodes
+from testbed.broker.requests import UpdateBroker
+from testbed.broker.store import BrokerStore
+from testbed.errors import BadRequestException, ContainerFailed
 from testbed.kms.base import USER
+from testbed.runtime.containers import ContainerState
 from testbed.testbed import Testbed
 from tests.support import brokers_offline
 from tests.support.aws_endpoint import Served
@@ -169,3 +175,39 @@ def test_a_group_that_was_deleted_stays_deleted(aws: Served) -> None:
     assert name in {
         each["logGroupName"] for each in aws.client("logs").describe_log_groups()["logGroups"]
     }
+
+
+def test_a_node_that_does_not_start_has_its_last_lines_delivered(
+    aws: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = broker(aws.testbed, "RABBITMQ", General=True)
+    store = BrokerStore(aws.testbed.state, aws.testbed.services.stopping)
+    LogDelivery(aws.testbed.services).begin(own, USER)
+    removed: list[str] = []
+
+    def stop(*_: object, **__: object) -> None:
+        raise ContainerFailed("The broker stopped while starting.")
+
+    monkeypatch.setattr(Nodes, "_data_key", lambda *_: None)
+    monkeypatch.setattr(Nodes, "_launch", lambda _, broker, node, *__: node)
+    monkeypatch.setattr(node_container, "wait", stop)
+    monkeypatch.setattr(NO_CONTAINERS, "remove", removed.append, raising=False)
+    monkeypatch.setattr(
+        NO_CONTAINERS,
+        "timed_lines",
+        lambda container, since: iter(()) if container in removed else printed(container, since),
+    )
+    monkeypatch.setattr(NO_CONTAINERS, "state", lambda _: ContainerState("missing"), raising=False)
+    with pytest.raises(ContainerFailed, match="stopped while starting"):
+        Nodes(aws.testbed.services, store).start(store.put(own), own.nodes)
+    assert removed == ["container"]
+    assert len(delivered(aws, own, "general")) == 2
+
+
+def test_a_refused_reboot_makes_no_log_group(aws: Served) -> None:
+    own = broker(aws.testbed, "RABBITMQ")
+    waiting = UpdateBroker(settings={"Logs": {"General": True}})
+    aws.testbed.brokers.update(own.broker_id, waiting)
+    with pytest.raises(BadRequestException, match="can't be rebooted"):
+        aws.testbed.brokers.reboot(own.broker_id)
+    assert aws.client("logs").describe_log_groups()["logGroups"] == []
