@@ -23,6 +23,7 @@ from testbed.engines.base import SanitizationWarning
 from testbed.engines.rabbitmq import configuration as rabbitmq_configuration
 from testbed.kms.base import Caller
 from testbed.state.clock import Clock
+from testbed.state.locks import hold_lock
 from testbed.state.store import State
 
 _KIND = "configuration"
@@ -90,7 +91,6 @@ class Configurations:
 
     def __init__(self, state: State, clock: Clock) -> None:
         self._state, self._clock = state, clock
-        self._creating = threading.Lock()
 
     def create(
         self,
@@ -112,7 +112,7 @@ class Configurations:
             raise refusals.bad(_NAME_SENTENCE, "name")
         rules.check_tags(tags)
         shown = shown_engine_type or engine_type
-        with self._creating:
+        with hold_lock(self._state.folder, "configurations", threading.Event()):
             if any(configuration.name == name for configuration in self.of(caller)):
                 raise refusals.configuration_exists()
             return self._add(

@@ -305,7 +305,7 @@ class Brokers:
     def _erased_on_failure(self, broker: Broker) -> Iterator[None]:
         """Store the broker and hold its lock; remove all of it if the block raises."""
         with self._store.locked(broker):
-            self._store.put(broker)
+            self._store.add(broker)
             try:
                 yield
             except BaseException:

@@ -49,6 +49,16 @@ class BrokerStore:
             raise refusals.no_such_broker(broker_id)
         return broker
 
+    def add(self, broker: Broker) -> Broker:
+        """Store a new broker, and return it.
+
+        Raises ``ConflictException`` for a name that another has got since the request was checked.
+        """
+        with hold_lock(self._state.folder, "names", self._cancelled):
+            if broker.broker_name in {other.broker_name for other in self.of(broker.owner)}:
+                raise refusals.name_taken(broker.broker_name)
+            return self.put(broker)
+
     def put(self, broker: Broker) -> Broker:
         """Store the broker, and return it."""
         self._state.put(_KIND, broker.broker_id, to_document(broker))

@@ -3,26 +3,32 @@
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from testbed.broker.configurations import Configurations, CustomerConfiguration
+from testbed.broker.lifecycle import Lifecycle
 from testbed.broker.model import Broker, Grant, LoadBalancer, Pending
+from testbed.broker.nodes import Nodes
 from testbed.broker.requests import Configuration
+from testbed.broker.service import Brokers
 from testbed.broker.store import BrokerStore, from_document, to_document
 from testbed.documented.engines import ActionRequired
 from testbed.documented.tls import PROFILES
 from testbed.engines.base import Defects, NetworkConnector, User
-from testbed.errors import NotFoundException, StateBroken
+from testbed.errors import ConflictException, NotFoundException, StateBroken
+from testbed.kms.base import USER, Caller
+from testbed.runtime.tasks import run_concurrently
 from testbed.testbed import Testbed
 from tests.support.brokers_offline import add, offline, request
 
 
 @pytest.fixture
 def testbed(tmp_path: Path) -> Iterator[Testbed]:
-    with offline(tmp_path / "state") as testbed:
+    with offline(tmp_path / "state", key_state="Enabled") as testbed:
         yield testbed
 
 
@@ -97,3 +103,48 @@ def test_a_broker_that_is_held_by_name_is_the_one_that_is_locked(
     monkeypatch.setattr(store, "locked", locked_late)
     with pytest.raises(NotFoundException), store.holding(first.broker_name):
         pass
+
+
+def test_of_two_brokers_of_one_name_at_once_there_is_one(
+    testbed: Testbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both_checked = threading.Barrier(2)
+
+    def image(*_: object) -> str:
+        both_checked.wait(20)
+        return "an-image"
+
+    def create() -> str:
+        try:
+            return testbed.brokers.create(request()).broker_id
+        except ConflictException as error:
+            return error.message
+
+    monkeypatch.setattr(Nodes, "image", image)
+    monkeypatch.setattr(Brokers, "_begun", lambda _, broker, __: broker)
+    monkeypatch.setattr(Lifecycle, "bring_up", lambda _, broker: broker)
+    answers = run_concurrently([create, create])
+    [broker_id] = testbed.brokers.ids()
+    assert sorted(answers) == ["A broker named offline already exists.", broker_id]
+
+
+def test_of_two_configurations_of_one_name_at_once_there_is_one(testbed: Testbed) -> None:
+    both = threading.Barrier(2)
+
+    class Slow(Configurations):
+        """Sees no other configuration until both have looked, or the other one waits."""
+
+        def of(self, caller: Caller) -> list[CustomerConfiguration]:
+            known = super().of(caller)
+            with suppress(threading.BrokenBarrierError):
+                both.wait(0.5)
+            return known
+
+    def create() -> str:
+        try:
+            slow = Slow(testbed.state, testbed.clock)
+            return slow.create(USER, "one-name", "RABBITMQ", "4.2", {}).name
+        except ConflictException as error:
+            return error.code
+
+    assert sorted(run_concurrently([create, create])) == ["ConflictException", "one-name"]

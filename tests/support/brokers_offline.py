@@ -1,5 +1,6 @@
 """Amazon MQ without containers and without KMS, for what is decided before either is called."""
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -83,7 +84,7 @@ def offline(folder: Path, *, key_state: str = "Disabled") -> Iterator[Testbed]:
         recorder=recorder,
         authority=authority,
         identities=Identities(AccountStore(folder)),
-        stopping=cast("Any", SimpleNamespace(is_set=lambda: False)),
+        stopping=threading.Event(),
     )
     brokers = Brokers(services)
     testbed = SimpleNamespace(
