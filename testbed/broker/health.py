@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from testbed.broker import topology
+from testbed.broker import node_container, topology
 from testbed.broker.model import Broker, LoadBalancer, Node
 from testbed.engines.all import ENGINES
 from testbed.engines.base import NodeSpec
@@ -18,7 +18,6 @@ from testbed.errors import ClientError, ContainerFailed, NotAuthorized
 from testbed.protocols import tls
 from testbed.runtime.containers import Containers
 from testbed.runtime.exec import open_exec
-from testbed.runtime.listening import listening
 
 _ANSWER_WITHIN = 5.0  # seconds
 
@@ -100,7 +99,10 @@ class Health:
 
     def missing(self, broker: Broker, running: Sequence[Node], *, login: bool) -> list[Miss]:
         """Look once, and count nothing. Raises ``ContainerFailed``."""
-        closed = {node.name: self._closed_ports(broker, node) for node in running}
+        closed = {
+            node.name: node_container.closed_ports(self._containers, broker, node)
+            for node in running
+        }
         silent = [
             Miss(node, f"nothing listens on {closed[node.name]}", silent=True)
             for node in running
@@ -120,20 +122,6 @@ class Health:
         if broker.standby and miss.silent:
             return times[-1] - times[0] >= self._patience.take_over
         return len(times) >= self._patience.misses
-
-    def _closed_ports(self, broker: Broker, node: Node) -> str:
-        """Return the node's ports that nothing listens on. On a standby that is all of them."""
-        endpoints = broker.instances[0].endpoints if broker.load_balancer else node.endpoints
-        published = topology.published(
-            ENGINES[broker.engine_type], broker.engine_version, endpoints
-        )
-        try:
-            bound = listening(self._containers, node.container_id)
-        except ContainerFailed:
-            if self._containers.state(node.container_id).running:
-                raise
-            bound = {}  # it has ended
-        return ", ".join(sorted({str(inside) for _, inside in published if inside not in bound}))
 
     def _no_login(self, broker: Broker, node: Node, addresses: dict[str, tuple[str, int]]) -> str:
         """Return why no listener lets a client in; "" if one does.

@@ -14,9 +14,16 @@ from testbed.documented.tls import PROFILES
 from testbed.engines import balancer, entry
 from testbed.engines.all import ENGINES
 from testbed.engines.base import Cluster, Engine, NodeSpec
-from testbed.errors import ClientError, ContainerFailed, Interrupted, VolumeRefused
+from testbed.errors import (
+    ClientError,
+    ContainerFailed,
+    Interrupted,
+    NotAuthorized,
+    VolumeRefused,
+)
 from testbed.pki import Certificate
 from testbed.runtime.containers import Containers, ContainerSpec
+from testbed.runtime.listening import listening
 from testbed.storage import volumes
 
 logger = logging.getLogger(__name__)
@@ -170,9 +177,10 @@ def wait(
 ) -> None:
     """Return when every listener answers a TLS handshake and a login.
 
-    Of nodes on a shared volume, one answers for all. Raises ``VolumeRefused`` when the volume does
-    not attach, ``ContainerFailed`` when the broker stops or is not ready after ``READY_WITHIN``
-    seconds, and ``Interrupted`` when ``cancelled`` is set.
+    Of nodes on a shared volume, one answers for all. The users of a RabbitMQ broker that has served
+    before are its own, and may have changed: there, a login that is refused will do. Raises
+    ``VolumeRefused`` when the volume does not attach, ``ContainerFailed`` when the broker stops or
+    is not ready after ``READY_WITHIN`` seconds, and ``Interrupted`` when ``cancelled`` is set.
     """
     candidates = [
         instance.addresses()
@@ -186,6 +194,11 @@ def wait(
         for addresses in candidates:
             try:
                 engine.login(rendered, addresses)
+            except NotAuthorized as error:
+                has_own_users = broker.engine_type == "RABBITMQ" and node.volume.attached
+                if has_own_users and not closed_ports(containers, broker, node):
+                    return
+                reason: ClientError = error
             except ClientError as error:
                 reason = error
             else:
@@ -209,6 +222,19 @@ def wait(
             )
         if cancelled.wait(0.05):
             raise Interrupted(f"The start of {broker.broker_name} was interrupted.")
+
+
+def closed_ports(containers: Containers, broker: Broker, node: Node) -> str:
+    """Return the node's ports that nothing listens on. On a standby that is all of them."""
+    endpoints = broker.instances[0].endpoints if broker.load_balancer else node.endpoints
+    published = topology.published(ENGINES[broker.engine_type], broker.engine_version, endpoints)
+    try:
+        bound = listening(containers, node.container_id)
+    except ContainerFailed:
+        if containers.state(node.container_id).running:
+            raise
+        bound = {}  # it has ended
+    return ", ".join(sorted({str(inside) for _, inside in published if inside not in bound}))
 
 
 def require_running(containers: Containers, broker: Broker, node: Node) -> None:

@@ -1,7 +1,7 @@
 """The nodes of brokers: their images, their start on attached volumes, and a cluster's address."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
@@ -14,7 +14,14 @@ from testbed.documented.grants import grants as shapes_of
 from testbed.engines import balancer
 from testbed.engines.all import ENGINES
 from testbed.engines.base import NodeSpec
-from testbed.errors import ClientError, ContainerFailed, Interrupted, TestbedError, VolumeRefused
+from testbed.errors import (
+    ClientError,
+    ContainerFailed,
+    Interrupted,
+    NotAuthorized,
+    TestbedError,
+    VolumeRefused,
+)
 from testbed.pki import Certificate
 from testbed.runtime import images
 from testbed.runtime.tasks import Task
@@ -191,17 +198,20 @@ class Nodes:
     def log_in(self, broker: Broker) -> None:
         """Log in to every listener of every instance; of standbys, to any.
 
-        Raises ``ClientError`` while one does not answer.
+        A login that is refused is an answer, too: RabbitMQ's users are the broker's own. Raises
+        ``ClientError`` while one does not answer.
         """
         spec = self.spec(broker, broker.nodes[0])
-        refused = []
+        silent = []
         for instance in broker.instances:
             try:
-                ENGINES[broker.engine_type].login(spec, instance.addresses())
+                for name, address in instance.addresses().items():
+                    with suppress(NotAuthorized):
+                        ENGINES[broker.engine_type].login(spec, {name: address})
             except ClientError as error:
-                refused.append(error)
-        if refused and not (broker.standby and len(refused) < len(broker.instances)):
-            raise refused[0]
+                silent.append(error)
+        if silent and not (broker.standby and len(silent) < len(broker.instances)):
+            raise silent[0]
 
     def open_data_keys(self, broker: Broker) -> None:
         """Open the data key of each volume, and forget it.

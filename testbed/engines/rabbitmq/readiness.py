@@ -28,6 +28,9 @@ from testbed.protocols import tls
 TIMEOUT = 5.0  # seconds, for each answer
 # How a listener turns away a client without a certificate: on TLS 1.2, on 1.3.
 _NO_CERTIFICATE = ("SSLV3_ALERT_HANDSHAKE_FAILURE", "TLSV13_ALERT_CERTIFICATE_REQUIRED")
+# The codes of AMQP 0-9-1 with which a broker refuses a user, and a virtual host that is gone or not
+# the user's. Pika guesses at the same when a connection just ends.
+_REFUSED = ("(403)", "(530)")
 
 
 def log_in(node: NodeSpec, listener: Listener, address: tuple[str, int]) -> None:
@@ -84,8 +87,12 @@ def _log_in_to_amqp(host: str, port: int, user: User) -> None:
             pika.BlockingConnection(parameters).close()
     except (
         pika.exceptions.ProbableAuthenticationError,
+        pika.exceptions.ProbableAccessDeniedError,
         pika.exceptions.AuthenticationError,
     ) as error:
+        is_guess = not isinstance(error, pika.exceptions.AuthenticationError)
+        if is_guess and not any(code in str(error) for code in _REFUSED):
+            raise
         raise NotAuthorized("The broker refused the login over amqps.") from error
 
 

@@ -1,0 +1,87 @@
+"""RabbitMQ's users are the broker's own: it comes back, however they have changed."""
+
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from testbed.broker import node_container, topology
+from testbed.clients.console import Console
+from testbed.engines.all import ENGINES
+from testbed.engines.base import User
+from testbed.errors import ContainerFailed, NotAuthorized
+from testbed.kms.base import USER
+from testbed.library import MqBroker
+from testbed.runtime.containers import ContainerState
+from tests.support.broker_queues import current
+from tests.support.brokers_offline import request
+
+LISTENING = b"  0: 00000000:%04X 00000000:0000 0A\n"
+
+
+def ports(*numbers: int) -> bytes:
+    """Return what ``/proc/net/tcp`` says of a container that listens on these ports."""
+    return b"sl local_address\n" + b"".join(LISTENING % number for number in numbers)
+
+
+def wait(engine_type: str, attached: int, listening: bytes) -> None:
+    """Wait for a node that refuses the login."""
+
+    def refuse(*_: object) -> None:
+        raise NotAuthorized("The broker refused the login.")
+
+    broker = topology.plan(request(engine_type), USER, "an-image", None, datetime.now(UTC))
+    [node] = broker.nodes
+    containers = SimpleNamespace(
+        execute=lambda *_: (0, listening),
+        state=lambda _: ContainerState("running"),
+        logs=lambda *_: [],
+    )
+    node_container.wait(
+        cast("Any", containers),
+        cast("Any", SimpleNamespace(login=refuse)),
+        broker,
+        replace(node, volume=replace(node.volume, attached=attached)),
+        rendered=cast("Any", None),
+        cancelled=threading.Event(),
+    )
+
+
+def test_a_refused_login_is_an_answer_of_a_broker_that_has_served(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(node_container, "READY_WITHIN", 0.0)
+    inside = [listener.container_port for listener in ENGINES["RABBITMQ"].listeners("4.2")]
+    wait("RABBITMQ", 1, ports(*inside))
+    for engine_type, attached, listening in (
+        ("RABBITMQ", 0, ports(*inside)),  # its users come with the first start
+        ("RABBITMQ", 1, ports(*inside[:1])),  # another node of a cluster may answer
+        ("ACTIVEMQ", 1, ports(*range(1, 65535))),  # its users are the service's
+    ):
+        with pytest.raises(ContainerFailed, match="was not ready after 0 s"):
+            wait(engine_type, attached, listening)
+
+
+@pytest.mark.containers
+def test_a_broker_comes_back_whose_user_got_another_password(rabbitmq_broker: MqBroker) -> None:
+    brokers, before = rabbitmq_broker.testbed.brokers, current(rabbitmq_broker)
+    [user] = before.users
+    changed = User(user.username, "changed-in-rabbitmq-1")
+
+    def change(known: User, new: User) -> None:
+        console = Console(brokers.address(before, "management", user=known))
+        body = {"password": new.password, "tags": "administrator"}
+        console.request("PUT", f"/api/users/{new.username}", body)
+
+    change(user, changed)
+    try:
+        rabbitmq_broker.reboot()
+        after = current(rabbitmq_broker)
+        assert after.broker_state == "RUNNING"
+        assert after.nodes[0].container_id != before.nodes[0].container_id
+        brokers.log_in(before.broker_id)
+    finally:
+        change(changed, user)
