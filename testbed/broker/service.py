@@ -5,6 +5,7 @@ errors and are recorded in the trail. Slow operations come in two forms: ``creat
 the broker is ready, ``begin_create`` answers at once, as the service does, with a ``Job``.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -36,10 +37,12 @@ from testbed.broker.store import BrokerStore
 from testbed.broker.upkeep import Upkeep
 from testbed.clients.base import Address
 from testbed.engines.base import User
-from testbed.errors import NotFoundException
+from testbed.errors import NotFoundException, TestbedError
 from testbed.kms.base import Caller
 from testbed.services import Services
 from testbed.storage import choice
+
+logger = logging.getLogger(__name__)
 
 CHECK_PERIOD = 2.0  # seconds between two checks of a key; the service's period is not documented
 
@@ -303,17 +306,29 @@ class Brokers:
 
     @contextmanager
     def _erased_on_failure(self, broker: Broker) -> Iterator[None]:
-        """Store the broker and hold its lock; remove all of it if the block raises."""
+        """Store the broker and hold its lock; remove all of it if the block raises.
+
+        What cannot be removed now, maintenance removes: it does not go on with the creation.
+        """
         with self._store.locked(broker):
             self._store.add(broker)
             try:
                 yield
             except BaseException:
-                stored = self._store.get(broker.broker_id)
-                self._lifecycle.erase(stored)
-                if stored.configuration and not broker.configuration:
-                    self._configurations.delete(broker.owner, stored.configuration.id, ())
+                try:
+                    self._erase(broker)
+                except TestbedError as error:
+                    logger.warning("%s: not all is removed: %s", broker.broker_name, error)
                 raise
+
+    def _erase(self, broker: Broker) -> None:
+        """Remove all of a broker that was not created, and the configuration that it got."""
+        deleting = partial(Broker.with_state, broker_state="DELETION_IN_PROGRESS")
+        stored = self._store.change(broker, deleting)
+        if stored.configuration and not broker.configuration:
+            with suppress(NotFoundException):
+                self._configurations.delete(broker.owner, stored.configuration.id, ())
+        self._lifecycle.erase(stored)
 
     def _begun(self, broker: Broker, caller: Caller) -> Broker:
         """Give a planned broker its grants and data keys, and a configuration unless it has one."""

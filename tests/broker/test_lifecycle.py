@@ -4,18 +4,20 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from testbed.aws.endpoint import serve
+from testbed.broker.lifecycle import Lifecycle
 from testbed.broker.model import Broker, Grant
 from testbed.broker.nodes import Nodes
-from testbed.engines.base import User
-from testbed.errors import BadRequestException, Interrupted, KmsError
+from testbed.engines.base import Defects, User
+from testbed.errors import BadRequestException, ContainerFailed, Interrupted, KmsError
 from testbed.storage.volumes import Volume
 from testbed.testbed import Testbed
 from tests.support.aws_endpoint import Served, refusal
-from tests.support.brokers_offline import KEY, Keys, add, offline, request
+from tests.support.brokers_offline import KEY, NO_CONTAINERS, Keys, add, offline, request
 
 OUTAGE = "KMSInternalException"
 
@@ -140,3 +142,29 @@ def test_a_reboot_that_is_cut_off_leaves_no_version_without_its_image(
         job.finish()
     after = testbed.brokers.peek(broker.broker_id)
     assert (after.engine_version, after.image) == ("4.2", "the-image")
+
+
+def test_a_creation_that_failed_is_removed_later_and_not_finished(
+    testbed: Testbed, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The engine ends in the middle of it, and comes back."""
+    unencrypted = replace(request(), defects=Defects(plain_volume=True))
+    find, starts = NO_CONTAINERS.find, list[str]()
+
+    def gone(*_: object) -> NoReturn:
+        raise ContainerFailed("The engine is gone.")
+
+    def bring_up(_: Lifecycle, broker: Broker) -> Broker:
+        starts.append(broker.broker_id)
+        raise ContainerFailed("The node could not be started.")
+
+    monkeypatch.setattr(Lifecycle, "bring_up", bring_up)
+    monkeypatch.setattr(NO_CONTAINERS, "find", gone)
+    with pytest.raises(ContainerFailed, match="could not be started"):
+        testbed.brokers.create(unencrypted)
+    assert "not all is removed: The engine is gone." in caplog.text
+    [broker_id] = testbed.brokers.ids()
+    monkeypatch.setattr(NO_CONTAINERS, "find", find)
+    testbed.upkeep.maintain(broker_id)
+    assert testbed.brokers.ids() == ()
+    assert starts == [broker_id], "it is not started again"
