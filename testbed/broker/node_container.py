@@ -177,10 +177,10 @@ def wait(
 ) -> None:
     """Return when every listener answers a TLS handshake and a login.
 
-    Of nodes on a shared volume, one answers for all. The users of a RabbitMQ broker that has served
-    before are its own, and may have changed: there, a login that is refused will do. Raises
-    ``VolumeRefused`` when the volume does not attach, ``ContainerFailed`` when the broker stops or
-    is not ready after ``READY_WITHIN`` seconds, and ``Interrupted`` when ``cancelled`` is set.
+    Of nodes on a shared volume, one answers for all. Where its users may be others, a login that is
+    refused will do. Raises ``VolumeRefused`` when the volume does not attach, ``ContainerFailed``
+    when the broker stops or is not ready after ``READY_WITHIN`` seconds, and ``Interrupted`` when
+    ``cancelled`` is set.
     """
     candidates = [
         instance.addresses()
@@ -195,8 +195,8 @@ def wait(
             try:
                 engine.login(rendered, addresses)
             except NotAuthorized as error:
-                has_own_users = broker.engine_type == "RABBITMQ" and node.volume.attached
-                if has_own_users and not closed_ports(containers, broker, node):
+                if _may_refuse(containers, broker, node):
+                    require_running(containers, broker, node)
                     return
                 reason: ClientError = error
             except ClientError as error:
@@ -222,6 +222,17 @@ def wait(
             )
         if cancelled.wait(0.05):
             raise Interrupted(f"The start of {broker.broker_name} was interrupted.")
+
+
+def _may_refuse(containers: Containers, broker: Broker, node: Node) -> bool:
+    """Return whether the node is ready although a login is refused.
+
+    A RabbitMQ broker that has served before has users of its own, which may have changed. A standby
+    is ready while the other node serves that has yet to restart, with the users from before.
+    """
+    if broker.engine_type == "RABBITMQ":
+        return bool(node.volume.attached) and not closed_ports(containers, broker, node)
+    return broker.standby and any(other.restart_due for other in broker.nodes)
 
 
 def closed_ports(containers: Containers, broker: Broker, node: Node) -> str:
