@@ -15,7 +15,14 @@ from testbed.broker.model import Broker, Grant, Node
 from testbed.broker.nodes import Nodes
 from testbed.broker.store import BrokerStore
 from testbed.documented.grants import grants as shapes_of
-from testbed.errors import ClientError, Interrupted, KmsError, TestbedError, VolumeRefused
+from testbed.errors import (
+    ClientError,
+    Interrupted,
+    KmsError,
+    NotAuthorized,
+    TestbedError,
+    VolumeRefused,
+)
 from testbed.kms.base import Caller
 from testbed.services import Services
 from testbed.state import holds
@@ -178,11 +185,16 @@ class Lifecycle:
         return broker
 
     def look_for_alarms(self, broker: Broker) -> Broker:
-        """Store the broker's alarms; they stay as they are while it does not answer."""
+        """Store the broker's alarms; they stay as they are while it does not answer.
+
+        A broker whose user has changed in RabbitMQ tells nobody here, so it has none.
+        """
         if broker.broker_state not in maintenance.IN_SERVICE:
             return broker
         try:
             alarms = self._health.alarms(broker)
+        except NotAuthorized:
+            alarms = ()
         except ClientError:
             return broker
         if alarms == broker.alarms:

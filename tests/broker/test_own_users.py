@@ -3,24 +3,27 @@
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import pytest
 
-from testbed.broker import node_container, topology, users
+from testbed.broker import maintenance, node_container, topology, users
+from testbed.broker.health import Health
 from testbed.broker.model import Broker
 from testbed.clients import connect
 from testbed.clients.console import Console
 from testbed.engines.all import ENGINES
 from testbed.engines.base import User
-from testbed.errors import ContainerFailed, NotAuthorized
+from testbed.errors import ClientError, ConnectionRefused, ContainerFailed, NotAuthorized
 from testbed.kms.base import USER
 from testbed.library import MqBroker
 from testbed.runtime.containers import ContainerState
 from testbed.testbed import Testbed
 from tests.support.broker_queues import current
-from tests.support.brokers_offline import request
+from tests.support.brokers_offline import add, offline, request
 
 LISTENING = b"  0: 00000000:%04X 00000000:0000 0A\n"
 
@@ -80,6 +83,25 @@ def test_a_standby_is_ready_while_the_active_node_has_the_users_from_before_the_
     wait(pair.with_node(replace(pair.nodes[1], restart_due=True)))
     with pytest.raises(ContainerFailed, match="was not ready after 0 s"):
         wait(pair)
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [(NotAuthorized, "RUNNING"), (ConnectionRefused, "CRITICAL_ACTION_REQUIRED")],
+)
+def test_an_alarm_does_not_outlive_the_user_who_was_told_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[ClientError], state: str
+) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise error("No alarms are told.")
+
+    monkeypatch.setattr(Health, "alarms", refuse)
+    with offline(tmp_path / "state") as testbed:
+        broker = add(testbed, request())
+        testbed.brokers.amend(
+            broker.broker_id, partial(maintenance.with_alarms, alarms=("RABBITMQ_DISK_ALARM",))
+        )
+        assert testbed.upkeep.look_for_alarms(broker.broker_id).broker_state == state
 
 
 @pytest.mark.containers
