@@ -62,6 +62,18 @@ class LogDelivery:
 
         self._backends.change(neighbour("logs"), _place(broker), create)
 
+    def skip(self, broker: Broker) -> None:
+        """Leave out what was printed so far, if no log is turned on and a reboot turns one on."""
+        if self._wanted(broker) or not self._wanted(broker.applied()):
+            return
+        lines = [line for node in broker.nodes for line in self._printed(broker, node, {})]
+        ends = {line.container: line.at for line in lines}  # the last of each
+
+        def pass_over(logs: Any) -> None:
+            logs.delivered = {**getattr(logs, "delivered", {}), **ends}
+
+        self._backends.change(neighbour("logs"), _place(broker), pass_over)
+
     def deliver(self, broker: Broker) -> None:
         """Deliver what the nodes have printed since the last time."""
         if not self._wanted(broker) or not self._backends.store.serial(_place(broker)):

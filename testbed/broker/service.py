@@ -176,6 +176,7 @@ class Brokers:
         with self._recorder.mq_call(caller, "RebootBroker", {"BrokerId": broker_id}):
             broker = self._lifecycle.check_before_reboot(self._store.get(broker_id, caller))
             rules.check_state(broker, "RebootBroker")
+            self._logs.skip(broker)
             self._logs.begin(broker.applied(), caller)
             return self._job(self._store.change(broker, begin))
 

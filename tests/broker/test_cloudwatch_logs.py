@@ -4,13 +4,13 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from testbed.broker import node_container
 from testbed.broker.cloudwatch_logs import LogDelivery
-from testbed.broker.model import Broker
+from testbed.broker.model import Broker, Pending
 from testbed.broker.nodes import Nodes
 from testbed.broker.requests import UpdateBroker
 from testbed.broker.store import BrokerStore
@@ -20,7 +20,7 @@ from testbed.runtime.containers import ContainerState
 from testbed.testbed import Testbed
 from tests.support import brokers_offline
 from tests.support.aws_endpoint import Served
-from tests.support.brokers_offline import NO_CONTAINERS
+from tests.support.brokers_offline import NO_CONTAINERS, Keys
 from tests.support.identities import ACCOUNT, new_user, served
 from tests.support.identities import allow as iam_allow
 
@@ -211,3 +211,24 @@ def test_a_refused_reboot_makes_no_log_group(aws: Served) -> None:
     with pytest.raises(BadRequestException, match="can't be rebooted"):
         aws.testbed.brokers.reboot(own.broker_id)
     assert aws.client("logs").describe_log_groups()["logGroups"] == []
+
+
+def test_what_was_said_before_a_reboot_turned_the_log_on_is_not_delivered(
+    aws: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery, own = LogDelivery(aws.testbed.services), broker(aws.testbed, "RABBITMQ")
+    own = replace(own, pending=Pending(settings={"Logs": {"General": True}}))
+    aws.testbed.brokers.amend(own.broker_id, lambda _: own)
+    cast("Keys", aws.testbed.kms).state = "Enabled"
+    aws.testbed.brokers.begin_reboot(own.broker_id)
+    delivery.deliver(own.applied())
+    assert delivered(aws, own, "general") == []
+
+    def later(container: str, since: int) -> Iterator[tuple[int, str]]:
+        yield from printed(container, since)
+        yield NOW + 10, "the node stops"
+
+    monkeypatch.setattr(NO_CONTAINERS, "timed_lines", later)
+    delivery.skip(own.applied())
+    delivery.deliver(own.applied())
+    assert delivered(aws, own, "general") == ["the node stops"]
