@@ -27,7 +27,7 @@ def check(operation: str, parameters: Mapping[str, Any]) -> None:
     if (
         operation in ("Decrypt", "ReEncrypt")
         and "CiphertextBlob" not in parameters
-        and not parameters.get("DryRunModifiers")
+        and not (parameters.get("DryRun") and parameters.get("DryRunModifiers"))
     ):
         errors.append(api_validation.null("ciphertextBlob"))
     if errors:

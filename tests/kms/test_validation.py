@@ -92,6 +92,17 @@ OURS = [
         {"KeyId": "k"},
         "Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null",
     ),
+    # The modifiers "only apply when DryRun is set to true" (API reference).
+    (
+        "Decrypt",
+        {"KeyId": "k", "DryRunModifiers": ["IGNORE_CIPHERTEXT"]},
+        "Value null at 'ciphertextBlob'",
+    ),
+    (
+        "ReEncrypt",
+        {"DestinationKeyId": "k", "DryRun": False, "DryRunModifiers": ["IGNORE_CIPHERTEXT"]},
+        "Value null at 'ciphertextBlob'",
+    ),
     (
         "Decrypt",
         {"CiphertextBlob": b""},
