@@ -21,7 +21,6 @@ from testbed.kms import condition_keys, key_policy, refusals
 from testbed.kms.base import Caller
 from testbed.kms.call import KmsCall, KmsServices
 from testbed.kms.condition_keys import Subject
-from testbed.kms.grant import grant_id_of
 from testbed.kms.key import Key, related_arn
 from testbed.kms.naming import KeyNames, alias_arn, key_arn
 from testbed.kms.principals import PRINCIPAL_ARN, belongs_to, grantee_names
@@ -137,14 +136,14 @@ class Authorization:
         (KMS, "Retiring and revoking grants").
         """
         parameters = call.parameters
-        token = parameters.get("GrantToken", "")
-        grant = call.ledger.grant(grant_id_of(token) if token else parameters.get("GrantId", ""))
-        if (
-            grant is None
-            or grant.ends is not None
+        if token := parameters.get("GrantToken", ""):
             # Beside a token, which names its key, a ``KeyId`` counts for nothing.
-            or (not grant.issued(token) if token else parameters.get("KeyId") != grant.key_arn)
-        ):
+            grant = call.ledger.grant_of_token(token, call.caller.region)
+        else:
+            grant = call.ledger.grant(parameters.get("GrantId", ""))
+            if grant and grant.key_arn != parameters.get("KeyId"):
+                return
+        if grant is None or grant.ends is not None:
             return
         key, retirers = self._names.key(call.ledger, grant.key_arn), grant.retirers
         policies = replace(
@@ -260,7 +259,7 @@ def _also_needed(call: KmsCall) -> Iterator[tuple[KmsCall, str, str]]:
 
 def _grant_of(call: KmsCall, token: str) -> str:
     """Return the id of the grant that a token was issued for."""
-    grant = call.ledger.grant(grant_id_of(token))
-    if grant is None or not grant.issued(token):
+    grant = call.ledger.grant_of_token(token, call.caller.region)
+    if grant is None:
         raise refusals.invalid_grant_token()
     return grant.grant_id

@@ -68,6 +68,10 @@ class Grant:
     secret: str = ""
     ends: float | None = None
 
+    @property
+    def region(self) -> str:
+        return Arn.parse(self.key_arn).region
+
     def in_effect(self, now: float, tokens: tuple[str, ...] = ()) -> bool:
         """Return whether the grant is in effect, by time or by a token among ``tokens``.
 
@@ -117,9 +121,7 @@ class Grant:
             "Name": self.name,
             "CreationDate": datetime.fromtimestamp(int(self.created), UTC),
             "GranteePrincipal": self.grantee,
-            "IssuingAccount": regions.iam_arn(
-                Arn.parse(self.key_arn).region, self.issuing_account, "root"
-            ),
+            "IssuingAccount": regions.iam_arn(self.region, self.issuing_account, "root"),
             "Operations": list(self.operations),
         }
         if self.retiring:

@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from testbed.kms.grant import Grant
+from testbed.kms.grant import Grant, grant_id_of
 from testbed.kms.key import Key
 from testbed.kms.principals import without_path
 from testbed.kms.refusals import no_such_key
@@ -105,6 +105,11 @@ class _Reads(ABC):
     def grant(self, grant_id: str) -> Grant | None:
         rows = self._rows("SELECT body FROM grants WHERE id = ?", grant_id)
         return _decode_grant(rows[0][0]) if rows else None
+
+    def grant_of_token(self, token: str, region: str) -> Grant | None:
+        """Return the grant that a token was issued for, None if none was in this Region."""
+        grant = self.grant(grant_id_of(token))
+        return grant if grant and grant.region == region and grant.issued(token) else None
 
     def grants(
         self, *, key: str = "", grantees: tuple[str, ...] = (), retiring: str = "", name: str = ""

@@ -1,5 +1,6 @@
 """ListRetirableGrants: whose grants are shown, and to whom. No key is looked at."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,15 @@ def test_grants_on_keys_of_other_accounts_are_shown_to_the_retirers_account(
     kms: KmsAuthority,
 ) -> None:
     assert retirable(kms, USER, ROLE) == [KEY]
+
+
+@pytest.mark.parametrize("principal", [ROLE, "mq.amazonaws.com"])
+def test_grants_are_shown_in_the_region_of_their_key_alone(
+    kms: KmsAuthority, principal: str
+) -> None:
+    caller = USER if principal == ROLE else OWNER
+    assert retirable(kms, caller, principal) == [KEY]
+    assert retirable(kms, replace(caller, region="eu-west-1"), principal) == []
 
 
 def test_the_resource_is_the_retiring_principal(kms: KmsAuthority) -> None:

@@ -1,5 +1,6 @@
 """RetireGrant by a token: the grant alone decides who may, whatever else is sent. No container."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,22 @@ def test_who_has_a_token_may_not_retire_its_grant_for_that(
     ended = Ledger(state).view().grant(grant.grant_id)
     assert ended
     assert ended.ends is not None
+
+
+@pytest.mark.parametrize(
+    ("operation", "member"), [("RetireGrant", "GrantToken"), ("DescribeKey", "GrantTokens")]
+)
+def test_a_token_is_unknown_in_other_regions(tmp_path: Path, operation: str, member: str) -> None:
+    state = State(tmp_path / "state")
+    grant = Grant("12" * 32, KEY, USER.principal, ("Decrypt",), USER_ACCOUNT, 0, 0, secret="secret")
+    west = KEY.replace("us-east-1", "us-west-2")
+    with Ledger(state).change() as change:
+        change.put_key(Key(KEY, "{}"))
+        change.put_key(Key(west, "{}"))
+        change.put_grant(grant)
+    kms, token = KmsAuthority(NoBackend(), state, Clock(state)), grant.token()
+    request = {member: token} if member == "GrantToken" else {"KeyId": west, member: [token]}
+    with pytest.raises(KmsError) as refused:
+        kms.call(replace(USER, region="us-west-2"), operation, request)
+    assert refused.value.code == "InvalidGrantTokenException"
+    assert Ledger(state).view().grant(grant.grant_id) == grant

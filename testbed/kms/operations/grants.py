@@ -20,7 +20,6 @@ from testbed.kms.grant import (
     LONGEST_VALUE,
     MOST_PAIRS,
     Grant,
-    grant_id_of,
     new_id,
     operations_for,
 )
@@ -87,7 +86,7 @@ def list_of_key(services: KmsServices, call: KmsCall) -> dict[str, Any]:
 
 
 def list_retirable(services: KmsServices, call: KmsCall) -> dict[str, Any]:
-    """ListRetirableGrants, of a principal of the caller's account: on keys of any account.
+    """ListRetirableGrants, of a principal of the caller's account: on the Region's keys of anyone.
 
     A service is in no account, so others see what it may retire in their own.
     """
@@ -98,9 +97,12 @@ def list_retirable(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     grants = [
         grant
         for grant in call.ledger.grants(retiring=without_path(principal))
-        if principal == caller.principal
-        or principal.startswith("arn:")
-        or caller.account in (grant.issuing_account, Arn.parse(grant.key_arn).account)
+        if grant.region == caller.region
+        and (
+            principal == caller.principal
+            or principal.startswith("arn:")
+            or caller.account in (grant.issuing_account, Arn.parse(grant.key_arn).account)
+        )
     ]
     if caller.kind == "AWSService":
         grants = [grant for grant in grants if grant.ends is None or call.now < grant.ends]
@@ -127,8 +129,8 @@ def retire(services: KmsServices, call: KmsCall) -> dict[str, Any]:
         raise refusals.invalid("Grant token OR (grant ID, key ID) must be specified")
     with services.ledger.change() as change:
         if token:
-            issued = change.grant(grant_id_of(token))
-            if issued is None or not issued.issued(token):
+            issued = change.grant_of_token(token, call.caller.region)
+            if issued is None:
                 raise refusals.invalid_grant_token()
             key_arn, grant_id = issued.key_arn, issued.grant_id
         return _end(services, call, change, _current(change, grant_id, key_arn))
