@@ -44,7 +44,7 @@ class KeyArns:
         parameters, error = call.parameters, call.error
         if error and error.code == "NotFoundException":
             return ()
-        if operation == "RetireGrant" and "KeyId" not in parameters:
+        if operation == "RetireGrant" and ("GrantToken" in parameters or "KeyId" not in parameters):
             grant = grant_id(parameters)
             key = grant and (self._grants.get(grant) or self._recall_grant(caller, grant))
             return (key,) if key else ()
@@ -88,12 +88,12 @@ def _full(caller: Caller, name: Any) -> str:
 
 
 def grant_id(parameters: Mapping[str, Any]) -> str:
-    """Return the id of the grant that RetireGrant retires; ``""`` for an invalid token."""
-    return (
-        str(parameters["GrantId"])
-        if "GrantId" in parameters
-        else grant_id_of(str(parameters.get("GrantToken", "")))
-    )
+    """Return the id of the grant that RetireGrant retires; ``""`` for an invalid token.
+
+    Beside a token nothing else counts.
+    """
+    token = parameters.get("GrantToken")
+    return grant_id_of(str(token)) if token else str(parameters.get("GrantId", ""))
 
 
 def _shown(answer: Mapping[str, Any]) -> list[str]:

@@ -13,15 +13,20 @@ import pytest
 
 from testbed.broker.encryption import EncryptionOptions, resolve
 from testbed.errors import BadRequestException, ContainerFailed, KmsError
+from testbed.kms import key_policy
 from testbed.kms.authority import KmsAuthority
 from testbed.kms.base import SERVICE_ACCOUNT, USER, USER_ACCOUNT, Caller
+from testbed.kms.key import Key
+from testbed.kms.ledger import Ledger
 from testbed.kms.localstack import LocalStackKms
+from testbed.kms.naming import key_arn
 from testbed.kms.retrying import RetryingKms
 from testbed.trail.compare import trail_differences
 from testbed.trail.recording import Recorder, RecordingKms
 from testbed.trail.samples import samples
 from tests.support.kms_authority import over
 from tests.support.kms_container import Container
+from tests.support.kms_offline import NoBackend
 from tests.support.trail_bench import Bench
 
 SESSION = Caller(
@@ -32,6 +37,7 @@ EBS = Caller(
     "ec2.us-east-1.amazonaws.com", USER_ACCOUNT, "AWSService", invoked_by="mq.amazonaws.com"
 )
 MISSING = "00000000-0000-4000-8000-000000000000"
+OTHER_KEY = "11111111-0000-4000-8000-000000000000"
 
 
 # One call, one record
@@ -230,6 +236,23 @@ def test_a_grant_that_is_retired_by_its_token_is_named_and_the_token_is_not(
         kms.call(USER, "RetireGrant", {"GrantToken": "no token"})
     assert bench.last()["resources"] == []
     assert "additionalEventData" not in bench.last()
+
+
+@pytest.mark.parametrize("beside", [{"KeyId": OTHER_KEY}, {"GrantId": "0" * 64}])
+def test_what_is_sent_beside_a_token_is_in_no_record(
+    tmp_path: Path, beside: dict[str, str]
+) -> None:
+    arn = key_arn(USER.region, USER_ACCOUNT, MISSING)
+    bench = Bench(tmp_path, NoBackend())
+    kms = RecordingKms(KmsAuthority(NoBackend(), bench.state, bench.clock), bench.recorder)
+    with Ledger(bench.state).change() as change:
+        change.put_key(Key(arn, key_policy.default(USER_ACCOUNT)))
+    grant = {"KeyId": arn, "GranteePrincipal": USER.principal, "Operations": ["Decrypt"]}
+    answer = kms.call(USER, "CreateGrant", grant)
+    kms.call(USER, "RetireGrant", {"GrantToken": answer["GrantToken"], **beside})
+    record = bench.last()
+    assert record["additionalEventData"] == {"grantId": answer["GrantId"]}
+    assert [resource["ARN"] for resource in record["resources"]] == [arn]
 
 
 # Whose trail it is in
