@@ -123,7 +123,7 @@ class Authorization:
         elif not permissions:
             self._check_identity(call, operation, _about(parameters))
             if "KeyId" in parameters:
-                keys = {"KeyId": self._names.key(call.ledger, parameters["KeyId"])}
+                keys = {"KeyId": self._own_key(call, parameters["KeyId"])}
         for also, action, arn in _also_needed(call):
             self._check_identity(also, action, arn)
         return replace(call, keys=keys)
@@ -177,6 +177,15 @@ class Authorization:
                 caller.principal, f"kms:{action}", arn, other_account=other_account, reason=reason
             )
 
+    def _own_key(self, call: KmsCall, arn: str) -> Key:
+        """Return a key of the caller's account, whose policy is not asked."""
+        caller = call.caller
+        if Arn.parse(arn).account != caller.account:
+            raise refusals.access_denied(
+                caller.principal, f"kms:{call.operation}", arn, other_account=True
+            )
+        return self._names.key(call.ledger, arn)
+
     def _permitted(self, call: KmsCall, action: str, arn: str) -> Key:
         principal = call.caller.principal
         other_account = Arn.parse(arn).account != call.caller.account
@@ -227,12 +236,12 @@ class Authorization:
 def _about(parameters: Mapping[str, Any]) -> str:
     """Return what an operation that needs no permission on a key is about: an ARN, or ``*``.
 
+    It is ``*`` for the aliases of a key, too (KMS, "Specifying KMS keys in IAM policy statements").
     "The authorized resource in ListRetirableGrants calls is the retiring principal" (API
     reference), except for a service, which has no ARN.
     """
     principal = parameters.get("RetiringPrincipal", "")
-    own = principal if re.fullmatch(PRINCIPAL_ARN, principal) else ""
-    return str(parameters.get("KeyId") or own or "*")
+    return principal if re.fullmatch(PRINCIPAL_ARN, principal) else "*"
 
 
 def _also_needed(call: KmsCall) -> Iterator[tuple[KmsCall, str, str]]:
