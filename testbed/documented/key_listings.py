@@ -15,6 +15,7 @@ PAGES: Mapping[str, tuple[int, int]] = {
     "ListRetirableGrants": (50, 100),
 }
 TAGS_PER_KEY = 50  # "Resource quotas" of AWS KMS
+ALIASES_PER_KEY = 50  # the same; AWS's own aliases do not count
 
 # Aliases that AWS "has created but has not yet associated with a KMS key" (ListAliases in the
 # model); DescribeKey associates one. The names are from answers that users published; that Amazon

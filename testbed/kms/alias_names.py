@@ -5,7 +5,7 @@ import re
 from testbed.kms import refusals
 from testbed.kms.call import KmsCall
 
-_PREFIX, _AWS = "alias/", "alias/aws/"
+_PREFIX, AWS = "alias/", "alias/aws/"
 _NAME = re.compile(r"[a-zA-Z0-9/_-]+")
 
 
@@ -27,7 +27,7 @@ def check(call: KmsCall) -> None:
         # Quoted from AWS in hashicorp/terraform-provider-aws#12891.
         raise refusals.invalid(f"{name} contains invalid characters for an alias")
     by_service = call.caller.kind == "AWSService"
-    if call.operation == "CreateAlias" and name.startswith(_AWS) and not by_service:
+    if call.operation == "CreateAlias" and name.startswith(AWS) and not by_service:
         raise refusals.refusal("NotAuthorizedException")  # recorded by moto, with an empty message
     if target.startswith(_PREFIX) or f":{_PREFIX}" in target:
         raise refusals.alias_of_alias()

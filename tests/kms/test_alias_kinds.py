@@ -40,6 +40,8 @@ class OneAlias:
 
     def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         self.updated |= operation == "UpdateAlias"
+        if operation == "ListAliases":
+            return {"Aliases": [], "Truncated": False}
         target = self.target
         return {
             "KeyMetadata": {"Arn": target.arn, "KeySpec": target.spec, "KeyUsage": target.usage}

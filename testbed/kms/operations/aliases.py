@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from testbed.documented.key_listings import PREDEFINED_ALIASES
+from testbed.documented.key_listings import ALIASES_PER_KEY, PREDEFINED_ALIASES
 from testbed.kms import refusals
+from testbed.kms.alias_names import AWS
 from testbed.kms.call import KmsCall, KmsServices
 from testbed.kms.naming import alias_arn
 from testbed.kms.paging import page
@@ -17,6 +18,8 @@ def change(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     with services.ledger.change() as ledger:
         if call.operation == "UpdateAlias":
             _check_kind(services, call)
+        if call.operation != "DeleteAlias":
+            _check_quota(services, call)
         answer = services.backend.call(call.caller, call.operation, call.parameters)
         if call.operation != "UpdateAlias":
             ledger.drop_alias(arn)
@@ -48,6 +51,17 @@ def _check_kind(services: KmsServices, call: KmsCall) -> None:
     metadata = services.backend.call(call.caller, "DescribeKey", {"KeyId": alias})["KeyMetadata"]
     if (_type(metadata["KeySpec"]), metadata["KeyUsage"]) != (_type(new.spec), new.usage):
         raise refusals.alias_of_another_kind(alias)
+
+
+def _check_quota(services: KmsServices, call: KmsCall) -> None:
+    """Raise ``LimitExceededException`` if the key has no room for another alias of a customer's."""
+    key = call.keys["TargetKeyId"]
+    kept = services.backend.list_all(call.caller, "ListAliases", "Aliases", KeyId=key.arn)
+    names = {alias["AliasName"] for alias in kept} | {call.parameters["AliasName"]}
+    if sum(not name.startswith(AWS) for name in names) > ALIASES_PER_KEY:
+        raise refusals.refusal(
+            "LimitExceededException", f"{key.arn} has {ALIASES_PER_KEY} aliases, the most it can."
+        )
 
 
 def _type(spec: str) -> str:
