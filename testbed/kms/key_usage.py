@@ -20,6 +20,18 @@ def check(key: Key, usage: str, operation: str, algorithm: str) -> None:
         raise refusals.incompatible(algorithm, key.spec)
 
 
+def check_no_context(key: Key, context: Mapping[str, str] | None) -> None:
+    """Raise ``ValidationException`` for an encryption context, which nothing would bind.
+
+    "You cannot specify an encryption context in a cryptographic operation with an asymmetric KMS
+    key" (KMS, "Encryption context"). The code and the sentence are the testbed's own.
+    """
+    if context:
+        raise refusals.invalid(
+            f"{key.arn} is of {key.spec}: only symmetric encryption keys have a context."
+        )
+
+
 def check_public_key(key: Key, der: bytes) -> None:
     """Raise ``ValidationException`` unless the public key is on the curve of ``key``."""
     try:

@@ -156,6 +156,7 @@ def _encrypt(
         context = request.get("EncryptionContext", {})
         blob = symmetric.seal(services, call, key, request["Plaintext"], context)
         return {"CiphertextBlob": blob, "KeyId": key.arn, "EncryptionAlgorithm": algorithm}
+    key_usage.check_no_context(key, request.get("EncryptionContext"))
     answer = services.backend.call(call.caller, "Encrypt", request)
     return {**answer, "EncryptionAlgorithm": algorithm}
 
@@ -180,6 +181,7 @@ def _decrypt(
             "EncryptionAlgorithm": algorithm,
             "KeyMaterialId": used,
         }
+    key_usage.check_no_context(key, request.get("EncryptionContext"))
     try:
         answer = services.backend.call(call.caller, "Decrypt", request)
     except KmsError as error:
