@@ -71,6 +71,12 @@ def test_nobody_asks_for_principals_of_another_account(kms: KmsAuthority) -> Non
         retirable(kms, OWNER, ROLE)
 
 
+@pytest.mark.parametrize("nobody", ["nobody", "arn:aws:s3:::bucket"])
+def test_what_is_no_principal_is_refused(kms: KmsAuthority, nobody: str) -> None:
+    with pytest.raises(KmsError, match="^InvalidArnException: .* valid principal"):
+        retirable(kms, USER, nobody)
+
+
 def test_of_a_services_grants_everyone_sees_those_of_the_own_account(kms: KmsAuthority) -> None:
     assert retirable(kms, OWNER, "mq.amazonaws.com") == [KEY]
     assert retirable(kms, USER, "mq.amazonaws.com") == []

@@ -94,6 +94,7 @@ def list_retirable(services: KmsServices, call: KmsCall) -> dict[str, Any]:
     if "RetiringPrincipal" not in call.parameters:
         raise refusals.missing("retiringPrincipal")
     principal = call.parameters["RetiringPrincipal"]
+    _check_principal(principal)
     grants = [
         grant
         for grant in call.ledger.grants(retiring=without_path(principal))
@@ -166,6 +167,13 @@ def _constraints(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {kind: value for kind, value in constraints.items() if value}
 
 
+def _check_principal(principal: str) -> None:
+    if not _PRINCIPAL.fullmatch(principal) and not _SERVICE.fullmatch(principal):
+        raise refusals.refusal(
+            "InvalidArnException", f"ARN does not refer to a valid principal: {principal}"
+        )
+
+
 def _check(key: Key, parameters: Mapping[str, Any]) -> None:
     """Raise KMS's refusal of a grant that cannot be made."""
     constraints = _constraints(parameters)
@@ -182,11 +190,9 @@ def _check(key: Key, parameters: Mapping[str, Any]) -> None:
         )
     if "GranteePrincipal" not in parameters:
         raise refusals.missing("granteePrincipal")
-    for principal in (parameters["GranteePrincipal"], parameters.get("RetiringPrincipal")):
-        if principal and not _PRINCIPAL.fullmatch(principal) and not _SERVICE.fullmatch(principal):
-            raise refusals.refusal(
-                "InvalidArnException", f"ARN does not refer to a valid principal: {principal}"
-            )
+    for member in ("GranteePrincipal", "RetiringPrincipal"):
+        if member in parameters:
+            _check_principal(parameters[member])
     if set(parameters["Operations"]) == {"CreateGrant"}:
         # Quoted from AWS in ansible/ansible#31960.
         raise refusals.invalid("Grants must not contain only the CreateGrant operation.")
