@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from testbed import api_models
 from testbed.kms.naming import owner
 from testbed.testbed import Testbed
 
@@ -16,7 +17,10 @@ class Key:
 
     def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Call a KMS operation on this key as its owner, for example ``call("DescribeKey")``."""
-        return self.testbed.kms.call(owner(self.arn), operation, {"KeyId": self.arn, **parameters})
+        model = api_models.operations("kms").get(operation)
+        takes = model.input_shape.members if model and model.input_shape else {}
+        named = {name: self.arn for name in ("KeyId", "TargetKeyId") if name in takes}
+        return self.testbed.kms.call(owner(self.arn), operation, {**named, **parameters})
 
     @property
     def state(self) -> str:
