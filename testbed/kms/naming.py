@@ -115,12 +115,13 @@ class KeyNames:
         return key_arn(region, account, key_id)
 
     def _behind(self, call: KmsCall, account: str, alias: str) -> str:
-        """Return the ARN of the key behind an alias; a predefined one gets its key now."""
+        """Return the ARN of the key behind an alias; the caller's predefined ones get one now."""
         region = call.caller.region
         try:
             return self.target(region, account, alias)
         except KmsError as error:
-            if error.code != "NotFoundException" or alias not in PREDEFINED_ALIASES:
+            own = account == call.caller.account
+            if error.code != "NotFoundException" or alias not in PREDEFINED_ALIASES or not own:
                 raise
         with self._ledger.change() as change:
             with suppress(KmsError):
