@@ -124,9 +124,10 @@ class Authorization:
             self._check_identity(call, operation, _about(parameters))
             if "KeyId" in parameters:
                 keys = {"KeyId": self._own_key(call, parameters["KeyId"])}
+        call = replace(call, keys=keys)
         for also, action, arn in _also_needed(call):
             self._check_identity(also, action, arn)
-        return replace(call, keys=keys)
+        return call
 
     def _check_retirement(self, call: KmsCall) -> None:
         """Check RetireGrant; a grant that cannot be retired is left to the operation.
@@ -259,7 +260,8 @@ def _also_needed(call: KmsCall) -> Iterator[tuple[KmsCall, str, str]]:
         here = regions.partition(caller.region)
         if not regions.exists(region) or regions.partition(region) != here:
             return  # the operation refuses it
-        created = {**parameters, "MultiRegion": True}
+        kind = {"KeySpec": call.key.spec, "KeyUsage": call.key.usage, "Origin": call.key.origin}
+        created = {**parameters, **kind, "MultiRegion": True}
         call = replace(call, caller=replace(caller, region=region), parameters=created)
         yield call, "CreateKey", "*"
     if call.operation in ("CreateKey", "ReplicateKey") and parameters.get("Tags"):
