@@ -22,6 +22,7 @@ from testbed.kms.localstack import LocalStackKms
 from testbed.kms.naming import key_arn
 from testbed.kms.retrying import RetryingKms
 from testbed.trail.compare import trail_differences
+from testbed.trail.lookup import events
 from testbed.trail.recording import Recorder, RecordingKms
 from testbed.trail.samples import samples
 from tests.support.kms_authority import over
@@ -253,6 +254,22 @@ def test_what_is_sent_beside_a_token_is_in_no_record(
     record = bench.last()
     assert record["additionalEventData"] == {"grantId": answer["GrantId"]}
     assert [resource["ARN"] for resource in record["resources"]] == [arn]
+
+
+def test_a_token_that_is_not_accepted_names_nothing(tmp_path: Path) -> None:
+    arn, west = key_arn(USER.region, USER_ACCOUNT, MISSING), replace(USER, region="us-west-2")
+    bench = Bench(tmp_path, NoBackend())
+    kms = RecordingKms(KmsAuthority(NoBackend(), bench.state, bench.clock), bench.recorder)
+    with Ledger(bench.state).change() as change:
+        change.put_key(Key(arn, key_policy.default(USER_ACCOUNT)))
+    grant = {"KeyId": arn, "GranteePrincipal": USER.principal, "Operations": ["Decrypt"]}
+    answer = kms.call(USER, "CreateGrant", grant)
+    with pytest.raises(KmsError, match="InvalidGrantToken"):
+        kms.call(west, "RetireGrant", {"GrantToken": answer["GrantToken"]})
+    [record] = events(bench.trail, USER_ACCOUNT, region=west.region)
+    assert record["errorCode"] == "InvalidGrantTokenException"
+    assert record["resources"] == []
+    assert "additionalEventData" not in record
 
 
 # Whose trail it is in
