@@ -332,6 +332,7 @@ class KeysAndGrants(RuleBasedStateMachine):
         through: bool,
     ) -> None:
         key = self.key(number)
+        subset = () if equals else subset  # a grant has one constraint at most
         child = ModelGrant(
             key, grantee, frozenset(operations), subset, equals, name, retiring, ACCOUNT[caller]
         )

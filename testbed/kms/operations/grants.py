@@ -202,11 +202,18 @@ def _check(key: Key, parameters: Mapping[str, Any]) -> None:
             f"A grant on {key.arn}, a key of {key.spec} for {key.usage}, cannot allow "
             f"{', '.join(sorted(unfit))}."
         )
+    _check_constraints(key, constraints)
+
+
+def _check_constraints(key: Key, constraints: Mapping[str, Any]) -> None:
     if constraints and not key.symmetric:
         raise refusals.invalid(
             f"{key.arn} is of {key.spec}: only symmetric encryption keys have an encryption "
             "context to constrain."
         )
+    if len(constraints) > 1:
+        # Quoted from AWS in aws/aws-sdk-java#328.
+        raise refusals.invalid("More than one constraint supplied")
     for kind, pairs in constraints.items():
         if len(pairs) > MOST_PAIRS or any(len(value) > LONGEST_VALUE for value in pairs.values()):
             raise refusals.invalid(
