@@ -8,6 +8,8 @@ keys of another account     some operations do not find them           found
 target of UpdateAlias       kept as given; an ARN leads nowhere        id or ARN
 malformed request           ``ValidationError``                        ``ValidationException``
 garbage as ciphertext       a sentence of its own                      no sentence
+- under an RSA key          ``InternalError``                          the same
+what it did not expect      ``InternalError``                          ``KMSInternalException``
 DryRun                      mostly ignored                             see ``operations``
 ==========================  =========================================  ========================
 """
@@ -24,6 +26,7 @@ from testbed.kms.base import Caller, Kms
 
 _CONTEXTS = ("EncryptionContext", "SourceEncryptionContext", "DestinationEncryptionContext")
 _PAGE = 1000  # items that LocalStack returns at once
+_FAILED = "InternalError"
 _DRY_RUN = ("DryRun", "DryRunModifiers")
 
 
@@ -52,8 +55,13 @@ class Backend:
         except KmsError as error:
             if error.code == "ValidationError":  # not one of KMS's codes
                 raise refusals.invalid(error.message) from error
-            if error.code == "InvalidCiphertextException":
+            # It reads a key's id in what an RSA key should open, and fails where there is none.
+            by_rsa = operation == "Decrypt" and "EncryptionAlgorithm" in request
+            garbage = ("IncorrectKeyException", _FAILED) if by_rsa else ()
+            if error.code in ("InvalidCiphertextException", *garbage):
                 raise refusals.invalid_ciphertext() from error
+            if error.code == _FAILED:  # a full disk, for example: no refusal
+                raise refusals.internal(error.message) from error
             raise
 
     def list_all(

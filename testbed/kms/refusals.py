@@ -208,6 +208,10 @@ def missing(member: str) -> KmsError:
     )
 
 
+def internal(sentence: str) -> KmsError:
+    return KmsError(sentence, code="KMSInternalException", status=500)
+
+
 def dry_run() -> KmsError:
     return refusal(
         "DryRunOperationException",

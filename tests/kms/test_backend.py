@@ -1,9 +1,15 @@
-"""What is sent to LocalStack instead: different contexts are bound differently."""
+"""What is sent to LocalStack instead, and how what it fails at is told from a refusal."""
 
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from testbed.kms.backend import bind_context
+from testbed.errors import KmsError
+from testbed.kms.backend import Backend, bind_context
+from testbed.kms.base import USER, Caller, is_outage
 
 text = st.text("ab:=", max_size=3)
 contexts = st.dictionaries(text, text, max_size=3)
@@ -37,3 +43,32 @@ def test_control_what_localstack_would_bind_is_the_same_for_different_contexts()
 
 def test_no_context_stays_none() -> None:
     assert bind_context(None) == bind_context({}) == {}
+
+
+class Failing:
+    """LocalStack, whose disk is full, or which meets what it did not expect."""
+
+    def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        raise KmsError("No space left on device", code="InternalError", status=500)
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters", "code"),
+    [
+        ("CreateKey", {}, "KMSInternalException"),
+        ("Decrypt", {"CiphertextBlob": b"c"}, "KMSInternalException"),
+        (
+            "Decrypt",
+            {"CiphertextBlob": b"c", "EncryptionAlgorithm": "RSAES_OAEP_SHA_256"},
+            "InvalidCiphertextException",
+        ),
+    ],
+)
+def test_what_localstack_fails_at_is_an_outage_unless_it_is_garbage(
+    operation: str, parameters: dict[str, Any], code: str
+) -> None:
+    with pytest.raises(KmsError) as failed:
+        Backend(Failing()).call(USER, operation, parameters)
+    assert failed.value.code == code
+    assert is_outage(failed.value) is (code == "KMSInternalException")
+    assert failed.value.status == (500 if is_outage(failed.value) else 400)
