@@ -1,6 +1,7 @@
 """The first check: KMS's refusal of a malformed request, before anything else is examined."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -23,6 +24,10 @@ def check(operation: str, parameters: Mapping[str, Any]) -> None:
     except (TypeError, AttributeError, KeyError):
         # Not even the right type: what AWS's own clients say then.
         raise invalid(ParamValidator().validate(parameters, shape).generate_report()) from None
+    for name, value in parameters.items():
+        # AWS's clients take more for a date, and send it as one.
+        if shape.members[name].type_name == "timestamp" and not isinstance(value, datetime):
+            raise invalid(f"Invalid type for parameter {name}, value: {value}: not a datetime")
     # The model does not require a ciphertext, because some dry runs omit it.
     if (
         operation in ("Decrypt", "ReEncrypt")

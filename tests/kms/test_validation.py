@@ -143,6 +143,11 @@ OURS = [
         "Invalid type for parameter EncryptionContext.a",
     ),
     ("CreateKey", {"MultiRegion": "yes"}, "Invalid type for parameter MultiRegion"),
+    (
+        "ImportKeyMaterial",
+        {"KeyId": "k", "ImportToken": b"t", "EncryptedKeyMaterial": b"m", "ValidTo": "2027-01-01"},
+        "Invalid type for parameter ValidTo",
+    ),
 ]
 
 
