@@ -78,8 +78,14 @@ class KeyNames:
 
     def target(self, region: str, account: str, alias: str) -> str:
         """Return the ARN of the key behind an alias of ``account``. Raises ``KmsError``."""
+        owning = root(account, region)
+        if alias in PREDEFINED_ALIASES:
+            # LocalStack makes a key on the first mention, whoever it is that mentions it.
+            kept = self._backend.list_all(owning, "ListAliases", "Aliases")
+            if alias not in {entry["AliasName"] for entry in kept}:
+                raise refusals.no_such_alias(alias_arn(region, account, alias))
         try:
-            arn: str = self._describe(root(account, region), alias)["Arn"]
+            arn: str = self._describe(owning, alias)["Arn"]
         except KmsError as error:
             if error.code == "NotFoundException":
                 raise refusals.no_such_alias(alias_arn(region, account, alias)) from error

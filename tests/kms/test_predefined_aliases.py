@@ -9,27 +9,38 @@ from typing import Any
 import pytest
 
 from testbed.errors import KmsError
+from testbed.kms import key_policy
 from testbed.kms.authority import KmsAuthority
 from testbed.kms.base import USER, USER_ACCOUNT, Caller
+from testbed.kms.key import DAY
 from testbed.state.clock import Clock
 from testbed.state.store import State
 
 ARN = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-ALIAS = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:alias/aws/s3"
+ALIASES = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:alias/aws"
 STRANGER = Caller("arn:aws:iam::333333333333:root", "333333333333", "Root")
 
 
-class NoAliases:
-    """LocalStack, in which no alias has a key yet."""
+class OnMention:
+    """LocalStack, which makes an alias's key when it is mentioned; Amazon MQ's it does not know."""
 
     def __init__(self) -> None:
         self.made: list[str] = []
 
     def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        if operation == "DescribeKey" and "alias/" in parameters["KeyId"]:
+        named = parameters.get("KeyId", "")
+        if operation == "ListAliases":
+            here = self.made and caller.account == USER_ACCOUNT
+            names = ["alias/aws/s3", "alias/aws/mq"] if here else []
+            return {"Aliases": [{"AliasName": name} for name in names], "Truncated": False}
+        if operation == "DescribeKey" and named == "alias/aws/mq" and not self.made:
             raise KmsError("Alias is not found", code="NotFoundException")
-        if operation == "CreateKey":
+        if operation == "CreateKey" or (named == "alias/aws/s3" and not self.made):
             self.made.append(caller.account)
+        if operation == "GetKeyPolicy":
+            return {"Policy": key_policy.default(USER_ACCOUNT)}
+        if operation == "ListResourceTags":
+            return {"Tags": [], "Truncated": False}
         return {
             "KeyMetadata": {
                 "Arn": ARN,
@@ -41,19 +52,21 @@ class NoAliases:
         }
 
 
-def test_nobody_makes_a_key_in_another_account(tmp_path: Path) -> None:
-    state, localstack = State(tmp_path / "state"), NoAliases()
-    kms = KmsAuthority(localstack, state, Clock(state))
-    with pytest.raises(KmsError) as refused:
-        kms.call(STRANGER, "DescribeKey", {"KeyId": ALIAS})
-    assert (refused.value.code, localstack.made) == ("AccessDeniedException", [])
-    kms.call(USER, "DescribeKey", {"KeyId": ALIAS})
+@pytest.mark.parametrize("service", ["s3", "mq"])
+def test_nobody_makes_a_key_in_another_account_or_region(tmp_path: Path, service: str) -> None:
+    state, localstack = State(tmp_path / "state"), OnMention()
+    clock, named = Clock(state), {"KeyId": f"{ALIASES}/{service}"}
+    kms = KmsAuthority(localstack, state, clock)
+    for caller, code in (
+        (STRANGER, "AccessDeniedException"),
+        (replace(USER, region="eu-west-1"), "NotFoundException"),
+    ):
+        with pytest.raises(KmsError) as refused:
+            kms.call(caller, "DescribeKey", named)
+        assert (refused.value.code, localstack.made) == (code, [])
+    clock.turn(400 * DAY)
+    described = kms.call(USER, "DescribeKey", named)["KeyMetadata"]
     assert localstack.made == [USER_ACCOUNT]
-
-
-def test_nobody_makes_a_key_in_another_region(tmp_path: Path) -> None:
-    state, localstack = State(tmp_path / "state"), NoAliases()
-    kms = KmsAuthority(localstack, state, Clock(state))
-    with pytest.raises(KmsError) as refused:
-        kms.call(replace(USER, region="eu-west-1"), "DescribeKey", {"KeyId": ALIAS})
-    assert (refused.value.code, localstack.made) == ("NotFoundException", [])
+    assert described["CreationDate"].timestamp() == pytest.approx(clock.now(), abs=60)
+    with pytest.raises(KmsError, match="AccessDenied"):
+        kms.call(STRANGER, "DescribeKey", named)
