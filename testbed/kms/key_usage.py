@@ -21,7 +21,7 @@ def check(key: Key, usage: str, operation: str, algorithm: str) -> None:
 
 
 def check_no_context(key: Key, context: Mapping[str, str] | None) -> None:
-    """Raise ``ValidationException`` for an encryption context, which nothing would bind.
+    """Raise ``ValidationException`` for an encryption context, which RSA cannot bind.
 
     "You cannot specify an encryption context in a cryptographic operation with an asymmetric KMS
     key" (KMS, "Encryption context"). The code and the sentence are the testbed's own.

@@ -1,4 +1,4 @@
-"""An encryption context under an asymmetric key, which nothing would bind to the ciphertext."""
+"""An encryption context under an asymmetric key, whose algorithms cannot bind one."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,7 +27,7 @@ REENCRYPT = {
 
 
 class Rsa:
-    """LocalStack, which ignores an encryption context under an RSA key."""
+    """LocalStack, which takes an encryption context under an RSA key."""
 
     def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         return {"KeyId": RSA, "CiphertextBlob": b"closed", "Plaintext": b"open"}
