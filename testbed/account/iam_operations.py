@@ -1,8 +1,9 @@
 """IAM's operations in moto, with what moto lacks or answers otherwise than AWS.
 
-The ids of users, groups, policies and instance profiles have IAM's prefixes; users can have a
-permissions boundary; an MFA device is enabled by two of its codes; the role of Amazon MQ has its
-own name. An operation that moto would answer without doing anything is refused.
+The ids of users, groups, policies and instance profiles have IAM's prefixes; no two have the same
+name, whatever its case; users can have a permissions boundary; an MFA device is enabled by two
+of its codes; the role of Amazon MQ has its own name. An operation that moto would answer without
+doing anything is refused.
 """
 
 import time
@@ -35,10 +36,26 @@ class IamOperations(IamResponse):
 
     def create_user(self) -> ActionResult:
         boundary = self._boundary()
+        name = self._get_param("UserName")
+        iam_rules.check_free(name, self.backend.users, f"User with name {name}")
         result = super().create_user()
         user = _member(result, "User")
         user.id = self._unique("AIDA")
         _set_boundary(user, boundary)
+        return result
+
+    def update_user(self) -> ActionResult:
+        name, new = self._get_param("UserName"), self._get_param("NewUserName")
+        user, tagger = self.backend.get_user(name), self.backend.tagger
+        if new:
+            others = self.backend.users.keys() - {name}
+            iam_rules.check_free(new, others, f"User with name {new}")
+        tags, before = user.tags or [], user.arn  # moto keeps the tags of an ARN, the former one
+        result = super().update_user()
+        tagger.delete_all_tags_for_resource(before)
+        tagger.tag_resource(user.arn, tags)
+        for key in user.access_keys:
+            key.user_name = user.name
         return result
 
     def put_user_permissions_boundary(self) -> ActionResult:
@@ -53,6 +70,8 @@ class IamOperations(IamResponse):
     def create_role(self) -> ActionResult:
         self._boundary()
         iam_rules.check_trust(self._get_param("AssumeRolePolicyDocument"))
+        name, roles = self._get_param("RoleName"), self.backend.roles.values()
+        iam_rules.check_free(name, (role.name for role in roles), f"Role with name {name}")
         return super().create_role()
 
     def put_role_permissions_boundary(self) -> ActionResult:
@@ -60,9 +79,21 @@ class IamOperations(IamResponse):
         return super().put_role_permissions_boundary()
 
     def create_group(self) -> ActionResult:
+        name = self._get_param("GroupName")
+        iam_rules.check_free(name, self.backend.groups, f"Group with name {name}")
         result = super().create_group()
         _member(result, "Group").id = self._unique("AGPA")
         return result
+
+    def update_group(self) -> ActionResult:
+        name, new = self._get_param("GroupName"), self._get_param("NewGroupName")
+        group = self.backend.get_group(name)
+        if new:
+            others = self.backend.groups.keys() - {name}
+            iam_rules.check_free(new, others, f"Group with name {new}")
+        if path := self._get_param("NewPath"):  # moto changes it with the name alone
+            group.path = path
+        return super().update_group() if new and new != name else EmptyResult()
 
     def update_assume_role_policy(self) -> ActionResult:
         iam_rules.check_trust(self._get_param("PolicyDocument"))
@@ -114,11 +145,18 @@ class IamOperations(IamResponse):
 
     def create_policy(self) -> ActionResult:
         iam_rules.check_managed(self._get_param("PolicyDocument"))
+        name, policies = self._get_param("PolicyName"), self.backend.managed_policies.values()
+        own = (policy.name for policy in policies if ":iam::aws:" not in policy.arn)
+        iam_rules.check_free(
+            name, own, f"A policy called {name}", " Duplicate names are not allowed."
+        )
         result = super().create_policy()
         _member(result, "Policy").id = self._unique("ANPA")
         return result
 
     def create_instance_profile(self) -> ActionResult:
+        name = self._get_param("InstanceProfileName")
+        iam_rules.check_free(name, self.backend.instance_profiles, f"Instance Profile {name}")
         result = super().create_instance_profile()
         _member(result, "InstanceProfile").id = self._unique("AIPA")
         return result

@@ -1,9 +1,9 @@
-"""IAM's quotas, and what has to be removed before an entity can be deleted, where moto has none.
+"""IAM's names, quotas, and what has to be removed before an entity can be deleted.
 
 Sources: "IAM and AWS STS quotas", IAM User Guide; the sentences are as users quote them.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from moto.iam.exceptions import IAMException
@@ -11,6 +11,12 @@ from moto.iam.exceptions import IAMException
 from testbed.policy.language import QUOTAS, size
 
 _ATTACHED = 10  # managed policies of a user, group or role
+
+
+def check_free(name: str, names: Iterable[str], called: str, rest: str = "") -> None:
+    """Raise ``EntityAlreadyExists`` for a name that is taken; its case does not count."""
+    if name.lower() in map(str.lower, names):
+        raise IAMException("EntityAlreadyExists", f"{called} already exists.{rest}")
 
 
 def check_user_unused(user: Any, groups: list[Any]) -> None:

@@ -119,3 +119,53 @@ def test_policies_have_a_size(aws: Served) -> None:
     wide = trust(ACCOUNT, Condition={"StringEquals": {"sts:ExternalId": ["x" * 1000, "y" * 1000]}})
     refused = refusal(iam.create_role, RoleName="wide", AssumeRolePolicyDocument=wide)
     assert refused["Message"] == "Cannot exceed quota for ACLSizePerRole: 2048"
+
+
+def test_no_two_names_differ_in_case_alone(aws: Served) -> None:
+    iam, document = aws.client("iam"), policy(allow("mq:*"))
+    for create, parameters, member in (
+        (iam.create_user, {}, "UserName"),
+        (iam.create_group, {}, "GroupName"),
+        (iam.create_role, {"AssumeRolePolicyDocument": trust(ACCOUNT)}, "RoleName"),
+        (iam.create_policy, {"PolicyDocument": document}, "PolicyName"),
+        (iam.create_instance_profile, {}, "InstanceProfileName"),
+    ):
+        create(**{member: "Cased"}, **parameters)
+        refused = refusal(create, **{member: "cASED"}, **parameters)
+        assert (refused["Code"], refused["Status"]) == ("EntityAlreadyExists", 409), member
+        assert "cASED already exists." in refused["Message"]
+
+
+def test_a_user_that_is_renamed_takes_nobodys_place(aws: Served) -> None:
+    iam = aws.client("iam")
+    iam.create_user(UserName="renamed", Tags=[{"Key": "team", "Value": "orders"}])
+    iam.create_access_key(UserName="renamed")
+    other = iam.create_user(UserName="taken")["User"]
+    refused = refusal(iam.update_user, UserName="renamed", NewUserName="Taken")
+    assert refused["Code"] == "EntityAlreadyExists"
+    assert iam.get_user(UserName="taken")["User"]["UserId"] == other["UserId"]
+    # As Terraform changes a path: with the name that it is.
+    iam.update_user(UserName="renamed", NewUserName="renamed", NewPath="/staff/")
+    iam.update_user(UserName="renamed", NewUserName="Renamed")
+    user = iam.get_user(UserName="Renamed")["User"]
+    assert user["Arn"] == f"arn:aws:iam::{ACCOUNT}:user/staff/Renamed"
+    assert user["Tags"] == [{"Key": "team", "Value": "orders"}]
+    [key] = iam.list_access_keys(UserName="Renamed")["AccessKeyMetadata"]
+    assert key["UserName"] == "Renamed"
+    assert "Tags" not in iam.create_user(UserName="another", Path="/staff/")["User"]
+
+
+def test_a_group_gets_another_path_or_name(aws: Served) -> None:
+    iam = aws.client("iam")
+    iam.create_group(GroupName="moving")
+    iam.create_group(GroupName="standing")
+    iam.attach_group_policy(GroupName="moving", PolicyArn=LOOK)
+    refused = refusal(iam.update_group, GroupName="moving", NewGroupName="STANDING")
+    assert refused["Code"] == "EntityAlreadyExists"
+    iam.update_group(GroupName="moving", NewPath="/a/")
+    iam.update_group(GroupName="moving", NewGroupName="moving", NewPath="/b/")
+    assert iam.get_group(GroupName="moving")["Group"]["Path"] == "/b/"
+    iam.update_group(GroupName="moving", NewGroupName="moved", NewPath="/c/")
+    arn = f"arn:aws:iam::{ACCOUNT}:group/c/moved"
+    assert iam.get_group(GroupName="moved")["Group"]["Arn"] == arn
+    assert iam.list_attached_group_policies(GroupName="moved")["AttachedPolicies"]
