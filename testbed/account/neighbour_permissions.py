@@ -79,18 +79,24 @@ class Permissions:
         )
 
     def _arn_of(self, caller: Caller, part: str, value: str) -> str:
-        if value.startswith("arn:"):
-            return value
         if self.served.name == "secretsmanager" and (known := self._secret(caller, value)):
             return known
+        if value.startswith("arn:"):
+            return value
         name = value.lstrip("/") if self.served.name == "ssm" else value
         return self._arn(caller, part.format(name))
 
     def _secret(self, caller: Caller, name: str) -> str:
-        """Return the ARN of a secret, which ends in characters of its own; empty if unknown."""
+        """Return the ARN of a secret, which ends in characters of its own; empty if unknown.
+
+        ``name`` may be an ARN without these.
+        """
+        if name.startswith("arn:") and not name.startswith(self._arn(caller, "secret:")):
+            return ""
 
         def look(backend: Any) -> str:
-            return next((s.arn for s in backend.secrets.values() if s.name == name), "")
+            secret = backend.secrets.get(name)
+            return str(secret.arn) if secret else ""
 
         place = Place("secretsmanager", caller.account, caller.region)
         return self.backends.read(neighbour("secretsmanager"), place, look)
@@ -116,10 +122,9 @@ def _values(member: Any) -> Sequence[Any]:
 
 
 def _of_secret(backend: Any, name: str) -> dict[str, str]:
-    for secret in backend.secrets.values():
-        if name in (secret.name, secret.arn):
-            return {tag["Key"]: tag.get("Value", "") for tag in secret.tags or ()}
-    return {}
+    secret = backend.secrets.get(name)
+    tags = secret.tags if secret else ()
+    return {tag["Key"]: tag.get("Value", "") for tag in tags or ()}
 
 
 def _of_log_group(backend: Any, name: str) -> dict[str, str]:

@@ -9,11 +9,12 @@ import json
 import os
 import secrets
 import string
+import threading
 import uuid
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -46,7 +47,19 @@ _FAILURES = {
     "GenerateDataKey": ("EncryptionFailure", _CANNOT_ENCRYPT),
     "Decrypt": ("DecryptionFailure", _CANNOT_DECRYPT),
 }
+_BOTH = "You can't specify both a binary secret value and a string secret value in the same secret."
+_NAMING = threading.Lock()  # the names that moto is given are those of the process
 Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """A secret as moto keeps it; ``versions`` are their texts by their ids."""
+
+    arn: str = ""
+    key: str = MANAGED
+    is_deleted: bool = False
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,14 +81,18 @@ class SecretKeys:
         if operation not in ("CreateSecret", "PutSecretValue", "UpdateSecret"):
             yield body
             return
-        arn, current, is_deleted = self._stored(str(sent.get("SecretId", "")))
-        if operation == "PutSecretValue" and is_deleted:  # moto keeps the value
+        if all(sent.get(member) is not None for member in _VALUES):  # moto keeps both
+            raise ApiError(_BOTH, code="InvalidParameterException", status=400)
+        creates = operation == "CreateSecret"
+        stored = self._stored(str(sent.get("Name" if creates else "SecretId", "")))
+        if operation == "PutSecretValue" and stored.is_deleted:  # moto keeps the value
             raise ApiError(_DELETED, code="InvalidRequestException", status=400)
+        current = MANAGED if creates else stored.key
         key = str(sent.get("KmsKeyId") or current)
-        if key == MANAGED and current == MANAGED:
+        if (key == MANAGED and current == MANAGED) or not (creates or stored.arn):
             yield body
             return
-        value = next((member for member in _VALUES if member in sent), "")
+        value = next((member for member in _VALUES if sent.get(member) is not None), "")
         if operation == "UpdateSecret" and key != current and not value:
             raise ApiError(
                 "The testbed changes a secret's key only together with its value.",
@@ -86,11 +103,14 @@ class SecretKeys:
             self._validate(key)
         if not value:
             yield body
-        elif operation == "CreateSecret":
-            with self._new_arn(str(sent["Name"])) as new:
-                yield self._seal(sent, value, key, new)
+        elif stored.arn:
+            yield self._seal(sent, value, key, stored)
         else:
-            yield self._seal(sent, value, key, arn)
+            name, suffix = str(sent["Name"]), _suffix()
+            new = _Stored(self._arn(f"{name}-{suffix}"), key)
+            sealed = self._seal(sent, value, key, new)
+            with self._named(name, suffix):
+                yield sealed
 
     def opened(self, answer: Mapping[str, Any]) -> Body:
         """Return an answer with the plaintext of its secrets."""
@@ -106,18 +126,27 @@ class SecretKeys:
                     opened["Errors"].append({"SecretId": secret["ARN"], **refused})
         return opened
 
-    def _seal(self, sent: Body, value: str, key: str, arn: str) -> bytes:
-        """Return a request in which a ciphertext is the value. Both kinds are kept as a string."""
+    def _seal(self, sent: Body, value: str, key: str, secret: "_Stored") -> bytes:
+        """Return a request in which a ciphertext is the value. Both kinds are kept as a string.
+
+        A version that has this value already keeps its ciphertext: the request is one sent again.
+        """
         if key == MANAGED:
             return json.dumps(sent).encode()
         version = str(sent.get("ClientRequestToken") or uuid.uuid4())
-        data = self._call("GenerateDataKey", _context(arn, version), KeyId=key, KeySpec="AES_256")
-        nonce, plain = os.urandom(_NONCE), json.dumps({value: sent[value]}).encode()
+        others = {name: sent[name] for name in sent if name not in _VALUES}
+        text = secret.versions.get(version, "")
+        known = {"ARN": secret.arn, "VersionId": version, "SecretString": text}
+        if not text or self._opened(known).get(value) != sent[value]:
+            text = self._ciphertext({value: sent[value]}, key, _context(secret.arn, version))
+        return json.dumps({**others, "SecretString": text, "ClientRequestToken": version}).encode()
+
+    def _ciphertext(self, value: Body, key: str, context: Mapping[str, str]) -> str:
+        data = self._call("GenerateDataKey", context, KeyId=key, KeySpec="AES_256")
+        nonce, plain = os.urandom(_NONCE), json.dumps(value).encode()
         encrypted = nonce + AESGCM(data["Plaintext"]).encrypt(nonce, plain, None)
         parts = (b64encode(part).decode() for part in (data["CiphertextBlob"], encrypted))
-        others = {name: sent[name] for name in sent if name not in _VALUES}
-        sealed = {"SecretString": _SEALED + ".".join(parts), "ClientRequestToken": version}
-        return json.dumps({**others, **sealed}).encode()
+        return _SEALED + ".".join(parts)
 
     def _opened(self, secret: Mapping[str, Any]) -> Body:
         text = str(secret.get("SecretString", ""))
@@ -138,33 +167,39 @@ class SecretKeys:
         made = self._call("GenerateDataKey", context, KeyId=key, KeySpec="AES_256")
         self._call("Decrypt", context, CiphertextBlob=made["CiphertextBlob"])
 
-    def _stored(self, name: str) -> tuple[str, str, bool]:
-        """Return a secret's ARN, key, and whether it is deleted; of an unknown one no ARN."""
+    def _stored(self, name: str) -> "_Stored":
+        """Return a secret by its name or ARN, which may lack its end; of an unknown one no ARN."""
 
-        def look(moto: Any) -> tuple[str, str, bool]:
-            for secret in moto.secrets.values():
-                if name in (secret.name, secret.arn):
-                    return secret.arn, secret.kms_key_id or MANAGED, secret.is_deleted()
-            return "", MANAGED, False
+        def look(moto: Any) -> _Stored:
+            secret = moto.secrets.get(name)
+            if secret is None:
+                return _Stored()
+            texts = {
+                version: str(content.get("secret_string", ""))
+                for version, content in secret.versions.items()
+            }
+            return _Stored(secret.arn, secret.kms_key_id or MANAGED, secret.is_deleted(), texts)
 
         place = Place("secretsmanager", self.caller.account, self.caller.region)
         return self.backends.read(neighbour("secretsmanager"), place, look)
 
+    def _arn(self, name: str) -> str:
+        caller = self.caller
+        return regions.arn("secretsmanager", caller.region, caller.account, f"secret:{name}")
+
     @contextmanager
-    def _new_arn(self, name: str) -> Iterator[str]:
-        """Yield the ARN that moto gives to a new secret within the block."""
+    def _named(self, name: str, suffix: str) -> Iterator[None]:
+        """Let moto give this suffix to the ARN of a new secret within the block, to one alone."""
         from moto.secretsmanager.utils import SecretsManagerSecretIdentifier  # it loads moto
         from moto.utilities.id_generator import moto_id_manager
 
-        caller = self.caller
-        suffix = "".join(secrets.choice(string.ascii_letters) for _ in range(6))
-        identifier = SecretsManagerSecretIdentifier(caller.account, caller.region, name)
-        moto_id_manager.set_custom_id(identifier, suffix)
-        try:
-            resource = f"secret:{name}-{suffix}"
-            yield regions.arn("secretsmanager", caller.region, caller.account, resource)
-        finally:
-            moto_id_manager.unset_custom_id(identifier)
+        identifier = SecretsManagerSecretIdentifier(self.caller.account, self.caller.region, name)
+        with _NAMING:
+            moto_id_manager.set_custom_id(identifier, suffix)
+            try:
+                yield
+            finally:
+                moto_id_manager.unset_custom_id(identifier)
 
     def _call(
         self, operation: str, context: Mapping[str, str], **parameters: Any
@@ -181,6 +216,11 @@ class SecretKeys:
             if error.code == "AccessDeniedException":
                 code, sentence = error.code, "Access to KMS is not allowed"
             raise ApiError(sentence, code=code, status=400) from error
+
+
+def _suffix() -> str:
+    """Return the characters in which the ARN of a new secret ends."""
+    return "".join(secrets.choice(string.ascii_letters) for _ in range(6))
 
 
 def _context(arn: str, version: str) -> dict[str, str]:

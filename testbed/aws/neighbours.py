@@ -76,7 +76,9 @@ class NeighbourService:
             elements = _parsed(request, model, answer)
             if answer.status >= 400:
                 error = elements["Error"]
-                raise ApiError(error["Message"], code=error["Code"], status=answer.status)
+                # Of a secret that is missing moto's status is 404, which AWS JSON does not have.
+                status = 400 if _is_json(request) and answer.status < 500 else answer.status
+                raise ApiError(error["Message"], code=error["Code"], status=status)
             recorded.elements = elements
             if served.name in ("secretsmanager", "ssm"):
                 keys = self._secure(caller) if served.name == "ssm" else self._secrets(caller)
