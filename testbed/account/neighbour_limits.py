@@ -42,6 +42,18 @@ def _metric_queries(sent: Sent) -> str:
     return _PERCENTILES if stats - _STATISTICS else ""
 
 
+def _parameter_name(sent: Sent) -> str:
+    is_arn = str(sent.get("Name", "")).startswith("arn:")
+    return "A parameter is put by its name, not by an ARN." if is_arn else ""
+
+
+def _parameter_size(sent: Sent) -> str:
+    """Return AWS's words for a value that is too long; a new version may be an advanced one."""
+    standard = sent.get("Tier", "Standard") == "Standard" and not sent.get("Overwrite")
+    most = 4096 if standard else 8192
+    return _TOO_LONG[most] if len(str(sent.get("Value", ""))) > most else ""
+
+
 def _resource_policy(sent: Sent) -> str:
     try:
         parse(str(sent.get("policyDocument", "")), "resource")
@@ -50,29 +62,16 @@ def _resource_policy(sent: Sent) -> str:
     return ""
 
 
-def _parameter_size(sent: Sent) -> str:
-    """Return AWS's words for a value that the parameter's tier has no room for.
-
-    A parameter that is overwritten keeps its tier, which the request does not tell.
-    """
-    tier = str(sent.get("Tier", "" if sent.get("Overwrite") else "Standard"))
-    size = len(str(sent.get("Value", "")))
-    if tier == "Standard" and size > _STANDARD_SIZE:
-        return (
-            f"Standard tier parameters support a maximum parameter value of {_STANDARD_SIZE} "
-            "characters. To create a larger parameter value, upgrade the parameter to use the "
-            "advanced-parameter tier. For more information, see https://docs.aws.amazon.com/"
-            "systems-manager/latest/userguide/parameter-store-advanced-parameters.html"
-        )
-    if size > _ADVANCED_SIZE:
-        return f"Parameters support a maximum parameter value of {_ADVANCED_SIZE} characters."
-    return ""
-
-
-# Characters (Systems Manager User Guide, "Managing parameter tiers").
-_STANDARD_SIZE, _ADVANCED_SIZE = 4096, 8192
 _STATISTICS = {"Average", "Maximum", "Minimum", "SampleCount", "Sum"}
 _PERCENTILES = f"The testbed computes {', '.join(sorted(_STATISTICS))}, and no other statistics."
+# The first as users quote it.
+_TOO_LONG = {
+    4096: "Standard tier parameters support a maximum parameter value of 4096 characters. To "
+    "create a larger parameter value, upgrade the parameter to use the advanced-parameter tier. "
+    "For more information, see https://docs.aws.amazon.com/systems-manager/latest/userguide/"
+    "parameter-store-advanced-parameters.html",
+    8192: "Advanced tier parameters support a maximum parameter value of 8192 characters.",
+}
 
 _LIMITS: Mapping[tuple[str, str], tuple[Callable[[Sent], str], ...]] = {
     ("cloudwatch", "PutMetricData"): (
@@ -99,7 +98,8 @@ _LIMITS: Mapping[tuple[str, str], tuple[Callable[[Sent], str], ...]] = {
         _without("AddReplicaRegions", "The testbed replicates no secrets."),
     ),
     ("ssm", "PutParameter"): (
-        _without("Policies", "The testbed has no parameter policies."),
+        _parameter_name,
         _parameter_size,
+        _without("Policies", "The testbed has no parameter policies."),
     ),
 }

@@ -81,6 +81,8 @@ class Permissions:
     def _arn_of(self, caller: Caller, part: str, value: str) -> str:
         if self.served.name == "secretsmanager" and (known := self._secret(caller, value)):
             return known
+        if self.served.name == "ssm":
+            value = _without_selector(value)
         if value.startswith("arn:"):
             return value
         name = value.lstrip("/") if self.served.name == "ssm" else value
@@ -132,9 +134,16 @@ def _of_log_group(backend: Any, name: str) -> dict[str, str]:
     return dict(backend.tagger.get_tag_dict_for_resource(group.arn)) if group else {}
 
 
+def _without_selector(name: str) -> str:
+    """Return the name or ARN of a parameter without the version or label that may follow."""
+    arn, is_arn, own = name.rpartition(":parameter/")
+    return arn + is_arn + own.partition(":")[0]
+
+
 def _of_parameter(backend: Any, name: str) -> dict[str, str]:
+    own = _without_selector(name).rpartition(":parameter/")[2].lstrip("/")
     tags: Mapping[str, dict[str, str]] = backend._resource_tags.get("Parameter", {})  # noqa: SLF001 - the public way raises for an unknown parameter
-    return dict(tags.get(name, {}))
+    return next((dict(tags[kept]) for kept in tags if kept.lstrip("/") == own), {})
 
 
 _TAGS: Mapping[str, Callable[[Any, str], dict[str, str]]] = {

@@ -66,7 +66,8 @@ class _Stored:
 class SecretKeys:
     """The secrets of a caller. Methods raise ``ApiError`` where KMS refuses.
 
-    ``may_read`` raises it for the ARN of a secret in a batch that the caller may not read.
+    ``may_read`` raises it for the ARN of a secret, in a batch or behind a parameter, that the
+    caller may not read.
     """
 
     kms: Kms
@@ -125,6 +126,14 @@ class SecretKeys:
                     refused = {"ErrorCode": error.code, "Message": str(error)}
                     opened["Errors"].append({"SecretId": secret["ARN"], **refused})
         return opened
+
+    def read(self, arn: str, text: str) -> str:
+        """Return the text of a secret of which ``text`` is kept, to Parameter Store."""
+        self.may_read(arn)
+        versions = self._stored(arn).versions
+        version = next((version for version, kept in versions.items() if kept == text), "")
+        opened = self._opened({"ARN": arn, "VersionId": version, "SecretString": text})
+        return str(opened.get("SecretString", ""))
 
     def _seal(self, sent: Body, value: str, key: str, secret: "_Stored") -> bytes:
         """Return a request in which a ciphertext is the value. Both kinds are kept as a string.

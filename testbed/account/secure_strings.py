@@ -5,9 +5,10 @@ encryption context ("How AWS Systems Manager Parameter Store uses AWS KMS"). Wha
 ciphertext, so a parameter cannot be read without its key.
 """
 
+import json
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +26,16 @@ _SEALED = "testbed-ciphertext:"
 
 @dataclass(frozen=True)
 class SecureStrings:
-    """The parameters of a caller."""
+    """The parameters of a caller.
+
+    ``read_secret`` returns the text of a secret by its ARN and what is kept of the text, for
+    parameters that stand for one. It raises ``ApiError`` for who may not read it.
+    """
 
     kms: Kms
     caller: Caller
     backends: MotoBackends
+    read_secret: Callable[[str, str], str]
 
     def sealed(self, sent: Mapping[str, Any]) -> dict[str, Any]:
         """Return a PutParameter request with the ciphertext, if it names a key.
@@ -62,6 +68,9 @@ class SecureStrings:
 
     def _opened(self, parameter: Mapping[str, Any]) -> dict[str, Any]:
         value = str(parameter.get("Value", ""))
+        if "SourceResult" in parameter:
+            arn = json.loads(parameter["SourceResult"])["ARN"]
+            return {**parameter, "Value": self.read_secret(arn, value)}
         if not value.startswith(_SEALED):
             return dict(parameter)
         answer = self._call(

@@ -24,7 +24,7 @@ from testbed.account.store import Place
 from testbed.aws import json_protocol, query_protocol
 from testbed.aws.https import Request, Response
 from testbed.documented.metrics import NAMESPACE
-from testbed.documented.neighbours import Neighbour
+from testbed.documented.neighbours import NEIGHBOURS, Neighbour
 from testbed.errors import ApiError
 from testbed.kms.base import Caller
 from testbed.testbed import Testbed
@@ -41,6 +41,8 @@ class NeighbourService:
         self._served, self._testbed = served, testbed
         self._backends = testbed.services.backends
         self._permissions = Permissions(authorization, self._backends, served)
+        of_secrets = NEIGHBOURS["secretsmanager"]
+        self._on_secrets = Permissions(authorization, self._backends, of_secrets)
 
     def answer(self, request: Request, caller: Caller) -> Response:
         """Perform the operation. Raises ``ApiError``, for ``refusal``."""
@@ -110,13 +112,14 @@ class NeighbourService:
             raise ApiError(sentence, code="DryRunOperation", status=412)
 
     def _secure(self, caller: Caller) -> SecureStrings:
-        return SecureStrings(self._testbed.kms, caller, self._backends)
+        read_secret = self._secrets(caller).read
+        return SecureStrings(self._testbed.kms, caller, self._backends, read_secret)
 
     def _secrets(self, caller: Caller) -> SecretKeys:
         def may_read(arn: str) -> None:
-            """Decide on a secret of a batch, and record it, as the service does for each."""
+            """Decide on a secret and record it: one of a batch, or one behind a parameter."""
             sent = {"SecretId": arn}
-            self._permissions.check(caller, "GetSecretValue", sent)
+            self._on_secrets.check(caller, "GetSecretValue", sent)
             record = self._testbed.services.recorder.call_within
             record("secretsmanager", caller, "GetSecretValue", sent, {})
 

@@ -77,6 +77,19 @@ def test_a_request_that_is_sent_again_is_answered_again(aws: Served) -> None:
     assert secrets.get_secret_value(SecretId="again", VersionId=TOKEN)["SecretString"] == VALUE
 
 
+def test_a_parameter_that_stands_for_a_secret_needs_what_the_secret_needs(aws: Served) -> None:
+    secrets, name = aws.client("secretsmanager"), "/aws/reference/secretsmanager/behind"
+    arn = secrets.create_secret(Name="behind", SecretString=VALUE, KmsKeyId=KEY)["ARN"]
+    secrets.put_secret_value(SecretId="behind", SecretString=f"{VALUE}-2")
+    read = aws.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]
+    assert read["Value"] == f"{VALUE}-2"
+    person = new_user(aws, "of-parameters", allow("ssm:*"))
+    ssm = client(aws, "ssm", person)
+    refused = refusal(ssm.get_parameters, Names=[name], WithDecryption=True)
+    assert refused["Code"] == "AccessDeniedException"
+    assert f"secretsmanager:GetSecretValue on resource: {arn}" in refused["Message"]
+
+
 def test_what_cannot_be_kept_is_refused(aws: Served) -> None:
     secrets = aws.client("secretsmanager")
     both = {"SecretString": "x", "SecretBinary": b"x"}

@@ -510,3 +510,34 @@ def test_nothing_is_loaded_before_it_is_used(tmp_path: Path) -> None:
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+
+
+def test_a_parameter_is_the_same_for_policies_however_it_is_named(aws: Served) -> None:
+    ssm, about_red = aws.client("ssm"), {"StringEquals": {"aws:ResourceTag/team": "red"}}
+    arn = f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/"
+    tags = [{"Key": "team", "Value": "red"}]
+    for name in ("/named/one", "named"):
+        ssm.put_parameter(Name=name, Value="1", Type="String", Tags=tags)
+    named = [arn + "named/one", arn + "named"]
+    may = client(aws, "ssm", new_user(aws, "named", {**allow("ssm:*"), "Resource": named}))
+    red = deny("ssm:*", Condition=about_red)
+    may_not = client(aws, "ssm", new_user(aws, "not-red", allow("ssm:*"), red))
+    names = ("/named/one", "/named/one:1", named[0], f"{named[0]}:1", "named", "/named", named[1])
+    for name in names:
+        assert may.get_parameter(Name=name)["Parameter"]["Value"] == "1", name
+        assert refusal(may_not.get_parameter, Name=name)["Code"] == "AccessDeniedException", name
+
+
+def test_a_parameter_has_a_name_and_a_size(aws: Served) -> None:
+    ssm = aws.client("ssm")
+    value = {"Value": "x" * 4097, "Type": "String"}
+    refused = refusal(ssm.put_parameter, Name="long", **value)
+    assert refused["Code"] == "ValidationException"
+    assert refused["Message"].startswith("Standard tier parameters support a maximum")
+    ssm.put_parameter(Name="long", **value, Tier="Advanced")
+    ssm.put_parameter(Name="long", Value="y" * 8192, Overwrite=True)
+    refused = refusal(ssm.put_parameter, Name="long", Value="y" * 8193, Overwrite=True)
+    assert "8192 characters" in refused["Message"]
+    name = f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/long"
+    refused = refusal(ssm.put_parameter, Name=name, Value="z", Overwrite=True)
+    assert refused["Code"] == "ValidationException"
