@@ -49,9 +49,21 @@ class Ec2Backend(EC2Backend):
         return super().delete_subnet(subnet_id)
 
     def delete_security_group(self, name: str | None = None, group_id: str | None = None) -> None:
+        if not group_id and (group := self.group_by_name(name or "")):
+            group_id = group.id
         if group_id and self._is_used(group_id):
             raise DependencyViolationError(f"resource {group_id} has a dependent object")
         super().delete_security_group(name, group_id)
+
+    def group_by_name(self, name: str) -> Any:
+        """Return a security group of the default VPC, where alone a name will do; or None."""
+        groups = (
+            group
+            for vpc in self.vpcs.values()
+            if vpc.is_default
+            for group in self.groups.get(vpc.id, {}).values()
+        )
+        return next((group for group in groups if group.name == name), None)
 
     def _is_used(self, group_id: str) -> bool:
         """Return whether an interface has the group, or a rule of another one names it."""

@@ -95,6 +95,8 @@ def _needed(
     for key, value in subject.tags.items():
         given |= {f"aws:ResourceTag/{key}": value, f"iam:ResourceTag/{key}": value}
     yield f"iam:{operation}", subject, given
+    if tags and operation in documented.TAGGING:
+        yield f"iam:{documented.TAGGING[operation]}", subject, given
     if operation == "AddRoleToInstanceProfile":
         role = _named(caller, directory, "role", str(sent.get("RoleName", "")), "/")
         yield "iam:PassRole", role, {"iam:PassedToService": "ec2.amazonaws.com"}

@@ -9,10 +9,11 @@ from testbed.account.moto_backends import MotoBackends
 from testbed.account.neighbours import neighbour
 from testbed.account.store import Place
 from testbed.documented import regions
-from testbed.documented.neighbours import Neighbour
+from testbed.documented.neighbours import EC2_KINDS, Neighbour
 from testbed.errors import ApiError
 from testbed.kms.base import Caller
 
+_MAKING = ("Allocate", "Create", "Put")
 _BUS = "default"  # of every account in every Region
 
 
@@ -33,26 +34,54 @@ class Permissions:
             return
         if operation == "BatchGetSecretValue" and "Filters" in sent:  # API reference
             self.check(caller, "ListSecrets", {})
-        served, decide = self.served, self.authorization.decide
-        action, given = f"{served.name}:{operation}", _given(sent)
+        given = _given(sent)
         for resource, tags in self._resources(caller, operation, sent):
             about = {**given, **{f"aws:ResourceTag/{key}": tags[key] for key in tags}}
-            decision = decide(caller, action, resource, about)
-            if not decision.allowed:
-                request = self.authorization.request(caller, action, resource, about)
-                sentence = decision.sentence(request)
-                if served.name == "ec2":
-                    sentence = f"You are not authorized to perform this operation. {sentence}"
-                status = 400 if served.denied.endswith("Exception") else 403
-                raise ApiError(sentence, code=served.denied, status=status)
+            self._require(caller, (operation,), resource, about)
+        if operation.startswith(_MAKING) and operation not in self.served.tagging:
+            for resource in self._tagged(caller, operation, sent):
+                about = {**given, "ec2:CreateAction": operation} if self._is_ec2 else given
+                self._require(caller, self.served.tagging, resource, about)
+
+    @property
+    def _is_ec2(self) -> bool:
+        return self.served.name == "ec2"
+
+    def _require(
+        self, caller: Caller, operations: Sequence[str], resource: str, about: Given
+    ) -> None:
+        """Raise ``ApiError`` unless the caller may perform one of the operations."""
+        served, refused = self.served, ""
+        for operation in operations:
+            action = f"{served.name}:{operation}"
+            decision = self.authorization.decide(caller, action, resource, about)
+            if decision.allowed:
+                return
+            request = self.authorization.request(caller, action, resource, about)
+            refused = refused or decision.sentence(request)
+        if self._is_ec2:
+            refused = f"You are not authorized to perform this operation. {refused}"
+        status = 400 if served.denied.endswith("Exception") else 403
+        raise ApiError(refused, code=served.denied, status=status)
+
+    def _tagged(self, caller: Caller, operation: str, sent: Mapping[str, Any]) -> Sequence[str]:
+        """Return the ARN of each resource that gets tags as it is made."""
+        if not any(_tags(sent)) or not self.served.tagging:
+            return ()
+        if self._is_ec2:
+            kinds = (str(spec.get("ResourceType")) for spec in sent.get("TagSpecifications", ()))
+            return [self._arn(caller, f"{kind}/*") for kind in dict.fromkeys(kinds)]
+        return [resource for resource, _ in self._resources(caller, operation, sent)]
 
     def _resources(
         self, caller: Caller, operation: str, sent: Mapping[str, Any]
     ) -> Sequence[tuple[str, Mapping[str, str]]]:
         """Return the ARN and the tags of each resource that a request is about."""
         served = self.served
-        if served.name == "ec2" and operation.startswith("Describe"):
+        if self._is_ec2 and operation.startswith("Describe"):
             return [(served.anything, {})]
+        if self._is_ec2 and operation != "CreateSecurityGroup":
+            sent = with_group_id(self.backends, caller, sent)
         if operation == "PutEvents":
             entries = sent.get("Entries", ())
             buses = dict.fromkeys(str(entry.get("EventBusName", _BUS)) for entry in entries)
@@ -85,6 +114,8 @@ class Permissions:
             value = _without_selector(value)
         if value.startswith("arn:"):
             return value
+        if part == "{}" and self._is_ec2:
+            part = f"{EC2_KINDS.get(value.partition('-')[0], '*')}/{{}}"
         name = value.lstrip("/") if self.served.name == "ssm" else value
         return self._arn(caller, part.format(name))
 
@@ -107,6 +138,18 @@ class Permissions:
         if part == "*":
             return part
         return regions.arn(self.served.name, caller.region, caller.account, part)
+
+
+def with_group_id(
+    backends: MotoBackends, caller: Caller, sent: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Return a request of EC2 with the id of a security group that it names, of the default VPC."""
+    name = sent.get("GroupName")
+    if name is None or "GroupId" in sent:
+        return sent
+    place = Place("ec2", caller.account, caller.region)
+    group = backends.read(neighbour("ec2"), place, lambda moto: moto.group_by_name(name))
+    return {**sent, "GroupId": group.id} if group else sent
 
 
 def _on_its_bus(sent: Mapping[str, Any]) -> Mapping[str, Any]:

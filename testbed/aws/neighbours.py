@@ -16,7 +16,7 @@ from testbed.account import chosen_services, neighbour_limits
 from testbed.account.authorization import Authorization
 from testbed.account.log_retention import expire, has_expired
 from testbed.account.moto_backends import Answer, Message
-from testbed.account.neighbour_permissions import Permissions
+from testbed.account.neighbour_permissions import Permissions, with_group_id
 from testbed.account.neighbours import neighbour
 from testbed.account.secret_keys import SecretKeys
 from testbed.account.secure_strings import SecureStrings
@@ -139,6 +139,8 @@ class NeighbourService:
 
     def _check_unused(self, caller: Caller, sent: Mapping[str, Any]) -> None:
         """Raise EC2's refusal to delete what has a network interface of a broker."""
+        if self._served.name == "ec2":
+            sent = with_group_id(self._backends, caller, sent)
         used = {
             name
             for broker in self._testbed.brokers.peek_all(caller)

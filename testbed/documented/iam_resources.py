@@ -70,6 +70,18 @@ CREATES = frozenset(
         "CreateVirtualMFADevice",
     ]
 )
+# What whoever creates something with tags has to be allowed as well (IAM User Guide, "Tagging IAM
+# resources").
+TAGGING: Mapping[str, str] = {
+    "CreateInstanceProfile": "TagInstanceProfile",
+    "CreateOpenIDConnectProvider": "TagOpenIDConnectProvider",
+    "CreatePolicy": "TagPolicy",
+    "CreateRole": "TagRole",
+    "CreateSAMLProvider": "TagSAMLProvider",
+    "CreateUser": "TagUser",
+    "CreateVirtualMFADevice": "TagMFADevice",
+    "UploadServerCertificate": "TagServerCertificate",
+}
 # Operations that change a managed policy itself; AWS's own belong to AWS.
 CHANGE_POLICIES = frozenset(
     [

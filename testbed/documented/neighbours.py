@@ -18,9 +18,10 @@ class Neighbour:
     ARNs, where ``{}`` is the value of a request's member (the service's page of the Service
     Authorization Reference); an operation that none of them suits is about ``anything``.
     ``created`` has the resource of operations that name none yet, and ``apart`` the operations
-    whose members name something else than ``resources`` says. ``invalid`` is the code for a
-    request that breaks the model. ``data`` operations leave no record (the service's CloudTrail
-    page). ``along`` names the services that it reads from or writes to.
+    whose members name something else than ``resources`` says. Whoever makes something with tags
+    has to be allowed one of ``tagging`` as well. ``invalid`` is the code for a request that breaks
+    the model. ``data`` operations leave no record (the service's CloudTrail page). ``along`` names
+    the services that it reads from or writes to.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Neighbour:
     resources: Members = field(default_factory=dict)
     created: Members = field(default_factory=dict)
     apart: Mapping[str, Members] = field(default_factory=dict)
+    tagging: tuple[str, ...] = ()
     anything: str = "*"
     invalid: str = "ValidationException"
     denied: str = "AccessDeniedException"
@@ -40,6 +42,25 @@ class Neighbour:
     def signing_name(self) -> str:
         """The name in signatures, actions' hosts and event sources."""
         return self.signed_for or self.name
+
+
+# The kinds of EC2's resources in ARNs, by the beginning of their ids.
+EC2_KINDS: Members = {
+    "acl": "network-acl",
+    "dopt": "dhcp-options",
+    "eigw": "egress-only-internet-gateway",
+    "eipalloc": "elastic-ip",
+    "eni": "network-interface",
+    "igw": "internet-gateway",
+    "nat": "natgateway",
+    "pcx": "vpc-peering-connection",
+    "rtb": "route-table",
+    "sg": "security-group",
+    "sgr": "security-group-rule",
+    "subnet": "subnet",
+    "vpc": "vpc",
+    "vpce": "vpc-endpoint",
+}
 
 
 def _set(names: str) -> frozenset[str]:
@@ -114,6 +135,8 @@ _EC2 = Neighbour(
         "CreateVpcEndpoint": "vpc-endpoint/*",
         "CreateVpcPeeringConnection": "vpc-peering-connection/*",
     },
+    apart={"CreateTags": {"Resources": "{}"}, "DeleteTags": {"Resources": "{}"}},
+    tagging=("CreateTags",),
     invalid="MissingParameter",
     denied="UnauthorizedOperation",
 )
@@ -132,6 +155,7 @@ _LOGS = Neighbour(
         "logGroupIdentifier": "log-group:{}:log-stream:",
         "resourceArn": "{}",
     },
+    tagging=("TagResource", "TagLogGroup"),
     anything="log-group::log-stream:",
     invalid="InvalidParameterException",
     data=_set("FilterLogEvents GetLogEvents PutLogEvents"),
@@ -154,6 +178,7 @@ _SECRETS = Neighbour(
         "RestoreSecret TagResource UntagResource UpdateSecret UpdateSecretVersionStage"
     ),
     resources={"SecretId": "secret:{}", "Name": "secret:{}"},
+    tagging=("TagResource",),
 )
 _SSM = Neighbour(
     "ssm",
@@ -169,6 +194,7 @@ _SSM = Neighbour(
         "Path": "parameter/{}",
         "ResourceId": "parameter/{}",
     },
+    tagging=("AddTagsToResource",),
     along=("secretsmanager",),
 )
 _EVENTS = Neighbour(
@@ -187,6 +213,7 @@ _EVENTS = Neighbour(
         "DeleteEventBus": {"Name": "event-bus/{}"},
         "DescribeEventBus": {"Name": "event-bus/{}"},
     },
+    tagging=("TagResource",),
     data=_set("PutEvents"),
     along=("logs",),
 )

@@ -160,3 +160,32 @@ def test_a_deny_outweighs_and_a_refused_change_does_nothing(aws: Served, me: Per
     refused = refusal(client(aws, "iam", me).create_user, UserName="denied")
     assert refused["Message"].endswith("with an explicit deny in an identity-based policy")
     assert refusal(aws.client("iam").get_user, UserName="denied")["Code"] == "NoSuchEntity"
+
+
+@pytest.mark.parametrize(
+    ("call", "parameters", "tagging"),
+    [
+        ("create_user", {"UserName": "tagged"}, "iam:TagUser"),
+        (
+            "create_role",
+            {"RoleName": "tagged", "AssumeRolePolicyDocument": trust(ACCOUNT)},
+            "iam:TagRole",
+        ),
+        ("create_policy", {"PolicyName": "tagged", "PolicyDocument": DOCUMENT}, "iam:TagPolicy"),
+        (
+            "create_instance_profile",
+            {"InstanceProfileName": "tagged"},
+            "iam:TagInstanceProfile",
+        ),
+        ("create_virtual_mfa_device", {"VirtualMFADeviceName": "tagged"}, "iam:TagMFADevice"),
+    ],
+)
+def test_who_creates_something_with_tags_may_tag(
+    aws: Served, me: Person, call: str, parameters: dict[str, Any], tagging: str
+) -> None:
+    create = getattr(client(aws, "iam", me), call)
+    give(aws, allow("iam:Create*"))
+    refused = refusal(create, **parameters, Tags=[{"Key": "team", "Value": "red"}])
+    assert f"not authorized to perform: {tagging} on resource: arn:" in refused["Message"]
+    give(aws, allow("iam:Create*", tagging))
+    create(**parameters, Tags=[{"Key": "team", "Value": "red"}])

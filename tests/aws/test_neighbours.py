@@ -541,3 +541,97 @@ def test_a_parameter_has_a_name_and_a_size(aws: Served) -> None:
     name = f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/long"
     refused = refusal(ssm.put_parameter, Name=name, Value="z", Overwrite=True)
     assert refused["Code"] == "ValidationException"
+
+
+TAG = {"Key": "team", "Value": "red"}
+
+
+@pytest.mark.parametrize(
+    ("service", "action", "call", "parameters", "tags"),
+    [
+        (
+            "ec2",
+            "CreateTags",
+            "create_vpc",
+            {"CidrBlock": "10.3.0.0/16"},
+            {"TagSpecifications": [{"ResourceType": "vpc", "Tags": [TAG]}]},
+        ),
+        ("logs", "TagResource", "create_log_group", {"logGroupName": "t"}, {"tags": {"a": "b"}}),
+        (
+            "secretsmanager",
+            "TagResource",
+            "create_secret",
+            {"Name": "t", "SecretString": "x"},
+            {"Tags": [TAG]},
+        ),
+        (
+            "ssm",
+            "AddTagsToResource",
+            "put_parameter",
+            {"Name": "t", "Value": "x", "Type": "String"},
+            {"Tags": [TAG]},
+        ),
+        (
+            "events",
+            "TagResource",
+            "put_rule",
+            {"Name": "t", "EventPattern": '{"source": ["a"]}'},
+            {"Tags": [TAG]},
+        ),
+    ],
+)
+def test_who_makes_something_with_tags_may_tag(
+    aws: Served, service: str, action: str, call: str, parameters: Any, tags: Any
+) -> None:
+    made = f"{service}:{''.join(word.title() for word in call.split('_'))}"
+    name = f"maker-{service}"
+    make = getattr(client(aws, service, new_user(aws, name, allow(made))), call)
+    refused = refusal(make, **parameters, **tags)
+    assert f"not authorized to perform: {service}:{action} on" in refused["Message"]
+    make(**parameters)
+    tagger = new_user(aws, f"{name}-tags", allow(made, f"{service}:{action}"))
+    another = {member: "u" if text == "t" else text for member, text in parameters.items()}
+    getattr(client(aws, service, tagger), call)(**another, **tags)
+
+
+def test_a_security_group_is_the_same_by_its_name(aws: Served) -> None:
+    ec2 = aws.client("ec2", region="eu-west-3")
+    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    ec2.create_security_group(GroupName="same", Description="of another VPC", VpcId=vpc)
+    spec = {"ResourceType": "security-group", "Tags": [TAG]}
+    group = ec2.create_security_group(
+        GroupName="same", Description="in use", TagSpecifications=[spec]
+    )["GroupId"]
+    made = ec2.create_network_interface(SubnetId=subnet, Groups=[group])["NetworkInterface"]
+    refused = refusal(ec2.delete_security_group, GroupName="same")
+    assert refused["Code"] == "DependencyViolation"
+    ec2.delete_network_interface(NetworkInterfaceId=made["NetworkInterfaceId"])
+    of_red = {"StringEquals": {"aws:ResourceTag/team": "red"}}
+    person = new_user(aws, "not-red-groups", allow("ec2:*"), deny("ec2:*", Condition=of_red))
+    may_not = client(aws, "ec2", person, "eu-west-3")
+    refused = refusal(may_not.delete_security_group, GroupName="same")
+    assert f"security-group/{group} with an explicit deny" in refused["Message"]
+    ec2.delete_security_group(GroupName="same")
+    left = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["same"]}])
+    assert [each["VpcId"] for each in left["SecurityGroups"]] == [vpc]
+
+
+def test_tags_of_ec2_are_decided_on_by_what_gets_them(aws: Served) -> None:
+    ec2 = aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.4.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.4.1.0/24")["Subnet"]["SubnetId"]
+    vpcs = allow("ec2:*Tags", resource=f"arn:aws:ec2:us-east-1:{ACCOUNT}:vpc/*")
+    tagger = client(aws, "ec2", new_user(aws, "vpc-tagger", vpcs))
+    tagger.create_tags(Resources=[vpc], Tags=[TAG])
+    refused = refusal(tagger.create_tags, Resources=[vpc, subnet], Tags=[TAG])
+    assert f":subnet/{subnet} because" in refused["Message"]
+    tagger.delete_tags(Resources=[vpc], Tags=[TAG])
+    on_creation = {"StringEquals": {"ec2:CreateAction": "CreateVpc"}}
+    own = allow("ec2:CreateTags", Condition=on_creation)
+    maker = client(aws, "ec2", new_user(aws, "vpc-maker", allow("ec2:CreateVpc"), own))
+    spec = {"ResourceType": "vpc", "Tags": [TAG]}
+    made = maker.create_vpc(CidrBlock="10.5.0.0/16", TagSpecifications=[spec])["Vpc"]
+    assert made["Tags"] == [TAG]
+    refused = refusal(maker.create_tags, Resources=[made["VpcId"]], Tags=[TAG])
+    assert refused["Code"] == "UnauthorizedOperation"
