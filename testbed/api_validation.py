@@ -134,18 +134,28 @@ def _enumeration(name: str, values: tuple[str, ...]) -> tuple[str, ...]:
     return (*recorded, *(value for value in values if value not in recorded))
 
 
-# Java's classes of characters, as far as Python has them: letters, numbers and separators.
+# Java's classes of characters, as far as Python has them. Those that both have are ASCII in Java.
 _CLASSES = {
+    r"\w": "a-zA-Z0-9_",
+    r"\d": "0-9",
     r"\p{L}": r"\w",
     r"\p{M}": r"\w",
     r"\p{N}": r"\w",
     r"\p{Z}": r"\s",
     r"\p{S}": "$+<=>^`|~",
 }
+_IN_CLASS = re.compile(r"\[(?:\\.|[^\]\\])*\]|\\[wd]")
 
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(_IN_CLASS.sub(_in_python, pattern))
+
+
+def _in_python(found: re.Match[str]) -> str:
+    part = found[0]
+    if not part.startswith("["):
+        part = f"[{part}]"
     for java, python in _CLASSES.items():
-        pattern = pattern.replace(java, python)
-    return re.compile(pattern)
+        part = part.replace(f"{java}-", rf"{python}\-").replace(java, python)
+    return part

@@ -61,11 +61,16 @@ class Device:
 
 @dataclass(frozen=True)
 class Directory:
-    """The identities of one account in one partition, by name or serial number."""
+    """The identities of one account in one partition, by name or serial number.
+
+    Of groups and instance profiles it has the ARNs.
+    """
 
     users: Mapping[str, User] = field(default_factory=dict)
     roles: Mapping[str, Role] = field(default_factory=dict)
     devices: Mapping[str, Device] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
+    profiles: Mapping[str, str] = field(default_factory=dict)
 
     def access_keys(self) -> Iterator[tuple[AccessKey, User]]:
         """Yield the access keys, each with its user."""

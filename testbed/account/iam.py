@@ -114,6 +114,8 @@ def directory(backend: IAMBackend) -> Directory:
         {name: _user(backend, user) for name, user in backend.users.items()},
         {role.name: _role(backend, role) for role in backend.roles.values()},
         devices,
+        {name: group.arn for name, group in backend.groups.items()},
+        {name: profile.arn for name, profile in backend.instance_profiles.items()},
     )
 
 

@@ -205,11 +205,6 @@ class IamOperations(IamResponse):
         device.qr_code_png = b""
         return result
 
-    def list_virtual_mfa_devices(self) -> ActionResult:
-        if not str(self._get_param("Marker") or 0).isdigit():
-            raise IAMException("ValidationError", "Invalid Marker.")
-        return super().list_virtual_mfa_devices()
-
     def _boundary(self) -> str | None:
         """Return the boundary in the request; it has to be a managed policy that exists."""
         arn = self._get_param("PermissionsBoundary")

@@ -131,11 +131,12 @@ def _subject(
 
 
 def _named(caller: Caller, directory: Directory, kind: str, name: str, path: str) -> _Subject:
-    """Return a resource by its name; users and roles that exist have their own path."""
+    """Return a resource by its name; what exists has its own path."""
     known: User | Role | None = None
     if kind in ("user", "role"):
         known = directory.users.get(name) if kind == "user" else directory.roles.get(name)
-    arn = known.arn if known else _arn(caller, f"{kind}{path}{name}")
+    arns = {"group": directory.groups, "instance-profile": directory.profiles}.get(kind, {})
+    arn = known.arn if known else arns.get(name) or _arn(caller, f"{kind}{path}{name}")
     word = documented.WORDS.get(kind)
     return _Subject(arn, f"{word} {name}" if word else arn, known.tags if known else {})
 

@@ -59,8 +59,10 @@ class Iam:
             query_protocol.check(model, sent)
             self._linked_roles.check(model.name, caller, sent)
             if (own := self._own(model.name, caller, sent)) is not None:
+                recorded.elements = own
                 return query_protocol.answer(model, own, request.request_id)
             _check_policies(model.name, sent)
+            _check_marker(sent)
             answer = self._call(request, caller, model, sent)
             elements = _parsed(model, answer)
             if answer.status >= 400:
@@ -148,6 +150,13 @@ def _check_policies(operation: str, sent: Mapping[str, Any]) -> None:
                 parse(sent[member], "trust" if operation == "UpdateAssumeRolePolicy" else kind)
             except MalformedPolicyDocument as error:
                 raise ApiError(error.reason, code="MalformedPolicyDocument", status=400) from error
+
+
+def _check_marker(sent: Mapping[str, Any]) -> None:
+    """Raise ``ValidationError`` for a marker that no answer had; moto's are numbers."""
+    marker = str(sent.get("Marker", "0"))
+    if not (marker.isascii() and marker.isdigit() and len(marker) < 10):
+        raise ApiError("Invalid Marker.", code="ValidationError", status=400)
 
 
 def _parsed(model: OperationModel, answer: Answer) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from testbed.testbed import Testbed
 from testbed.trail.recording import unrecorded
 
 _READS = ("Batch", "Describe", "Filter", "Get", "List", "Test")
+_QUERIED = {"query", "ec2"}  # protocols
 _QUERY = "application/x-www-form-urlencoded; charset=utf-8"
 
 
@@ -191,10 +192,10 @@ def _content_type(request: Request) -> str:
 
 
 def _operation(request: Request, service: str) -> OperationModel:
-    if not _is_json(request):
+    model = api_models.service(service)
+    if not _is_json(request) and not _QUERIED.isdisjoint(model.metadata["protocols"]):
         return query_protocol.operation(request, service)
     target, _, name = request.header("x-amz-target").rpartition(".")
-    model = api_models.service(service)
     if target != model.metadata.get("targetPrefix") or name not in api_models.operations(service):
         raise ApiError("", code="UnknownOperationException", status=400)
     return api_models.operations(service)[name]

@@ -169,3 +169,25 @@ def test_a_group_gets_another_path_or_name(aws: Served) -> None:
     arn = f"arn:aws:iam::{ACCOUNT}:group/c/moved"
     assert iam.get_group(GroupName="moved")["Group"]["Arn"] == arn
     assert iam.list_attached_group_policies(GroupName="moved")["AttachedPolicies"]
+
+
+def test_names_are_ascii(aws: Served) -> None:
+    iam = aws.client("iam")
+    refused = refusal(iam.create_user, UserName="m\u00fcller")
+    assert refused["Code"] == "ValidationError"
+    assert refused["Message"].endswith(r"regular expression pattern: [\w+=,.@-]+")
+    tags = [{"Key": "na\u00efve", "Value": "\u00e9t\u00e9 2026"}]
+    assert iam.create_user(UserName="mueller", Tags=tags)["User"]["Tags"] == tags
+
+
+def test_a_marker_that_no_answer_had_is_refused(aws: Served) -> None:
+    iam = aws.client("iam")
+    for call, parameters in (
+        (iam.list_roles, {}),
+        (iam.list_policies, {}),
+        (iam.list_virtual_mfa_devices, {}),
+        (iam.list_attached_group_policies, {"GroupName": "staff"}),
+    ):
+        for marker in ("x", "-1", "\u00b2"):
+            refused = refusal(call, Marker=marker, **parameters)
+            assert (refused["Code"], refused["Status"]) == ("ValidationError", 400), marker

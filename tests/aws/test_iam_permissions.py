@@ -189,3 +189,17 @@ def test_who_creates_something_with_tags_may_tag(
     assert f"not authorized to perform: {tagging} on resource: arn:" in refused["Message"]
     give(aws, allow("iam:Create*", tagging))
     create(**parameters, Tags=[{"Key": "team", "Value": "red"}])
+
+
+def test_groups_and_profiles_are_decided_on_with_their_paths(aws: Served, me: Person) -> None:
+    iam, prefix = aws.client("iam"), f"arn:aws:iam::{ACCOUNT}:"
+    iam.create_group(GroupName="deep", Path="/a/b/")
+    iam.create_instance_profile(InstanceProfileName="deep", Path="/c/")
+    named = [f"{prefix}group/a/b/*", f"{prefix}instance-profile/c/deep"]
+    give(aws, {**allow("iam:*"), "Resource": named})
+    own = client(aws, "iam", me)
+    own.add_user_to_group(GroupName="deep", UserName="other")
+    assert own.get_instance_profile(InstanceProfileName="deep")["InstanceProfile"]
+    assert refusal(own.get_group, GroupName="staff")["Code"] == "AccessDenied"
+    iam.update_group(GroupName="deep", NewPath="/elsewhere/")
+    assert refusal(own.get_group, GroupName="deep")["Code"] == "AccessDenied"

@@ -635,3 +635,11 @@ def test_tags_of_ec2_are_decided_on_by_what_gets_them(aws: Served) -> None:
     assert made["Tags"] == [TAG]
     refused = refusal(maker.create_tags, Resources=[made["VpcId"]], Tags=[TAG])
     assert refused["Code"] == "UnauthorizedOperation"
+
+
+@pytest.mark.parametrize("name", ["logs", "secretsmanager", "ssm", "events"])
+def test_a_form_is_no_request_of_a_service_that_speaks_json(aws: Served, name: str) -> None:
+    for action in sorted(NEIGHBOURS[name].operations):
+        answer = aws.send("POST", "/", f"Action={action}".encode(), service=name)
+        assert answer.status == 400, (action, answer.body)
+        assert answer.document["__type"] == "UnknownOperationException"
