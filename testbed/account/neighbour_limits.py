@@ -1,5 +1,6 @@
 """What moto accepts and AWS does not, or behind which nothing would happen here: refused."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -54,6 +55,17 @@ def _parameter_size(sent: Sent) -> str:
     return _TOO_LONG[most] if len(str(sent.get("Value", ""))) > most else ""
 
 
+def _filter_pattern(sent: Sent) -> str:
+    if _WORDS.fullmatch(str(sent.get("filterPattern", ""))):
+        return ""
+    return "The testbed finds log events by words, or by one phrase in quotes, alone."
+
+
+def _one_of(*members: str) -> Callable[[Sent], str]:
+    sentence = f"{' and '.join(members)} exclude each other."
+    return lambda sent: sentence if all(member in sent for member in members) else ""
+
+
 def _resource_policy(sent: Sent) -> str:
     try:
         parse(str(sent.get("policyDocument", "")), "resource")
@@ -62,6 +74,9 @@ def _resource_policy(sent: Sent) -> str:
     return ""
 
 
+# moto takes other patterns for none, and returns everything.
+_WORDS = re.compile(r"\s*|[^\W\d_]\w*(\s+\w+)*|\"[^\"]*\"")
+_BY_PREFIX = "The testbed finds log groups by the beginning of their names alone."
 _STATISTICS = {"Average", "Maximum", "Minimum", "SampleCount", "Sum"}
 _PERCENTILES = f"The testbed computes {', '.join(sorted(_STATISTICS))}, and no other statistics."
 # The first as users quote it.
@@ -88,6 +103,15 @@ _LIMITS: Mapping[tuple[str, str], tuple[Callable[[Sent], str], ...]] = {
     ("events", "PutTargets"): (_targets,),
     ("events", "PutRule"): (
         _without("ScheduleExpression", "The testbed has no schedules of EventBridge."),
+    ),
+    ("logs", "DescribeLogGroups"): (
+        _without("logGroupNamePattern", _BY_PREFIX),
+        _without("logGroupIdentifiers", _BY_PREFIX),
+    ),
+    ("logs", "FilterLogEvents"): (
+        _filter_pattern,
+        _one_of("logStreamNames", "logStreamNamePrefix"),
+        _one_of("logGroupName", "logGroupIdentifier"),
     ),
     ("logs", "PutResourcePolicy"): (_resource_policy,),
     ("logs", "CreateLogGroup"): (

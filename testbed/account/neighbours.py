@@ -98,7 +98,13 @@ class _CloudWatch(MotoNeighbour):
 
 
 class _Logs(MotoNeighbour):
-    """CloudWatch Logs, whose events keep their ids apart over restarts, too."""
+    """CloudWatch Logs, whose backend is the testbed's own; ids stay apart over restarts, too."""
+
+    def new_backend(self, place: Place) -> Any:
+        """See ``MotoService``."""
+        from testbed.account.logs import LogsBackend  # it loads moto
+
+        return LogsBackend(place.region, place.account)
 
     def restore(self, backend: Any, content: dict[str, Any]) -> None:
         """See ``MotoService``."""

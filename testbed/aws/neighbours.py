@@ -14,6 +14,7 @@ from botocore.parsers import create_parser
 from testbed import api_models, api_validation
 from testbed.account import chosen_services, neighbour_limits
 from testbed.account.authorization import Authorization
+from testbed.account.log_groups import by_name
 from testbed.account.log_retention import expire, has_expired
 from testbed.account.moto_backends import Answer, Message
 from testbed.account.neighbour_permissions import Permissions, with_group_id
@@ -60,8 +61,11 @@ class NeighbourService:
             unrecorded if model.name in served.data else self._testbed.services.recorder.api_call
         )
         with record(served.name, caller, model.name, sent) as recorded:
-            self._permissions.check(caller, model.name, sent)
+            meant = by_name(caller, sent) if served.name == "logs" else sent
+            self._permissions.check(caller, model.name, meant)
             self._check(model, sent)
+            if meant is not sent:
+                request = replace(request, body=json.dumps(meant).encode())
             if model.name.startswith("Delete"):
                 self._check_unused(caller, sent)
             if served.name == "logs" and model.name.startswith(_READS):

@@ -643,3 +643,51 @@ def test_a_form_is_no_request_of_a_service_that_speaks_json(aws: Served, name: s
         answer = aws.send("POST", "/", f"Action={action}".encode(), service=name)
         assert answer.status == 400, (action, answer.body)
         assert answer.document["__type"] == "UnknownOperationException"
+
+
+def test_log_events_are_found_by_group_stream_words_and_time(aws: Served) -> None:
+    logs, now = aws.client("logs"), int(time.time() * 1000)
+    logs.create_log_group(logGroupName="/found")
+    for stream, events in (("a-1", (0, 2)), ("a-2", (1, 3)), ("b", (4,))):
+        logs.create_log_stream(logGroupName="/found", logStreamName=stream)
+        logs.put_log_events(
+            logGroupName="/found",
+            logStreamName=stream,
+            logEvents=[{"timestamp": now + at, "message": f"event {at}"} for at in events],
+        )
+    arn = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/found"
+    own = allow("logs:*", resource=f"{arn}:*")
+    reader = client(aws, "logs", new_user(aws, "log-reader", own))
+
+    def found(**asked: Any) -> list[int]:
+        events = reader.filter_log_events(**asked)["events"]
+        return [int(event["message"][-1]) for event in events]
+
+    for group in (
+        {"logGroupName": "/found"},
+        *({"logGroupIdentifier": n} for n in (arn, "/found")),
+    ):
+        assert found(**group) == [0, 1, 2, 3, 4]
+        assert found(**group, logStreamNamePrefix="a-") == [0, 1, 2, 3]
+        assert found(**group, logStreamNamePrefix="c") == []
+        assert len(reader.describe_log_streams(**group)["logStreams"]) == 3
+    assert found(logGroupName="/found", filterPattern='"event 3"') == [3]
+    for odd in ("{ $.level = 1 }", "?event ?other", "event -3", "%e%", "500"):
+        refused = refusal(logs.filter_log_events, logGroupName="/found", filterPattern=odd)
+        assert refused["Code"] == "InvalidParameterException", odd
+    foreign = arn.replace(ACCOUNT, OTHER)
+    refused = refusal(logs.filter_log_events, logGroupIdentifier=foreign)
+    assert refused["Code"] == "ResourceNotFoundException"
+    refused = refusal(logs.describe_log_groups, logGroupNamePattern="found")
+    assert refused["Code"] == "InvalidParameterException"
+
+
+def test_an_event_in_a_log_group_has_whole_milliseconds(aws: Served) -> None:
+    logs, events = aws.client("logs"), aws.client("events")
+    logs.create_log_group(logGroupName="/whole")
+    arn = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/whole"
+    events.put_rule(Name="whole", EventPattern='{"source": ["whole"]}')
+    events.put_targets(Rule="whole", Targets=[{"Id": "1", "Arn": arn}])
+    events.put_events(Entries=[{"Source": "whole", "DetailType": "t", "Detail": "{}"}])
+    [event] = logs.filter_log_events(logGroupName="/whole")["events"]
+    assert isinstance(event["timestamp"], int)
