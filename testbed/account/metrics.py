@@ -77,11 +77,13 @@ class MetricsBackend(CloudWatchBackend):
         end_time: datetime,
         scan_by: str = "TimestampAscending",
     ) -> list[dict[str, Any]]:
-        """Return the statistic of each query; none of them is an expression."""
+        """Return the statistic of each query that returns data; none of them is an expression."""
         if start_time >= end_time:
             raise ValidationError("The parameter EndTime must be greater than StartTime.")
         results = []
         for query in queries:
+            if not query.get("ReturnData", True):
+                continue
             of, stat = query["MetricStat"], query["MetricStat"]["Stat"]
             metric = of["Metric"]
             name, dimensions = metric["MetricName"], metric.get("Dimensions", [])

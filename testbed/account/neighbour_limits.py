@@ -40,7 +40,26 @@ def _metric_queries(sent: Sent) -> str:
     if any("Expression" in query for query in queries):
         return "The testbed computes no metric math, and has no Metrics Insights."
     stats = {str(query.get("MetricStat", {}).get("Stat", "Sum")) for query in queries}
-    return _PERCENTILES if stats - _STATISTICS else ""
+    if stats - _STATISTICS:
+        return _PERCENTILES
+    ids = [str(query.get("Id", "")) for query in queries]
+    if not all(map(_QUERY_ID.fullmatch, ids)):
+        return "The id of a query begins with a lower-case letter, and has letters, digits and _."
+    if len(set(ids)) < len(ids):
+        return "The ids of the queries must be unique."
+    periods = (query.get("MetricStat", {}).get("Period", 60) for query in queries)
+    return next(filter(None, map(_bad_period, periods)), "")
+
+
+def _period(sent: Sent) -> str:
+    return _bad_period(sent.get("Period", 60))
+
+
+def _bad_period(period: int) -> str:
+    """Return a sentence about a period that CloudWatch does not have (API reference)."""
+    if period in (1, 5, 10, 20, 30) or period % 60 == 0:
+        return ""
+    return "The period is 1, 5, 10, 20, 30, or a multiple of 60 seconds."
 
 
 def _parameter_name(sent: Sent) -> str:
@@ -77,6 +96,7 @@ def _resource_policy(sent: Sent) -> str:
 # moto takes other patterns for none, and returns everything.
 _WORDS = re.compile(r"\s*|[^\W\d_]\w*(\s+\w+)*|\"[^\"]*\"")
 _BY_PREFIX = "The testbed finds log groups by the beginning of their names alone."
+_QUERY_ID = re.compile("[a-z][a-zA-Z0-9_]*")
 _STATISTICS = {"Average", "Maximum", "Minimum", "SampleCount", "Sum"}
 _PERCENTILES = f"The testbed computes {', '.join(sorted(_STATISTICS))}, and no other statistics."
 # The first as users quote it.
@@ -94,7 +114,10 @@ _LIMITS: Mapping[tuple[str, str], tuple[Callable[[Sent], str], ...]] = {
         _without("EntityMetricData", "The testbed keeps no metrics of entities."),
     ),
     ("cloudwatch", "GetMetricData"): (_metric_queries,),
-    ("cloudwatch", "GetMetricStatistics"): (_without("ExtendedStatistics", _PERCENTILES),),
+    ("cloudwatch", "GetMetricStatistics"): (
+        _without("ExtendedStatistics", _PERCENTILES),
+        _period,
+    ),
     ("events", "CreateEventBus"): (
         _without("KmsKeyIdentifier", "The testbed encrypts no event buses."),
         _without("DeadLetterConfig", "The testbed has no dead-letter queues."),
