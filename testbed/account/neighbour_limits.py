@@ -20,9 +20,11 @@ def check(service: str, operation: str, sent: Sent) -> None:
 
 def _targets(sent: Sent) -> str:
     arns = (str(target.get("Arn", "")) for target in sent.get("Targets", ()))
-    if all(arn.split(":")[2:3] == ["logs"] for arn in arns):
-        return ""
-    return "The testbed delivers events to log groups alone."
+    if not all(arn.split(":")[2:3] == ["logs"] for arn in arns):
+        return "The testbed delivers events to log groups alone."
+    if any("Input" in target or "InputPath" in target for target in sent.get("Targets", ())):
+        return "The testbed delivers whole events, or what an InputTransformer makes of them."
+    return ""
 
 
 def _without(member: str, sentence: str) -> Callable[[Sent], str]:
@@ -74,6 +76,28 @@ def _parameter_size(sent: Sent) -> str:
     return _TOO_LONG[most] if len(str(sent.get("Value", ""))) > most else ""
 
 
+def _retention(sent: Sent) -> str:
+    days = sent.get("retentionInDays")
+    if days in _RETENTIONS:
+        return ""
+    return f"The retention is one of {', '.join(map(str, _RETENTIONS))} days, not {days}."
+
+
+def _group_class(sent: Sent) -> str:
+    standard = sent.get("logGroupClass", "STANDARD") == "STANDARD"
+    return "" if standard else "The testbed's log groups are of the class STANDARD."
+
+
+def _secret_name(sent: Sent) -> str:
+    """Return AWS's words for a name with other characters."""
+    if _SECRET_NAME.fullmatch(str(sent.get("Name", ""))):
+        return ""
+    return (
+        "Invalid name. Must be a valid name containing alphanumeric characters, or any of the "
+        "following: -/_+=.@!"
+    )
+
+
 def _filter_pattern(sent: Sent) -> str:
     if _WORDS.fullmatch(str(sent.get("filterPattern", ""))):
         return ""
@@ -96,6 +120,12 @@ def _resource_policy(sent: Sent) -> str:
 # moto takes other patterns for none, and returns everything.
 _WORDS = re.compile(r"\s*|[^\W\d_]\w*(\s+\w+)*|\"[^\"]*\"")
 _BY_PREFIX = "The testbed finds log groups by the beginning of their names alone."
+_SECRET_NAME = re.compile("[a-zA-Z0-9/_+=.@!-]+")
+# Days; API reference of PutRetentionPolicy.
+_RETENTIONS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545),
+    *(731, 1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
 _QUERY_ID = re.compile("[a-z][a-zA-Z0-9_]*")
 _STATISTICS = {"Average", "Maximum", "Minimum", "SampleCount", "Sum"}
 _PERCENTILES = f"The testbed computes {', '.join(sorted(_STATISTICS))}, and no other statistics."
@@ -140,8 +170,11 @@ _LIMITS: Mapping[tuple[str, str], tuple[Callable[[Sent], str], ...]] = {
     ("logs", "CreateLogGroup"): (
         _without("kmsKeyId", "The testbed encrypts no log groups."),
         _without("deletionProtectionEnabled", "The testbed protects no log groups from deletion."),
+        _group_class,
     ),
+    ("logs", "PutRetentionPolicy"): (_retention,),
     ("secretsmanager", "CreateSecret"): (
+        _secret_name,
         _without("AddReplicaRegions", "The testbed replicates no secrets."),
     ),
     ("ssm", "PutParameter"): (

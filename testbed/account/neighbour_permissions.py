@@ -40,8 +40,8 @@ class Permissions:
             self._require(caller, (operation,), resource, about)
         if operation.startswith(_MAKING) and operation not in self.served.tagging:
             for resource in self._tagged(caller, operation, sent):
-                about = {**given, "ec2:CreateAction": operation} if self._is_ec2 else given
-                self._require(caller, self.served.tagging, resource, about)
+                own = {"ec2:CreateAction": operation} if self._is_ec2 else {}
+                self._require(caller, self.served.tagging, resource, {**given, **own})
 
     @property
     def _is_ec2(self) -> bool:

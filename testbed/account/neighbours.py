@@ -1,4 +1,4 @@
-"""Services that moto answers for as they are: one ``MotoService`` with additions for three.
+"""Services that moto answers for as they are: one ``MotoService`` with additions for four.
 
 Loading this module loads nothing of moto; the first call of a service loads what it needs, which
 takes seconds for EC2.
@@ -119,7 +119,17 @@ class _Logs(MotoNeighbour):
         events._event_id = max(events._event_id, *ids, -1) + 1  # noqa: SLF001 - moto has no other name for it
 
 
+class _Events(MotoNeighbour):
+    """EventBridge, whose backend and operations are the testbed's own."""
+
+    def __init__(self, name: str) -> None:
+        from testbed.account.events import EventsBackend, EventsOperations  # it loads moto
+
+        super().__init__(name)
+        self._backend, self._operations = EventsBackend, EventsOperations
+
+
 def neighbour(name: str) -> MotoNeighbour:
     """Return a service by botocore's name. The first call of each loads it."""
-    own = {"ec2": _Ec2, "logs": _Logs, "cloudwatch": _CloudWatch}
+    own = {"ec2": _Ec2, "logs": _Logs, "cloudwatch": _CloudWatch, "events": _Events}
     return own.get(name, MotoNeighbour)(name)

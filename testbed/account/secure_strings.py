@@ -22,6 +22,10 @@ from testbed.kms.base import Caller, Kms, is_outage
 MANAGED = "alias/aws/ssm"
 _SERVICE = "ssm.amazonaws.com"
 _SEALED = "testbed-ciphertext:"
+_OTHER_TYPE = (
+    "Parameter Store does not support changing a parameter type in a hierarchy. You must create a "
+    "new, unique parameter."  # API reference
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class SecureStrings:
         """
         kind, pattern = self._stored(sent["Name"])
         sent = _with_pattern(sent, pattern)
+        if kind and sent.get("Overwrite") and sent.get("Type", kind) != kind:  # moto changes it
+            raise ApiError(_OTHER_TYPE, code="HierarchyTypeMismatchException", status=400)
         if sent.get("Type", kind) != "SecureString":
             return dict(sent)
         if sent.get("KeyId", MANAGED) == MANAGED:

@@ -166,14 +166,23 @@ class NeighbourService:
         if target := request.header("x-amz-target"):
             headers["X-Amz-Target"] = target
         host = api_models.service(served.name).endpoint_prefix
-        return self._backends.call(
-            neighbour(served.name),
-            Place(served.name, caller.account, region),
-            Message("POST", f"https://{host}.{region}.amazonaws.com/", headers, request.body),
-            changes=not model.name.startswith(_READS),
-            request_id=request.request_id,
-            along=[(neighbour(name), Place(name, caller.account, region)) for name in served.along],
-        )
+        try:
+            return self._backends.call(
+                neighbour(served.name),
+                Place(served.name, caller.account, region),
+                Message("POST", f"https://{host}.{region}.amazonaws.com/", headers, request.body),
+                changes=not model.name.startswith(_READS),
+                request_id=request.request_id,
+                along=[
+                    (neighbour(name), Place(name, caller.account, region)) for name in served.along
+                ],
+            )
+        except NotImplementedError as error:  # such as "The filter 'x' for DescribeVpcs has not"
+            lacking, _, rest = str(error).partition(" has not been implemented")
+            what = f"{lacking[0].lower()}{lacking[1:]}" if rest else f"all of {model.name}"
+            sentence = f"The testbed does not have {what}."
+            code = "InvalidParameterValue" if served.name == "ec2" else served.invalid
+            raise ApiError(sentence, code=code, status=400) from error
 
 
 def _is_about_brokers(operation: str, sent: Mapping[str, Any]) -> bool:

@@ -198,15 +198,17 @@ def test_alarms_are_refused_in_plain_words(aws: Served) -> None:
 def test_a_query_has_an_id_of_its_own_a_period_and_data_if_it_wants(aws: Served) -> None:
     put(aws, 0, ("QueueSize", 1))
     cloudwatch, asked = aws.client("cloudwatch"), {"StartTime": START, "EndTime": START + MINUTE}
-    metric = {"Namespace": NAMESPACE, "MetricName": "QueueSize", "Dimensions": [BROKER, QUEUE]}
-    query = {"Id": "one", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}}
+    metric: dict[str, Any] = {"Namespace": NAMESPACE, "MetricName": "QueueSize"}
+    metric["Dimensions"] = [BROKER, QUEUE]
+    stat = {"Metric": metric, "Period": 60, "Stat": "Sum"}
+    query = {"Id": "one", "MetricStat": stat}
     silent = {**query, "Id": "two", "ReturnData": False}
     results = cloudwatch.get_metric_data(MetricDataQueries=[query, silent], **asked)
     assert [result["Id"] for result in results["MetricDataResults"]] == ["one"]
-    odd = {**query, "Id": "two", "MetricStat": {**query["MetricStat"], "Period": 45}}
+    odd = {**query, "Id": "two", "MetricStat": {**stat, "Period": 45}}
     for queries in ([query, query], [{**query, "Id": "One"}], [query, odd]):
         refused = refusal(cloudwatch.get_metric_data, MetricDataQueries=queries, **asked)
         assert refused["Code"] == "InvalidParameterValue", queries
-    metric |= {"Period": 45, "Statistics": ["Sum"]}
-    refused = refusal(cloudwatch.get_metric_statistics, **metric, **asked)
+    asked_for = {**metric, "Period": 45, "Statistics": ["Sum"]}
+    refused = refusal(cloudwatch.get_metric_statistics, **asked_for, **asked)
     assert refused["Code"] == "InvalidParameterValue"

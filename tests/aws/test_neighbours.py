@@ -691,3 +691,47 @@ def test_an_event_in_a_log_group_has_whole_milliseconds(aws: Served) -> None:
     events.put_events(Entries=[{"Source": "whole", "DetailType": "t", "Detail": "{}"}])
     [event] = logs.filter_log_events(logGroupName="/whole")["events"]
     assert isinstance(event["timestamp"], int)
+
+
+def test_rules_deliver_to_what_is_there_while_they_are_enabled(aws: Served) -> None:
+    logs, events = aws.client("logs"), aws.client("events")
+    pattern, prefix = '{"source": ["there"]}', f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:"
+    logs.create_log_group(logGroupName="/there")
+    events.put_rule(Name="there", EventPattern=pattern, State="DISABLED")
+    targets = [{"Id": "1", "Arn": f"{prefix}/there:*"}, {"Id": "2", "Arn": f"{prefix}/gone"}]
+    events.put_targets(Rule="there", Targets=targets)
+    entry = {"Source": "there", "DetailType": "t", "Detail": "{}"}
+    assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+    assert logs.filter_log_events(logGroupName="/there")["events"] == []
+    events.enable_rule(Name="there")
+    assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+    assert len(logs.filter_log_events(logGroupName="/there")["events"]) == 1
+    assert events.list_targets_by_rule(Rule="there")["Targets"] == targets
+    [target, _] = targets
+    given = [{**target, "Input": "{}"}]
+    refused = refusal(events.put_targets, Rule="there", Targets=given)
+    assert refused["Code"] == "ValidationException"
+    for source, matches in (("there", True), ("elsewhere", False)):
+        event = json.dumps({"id": "1", "source": source, "detail": {}})
+        assert events.test_event_pattern(EventPattern=pattern, Event=event)["Result"] is matches
+    refused = refusal(events.test_event_pattern, EventPattern=pattern, Event="[]")
+    assert refused["Code"] == "ValidationException"
+
+
+def test_what_aws_refuses_is_not_kept(aws: Served) -> None:
+    ec2, logs, ssm = aws.client("ec2"), aws.client("logs"), aws.client("ssm")
+    refused = refusal(ec2.describe_vpcs, Filters=[{"Name": "no-such", "Values": ["x"]}])
+    assert (refused["Code"], refused["Status"]) == ("InvalidParameterValue", 400)
+    assert refused["Message"] == "The testbed does not have the filter 'no-such' for DescribeVpcs."
+    logs.create_log_group(logGroupName="/kept")
+    refused = refusal(logs.put_retention_policy, logGroupName="/kept", retentionInDays=2)
+    assert refused["Code"] == "InvalidParameterException"
+    refused = refusal(logs.create_log_group, logGroupName="/rare", logGroupClass="DELIVERY")
+    assert refused["Code"] == "InvalidParameterException"
+    refused = refusal(aws.client("secretsmanager").create_secret, Name="a b", SecretString="x")
+    assert refused["Message"].startswith("Invalid name.")
+    ssm.put_parameter(Name="typed", Value="x", Type="String")
+    other = {"Name": "typed", "Value": "x", "Type": "SecureString"}
+    refused = refusal(ssm.put_parameter, **other, Overwrite=True)
+    assert refused["Code"] == "HierarchyTypeMismatchException"
+    assert refusal(ssm.put_parameter, **other)["Code"] == "ParameterAlreadyExists"
