@@ -4,7 +4,7 @@ Loading this module loads moto's EventBridge: import it at the first use.
 """
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from moto.events.exceptions import ValidationException
 from moto.events.models import EventPattern
@@ -47,4 +47,4 @@ class EventsOperations(EventsHandler):
         if not isinstance(event, dict):
             raise ValidationException("Parameter Event is not valid. Reason: Event is not JSON.")
         pattern = EventPattern.load(self._get_param("EventPattern"))
-        return json.dumps({"Result": pattern.matches_event(event)})
+        return json.dumps({"Result": pattern.matches_event(cast("Any", event))})

@@ -38,6 +38,7 @@ class IamOperations(IamResponse):
         boundary = self._boundary()
         name = self._get_param("UserName")
         iam_rules.check_free(name, self.backend.users, f"User with name {name}")
+        iam_rules.check_tags(self._get_param("Tags", []))
         result = super().create_user()
         user = _member(result, "User")
         user.id = self._unique("AIDA")
@@ -84,6 +85,14 @@ class IamOperations(IamResponse):
         result = super().create_group()
         _member(result, "Group").id = self._unique("AGPA")
         return result
+
+    def tag_user(self) -> ActionResult:
+        iam_rules.check_tags(self._get_param("Tags", []))
+        return super().tag_user()
+
+    def tag_instance_profile(self) -> ActionResult:
+        iam_rules.check_tags(self._get_param("Tags", []))
+        return super().tag_instance_profile()
 
     def update_group(self) -> ActionResult:
         name, new = self._get_param("GroupName"), self._get_param("NewGroupName")
@@ -157,6 +166,7 @@ class IamOperations(IamResponse):
     def create_instance_profile(self) -> ActionResult:
         name = self._get_param("InstanceProfileName")
         iam_rules.check_free(name, self.backend.instance_profiles, f"Instance Profile {name}")
+        iam_rules.check_tags(self._get_param("Tags", []))
         result = super().create_instance_profile()
         _member(result, "InstanceProfile").id = self._unique("AIPA")
         return result

@@ -19,6 +19,16 @@ def check_free(name: str, names: Iterable[str], called: str, rest: str = "") -> 
         raise IAMException("EntityAlreadyExists", f"{called} already exists.{rest}")
 
 
+def check_tags(tags: list[dict[str, str]]) -> None:
+    """Raise ``InvalidInput`` for tags of which two have the same key; its case does not count."""
+    keys = [tag["Key"].lower() for tag in tags]
+    if len(set(keys)) < len(keys):
+        raise IAMException(
+            "InvalidInput",
+            "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+        )
+
+
 def check_user_unused(user: Any, groups: list[Any]) -> None:
     """Raise ``DeleteConflict`` for a user who still has something."""
     if user.access_keys:

@@ -191,3 +191,18 @@ def test_a_marker_that_no_answer_had_is_refused(aws: Served) -> None:
         for marker in ("x", "-1", "\u00b2"):
             refused = refusal(call, Marker=marker, **parameters)
             assert (refused["Code"], refused["Status"]) == ("ValidationError", 400), marker
+
+
+def test_keys_of_tags_do_not_differ_in_case_alone(aws: Served) -> None:
+    iam, tags = aws.client("iam"), [{"Key": key, "Value": "x"} for key in ("team", "Team")]
+    iam.create_user(UserName="tagged")
+    iam.create_instance_profile(InstanceProfileName="tagged")
+    for call, parameters in (
+        (iam.create_user, {"UserName": "untagged"}),
+        (iam.tag_user, {"UserName": "tagged"}),
+        (iam.create_instance_profile, {"InstanceProfileName": "untagged"}),
+        (iam.tag_instance_profile, {"InstanceProfileName": "tagged"}),
+    ):
+        refused = refusal(call, **parameters, Tags=tags)
+        assert (refused["Code"], refused["Status"]) == ("InvalidInput", 400)
+    assert refusal(iam.get_user, UserName="untagged")["Code"] == "NoSuchEntity"
