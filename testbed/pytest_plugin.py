@@ -8,12 +8,13 @@ the session, even when pytest is killed. The workers of pytest-xdist share one t
 
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import pytest
 
@@ -157,12 +158,16 @@ def _usable_keys(request: pytest.FixtureRequest) -> Iterator[None]:
     if not used:  # most tests of most projects
         yield
         return
+    brokers = [request.getfixturevalue(name) for name in used]
+    if not any(map(_is_ours, brokers)):
+        yield
+        return
     from testbed.testing.isolation import usable_keys
 
     for name in _OWN:  # removed after the keys are back: a broker that is down removes nothing
         if name in request.fixturenames:
             request.getfixturevalue(name)
-    with usable_keys([request.getfixturevalue(name) for name in used]):
+    with usable_keys(list(filter(_is_ours, brokers))):
         yield
 
 
@@ -199,8 +204,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Close what ``pytest_configure`` has opened."""
-    os.close(config.stash[_TERMINAL])
+    """Close what ``pytest_configure`` has opened, unless another plugin's failed before it."""
+    if _TERMINAL in config.stash:
+        os.close(config.stash[_TERMINAL])
 
 
 @pytest.hookimpl(wrapper=True)
@@ -216,9 +222,15 @@ def pytest_runtest_makereport(
         report.sections += [
             (f"log of {name}", _log_since(broker, item.stash.get(_BEGAN, call.start)))
             for name, broker in brokers.items()
-            if broker is not None
+            if _is_ours(broker)
         ]
     return report
+
+
+def _is_ours(broker: object) -> "TypeGuard[MqBroker]":
+    """Return whether it is this plugin's: a project may have fixtures of the same names."""
+    library = sys.modules.get("testbed.library")  # not imported: then none of ours is there
+    return library is not None and isinstance(broker, library.MqBroker)
 
 
 def _log_since(broker: "MqBroker", began: float) -> str:
