@@ -5,7 +5,9 @@ a claim fails, or there is advice; 2 wrong usage; 3 denied (`why`); 130 interrup
 """
 
 import atexit
+import errno
 import faulthandler
+import io
 import os
 import signal
 import sys
@@ -14,6 +16,8 @@ from functools import partial
 from typing import NoReturn
 
 PATIENCE = 45.0  # seconds that cleaning up has after an interruption
+# What keeps output from being written; nobody reads it any more in the last case.
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -24,19 +28,49 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     signal.signal(signal.SIGALRM, _given_up)
     atexit.register(_handle_interruptions, signal.SIG_IGN)  # it is over, with its own status
+    _prepare_streams()
     show_progress()
     try:
-        app(
-            args=None if arguments is None else list(arguments),
-            obj=partial(_handle_interruptions, _interrupted),
-        )
+        try:
+            app(
+                args=None if arguments is None else list(arguments),
+                obj=partial(_handle_interruptions, _interrupted),
+            )
+        finally:
+            sys.stdout.flush()  # Python's own attempt at the end would be no error of the command
     except (Exception, SystemExit) as error:
         succeeded = isinstance(error, SystemExit) and not error.code
         if _is_interrupted() and not succeeded:  # what failed did so on the way out
             sys.exit(130)
+        if isinstance(error, OSError) and error.errno in _UNWRITABLE:
+            _give_output_up(error)
         raise
     finally:
         _handle_interruptions(_exit)
+
+
+def _prepare_streams() -> None:
+    """Open what stands in for closed standard streams: no other file may get their numbers.
+
+    Output in an encoding that lacks a character has its code instead.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # it gets the lowest free number, which is this one
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r"))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _give_output_up(error: OSError) -> NoReturn:
+    """Say why the output could not be written, and exit with status 1."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left of it goes nowhere
+    if error.errno != errno.EPIPE:
+        print(f"error: The output cannot be written: {error.strerror}.", file=sys.stderr)
+    sys.exit(1)
 
 
 def _is_interrupted() -> bool:

@@ -1,5 +1,6 @@
 """What commands share: options, progress, results, and errors on one line."""
 
+import errno
 import json
 import logging
 import sys
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from testbed.errors import TestbedError
+from testbed.errors import StateBroken, TestbedError
 
 if TYPE_CHECKING:  # commands start sooner without
     from testbed.testbed import Testbed
@@ -25,6 +26,8 @@ JsonOption = Annotated[
 ]
 STATE = Path(".testbed")
 _started = time.monotonic()
+# Errors of files that the system does not name: the current folder is gone, or a disk is full.
+_UNNAMED = (errno.ENOENT, errno.ENOSPC, errno.EDQUOT)
 
 
 class ProgressHandler(logging.Handler):
@@ -52,7 +55,8 @@ def new_app(help_text: str = "") -> typer.Typer:
 
 def show(document: Any, as_json: bool, text: Callable[[Any], str]) -> None:
     """Print the result on standard output, as JSON or as ``text`` renders it."""
-    print(json.dumps(document, indent=2) if as_json else text(document))
+    # At once: `testbed serve` goes on after it, and the reader may be a pipe.
+    print(json.dumps(document, indent=2) if as_json else text(document), flush=True)
 
 
 def fail(error: TestbedError, as_json: bool) -> None:
@@ -67,7 +71,7 @@ def fail(error: TestbedError, as_json: bool) -> None:
 
 @contextmanager
 def errors_shown(as_json: bool = False) -> Iterator[None]:
-    """Turn errors of the testbed into a message and exit status 1."""
+    """Turn errors of the testbed, and of files that are named, into a message and exit status 1."""
     from testbed.extras import explained
 
     try:
@@ -75,6 +79,18 @@ def errors_shown(as_json: bool = False) -> Iterator[None]:
             yield
     except TestbedError as error:
         fail(error, as_json)
+    except OSError as error:
+        if error.filename is None and error.errno not in _UNNAMED:
+            raise
+        fail(StateBroken.because_of(error, _file_sentence(error), ""), as_json)
+
+
+def _file_sentence(error: OSError) -> str:
+    if error.filename is not None:
+        return f"{error.filename} cannot be used"
+    if error.errno == errno.ENOENT:
+        return "The current folder cannot be used"
+    return "The output cannot be written"
 
 
 @contextmanager

@@ -49,6 +49,7 @@ class State:
     def __init__(self, folder: Path | str = DEFAULT_FOLDER) -> None:
         self.folder = Path(folder).absolute()
         self._name = f"The state folder {self.folder}"
+        self._instance = instance_of(self.folder)
         self.is_new = self._prepare()
         self._database = Database(
             self.folder / DATABASE, name=self._name, hint=_HINT, schema=_SCHEMA, tables=_TABLES
@@ -63,7 +64,7 @@ class State:
     @property
     def instance(self) -> str:
         """The name that containers of this folder carry as label."""
-        return instance_of(self.folder)
+        return self._instance
 
     @property
     def ca_file(self) -> Path:
@@ -172,8 +173,16 @@ def instance_of(folder: Path | str) -> str:
     """Return the instance of a state folder.
 
     It is derived from the path alone, so it is known even when the folder is broken or gone.
+    Raises ``StateBroken`` for a path that is no text: nothing could print it.
     """
-    return hashlib.sha256(str(Path(folder).absolute()).encode()).hexdigest()[:10]
+    path = Path(folder).absolute()
+    try:
+        return hashlib.sha256(str(path).encode()).hexdigest()[:10]
+    except UnicodeEncodeError as error:
+        raise StateBroken(
+            f"The state folder {path} cannot be used: its path is not in UTF-8.",
+            hint="Name another folder with --state or TESTBED_STATE.",
+        ) from error
 
 
 def is_ours(folder: Path | str) -> bool:
