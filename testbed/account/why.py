@@ -77,7 +77,7 @@ def someone(
     if who == "root":
         return root(account, region)
     if who.startswith("arn:"):
-        account = Arn.parse(who).account
+        account = _account_of(who)
     directory = identities.directory(account, region)
     caller = _user(directory, who, account, region) or _session(directory, who, account, region)
     if caller is None:
@@ -88,6 +88,15 @@ def someone(
     if caller.kind == "AssumedRole" or mfa:
         return caller.with_session(now, now if mfa else None)
     return caller
+
+
+def _account_of(arn: str) -> str:
+    try:
+        return Arn.parse(arn).account
+    except ValueError as error:
+        raise TestbedError(
+            f"{arn} is no ARN.", hint="Those of users are arn:aws:iam::ACCOUNT:user/NAME."
+        ) from error
 
 
 def _user(directory: Directory, who: str, account: str, region: str) -> Caller | None:

@@ -3,6 +3,7 @@
 import errno
 import json
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -46,6 +47,13 @@ def show_progress() -> None:
     logger = logging.getLogger("testbed")
     logger.setLevel(logging.INFO)
     logger.addHandler(ProgressHandler())
+
+
+def checked_account(account: str) -> str:
+    """Return ``account``. Raises ``TestbedError`` unless it has the form of one."""
+    if not re.fullmatch("[0-9]{12}", account):
+        raise TestbedError(f"{account!r} is no account.", hint="An account has twelve digits.")
+    return account
 
 
 def new_app(help_text: str = "") -> typer.Typer:

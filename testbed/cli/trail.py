@@ -5,13 +5,22 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from testbed.cli.base import STATE, JsonOption, StateOption, errors_shown, existing, new_app
+from testbed.cli.base import (
+    STATE,
+    JsonOption,
+    StateOption,
+    checked_account,
+    errors_shown,
+    existing,
+    new_app,
+    show,
+)
 from testbed.documented.cloudtrail import LOOKUP_ATTRIBUTES
 from testbed.errors import TestbedError
 from testbed.kms.base import USER_ACCOUNT
@@ -55,8 +64,12 @@ def trail(
     error: Annotated[
         str, typer.Option(help="Only refused calls with this code, or with `any`.")
     ] = "",
-    start: Annotated[datetime | None, typer.Option(help="Nothing before this time.")] = None,
-    end: Annotated[datetime | None, typer.Option(help="Nothing after this time.")] = None,
+    start: Annotated[
+        datetime | None, typer.Option(help="Nothing before this time, in UTC as what is shown.")
+    ] = None,
+    end: Annotated[
+        datetime | None, typer.Option(help="Nothing after this time, in UTC as what is shown.")
+    ] = None,
     limit: Annotated[
         int, typer.Option(min=1, help="The largest number of records, the newest.")
     ] = 50,
@@ -87,9 +100,11 @@ def trail(
     from testbed.trail.lookup import events, newest
 
     with errors_shown(as_json), existing(state) as testbed:
+        checked_account(account)
         if export_to:
-            for path in export(testbed.trail, export_to, account):
-                print(path)
+            files = list(map(str, export(testbed.trail, export_to, account)))
+            if files or as_json:
+                show({"files": files}, as_json, lambda _: "\n".join(files))
             return
         chosen, cursor = _attribute(attribute), newest(testbed.trail)
         region = testbed.user_in(region).region
@@ -100,8 +115,8 @@ def trail(
             account,
             region=region,
             attribute=chosen,
-            start=start.timestamp() if start else None,
-            end=end.timestamp() if end else None,
+            start=_seconds(start),
+            end=_seconds(end),
         )
         matches, hidden = newest_of(records, wanted, limit)
         for record in reversed(matches):
@@ -115,6 +130,13 @@ def trail(
             for record in _wanted(coming, wanted, names, broker):
                 if record["eventID"] not in shown:
                     _show(record, names, as_json)
+
+
+def _seconds(time: datetime | None) -> float | None:
+    """Return the seconds since 1970 of a time in UTC, unless it names another zone."""
+    if time is None:
+        return None
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
 def _show(record: Mapping[str, Any], names: Mapping[str, str], as_json: bool) -> None:

@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from testbed.cli.base import STATE, JsonOption, StateOption, errors_shown, existing, new_app, show
+from testbed.cli.base import (
+    STATE,
+    JsonOption,
+    StateOption,
+    checked_account,
+    errors_shown,
+    existing,
+    new_app,
+    show,
+)
 from testbed.errors import TestbedError
 from testbed.kms.base import USER_ACCOUNT
 
@@ -47,7 +56,12 @@ def why(
         services, region = testbed.services, testbed.user_in(region).region
         given = {**_tags(testbed, resource), **dict(map(_pair, context))}
         caller = someone(
-            services.identities, who, account, region, now=testbed.clock.now(), mfa=mfa
+            services.identities,
+            who,
+            checked_account(account),
+            region,
+            now=testbed.clock.now(),
+            mfa=mfa,
         )
         assert services.key_policies, "the testbed is not a test's"
         explanation = asdict(
