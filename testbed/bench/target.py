@@ -142,10 +142,10 @@ class Endpoint:
         try:
             parts = urlsplit(self.url)
             port = parts.port
-        except ValueError:  # whose text may have a part of a password
+        except ValueError:  # its text may have a part of a password
             raise TestbedError(
-                "The endpoint's URL has no host or port that makes sense.",
-                hint="For example amqps://b-1234.mq.us-east-1.amazonaws.com:5671.",
+                "The URL of the endpoint cannot be read.",
+                hint="Write SCHEME://HOST:PORT, without credentials.",
             ) from None
         schemes = {
             listener.scheme: (engine, listener)

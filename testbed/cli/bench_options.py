@@ -105,7 +105,7 @@ def _password(file: Path | None) -> str:
     except OSError as error:
         raise TestbedError(f"{file} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError:  # whose text has what could not be decoded
-        raise TestbedError(f"{file} has no text, and so no password.") from None
+        raise TestbedError(f"{file} cannot be read: it is not in UTF-8.") from None
 
 
 def require_files(*files: Path | None) -> None:

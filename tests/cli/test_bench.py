@@ -66,6 +66,15 @@ def test_a_file_that_cannot_be_written_is_refused_first(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_password_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "password").write_bytes(b"caf\xe9\n")
+    remote = ("--endpoint", "amqps://b-1.mq.us-east-1.amazonaws.com", "--username", "alice")
+    arguments = ("-d", "rabbitmq", *remote, "--password-file", str(tmp_path / "password"))
+    done = runner.invoke(app, ["bench", "run", *arguments])
+    assert done.exit_code == 1
+    assert "it is not in UTF-8" in done.output
+
+
 def test_a_yardstick_has_a_known_engine(tmp_path: Path) -> None:
     arguments = ["bench", "yardstick", "--engine", "kafka", "--state", str(tmp_path / "state")]
     done = runner.invoke(app, arguments)
