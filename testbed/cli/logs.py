@@ -1,5 +1,6 @@
 """`testbed logs`: the output of containers."""
 
+import logging
 import sys
 from functools import partial
 from itertools import chain
@@ -21,6 +22,8 @@ from testbed.errors import TestbedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+logger = logging.getLogger(__name__)
 
 app = new_app()
 
@@ -63,9 +66,11 @@ def logs(
             for node in known.nodes:
                 kept = testbed.brokers.kept_log(known.broker_id, node.name)
                 is_gone = containers.state(node.container_id).status == "missing"
+                if (previous or is_gone) and not kept:
+                    logger.info("node %s: nothing is kept of earlier containers", node.name)
                 sources[node.container_id or f"node {node.name}"] = (
                     [_end(kept, tail).encode()]
-                    if previous or (is_gone and kept)
+                    if previous or is_gone
                     else containers.logs(node.container_id, tail or None, follow)
                 )
         if as_json:
