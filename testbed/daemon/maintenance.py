@@ -24,7 +24,7 @@ class Maintenance:
     """
 
     def __init__(self, brokers: Brokers, period: float = PERIOD) -> None:
-        self._brokers, self._period = brokers, period
+        self._brokers, self._period = brokers, min(period, threading.TIMEOUT_MAX)
         self._stopping = threading.Event()
         self._rounds: dict[str, threading.Thread] = {}
         self._last_errors: dict[str, str] = {}

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 from testbed.aws.endpoint import Endpoint, serve
@@ -72,7 +71,7 @@ def _maintain(testbed: Testbed, lock: ServerLock, period: float, stopping: threa
     maintenance = Maintenance(testbed.brokers, period)
     maintenance.start()
     ticks = missing = 0
-    undoing: Task[None] | None = None
+    undoing = _Undoing(testbed)
     while not stopping.wait(_TICK):
         if not lock.is_current:
             logger.info("the state folder is gone: ending")
@@ -85,18 +84,35 @@ def _maintain(testbed: Testbed, lock: ServerLock, period: float, stopping: threa
                 break
             with suppress(TestbedError):  # an engine that does not answer is asked again
                 testbed.kms_container.recover()
-            if undoing is None or undoing.wait(0):
-                undoing = Task(partial(_undo_abandoned_faults, testbed))
+            undoing.begin()
     testbed.stop()
     maintenance.stop()
 
 
-def _undo_abandoned_faults(testbed: Testbed) -> None:
-    """Undo the faults whose process has ended. It may take as long as a broker's start."""
-    try:
-        Faults(testbed).undo_all(abandoned=True)
-    except TestbedError as error:
-        logger.error("a fault could not be undone: %s", error)  # noqa: TRY400 - no trace: secrets
+class _Undoing:
+    """Undoes the faults whose process has ended. It may take as long as a broker's start.
+
+    An error is logged when it is new.
+    """
+
+    def __init__(self, testbed: Testbed) -> None:
+        self._testbed, self._last_error = testbed, ""
+        self._task: Task[None] | None = None
+
+    def begin(self) -> None:
+        """Begin in a thread, unless it is under way."""
+        if self._task is None or self._task.wait(0):
+            self._task = Task(self._undo)
+
+    def _undo(self) -> None:
+        line = ""
+        try:
+            Faults(self._testbed).undo_all(abandoned=True)
+        except Exception as error:  # noqa: BLE001 - nobody else would hear of it
+            line = f"a fault could not be undone: {type(error).__name__}: {error}"
+            if line != self._last_error:
+                logger.error(line)  # noqa: TRY400 - a trace may hold secrets
+        self._last_error = line
 
 
 def _is_removed(testbed: Testbed) -> bool:

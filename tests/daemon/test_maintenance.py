@@ -1,6 +1,7 @@
 """The rounds of maintenance: what they do to a broker, and that no error ends them."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -92,6 +93,19 @@ class FailingBrokers(Brokers):
             rounds.append("broken")
             raise StateBroken("temporary")
         return ("b-well", "b-failing", "b-busy")
+
+
+def test_a_period_without_an_end_is_one_round() -> None:
+    upkeep = Failing()
+    upkeep.busy.set()
+    maintenance = Maintenance(FailingBrokers(upkeep), period=math.inf)
+    maintenance.start()
+    wait_until(lambda: "b-well" in upkeep.rounds)
+    time.sleep(0.1)
+    assert maintenance._thread.is_alive()
+    maintenance.stop()
+    assert not maintenance._thread.is_alive()
+    assert upkeep.rounds.count("b-well") == 1
 
 
 def test_errors_end_nothing_and_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
