@@ -1,5 +1,6 @@
 """Snapshots as HTML: each panel by itself, for the page's updates, and the page around them."""
 
+import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,7 +28,7 @@ import boto3
 mq = boto3.client(
     "mq",
     endpoint_url="{AWS_ENDPOINT_URL}",
-    verify="{AWS_CA_BUNDLE}",
+    verify={authority},
     region_name="{AWS_DEFAULT_REGION}",{credentials}
 )"""
 # Any access key does, unless known keys are required.
@@ -113,8 +114,12 @@ class Renderer:
             "truststore_password": TRUSTSTORE_PASSWORD,
             "instance_types": DEFAULT_INSTANCE_TYPE,
             "lines": "\n".join(lines),
-            "python": _PYTHON.format(**shown, credentials=_ANY_KEY if token else ""),
-            "folder": str(self._testbed.state.folder),
+            "python": _PYTHON.format(
+                **shown,
+                authority=json.dumps(shown["AWS_CA_BUNDLE"], ensure_ascii=False),
+                credentials=_ANY_KEY if token else "",
+            ),
+            "folder": shlex.quote(str(self._testbed.state.folder)),
             "region": self._testbed.region,
             "versions": VERSIONS,
             "modes": DEPLOYMENT_MODES,

@@ -41,6 +41,7 @@ _FRESH = 1.0  # seconds for which a snapshot is shown to all
 _POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 _REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
 _JSON = "application/json"
+_HTTPS = 443
 _HEADERS = {
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -83,7 +84,9 @@ class Console:
     ) -> None:
         self._testbed, self._token = testbed, secrets.token_urlsafe(32)
         self._calls = Calls(connection)
-        self._hosts = {f"localhost:{port}", f"127.0.0.1:{port}"}
+        # Browsers leave HTTPS's own port out.
+        suffixes = ("", f":{port}") if port == _HTTPS else (f":{port}",)
+        self._hosts = {f"{name}{end}" for name in ("localhost", "127.0.0.1") for end in suffixes}
         self._ledger = Ledger(testbed.state)
         self._localstack = LocalStackKms(
             testbed.kms_container.url, connect_timeout=_PATIENCE, read_timeout=_PATIENCE

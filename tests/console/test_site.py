@@ -2,6 +2,8 @@
 
 import html
 import re
+import shlex
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -9,6 +11,9 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
 
 from testbed import report
+from testbed.aws.endpoint import serve
+from testbed.aws.https import Request
+from testbed.console.site import Console
 from testbed.kms.key import Key
 from testbed.trail.lookup import newest
 from tests.support import brokers_offline, run_content
@@ -164,3 +169,28 @@ def test_the_lines_to_copy_work(served: Served, monkeypatch: pytest.MonkeyPatch)
     assert python
     exec(python[1], namespace)
     assert namespace["mq"].list_brokers()["BrokerSummaries"] == brokers
+
+
+def test_the_lines_to_copy_fit_any_folder(tmp_path: Path) -> None:
+    folder = tmp_path / 'it\'s "mine" é' / ".testbed"
+    with brokers_offline.offline(folder) as testbed, serve(testbed) as endpoint:
+        page = html.unescape(send(Served(testbed, endpoint), "/console").body.decode())
+        shell = re.search(r'<pre id="env-all"[^>]*>eval "\$\((.*?)\)"</pre>', page)
+        python = re.search(r'<pre id="env-python"[^>]*>(.*?)</pre>', page, re.DOTALL)
+        assert shell
+        assert shlex.split(shell[1]) == ["testbed", "env", "--state", str(folder)]
+        assert python
+        exec(python[1], namespace := dict[str, Any]())
+        assert namespace["mq"].list_brokers()["BrokerSummaries"] == []
+
+
+def test_browsers_leave_the_port_of_https_out(served: Served) -> None:
+    def status(port: int, host: str) -> int:
+        console = Console(
+            served.testbed, port, served.endpoint.environment(), served.endpoint.client()
+        )
+        sender = {"host": host, "origin": f"https://{host}"}
+        return console.answer(Request("GET", "/console/icon.svg", headers=sender)).status
+
+    assert status(443, "localhost") == status(443, "localhost:443") == 200
+    assert status(8443, "localhost") == 421
