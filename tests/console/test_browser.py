@@ -129,6 +129,9 @@ def test_a_broker_is_deleted_by_its_button(page: Chrome, furnished: Served) -> N
     page.find_element(By.ID, "dialog-send").click()
     wait(page, lambda: text(page, "dialog-result").startswith("200"))
     wait(page, lambda: "DELETION_IN_PROGRESS" in text(page, "brokers"))
+    press(page, Keys.ESCAPE)
+    places = (f"DeleteBroker-{broker.broker_id}", "main")  # the broker may be gone by now
+    wait(page, lambda: focused(page) in places)
     assert any(
         record["eventName"] == "DeleteBroker"
         for record in recent(furnished.testbed.trail, broker.account, 100)

@@ -42,9 +42,11 @@ async function poll() {
 const element = (id) => document.getElementById(id);
 const dialog = element("dialog");
 let pending = null;
+let opener = ""; // the id of what has opened the dialog: an update of its panel replaces it
 
 function ask(call, warning, days) {
   pending = call;
+  opener = document.activeElement?.id ?? "";
   element("dialog-h").textContent = call.operation;
   element("dialog-warning").textContent = warning;
   element("dialog-warning").hidden = !warning;
@@ -132,4 +134,8 @@ element("create-broker")?.addEventListener("submit", (event) => {
 });
 element("dialog-send").addEventListener("click", send);
 element("dialog-close").addEventListener("click", () => dialog.close());
+dialog.addEventListener("close", () => {
+  if (document.activeElement !== document.body) return;
+  (element(opener) ?? element("main")).focus({ preventScroll: true });
+});
 poll();
