@@ -15,12 +15,11 @@ from testbed.broker.model import Broker
 from testbed.clients.base import Address
 from testbed.clients.console import Console
 from testbed.engines.urls import configured
-from testbed.errors import ClientError
+from testbed.errors import ClientError, NotAuthorized
 
 if TYPE_CHECKING:
     from testbed.testbed import Testbed
 
-_CONSOLES = {"RABBITMQ": "management", "ACTIVEMQ": "console"}
 _DESTINATIONS = "org.apache.activemq:type=Broker,brokerName=*,destinationType=*,destinationName=*"
 _OWN = ("amq.", "ActiveMQ.Advisory.")  # what the engines name themselves begins so
 
@@ -41,7 +40,7 @@ def take(testbed: "Testbed") -> Inventory:
         resource = f"broker {mask(broker.broker_name)} ({broker.broker_id})"
         items += _stored(resource, broker)
         try:
-            items += _running(resource, _consoles(testbed, broker), broker.engine_type)
+            items += _running(resource, testbed.brokers.consoles(broker), broker.engine_type)
         except ClientError as error:
             unread.append(f"{resource}: {error}")
     for configuration in Configurations(testbed.state, testbed.clock).all():
@@ -72,15 +71,13 @@ def _configuration(configuration: CustomerConfiguration) -> Iterator[Item]:
         yield Url(resource, f"{where} of revision {latest.revision}", url)
 
 
-def _consoles(testbed: "Testbed", broker: Broker) -> tuple[Address, ...]:
-    return testbed.brokers.addresses(broker, _CONSOLES[broker.engine_type])
-
-
 def _running(resource: str, consoles: tuple[Address, ...], engine_type: str) -> list[Item]:
     """Return what users have made in the broker. Raises ``ClientError``.
 
     Of an active broker and its standby, the one that serves answers.
     """
+    if not consoles:
+        raise NotAuthorized("no user has access to its console")
     read = _rabbitmq if engine_type == "RABBITMQ" else _activemq
     for address in consoles[:-1]:
         try:

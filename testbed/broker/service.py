@@ -78,7 +78,7 @@ class Brokers:
             self._nodes,
             self._lifecycle,
             logs=self._logs,
-            metrics=Metrics(services, self._consoles),
+            metrics=Metrics(services, self.consoles),
         )
         self._creating = threading.Lock()
 
@@ -269,7 +269,7 @@ class Brokers:
         ca_file = self._state.ca_file if tls else None
         return addresses.of(broker, protocol, ca_file, user or broker.users[0])
 
-    def _consoles(self, broker: Broker) -> tuple[Address, ...]:
+    def consoles(self, broker: Broker) -> tuple[Address, ...]:
         """Return where the nodes' management interfaces are; none if nobody may log in there."""
         if broker.engine_type == "RABBITMQ":
             return self.addresses(broker, "management")
