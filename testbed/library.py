@@ -21,7 +21,7 @@ from testbed.broker.model import Broker, Endpoint
 from testbed.broker.requests import CreateBroker
 from testbed.clients.base import Address
 from testbed.engines.base import User
-from testbed.errors import KmsError, TestbedError
+from testbed.errors import KmsError, NotFoundException, TestbedError
 from testbed.key import Key
 from testbed.kms.base import Caller
 from testbed.testbed import RequestOptions, Testbed
@@ -114,7 +114,11 @@ class MqBroker:
                 if self._shared:
                     undo.callback(_discard, key)
             caller = testbed.user_in(self._region)
-            broker = testbed.brokers.create(self._request(testbed, key.arn, caller), caller)
+            request = self._request(testbed, key.arn, caller)
+            if request.configuration and self._shared:
+                configurations = Configurations(testbed.state, testbed.clock)
+                undo.callback(_delete, configurations, caller, request.configuration.id)
+            broker = testbed.brokers.create(request, caller)
             if self._shared:  # otherwise it goes with its testbed
                 undo.callback(testbed.brokers.delete, broker.broker_id, caller)
             self._testbed, self._broker_id = testbed, broker.broker_id
@@ -139,7 +143,11 @@ class MqBroker:
         created = configurations.create(
             caller, request.broker_name, self.engine_type, request.version, {}
         )
-        created, warnings = configurations.update(caller, created.id, self._configuration, "")
+        try:
+            created, warnings = configurations.update(caller, created.id, self._configuration, "")
+        except TestbedError:
+            _delete(configurations, caller, created.id)
+            raise
         for warning in warnings:
             logger.warning("the configuration: %s", warning)
         chosen = configurations.choose(caller, created.id, None, self.engine_type)
@@ -281,6 +289,11 @@ class ActiveMqBroker(MqBroker):
     """An ActiveMQ broker; ``deployment`` is ``SINGLE_INSTANCE`` or ``ACTIVE_STANDBY_MULTI_AZ``."""
 
     engine_type = "ACTIVEMQ"
+
+
+def _delete(configurations: Configurations, caller: Caller, configuration_id: str) -> None:
+    with suppress(NotFoundException):  # the user did it
+        configurations.delete(caller, configuration_id, ())
 
 
 def _discard(key: Key) -> None:

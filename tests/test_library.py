@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from testbed.broker.configurations import Configurations
 from testbed.broker.model import Broker
 from testbed.broker.requests import CreateBroker
+from testbed.errors import BadRequestException
 from testbed.key import Key
 from testbed.kms.base import Caller
 from testbed.library import RabbitMqBroker
@@ -56,3 +58,20 @@ def test_one_that_is_there_is_used_and_left(testbed: Testbed) -> None:
         broker.stop()
         assert broker.start().broker_id == there.broker_id
         assert testbed.brokers.ids() == (there.broker_id,)
+
+
+def test_a_configuration_goes_with_its_broker(testbed: Testbed) -> None:
+    configurations = Configurations(testbed.state, testbed.clock)
+    text = "consumer_timeout = 120000"
+    with RabbitMqBroker(testbed=testbed, key=Key(testbed, KEY), configuration=text):
+        [created] = configurations.all()
+        assert text in created.latest.data
+    assert not configurations.all()
+
+
+def test_a_refused_configuration_leaves_none(testbed: Testbed) -> None:
+    with pytest.raises(BadRequestException):
+        RabbitMqBroker(
+            testbed=testbed, key=Key(testbed, KEY), configuration="no_such_key = 1"
+        ).start()
+    assert not Configurations(testbed.state, testbed.clock).all()
