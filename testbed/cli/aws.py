@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from testbed.errors import TestbedError
 
 app = new_app()
 
+_NO_PROXY = ("no_proxy", "NO_PROXY")  # the first counts where both are set
 # What would lead elsewhere: another endpoint for one service, and a session's token.
 _FOREIGN = ("AWS_ENDPOINT_URL_", "AWS_SESSION_TOKEN", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
 
@@ -26,6 +28,7 @@ def aws(
 
     It gets the endpoint, the Region and credentials; options of this command come first.
     """
+    from testbed.aws.endpoint import HOST
     from testbed.cli.endpoints import find_endpoint
 
     with errors_shown():
@@ -44,5 +47,12 @@ def aws(
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)
         }
-        environment = {**inherited, **endpoint.environment()}
+        environment = {**inherited, **_direct(inherited, HOST), **endpoint.environment()}
         os.execve(command, ["aws", *arguments], environment)  # noqa: S606 - the user's own command
+
+
+def _direct(environment: Mapping[str, str], host: str) -> dict[str, str]:
+    """Return variables that keep requests to ``host`` from the user's proxy."""
+    former = next((environment[name] for name in _NO_PROXY if environment.get(name)), "")
+    exceptions = ",".join(filter(None, (former, host)))
+    return dict.fromkeys(_NO_PROXY, exceptions)
