@@ -117,15 +117,18 @@ class Testbed:
         try:
             state = State(folder)
             self.containers = Containers(engine.connect(start=start), state.instance)
+            # First what may be refused, so that then nothing has changed.
+            services = None if only is None else chosen_services.checked(only)
+            settings = Settings.load(state, delay, region, self._stopping)
+            if volumes is not None or volume_scale is not None:
+                choice.choose(state, wanted=volumes, scale=volume_scale)
+            if services is not None:
+                chosen_services.choose(state, services)
             if strict_names is not None:
                 strict.choose(state, strict=strict_names)
             if require_known_keys is not None:
                 known_keys.require(state, required=require_known_keys)
-            if only is not None:
-                chosen_services.choose(state, only)
-            if volumes is not None or volume_scale is not None:
-                choice.choose(state, wanted=volumes, scale=volume_scale)
-            self._open(state, kms_image, delay, region, start=start)
+            self._open(state, settings, kms_image, start=start)
         except BaseException:  # Ctrl-C, too
             if self._reaper:
                 logger.info("taking everything down")
@@ -133,17 +136,8 @@ class Testbed:
                 self._reaper.dismiss()
             raise
 
-    def _open(
-        self,
-        state: State,
-        kms_image: str,
-        delay: float | None,
-        region: str,
-        *,
-        start: bool,
-    ) -> None:
+    def _open(self, state: State, settings: Settings, kms_image: str, *, start: bool) -> None:
         self.state = state
-        settings = Settings.load(state, delay, region, self._stopping)
         self.delay, self.has_new_settings = settings.delay, settings.are_new
         self.kms_container = KmsContainer(self.containers, state, settings.kms_port, self._stopping)
         if start:
