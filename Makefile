@@ -57,8 +57,8 @@ $(VENV)/installed: pyproject.toml setup.sh
 	touch $@
 
 # Containers, volumes, networks, images and the virtual environment; packages and the container
-# engine stay.
+# engine stay, and so do reports elsewhere: REPORT may be a folder with other files.
 clean:
 	-$(VENV)/bin/testbed down --all
 	-$(VENV)/bin/testbed images remove
-	rm -rf $(VENV) $(REPORT) .pytest_cache .hypothesis .benchmarks .mypy_cache .ruff_cache
+	rm -rf $(VENV) report .pytest_cache .hypothesis .benchmarks .mypy_cache .ruff_cache
