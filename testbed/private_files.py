@@ -56,7 +56,7 @@ def write_private(path: Path, content: bytes) -> None:
                 os.fsync(descriptor)
             Path(temporary).replace(path)
         except BaseException:
-            Path(temporary).unlink()
+            Path(temporary).unlink(missing_ok=True)  # interrupted when it was in place already
             raise
     except OSError as error:
         raise StateBroken.because_of(error, f"{path} cannot be written", "") from error
