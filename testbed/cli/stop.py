@@ -48,8 +48,12 @@ def stop(state: StateOption = STATE, as_json: JsonOption = False) -> None:
         show(
             {"stopped": [row["name"] for row in running]},
             as_json,
-            lambda document: f"Stopped {len(document['stopped'])} containers.",
+            lambda document: _stopped(len(document["stopped"])),
         )
+
+
+def _stopped(count: int) -> str:
+    return f"Stopped {count} container{'s' if count != 1 else ''}."
 
 
 @app.command()

@@ -4,6 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
+from testbed.cli import stop
 from tests.support.command_line import COMMAND, CommandLine
 
 
@@ -32,3 +33,11 @@ def test_completion_and_version_and_short_help() -> None:
             [COMMAND, *command.split()], capture_output=True, text=True, check=True
         )
         assert text.stdout.startswith("Usage: testbed")
+
+
+def test_one_container_is_one() -> None:
+    assert [stop._stopped(count) for count in (0, 1, 2)] == [
+        "Stopped 0 containers.",
+        "Stopped 1 container.",
+        "Stopped 2 containers.",
+    ]
