@@ -59,12 +59,12 @@ def soak(
                 command=command,
                 on_played=lambda played: logger.info("%s", text.line(played)),
             )
-    document = soaks.encode(soaked)
-    if folder:
-        (folder / "soak.json").write_text(document)
-        (folder / "soak.html").write_text(html.render(soaked.campaign, soaked))
-    table = [growth.HEAD, *growth.cells(soaked)]
-    lines = [*text.columns(table), "", growth.line(soaked)]
-    print(document if as_json else "\n".join([text.terminal(soaked.campaign), "", *lines]))
+        document = soaks.encode(soaked)
+        if folder:
+            (folder / "soak.json").write_text(document)
+            (folder / "soak.html").write_text(html.render(soaked.campaign, soaked))
+        table = [growth.HEAD, *growth.cells(soaked)]
+        lines = [*text.columns(table), "", growth.line(soaked)]
+        print(document if as_json else "\n".join([text.terminal(soaked.campaign), "", *lines]))
     if not soaked.ok:
         raise typer.Exit(1)
