@@ -71,8 +71,8 @@ def _parameter_name(sent: Sent) -> str:
 
 def _parameter_size(sent: Sent) -> str:
     """Return AWS's words for a value that is too long; a new version may be an advanced one."""
-    standard = sent.get("Tier", "Standard") == "Standard" and not sent.get("Overwrite")
-    most = 4096 if standard else 8192
+    tier = sent.get("Tier", "" if sent.get("Overwrite") else "Standard")
+    most = 4096 if tier == "Standard" else 8192
     return _TOO_LONG[most] if len(str(sent.get("Value", ""))) > most else ""
 
 

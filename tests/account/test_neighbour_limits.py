@@ -9,7 +9,10 @@ from testbed.account.neighbour_limits import check
 from testbed.errors import ApiError
 
 ALLOWING = {"Effect": "Allow", "Principal": "*", "Action": "logs:*", "Resource": "*"}
-HARMLESS = {"policyDocument": json.dumps({"Version": "2012-10-17", "Statement": ALLOWING})}
+HARMLESS = {
+    "Name": "a",
+    "policyDocument": json.dumps({"Version": "2012-10-17", "Statement": ALLOWING}),
+}
 REFUSED = [
     ("cloudwatch", "PutMetricData", {"Namespace": "AWS/AmazonMQ"}, "Namespace is invalid"),
     ("cloudwatch", "PutMetricData", {"EntityMetricData": [{}]}, "keeps no metrics of entities"),
