@@ -95,7 +95,8 @@ def _account_of(arn: str) -> str:
         return Arn.parse(arn).account
     except ValueError as error:
         raise TestbedError(
-            f"{arn} is no ARN.", hint="Those of users are arn:aws:iam::ACCOUNT:user/NAME."
+            f"{arn} is not an ARN.",
+            hint="`testbed aws iam get-user --user-name NAME` has a user's.",
         ) from error
 
 

@@ -52,7 +52,7 @@ def show_progress() -> None:
 def checked_account(account: str) -> str:
     """Return ``account``. Raises ``TestbedError`` unless it has the form of one."""
     if not re.fullmatch("[0-9]{12}", account):
-        raise TestbedError(f"{account!r} is no account.", hint="An account has twelve digits.")
+        raise TestbedError(f"{account!r} is not an account.", hint="An account has twelve digits.")
     return account
 
 

@@ -42,7 +42,7 @@ def test_what_is_shipped_is_listed() -> None:
         ),
         (
             ["-d", "rabbitmq", "--endpoint", "amqps://b-1:5671", "--password-file", sys.executable],
-            "has no text, and so no password",
+            "cannot be read: it is not in UTF-8",
         ),
         (["-e", "tls:TLSv1.1"], "version should be one of TLSv1.2, TLSv1.3, not 'TLSv1.1'"),
     ],

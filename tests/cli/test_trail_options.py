@@ -21,6 +21,7 @@ from tests.support.brokers_offline import offline
 @pytest.fixture
 def testbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Testbed]:
     """Provide a testbed in which DisableKey was called at 2026-01-02 03:04:05 UTC."""
+    monkeypatch.delenv("COLUMNS", raising=False)  # the workers of pytest-xdist have it
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
     with offline(tmp_path / "state") as testbed:
@@ -58,7 +59,7 @@ def test_no_time_is_too_early(testbed: Testbed) -> None:
 def test_an_account_has_twelve_digits(testbed: Testbed) -> None:
     refused = run("--account", "12", "--json")
     assert refused.exit_code == 1
-    assert json.loads(refused.stdout)["error"] == "'12' is no account."
+    assert json.loads(refused.stdout)["error"] == "'12' is not an account."
 
 
 def test_an_export_names_its_files(testbed: Testbed, tmp_path: Path) -> None:

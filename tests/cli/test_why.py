@@ -88,8 +88,8 @@ def test_json_has_all_of_it(aws: Served) -> None:
         (("nobody", "mq:ListBrokers"), "IAM has no user and no role nobody"),
         (("root", "ListBrokers"), "ListBrokers is not an action"),
         (("root", "mq:ListBrokers", "--context", "a"), "a is not a condition key with a value"),
-        (("root", "mq:ListBrokers", "--account", "12"), "'12' is no account"),
-        (("arn:alice", "mq:ListBrokers"), "arn:alice is no ARN"),
+        (("root", "mq:ListBrokers", "--account", "12"), "'12' is not an account"),
+        (("arn:alice", "mq:ListBrokers"), "arn:alice is not an ARN"),
     ],
 )
 def test_mistakes_are_said(aws: Served, words: tuple[str, ...], message: str) -> None:
