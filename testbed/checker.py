@@ -27,7 +27,7 @@ class Account:
     failed: int  # refused by the broker, and never received
     lost: tuple[str, ...]  # confirmed, never received
     duplicated: tuple[str, ...]  # received more than once
-    unexpected: tuple[str, ...]  # received before any attempt, or after a refusal
+    unexpected: tuple[str, ...]  # received before any attempt, after a refusal, or elsewhere
     unknown: tuple[str, ...]  # neither confirmed nor refused
     recovered: tuple[str, ...]  # unknown, but received
     disordered: tuple[str, ...] = ()  # first received after one that was sent later, see ``check``
@@ -51,8 +51,8 @@ class Account:
 
 
 # What is known of a message.
-_ATTEMPTED, _CONFIRMED, _FAILED, _RECEIVED, _AGAIN, _EARLY, _DISORDERED = (
-    1 << bit for bit in range(7)
+_ATTEMPTED, _CONFIRMED, _FAILED, _RECEIVED, _AGAIN, _EARLY, _ELSEWHERE, _DISORDERED = (
+    1 << bit for bit in range(8)
 )
 _OUTCOMES = {Kind.CONFIRMED: _CONFIRMED, Kind.FAILED: _FAILED, Kind.UNKNOWN: 0}
 
@@ -63,7 +63,8 @@ def check(events: Iterable[Event], *, ordered: bool = True) -> Account:
     With ``ordered`` the first receipts of each receiving connection have to be in the order in
     which each sending connection sent to a destination. Receipts that the broker calls redelivered
     do not count, nor do events without a client. Leave it out where no order is promised: over a
-    network of brokers, or with priorities.
+    network of brokers, or with priorities. A message has to be received where it was sent to, where
+    the events say both.
 
     The events are read once, and one entry is kept for each message. Raises ``ValueError`` for an
     impossible history: an outcome before its attempt, or a message both confirmed and refused.
@@ -82,6 +83,8 @@ class _Messages:
         self._flags = bytearray()
         self._flows = array("L")
         self._flow_numbers: dict[tuple[str, str], int] = {}  # from 1 on; 0 is nobody's
+        self._places = array("L")
+        self._place_numbers = {"": 0}
         self._latest: dict[tuple[str, int], int] = {}  # by receiving client and flow
 
     def add(self, event: Event, *, ordered: bool) -> None:
@@ -89,17 +92,15 @@ class _Messages:
         if number == len(self._flags):
             self._flags.append(0)
             self._flows.append(0)
+            self._places.append(0)
         known = self._flags[number]
         if event.kind is Kind.RECEIVED:
-            if known & _RECEIVED:
-                known |= _AGAIN
-            elif not known & _ATTEMPTED:
-                known |= _EARLY
-            elif ordered and not event.redelivered and self._is_overtaken(number, event.client):
-                known |= _DISORDERED
-            known |= _RECEIVED
+            known |= _RECEIVED | self._found_by(number, known, event, ordered=ordered)
         elif event.kind is Kind.ATTEMPTED:
             known |= _ATTEMPTED
+            self._places[number] = self._place_numbers.setdefault(
+                event.destination, len(self._place_numbers)
+            )
             if event.client:
                 flow = (event.client, event.destination)
                 self._flows[number] = self._flow_numbers.setdefault(
@@ -112,6 +113,22 @@ class _Messages:
             if known & _CONFIRMED and known & _FAILED:
                 raise ValueError(f"{event.message} is both confirmed and refused")
         self._flags[number] = known
+
+    def _found_by(self, number: int, known: int, event: Event, *, ordered: bool) -> int:
+        """Return what a receipt tells of a message of which ``known`` is known."""
+        found = _ELSEWHERE if self._is_elsewhere(number, event.destination) else 0
+        if known & _RECEIVED:
+            return found | _AGAIN
+        if not known & _ATTEMPTED:
+            return found | _EARLY
+        if ordered and not event.redelivered and self._is_overtaken(number, event.client):
+            return found | _DISORDERED
+        return found
+
+    def _is_elsewhere(self, number: int, destination: str) -> bool:
+        """Return whether a message was sent somewhere else than to ``destination``."""
+        place = self._places[number]
+        return bool(place and destination) and self._place_numbers.get(destination) != place
 
     def _is_overtaken(self, number: int, client: str) -> bool:
         """Return whether ``client`` has received a message that was sent after this one."""
@@ -135,7 +152,7 @@ class _Messages:
             unexpected=tuple(
                 message
                 for message, known in zip(self._numbers, self._flags, strict=True)
-                if known & _EARLY or message in refused
+                if known & (_EARLY | _ELSEWHERE) or message in refused
             ),
             unknown=self._with(_ATTEMPTED, without=decided),
             recovered=self._with(_ATTEMPTED | _RECEIVED, without=decided),

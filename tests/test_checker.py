@@ -166,15 +166,19 @@ def test_every_message_is_accounted_for_whatever_the_order(
 # Order: "a1>p:q" is sent by p to q, "r1>c" is received by c, "R1>c" is redelivered to c.
 
 
-def disordered(events: str) -> tuple[str, ...]:
-    parsed = []
+def parsed(events: str) -> list[Event]:
+    read = []
     for at, word in enumerate(events.split()):
         step, _, where = word.partition(">")
         client, _, destination = where.partition(":")
         kind, again = KINDS[step[0].lower()], step[0] == "R"
-        parsed.append(Event(kind, step[1:], float(at), client, destination, again))
-    account = check(parsed)
-    assert check(parsed, ordered=False).disordered == ()
+        read.append(Event(kind, step[1:], float(at), client, destination, again))
+    return read
+
+
+def disordered(events: str) -> tuple[str, ...]:
+    account = check(parsed(events))
+    assert check(parsed(events), ordered=False).disordered == ()
     assert account.ok is not bool(account.disordered)
     return account.disordered
 
@@ -213,6 +217,24 @@ def test_order_is_promised_to_one_sender_and_one_queue(events: str) -> None:
     assert disordered(events) == ()
 
 
+@pytest.mark.parametrize(
+    ("received", "unexpected"),
+    [
+        ("r1>c:q", ()),
+        ("r1>c:s", ("1",)),
+        ("r1>c:q r1>c:s", ("1",)),  # again, and from another queue
+        ("r1>c", ()),  # received nobody knows where
+    ],
+)
+def test_a_message_is_received_where_it_was_sent(
+    received: str, unexpected: tuple[str, ...]
+) -> None:
+    account = check(parsed(f"a1>p:q c1 {received}"))
+    assert account.unexpected == unexpected
+    assert account.ok is not bool(unexpected)
+    assert check(parsed(f"a1>p c1 {received}")).ok  # sent nobody knows where
+
+
 def test_messages_out_of_order_are_in_the_sentence() -> None:
     account = check(
         [
@@ -232,7 +254,7 @@ def histories(kinds: Iterable[Kind], clients: str) -> some.SearchStrategy[list[E
             message=some.sampled_from("12345"),
             at=some.just(0.0),
             client=some.sampled_from(["", *clients]),
-            destination=some.sampled_from("qs"),
+            destination=some.sampled_from(["", "q", "s"]),
             redelivered=some.sampled_from([False, False, False, True]),
         ),
         max_size=16,

@@ -36,6 +36,19 @@ def reference(events: Sequence[Event], *, ordered: bool) -> dict[str, Any] | Non
         attempts = positions(name, Kind.ATTEMPTED)
         return received(name) and not any(attempt < receipt(name) for attempt in attempts)
 
+    def elsewhere(name: str) -> bool:
+        return any(
+            sent[-1] and events[at].destination not in ("", sent[-1])
+            for at in positions(name, Kind.RECEIVED)
+            if (
+                sent := [
+                    events[attempt].destination
+                    for attempt in positions(name, Kind.ATTEMPTED)
+                    if attempt < at
+                ]
+            )
+        )
+
     def flow(name: str) -> tuple[str, str, str] | None:
         """Return who sent it, where, and who received it; None if that decides no order."""
         first = events[receipt(name)]
@@ -72,7 +85,9 @@ def reference(events: Sequence[Event], *, ordered: bool) -> dict[str, Any] | Non
         "lost": those(lambda name: has(name, Kind.CONFIRMED) and not received(name)),
         "duplicated": those(lambda name: len(positions(name, Kind.RECEIVED)) > 1),
         "unexpected": those(
-            lambda name: early(name) or (has(name, Kind.FAILED) and received(name))
+            lambda name: (
+                early(name) or elsewhere(name) or (has(name, Kind.FAILED) and received(name))
+            )
         ),
         "unknown": those(undecided),
         "recovered": those(lambda name: undecided(name) and received(name)),
