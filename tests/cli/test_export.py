@@ -205,26 +205,34 @@ def test_an_export_is_not_overwritten(project: Project, testbed: Testbed) -> Non
 
 @brought_up
 @pytest.mark.parametrize(
-    "services",
+    ("services", "later"),
     [
         pytest.param(
             ("", ".1", ".2", ".3"),
+            (),
             marks=pytest.mark.amazonmq("RabbitMQ", deployment="CLUSTER_MULTI_AZ"),
         ),
-        pytest.param(
-            (".1", ".2"),
+        pytest.param(  # one after the other: the first is active
+            (".1",),
+            (".2",),
             marks=pytest.mark.amazonmq("ActiveMQ", deployment="ACTIVE_STANDBY_MULTI_AZ"),
         ),
     ],
     ids=["cluster", "pair"],
 )
 def test_copies_of_several_nodes(
-    services: tuple[str, ...], amazonmq_broker: MqBroker, testbed: Testbed, tmp_path: Path
+    services: tuple[str, ...],
+    later: tuple[str, ...],
+    amazonmq_broker: MqBroker,
+    testbed: Testbed,
+    tmp_path: Path,
 ) -> None:
     name = testbed.brokers.peek(amazonmq_broker.broker_id).broker_name
     with exported(tmp_path / "copies", testbed) as project:
         project.run("up", "-d", *(f"{name}{suffix}" for suffix in services))
         address = project.address(amazonmq_broker, f"{name}{services[0]}")
         wait_for("a login", partial(logs_in, address), 150)
+        if later:
+            project.run("up", "-d", *(f"{name}{suffix}" for suffix in later))
         with connect(address) as client:
             client.publish(ORDERS, b"one")
