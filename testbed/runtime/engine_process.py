@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 _NAME = "dockerd"
 _CREDENTIALS = struct.Struct("3i")  # process, user, group
+_REAPED_WITHIN = 10.0  # seconds
 _ENDS_WITHIN = 90.0  # seconds; it gives its containers ten of them
 
 
@@ -50,6 +51,8 @@ class EngineProcess:
                     hint=f"It is process {self.pid}.",
                 )
             time.sleep(0.1)
+        # dockerd takes the number of a containerd that nobody has waited for yet for a running one.
+        psutil.wait_procs(ending, _REAPED_WITHIN)
         logger.info("the container engine has ended; starting it again")
         engine.launch(self.arguments, self.address, dict(self.environment))
 
