@@ -71,8 +71,10 @@ def run_concurrently(
     When one raises, the others are waited for, and the first error is raised. When the program is
     interrupted, ``on_interrupt`` is called, and the others get ``patience`` seconds to notice.
     """
-    tasks = [Task(call) for call in work]
+    tasks: list[Task[T]] = []
     try:
+        for call in work:  # an interruption is told even while the last of them starts
+            tasks.append(Task(call))  # noqa: PERF401
         for task in tasks:
             while not task.wait(_SLICE):
                 pass

@@ -156,6 +156,18 @@ def test_an_interrupted_program_tells_its_threads_and_leaves_no_child(
     _until(lambda: not _runs(int(pid.read_text())))
 
 
+def test_an_interruption_is_told_while_the_last_thread_starts() -> None:
+    told = threading.Event()
+
+    def last() -> None:
+        signal.raise_signal(signal.SIGINT)
+        told.wait(10)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_concurrently([last], told.set)
+    assert told.is_set()
+
+
 def test_control_a_child_started_otherwise_outlives_the_program(tmp_path: Path) -> None:
     script = (
         "import subprocess\n"
