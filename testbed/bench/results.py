@@ -19,6 +19,7 @@ from testbed.bench.statistics import Distribution, Ratio, ratio
 from testbed.bench.target import Encryption
 from testbed.checker import Account
 from testbed.errors import TestbedError
+from testbed.report.text import counted
 
 # From this share on a side counts as busy: of one core for a process that has one thread, of all
 # cores for the machine.
@@ -223,9 +224,8 @@ class Settings:
             if self.transaction
             else f"{self.window} in flight"
         )
-        counted = ((self.producers, "producer"), (self.consumers, "consumer"))
-        of = (f"{count} {kind}{'s' if count != 1 else ''}" for count, kind in counted)
-        return f"{', '.join(of)}, {in_flight}"
+        ends = f"{counted(self.producers, 'producer')}, {counted(self.consumers, 'consumer')}"
+        return f"{ends}, {in_flight}"
 
 
 @dataclass(frozen=True)

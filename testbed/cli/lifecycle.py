@@ -21,6 +21,7 @@ from testbed.cli.base import (
 from testbed.documented.engines import DEFAULT_VERSION
 from testbed.errors import TestbedError
 from testbed.kms.base import DELAY
+from testbed.report.text import counted
 from testbed.storage.choice import DEFAULT, SCALE, VARIABLE, Wanted
 
 if TYPE_CHECKING:
@@ -263,10 +264,7 @@ def reboot(
 def _render_removed(counts: dict[str, int]) -> str:
     if not any(counts.values()):
         return "There was nothing to remove."
-    parts = [
-        f"{count} {kind if count != 1 else kind.removesuffix('s')}"
-        for kind, count in counts.items()
-    ]
+    parts = [counted(count, kind.removesuffix("s")) for kind, count in counts.items()]
     return f"Removed {', '.join(parts)}."
 
 

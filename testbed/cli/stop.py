@@ -13,6 +13,7 @@ from testbed.cli.base import (
     new_app,
     show,
 )
+from testbed.report.text import counted
 
 if TYPE_CHECKING:
     from testbed.testbed import Testbed
@@ -53,7 +54,7 @@ def stop(state: StateOption = STATE, as_json: JsonOption = False) -> None:
 
 
 def _stopped(count: int) -> str:
-    return f"Stopped {count} container{'s' if count != 1 else ''}."
+    return f"Stopped {counted(count, 'container')}."
 
 
 @app.command()

@@ -19,6 +19,11 @@ def control(verdict: Verdict) -> str:
     return "fails, as it must" if verdict is Verdict.FAILS else f"{verdict.value}, but has to fail"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun, which adds an "s" unless there is one."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """Return a number with as many digits as mean something."""
     if value is None:

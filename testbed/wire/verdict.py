@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from testbed.documented.tls import Suite, TlsProfile
+from testbed.report.text import counted
 from testbed.wire.key_exchange import KeyExchange
 from testbed.wire.protocol_greetings import SPOKEN_BY
 from testbed.wire.scan import ListenerScan, ProtocolAnswer, Refusal, Verification, VersionScan
@@ -203,7 +204,7 @@ def _observed_version(scan: VersionScan) -> str:
         return f"{scan.version}: refused ({scan.refusal})"
     order = f", the {scan.preference}'s order decides" if scan.preference else ""
     return (
-        f"{scan.version}: {len(scan.accepted)} suite{'s' if scan.accepted[1:] else ''} accepted, "
+        f"{scan.version}: {counted(len(scan.accepted), 'suite')} accepted, "
         f"{len(scan.confirmed)} confirmed by a complete handshake{order}; then {scan.refusal}"
     )
 
