@@ -12,7 +12,8 @@ ANY_END = "*"  # no name of a stream has it
 def by_name(caller: Caller, sent: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a request with the name of the caller's group that it identifies, by name or ARN.
 
-    Streams by the beginning of their names become one name that ends in ``ANY_END``.
+    Streams by the beginning of their names become one name that ends in ``ANY_END``. Most requests
+    are returned as they are.
     """
     meant = dict(sent)
     own = regions.arn("logs", caller.region, caller.account, "log-group:")
@@ -22,4 +23,4 @@ def by_name(caller: Caller, sent: Mapping[str, Any]) -> Mapping[str, Any]:
         meant["logGroupName"] = name
     if "logStreamNamePrefix" in sent and "logStreamNames" not in sent:
         meant["logStreamNames"] = [f"{sent['logStreamNamePrefix']}{ANY_END}"]
-    return meant
+    return sent if meant == sent else meant

@@ -80,8 +80,6 @@ class Permissions:
         served = self.served
         if self._is_ec2 and operation.startswith("Describe"):
             return [(served.anything, {})]
-        if self._is_ec2 and operation != "CreateSecurityGroup":
-            sent = with_group_id(self.backends, caller, sent)
         if operation == "PutEvents":
             entries = sent.get("Entries", ())
             buses = dict.fromkeys(str(entry.get("EventBusName", _BUS)) for entry in entries)
@@ -138,18 +136,6 @@ class Permissions:
         if part == "*":
             return part
         return regions.arn(self.served.name, caller.region, caller.account, part)
-
-
-def with_group_id(
-    backends: MotoBackends, caller: Caller, sent: Mapping[str, Any]
-) -> Mapping[str, Any]:
-    """Return a request of EC2 with the id of a security group that it names, of the default VPC."""
-    name = sent.get("GroupName")
-    if name is None or "GroupId" in sent:
-        return sent
-    place = Place("ec2", caller.account, caller.region)
-    group = backends.read(neighbour("ec2"), place, lambda moto: moto.group_by_name(name))
-    return {**sent, "GroupId": group.id} if group else sent
 
 
 def _on_its_bus(sent: Mapping[str, Any]) -> Mapping[str, Any]:

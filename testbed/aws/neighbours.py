@@ -17,7 +17,7 @@ from testbed.account.authorization import Authorization
 from testbed.account.log_groups import by_name
 from testbed.account.log_retention import expire, has_expired
 from testbed.account.moto_backends import Answer, Message
-from testbed.account.neighbour_permissions import Permissions, with_group_id
+from testbed.account.neighbour_permissions import Permissions
 from testbed.account.neighbours import neighbour
 from testbed.account.secret_keys import SecretKeys
 from testbed.account.secure_strings import SecureStrings
@@ -61,13 +61,13 @@ class NeighbourService:
             unrecorded if model.name in served.data else self._testbed.services.recorder.api_call
         )
         with record(served.name, caller, model.name, sent) as recorded:
-            meant = by_name(caller, sent) if served.name == "logs" else sent
+            meant = self._meant(caller, model.name, sent)
             self._permissions.check(caller, model.name, meant)
             self._check(model, sent)
-            if meant is not sent:
+            if served.name == "logs" and meant is not sent:
                 request = replace(request, body=json.dumps(meant).encode())
-            if model.name.startswith("Delete"):
-                self._check_unused(caller, sent)
+            if served.name == "ec2" and model.name.startswith("Delete"):
+                self._check_unused(caller, meant)
             if served.name == "logs" and model.name.startswith(_READS):
                 self._bring_up_to_date(caller)
             if served.name == "cloudwatch" and _is_about_brokers(model.name, sent):
@@ -98,6 +98,18 @@ class NeighbourService:
         if self._served.name == "ec2":
             return query_protocol.ec2_refusal(error, request_id)
         return json_protocol.refusal(error)
+
+    def _meant(self, caller: Caller, operation: str, sent: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the request with each thing named in one way, however the caller names it."""
+        if self._served.name == "logs":
+            return by_name(caller, sent)
+        name = sent.get("GroupName")
+        # A security group of the default VPC may be named; CreateSecurityGroup names a new one.
+        if self._served.name != "ec2" or name is None or operation == "CreateSecurityGroup":
+            return sent
+        place = Place("ec2", caller.account, caller.region)
+        group = self._backends.read(neighbour("ec2"), place, lambda moto: moto.group_by_name(name))
+        return {"GroupId": group.id, **sent} if group else sent
 
     def _check(self, model: OperationModel, sent: Mapping[str, Any]) -> None:
         """Raise ``ApiError`` for what is not served, and for what breaks the model."""
@@ -144,8 +156,6 @@ class NeighbourService:
 
     def _check_unused(self, caller: Caller, sent: Mapping[str, Any]) -> None:
         """Raise EC2's refusal to delete what has a network interface of a broker."""
-        if self._served.name == "ec2":
-            sent = with_group_id(self._backends, caller, sent)
         used = {
             name
             for broker in self._testbed.brokers.peek_all(caller)
