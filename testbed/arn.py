@@ -1,10 +1,18 @@
-"""Amazon Resource Names, and the shape of a KMS key's id."""
+"""Amazon Resource Names, and the shapes of an account's number and a KMS key's id."""
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
 # A UUID, or the id of a multi-Region key (KMS, "Key identifiers").
 KEY_ID = r"(?:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|mrk-[0-9a-fA-F]{32})"
+
+_ACCOUNT = re.compile(r"\d{12}", re.ASCII)
+
+
+def is_account(text: str) -> bool:
+    """Return whether ``text`` has the form of an account's number."""
+    return _ACCOUNT.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ never issued the root of the user's, so a test can speak for another account and
 Where known keys are required, the only other one is the root's of ``known_keys``.
 """
 
-import re
 from dataclasses import replace
 
 from testbed.account import known_keys
 from testbed.account.identities import Identities, Known
+from testbed.arn import is_account
 from testbed.aws import signatures
 from testbed.aws.https import Request
 from testbed.aws.signatures import Credential
@@ -21,7 +21,6 @@ from testbed.kms.base import USER, Caller, root
 from testbed.state.clock import Clock
 from testbed.state.store import State
 
-_ACCOUNT = re.compile(r"\d{12}")
 _USER_AGENT = 256  # characters that a record keeps
 
 
@@ -58,8 +57,8 @@ class Callers:
             return known.caller
         if required or self._identities.store.was_issued(scope.access_key_id):
             raise signatures.unknown(scope)
-        is_account = _ACCOUNT.fullmatch(scope.access_key_id)
-        return root(scope.access_key_id if is_account else USER.account, scope.region)
+        of_account = is_account(scope.access_key_id)
+        return root(scope.access_key_id if of_account else USER.account, scope.region)
 
 
 def _require_readable(request: Request, scope: Credential | None) -> None:

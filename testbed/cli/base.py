@@ -3,7 +3,6 @@
 import errno
 import json
 import logging
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from testbed.arn import is_account
 from testbed.errors import StateBroken, TestbedError
 
 if TYPE_CHECKING:  # commands start sooner without
@@ -51,7 +51,7 @@ def show_progress() -> None:
 
 def checked_account(account: str) -> str:
     """Return ``account``. Raises ``TestbedError`` unless it has the form of one."""
-    if not re.fullmatch("[0-9]{12}", account):
+    if not is_account(account):
         raise TestbedError(f"{account!r} is not an account.", hint="An account has twelve digits.")
     return account
 

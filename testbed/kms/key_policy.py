@@ -1,10 +1,10 @@
 """Key policies: those that KMS writes, and what it accepts and keeps of a user's. Pure."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from testbed.arn import is_account
 from testbed.documented import regions
 from testbed.documented.regions import DEFAULT_REGION
 from testbed.kms.refusals import malformed_policy, refusal
@@ -114,7 +114,7 @@ def _is_valid(kind: str, name: str) -> bool:
     """Return whether KMS takes a principal: not the unique id of a deleted one."""
     if kind != "AWS":
         return kind in ("*", "Service")
-    return name == "*" or name.startswith("arn:") or _ACCOUNT.fullmatch(name) is not None
+    return name == "*" or name.startswith("arn:") or is_account(name)
 
 
 def _with_roots(document: str, partition: str) -> str:
@@ -133,7 +133,7 @@ def _with_roots(document: str, partition: str) -> str:
 
 
 def _arn(name: str, partition: str) -> str:
-    return f"arn:{partition}:iam::{name}:root" if _ACCOUNT.fullmatch(name) else name
+    return f"arn:{partition}:iam::{name}:root" if is_account(name) else name
 
 
 def _many(one_or_many: Any) -> list[Any]:
@@ -154,7 +154,6 @@ def _document(identity: str, *statements: Mapping[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Id": identity, "Statement": list(statements)})
 
 
-_ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 _NO_PRINCIPAL = "Policy contains a statement with no principal."
 _INVALID_PRINCIPALS = "Policy contains a statement with one or more invalid principals."
 # KMSKEYS, "Using set operators with condition keys".
