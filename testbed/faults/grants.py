@@ -1,12 +1,8 @@
 """Revoke a broker's grants on its key, as the key's owner can."""
 
-import logging
-
 from testbed.errors import KmsError
 from testbed.faults.base import Options, Record, Target, broker_of
-from testbed.faults.key import DisableKey, call_owner
-
-logger = logging.getLogger(__name__)
+from testbed.faults.key import DisableKey, call_owner, unless_deleted
 
 
 class RevokeGrants(DisableKey):
@@ -30,12 +26,8 @@ class RevokeGrants(DisableKey):
         """Create new grants, as CreateBroker did, in place of all of them."""
         if target.broker:
             self.inject(target, record)  # what an interruption has left
-            try:
+            with unless_deleted(record["key"]):
                 target.testbed.upkeep.renew_grants(target.broker.broker_id, record["grants"])
-            except KmsError as error:
-                if error.code != "NotFoundException":
-                    raise
-                logger.warning("the key %s is gone", record["key"])
             target.testbed.upkeep.check(target.broker.broker_id)
 
     def describe(self, record: Record) -> str:

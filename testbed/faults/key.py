@@ -1,6 +1,8 @@
 """Make a broker's key unusable, as its owner can."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from testbed.errors import KmsError
@@ -21,7 +23,7 @@ class DisableKey(Fault):
         broker = broker_of(target)
         if broker.key_ownership != "CUSTOMER_MANAGED":
             return "Only a customer managed key can be disabled or deleted."
-        if (state := state_of(target, broker.key_arn)) != "Enabled":
+        if (state := _state(target, broker.key_arn)) != "Enabled":
             return f"The state of its key is {state}."
         return ""
 
@@ -32,19 +34,19 @@ class DisableKey(Fault):
         call_owner(target, "DisableKey", record["key"])
 
     def undo(self, target: Target, record: Record) -> None:
-        """Enable the key, and check it. A key that KMS has deleted stays deleted."""
+        """Make the key usable again, and check it. A key that KMS has deleted stays deleted."""
         key = record["key"]
-        try:
-            if state_of(target, key) == "PendingDeletion":
+        with unless_deleted(key):
+            if _state(target, key) == "PendingDeletion":
                 call_owner(target, "CancelKeyDeletion", key)
-            if state_of(target, key) == "Disabled":
-                call_owner(target, "EnableKey", key)
-        except KmsError as error:
-            if error.code != "NotFoundException":
-                raise
-            logger.warning("the key %s is gone", key)
+            self._restore(target, record)
         if target.broker:
             target.testbed.upkeep.check(target.broker.broker_id)
+
+    def _restore(self, target: Target, record: Record) -> None:
+        """Undo what the fault did to a key that is not pending deletion."""
+        if _state(target, record["key"]) == "Disabled":
+            call_owner(target, "EnableKey", record["key"])
 
     def describe(self, record: Record) -> str:
         return f"Disabled the key {record['key']}."
@@ -64,9 +66,19 @@ class ScheduleKeyDeletion(DisableKey):
         return f"Scheduled the deletion of the key {record['key']}."
 
 
-def state_of(target: Target, key: str) -> str:
-    """Return the key's state. Raises ``KmsError``."""
+def _state(target: Target, key: str) -> str:
     return str(call_owner(target, "DescribeKey", key)["KeyMetadata"]["KeyState"])
+
+
+@contextmanager
+def unless_deleted(key: str) -> Iterator[None]:
+    """Leave the block where KMS does not find the key: it was deleted in the meantime."""
+    try:
+        yield
+    except KmsError as error:
+        if error.code != "NotFoundException":
+            raise
+        logger.warning("the key %s is gone", key)
 
 
 def call_owner(target: Target, operation: str, key: str, **parameters: Any) -> dict[str, Any]:

@@ -5,9 +5,8 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
 
-from testbed.errors import KmsError
 from testbed.faults.base import Options, Record, Target, broker_of
-from testbed.faults.key import DisableKey, call_owner, state_of
+from testbed.faults.key import DisableKey, call_owner
 from testbed.kms import material
 from testbed.kms.ledger import Ledger
 
@@ -45,24 +44,14 @@ class ExpireKeyMaterial(DisableKey):
         _import(target, record, ValidTo=expires)
         clock.turn(_SOON)
 
-    def undo(self, target: Target, record: Record) -> None:
-        """Import it again, until the date that it had unless that is over, and check the key.
-
-        A key whose deletion is pending takes no material, and one that KMS has deleted stays
-        deleted.
-        """
+    def _restore(self, target: Target, record: Record) -> None:
+        """Import it again, until the date that it had unless that is over."""
         expires = record["expires"] and datetime.fromisoformat(record["expires"])
-        try:
-            if state_of(target, record["key"]) == "PendingDeletion":
-                call_owner(target, "CancelKeyDeletion", record["key"])
-            if expires and expires > target.testbed.clock.datetime():
-                _import(target, record, ValidTo=expires)
-            else:
-                _import(target, record, ExpirationModel="KEY_MATERIAL_DOES_NOT_EXPIRE")
-        except KmsError as error:
-            if error.code != "NotFoundException":
-                raise
-        super().undo(target, record)
+        if expires and expires > target.testbed.clock.datetime():
+            _import(target, record, ValidTo=expires)
+        else:
+            _import(target, record, ExpirationModel="KEY_MATERIAL_DOES_NOT_EXPIRE")
+        super()._restore(target, record)
 
     def describe(self, record: Record) -> str:
         return f"Let the imported material of the key {record['key']} expire."
