@@ -83,7 +83,9 @@ class HistoryFile:
     def __init__(self, path: Path) -> None:
         self.path, self.broken_off = path, False
         if path.exists() and not path.is_file():
-            raise TestbedError(f"{path} is no file, which a history has to be: it is read twice.")
+            raise TestbedError(
+                f"{path} is no file: a history is read twice, so a pipe will not do."
+            )
         try:
             with path.open("rb") as file:
                 header = msgspec.json.decode(file.readline(), type=_Header)

@@ -63,7 +63,7 @@ class LogDelivery:
         self._backends.change(neighbour("logs"), _place(broker), create)
 
     def skip(self, broker: Broker) -> None:
-        """Leave out what was printed so far, if no log is turned on and a reboot turns one on."""
+        """Leave out what was printed so far, if the next reboot turns on the first log."""
         if self._wanted(broker) or not self._wanted(broker.applied()):
             return
         lines = [line for node in broker.nodes for line in self._printed(broker, node, {})]

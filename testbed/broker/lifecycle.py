@@ -187,7 +187,8 @@ class Lifecycle:
     def look_for_alarms(self, broker: Broker) -> Broker:
         """Store the broker's alarms; they stay as they are while it does not answer.
 
-        A broker whose user has changed in RabbitMQ tells nobody here, so it has none.
+        A broker that refuses the login, because its user was changed in RabbitMQ, cannot be asked:
+        none are stored.
         """
         if broker.broker_state not in maintenance.IN_SERVICE:
             return broker

@@ -177,10 +177,10 @@ def wait(
 ) -> None:
     """Return when every listener answers a TLS handshake and a login.
 
-    Of nodes on a shared volume, one answers for all. Where its users may be others, a login that is
-    refused will do. Raises ``VolumeRefused`` when the volume does not attach, ``ContainerFailed``
-    when the broker stops or is not ready after ``READY_WITHIN`` seconds, and ``Interrupted`` when
-    ``cancelled`` is set.
+    Of nodes on a shared volume, one answers for all. A refused login is an answer, too, where the
+    broker may have other users by now. Raises ``VolumeRefused`` when the volume does not attach,
+    ``ContainerFailed`` when the broker stops or is not ready after ``READY_WITHIN`` seconds, and
+    ``Interrupted`` when ``cancelled`` is set.
     """
     candidates = [
         instance.addresses()

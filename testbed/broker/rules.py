@@ -122,7 +122,8 @@ def check_update(broker: Broker, request: UpdateBroker) -> None:
     if version != broker.engine_version:
         _check_upgrade(broker, version)
     ordered = {**broker.settings, **pending.settings, **settings}
-    if request.engine_version or "HostInstanceType" in settings:
+    is_refitted = bool(request.engine_version) or "HostInstanceType" in settings
+    if is_refitted:
         check_instance(
             engine,
             version,
@@ -138,9 +139,7 @@ def check_update(broker: Broker, request: UpdateBroker) -> None:
             raise refusals.storage_without_size()
     check_settings(engine, settings)
     configuration = request.configuration or pending.configuration or broker.configuration
-    if configuration and (
-        request.configuration or request.engine_version or "HostInstanceType" in settings
-    ):
+    if configuration and (request.configuration or is_refitted):
         check_configuration(engine, version, broker.deployment_mode, ordered, configuration)
 
 

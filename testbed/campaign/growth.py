@@ -1,7 +1,7 @@
 """Does what a testbed holds grow? Pure: samples, a robust slope, and limits.
 
-What is left behind once raises no slope that outliers do not move. Of the testbed's own containers
-and volumes the levels at both ends count, too; the machine's mounts are others' as well.
+A robust slope overlooks what is left behind once. For containers and volumes, which are the
+testbed's own, the levels at both ends are compared as well; the machine's mounts may be others'.
 """
 
 from collections.abc import Mapping, Sequence

@@ -83,7 +83,7 @@ def run_fault(
         parse(fault, given)
         if how_long and not fault.lasts and fault.of in ("broker", "testbed"):
             raise TestbedError(
-                f"{fault.name} is over at once, and undoing takes nothing of it back.",
+                f"{fault.name} is over at once, and cannot be undone.",
                 hint="Leave out --for.",
             )
         with existing(state) as testbed, Faults(testbed) as faults:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from testbed.errors import TestbedError
 from testbed.faults.base import Fault, Options, Parameter, Record, Target, seconds
 
-_LATEST = 9000  # years: what is due after it has a date, too
+_LATEST = 9000  # a year; what becomes due years later still has a date
 
 
 class TurnClock(Fault):
@@ -21,7 +21,7 @@ class TurnClock(Fault):
         if clock.now() + by > datetime(_LATEST, 1, 1, tzinfo=UTC).timestamp():
             raise TestbedError(
                 f"The clock cannot be turned forward by {by:g} s.",
-                hint=f"It is {clock.datetime():%Y}, goes to the year {_LATEST}, and never back.",
+                hint=f"It shows the year {clock.datetime():%Y}, and goes on to {_LATEST}.",
             )
         return {"subject": target.subject, "by": by}
 

@@ -101,7 +101,7 @@ class SlowLink(Cut):
     )
 
     def refusal(self, target: Target) -> str:
-        """Refuse a link with another fault: what is let through here passes its rules, too."""
+        """Refuse a link that already has a fault, whose rules this one would bypass."""
         broker_id, hit = broker_of(target).broker_id, {node.name for node in target.nodes}
         others = [
             document["fault"]
@@ -111,7 +111,10 @@ class SlowLink(Cut):
             and "chain" in document["record"]
         ]
         if others:
-            return f"{' and '.join(others)} is at work there, and would have no effect any more."
+            verb = "are" if others[1:] else "is"
+            return (
+                f"{' and '.join(others)} {verb} at work there, and would have no effect any more."
+            )
         return super().refusal(target)
 
     def plan(self, target: Target, options: Options) -> Record:

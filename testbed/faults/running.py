@@ -211,8 +211,8 @@ class Faults:
     def undo(self, identity: str) -> None:
         """Undo a fault, and wait until its broker serves; harmless when it is undone.
 
-        Raises ``VolumeRefused`` when the fault is undone and a node does not come back all the
-        same, for the sake of its key.
+        Raises ``VolumeRefused`` when the fault is undone, but a node does not come back because of
+        its key.
         """
         with hold_lock(self._state.folder, _LOCK, self._testbed.services.stopping):
             document = self._state.get(holds.KIND, identity)
@@ -234,7 +234,7 @@ class Faults:
                     self._bring_back(hit)
                 except NotFoundException:  # deleted in the meantime
                     continue
-                except VolumeRefused as error:  # its key is not usable: no work of this fault
+                except VolumeRefused as error:  # because of its key, not of this fault
                     refused = error
             self._state.delete(holds.KIND, identity)
             if not self.active():
