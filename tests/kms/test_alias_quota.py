@@ -15,6 +15,7 @@ from testbed.kms.key import Key
 from testbed.kms.ledger import Ledger
 from testbed.state.clock import Clock
 from testbed.state.store import State
+from tests.support.kms_offline import described
 
 FULL, OTHER = (
     f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-{number:012}"
@@ -34,14 +35,7 @@ class Aliases:
             names = [name for name, key in self.targets.items() if named.endswith(key)]
             return {"Aliases": [{"AliasName": name} for name in names], "Truncated": False}
         if operation == "DescribeKey":
-            key = FULL.rpartition("/")[0] + "/" + self.targets[named]
-            return {
-                "KeyMetadata": {
-                    "Arn": key,
-                    "KeySpec": "SYMMETRIC_DEFAULT",
-                    "KeyUsage": "ENCRYPT_DECRYPT",
-                }
-            }
+            return described(f"{FULL.rpartition('/')[0]}/{self.targets[named]}")
         self.targets[parameters["AliasName"]] = parameters["TargetKeyId"]
         return {}
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,7 @@ from testbed.kms.authority import KmsAuthority
 from testbed.kms.base import USER, USER_ACCOUNT, Caller
 from testbed.state.clock import Clock
 from testbed.state.store import State
-
-ARN = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+from tests.support.kms_offline import ARN, described
 
 
 class Creating:
@@ -22,15 +20,7 @@ class Creating:
     def call(self, caller: Caller, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         if operation == "ListAliases":
             raise KmsError("Invalid keyId", code="NotFoundException")
-        return {
-            "KeyMetadata": {
-                "Arn": ARN,
-                "KeySpec": "SYMMETRIC_DEFAULT",
-                "KeyUsage": "ENCRYPT_DECRYPT",
-                "Origin": "AWS_KMS",
-                "CreationDate": datetime.now(UTC),
-            }
-        }
+        return described()
 
 
 def test_a_new_keys_policy_may_ask_for_aliases(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ from testbed.kms.base import USER, USER_ACCOUNT, Caller
 from testbed.kms.key import DAY
 from testbed.state.clock import Clock
 from testbed.state.store import State
+from tests.support.kms_offline import described
 
-ARN = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 ALIASES = f"arn:aws:kms:us-east-1:{USER_ACCOUNT}:alias/aws"
 STRANGER = Caller("arn:aws:iam::333333333333:root", "333333333333", "Root")
 
@@ -41,15 +40,7 @@ class OnMention:
             return {"Policy": key_policy.default(USER_ACCOUNT)}
         if operation == "ListResourceTags":
             return {"Tags": [], "Truncated": False}
-        return {
-            "KeyMetadata": {
-                "Arn": ARN,
-                "KeySpec": "SYMMETRIC_DEFAULT",
-                "KeyUsage": "ENCRYPT_DECRYPT",
-                "Origin": "AWS_KMS",
-                "CreationDate": datetime.now(UTC),
-            }
-        }
+        return described()
 
 
 @pytest.mark.parametrize("service", ["s3", "mq"])

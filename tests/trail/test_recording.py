@@ -239,17 +239,23 @@ def test_a_grant_that_is_retired_by_its_token_is_named_and_the_token_is_not(
     assert "additionalEventData" not in bench.last()
 
 
-@pytest.mark.parametrize("beside", [{"KeyId": OTHER_KEY}, {"GrantId": "0" * 64}])
-def test_what_is_sent_beside_a_token_is_in_no_record(
-    tmp_path: Path, beside: dict[str, str]
-) -> None:
-    arn = key_arn(USER.region, USER_ACCOUNT, MISSING)
+def granted(tmp_path: Path, arn: str) -> tuple[Bench, RecordingKms, dict[str, Any]]:
+    """Return a bench, its KMS, and the answer to CreateGrant on a key that is there."""
     bench = Bench(tmp_path, NoBackend())
     kms = RecordingKms(KmsAuthority(NoBackend(), bench.state, bench.clock), bench.recorder)
     with Ledger(bench.state).change() as change:
         change.put_key(Key(arn, key_policy.default(USER_ACCOUNT)))
     grant = {"KeyId": arn, "GranteePrincipal": USER.principal, "Operations": ["Decrypt"]}
     answer = kms.call(USER, "CreateGrant", grant)
+    return bench, kms, answer
+
+
+@pytest.mark.parametrize("beside", [{"KeyId": OTHER_KEY}, {"GrantId": "0" * 64}])
+def test_what_is_sent_beside_a_token_is_in_no_record(
+    tmp_path: Path, beside: dict[str, str]
+) -> None:
+    arn = key_arn(USER.region, USER_ACCOUNT, MISSING)
+    bench, kms, answer = granted(tmp_path, arn)
     kms.call(USER, "RetireGrant", {"GrantToken": answer["GrantToken"], **beside})
     record = bench.last()
     assert record["additionalEventData"] == {"grantId": answer["GrantId"]}
@@ -258,12 +264,7 @@ def test_what_is_sent_beside_a_token_is_in_no_record(
 
 def test_a_token_that_is_not_accepted_names_nothing(tmp_path: Path) -> None:
     arn, west = key_arn(USER.region, USER_ACCOUNT, MISSING), replace(USER, region="us-west-2")
-    bench = Bench(tmp_path, NoBackend())
-    kms = RecordingKms(KmsAuthority(NoBackend(), bench.state, bench.clock), bench.recorder)
-    with Ledger(bench.state).change() as change:
-        change.put_key(Key(arn, key_policy.default(USER_ACCOUNT)))
-    grant = {"KeyId": arn, "GranteePrincipal": USER.principal, "Operations": ["Decrypt"]}
-    answer = kms.call(USER, "CreateGrant", grant)
+    bench, kms, answer = granted(tmp_path, arn)
     with pytest.raises(KmsError, match="InvalidGrantToken"):
         kms.call(west, "RetireGrant", {"GrantToken": answer["GrantToken"]})
     [record] = events(bench.trail, USER_ACCOUNT, region=west.region)
