@@ -132,11 +132,11 @@ def trail(
                     _show(record, names, as_json)
 
 
-def _seconds(time: datetime | None) -> float | None:
+def _seconds(moment: datetime | None) -> float | None:
     """Return the seconds since 1970 of a time in UTC, unless it names another zone."""
-    if time is None:
+    if moment is None:
         return None
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _show(record: Mapping[str, Any], names: Mapping[str, str], as_json: bool) -> None:
