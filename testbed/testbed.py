@@ -286,8 +286,9 @@ def down(folder: Path | str, everything: bool = False, *, quiet_for: float = 0.0
     """Remove what runs for ``folder``, or for any, and the folder itself if it is a testbed's.
 
     Starts no engine, and works on a broken folder. Returns the numbers of what was removed.
-    ``quiet_for``: see ``purge``.
+    ``quiet_for``: see ``purge``. Raises ``StateBroken`` for a path that cannot be.
     """
+    instance = "" if everything else instance_of(folder)
     counts = {"containers": 0, "volumes": 0, "networks": 0}
     try:
         client = engine.connect(start=False)
@@ -295,7 +296,7 @@ def down(folder: Path | str, everything: bool = False, *, quiet_for: float = 0.0
         client = None
     if client:
         try:
-            counts = purge(client, "" if everything else instance_of(folder), quiet_for=quiet_for)
+            counts = purge(client, instance, quiet_for=quiet_for)
         finally:
             client.close()
     remove_folder(folder)
