@@ -8,7 +8,7 @@ from statistics import median
 
 import msgspec
 
-from testbed.campaign.plan import Round
+from testbed.campaign.plan import TOPOLOGIES, Round
 from testbed.checker import Account
 from testbed.errors import TestbedError
 from testbed.timeline import Rate
@@ -191,6 +191,10 @@ def _read(path: Path) -> Campaign:
         header = msgspec.json.decode(content, type=_Header)
         if (header.kind, header.schema) != (KIND, SCHEMA):
             raise TestbedError(f"{path} is not a campaign's result of schema {SCHEMA}.")
-        return msgspec.json.decode(content, type=Campaign)
+        campaign = msgspec.json.decode(content, type=Campaign)
     except (OSError, msgspec.MsgspecError) as error:
         raise TestbedError(f"{path} cannot be read as a campaign's result: {error}.") from error
+    for entry in campaign.played:
+        if entry.round.topology not in TOPOLOGIES:
+            raise TestbedError(f"{path} is of an unknown topology, {entry.round.topology!r}.")
+    return campaign

@@ -3,6 +3,7 @@
 import errno
 import json
 import logging
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -54,6 +55,13 @@ def checked_account(account: str) -> str:
     if not is_account(account):
         raise TestbedError(f"{account!r} is not an account.", hint="An account has twelve digits.")
     return account
+
+
+def finite(value: float | None) -> float | None:
+    """Return a number as it is: the callback of options that take any but ``inf`` and ``nan``."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number.")
+    return value
 
 
 def new_app(help_text: str = "") -> typer.Typer:

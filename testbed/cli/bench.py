@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from testbed.cli.base import STATE, JsonOption, StateOption, errors_shown, new_app, show
+from testbed.cli.base import STATE, JsonOption, StateOption, errors_shown, finite, new_app, show
 from testbed.cli.bench_options import (
     CaFile,
     DriverNames,
@@ -90,7 +90,10 @@ def run(
     rate: Rate = None,
     turn: Annotated[
         float | None,
-        typer.Option(help="Seconds that each side works at a time, instead of whole rounds."),
+        typer.Option(
+            callback=finite,
+            help="Seconds that each side works at a time, instead of whole rounds.",
+        ),
     ] = None,
     search: Annotated[
         bool,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from testbed.cli.base import finite
 from testbed.cli.scenario import require_writable
 from testbed.errors import TestbedError
 
@@ -42,15 +43,23 @@ Encryptions = Annotated[
     ),
 ]
 WarmUp = Annotated[
-    float | None, typer.Option(help="Seconds of warm-up in each round, instead of the workload's.")
+    float | None,
+    typer.Option(
+        callback=finite, help="Seconds of warm-up in each round, instead of the workload's."
+    ),
 ]
 Duration = Annotated[
     float | None,
-    typer.Option(help="Seconds of measuring in each round, instead of the workload's."),
+    typer.Option(
+        callback=finite, help="Seconds of measuring in each round, instead of the workload's."
+    ),
 ]
 Rate = Annotated[
     float | None,
-    typer.Option(help="Messages a second of all producers together, instead of the workload's."),
+    typer.Option(
+        callback=finite,
+        help="Messages a second of all producers together, instead of the workload's.",
+    ),
 ]
 Url = Annotated[
     str,

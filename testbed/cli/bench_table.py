@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from testbed.cli.base import STATE, StateOption, errors_shown
+from testbed.cli.base import STATE, StateOption, errors_shown, finite
 from testbed.cli.bench_options import (
     Fresh,
     HtmlFile,
@@ -36,7 +36,8 @@ def yardstick(
     ] = ENGINES,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds on each side.")] = 8,
     duration: Annotated[
-        float, typer.Option(min=0.1, help="Seconds of measuring in each round.")
+        float,
+        typer.Option(min=0.1, callback=finite, help="Seconds of measuring in each round."),
     ] = 5.0,
     fresh: Fresh = False,
     state: StateOption = STATE,

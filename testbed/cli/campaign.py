@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from testbed.cli.base import JsonOption, errors_shown, new_app, show
+from testbed.cli.base import JsonOption, errors_shown, finite, new_app, show
 from testbed.cli.scenario import require_writable
 
 if TYPE_CHECKING:
@@ -66,7 +66,10 @@ def run(
         int | None, typer.Option("--round", help="Play this round alone; needs one topology.")
     ] = None,
     minutes: Annotated[
-        float, typer.Option(min=0, help="Begin no round after so many minutes; 0 for no limit.")
+        float,
+        typer.Option(
+            min=0, callback=finite, help="Begin no round after so many minutes; 0 for no limit."
+        ),
     ] = 0.0,
     folder: Folder = None,
     as_json: JsonOption = False,

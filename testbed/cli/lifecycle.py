@@ -15,6 +15,7 @@ from testbed.cli.base import (
     StateOption,
     errors_shown,
     existing,
+    finite,
     new_app,
     show,
 )
@@ -63,6 +64,7 @@ def up(
         float | None,
         typer.Option(
             min=0,
+            callback=finite,
             help="Seconds until a disabled key or a revoked grant takes effect; "
             f"{DELAY:g} by default.",
         ),
@@ -117,6 +119,7 @@ def up(
         typer.Option(
             min=0.001,
             max=1,
+            callback=finite,
             help=f"The share of the documented size that a block volume has; {SCALE:g} by default.",
             show_default=False,
         ),

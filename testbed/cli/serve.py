@@ -11,6 +11,7 @@ from testbed.cli.base import (
     JsonOption,
     StateOption,
     errors_shown,
+    finite,
     new_app,
     show,
 )
@@ -30,7 +31,8 @@ def serve(
         ),
     ] = 0,
     period: Annotated[
-        float, typer.Option(min=0.1, help="Seconds between two rounds of maintenance.")
+        float,
+        typer.Option(min=0.1, callback=finite, help="Seconds between two rounds of maintenance."),
     ] = 10.0,
     state: StateOption = STATE,
     as_json: JsonOption = False,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from testbed.cli.base import JsonOption, errors_shown, new_app
+from testbed.cli.base import JsonOption, errors_shown, finite, new_app
 from testbed.cli.campaign import require_no_histories
 from testbed.cli.scenario import require_writable
 
@@ -17,7 +17,7 @@ app = new_app()
 
 @app.command()
 def soak(
-    hours: Annotated[float, typer.Option(min=0, help="How long to go on.")] = 0.4,
+    hours: Annotated[float, typer.Option(min=0, callback=finite, help="How long to go on.")] = 0.4,
     seed: Annotated[
         int | None, typer.Option(help="What the schedule is made from; random by default.")
     ] = None,

@@ -54,7 +54,12 @@ class VolumeChoice:
 
 
 def choose(state: State, *, wanted: Wanted | None = None, scale: float | None = None) -> None:
-    """Say for the life of the folder what new volumes are like; ``auto`` is tried once more."""
+    """Say for the life of the folder what new volumes are like; ``auto`` is tried once more.
+
+    Raises ``TestbedError`` for a ``scale`` that is no share.
+    """
+    if scale is not None and not 0 < scale <= 1:
+        raise TestbedError(f"{scale!r} is not a share of a volume's size: above 0, and 1 at most.")
     known = chosen(state)
     if wanted is not None:
         known = replace(known, wanted=wanted, lacking=None)

@@ -66,6 +66,13 @@ def test_a_document_is_read_again_and_several_are_put_together(tmp_path: Path) -
     assert both.command == "testbed campaign run --seed 1; another"
 
 
+def test_a_document_of_an_unknown_topology_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "faults.json"
+    path.write_text(encode(a_campaign()).replace('"rabbitmq-single"', '"rabbitmq-triple"'))
+    with pytest.raises(TestbedError, match=r"unknown topology, 'rabbitmq-triple'"):
+        read([path])
+
+
 @pytest.mark.parametrize("content", ["", "{}", '{"kind": "amazonmq-testbed campaign"}', "[1"])
 def test_anything_else_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "other.json"

@@ -1,5 +1,6 @@
 """Every command and subcommand by its help; none starts anything."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,3 +41,18 @@ def test_a_command_explains_itself_in_a_line_and_in_its_help() -> None:
         usage, _, text = help_of(*command).strip().partition("\n\n")
         assert usage.startswith(f"Usage: testbed {' '.join(command)}")
         assert text.strip()[0].isupper()
+
+
+def test_a_number_is_finite() -> None:
+    a_number = re.compile(r"^ +(--[\w-]+) +<?float", re.MULTILINE | re.IGNORECASE)
+    options = [
+        (*command, option)
+        for command, _ in lines_below()
+        for option in a_number.findall(help_of(*command))
+    ]
+    assert ("soak", "--hours") in options
+    for option in options:
+        for number in ("nan", "inf"):
+            done = CliRunner().invoke(app, [*option, number])
+            assert done.exit_code == 2, (option, number, done.output)
+            assert f"Invalid value for '{option[-1]}'" in done.output

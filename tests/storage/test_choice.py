@@ -88,6 +88,13 @@ def test_the_scale_stays_when_the_kind_is_chosen(state: State) -> None:
     assert choice.image_size(1, 0.0001) == 2**20, "at least one MiB"
 
 
+@pytest.mark.parametrize("scale", [0, -1, 1.1, float("nan")])
+def test_a_scale_that_is_no_share_is_refused(state: State, scale: float) -> None:
+    with pytest.raises(TestbedError, match="not a share"):
+        choice.choose(state, scale=scale)
+    assert chosen(state).scale == choice.SCALE
+
+
 def test_the_environment_has_another_default(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(choice.VARIABLE, "block")
     assert chosen(state).wanted == "block"
