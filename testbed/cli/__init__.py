@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NoReturn
 
+# Ctrl-C, `kill`, and a terminal that is closed: all clean up.
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PATIENCE = 45.0  # seconds that cleaning up has after an interruption
 # What keeps output from being written; nobody reads it any more in the last case.
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE)
@@ -79,8 +81,8 @@ def _is_interrupted() -> bool:
 
 
 def _handle_interruptions(handler: Callable[..., NoReturn] | signal.Handlers) -> None:
-    """Let ``handler`` have SIGINT and SIGTERM: `kill` is to clean up as Ctrl-C does."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    """Let ``handler`` have what interrupts, but what the caller ignores, as `nohup` does."""
+    for number in INTERRUPTIONS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
 

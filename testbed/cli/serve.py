@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from testbed.cli import INTERRUPTIONS
 from testbed.cli.base import (
     STATE,
     JsonOption,
@@ -54,6 +55,7 @@ def serve(
     with errors_shown(as_json):
         require_testbed(state)
         stopping = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stopping.set())
+        for number in INTERRUPTIONS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, lambda *_: stopping.set())
         run(state.absolute(), ready, stopping, port=port, period=period)

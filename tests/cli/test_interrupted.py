@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from testbed import cli
 from tests.support.command_line import CommandLine
 
 pytestmark = pytest.mark.containers
@@ -21,7 +22,7 @@ PHASES = {
     "demo, KMS starting": (DEMO, "KMS: starting"),
     "demo, brokers starting": (DEMO, "activemq: starting ACTIVEMQ"),
 }
-NIGHTLY = pytest.mark.nightly("interruptions in other phases and by the other signal")
+NIGHTLY = pytest.mark.nightly("interruptions in other phases and by other signals")
 INTERRUPTIONS = [("up, broker starting", signal.SIGTERM)]
 
 
@@ -39,7 +40,7 @@ def command(tmp_path: Path) -> CommandLine:
             marks=() if (phase_name, signal_number) in INTERRUPTIONS else NIGHTLY,
         )
         for phase_name in PHASES
-        for signal_number in (signal.SIGINT, signal.SIGTERM)
+        for signal_number in cli.INTERRUPTIONS
     ],
 )
 def test_nothing_stays_of_what_was_interrupted(

@@ -66,7 +66,7 @@ main(["status", "--state", "nowhere"])
 """
 
 
-@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
 @pytest.mark.parametrize("module", ["typer", "testbed.cli.status", "testbed.extras"])
 def test_one_that_is_interrupted_while_it_imports_ends_without_a_word(
     module: str, number: str

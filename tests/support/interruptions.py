@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from signal import SIGINT, SIGKILL, SIGTERM
+from signal import SIGKILL
 from typing import Any
 
 import boto3
@@ -20,7 +20,7 @@ import psutil
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from testbed import clients
+from testbed import cli, clients
 from testbed.clients.base import Destination
 from testbed.daemon import process
 from testbed.kms.base import USER_ACCOUNT
@@ -54,7 +54,7 @@ COMMANDS: dict[tuple[str, ...], float] = {
 WEIGHTS = [4.0 if span > 3 else 1.0 for span in COMMANDS.values()]
 COMPANIONS = (UP, ("down",), ("reboot", "rabbitmq"), ("status",), ("env",), ("trail",))
 API = "the endpoint"
-SIGNALS = (SIGINT, SIGTERM, SIGKILL)
+SIGNALS = (*cli.INTERRUPTIONS, SIGKILL)
 _ADVICE = "advise"  # has status 1 when there is some, or a broker cannot be asked
 SOON = 60.0  # seconds
 _STARTED = 1.0  # seconds until Python runs the command, which handles signals from then on
