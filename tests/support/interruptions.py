@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from signal import SIGKILL
+from signal import SIGINT, SIGKILL, SIGTERM
 from typing import Any
 
 import boto3
@@ -55,6 +55,7 @@ WEIGHTS = [4.0 if span > 3 else 1.0 for span in COMMANDS.values()]
 COMPANIONS = (UP, ("down",), ("reboot", "rabbitmq"), ("status",), ("env",), ("trail",))
 API = "the endpoint"
 SIGNALS = (*cli.INTERRUPTIONS, SIGKILL)
+ENDING_THE_ENDPOINT = (SIGINT, SIGTERM, SIGKILL)  # it outlives the terminal
 _ADVICE = "advise"  # has status 1 when there is some, or a broker cannot be asked
 SOON = 60.0  # seconds
 _STARTED = 1.0  # seconds until Python runs the command, which handles signals from then on
@@ -118,11 +119,12 @@ def plan(seed: int, count: int) -> list[Interruption]:
     planned = []
     for _ in range(count):
         what: tuple[str, ...]
-        what, span = (API, chance.choice(CALLS)), 3.0
+        what, span, signals = (API, chance.choice(CALLS)), 3.0, ENDING_THE_ENDPOINT
         if chance.random() < 0.75:
             [(what, span)] = chance.choices(list(COMMANDS.items()), WEIGHTS)
+            signals = SIGNALS
         beside: tuple[str, ...] = chance.choice(COMPANIONS) if chance.random() < 1 / 3 else ()
-        planned.append(Interruption(what, chance.choice(SIGNALS), chance.uniform(0, span), beside))
+        planned.append(Interruption(what, chance.choice(signals), chance.uniform(0, span), beside))
     return planned
 
 
