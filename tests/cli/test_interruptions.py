@@ -14,7 +14,7 @@ from tests.support.interruptions import (
     session,
 )
 
-SEED, COUNT = 60, 3  # three signals, a second command once, the endpoint once
+SEED, COUNT = 196, 3  # three signals, a second command once, the endpoint once
 
 
 def test_the_same_seed_gives_the_same_plan() -> None:
