@@ -6,11 +6,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from testbed.aws import https
 from testbed.aws.endpoint import HOST, serve
 from testbed.cli.scenario import run_file
 from testbed.documented.tls import API
 from testbed.evidence import Observation, contrast
+from testbed.https.server import HttpsServer, Response, context
 from testbed.pki import Authority
 from testbed.results import Finding
 from testbed.testbed import Testbed
@@ -63,11 +63,11 @@ def _looks(scan: ListenerScan) -> tuple[Observation, Observation]:
 @contextmanager
 def _old_endpoint(authority: Authority) -> Iterator[int]:
     """Serve as the endpoint does, but from TLS 1.0 on, at the port that it yields."""
-    old = https.context(authority.issue(names=[HOST]))
+    old = context(authority.issue(names=[HOST]))
     old.minimum_version = ssl.TLSVersion.TLSv1
     # OpenSSL signs nothing of TLS 1.1 above this level: its signatures are over SHA-1.
     old.set_ciphers("ECDHE+AESGCM:ECDHE+AES:@SECLEVEL=0")
-    with https.HttpsServer(0, old, lambda _: https.Response(404)) as server:
+    with HttpsServer(0, old, lambda _: Response(404)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield server.server_port

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from testbed import paths, scenario
-from testbed.aws import https
 from testbed.clients.base import Destination
 from testbed.documented.claims import CLAIMS
 from testbed.errors import ClientError, ContainerFailed, TestbedError
+from testbed.https.server import HttpsServer, Response, context
 from testbed.pki import Authority
 from testbed.results import Finding, Matrix, ScenarioResult, Verdict
 from testbed.scenario import Scenario
@@ -152,8 +152,8 @@ def test_an_endpoint_is_no_control_of_versions_for_its_suites(
     authority, ca_file = Authority.create(), tmp_path / "ca.pem"
     authority.write_ca(ca_file)
     probing = partial(probe, module.HOST, server_name=module.HOST, ca_file=ca_file)
-    context = https.context(authority.issue(names=[module.HOST]))
-    with https.HttpsServer(0, context, lambda _: https.Response(404)) as server:
+    https = context(authority.issue(names=[module.HOST]))
+    with HttpsServer(0, https, lambda _: Response(404)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         newer, as_documented = module._looks(probing(server.server_port))
         server.shutdown()

@@ -13,10 +13,10 @@ from testbed.account import known_keys
 from testbed.account.identities import Identities, Known
 from testbed.arn import is_account
 from testbed.aws import signatures
-from testbed.aws.https import Request
 from testbed.aws.signatures import Credential
 from testbed.documented import regions
 from testbed.errors import ApiError
+from testbed.https.server import Request
 from testbed.kms.base import USER, Caller, root
 from testbed.state.clock import Clock
 from testbed.state.store import State

@@ -14,8 +14,8 @@ from botocore.parsers import create_parser
 from testbed import api_models
 from testbed.aws import query_protocol
 from testbed.aws.dispatch import Service
-from testbed.aws.https import Request, Response
 from testbed.errors import ApiError
+from testbed.https.server import Request, Response
 from testbed.kms.base import Caller
 
 _CBOR = {"smithy-protocol": "rpc-v2-cbor", "Content-Type": "application/cbor"}

@@ -8,8 +8,8 @@ from typing import Protocol
 
 from testbed.aws import json_protocol, query_protocol, signatures
 from testbed.aws.callers import Callers
-from testbed.aws.https import Request, Response
 from testbed.errors import ApiError, TestbedError
+from testbed.https.server import Request, Response
 from testbed.kms.base import Caller
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from testbed.account import known_keys
 from testbed.account.authorization import Authorization
 from testbed.account.directory import AccessKey
 from testbed.account.sessions import Sessions
-from testbed.aws import cloudtrail, https
+from testbed.aws import cloudtrail
 from testbed.aws.callers import Callers
 from testbed.aws.cloudwatch_protocols import AnyProtocol
 from testbed.aws.dispatch import Dispatch, Service
@@ -28,6 +28,7 @@ from testbed.broker.jobs import JobThreads
 from testbed.console.site import PATH, Console
 from testbed.documented.neighbours import NEIGHBOURS
 from testbed.errors import PortTaken
+from testbed.https.server import HttpsServer, Request, Response, context
 from testbed.kms.base import USER_ACCOUNT
 from testbed.runtime import ports
 from testbed.runtime.ports import LOOPBACK
@@ -132,11 +133,11 @@ def serve(testbed: Testbed, *, port: int = 0) -> Iterator[Endpoint]:
     dispatch = Dispatch(services, callers, health.answer)
     console = Console(testbed, port, endpoint.environment(), endpoint.client())
 
-    def answer(request: https.Request) -> https.Response:
+    def answer(request: Request) -> Response:
         return (console if console.answers(request) else dispatch).answer(request)
 
     try:
-        server = https.HttpsServer(port, https.context(certificate, testbed.state.folder), answer)
+        server = HttpsServer(port, context(certificate, testbed.state.folder), answer)
     except OSError as error:
         raise PortTaken(
             f"The endpoint's port {port} cannot be opened: {error}.",

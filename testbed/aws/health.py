@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from importlib.metadata import version
 
-from testbed.aws.https import Request, Response
 from testbed.broker.service import Brokers
+from testbed.https.server import Request, Response
 
 PATHS = ("/health", "/_localstack/health")  # LocalStack's is what existing tools wait for
 

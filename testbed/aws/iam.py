@@ -15,10 +15,10 @@ from testbed.account.key_usage import last_used
 from testbed.account.moto_backends import Answer, Message, MotoBackends
 from testbed.account.store import Place
 from testbed.aws import query_protocol
-from testbed.aws.https import Request, Response
 from testbed.aws.linked_roles import LinkedRoles
 from testbed.documented import regions
 from testbed.errors import ApiError
+from testbed.https.server import Request, Response
 from testbed.kms.base import Caller
 from testbed.policy.language import Kind, MalformedPolicyDocument, parse
 from testbed.trail.recording import Recorder

@@ -8,8 +8,8 @@ from botocore.model import OperationModel
 
 from testbed import api_models
 from testbed.aws import shapes
-from testbed.aws.https import Request, Response
 from testbed.errors import ApiError
+from testbed.https.server import Request, Response
 from testbed.kms.base import Caller
 
 CONTENT_TYPE = "application/x-amz-json-1.1"

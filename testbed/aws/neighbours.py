@@ -23,10 +23,10 @@ from testbed.account.secret_keys import SecretKeys
 from testbed.account.secure_strings import SecureStrings
 from testbed.account.store import Place
 from testbed.aws import json_protocol, query_protocol
-from testbed.aws.https import Request, Response
 from testbed.documented.metrics import NAMESPACE
 from testbed.documented.neighbours import NEIGHBOURS, Neighbour
 from testbed.errors import ApiError
+from testbed.https.server import Request, Response
 from testbed.kms.base import Caller
 from testbed.testbed import Testbed
 from testbed.trail.recording import unrecorded

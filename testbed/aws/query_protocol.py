@@ -15,8 +15,8 @@ from botocore.model import OperationModel, Shape
 
 from testbed import api_models, api_validation
 from testbed.aws import shapes
-from testbed.aws.https import Request, Response
 from testbed.errors import ApiError
+from testbed.https.server import Request, Response
 
 _NUMBERS = ("integer", "long", "float", "double")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,19}(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?", re.ASCII)

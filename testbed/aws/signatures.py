@@ -19,8 +19,8 @@ from botocore.credentials import Credentials
 
 from testbed import api_models
 from testbed.account.identities import Known
-from testbed.aws.https import Request
 from testbed.errors import ApiError
+from testbed.https.server import Request
 
 SKEW = timedelta(minutes=5)
 _DATE = "%Y%m%dT%H%M%SZ"

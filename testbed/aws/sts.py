@@ -5,8 +5,8 @@ from typing import Any
 
 from testbed.account.sessions import Sessions
 from testbed.aws import query_protocol
-from testbed.aws.https import Request, Response
 from testbed.errors import ApiError
+from testbed.https.server import Request, Response
 from testbed.kms.base import Caller
 from testbed.trail.recording import Recorder
 

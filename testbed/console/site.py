@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from testbed.account import known_keys
-from testbed.aws.https import Request, Response
 from testbed.console import last_run, snapshot
 from testbed.console.calls import OPERATIONS, Calls, Unanswered
 from testbed.console.render import Renderer
 from testbed.documented import regions
 from testbed.errors import TestbedError
+from testbed.https.server import Request, Response
 from testbed.kms.ledger import Ledger
 from testbed.kms.localstack import LocalStackKms
 from testbed.pki.authority import TRUSTSTORE

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from testbed.aws.health import Health
-from testbed.aws.https import Request
+from testbed.https.server import Request
 from testbed.kms.base import USER_ACCOUNT
 from testbed.trail.lookup import events
 from tests.support.aws_endpoint import Served

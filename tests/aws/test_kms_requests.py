@@ -9,9 +9,9 @@ import pytest
 
 from testbed import api_models
 from testbed.aws import shapes
-from testbed.aws.https import Request
 from testbed.aws.json_protocol import JsonService, refusal
 from testbed.errors import ApiError
+from testbed.https.server import Request
 from testbed.kms.authority import KmsAuthority
 from testbed.kms.base import USER, Caller
 from testbed.kms.validation import check

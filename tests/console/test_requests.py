@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from testbed.aws.https import Request
 from testbed.console.calls import OPERATIONS
 from testbed.console.site import Console
+from testbed.https.server import Request
 from testbed.trail.lookup import newest
 from tests.support import console_content
 from tests.support.aws_endpoint import Answer, Served

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
 
 from testbed import report
 from testbed.aws.endpoint import serve
-from testbed.aws.https import Request
 from testbed.console.site import Console
+from testbed.https.server import Request
 from testbed.kms.key import Key
 from testbed.trail.lookup import newest
 from tests.support import brokers_offline, run_content

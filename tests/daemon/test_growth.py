@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from testbed.aws.https import CONNECTIONS
+from testbed.https.server import CONNECTIONS
 from tests.support.growth import ServedProcess, served_process, settled
 
 pytestmark = pytest.mark.containers

@@ -55,7 +55,8 @@ WEIGHTS = [4.0 if span > 3 else 1.0 for span in COMMANDS.values()]
 COMPANIONS = (UP, ("down",), ("reboot", "rabbitmq"), ("status",), ("env",), ("trail",))
 API = "the endpoint"
 SIGNALS: tuple[signal.Signals, ...] = (*cli.INTERRUPTIONS, SIGKILL)
-ENDING_THE_ENDPOINT: tuple[signal.Signals, ...] = (SIGINT, SIGTERM, SIGKILL)  # it outlives the terminal
+# Not SIGHUP: it outlives the terminal.
+ENDING_THE_ENDPOINT: tuple[signal.Signals, ...] = (SIGINT, SIGTERM, SIGKILL)
 _ADVICE = "advise"  # has status 1 when there is some, or a broker cannot be asked
 SOON = 60.0  # seconds
 _STARTED = 1.0  # seconds until Python runs the command, which handles signals from then on

@@ -11,7 +11,6 @@ from typing import Any
 
 from testbed.account.authorization import Authorization
 from testbed.aws import shapes
-from testbed.aws.https import Request, Response
 from testbed.aws.mq import (
     brokers,
     catalog,
@@ -25,6 +24,7 @@ from testbed.aws.mq.context import Call, Context, Operation, broker
 from testbed.aws.mq.permissions import Permissions
 from testbed.broker import refusals, strict_names
 from testbed.errors import ApiError, BadRequestException, ForbiddenException, KmsError, MqError
+from testbed.https.server import Request, Response
 from testbed.kms.base import Caller, is_outage
 from testbed.trail.recording import Recorder
 

@@ -9,9 +9,9 @@ from typing import Any
 from botocore.model import OperationModel, Shape
 
 from testbed.aws import shapes
-from testbed.aws.https import Request
 from testbed.aws.mq.routes import Route
 from testbed.broker import refusals
+from testbed.https.server import Request
 
 
 def read(route: Route, request: Request) -> dict[str, Any]:

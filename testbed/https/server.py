@@ -20,8 +20,8 @@ from socket import IPPROTO_TCP, SHUT_RDWR, TCP_NODELAY, socket
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from testbed.aws import http_body
 from testbed.documented.tls import API
+from testbed.https import http_body
 from testbed.kms.base import TlsDetails
 from testbed.pki import Certificate
 from testbed.runtime.ports import LOOPBACK

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from testbed.aws import http_body, https
-from testbed.aws.https import Request, Response
 from testbed.documented.tls import API
+from testbed.https import http_body
+from testbed.https import server as https
+from testbed.https.server import Request, Response
 from testbed.kms.base import TlsDetails
 from testbed.pki import Authority, Certificate
 from testbed.runtime import ports
