@@ -24,19 +24,19 @@ _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its status."""
-    _handle_interruptions(_exit)  # while libraries are imported, there is nothing to clean up
+    handle_interruptions(_exit)  # while libraries are imported, there is nothing to clean up
     from testbed.cli.base import show_progress
     from testbed.cli.root import app
 
     signal.signal(signal.SIGALRM, _given_up)
-    atexit.register(_handle_interruptions, signal.SIG_IGN)  # it is over, with its own status
+    atexit.register(handle_interruptions, signal.SIG_IGN)  # it is over, with its own status
     _prepare_streams()
     show_progress()
     try:
         try:
             app(
                 args=None if arguments is None else list(arguments),
-                obj=partial(_handle_interruptions, _interrupted),
+                obj=partial(handle_interruptions, _interrupted),
             )
         finally:
             sys.stdout.flush()  # Python's own attempt at the end would be no error of the command
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _give_output_up(error)
         raise
     finally:
-        _handle_interruptions(_exit)
+        handle_interruptions(_exit)
 
 
 def _prepare_streams() -> None:
@@ -80,8 +80,8 @@ def _is_interrupted() -> bool:
     return signal.getitimer(signal.ITIMER_REAL)[0] > 0
 
 
-def _handle_interruptions(handler: Callable[..., NoReturn] | signal.Handlers) -> None:
-    """Let ``handler`` have what interrupts, but what the caller ignores, as `nohup` does."""
+def handle_interruptions(handler: Callable[..., object] | signal.Handlers) -> None:
+    """Call ``handler`` for every interruption except those that are ignored, as under `nohup`."""
     for number in INTERRUPTIONS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)

@@ -1,12 +1,11 @@
 """`testbed serve`: the endpoint in the foreground, in place of the one that `up` starts."""
 
-import signal
 import threading
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from testbed.cli import INTERRUPTIONS
+from testbed.cli import handle_interruptions
 from testbed.cli.base import (
     STATE,
     JsonOption,
@@ -55,7 +54,5 @@ def serve(
     with errors_shown(as_json):
         require_testbed(state)
         stopping = threading.Event()
-        for number in INTERRUPTIONS:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, lambda *_: stopping.set())
+        handle_interruptions(lambda *_: stopping.set())
         run(state.absolute(), ready, stopping, port=port, period=period)
