@@ -5,9 +5,10 @@
 
 import errno
 import os
-import random
+import secrets
 import socket
 import threading
+from itertools import chain
 
 from testbed.errors import PortTaken, TestbedError
 
@@ -27,18 +28,20 @@ def free(count: int) -> list[int]:
     Raises ``TestbedError`` when ``TESTBED_PORTS`` is not a range, or has too few free ports.
     """
     chosen: list[int] = []
+    ports = _range()
+    # From anywhere on: testbeds that start at the same time hardly meet.
+    start = secrets.randbelow(len(ports))
     with _choosing:
-        candidates = list(_range())
-        random.SystemRandom().shuffle(candidates)  # seeding is for tests, not for ports
-        while len(chosen) < count:
-            if not candidates:
-                raise TestbedError(
-                    "No port is free.", hint="TESTBED_PORTS is where free ports are taken from."
-                )
-            port = candidates.pop()
+        for port in chain(ports[start:], ports[:start]):
+            if len(chosen) == count:
+                break
             if port not in _handed_out and _is_free(port):
                 chosen.append(port)
                 _handed_out.add(port)  # its owner may need seconds until it listens
+    if len(chosen) < count:
+        raise TestbedError(
+            "No port is free.", hint="TESTBED_PORTS is where free ports are taken from."
+        )
     return chosen
 
 
