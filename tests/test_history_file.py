@@ -135,6 +135,7 @@ def test_a_full_disk_is_said_in_one_line(path: Path) -> None:
         capture_output=True,
         text=True,
         preexec_fn=limit,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},  # or bytecode is cut off as well
     )
     assert path.stat().st_size == 200
     assert re.search(r"TestbedError: .*run.jsonl cannot be written: .*File too large", done.stderr)
