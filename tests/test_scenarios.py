@@ -17,7 +17,6 @@ from testbed.clients.base import Destination
 from testbed.documented.claims import CLAIMS
 from testbed.errors import ClientError, ContainerFailed, TestbedError
 from testbed.https.server import HttpsServer, Response, context
-from testbed.pki import Authority
 from testbed.results import Finding, Matrix, ScenarioResult, Verdict
 from testbed.scenario import Scenario
 from testbed.storage import choice
@@ -27,6 +26,7 @@ from testbed.wire.capture import Capture
 from testbed.wire.packets import Endpoint, Stream
 from testbed.wire.prober import probe
 from testbed.wire.scan import ListenerScan, PlaintextAnswer, Refusal, Verification
+from tests.support.authority import shared
 
 NAMES = sorted(path.stem for path in paths.data("scenarios").glob("[!_]*.py"))
 # Those that decide no claim.
@@ -149,7 +149,7 @@ def test_an_endpoint_is_no_control_of_versions_for_its_suites(
     asked: tuple[str, ...], tells: bool, tmp_path: Path
 ) -> None:
     module = scenario._import(paths.data("scenarios") / "api_tls.py")
-    authority, ca_file = Authority.create(), tmp_path / "ca.pem"
+    authority, ca_file = shared(), tmp_path / "ca.pem"
     authority.write_ca(ca_file)
     probing = partial(probe, module.HOST, server_name=module.HOST, ca_file=ca_file)
     https = context(authority.issue(names=[module.HOST]))

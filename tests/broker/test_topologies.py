@@ -20,9 +20,10 @@ from testbed.engines.base import Engine, NetworkConnector, User
 from testbed.engines.rabbitmq.engine import RabbitMQ
 from testbed.errors import BadRequestException, ClientError, NotFoundException
 from testbed.kms.base import USER
-from testbed.pki import Authority, Certificate
+from testbed.pki import Certificate
 from testbed.testbed import Testbed
 from testbed.traffic import Traffic, drain
+from tests.support.authority import shared
 from tests.support.broker_node import wait_for
 
 ALICE = User("alice", "alices-password-1")
@@ -92,7 +93,7 @@ def test_fixed_ports_are_the_documented_ones() -> None:
 
 
 def test_a_certificate_survives_the_state_folder() -> None:
-    authority = Authority.create()
+    authority = shared()
     for certificate in (authority.issue(names=["b-1.test"]), authority.issue_bad("expired")):
         assert (
             Certificate.from_document(

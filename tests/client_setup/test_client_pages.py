@@ -15,9 +15,9 @@ from cryptography import x509
 
 from testbed.client_setup.clients import CLIENTS, render, snippet
 from testbed.library import MqBroker
-from testbed.pki import Authority
 from testbed.pki.certificate import Certificate, truststore_p12
 from tests.support import client_pages, client_programs
+from tests.support.authority import shared
 from tests.support.tls_servers import Pki
 
 # Compilers for minutes, or none in Debian.
@@ -111,7 +111,7 @@ class Offered:
 @pytest.fixture(scope="module")
 def offered(tmp_path_factory: pytest.TempPathFactory, pki: Pki) -> Iterator[Offered]:
     folder, stranger = (tmp_path_factory.mktemp(name) for name in ("authority", "stranger"))
-    authority = Authority.create()
+    authority = shared()
     authority.write_ca(folder / "ca.pem")
     shutil.copy(pki.ca, stranger / "ca.pem")
     unknown = x509.load_pem_x509_certificate(pki.ca.read_bytes())

@@ -25,6 +25,7 @@ from testbed.errors import ConnectionRefused
 from testbed.pki import Authority, Certificate, bad_names
 from testbed.runtime import ports
 from tests.support import activemq_node, rabbitmq_node
+from tests.support.authority import shared
 from tests.support.broker_node import node_spec
 from tests.support.scanners import Scanners, beside
 from tests.support.tls_servers import serving
@@ -58,7 +59,7 @@ def test_there_is_a_sentence_for_every_defect() -> None:
 
 @pytest.fixture(scope="module")
 def authority() -> Authority:
-    return Authority.create()
+    return shared()
 
 
 @contextmanager

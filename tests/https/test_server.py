@@ -17,10 +17,11 @@ from testbed.https import http_body
 from testbed.https import server as https
 from testbed.https.server import Request, Response
 from testbed.kms.base import TlsDetails
-from testbed.pki import Authority, Certificate
+from testbed.pki import Certificate
 from testbed.runtime import ports
 from testbed.wire.prober import probe
 from testbed.wire.verdict import judge, judge_certificate
+from tests.support.authority import shared
 
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 
@@ -36,7 +37,7 @@ def echo(request: Request) -> Response:
 
 @pytest.fixture(scope="module")
 def certificate() -> Certificate:
-    return Authority.create().issue(names=["localhost", "127.0.0.1"])
+    return shared().issue(names=["localhost", "127.0.0.1"])
 
 
 @pytest.fixture

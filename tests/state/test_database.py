@@ -40,14 +40,11 @@ def database(path: Path) -> Database:
     return Database(path, name="The file", hint="", schema=1, tables="CREATE TABLE t (x)")
 
 
-@pytest.fixture(autouse=True)
-def nothing_of_other_tests_is_left_to_collect() -> None:
-    """Collect, so that descriptors of earlier tests do not end during one that counts them."""
+@pytest.fixture
+def descriptors() -> Callable[[], int]:
+    """Return what counts this process's descriptors, none of them left by earlier tests."""
     gc.collect()
-
-
-def descriptors() -> int:
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+    return lambda: sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 def use_state(folder: Path) -> tuple[State, Callable[[], object]]:
@@ -83,7 +80,9 @@ def use_trail(folder: Path) -> tuple[Trail, Callable[[], object]]:
 
 
 @pytest.mark.parametrize("opened", [use_state, use_ledger, use_trail])
-def test_threads_leave_no_descriptor_behind(tmp_path: Path, opened: Callable[[Path], Any]) -> None:
+def test_threads_leave_no_descriptor_behind(
+    tmp_path: Path, opened: Callable[[Path], Any], descriptors: Callable[[], int]
+) -> None:
     """No ``gc.collect()``: sqlite3 connections are in reference cycles and would wait for it."""
     before = descriptors()
     file, use = opened(tmp_path / "s")
@@ -109,7 +108,9 @@ def test_threads_leave_no_descriptor_behind(tmp_path: Path, opened: Callable[[Pa
     assert descriptors() == before
 
 
-def test_a_database_that_is_dropped_is_closed(tmp_path: Path) -> None:
+def test_a_database_that_is_dropped_is_closed(
+    tmp_path: Path, descriptors: Callable[[], int]
+) -> None:
     before = descriptors()
     dropped = database(tmp_path / "file")
     assert descriptors() > before

@@ -4,6 +4,7 @@ import json
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from http.client import HTTPSConnection
 from typing import Any
 
@@ -28,16 +29,26 @@ class Served:
     testbed: Testbed
     endpoint: Endpoint
     log: list[str] = field(default_factory=list)
+    _clients: dict[tuple[str, str, str], BaseClient] = field(default_factory=dict)
 
     def client(
         self, service: str, account: str = USER_ACCOUNT, region: str = DEFAULT_REGION
     ) -> BaseClient:
+        """Return a client, the same for the same parameters: a new one takes some milliseconds."""
         chosen = {"aws_access_key_id": account, "region_name": region}
-        return boto3.client(service, **{**self.endpoint.client(), **chosen}, config=ONCE)
+        if (key := (service, account, region)) not in self._clients:
+            of_endpoint = {**self.endpoint.client(), **chosen}
+            self._clients[key] = boto3.client(service, **of_endpoint, config=ONCE)
+        return self._clients[key]
 
     def connect(self, timeout: float = 60) -> HTTPSConnection:
-        trust = ssl.create_default_context(cafile=str(self.endpoint.ca_file))
-        return HTTPSConnection("localhost", self.endpoint.port, context=trust, timeout=timeout)
+        return HTTPSConnection(
+            "localhost", self.endpoint.port, context=self._trust, timeout=timeout
+        )
+
+    @cached_property
+    def _trust(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.endpoint.ca_file))
 
     def send(
         self,

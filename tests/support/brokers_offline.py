@@ -28,6 +28,7 @@ from testbed.state.store import State
 from testbed.testbed import Testbed
 from testbed.trail.recording import Recorder
 from testbed.trail.store import Trail
+from tests.support.authority import shared
 
 KEY = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
@@ -70,9 +71,11 @@ def offline(folder: Path, *, key_state: str = "Disabled") -> Iterator[Testbed]:
     """Return a testbed whose brokers can be planned, described and refused, but not started."""
     state = State(folder)
     clock, trail, kms = Clock(state), Trail(folder), Keys(key_state)
-    document = state.get("settings", "authority")
-    authority = Authority.from_document(document) if document else Authority.create()
-    state.put("settings", "authority", authority.to_document())
+    authority = shared()
+    document = state.get("settings", "authority") or authority.to_document()
+    if document != authority.to_document():  # another process's
+        authority = Authority.from_document(document)
+    state.put("settings", "authority", document)
     authority.write_ca(state.ca_file)
     recorder = Recorder(trail, clock)
     services = Services(
