@@ -5,6 +5,8 @@ REPORT ?= report
 PYTEST := $(VENV)/bin/pytest $(PYTEST_ARGS)
 # Two at a time, each with separate brokers and ports; the tests of a file share brokers.
 WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
+# The tests start hundreds of commands, each of which would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo check format test containers test-all durations benchmarks faults setup clean
 .DELETE_ON_ERROR:
