@@ -18,6 +18,7 @@ from testbed.cli.bench_options import (
     require_files,
     write,
 )
+from testbed.documented.engines import engine_type_of
 from testbed.errors import TestbedError
 
 if TYPE_CHECKING:
@@ -49,11 +50,7 @@ def yardstick(
     with errors_shown():
         from testbed.bench.yardstick import compare_generators
 
-        chosen = [engine.upper() for engine in engines]
-        if unknown := [engine for engine in chosen if engine not in ENGINES]:
-            raise TestbedError(
-                f"Unknown engine {unknown[0]!r}.", hint=f"There are: {', '.join(ENGINES)}."
-            )
+        chosen = [engine_type_of(engine) for engine in engines]
         with open_testbed(fresh=fresh, state=state) as testbed:
             for engine in chosen:
                 compared = compare_generators(testbed, engine, rounds=rounds, duration=duration)

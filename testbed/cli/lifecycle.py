@@ -19,7 +19,7 @@ from testbed.cli.base import (
     new_app,
     show,
 )
-from testbed.documented.engines import DEFAULT_VERSION
+from testbed.documented.engines import DEFAULT_VERSION, engine_type_of
 from testbed.errors import TestbedError
 from testbed.kms.base import DELAY
 from testbed.report.text import counted
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-ENGINES = {"rabbitmq": "RABBITMQ", "activemq": "ACTIVEMQ"}
+ENGINES = ("rabbitmq", "activemq")
 app = new_app()
 
 
@@ -145,7 +145,7 @@ def up(
         chosen = chosen_services.checked(only.split(",")) if only else None
         if region:
             checked(region)
-        engine_types = list(dict.fromkeys(map(_engine_type, engine or ENGINES)))
+        engine_types = list(dict.fromkeys(map(engine_type_of, engine or ENGINES)))
         if fixed_ports and len(engine_types) > 1:
             raise TestbedError(
                 "Both engines have port 5671, so only one can have its documented ports.",
@@ -269,9 +269,3 @@ def _render_removed(counts: dict[str, int]) -> str:
         return "There was nothing to remove."
     parts = [counted(count, kind.removesuffix("s")) for kind, count in counts.items()]
     return f"Removed {', '.join(parts)}."
-
-
-def _engine_type(name: str) -> str:
-    if name not in ENGINES:
-        raise TestbedError(f"Unknown engine {name!r}.", hint=f"There are: {', '.join(ENGINES)}.")
-    return ENGINES[name]

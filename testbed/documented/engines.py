@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from testbed.errors import TestbedError
+
 ENGINE_TYPES = ("ACTIVEMQ", "RABBITMQ")
 
 # Supported versions, newest first (VER, 2026). CreateBroker takes major.minor.
@@ -21,6 +23,17 @@ DEPLOYMENT_MODES = {
     "ACTIVEMQ": ("SINGLE_INSTANCE", "ACTIVE_STANDBY_MULTI_AZ"),
     "RABBITMQ": ("SINGLE_INSTANCE", "CLUSTER_MULTI_AZ"),
 }
+
+
+def engine_type_of(name: str) -> str:
+    """Return the engine type that ``name`` is, in upper or lower case.
+
+    Raises ``TestbedError`` for another name.
+    """
+    if name.upper() not in ENGINE_TYPES:
+        known = ", ".join(engine.lower() for engine in ENGINE_TYPES)
+        raise TestbedError(f"Unknown engine {name!r}.", hint=f"There are: {known}.")
+    return name.upper()
 
 
 @dataclass(frozen=True)

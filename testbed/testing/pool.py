@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 from typing import Any, Self
 
-from testbed.errors import TestbedError
+from testbed.documented.engines import engine_type_of
 from testbed.library import ActiveMqBroker, MqBroker, RabbitMqBroker
 from testbed.testbed import Testbed
 
@@ -26,11 +26,7 @@ class BrokerPool:
         Options are those of ``RabbitMqBroker``, except ``testbed``. Raises ``TestbedError`` for an
         unknown engine, and what ``MqBroker.start`` raises.
         """
-        kind = _ENGINES.get(engine.upper())
-        if kind is None:
-            raise TestbedError(
-                f"Unknown engine {engine!r}.", hint=f"There are: {', '.join(_ENGINES)}."
-            )
+        kind = _ENGINES[engine_type_of(engine)]
         wish = repr((kind.engine_type, sorted(options.items())))
         if wish not in self._brokers:
             testbed = self._testbed if options.get("delay") is None else None

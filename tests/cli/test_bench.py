@@ -79,7 +79,7 @@ def test_a_yardstick_has_a_known_engine(tmp_path: Path) -> None:
     arguments = ["bench", "yardstick", "--engine", "kafka", "--state", str(tmp_path / "state")]
     done = runner.invoke(app, arguments)
     assert done.exit_code == 1
-    assert "Unknown engine 'KAFKA'" in done.output
+    assert "Unknown engine 'kafka'" in done.output
     assert not (tmp_path / "state").exists()
 
 

@@ -285,7 +285,7 @@ def test_wrong_usage_is_exit_status_2(command: CommandLine, arguments: tuple[str
     ("arguments", "message", "hint"),
     [
         (("up", "--region", "mars-north-1"), "AWS has no Region 'mars-north-1'", "eu-central-1"),
-        (("up", "--engine", "kafka"), "Unknown engine 'kafka'", "rabbitmq, activemq"),
+        (("up", "--engine", "kafka"), "Unknown engine 'kafka'", "activemq, rabbitmq"),
         (("up", "--fixed-ports"), "Both engines have port 5671", "--engine"),
         (("status",), "There is no testbed in", "testbed up"),
         (("endpoints",), "There is no testbed in", "testbed up"),

@@ -2,7 +2,14 @@
 
 import pytest
 
-from testbed.documented.engines import DEFAULT_VERSION, ENGINE_TYPES, PATCH_VERSIONS, VERSIONS
+from testbed.documented.engines import (
+    DEFAULT_VERSION,
+    ENGINE_TYPES,
+    PATCH_VERSIONS,
+    VERSIONS,
+    engine_type_of,
+)
+from testbed.errors import TestbedError
 
 
 @pytest.mark.parametrize("engine", ENGINE_TYPES)
@@ -19,3 +26,14 @@ def test_every_version_has_a_patch_version_of_its_own(engine: str) -> None:
     patches = PATCH_VERSIONS[engine]
     assert patches.keys() == set(VERSIONS[engine])
     assert all(patch.startswith(f"{version}.") for version, patch in patches.items())
+
+
+@pytest.mark.parametrize("name", ["rabbitmq", "RABBITMQ", "RabbitMQ"])
+def test_an_engine_is_known_in_any_case(name: str) -> None:
+    assert engine_type_of(name) == "RABBITMQ"
+
+
+def test_another_engine_is_one_clear_line() -> None:
+    with pytest.raises(TestbedError, match=r"Unknown engine 'kafka'\.") as refused:
+        engine_type_of("kafka")
+    assert refused.value.hint == "There are: activemq, rabbitmq."
