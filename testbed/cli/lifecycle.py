@@ -20,7 +20,7 @@ from testbed.cli.base import (
     show,
 )
 from testbed.documented.engines import DEFAULT_VERSION, engine_type_of
-from testbed.errors import TestbedError
+from testbed.errors import TestbedError, VolumeRefused
 from testbed.kms.base import DELAY
 from testbed.report.text import counted
 from testbed.storage.choice import DEFAULT, SCALE, VARIABLE, Wanted
@@ -193,7 +193,10 @@ def bring_up(testbed: "Testbed", starts: Sequence[Callable[[], object]]) -> None
     from testbed.runtime.tasks import run_concurrently
 
     try:
-        Faults(testbed).undo_all(abandoned=True)
+        try:
+            Faults(testbed).undo_all(abandoned=True)
+        except VolumeRefused as error:  # all are undone; a broker's key is another matter
+            logger.warning("%s", error)
         with process.launch(testbed.state.folder) as server:  # it gets ready while the brokers do
             run_concurrently(starts, testbed.stop)
             testbed.kms_container.wait_until_ready()  # brokers that run do not wait for it

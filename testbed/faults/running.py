@@ -245,8 +245,9 @@ class Faults:
     def undo_all(self, *, abandoned: bool = False) -> list[str]:
         """Undo all faults, the latest first, and return what each had done.
 
-        ``abandoned``: only those whose process has ended without undoing them. Raises the error of
-        the first that could not be undone when all have been tried.
+        ``abandoned``: only those whose process has ended without undoing them. When all have been
+        tried, raises the error of the first that could not be undone, or else ``VolumeRefused`` as
+        ``undo`` does.
         """
         undone: list[str] = []
         errors: list[TestbedError] = []
@@ -263,7 +264,7 @@ class Faults:
                 else:
                     undone.append(description)
         if errors:
-            raise errors[0]
+            raise min(errors, key=lambda error: isinstance(error, VolumeRefused))
         return undone
 
     def _target(self, fault: Fault, broker: MqBroker | str, node: str) -> Target:

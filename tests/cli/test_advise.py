@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -29,15 +28,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
 
 @pytest.fixture(scope="module")
 def mq(up: CommandLine) -> Any:
-    variables = up.json("env")
-    return boto3.client(
-        "mq",
-        endpoint_url=variables["AWS_ENDPOINT_URL"],
-        verify=variables["AWS_CA_BUNDLE"],
-        region_name=variables["AWS_REGION"],
-        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
-    )
+    return up.client("mq")
 
 
 def create(mq: Any, tags: dict[str, str]) -> str:

@@ -71,6 +71,30 @@ def test_one_that_cannot_be_undone_keeps_no_other_at_work(
     assert [stored.fault for stored in faults.active()] == ["second"], "control: it is tried again"
 
 
+def test_a_fault_that_is_not_undone_is_the_error_before_a_key_that_keeps_a_node_down(
+    testbed: Testbed, two: tuple[Recorded, Recorded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise TestbedError("It stays.")
+
+    def revive(_: str) -> None:
+        raise VolumeRefused("Its key is disabled.")
+
+    monkeypatch.setattr(testbed.containers, "kill", lambda _: None, raising=False)
+    monkeypatch.setattr(testbed.brokers.upkeep, "revive", revive)
+    two[0].on["undo"] = refuse
+    faults = Faults(testbed)
+    faults.inject("first")
+    faults.inject("kill", add(testbed, request()).broker_id)  # the latest is undone first
+    with pytest.raises(TestbedError, match="It stays"):
+        faults.undo_all()
+    del two[0].on["undo"]
+    faults.inject("kill", "offline")
+    with pytest.raises(VolumeRefused):
+        faults.undo_all()
+    assert faults.active() == ()
+
+
 def test_one_that_was_undone_before_it_was_done_is_undone_again(
     testbed: Testbed, two: tuple[Recorded, Recorded]
 ) -> None:

@@ -16,6 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import boto3
+
 from testbed.clients.base import Address
 from testbed.runtime import engine
 from testbed.runtime.containers import Containers
@@ -103,6 +105,18 @@ class CommandLine:
             variables["TESTBED_RABBITMQ_USERNAME"],
             variables["TESTBED_RABBITMQ_PASSWORD"],
             Path(variables["TESTBED_CA_FILE"]),
+        )
+
+    def client(self, service: str) -> Any:
+        """Return a client of the endpoint, as `testbed env` describes it."""
+        variables = self.json("env")
+        return boto3.client(
+            service,
+            endpoint_url=variables["AWS_ENDPOINT_URL"],
+            verify=variables["AWS_CA_BUNDLE"],
+            region_name=variables["AWS_REGION"],
+            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
         )
 
     def error(self, *arguments: object, **environment: str) -> tuple[str, str]:
