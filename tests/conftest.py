@@ -35,6 +35,9 @@ os.environ["AWS_CONFIG_FILE"] = os.devnull
 
 # A script's background job and its children ignore SIGINT, which some tests send to theirs.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# So do the children of nohup with SIGHUP. A handler is not passed on to them.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -60,7 +60,6 @@ class Interruption(MetaPathFinder):
         if name == sys.argv[1]:
             os.kill(os.getpid(), signal.Signals[sys.argv[2]])
 
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it for its children
 sys.meta_path.insert(0, Interruption())
 from testbed.cli import main
 main(["status", "--state", "nowhere"])
