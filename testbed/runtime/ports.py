@@ -8,7 +8,7 @@ import os
 import secrets
 import socket
 import threading
-from itertools import chain
+from itertools import chain, islice
 
 from testbed.errors import PortTaken, TestbedError
 
@@ -18,7 +18,9 @@ LOOPBACK = "127.0.0.1"
 # Below what Linux, macOS and Windows use for outgoing connections, none of which may get the port
 # of a broker while it reboots.
 _DEFAULT = "20000-32767"
-_handed_out: set[int] = set()
+# The oldest first. The owner of a port may need seconds until it listens, and does not while it is
+# rebooted: one is handed out again only when there is no other.
+_handed_out: dict[int, None] = {}
 _choosing = threading.Lock()
 
 
@@ -27,21 +29,20 @@ def free(count: int) -> list[int]:
 
     Raises ``TestbedError`` when ``TESTBED_PORTS`` is not a range, or has too few free ports.
     """
-    chosen: list[int] = []
     ports = _range()
     # From anywhere on: testbeds that start at the same time hardly meet.
     start = secrets.randbelow(len(ports))
     with _choosing:
-        for port in chain(ports[start:], ports[:start]):
-            if len(chosen) == count:
-                break
-            if port not in _handed_out and _is_free(port):
-                chosen.append(port)
-                _handed_out.add(port)  # its owner may need seconds until it listens
-    if len(chosen) < count:
-        raise TestbedError(
-            "No port is free.", hint="TESTBED_PORTS is where free ports are taken from."
-        )
+        unused = (p for p in chain(ports[start:], ports[:start]) if p not in _handed_out)
+        again = [port for port in _handed_out if port in ports]
+        chosen = list(islice(filter(_is_free, chain(unused, again)), count))
+        if len(chosen) < count:
+            raise TestbedError(
+                "No port is free.", hint="TESTBED_PORTS is where free ports are taken from."
+            )
+        for port in chosen:
+            _handed_out.pop(port, None)
+            _handed_out[port] = None
     return chosen
 
 

@@ -26,6 +26,18 @@ def test_a_range_is_kept_to_and_what_listens_in_it_is_passed_over(
             ports.free(10)
 
 
+def test_a_process_that_makes_brokers_for_weeks_does_not_run_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TESTBED_PORTS", "19000-19009")
+    first = ports.free(4)
+    others = ports.free(6)
+    assert len({*first, *others}) == 10, "none twice while there is another"
+    assert ports.free(4) == first, "then those that were handed out longest ago"
+    with pytest.raises(TestbedError, match="No port is free"):
+        ports.free(11)
+
+
 @pytest.mark.parametrize("text", ["21000", "x-y", "21999-21000", "0-9", "65000-65536", "-"])
 def test_what_is_no_range_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("TESTBED_PORTS", text)
