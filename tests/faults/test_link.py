@@ -74,6 +74,7 @@ def test_messages_pass_a_lossy_link(rabbitmq_broker: MqBroker, faults: Faults) -
 
 
 @pytest.mark.nightly("a cluster")
+@pytest.mark.timeout(700)
 def test_a_cluster_serves_without_the_node_that_is_cut_from_its_peers(
     testbed: Testbed, faults: Faults
 ) -> None:
