@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -26,6 +26,7 @@ from testbed.report.text import counted
 from testbed.storage.choice import DEFAULT, SCALE, VARIABLE, Wanted
 
 if TYPE_CHECKING:
+    from testbed.broker.default_broker import DefaultBrokerOptions
     from testbed.testbed import Testbed
 
 logger = logging.getLogger(__name__)
@@ -177,13 +178,31 @@ def up(
             if testbed.has_new_settings:  # what serves has read the former ones
                 process.stop(state)
             starts = [
-                partial(testbed.default_broker, engine_type, options)
+                partial(_start, testbed, engine_type, options)
                 for engine_type, options in wishes.items()
             ]
             bring_up(testbed, starts)
             document = describe_endpoints(testbed)
         show(document, as_json, render_endpoints)
         testbed.close()
+
+
+def _start(testbed: "Testbed", engine_type: str, options: "DefaultBrokerOptions") -> None:
+    """Start a default broker. One that waits for its key is no error, unless it is new."""
+    from testbed.broker.default_broker import NAMES
+
+    existing = {broker.broker_name for broker in testbed.brokers.peek_all(testbed.user)}
+    with keys_waited_for() if NAMES[engine_type] in existing else nullcontext():
+        testbed.default_broker(engine_type, options)
+
+
+@contextmanager
+def keys_waited_for() -> Iterator[None]:
+    """Warn of a node that its key keeps down, instead of failing: EnableKey needs the endpoint."""
+    try:
+        yield
+    except VolumeRefused as error:
+        logger.warning("%s %s", error, error.hint)
 
 
 def bring_up(testbed: "Testbed", starts: Sequence[Callable[[], object]]) -> None:
@@ -193,10 +212,8 @@ def bring_up(testbed: "Testbed", starts: Sequence[Callable[[], object]]) -> None
     from testbed.runtime.tasks import run_concurrently
 
     try:
-        try:
+        with keys_waited_for():
             Faults(testbed).undo_all(abandoned=True)
-        except VolumeRefused as error:  # all are undone; a broker's key is another matter
-            logger.warning("%s", error)
         with process.launch(testbed.state.folder) as server:  # it gets ready while the brokers do
             run_concurrently(starts, testbed.stop)
             testbed.kms_container.wait_until_ready()  # brokers that run do not wait for it

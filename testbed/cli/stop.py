@@ -1,6 +1,6 @@
 """`testbed stop` and `start`: end everything that runs and keep the data."""
 
-import logging
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,8 +17,6 @@ from testbed.report.text import counted
 
 if TYPE_CHECKING:
     from testbed.testbed import Testbed
-
-logger = logging.getLogger(__name__)
 
 app = new_app()
 
@@ -80,11 +78,9 @@ def start(state: StateOption = STATE, as_json: JsonOption = False) -> None:
 
 
 def _revive(testbed: "Testbed", broker_id: str) -> None:
-    from testbed.errors import NotFoundException, VolumeRefused
+    from testbed.cli.lifecycle import keys_waited_for
+    from testbed.errors import NotFoundException
 
-    try:
+    # Its creation or deletion may not have ended.
+    with keys_waited_for(), suppress(NotFoundException):
         testbed.upkeep.revive(broker_id)
-    except VolumeRefused as error:
-        logger.warning("%s", error)
-    except NotFoundException:
-        pass  # its creation or deletion had not ended
