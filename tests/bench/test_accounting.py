@@ -32,7 +32,7 @@ def sets(outcome: Account) -> dict[str, object]:
     }
 
 
-@settings(max_examples=100)
+@settings(max_examples=300)
 @given(
     producers=st.lists(st.lists(OUTCOMES, max_size=12), min_size=1, max_size=3),
     received=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 14)), max_size=60),
@@ -117,7 +117,7 @@ def test_settled_in_any_order(order: list[tuple[int, bool]]) -> None:
     assert (sent.confirmed, sent.refused, len(sent)) == (3, [3], 0)
 
 
-@settings(max_examples=100)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.integers(0, 30), st.booleans(), st.booleans()), max_size=40))
 def test_every_number_is_settled_once(answers: list[tuple[int, bool, bool]]) -> None:
     sent = Outstanding(Latencies())

@@ -19,7 +19,7 @@ from tests.support.console import send
 
 PORT = 1
 _SETTINGS = settings(
-    max_examples=75,
+    max_examples=150,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 _TEXT = st.text(max_size=30)
@@ -129,7 +129,7 @@ def test_control_a_secret_is_known_when_it_is_seen(furnished: Served) -> None:
     assert broker.users[0].password.encode() in secrets(furnished)
 
 
-@settings(_SETTINGS, max_examples=50)
+@settings(_SETTINGS, max_examples=100)
 @given(call=_CALLS)
 def test_no_call_meets_a_fault(console: Console, furnished: Served, call: dict[str, Any]) -> None:
     headers = {
@@ -147,7 +147,7 @@ def test_no_call_meets_a_fault(console: Console, furnished: Served, call: dict[s
 
 # What the page loads, and what it asks for every two seconds.
 LOADED = ("", "/common.css", "/console.css", "/console.js", "/icon.svg", "/report")
-POLLS = 2
+POLLS = 5
 
 
 def test_fifty_browsers_at_once_are_all_answered(furnished: Served) -> None:

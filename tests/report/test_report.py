@@ -353,7 +353,7 @@ runs = st.builds(
 )
 
 
-@settings(max_examples=20)
+@settings(max_examples=40)
 @given(runs)
 def test_rendering_never_raises(run: Run) -> None:
     for width in (40, 80, 120):

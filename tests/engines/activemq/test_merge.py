@@ -112,7 +112,7 @@ def written(seed: int) -> str:
 DOCUMENTS = st.integers(0, 2**32).map(written)
 
 
-@settings(max_examples=100)
+@settings(max_examples=300)
 @given(DOCUMENTS)
 def test_whatever_goes_in_only_what_is_permitted_comes_out_and_once_is_enough(
     document: str,
@@ -169,7 +169,7 @@ def without_customers(text: str) -> list[tuple[str, dict[str, str]]]:
     return [(name, attributes) for name, attributes in elements if name in mine]
 
 
-@settings(max_examples=100)
+@settings(max_examples=200)
 @given(DOCUMENTS)
 def test_whatever_goes_in_the_brokers_listeners_tls_and_storage_stay_its_own(document: str) -> None:
     try:
